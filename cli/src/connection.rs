@@ -1,0 +1,226 @@
+//! The way to the supervisor: which socket, and requests and replies over it.
+//!
+//! The socket is, in this order (initctl(8)):
+//!
+//! 1. `--socket PATH`;
+//! 2. what `UPSTART_SESSION` says, `unix:path=PATH` or `unix:abstract=NAME`, unless `--system`;
+//! 3. `/run/uphold/control`, the system's supervisor, unless `--user`;
+//! 4. if there is none, and not `--system`: the newest live session supervisor of this user, `PID/control` in
+//!    `$XDG_RUNTIME_DIR/uphold` or, with that unset, in `/run/user/UID/uphold` or `/tmp/uphold-UID`.
+//!
+//! A directory is looked into only if this user owns it and nobody else may write to it: `/tmp` belongs to all.
+
+use crate::options::Options;
+use crate::print::{Failure, words};
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
+use std::path::{Path, PathBuf};
+use uphold_core::control::frame::{self, Broken, FrameError, MAX_FRAME};
+use uphold_core::control::{PROTOCOL, Reply, Request};
+
+/// Where the system's supervisor listens.
+const SYSTEM_SOCKET: &str = "/run/uphold/control";
+/// The name of a session supervisor's socket, in a directory named by its process id.
+const SESSION_SOCKET: &str = "control";
+
+/// A connection on which both sides speak the same protocol.
+pub struct Connection {
+    link: Link,
+    frame: Box<[u8; MAX_FRAME]>,
+}
+
+impl Connection {
+    /// Finds the supervisor, connects, and compares protocols.
+    pub fn open(options: &Options) -> Result<Self, Failure> {
+        let (stream, place) = connect(options)?;
+        let mut connection = Connection { link: Link(stream), frame: Box::new([0; MAX_FRAME]) };
+        match connection.ask(&Request::Hello { protocol: PROTOCOL })? {
+            Reply::Hello { protocol: PROTOCOL } => Ok(connection),
+            Reply::Hello { protocol } => Err(Failure::new(format_args!(
+                "The supervisor at {place} speaks protocol {protocol}, this program speaks protocol {PROTOCOL}: \
+                 they are of different versions"
+            ))),
+            Reply::Error(refusal) => Err(Failure::new(refusal)),
+            _ => Err(Failure::new(format_args!("What listens at {place} is no supervisor of this kind"))),
+        }
+    }
+
+    /// Sends a request and waits for its reply, for hours if need be.
+    pub fn ask<'c>(&'c mut self, request: &Request<'_>) -> Result<Reply<'c>, Failure> {
+        match frame::write_frame(&mut self.link, request, &mut self.frame[..]) {
+            Ok(()) => {}
+            Err(FrameError::Broken(Broken::TooLarge)) => {
+                return Err(Failure::new(format_args!(
+                    "The arguments are too long: a request holds {} bytes",
+                    frame::MAX_MESSAGE
+                )));
+            }
+            // A supervisor that hangs up says why before it does.
+            Err(FrameError::Io(error)) if error.0.kind() == io::ErrorKind::BrokenPipe => {}
+            Err(error) => return Err(Failure::new(format_args!("Unable to send the request: {error}"))),
+        }
+        let message = frame::read_frame(&mut self.link, &mut self.frame[..]).map_err(|error| match error {
+            FrameError::Closed => hung_up(),
+            // So it looks when the request was not even read.
+            FrameError::Io(error) if error.0.kind() == io::ErrorKind::ConnectionReset => hung_up(),
+            FrameError::CutOff => Failure::new("The supervisor closed the connection within its answer"),
+            FrameError::Io(error) => Failure::new(format_args!("Lost the connection to the supervisor: {error}")),
+            FrameError::Broken(broken) => unreadable(broken),
+        })?;
+        frame::decode(message).map_err(unreadable)
+    }
+}
+
+fn hung_up() -> Failure {
+    Failure::new("The supervisor closed the connection without an answer")
+}
+
+fn unreadable(broken: Broken) -> Failure {
+    Failure::new(format_args!("The supervisor's answer cannot be read: {broken}"))
+}
+
+/// The socket as [`frame`] wants it.
+struct Link(UnixStream);
+
+/// Its errors, in the system's words.
+#[derive(Debug)]
+struct LinkError(io::Error);
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&words(&self.0))
+    }
+}
+
+impl std::error::Error for LinkError {}
+
+impl embedded_io::Error for LinkError {
+    fn kind(&self) -> embedded_io::ErrorKind {
+        match self.0.kind() {
+            io::ErrorKind::Interrupted => embedded_io::ErrorKind::Interrupted,
+            io::ErrorKind::BrokenPipe => embedded_io::ErrorKind::BrokenPipe,
+            io::ErrorKind::ConnectionReset => embedded_io::ErrorKind::ConnectionReset,
+            _ => embedded_io::ErrorKind::Other,
+        }
+    }
+}
+
+impl embedded_io::ErrorType for Link {
+    type Error = LinkError;
+}
+
+impl embedded_io::Read for Link {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, LinkError> {
+        self.0.read(buffer).map_err(LinkError)
+    }
+}
+
+impl embedded_io::Write for Link {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, LinkError> {
+        self.0.write(bytes).map_err(LinkError)
+    }
+
+    fn flush(&mut self) -> Result<(), LinkError> {
+        self.0.flush().map_err(LinkError)
+    }
+}
+
+/// A place where a supervisor may listen.
+enum Place {
+    File(PathBuf),
+    /// A name that is in no file system (unix(7), "abstract").
+    Abstract(OsString),
+}
+
+impl Place {
+    fn connect(&self) -> io::Result<UnixStream> {
+        match self {
+            Place::File(path) => UnixStream::connect(path),
+            Place::Abstract(name) => UnixStream::connect_addr(&SocketAddr::from_abstract_name(name.as_bytes())?),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::File(path) => path.display().fmt(f),
+            Place::Abstract(name) => name.display().fmt(f),
+        }
+    }
+}
+
+/// Connects to the supervisor that is meant, by the rules above; the second value says where that is.
+fn connect(options: &Options) -> Result<(UnixStream, Place), Failure> {
+    let session = std::env::var_os("UPSTART_SESSION").filter(|address| !address.is_empty() && !options.system);
+    let place = match (&options.socket, session) {
+        (Some(path), _) => Place::File(path.into()),
+        (None, Some(address)) => parse_address(&address)?,
+        (None, None) if options.user => return newest_session(),
+        (None, None) if options.system || Path::new(SYSTEM_SOCKET).exists() => Place::File(SYSTEM_SOCKET.into()),
+        (None, None) => match newest_session() {
+            Ok(found) => return Ok(found),
+            // Nobody asked for a session: what is missing is the system's supervisor.
+            Err(_) => Place::File(SYSTEM_SOCKET.into()),
+        },
+    };
+    match place.connect() {
+        Ok(stream) => Ok((stream, place)),
+        Err(error) => Err(unable(format_args!("Failed to connect to socket {place}: {}", words(&error)))),
+    }
+}
+
+/// Reads the address in `UPSTART_SESSION`, written as D-Bus writes them: `unix:KEY=VALUE,...`.
+fn parse_address(address: &OsStr) -> Result<Place, Failure> {
+    let keys = address.as_bytes().strip_prefix(b"unix:").unwrap_or_default();
+    let place = keys.split(|&byte| byte == b',').find_map(|entry| {
+        if let Some(path) = entry.strip_prefix(b"path=") {
+            Some(Place::File(OsStr::from_bytes(path).into()))
+        } else {
+            entry.strip_prefix(b"abstract=").map(|name| Place::Abstract(OsStr::from_bytes(name).into()))
+        }
+    });
+    place.ok_or_else(|| {
+        unable(format_args!("UPSTART_SESSION is neither unix:path=PATH nor unix:abstract=NAME: {}", address.display()))
+    })
+}
+
+/// Connects to the session supervisor of this user that began last and still answers.
+fn newest_session() -> Result<(UnixStream, Place), Failure> {
+    // The owner of its own directory in /proc is the only way to a process's user without a foreign function.
+    let user = fs::metadata("/proc/self").map(|own| own.uid());
+    let user = user.map_err(|error| unable(format_args!("Who calls is unknown, /proc/self: {}", words(&error))))?;
+    let directories = match std::env::var_os("XDG_RUNTIME_DIR").filter(|path| !path.is_empty()) {
+        Some(path) => vec![Path::new(&path).join("uphold")],
+        None => vec![format!("/run/user/{user}/uphold").into(), format!("/tmp/uphold-{user}").into()],
+    };
+    let trusted = |path: &&PathBuf| {
+        fs::symlink_metadata(path).is_ok_and(|found| found.is_dir() && found.uid() == user && found.mode() & 0o022 == 0)
+    };
+    let mut sockets = Vec::new();
+    for entry in directories.iter().filter(trusted).filter_map(|path| fs::read_dir(path).ok()).flatten().flatten() {
+        let path = entry.path().join(SESSION_SOCKET);
+        if let Ok(born) = fs::metadata(&path).and_then(|socket| socket.modified()) {
+            sockets.push((born, path));
+        }
+    }
+    sockets.sort_unstable_by(|older, newer| newer.cmp(older));
+    for (_, path) in sockets {
+        let place = Place::File(path);
+        if let Ok(stream) = place.connect() {
+            return Ok((stream, place));
+        }
+    }
+    let looked: Vec<_> = directories.iter().map(|path| path.display().to_string()).collect();
+    Err(unable(format_args!("No session supervisor of yours listens below {}", looked.join(" or "))))
+}
+
+fn unable(why: fmt::Arguments<'_>) -> Failure {
+    Failure::new(format_args!("Unable to connect to Upstart: {why}"))
+}

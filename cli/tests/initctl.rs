@@ -1,0 +1,238 @@
+//! Every command: what it asks, what it prints, how it ends (initctl(8)). The texts are those of the recorded transcripts.
+
+mod kit;
+
+use kit::{INITCTL, converse, converse_as, initctl, ran, run, status};
+use std::os::unix::ffi::OsStrExt;
+use uphold_core::bytes::Strings;
+use uphold_core::control::frame::PageWriter;
+use uphold_core::control::{Refusal, Reply, Request, Select, Target};
+use uphold_core::lifecycle::{Goal, State};
+use uphold_core::process::Process;
+
+/// A job chosen by variables, as it is when it is named.
+const fn job(job: &'static [u8], variables: &'static [u8]) -> Target<'static> {
+    Target { job, select: Select::Environment(Strings(variables)) }
+}
+
+/// The job that a process belongs to.
+const OWN: Target<'static> = Target { job: b"a", select: Select::Name(b"one") };
+
+fn running() -> Reply<'static> {
+    Reply::Job(status(b"svc", b"", Goal::Start, State::Running, &[(Process::Main, 17)]))
+}
+
+fn stopped() -> Reply<'static> {
+    Reply::Job(status(b"svc", b"", Goal::Stop, State::Waiting, &[]))
+}
+
+fn emit(environment: &'static [u8], wait: bool) -> Request<'static> {
+    Request::Emit { event: b"net-up", environment: Strings(environment), wait }
+}
+
+#[test]
+fn each_command_sends_its_request_and_prints_its_reply() {
+    const UP: &str = "svc start/running, process 17\n";
+    const DOWN: &str = "svc stop/waiting\n";
+    let (svc, by_name) = (job(b"svc", b""), job(b"svc", b"A=1\0NOEQUALS\0\0"));
+    let text = Reply::Text;
+    #[rustfmt::skip]
+    let table: Vec<(&[&str], Request<'static>, Reply<'static>, &str)> = vec![
+        (&["start", "svc"],                              Request::Start { target: svc, wait: true },       running(),     UP),
+        (&["start", "-n", "svc"],                        Request::Start { target: svc, wait: false },      running(),     UP),
+        (&["start", "svc", "--no-wait"],                 Request::Start { target: svc, wait: false },      running(),     UP),
+        (&["start", "svc", "A=1", "NOEQUALS", ""],       Request::Start { target: by_name, wait: true },   running(),     UP),
+        (&["start", "--", "-n"],                         Request::Start { target: job(b"-n", b""), wait: true }, running(), UP),
+        (&["start", ""],                                 Request::Start { target: job(b"", b""), wait: true }, running(), UP),
+        (&["stop", "svc"],                               Request::Stop { target: svc, wait: true },        stopped(),     DOWN),
+        (&["stop", "svc", "-n"],                         Request::Stop { target: svc, wait: false },       stopped(),     DOWN),
+        (&["restart", "svc"],                            Request::Restart { target: svc, wait: true },     running(),     UP),
+        (&["restart", "-nv", "svc"],                     Request::Restart { target: svc, wait: false },    running(),     UP),
+        (&["reload", "svc"],                             Request::Reload { target: svc },                  Reply::Done,   ""),
+        (&["status", "svc"],                             Request::Status { target: svc },                  stopped(),     DOWN),
+        (&["emit", "net-up"],                            emit(b"", true),                                  Reply::Done,   ""),
+        (&["emit", "net-up", "IFACE=lo", "-n"],          emit(b"IFACE=lo\0", false),                       Reply::Done,   ""),
+        (&["version", "extra"],                          Request::Version,        text(b"init (upstart 1.13.2)"),         "init (upstart 1.13.2)\n"),
+        (&["usage", "a"],                                Request::Usage { job: b"a" },                     text(b"a X=<x>"), "Usage: a X=<x>\n"),
+        (&["usage", "b"],                                Request::Usage { job: b"b" },                     text(b""),     "Usage: \n"),
+        (&["reload-configuration"],                      Request::ReloadConfiguration,                     Reply::Done,   ""),
+        (&["--quiet", "start", "svc"],                   Request::Start { target: svc, wait: true },       running(),     ""),
+        (&["status", "-q", "svc"],                       Request::Status { target: svc },                  running(),     ""),
+        (&["-q", "version"],                             Request::Version,                                 text(b"init"), ""),
+        (&["-q", "-v", "status", "svc"],                 Request::Status { target: svc },                  running(),     UP),
+        (&["--session", "--dest=a.b", "--dest", "c", "status", "svc"], Request::Status { target: svc },    running(),     UP),
+        (&["--user", "status", "--system", "svc"],       Request::Status { target: svc },                  running(),     UP),
+    ];
+    for (arguments, request, reply, out) in table {
+        assert_eq!(converse(arguments, vec![(request, reply)]), ran(out, "", 0), "initctl {arguments:?}");
+    }
+}
+
+#[test]
+fn a_refusal_is_an_error_in_upstarts_words() {
+    let unknown = |usage| Refusal::UnknownParameter { name: b"NAME", usage };
+    let (plain, with_usage) = (unknown(b""), unknown(b"NAME=<name of the thing>"));
+    let target = job(b"us", b"");
+    let (start, stop) = (Request::Start { target, wait: true }, Request::Stop { target, wait: true });
+    let (restart, reload) = (Request::Restart { target, wait: true }, Request::Reload { target });
+    const MISSING: &str = "Unknown parameter: NAME\n";
+    const USAGE: &str = "Unknown parameter: NAME\nUsage: NAME=<name of the thing>\n";
+    #[rustfmt::skip]
+    let table = [
+        ("start",   start,                      plain,                       MISSING),
+        ("start",   start,                      with_usage,                  USAGE),
+        ("stop",    stop,                       with_usage,                  USAGE),
+        ("restart", restart,                    with_usage,                  MISSING),
+        ("reload",  reload,                     with_usage,                  USAGE),
+        ("status",  Request::Status { target }, with_usage,                  USAGE),
+        ("usage",   Request::Usage { job: b"us" }, Refusal::UnknownJob(b"us"), "Unknown job: us\n"),
+        ("start",   start,                      Refusal::FailedToStart,      "Job failed to start\n"),
+        ("stop",    stop,                       Refusal::UnknownInstance(b""), "Unknown instance: \n"),
+        ("start",   start,                      Refusal::BadEnvironment,     "Env must be KEY=VALUE pairs\n"),
+        ("start",   start,                      Refusal::PermissionDenied,   "Permission denied\n"),
+    ];
+    for (command, request, refusal, err) in table {
+        let talk = vec![(request, Reply::Error(refusal))];
+        assert_eq!(
+            converse(&["-q", command, "us"], talk),
+            ran("", &format!("initctl: {err}"), 1),
+            "{command} {refusal:?}"
+        );
+    }
+}
+
+#[test]
+fn in_a_job_a_command_without_arguments_means_that_job_and_never_waits() {
+    let own =
+        || Reply::Job(status(b"a", b"one", Goal::Stop, State::PreStop, &[(Process::Main, 2), (Process::PreStop, 4)]));
+    const LINES: &str = "a (one) stop/pre-stop, process 2\n\tpre-stop process 4\n";
+    #[rustfmt::skip]
+    let table = [
+        ("start",   Request::Start { target: OWN, wait: false },   own(),                   LINES),
+        ("stop",    Request::Stop { target: OWN, wait: false },    own(),                   LINES),
+        ("restart", Request::Restart { target: OWN, wait: false }, own(),                   LINES),
+        ("reload",  Request::Reload { target: OWN },               Reply::Done,             ""),
+        ("status",  Request::Status { target: OWN },               own(),                   LINES),
+        ("usage",   Request::Usage { job: b"a" },                  Reply::Text(b"X=..."),   "Usage: X=...\n"),
+    ];
+    let inside = |command: &mut std::process::Command| {
+        command.env("UPSTART_JOB", "a").env("UPSTART_INSTANCE", "one");
+    };
+    for (command, request, reply, out) in table {
+        assert_eq!(converse_as(inside, &[command], vec![(request, reply)]), ran(out, "", 0), "{command}");
+    }
+    // A name counts more than where one is.
+    let named = Request::Start { target: job(b"svc", b""), wait: true };
+    assert_eq!(converse_as(inside, &["start", "svc"], vec![(named, running())]).code, 0);
+}
+
+#[test]
+fn a_list_is_walked_page_by_page() {
+    let (mut first, mut second) = ([0; 100], [0; 100]);
+    let mut page = PageWriter::new(&mut first);
+    page.push(&status(b"a", b"", Goal::Stop, State::Waiting, &[])).unwrap();
+    page.push(&status(b"b", b"1", Goal::Start, State::Running, &[(Process::Main, 7)])).unwrap();
+    let first: &'static [u8] = page.finish().to_vec().leak();
+    let mut page = PageWriter::new(&mut second);
+    page.push(&status(b"sub/e", b"", Goal::Start, State::PostStart, &[(Process::PostStart, 3)])).unwrap();
+    let second: &'static [u8] = page.finish().to_vec().leak();
+    let talk = || {
+        vec![
+            (Request::List { from: 0 }, Reply::Page { next: Some(9), statuses: first }),
+            (Request::List { from: 9 }, Reply::Page { next: Some(4), statuses: b"" }),
+            (Request::List { from: 4 }, Reply::Page { next: None, statuses: second }),
+        ]
+    };
+    let lines = "a stop/waiting\nb (1) start/running, process 7\nsub/e start/post-start, (post-start) process 3\n";
+    assert_eq!(converse(&["list", "extra", "words"], talk()), ran(lines, "", 0));
+    assert_eq!(converse(&["--quiet", "list"], talk()), ran("", "", 0));
+    let empty = vec![(Request::List { from: 0 }, Reply::Page { next: None, statuses: b"" })];
+    assert_eq!(converse(&["list"], empty), ran("", "", 0));
+    let broken = vec![(Request::List { from: 0 }, Reply::Page { next: None, statuses: b"\xff" })];
+    let err = "initctl: The supervisor sent a list that cannot be read: malformed message\n";
+    assert_eq!(converse(&["list"], broken), ran("", err, 1));
+}
+
+#[test]
+fn what_is_typed_wrong_is_said_without_asking_anybody() {
+    #[rustfmt::skip]
+    let table: &[(&[&str], &str)] = &[
+        (&[],                             "missing command"),
+        (&["--"],                         "missing command"),
+        (&["frobnicate"],                 "invalid command: frobnicate"),
+        (&["--bogus", "list"],            "invalid option: --bogus"),
+        (&["list", "--bogus=3"],          "invalid option: --bogus"),
+        (&["-n", "start", "a"],           "invalid option: -n"),
+        (&["start", "-nx", "a"],          "invalid option: -x"),
+        (&["status", "--no-wait", "a"],   "invalid option: --no-wait"),
+        (&["--quiet=yes", "list"],        "unexpected argument: --quiet"),
+        (&["list", "--dest"],             "missing argument: --dest"),
+        (&["--socket"],                   "missing argument: --socket"),
+        (&["start"],                      "missing job name"),
+        (&["stop", "-n"],                 "missing job name"),
+        (&["restart"],                    "missing job name"),
+        (&["reload"],                     "missing job name"),
+        (&["status"],                     "missing job name"),
+        (&["usage"],                      "missing job name"),
+        (&["emit"],                       "missing event name"),
+    ];
+    for (arguments, text) in table {
+        let err = format!("initctl: {text}\nTry `initctl --help' for more information.\n");
+        assert_eq!(run(initctl(INITCTL).args(*arguments)), ran("", &err, 1), "initctl {arguments:?}");
+    }
+    let half = run(initctl(INITCTL).arg("status").env("UPSTART_JOB", "a"));
+    assert_eq!(half.err.lines().next(), Some("initctl: missing job name"));
+}
+
+#[test]
+fn called_by_a_commands_name_it_is_that_command() {
+    let folder = kit::Folder::new();
+    for name in ["start", "stop", "restart", "reload", "status"] {
+        let link = folder.path(name);
+        std::os::unix::fs::symlink(INITCTL, &link).unwrap();
+        let err = format!("{name}: missing job name\nTry `{name} --help' for more information.\n");
+        assert_eq!(run(&mut initctl(&link)), ran("", &err, 1));
+        let help = run(initctl(&link).arg("--help")).out;
+        assert!(help.starts_with(&format!("Usage: {name} [OPTION]... JOB [KEY=VALUE]...\n")), "{help}");
+    }
+    let socket = folder.path("control");
+    let talk = vec![(Request::Stop { target: job(b"svc", b"X=1\0"), wait: false }, stopped())];
+    let server = kit::Server::answering(std::os::unix::net::UnixListener::bind(&socket).unwrap(), talk);
+    let ran_stop = run(initctl(folder.path("stop")).args(["svc", "-n", "X=1", "--socket"]).arg(&socket));
+    assert_eq!(ran_stop, ran("svc stop/waiting\n", "", 0));
+    server.end();
+}
+
+#[test]
+fn arguments_are_bytes_and_may_be_too_long() {
+    let name = std::ffi::OsStr::from_bytes(b"net/\xff");
+    let request = Request::Usage { job: b"net/\xff" };
+    let result = converse_as(
+        |command| {
+            command.arg(name);
+        },
+        &["usage"],
+        vec![(request, Reply::Text("ü".as_bytes()))],
+    );
+    assert_eq!(result, ran("Usage: ü\n", "", 0));
+    let long = format!("A={}", "x".repeat(8192));
+    let err = "initctl: The arguments are too long: a request holds 8192 bytes\n";
+    assert_eq!(converse(&["emit", "e", &long], vec![]), ran("", err, 1));
+}
+
+#[test]
+fn help_is_upstarts() {
+    // Recorded from the original; of `help` itself only what exists here.
+    let transcript = include_str!("help.txt");
+    for section in transcript.split("$ initctl ").skip(1) {
+        let (arguments, text) = section.split_once('\n').unwrap();
+        let result = run(initctl(INITCTL).args(arguments.split(' ')));
+        assert_eq!(result, ran(text, "", 0), "initctl {arguments}");
+    }
+    let all = run(initctl(INITCTL).arg("help")).out;
+    for line in all.lines().filter(|line| line.starts_with("  ")) {
+        let name = line.split_whitespace().next().unwrap();
+        let help = run(initctl(INITCTL).args([name, "--help"]));
+        assert!(help.code == 0 && help.out.starts_with(&format!("Usage: initctl {name} [OPTION]...")), "{help:?}");
+    }
+}

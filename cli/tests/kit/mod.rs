@@ -1,0 +1,178 @@
+//! A pretend supervisor, and the built `initctl` to talk to it.
+#![allow(dead_code)] // each test program uses its part
+
+use std::io::{Read, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use uphold_core::control::frame::{self, MAX_FRAME};
+use uphold_core::control::{PROTOCOL, Reply, Request, Status};
+use uphold_core::lifecycle::{Goal, State};
+use uphold_core::process::Process;
+
+/// The built program.
+pub const INITCTL: &str = env!("CARGO_BIN_EXE_initctl");
+
+/// A directory of its own for each test, gone afterwards.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("initctl-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::DirBuilder::new().mode(0o700).create(&path).unwrap();
+        Folder(path)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// A directory below, for this user alone.
+    pub fn below(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&path).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+/// A thread that behaves as a supervisor would, to one client; what it asserts fails in [`Server::end`].
+pub struct Server(JoinHandle<()>);
+
+impl Server {
+    /// Does this with the one connection that comes.
+    pub fn doing(listener: UnixListener, what: impl FnOnce(UnixStream) + Send + 'static) -> Self {
+        Server(std::thread::spawn(move || what(listener.accept().unwrap().0)))
+    }
+
+    /// Greets, then expects these requests and answers each so.
+    pub fn answering(listener: UnixListener, talk: Vec<(Request<'static>, Reply<'static>)>) -> Self {
+        Self::doing(listener, move |stream| {
+            let mut wire = Wire(stream);
+            let hello = (Request::Hello { protocol: PROTOCOL }, Reply::Hello { protocol: PROTOCOL });
+            for (expected, reply) in std::iter::once(hello).chain(talk) {
+                let mut buffer = [0; MAX_FRAME];
+                let message = frame::read_frame(&mut wire, &mut buffer).unwrap();
+                assert_eq!(frame::decode(message), Ok(expected));
+                frame::write_frame(&mut wire, &reply, &mut buffer).unwrap();
+            }
+            let end = frame::read_frame(&mut wire, &mut [0; MAX_FRAME]).map(<[u8]>::to_vec);
+            assert!(matches!(end, Err(frame::FrameError::Closed)), "more than was expected: {end:?}");
+        })
+    }
+
+    pub fn end(self) {
+        self.0.join().unwrap();
+    }
+}
+
+/// A socket as the frames want it.
+pub struct Wire(pub UnixStream);
+
+/// Its error.
+#[derive(Debug)]
+pub struct WireError(std::io::Error);
+
+impl std::fmt::Display for WireError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for WireError {}
+
+impl embedded_io::Error for WireError {
+    fn kind(&self) -> embedded_io::ErrorKind {
+        embedded_io::ErrorKind::Other
+    }
+}
+
+impl embedded_io::ErrorType for Wire {
+    type Error = WireError;
+}
+
+impl embedded_io::Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, WireError> {
+        self.0.read(buffer).map_err(WireError)
+    }
+}
+
+impl embedded_io::Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, WireError> {
+        self.0.write(bytes).map_err(WireError)
+    }
+
+    fn flush(&mut self) -> Result<(), WireError> {
+        self.0.flush().map_err(WireError)
+    }
+}
+
+/// `initctl` as nobody's job and in nobody's session.
+pub fn initctl(program: impl AsRef<Path>) -> Command {
+    let mut command = Command::new(program.as_ref());
+    command.env_clear();
+    command
+}
+
+/// What a run printed, and its exit code.
+#[derive(PartialEq, Debug)]
+pub struct Ran {
+    pub out: String,
+    pub err: String,
+    pub code: i32,
+}
+
+pub fn ran(out: &str, err: &str, code: i32) -> Ran {
+    Ran { out: out.into(), err: err.into(), code }
+}
+
+pub fn run(command: &mut Command) -> Ran {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    Ran {
+        out: String::from_utf8(stdout).unwrap(),
+        err: String::from_utf8(stderr).unwrap(),
+        code: status.code().unwrap(),
+    }
+}
+
+/// Runs `initctl --socket SOCKET ARGUMENTS` against a supervisor that expects and answers so.
+pub fn converse(arguments: &[&str], talk: Vec<(Request<'static>, Reply<'static>)>) -> Ran {
+    converse_as(|_| {}, arguments, talk)
+}
+
+/// The same, with something changed beforehand (variables of the environment).
+pub fn converse_as(
+    change: impl FnOnce(&mut Command),
+    arguments: &[&str],
+    talk: Vec<(Request<'static>, Reply<'static>)>,
+) -> Ran {
+    let folder = Folder::new();
+    let socket = folder.path("control");
+    let server = Server::answering(UnixListener::bind(&socket).unwrap(), talk);
+    let mut command = initctl(INITCTL);
+    command.arg("--socket").arg(&socket).args(arguments);
+    change(&mut command);
+    let result = run(&mut command);
+    server.end();
+    result
+}
+
+pub fn status(
+    job: &'static [u8],
+    instance: &'static [u8],
+    goal: Goal,
+    state: State,
+    processes: &[(Process, u32)],
+) -> Status<'static> {
+    Status { job, instance, goal, state, processes: processes.iter().copied().collect() }
+}

@@ -1,0 +1,54 @@
+//! Text as the kernel has it: bytes, and lists of bytes that end in NUL each.
+
+use core::fmt;
+
+/// Shows bytes as text; what is not UTF-8 is shown as U+FFFD, one for each broken sequence.
+#[derive(Clone, Copy)]
+pub struct Show<'a>(pub &'a [u8]);
+
+impl fmt::Display for Show<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            f.write_str(chunk.valid())?;
+            if !chunk.invalid().is_empty() {
+                f.write_str("\u{fffd}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A list of byte strings in one piece of memory: each entry is followed by a NUL byte, as in `/proc/PID/environ`.
+///
+/// The form in which environments, arguments and names travel: from the parser to the store, through the control
+/// protocol and to the shim, without a copy in between.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct Strings<'a>(pub &'a [u8]);
+
+impl<'a> Strings<'a> {
+    /// The list without entries.
+    pub const EMPTY: Self = Strings(&[]);
+
+    /// The entries in order, without their NUL.
+    pub fn iter(self) -> impl Iterator<Item = &'a [u8]> + Clone {
+        self.0.strip_suffix(&[0]).into_iter().flat_map(|all| all.split(|&byte| byte == 0))
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the bytes are a list at all: empty, or ended by NUL.
+    pub fn is_well_formed(self) -> bool {
+        self.0.last().is_none_or(|&last| last == 0)
+    }
+}
+
+/// Splits `NAME=VALUE` at the first `=`; a bare `NAME` has no value.
+pub fn split_variable(entry: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match entry.iter().position(|&byte| byte == b'=') {
+        Some(at) => (&entry[..at], Some(&entry[at + 1..])),
+        None => (entry, None),
+    }
+}

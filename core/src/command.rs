@@ -1,0 +1,183 @@
+//! What clients ask: start, stop, restart, reload, emit (initctl(8)).
+
+use crate::bytes::{Strings, split_variable};
+use crate::control::{Select, Target};
+use crate::effect::{Answer, Denial, Effect, Scope};
+use crate::input::Command;
+use crate::lifecycle::Goal;
+use crate::limits::{Full, Limit};
+use crate::process::Process;
+use crate::storage::{ClassId, ClientId, JobId};
+use crate::supervisor::Supervisor;
+use crate::waiter::Who;
+
+impl From<Full> for Denial {
+    fn from(full: Full) -> Denial {
+        Denial::Full(full.limit)
+    }
+}
+
+/// Whether every entry is `KEY=VALUE` and the list is one.
+fn check_environment(environment: Strings<'_>) -> Result<(), Denial> {
+    let good = environment.is_well_formed() && environment.iter().all(|entry| split_variable(entry).1.is_some());
+    if good { Ok(()) } else { Err(Denial::BadEnvironment) }
+}
+
+impl Supervisor<'_> {
+    /// Does what a client asks of a job, and answers: at once, when all that follows at once is done, or when the goal is
+    /// reached.
+    pub(crate) fn command(&mut self, client: ClientId, command: Command, target: Target<'_>, wait: bool) {
+        let done = match command {
+            Command::Start => self.start(client, target, wait),
+            Command::Stop => self.stop(client, target, wait),
+            Command::Restart => self.restart(client, target, wait),
+            Command::Reload => return self.reload(client, target),
+        };
+        match done {
+            Ok(job) if !wait => self.answer_last(client, Answer::Job(job)),
+            Ok(_) => {}
+            Err(denial) => self.order(Effect::Reply { client, answer: Answer::Denied(denial) }),
+        }
+    }
+
+    /// Emits an event for a client.
+    pub(crate) fn emit_for(&mut self, client: Option<ClientId>, event: &[u8], environment: Strings<'_>, wait: bool) {
+        let checked = if event.is_empty() { Err(Denial::EmptyName) } else { check_environment(environment) };
+        let emitted = checked.and_then(|()| Ok(self.emit(event, environment, client.filter(|_| wait))?));
+        match (client, emitted) {
+            (Some(client), Err(denial)) => self.order(Effect::Reply { client, answer: Answer::Denied(denial) }),
+            (Some(client), Ok(())) if !wait => self.answer_last(client, Answer::Done),
+            _ => {}
+        }
+    }
+
+    /// The class that a target means, and the instance's name in scratch memory.
+    fn resolve(&mut self, target: Target<'_>) -> Result<ClassId, Denial> {
+        if target.job.is_empty() {
+            return Err(Denial::EmptyName);
+        }
+        if let Select::Environment(environment) = target.select {
+            check_environment(environment)?;
+        }
+        let Some(class) = self.find_class(target.job) else {
+            self.scratch.clear();
+            self.scratch.extend_from_slice(target.job).map_err(|_| Denial::Full(Limit::Text))?;
+            return Err(Denial::UnknownJob);
+        };
+        match target.select {
+            Select::Environment(environment) => {
+                let name = self.expand_instance(class, environment);
+                self.note_instance(name)?;
+            }
+            Select::Name(name) => {
+                self.scratch.clear();
+                self.scratch.extend_from_slice(name).map_err(|_| Denial::Full(Limit::InstanceName))?;
+            }
+        }
+        Ok(class)
+    }
+
+    /// The instance that a target means.
+    pub(crate) fn resolve_job(&mut self, target: Target<'_>) -> Result<(ClassId, Option<JobId>), Denial> {
+        let class = self.resolve(target)?;
+        Ok((class, self.find_job(class, self.scratch)))
+    }
+
+    fn room_to_wait(&self, wait: bool) -> Result<(), Denial> {
+        if wait && self.waiters.room() == 0 { Err(Denial::Full(Limit::Blocked)) } else { Ok(()) }
+    }
+
+    /// The last goal's waiters are released, and the client waits for the new one.
+    fn wait_instead(&mut self, id: JobId, client: ClientId, command: Command, wait: bool) {
+        self.answer_waiters(id, false);
+        if wait {
+            // There is room: it was looked at before anything was changed.
+            let _room = self.wait_for_job(id, Who::Client(client, command));
+        }
+    }
+
+    fn start(&mut self, client: ClientId, target: Target<'_>, wait: bool) -> Result<JobId, Denial> {
+        let (class, found) = self.resolve_job(target)?;
+        if let Some(job) = found.filter(|&job| self.jobs.get(job).is_some_and(|job| job.goal == Goal::Start)) {
+            return Err(Denial::AlreadyRunning(job));
+        }
+        if self.core.ending.is_on() {
+            return Err(Denial::ShuttingDown);
+        }
+        self.room_to_wait(wait)?;
+        let job = match (found, target.select) {
+            (Some(job), Select::Name(_)) => job,
+            (None, Select::Name(_)) => return Err(Denial::UnknownInstance(class)),
+            (_, Select::Environment(environment)) => {
+                let environment = self.text.add(environment.0)?;
+                let job = match found {
+                    Some(job) => job,
+                    None => self.make_job(class).inspect_err(|_| self.text.free(environment))?,
+                };
+                self.prepare_start(job, environment)?;
+                job
+            }
+        };
+        self.wait_instead(job, client, Command::Start, wait);
+        self.set_goal(job, Goal::Start);
+        Ok(job)
+    }
+
+    fn stop(&mut self, client: ClientId, target: Target<'_>, wait: bool) -> Result<JobId, Denial> {
+        let (class, found) = self.resolve_job(target)?;
+        let job = found.ok_or(Denial::UnknownInstance(class))?;
+        if self.jobs.get(job).is_some_and(|job| job.goal == Goal::Stop) {
+            return Err(Denial::AlreadyStopped(job));
+        }
+        self.room_to_wait(wait)?;
+        if let Select::Environment(environment) = target.select {
+            let environment = self.text.add(environment.0)?;
+            if let Some(job) = self.jobs.get_mut(job) {
+                self.text.replace(&mut job.stop_environment, environment);
+            }
+        }
+        self.wait_instead(job, client, Command::Stop, wait);
+        self.set_goal(job, Goal::Stop);
+        Ok(job)
+    }
+
+    fn restart(&mut self, client: ClientId, target: Target<'_>, wait: bool) -> Result<JobId, Denial> {
+        let (class, found) = self.resolve_job(target)?;
+        let id = found.ok_or(Denial::UnknownInstance(class))?;
+        if self.jobs.get(id).is_some_and(|job| job.goal == Goal::Stop) {
+            return Err(match target.select {
+                Select::Environment(_) => Denial::RestartStopped(id),
+                Select::Name(_) => Denial::AlreadyStopped(id),
+            });
+        }
+        self.room_to_wait(wait)?;
+        if let Select::Environment(environment) = target.select {
+            let environment = self.text.add(environment.0)?;
+            self.prepare_start(id, environment)?;
+        }
+        self.wait_instead(id, client, Command::Restart, wait);
+        self.set_goal(id, Goal::Stop);
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.restart = true;
+        }
+        self.keep_moving(id);
+        Ok(id)
+    }
+
+    fn reload(&mut self, client: ClientId, target: Target<'_>) {
+        let found = self.resolve_job(target).and_then(|(class, job)| job.ok_or(Denial::UnknownInstance(class)));
+        let ready = found.and_then(|id| {
+            let job = self.jobs.get(id);
+            let pid = job.and_then(|job| job.pid(Process::Main)).ok_or(Denial::NotRunning(id))?;
+            let class = job.and_then(|job| self.classes.get(job.class)).ok_or(Denial::NotRunning(id))?;
+            Ok((pid, class.reload_signal))
+        });
+        match ready {
+            Ok((pid, signal)) => {
+                self.order(Effect::Signal { pid, signal, scope: Scope::Process });
+                self.core.reloading = Some((client, pid));
+            }
+            Err(denial) => self.order(Effect::Reply { client, answer: Answer::Denied(denial) }),
+        }
+    }
+}

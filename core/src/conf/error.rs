@@ -1,0 +1,111 @@
+//! What is wrong with a job file, in Upstart's words.
+
+use core::fmt;
+
+/// Why a job file is not accepted, and where.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ConfError {
+    /// The line on which the parser stopped, from 1. An illegal signal is reported without (FACTS 7).
+    pub line: Option<u32>,
+    /// What is wrong.
+    pub kind: ErrorKind,
+}
+
+impl ConfError {
+    pub(super) fn at(line: u32, kind: ErrorKind) -> Self {
+        ConfError { line: (kind != ErrorKind::IllegalSignal).then_some(line), kind }
+    }
+}
+
+/// Shows the words of [`ErrorKind`]; path and line are the caller's to add.
+impl fmt::Display for ConfError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl core::error::Error for ConfError {}
+
+/// What is wrong with a job file.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ErrorKind {
+    /// The first word of a line, or a word that selects among stanzas, is none that init(5) knows.
+    UnknownStanza,
+    /// The line ends where an argument must be, or the argument is empty.
+    ExpectedToken,
+    /// The line has more words than the stanza takes.
+    UnexpectedToken,
+    /// The file ends within quotes.
+    UnterminatedQuote,
+    /// The file ends within a script.
+    UnterminatedBlock,
+    /// The file ends with a backslash.
+    TrailingSlash,
+    /// A number of seconds is none.
+    IllegalInterval,
+    /// An exit status is no number and no signal.
+    IllegalExit,
+    /// A signal is no number and no signal's name.
+    IllegalSignal,
+    /// A file creation mask is not octal, or has more than nine bits.
+    IllegalUmask,
+    /// A priority is out of range.
+    IllegalNice,
+    /// An `oom` adjustment is out of range.
+    IllegalOom,
+    /// An `oom score` is out of range.
+    IllegalOomScore,
+    /// A resource limit or respawn limit is no number.
+    IllegalLimit,
+    /// A condition has an operator, or ends, where an event must be.
+    ExpectedEvent,
+    /// A condition has an event or a parenthesis where `and` or `or` must be.
+    ExpectedOperator,
+    /// An event's argument has no name although one before it has.
+    ExpectedVariable,
+    /// A parenthesis is never closed, or closed and never opened.
+    MismatchedParentheses,
+    /// Parentheses are nested deeper than [`MAX_NESTING`](super::MAX_NESTING) (a limit of ours).
+    NestedTooDeep,
+    /// There is a byte of value zero in the file (we say so; Upstart took it for the end of the word).
+    ZeroByte,
+    /// A stanza needs more room than it took in the file. Cannot happen (see `condition.rs`), and would lose nothing.
+    NoRoom,
+}
+
+impl ErrorKind {
+    /// The text of the message.
+    pub const fn text(self) -> &'static str {
+        match self {
+            ErrorKind::UnknownStanza => "Unknown stanza",
+            ErrorKind::ExpectedToken => "Expected token",
+            ErrorKind::UnexpectedToken => "Unexpected token",
+            ErrorKind::UnterminatedQuote => "Unterminated quoted string",
+            ErrorKind::UnterminatedBlock => "Unterminated block",
+            ErrorKind::TrailingSlash => "Trailing slash in file",
+            ErrorKind::IllegalInterval => "Illegal interval, expected number of seconds",
+            ErrorKind::IllegalExit => "Illegal exit status, expected integer",
+            ErrorKind::IllegalSignal => "Illegal signal status, expected integer",
+            ErrorKind::IllegalUmask => "Illegal file creation mask, expected octal integer",
+            ErrorKind::IllegalNice => "Illegal nice value, expected -20 to 19",
+            ErrorKind::IllegalOom => "Illegal oom adjustment, expected -16 to 15 or 'never'",
+            ErrorKind::IllegalOomScore => "Illegal oom score adjustment, expected -999 to 1000 or 'never'",
+            ErrorKind::IllegalLimit => "Illegal limit, expected 'unlimited' or integer",
+            ErrorKind::ExpectedEvent => "Expected event",
+            ErrorKind::ExpectedOperator => "Expected operator",
+            ErrorKind::ExpectedVariable => "Expected variable name before value",
+            ErrorKind::MismatchedParentheses => "Mismatched parentheses",
+            ErrorKind::NestedTooDeep => "Parentheses nested too deep",
+            ErrorKind::ZeroByte => "Zero byte in file",
+            ErrorKind::NoRoom => "No room to rewrite stanza",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}

@@ -1,0 +1,270 @@
+//! Variables in instance names and in the arguments of `stop on` (init(5), "Instances" and "Event definition").
+
+use super::MAX_NESTING;
+use core::fmt;
+use heapless::VecView;
+
+/// Why a text with variables cannot be expanded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ExpandError {
+    /// There is no such variable, and no default for it. Its name was left at the end of `out`, from here on (it need not
+    /// stand in the pattern: `${${X}}` names the variable whose name is the value of `X`).
+    UnknownParameter {
+        /// Where in `out` the name starts.
+        name_at: usize,
+    },
+    /// A `${` without its `}`.
+    MismatchedBraces,
+    /// After a name in braces, something other than `}`, `-`, `:-`, `+` or `:+`.
+    ExpectedOperator,
+    /// `out` has no room for the result.
+    Full,
+    /// Braces are nested deeper than [`MAX_NESTING`] (a limit of ours).
+    NestedTooDeep,
+}
+
+/// Shows Upstart's words without the name: the caller has `out` and adds it after `Unknown parameter: `.
+impl fmt::Display for ExpandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ExpandError::UnknownParameter { .. } => "Unknown parameter",
+            ExpandError::MismatchedBraces => "Mismatched braces",
+            ExpandError::ExpectedOperator => "Expected operator",
+            ExpandError::Full => "Expanded text too long",
+            ExpandError::NestedTooDeep => "Braces nested too deep",
+        })
+    }
+}
+
+impl core::error::Error for ExpandError {}
+
+/// Appends `pattern` to `out`, with the values of its variables in place of their names.
+///
+/// | form                    | becomes                                                          |
+/// |-------------------------|------------------------------------------------------------------|
+/// | `$NAME`, `${NAME}`      | the value; an error if there is none                             |
+/// | `${NAME-TEXT}`          | the value, or TEXT if there is none                              |
+/// | `${NAME:-TEXT}`         | the value, or TEXT if there is none or it is empty               |
+/// | `${NAME+TEXT}`          | TEXT, or nothing if there is no value                            |
+/// | `${NAME:+TEXT}`         | TEXT, or nothing if there is no value or it is empty             |
+/// | `${}`                   | `$`                                                              |
+/// | `$` before anything else | itself                                                          |
+///
+/// In braces NAME and TEXT are expanded first; values are not expanded again. When an error is returned, `out` holds what
+/// was written so far, which is for the caller to cut off.
+pub fn expand<'v>(
+    pattern: &[u8],
+    lookup: impl Fn(&[u8]) -> Option<&'v [u8]>,
+    out: &mut VecView<u8>,
+) -> Result<(), ExpandError> {
+    let mut expander = Expander { pattern, lookup, out };
+    while !expander.pattern.is_empty() {
+        expander.piece(0)?;
+    }
+    Ok(())
+}
+
+struct Expander<'p, 'o, F> {
+    /// What is still to be read.
+    pattern: &'p [u8],
+    lookup: F,
+    out: &'o mut VecView<u8>,
+}
+
+impl<'v, F: Fn(&[u8]) -> Option<&'v [u8]>> Expander<'_, '_, F> {
+    /// Reads one plain byte or one variable.
+    fn piece(&mut self, depth: usize) -> Result<(), ExpandError> {
+        match self.pattern {
+            [b'$', b'{', rest @ ..] => {
+                self.pattern = rest;
+                self.braces(depth)
+            }
+            [b'$', rest @ ..] if rest.first().is_some_and(|&byte| starts_name(byte)) => {
+                let (name, rest) = rest.split_at(rest.iter().take_while(|&&byte| continues_name(byte)).count());
+                self.pattern = rest;
+                match (self.lookup)(name) {
+                    Some(value) => self.write(value),
+                    None => self.unknown(name),
+                }
+            }
+            [byte, rest @ ..] => {
+                self.pattern = rest;
+                self.write(&[*byte])
+            }
+            [] => Ok(()),
+        }
+    }
+
+    /// What stands between `${` and `}`. The name and the text are written to `out` first, and then replaced.
+    fn braces(&mut self, depth: usize) -> Result<(), ExpandError> {
+        let depth = depth.saturating_add(1);
+        if depth > MAX_NESTING {
+            return Err(ExpandError::NestedTooDeep);
+        }
+        let name_at = self.out.len();
+        while self.pattern.first().is_some_and(|&byte| byte == b'$' || continues_name(byte)) {
+            self.piece(depth)?;
+        }
+        let text_at = self.out.len();
+        let choice = self.choice()?;
+        while *self.pattern.first().ok_or(ExpandError::MismatchedBraces)? != b'}' {
+            self.piece(depth)?;
+        }
+        self.pattern = self.pattern.get(1..).unwrap_or_default();
+
+        let name = self.out.get(name_at..text_at).unwrap_or_default();
+        if name.is_empty() && choice == Choice::Value {
+            return self.write(b"$");
+        }
+        let value = (self.lookup)(name);
+        let counts = value.is_some_and(|value| !value.is_empty() || !choice.empty_is_none());
+        match (choice, value) {
+            (Choice::Value, None) => Err(ExpandError::UnknownParameter { name_at }),
+            (Choice::Value, Some(value)) => self.replace(name_at, value),
+            (Choice::Default { .. }, Some(value)) if counts => self.replace(name_at, value),
+            (Choice::Alternative { .. }, _) if !counts => self.replace(name_at, b""),
+            _ => {
+                self.keep_text(name_at, text_at);
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads the operator after a name, if there is one.
+    fn choice(&mut self) -> Result<Choice, ExpandError> {
+        let (choice, rest) = match self.pattern {
+            [] => return Err(ExpandError::MismatchedBraces),
+            [b'}', ..] => (Choice::Value, self.pattern),
+            [b':', b'-', rest @ ..] => (Choice::Default { empty_is_none: true }, rest),
+            [b':', b'+', rest @ ..] => (Choice::Alternative { empty_is_none: true }, rest),
+            [b'-', rest @ ..] => (Choice::Default { empty_is_none: false }, rest),
+            [b'+', rest @ ..] => (Choice::Alternative { empty_is_none: false }, rest),
+            _ => return Err(ExpandError::ExpectedOperator),
+        };
+        self.pattern = rest;
+        Ok(choice)
+    }
+
+    fn write(&mut self, text: &[u8]) -> Result<(), ExpandError> {
+        self.out.extend_from_slice(text).map_err(|_| ExpandError::Full)
+    }
+
+    fn replace(&mut self, at: usize, text: &[u8]) -> Result<(), ExpandError> {
+        self.out.truncate(at);
+        self.write(text)
+    }
+
+    /// Takes the name away that stands before the text.
+    fn keep_text(&mut self, name_at: usize, text_at: usize) {
+        if let Some(tail) = self.out.get_mut(name_at..) {
+            let name = text_at - name_at;
+            tail.rotate_left(name);
+            self.out.truncate(self.out.len() - name);
+        }
+    }
+
+    fn unknown(&mut self, name: &[u8]) -> Result<(), ExpandError> {
+        let name_at = self.out.len();
+        self.write(name)?;
+        Err(ExpandError::UnknownParameter { name_at })
+    }
+}
+
+/// What `${NAME...}` stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    Value,
+    Default { empty_is_none: bool },
+    Alternative { empty_is_none: bool },
+}
+
+impl Choice {
+    fn empty_is_none(self) -> bool {
+        matches!(self, Choice::Default { empty_is_none: true } | Choice::Alternative { empty_is_none: true })
+    }
+}
+
+fn starts_name(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_'
+}
+
+fn continues_name(byte: u8) -> bool {
+    starts_name(byte) || byte.is_ascii_digit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::expand;
+    extern crate std;
+    use std::format;
+    use std::string::{String, ToString};
+
+    /// The expansion with X=IND, E empty and IND=found, or the message.
+    fn shown(pattern: &str) -> String {
+        let mut out = heapless::Vec::<u8, 16>::new();
+        let lookup = |name: &[u8]| match name {
+            b"X" => Some(b"IND".as_slice()),
+            b"E" => Some(b"".as_slice()),
+            b"IND" => Some(b"found".as_slice()),
+            _ => None,
+        };
+        match expand(pattern.as_bytes(), lookup, &mut out) {
+            Ok(()) => String::from_utf8_lossy(&out).to_string(),
+            Err(super::ExpandError::UnknownParameter { name_at }) => {
+                format!("Unknown parameter: {}", String::from_utf8_lossy(&out[name_at..]))
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn every_form_expands_as_recorded() {
+        let table = [
+            ("", ""),
+            ("plain", "plain"),
+            ("$X", "IND"),
+            ("pre-$X-post", "pre-IND-post"),
+            ("$X$X", "INDIND"),
+            ("$E/$X", "/IND"),
+            ("$1abc", "$1abc"),
+            ("a$", "a$"),
+            ("$-$X", "$-IND"),
+            ("x${}y", "x$y"),
+            ("${X}", "IND"),
+            ("${NO}", "Unknown parameter: NO"),
+            ("a$NO", "Unknown parameter: NO"),
+            ("${X:-d}", "IND"),
+            ("${E:-d}", "d"),
+            ("${NO:-d}", "d"),
+            ("${X-d}", "IND"),
+            ("${E-d}", ""),
+            ("${NO-d}", "d"),
+            ("${X:+alt}", "alt"),
+            ("${E:+alt}", ""),
+            ("${NO:+alt}", ""),
+            ("${X+alt}", "alt"),
+            ("${E+alt}", "alt"),
+            ("${NO+alt}", ""),
+            ("a${X:+/}${X:-}b", "a/INDb"),
+            ("a${NO:+/}${NO:-}b", "ab"),
+            ("${${X}}", "found"),
+            ("${${E}X}", "IND"),
+            ("${N${E}O}", "Unknown parameter: NO"),
+            ("${NO:-${E:-deep}}", "deep"),
+            ("${NO:-a${X}b}", "aINDb"),
+            ("${X", "Mismatched braces"),
+            ("${X:-a", "Mismatched braces"),
+            ("${", "Mismatched braces"),
+            ("${X:=1}", "Expected operator"),
+            ("${X!}", "Expected operator"),
+            ("0123456789abcdef", "0123456789abcdef"),
+            ("0123456789abcdef0", "Expanded text too long"),
+            ("0123456789abcd$X", "Expanded text too long"),
+        ];
+        for (pattern, result) in table {
+            assert_eq!(shown(pattern), result, "{pattern}");
+        }
+        assert_eq!(shown(&"${".repeat(65)), "Braces nested too deep");
+    }
+}

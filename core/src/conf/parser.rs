@@ -1,0 +1,181 @@
+//! From line to line: finds the row of each stanza, and reads the rest by the row's shape.
+
+use super::condition;
+use super::error::{ConfError, ErrorKind};
+use super::stanza::{ConditionText, Row, Shape, Stanza, rows};
+use super::token::{Quotes, Scanner, Until};
+use crate::bytes::Strings;
+use core::ops::Range;
+
+/// Reads a job file, one stanza at a time (init(5), "Configuration file format").
+///
+/// A lending iterator: each stanza borrows its text from the file, and is rewritten there, so it must be used before the
+/// next one is read.
+pub struct Parser<'t> {
+    scanner: Scanner<'t>,
+    /// The line of a zero byte, which no text file has.
+    zero_byte: Option<u32>,
+    /// The stanza that may have more values on this line; each is given out as a stanza of its own.
+    more: Option<&'static Row>,
+    /// The file was found wrong: Upstart gives up at the first error.
+    done: bool,
+}
+
+impl<'t> Parser<'t> {
+    /// Starts at the beginning of `text`, which is the whole file. It is used up: words are unquoted in place.
+    pub fn new(text: &'t mut [u8]) -> Self {
+        let scanner = Scanner::new(text);
+        Parser { zero_byte: scanner.zero_byte(), scanner, more: None, done: false }
+    }
+
+    /// The next stanza, the error that ends the reading, or `None` at the end. After an error there is nothing more.
+    #[allow(clippy::should_implement_trait)] // It lends, which no `Iterator` can.
+    pub fn next(&mut self) -> Option<Result<Stanza<'_>, ConfError>> {
+        if self.done {
+            return None;
+        }
+        let stanza = match self.advance() {
+            Ok(row) => read(&mut self.scanner, row?),
+            Err(error) => Err(error),
+        };
+        self.done = stanza.is_err();
+        Some(stanza)
+    }
+
+    /// Goes to the next stanza and over the words that name it.
+    fn advance(&mut self) -> Result<Option<&'static Row>, ConfError> {
+        if let Some(line) = self.zero_byte {
+            return Err(ConfError::at(line, ErrorKind::ZeroByte));
+        }
+        self.scanner.skip_blanks();
+        if let Some(row) = self.more.take().filter(|_| !self.scanner.at_line_end()) {
+            self.scanner.begin();
+            self.more = Some(row);
+            return Ok(Some(row));
+        }
+        while self.scanner.at_line_end() {
+            if self.scanner.peek().is_none() {
+                return Ok(None);
+            }
+            self.scanner.end_line()?;
+            self.scanner.skip_blanks();
+        }
+        self.scanner.begin();
+        let row = find_row(&mut self.scanner)?;
+        self.more = matches!(row.shape, Shape::Values(_)).then_some(row);
+        Ok(Some(row))
+    }
+}
+
+/// Reads the word that names the stanza, and the second one where several stanzas start alike.
+fn find_row(scanner: &mut Scanner<'_>) -> Result<&'static Row, ConfError> {
+    let first = scanner.token(Until::Blank)?;
+    // The first word is taken as it stands: `"exec"` is unknown (FACTS 7).
+    let name = scanner.text(first.raw.clone());
+    let Some(family) = rows().find(|row| row.words().0.as_bytes() == name).map(|row| row.words().0) else {
+        return Err(first.error(ErrorKind::UnknownStanza));
+    };
+    let family = rows().filter(|row| row.words().0 == family);
+    let alone = family.clone().find(|row| row.words().1.is_none());
+    let pairs = family.filter_map(|row| Some((row.words().1?.as_bytes(), row)));
+    scanner.skip_blanks();
+    match alone {
+        Some(row) if pairs.clone().next().is_none() || scanner.at_line_end() => return Ok(row),
+        None if scanner.at_line_end() => return Err(scanner.error(ErrorKind::ExpectedToken)),
+        _ => {}
+    }
+    let mark = scanner.mark();
+    let second = scanner.token(Until::Blank)?;
+    for (word, row) in pairs {
+        if scanner.token_is(&second, word) {
+            return Ok(row);
+        }
+    }
+    match alone {
+        // `oom 5`: the word was its argument.
+        Some(row) if !matches!(row.shape, Shape::Nothing(_)) => {
+            scanner.go_back(mark);
+            Ok(row)
+        }
+        _ if scanner.token_is(&second, b"") => Err(second.error(ErrorKind::ExpectedToken)),
+        _ => Err(second.error(ErrorKind::UnknownStanza)),
+    }
+}
+
+/// Reads what follows the name, to the end of the line or block.
+fn read<'s>(scanner: &'s mut Scanner<'_>, row: &Row) -> Result<Stanza<'s>, ConfError> {
+    match row.shape {
+        Shape::Command(process) => {
+            let place = command(scanner)?;
+            Ok(Stanza::Exec(process, scanner.text(place)))
+        }
+        Shape::Script(process) => {
+            scanner.end_line()?;
+            let place = scanner.block()?;
+            Ok(Stanza::Script(process, scanner.text(place)))
+        }
+        Shape::Condition(make) => {
+            condition::read(scanner)?;
+            scanner.end_line()?;
+            Ok(make(ConditionText(scanner.rewritten())))
+        }
+        Shape::Word(make) => {
+            let word = scanner.word()?;
+            scanner.end_line()?;
+            Ok(make(scanner.text(word.place)))
+        }
+        Shape::Words(most, make) => {
+            words(scanner, most)?;
+            scanner.end_line()?;
+            Ok(make(Strings(scanner.rewritten())))
+        }
+        Shape::Value(value) => {
+            let stanza = valued(scanner, value)?;
+            scanner.end_line()?;
+            Ok(stanza)
+        }
+        Shape::Tuple(read) => {
+            let stanza = read(scanner)?;
+            scanner.end_line()?;
+            Ok(stanza)
+        }
+        Shape::Nothing(stanza) => scanner.end_line().map(|()| stanza),
+        // The rest of the line, or its end, is for the next call.
+        Shape::Values(value) => valued(scanner, value),
+        Shape::Unchecked(stanza) => Ok(stanza),
+    }
+}
+
+/// A command line: quotes and backslashes stay, for the shell reads it again.
+fn command(scanner: &mut Scanner<'_>) -> Result<Range<usize>, ConfError> {
+    scanner.skip_blanks();
+    if scanner.at_line_end() {
+        return Err(scanner.error(ErrorKind::ExpectedToken));
+    }
+    let token = scanner.token(Until::LineEnd)?;
+    let place = scanner.unquote(&token, Quotes::Keep)?.place;
+    scanner.end_line()?;
+    Ok(place)
+}
+
+/// Words up to the end of the line, each followed by NUL. There is room: a blank stood before each.
+fn words(scanner: &mut Scanner<'_>, most: usize) -> Result<(), ConfError> {
+    for _ in 0..most {
+        scanner.word()?;
+        scanner.put(0)?;
+        scanner.skip_blanks();
+        if scanner.at_line_end() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// One word with a meaning.
+fn valued(
+    scanner: &mut Scanner<'_>,
+    value: fn(&[u8]) -> Result<Stanza<'static>, ErrorKind>,
+) -> Result<Stanza<'static>, ConfError> {
+    let word = scanner.word()?;
+    value(scanner.text(word.place.clone())).map_err(|kind| word.error(kind))
+}

@@ -1,0 +1,385 @@
+//! Words, lines and script blocks of a job file (init(5), "Configuration file format").
+//!
+//! Everything is rewritten in place: what a stanza says never needs more room than it took to say it, so the words are
+//! unquoted to the left, over the stanza's own beginning, and the stanza borrows them from there.
+
+use super::error::{ConfError, ErrorKind};
+use core::ops::Range;
+
+/// What ends a word outside quotes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// A blank, a comment or the end of the line: arguments.
+    Blank,
+    /// As `Blank`, or a parenthesis: conditions.
+    Parenthesis,
+    /// A comment or the end of the line: command lines.
+    LineEnd,
+}
+
+impl Until {
+    fn stops(self, byte: u8) -> bool {
+        match byte {
+            b'#' | b'\n' => true,
+            b'(' | b')' => self == Until::Parenthesis,
+            _ => self != Until::LineEnd && is_blank(byte),
+        }
+    }
+}
+
+/// Whether the original keeps quotes and backslashes in a word (it does in command lines, which the shell reads again).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quotes {
+    Keep,
+    Remove,
+}
+
+/// Carriage return counts as blank, so files with DOS line ends work.
+pub(super) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r')
+}
+
+/// A word as it stands in the file, and the line on which it starts.
+pub(super) struct Token {
+    pub(super) raw: Range<usize>,
+    pub(super) line: u32,
+}
+
+impl Token {
+    pub(super) fn error(&self, kind: ErrorKind) -> ConfError {
+        ConfError::at(self.line, kind)
+    }
+}
+
+/// A word after unquoting: where it was left, and the line on which it stood.
+pub(super) struct Word {
+    pub(super) place: Range<usize>,
+    line: u32,
+}
+
+impl Word {
+    pub(super) fn error(&self, kind: ErrorKind) -> ConfError {
+        ConfError::at(self.line, kind)
+    }
+}
+
+/// A place to come back to.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    at: usize,
+    line: u32,
+}
+
+/// The file, how far it was read, and how far the current stanza was rewritten.
+pub(super) struct Scanner<'t> {
+    bytes: &'t mut [u8],
+    at: usize,
+    line: u32,
+    /// Where the current stanza's rewritten text starts.
+    begun: usize,
+    /// Where it ends so far; never beyond `at`.
+    written: usize,
+}
+
+impl<'t> Scanner<'t> {
+    pub(super) fn new(bytes: &'t mut [u8]) -> Self {
+        Scanner { bytes, at: 0, line: 1, begun: 0, written: 0 }
+    }
+
+    pub(super) fn error(&self, kind: ErrorKind) -> ConfError {
+        ConfError::at(self.line, kind)
+    }
+
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.byte(self.at)
+    }
+
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.bytes.get(at).copied()
+    }
+
+    /// A piece of the file, or of what was rewritten.
+    pub(super) fn text(&self, place: Range<usize>) -> &[u8] {
+        self.bytes.get(place).unwrap_or_default()
+    }
+
+    /// The line of the first byte of value zero.
+    pub(super) fn zero_byte(&self) -> Option<u32> {
+        let at = self.bytes.iter().position(|&byte| byte == 0)?;
+        let lines = self.text(0..at).iter().filter(|&&byte| byte == b'\n').count();
+        Some(u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1))
+    }
+
+    /// Steps over one byte of any kind.
+    pub(super) fn step(&mut self) {
+        if self.peek() == Some(b'\n') {
+            self.line = self.line.saturating_add(1);
+        }
+        self.at = self.at.saturating_add(1).min(self.bytes.len());
+    }
+
+    fn is_continuation(&self, at: usize) -> bool {
+        self.byte(at) == Some(b'\\') && self.byte(at.saturating_add(1)) == Some(b'\n')
+    }
+
+    /// Skips blanks and continued line ends.
+    pub(super) fn skip_blanks(&mut self) {
+        loop {
+            if self.is_continuation(self.at) {
+                self.step();
+            } else if !self.peek().is_some_and(is_blank) {
+                return;
+            }
+            self.step();
+        }
+    }
+
+    /// Whether nothing but a comment follows on this line.
+    pub(super) fn at_line_end(&self) -> bool {
+        matches!(self.peek(), None | Some(b'#' | b'\n'))
+    }
+
+    /// The rest of the line must be blank or a comment; goes to the next line.
+    pub(super) fn end_line(&mut self) -> Result<(), ConfError> {
+        self.skip_blanks();
+        if !self.at_line_end() {
+            return Err(self.error(ErrorKind::UnexpectedToken));
+        }
+        self.skip_line();
+        Ok(())
+    }
+
+    fn skip_line(&mut self) {
+        while self.peek().is_some_and(|byte| byte != b'\n') {
+            self.step();
+        }
+        self.step();
+    }
+
+    /// A stanza starts here: what it says will be rewritten from here on.
+    pub(super) fn begin(&mut self) {
+        self.begun = self.at;
+        self.written = self.at;
+    }
+
+    /// All that was rewritten of the current stanza.
+    pub(super) fn rewritten(&self) -> &[u8] {
+        self.text(self.begun..self.written)
+    }
+
+    /// Where the reading stands, to come back to it with [`Scanner::go_back`].
+    pub(super) fn mark(&self) -> Mark {
+        Mark { at: self.at, line: self.line }
+    }
+
+    pub(super) fn go_back(&mut self, mark: Mark) {
+        self.at = mark.at;
+        self.line = mark.line;
+    }
+
+    /// Reads the word that starts here without unquoting it. Trailing blanks and continued line ends are not part of it.
+    pub(super) fn token(&mut self, until: Until) -> Result<Token, ConfError> {
+        let (mut raw, line) = (self.at..self.at, self.line);
+        let mut quote = None;
+        while let Some(byte) = self.peek() {
+            let mut solid = quote.is_some() || !is_blank(byte);
+            match byte {
+                b'\\' if self.is_continuation(self.at) => {
+                    self.step();
+                    solid = false;
+                }
+                b'\\' => self.step(),
+                b'"' | b'\'' if quote.is_none() => quote = Some(byte),
+                _ if quote == Some(byte) => quote = None,
+                _ if quote.is_none() && until.stops(byte) => break,
+                _ => {}
+            }
+            if self.peek().is_none() {
+                return Err(self.error(ErrorKind::TrailingSlash));
+            }
+            self.step();
+            if solid {
+                raw.end = self.at;
+            }
+        }
+        if quote.is_some() {
+            return Err(self.error(ErrorKind::UnterminatedQuote));
+        }
+        Ok(Token { raw, line })
+    }
+
+    /// Whether the word, unquoted, is this one.
+    pub(super) fn token_is(&self, token: &Token, word: &[u8]) -> bool {
+        let mut unquote = Unquote::new(token, Quotes::Remove);
+        word.iter().all(|&byte| unquote.next(self.bytes) == Some(byte)) && unquote.next(self.bytes).is_none()
+    }
+
+    /// Appends the word to what was rewritten. A word that is nothing but quotes counts as missing.
+    pub(super) fn unquote(&mut self, token: &Token, quotes: Quotes) -> Result<Word, ConfError> {
+        let start = self.written;
+        let mut unquote = Unquote::new(token, quotes);
+        while let Some(byte) = unquote.next(self.bytes) {
+            self.put_before(unquote.at, byte)?;
+        }
+        if self.written == start {
+            return Err(self.error(ErrorKind::ExpectedToken));
+        }
+        Ok(Word { place: start..self.written, line: token.line })
+    }
+
+    /// The next argument of the line, unquoted.
+    pub(super) fn word(&mut self) -> Result<Word, ConfError> {
+        self.skip_blanks();
+        if self.at_line_end() {
+            return Err(self.error(ErrorKind::ExpectedToken));
+        }
+        let token = self.token(Until::Blank)?;
+        self.unquote(&token, Quotes::Remove)
+    }
+
+    /// Appends one byte to what was rewritten.
+    pub(super) fn put(&mut self, byte: u8) -> Result<(), ConfError> {
+        self.put_before(self.at, byte)
+    }
+
+    /// Appends one byte, in the room before `limit`: what stands there was read already.
+    pub(super) fn put_before(&mut self, limit: usize, byte: u8) -> Result<(), ConfError> {
+        let room = self.bytes.get_mut(self.written..limit).and_then(<[u8]>::first_mut);
+        let Some(place) = room else { return Err(self.error(ErrorKind::NoRoom)) };
+        *place = byte;
+        self.written += 1;
+        Ok(())
+    }
+
+    /// Reads the lines up to `end script` and leaves them without the white space that all of them start with.
+    ///
+    /// Quotes mean nothing here. Lines without text are left out when the common white space is looked for.
+    pub(super) fn block(&mut self) -> Result<Range<usize>, ConfError> {
+        let body = self.at;
+        let mut indent: Option<Range<usize>> = None;
+        while !self.at_block_end() {
+            if self.peek().is_none() {
+                return Err(self.error(ErrorKind::UnterminatedBlock));
+            }
+            let blanks = self.blanks_from(self.at);
+            if self.byte(blanks.end).is_some_and(|byte| byte != b'\n') {
+                indent = Some(match indent {
+                    None => blanks,
+                    Some(common) => self.common(common, blanks),
+                });
+            }
+            self.skip_line();
+        }
+        let end = self.at;
+        self.skip_line();
+        self.outdent(body..end, indent.map_or(0, |indent| indent.len()))
+    }
+
+    fn outdent(&mut self, body: Range<usize>, indent: usize) -> Result<Range<usize>, ConfError> {
+        let start = self.written;
+        let mut from = body.start;
+        while from < body.end {
+            from += self.blanks_from(from).len().min(indent);
+            while let Some(byte) = self.byte(from) {
+                from += 1;
+                self.put_before(from, byte)?;
+                if byte == b'\n' {
+                    break;
+                }
+            }
+        }
+        Ok(start..self.written)
+    }
+
+    fn blanks_from(&self, at: usize) -> Range<usize> {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        at..at + rest.iter().take_while(|&&byte| is_blank(byte)).count()
+    }
+
+    /// The part of `first` with which `second` starts too.
+    fn common(&self, first: Range<usize>, second: Range<usize>) -> Range<usize> {
+        let pairs = self.text(first.clone()).iter().zip(self.text(second));
+        first.start..first.start + pairs.take_while(|(a, b)| a == b).count()
+    }
+
+    /// Whether this line says `end script` and nothing more, apart from a comment.
+    fn at_block_end(&self) -> bool {
+        let Some(rest) = self.bytes.get(self.blanks_from(self.at).end..) else { return false };
+        let Some(rest) = rest.strip_prefix(b"end") else { return false };
+        let gap = rest.iter().take_while(|&&byte| is_blank(byte)).count();
+        let Some(rest) = rest.get(gap..).and_then(|rest| rest.strip_prefix(b"script")) else { return false };
+        gap > 0 && matches!(rest.iter().find(|&&byte| !is_blank(byte)), None | Some(b'#' | b'\n'))
+    }
+}
+
+/// Gives the bytes of a word one by one, without quotes and backslashes, and each line break with the white space around
+/// it as one space.
+struct Unquote {
+    at: usize,
+    end: usize,
+    quotes: Quotes,
+    open: Option<u8>,
+    escaped: bool,
+    /// White space up to here is known to hold no line break.
+    unbroken: usize,
+}
+
+impl Unquote {
+    fn new(token: &Token, quotes: Quotes) -> Self {
+        Unquote { at: token.raw.start, end: token.raw.end, quotes, open: None, escaped: false, unbroken: 0 }
+    }
+
+    fn next(&mut self, bytes: &[u8]) -> Option<u8> {
+        let bytes = bytes.get(..self.end)?;
+        loop {
+            let byte = *bytes.get(self.at)?;
+            if !self.escaped && self.at >= self.unbroken {
+                let (end, broken) = white_space(bytes, self.at);
+                if broken {
+                    self.at = end;
+                    return Some(b' ');
+                }
+                self.unbroken = end;
+            }
+            self.at += 1;
+            let mark = !self.escaped && self.is_mark(byte);
+            self.escaped = mark && byte == b'\\';
+            if !mark || self.quotes == Quotes::Keep {
+                return Some(byte);
+            }
+        }
+    }
+
+    /// Whether this byte is a backslash or opens or closes quotes; keeps count of the quotes.
+    fn is_mark(&mut self, byte: u8) -> bool {
+        match (byte, self.open) {
+            (b'\\', _) => true,
+            (b'"' | b'\'', None) => {
+                self.open = Some(byte);
+                true
+            }
+            (_, Some(open)) if open == byte => {
+                self.open = None;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Where the white space that starts at `at` ends, and whether a line ends in it.
+fn white_space(bytes: &[u8], mut at: usize) -> (usize, bool) {
+    let mut broken = false;
+    loop {
+        match bytes.get(at..) {
+            Some([b'\\', b'\n', ..]) => at += 2,
+            Some([b'\n', ..]) => at += 1,
+            Some([byte, ..]) if is_blank(*byte) => {
+                at += 1;
+                continue;
+            }
+            _ => return (at, broken),
+        }
+        broken = true;
+    }
+}

@@ -1,0 +1,170 @@
+//! Arguments that are numbers or one of a few words (init(5)).
+//!
+//! Numbers are read as strtol(3) reads them: white space and a sign may come first, and nothing may follow.
+
+use super::error::{ConfError, ErrorKind};
+use super::stanza::{Console, Expect, Stanza};
+use super::token::Scanner;
+use crate::process::Resource;
+use crate::signal::Signal;
+use core::ops::RangeInclusive;
+
+/// A value, or what is wrong with the word that should be one.
+pub(super) type Value = Result<Stanza<'static>, ErrorKind>;
+
+/// The largest number where the original keeps an `int`.
+const INT_MAX: i64 = i32::MAX as i64;
+
+/// Sign and magnitude of a whole number.
+fn number(word: &[u8], radix: u32) -> Option<(bool, u64)> {
+    let blanks = word.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b).count();
+    let word = word.get(blanks..)?;
+    let (negative, digits) = match word.split_first()? {
+        (b'-', digits) => (true, digits),
+        (b'+', digits) => (false, digits),
+        _ => (false, word),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let magnitude = digits.iter().try_fold(0u64, |sum, &byte| {
+        let digit = char::from(byte).to_digit(radix)?;
+        sum.checked_mul(u64::from(radix))?.checked_add(u64::from(digit))
+    })?;
+    Some((negative, magnitude))
+}
+
+/// A whole number within a range.
+fn within(word: &[u8], radix: u32, range: RangeInclusive<i64>) -> Option<i64> {
+    let (negative, magnitude) = number(word, radix)?;
+    let magnitude = i64::try_from(magnitude).ok()?;
+    let value = if negative { -magnitude } else { magnitude };
+    range.contains(&value).then_some(value)
+}
+
+/// The same as any kind of integer that can hold the range.
+fn whole<T: TryFrom<i64>>(word: &[u8], range: RangeInclusive<i64>, otherwise: ErrorKind) -> Result<T, ErrorKind> {
+    within(word, 10, range).and_then(|value| T::try_from(value).ok()).ok_or(otherwise)
+}
+
+/// `expect none|stop|fork|daemon`.
+pub(super) fn expect(word: &[u8]) -> Value {
+    Ok(Stanza::Expect(match word {
+        b"none" => Expect::None,
+        b"stop" => Expect::Stop,
+        b"fork" => Expect::Fork,
+        b"daemon" => Expect::Daemon,
+        _ => return Err(ErrorKind::UnknownStanza),
+    }))
+}
+
+/// `console none|output|owner|log`.
+pub(super) fn console(word: &[u8]) -> Value {
+    Ok(Stanza::Console(match word {
+        b"none" => Console::None,
+        b"output" => Console::Output,
+        b"owner" => Console::Owner,
+        b"log" => Console::Log,
+        _ => return Err(ErrorKind::UnknownStanza),
+    }))
+}
+
+/// `kill timeout SECONDS`.
+pub(super) fn kill_timeout(word: &[u8]) -> Value {
+    whole(word, 0..=INT_MAX, ErrorKind::IllegalInterval).map(Stanza::KillTimeout)
+}
+
+/// A signal by name or number. Upstart takes any number here, 0 too, and finds out when it sends the signal; so do we:
+/// what is too large for a signal is kept as a number that no kernel knows.
+fn signal(word: &[u8]) -> Result<Signal, ErrorKind> {
+    if let Some(signal) = Signal::by_name(word) {
+        return Ok(signal);
+    }
+    let number: i64 = whole(word, 0..=INT_MAX, ErrorKind::IllegalSignal)?;
+    Ok(Signal(u8::try_from(number).unwrap_or(u8::MAX)))
+}
+
+/// `kill signal SIGNAL`.
+pub(super) fn kill_signal(word: &[u8]) -> Value {
+    signal(word).map(Stanza::KillSignal)
+}
+
+/// `reload signal SIGNAL`.
+pub(super) fn reload_signal(word: &[u8]) -> Value {
+    signal(word).map(Stanza::ReloadSignal)
+}
+
+/// One argument of `normal exit`: a signal's name stands for its number times 256, a number for the exit status.
+pub(super) fn normal_exit(word: &[u8]) -> Value {
+    if let Some(Signal(number)) = Signal::by_name(word) {
+        return Ok(Stanza::NormalExit(i32::from(number) << 8));
+    }
+    whole(word, 0..=INT_MAX, ErrorKind::IllegalExit).map(Stanza::NormalExit)
+}
+
+/// `umask MODE`, in octal.
+pub(super) fn umask(word: &[u8]) -> Value {
+    let mode = within(word, 8, 0..=0o777).and_then(|mode| u16::try_from(mode).ok());
+    mode.map(Stanza::Umask).ok_or(ErrorKind::IllegalUmask)
+}
+
+/// `nice PRIORITY`.
+pub(super) fn nice(word: &[u8]) -> Value {
+    whole(word, -20..=19, ErrorKind::IllegalNice).map(Stanza::Nice)
+}
+
+/// `oom ADJUSTMENT|never`: the kernel's old scale of -17 to 15, brought to the new one (FACTS 2).
+pub(super) fn oom(word: &[u8]) -> Value {
+    if word == b"never" {
+        return Ok(Stanza::OomScore(-1000));
+    }
+    let old: i32 = whole(word, -17..=15, ErrorKind::IllegalOom)?;
+    let new = old * 1000 / if old < 0 { 17 } else { 15 };
+    i16::try_from(new).map(Stanza::OomScore).map_err(|_| ErrorKind::IllegalOom)
+}
+
+/// `oom score SCORE|never`.
+pub(super) fn oom_score(word: &[u8]) -> Value {
+    if word == b"never" {
+        return Ok(Stanza::OomScore(-1000));
+    }
+    whole(word, -1000..=1000, ErrorKind::IllegalOomScore).map(Stanza::OomScore)
+}
+
+/// Reads one argument and turns it into a value.
+fn argument<T>(scanner: &mut Scanner<'_>, read: impl Fn(&[u8]) -> Result<T, ErrorKind>) -> Result<T, ConfError> {
+    let word = scanner.word()?;
+    read(scanner.text(word.place.clone())).map_err(|kind| word.error(kind))
+}
+
+/// `respawn limit COUNT INTERVAL` or `respawn limit unlimited`.
+pub(super) fn respawn_limit(scanner: &mut Scanner<'_>) -> Result<Stanza<'static>, ConfError> {
+    let count = argument(scanner, |word| match word {
+        b"unlimited" => Ok(None),
+        _ => whole(word, 0..=INT_MAX, ErrorKind::IllegalLimit).map(Some),
+    })?;
+    let Some(count) = count else { return Ok(Stanza::RespawnLimit { count: 0, interval: 0 }) };
+    let interval = argument(scanner, |word| whole(word, 0..=INT_MAX, ErrorKind::IllegalInterval))?;
+    Ok(Stanza::RespawnLimit { count, interval })
+}
+
+/// `limit RESOURCE SOFT HARD`.
+pub(super) fn limit(scanner: &mut Scanner<'_>) -> Result<Stanza<'static>, ConfError> {
+    let resource = argument(scanner, |word| {
+        let row = Resource::TABLE.iter().find(|(name, _)| name.as_bytes() == word);
+        row.map(|&(_, resource)| resource).ok_or(ErrorKind::UnknownStanza)
+    })?;
+    let soft = argument(scanner, resource_limit)?;
+    let hard = argument(scanner, resource_limit)?;
+    Ok(Stanza::Limit(resource, soft, hard))
+}
+
+/// As strtoul(3) has it, -1 is the largest number, which the kernel takes for `unlimited`.
+fn resource_limit(word: &[u8]) -> Result<Option<u64>, ErrorKind> {
+    if word == b"unlimited" {
+        return Ok(None);
+    }
+    let (negative, magnitude) = number(word, 10).ok_or(ErrorKind::IllegalLimit)?;
+    let value = if negative { magnitude.wrapping_neg() } else { magnitude };
+    Ok((value != u64::MAX).then_some(value))
+}

@@ -1,0 +1,352 @@
+//! Frames: a length and so many bytes, each a postcard-encoded message.
+//!
+//! A frame is a header, the message's length as two bytes with the smaller first, and the message. It travels over whatever
+//! speaks [`embedded_io`]: a Unix socket here, a UART there.
+//!
+//! | side | receives with | sends with |
+//! |---|---|---|
+//! | client, may block | [`read_frame`], [`decode`] | [`write_frame`] |
+//! | supervisor, never blocks | [`Inbox`], [`decode`] | [`Outbox`] |
+//!
+//! Rubbish is an error and never a panic, and costs only the connection that it came from.
+
+use super::Status;
+use core::fmt;
+use embedded_io::{Error as _, ErrorKind, Read, Write};
+use serde::{Deserialize, Serialize};
+
+/// Bytes of the length in front of each message.
+pub const HEADER: usize = 2;
+
+/// Longest message. The largest that people send is an `emit` with a device's whole udev environment, some 2 KiB; the
+/// largest that is answered is a page of `list`, which fills what it gets (about 200 jobs).
+pub const MAX_MESSAGE: usize = 8192;
+
+/// Longest frame: the size of every buffer.
+pub const MAX_FRAME: usize = HEADER + MAX_MESSAGE;
+
+/// What a [`super::Reply::Page`] takes beside its statuses: the variant (1), `next` (1 + 5) and the length (3).
+const PAGE_OVERHEAD: usize = 10;
+
+/// Most bytes of statuses in one page.
+pub const MAX_PAGE: usize = MAX_MESSAGE - PAGE_OVERHEAD;
+
+const _: () = assert!(MAX_MESSAGE <= u16::MAX as usize, "the header must be able to say it");
+const _: () = assert!(MAX_PAGE > 2 * crate::limits::INSTANCE_NAME, "a page must hold any one status");
+
+/// What is wrong with a message or a frame, whoever carries it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Broken {
+    /// It is longer than [`MAX_MESSAGE`], or than the room that is left for it.
+    TooLarge,
+    /// The bytes are no message of this protocol.
+    Malformed,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Broken::TooLarge => write!(f, "message longer than {MAX_MESSAGE} bytes"),
+            Broken::Malformed => f.write_str("malformed message"),
+        }
+    }
+}
+
+/// Why a frame did not arrive or did not leave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum FrameError<E> {
+    /// What carries the bytes failed.
+    Io(E),
+    /// The other side closed the connection, between two frames.
+    Closed,
+    /// The other side closed the connection within a frame.
+    CutOff,
+    /// The bytes are no frame.
+    Broken(Broken),
+}
+
+impl<E> From<Broken> for FrameError<E> {
+    fn from(broken: Broken) -> Self {
+        FrameError::Broken(broken)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for FrameError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FrameError::Io(error) => error.fmt(f),
+            FrameError::Closed => f.write_str("connection closed"),
+            FrameError::CutOff => f.write_str("connection closed within a message"),
+            FrameError::Broken(broken) => broken.fmt(f),
+        }
+    }
+}
+
+/// Puts header and message into `buffer`, which [`MAX_FRAME`] bytes suffice for; the result is the frame.
+pub fn encode<'b, T: Serialize>(message: &T, buffer: &'b mut [u8]) -> Result<&'b [u8], Broken> {
+    let room = buffer.len().min(MAX_FRAME);
+    let buffer = buffer.get_mut(..room).ok_or(Broken::TooLarge)?;
+    let (header, body) = buffer.split_first_chunk_mut::<HEADER>().ok_or(Broken::TooLarge)?;
+    let length = match postcard::to_slice(message, body) {
+        Ok(used) => used.len(),
+        Err(postcard::Error::SerializeBufferFull) => return Err(Broken::TooLarge),
+        Err(_) => return Err(Broken::Malformed),
+    };
+    *header = u16::try_from(length).map_err(|_| Broken::TooLarge)?.to_le_bytes();
+    buffer.get(..HEADER + length).ok_or(Broken::TooLarge)
+}
+
+/// Reads a message, which must be all of `bytes`; it borrows from them.
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Broken> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((message, [])) => Ok(message),
+        _ => Err(Broken::Malformed),
+    }
+}
+
+/// The length that a header announces, refused as soon as it is too large.
+fn announced(header: [u8; HEADER]) -> Result<usize, Broken> {
+    let length = usize::from(u16::from_le_bytes(header));
+    if length <= MAX_MESSAGE { Ok(length) } else { Err(Broken::TooLarge) }
+}
+
+/// Sends a message whole; blocks as the writer does. `buffer` holds the frame on its way.
+pub fn write_frame<W: Write, T: Serialize>(
+    writer: &mut W,
+    message: &T,
+    buffer: &mut [u8],
+) -> Result<(), FrameError<W::Error>> {
+    let mut rest = encode(message, buffer)?;
+    while !rest.is_empty() {
+        match writer.write(rest) {
+            Ok(0) => return Err(FrameError::Closed),
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(FrameError::Io(error)),
+        }
+    }
+    loop {
+        match writer.flush() {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(FrameError::Io(error)),
+        }
+    }
+}
+
+/// Receives one frame whole, however long that takes; the result is its message, to be read by [`decode`].
+pub fn read_frame<'b, R: Read>(reader: &mut R, buffer: &'b mut [u8]) -> Result<&'b [u8], FrameError<R::Error>> {
+    let mut header = [0; HEADER];
+    match read_all(reader, &mut header)? {
+        0 => return Err(FrameError::Closed),
+        HEADER => {}
+        _ => return Err(FrameError::CutOff),
+    }
+    let length = announced(header)?;
+    let message = buffer.get_mut(..length).ok_or(Broken::TooLarge)?;
+    if read_all(reader, message)? == length { Ok(message) } else { Err(FrameError::CutOff) }
+}
+
+/// Reads until `bytes` is full or the reader has no more; says how many it got.
+fn read_all<R: Read>(reader: &mut R, bytes: &mut [u8]) -> Result<usize, FrameError<R::Error>> {
+    let mut got = 0;
+    while let Some(room) = bytes.get_mut(got..).filter(|room| !room.is_empty()) {
+        match reader.read(room) {
+            Ok(0) => break,
+            Ok(count) => got += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(FrameError::Io(error)),
+        }
+    }
+    Ok(got)
+}
+
+/// What has come from one client: bytes in any pieces go in, whole frames come out.
+///
+/// ```text
+/// inbox.fill(&mut socket)?;                       // when there is something to read
+/// while let Some(message) = inbox.message()? {    // an error: close this connection
+///     answer(decode(message)?);
+///     inbox.discard();
+/// }
+/// ```
+///
+/// It holds one frame of any size. Who does not take the frames out leaves the rest with the sender, who then waits.
+pub struct Inbox {
+    bytes: [u8; MAX_FRAME],
+    used: usize,
+}
+
+impl Inbox {
+    /// An empty one.
+    pub const fn new() -> Self {
+        Inbox { bytes: [0; MAX_FRAME], used: 0 }
+    }
+
+    /// Forgets everything, for the next client.
+    pub fn clear(&mut self) {
+        self.used = 0;
+    }
+
+    /// Whether [`fill`](Self::fill) has room to read into; there always is when no whole frame is here.
+    pub fn has_room(&self) -> bool {
+        self.used < MAX_FRAME
+    }
+
+    /// Reads once, as much as there is room for. `Ok(0)`: there is no room, take a frame out first.
+    ///
+    /// A non-blocking reader's "nothing now" comes back as [`FrameError::Io`].
+    pub fn fill<R: Read>(&mut self, reader: &mut R) -> Result<usize, FrameError<R::Error>> {
+        let Some(room) = self.bytes.get_mut(self.used..).filter(|room| !room.is_empty()) else { return Ok(0) };
+        let most = room.len();
+        match reader.read(room) {
+            Ok(0) if self.used == 0 => Err(FrameError::Closed),
+            Ok(0) => Err(FrameError::CutOff),
+            Ok(count) => {
+                let count = count.min(most);
+                self.used += count;
+                Ok(count)
+            }
+            Err(error) => Err(FrameError::Io(error)),
+        }
+    }
+
+    /// The message of the first frame, if it is here whole. An error is for ever: close the connection.
+    pub fn message(&self) -> Result<Option<&[u8]>, Broken> {
+        let arrived = self.bytes.get(..self.used).unwrap_or_default();
+        let Some((header, rest)) = arrived.split_first_chunk::<HEADER>() else { return Ok(None) };
+        Ok(rest.get(..announced(*header)?))
+    }
+
+    /// Drops the first frame, if it is here whole.
+    pub fn discard(&mut self) {
+        if let Ok(Some(message)) = self.message() {
+            let frame = HEADER + message.len();
+            self.bytes.copy_within(frame..self.used, 0);
+            self.used -= frame;
+        }
+    }
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What one client is still to get: whole frames go in, bytes leave as fast as the client takes them.
+pub struct Outbox {
+    bytes: [u8; MAX_FRAME],
+    sent: usize,
+    used: usize,
+}
+
+impl Outbox {
+    /// An empty one.
+    pub const fn new() -> Self {
+        Outbox { bytes: [0; MAX_FRAME], sent: 0, used: 0 }
+    }
+
+    /// Forgets everything, for the next client.
+    pub fn clear(&mut self) {
+        (self.sent, self.used) = (0, 0);
+    }
+
+    /// Whether everything has been sent.
+    pub fn is_empty(&self) -> bool {
+        self.sent == self.used
+    }
+
+    /// Queues a message. An empty outbox takes any message; one in use may be [`Broken::TooLarge`], and is then unchanged.
+    pub fn put<T: Serialize>(&mut self, message: &T) -> Result<(), Broken> {
+        self.bytes.copy_within(self.sent..self.used, 0);
+        (self.sent, self.used) = (0, self.used - self.sent);
+        let room = self.bytes.get_mut(self.used..).unwrap_or_default();
+        self.used += encode(message, room)?.len();
+        Ok(())
+    }
+
+    /// Writes once, as much as the writer takes, and says how much that was: repeat until [`is_empty`](Self::is_empty).
+    ///
+    /// A non-blocking writer's "not now" is its error, and nothing is lost.
+    pub fn flush<W: Write>(&mut self, writer: &mut W) -> Result<usize, W::Error> {
+        let rest = self.bytes.get(self.sent..self.used).unwrap_or_default();
+        if rest.is_empty() {
+            return Ok(0);
+        }
+        let written = writer.write(rest)?.min(rest.len());
+        self.sent += written;
+        Ok(written)
+    }
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Collects the statuses of one page of a list.
+pub struct PageWriter<'b> {
+    bytes: &'b mut [u8],
+    used: usize,
+}
+
+impl<'b> PageWriter<'b> {
+    /// An empty page in `buffer`, which [`MAX_PAGE`] bytes suffice for.
+    pub fn new(buffer: &'b mut [u8]) -> Self {
+        let most = buffer.len().min(MAX_PAGE);
+        PageWriter { bytes: buffer.get_mut(..most).unwrap_or_default(), used: 0 }
+    }
+
+    /// Whether nothing was pushed yet.
+    pub fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
+    /// Adds a status. [`Broken::TooLarge`]: the page is full, unchanged, and the next one begins with this status.
+    pub fn push(&mut self, status: &Status<'_>) -> Result<(), Broken> {
+        let room = self.bytes.get_mut(self.used..).unwrap_or_default();
+        self.used += postcard::to_slice(status, room).map_err(|_| Broken::TooLarge)?.len();
+        Ok(())
+    }
+
+    /// The page, for [`super::Reply::Page`].
+    pub fn finish(self) -> &'b [u8] {
+        let PageWriter { bytes, used } = self;
+        bytes.get(..used).unwrap_or_default()
+    }
+}
+
+/// The statuses of a page, in order; after an error nothing follows.
+#[derive(Clone)]
+pub struct PageReader<'a>(&'a [u8]);
+
+impl<'a> PageReader<'a> {
+    /// Reads the `statuses` of a [`super::Reply::Page`].
+    pub fn new(statuses: &'a [u8]) -> Self {
+        PageReader(statuses)
+    }
+}
+
+impl<'a> Iterator for PageReader<'a> {
+    type Item = Result<Status<'a>, Broken>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        match postcard::take_from_bytes(self.0) {
+            Ok((status, rest)) => {
+                self.0 = rest;
+                Some(Ok(status))
+            }
+            Err(_) => {
+                self.0 = &[];
+                Some(Err(Broken::Malformed))
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The control protocol: what a client may ask, what it is answered, and how both travel.
+//!
+//! A client connects, sends [`Request::Hello`], then one request at a time and reads one reply to each. Replies to requests
+//! that wait (`start`, `stop`, `restart`, `emit`) come when the job or event has finished. Lists are fetched in pages, so
+//! that neither side ever holds more than one frame. Requests and replies are the only serialised types of Uphold.
+
+pub mod frame;
+mod refusal;
+
+use crate::bytes::Strings;
+use crate::lifecycle::{Goal, State};
+use crate::process::Process;
+use serde::{Deserialize, Serialize};
+
+/// The version of the protocol; both sides must have the same.
+pub const PROTOCOL: u16 = 1;
+
+/// What a client asks. Byte strings are text as the kernel has it.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Request<'a> {
+    /// The first request on every connection.
+    Hello {
+        /// The protocol that the client speaks.
+        protocol: u16,
+    },
+    /// The text that `initctl version` prints.
+    Version,
+    /// Sets a job's goal to start.
+    Start {
+        /// Which job.
+        target: Target<'a>,
+        /// Whether the reply waits until the job runs (or, for a task, has finished).
+        wait: bool,
+    },
+    /// Sets a job's goal to stop.
+    Stop {
+        /// Which job.
+        target: Target<'a>,
+        /// Whether the reply waits until the job has stopped.
+        wait: bool,
+    },
+    /// Stops a job and starts it again.
+    Restart {
+        /// Which job.
+        target: Target<'a>,
+        /// Whether the reply waits until the job runs again.
+        wait: bool,
+    },
+    /// Sends a job's main process its reload signal.
+    Reload {
+        /// Which job.
+        target: Target<'a>,
+    },
+    /// One job's status.
+    Status {
+        /// Which job.
+        target: Target<'a>,
+    },
+    /// The status of every job, a page at a time.
+    List {
+        /// 0 at first, then the reply's `next`.
+        from: u32,
+    },
+    /// Emits an event.
+    Emit {
+        /// Its name; may not be empty.
+        event: &'a [u8],
+        /// Its variables, `KEY=VALUE` each.
+        #[serde(borrow)]
+        environment: Strings<'a>,
+        /// Whether the reply waits until every job that the event started or stopped has got there.
+        wait: bool,
+    },
+    /// A job's `usage` text.
+    Usage {
+        /// Which job.
+        job: &'a [u8],
+    },
+    /// Loads all job files anew.
+    ReloadConfiguration,
+}
+
+/// Which instance of which job.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Target<'a> {
+    /// The job's name.
+    pub job: &'a [u8],
+    /// Which of its instances.
+    #[serde(borrow)]
+    pub select: Select<'a>,
+}
+
+/// How an instance is chosen.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Select<'a> {
+    /// The one whose name these variables (`KEY=VALUE` each) give by the `instance` stanza.
+    #[serde(borrow)]
+    Environment(Strings<'a>),
+    /// The one of this name: what a job's own processes use (`UPSTART_INSTANCE`).
+    Name(&'a [u8]),
+}
+
+/// What a client is answered.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Reply<'a> {
+    /// To `Hello`: the supervisor's protocol.
+    Hello {
+        /// The protocol that the supervisor speaks.
+        protocol: u16,
+    },
+    /// A text: to `Version` and `Usage`.
+    #[serde(borrow)]
+    Text(&'a [u8]),
+    /// Done, and there is nothing to print.
+    Done,
+    /// A job's status: to `Status`, and to `Start`, `Stop` and `Restart` when done.
+    Job(Status<'a>),
+    /// Some statuses of a list, each a postcard-encoded [`Status`] one after another.
+    Page {
+        /// Where the next page begins; `None` after the last.
+        next: Option<u32>,
+        /// The statuses.
+        statuses: &'a [u8],
+    },
+    /// Refused or failed.
+    Error(Refusal<'a>),
+}
+
+/// One instance's status, or that of a job without instances. Its `Display` gives the lines of `initctl status`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Status<'a> {
+    /// The job's name.
+    pub job: &'a [u8],
+    /// The instance's name; empty for the only instance of a job without `instance`, and for a job at rest.
+    pub instance: &'a [u8],
+    /// What the job is to become.
+    pub goal: Goal,
+    /// Where it is.
+    pub state: State,
+    /// Its processes that live, in the order of [`Process`].
+    pub processes: heapless::Vec<(Process, u32), { Process::COUNT }>,
+}
+
+impl Default for Status<'_> {
+    /// A job of no name, at rest.
+    fn default() -> Self {
+        let processes = heapless::Vec::new();
+        Status { job: &[], instance: &[], goal: Goal::Stop, state: State::Waiting, processes }
+    }
+}
+
+/// Why a request was not granted, in the client's terms. Its `Display` gives Upstart's words.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Refusal<'a> {
+    /// No class of that name.
+    UnknownJob(#[serde(borrow)] &'a [u8]),
+    /// No instance of that name.
+    UnknownInstance(&'a [u8]),
+    /// The `instance` stanza names a variable that is not set; then the job's `usage`, empty if it has none.
+    UnknownParameter {
+        /// The variable's name.
+        name: &'a [u8],
+        /// The job's `usage` text.
+        usage: &'a [u8],
+    },
+    /// The `instance` stanza lacks a closing brace.
+    MismatchedBraces,
+    /// The `instance` stanza has an unknown operator in braces.
+    ExpectedOperator,
+    /// The goal is start already.
+    AlreadyRunning {
+        /// The job's name.
+        job: &'a [u8],
+        /// The instance's name.
+        instance: &'a [u8],
+    },
+    /// The goal is stop already.
+    AlreadyStopped {
+        /// The job's name.
+        job: &'a [u8],
+        /// The instance's name.
+        instance: &'a [u8],
+    },
+    /// `restart` of a job whose goal is stop already: Upstart names the instance only.
+    RestartStopped(&'a [u8]),
+    /// `reload` of a job without a main process.
+    NotRunning {
+        /// The job's name.
+        job: &'a [u8],
+        /// The instance's name.
+        instance: &'a [u8],
+    },
+    /// `reload` of a job whose main process is gone.
+    NoSuchProcess,
+    /// The job failed while `start` waited.
+    FailedToStart,
+    /// The job failed while `stop` waited.
+    FailedToStop,
+    /// The job failed while `restart` waited.
+    FailedToRestart,
+    /// A job that the event started or stopped failed.
+    EventFailed,
+    /// A variable without `=`.
+    BadEnvironment,
+    /// An empty job or event name.
+    EmptyName,
+    /// Only root and the supervisor's own user may do this.
+    PermissionDenied,
+    /// The supervisor is shutting down and starts nothing any more.
+    ShuttingDown,
+    /// The request is no request of this protocol.
+    Malformed,
+    /// A capacity is exhausted: the limit's name. Nothing was done.
+    Full(&'a str),
+}

@@ -1,0 +1,66 @@
+//! What a client is told, in Upstart's words: refusals and the line of `initctl status`.
+
+use super::{Refusal, Status};
+use crate::bytes::Show;
+use crate::process::Process;
+use core::fmt;
+
+/// A job as messages name it: `JOB`, or `JOB (INSTANCE)`.
+struct Named<'a>(&'a [u8], &'a [u8]);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Named(job, instance) = *self;
+        Show(job).fmt(f)?;
+        if instance.is_empty() { Ok(()) } else { write!(f, " ({})", Show(instance)) }
+    }
+}
+
+/// The error that `initctl` prints, without its name and without a line end.
+impl fmt::Display for Refusal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Refusal::UnknownJob(job) => write!(f, "Unknown job: {}", Show(job)),
+            Refusal::UnknownInstance(instance) => write!(f, "Unknown instance: {}", Show(instance)),
+            Refusal::UnknownParameter { name, usage: _ } => write!(f, "Unknown parameter: {}", Show(name)),
+            Refusal::MismatchedBraces => f.write_str("Mismatched braces"),
+            Refusal::ExpectedOperator => f.write_str("Expected operator"),
+            Refusal::AlreadyRunning { job, instance } => {
+                write!(f, "Job is already running: {}", Named(job, instance))
+            }
+            Refusal::AlreadyStopped { job, instance } => {
+                write!(f, "Job has already been stopped: {}", Named(job, instance))
+            }
+            Refusal::RestartStopped(instance) => write!(f, "Job has already been stopped: {}", Show(instance)),
+            Refusal::NotRunning { job, instance } => write!(f, "Job is not running: {}", Named(job, instance)),
+            Refusal::NoSuchProcess => f.write_str("No such process"),
+            Refusal::FailedToStart => f.write_str("Job failed to start"),
+            Refusal::FailedToStop => f.write_str("Job failed while stopping"),
+            Refusal::FailedToRestart => f.write_str("Job failed to restart"),
+            Refusal::EventFailed => f.write_str("Event failed"),
+            Refusal::BadEnvironment => f.write_str("Env must be KEY=VALUE pairs"),
+            Refusal::EmptyName => f.write_str("Name may not be empty string"),
+            Refusal::PermissionDenied => f.write_str("Permission denied"),
+            Refusal::ShuttingDown => f.write_str("Supervisor is shutting down"),
+            Refusal::Malformed => f.write_str("The supervisor does not understand the request"),
+            Refusal::Full(limit) => write!(f, "The supervisor's capacity is exhausted: {limit}"),
+        }
+    }
+}
+
+/// The lines of `initctl status` and `initctl list` (initctl(8)), without the last line end:
+///
+/// `JOB[ (INSTANCE)] GOAL/STATE[, process PID]`, then a line `\tNAME process PID` for each further process. Of
+/// a post-start or pre-stop process that comes first, the name is given in parentheses.
+impl fmt::Display for Status<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}/{}", Named(self.job, self.instance), self.goal, self.state)?;
+        let mut processes = self.processes.iter();
+        match processes.next() {
+            Some((process @ (Process::PostStart | Process::PreStop), pid)) => write!(f, ", ({process}) process {pid}")?,
+            Some((_, pid)) => write!(f, ", process {pid}")?,
+            None => {}
+        }
+        processes.try_for_each(|(process, pid)| write!(f, "\n\t{process} process {pid}"))
+    }
+}

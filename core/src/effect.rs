@@ -1,0 +1,111 @@
+//! Orders that come out.
+
+use crate::notice::Notice;
+use crate::process::{Pid, Process};
+use crate::signal::Signal;
+use crate::storage::{ClassId, ClientId, JobId};
+
+/// One order to the world. Effects carry ids and numbers only: who needs the text behind an id (a command line, an
+/// environment, a job's name) asks the supervisor's read-only views for it before the next effect is polled.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Effect {
+    /// Make a process. Answered at once by `Input::Spawned` or `Input::SpawnFailed`.
+    Spawn {
+        /// For which job.
+        job: JobId,
+        /// Which of its processes.
+        process: Process,
+        /// Whether it is to be traced from its exec on.
+        trace: bool,
+    },
+    /// Send a signal. Answered by `Input::Gone` if there is no such process.
+    Signal {
+        /// To which process.
+        pid: Pid,
+        /// Which signal.
+        signal: Signal,
+        /// To it alone, or to its process group.
+        scope: Scope,
+    },
+    /// A traced process that has stopped: report its forks and execs from now on, and let it go on.
+    Follow {
+        /// Its number.
+        pid: Pid,
+    },
+    /// A traced process that has stopped: let it go on, with this signal if any.
+    Resume {
+        /// Its number.
+        pid: Pid,
+        /// The signal that it is to get.
+        signal: Option<Signal>,
+    },
+    /// A traced process that has stopped: trace it no longer and let it go on, with this signal if any.
+    Detach {
+        /// Its number.
+        pid: Pid,
+        /// The signal that it is to get.
+        signal: Option<Signal>,
+    },
+    /// Answer a client.
+    Reply {
+        /// Whom.
+        client: ClientId,
+        /// What.
+        answer: Answer,
+    },
+    /// Tell the log.
+    Say(Notice),
+    /// A class is no more: what the world keeps for it can be let go.
+    Retired(ClassId),
+    /// After `Input::Shutdown`: no job is left.
+    Ended,
+}
+
+/// Whom a signal reaches.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Scope {
+    /// The process alone.
+    Process,
+    /// Its process group.
+    Group,
+}
+
+/// What a client is answered; `Supervisor::reply` puts it in words.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Answer {
+    /// Done, and nothing to show.
+    Done,
+    /// Done; the job's status is to be shown.
+    Job(JobId),
+    /// Refused: see [`Denial`].
+    Denied(Denial),
+}
+
+/// Why a command was refused or failed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[allow(missing_docs)]
+pub enum Denial {
+    /// The name is in the request.
+    UnknownJob,
+    UnknownInstance(ClassId),
+    UnknownParameter(ClassId),
+    MismatchedBraces,
+    ExpectedOperator,
+    AlreadyRunning(JobId),
+    AlreadyStopped(JobId),
+    RestartStopped(JobId),
+    NotRunning(JobId),
+    NoSuchProcess,
+    FailedToStart,
+    FailedToStop,
+    FailedToRestart,
+    EventFailed,
+    BadEnvironment,
+    EmptyName,
+    ShuttingDown,
+    Full(crate::limits::Limit),
+}

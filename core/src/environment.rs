@@ -1,0 +1,150 @@
+//! Environments in layers (FACTS 5): what every job gets, what its file says, what its command or events gave it, what
+//! stopped it, and what Upstart adds. A later layer replaces what an earlier one says; nothing is copied until the world asks.
+
+use crate::bytes::{Strings, split_variable};
+use crate::limits::Full;
+use crate::process::Process;
+use crate::storage::{ClassId, JobId};
+use crate::supervisor::Supervisor;
+use crate::text::Text;
+
+/// One variable of an environment, as it stands between its name and the next: `NAME=` or the whole entry, then the rest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entry<'a>(pub &'a [u8], pub &'a [u8]);
+
+impl<'a> Entry<'a> {
+    fn name(self) -> &'a [u8] {
+        split_variable(self.0).0
+    }
+}
+
+/// Where a value lies in the arena.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot {
+    pub text: Text,
+    pub from: usize,
+    pub len: usize,
+}
+
+/// The value of the last variable of that name, and where it begins.
+fn find<'a>(list: Strings<'a>, name: &[u8]) -> Option<(usize, &'a [u8])> {
+    let mut from = 0;
+    let mut found = None;
+    for entry in list.iter() {
+        if let (key, Some(value)) = split_variable(entry) {
+            if key == name {
+                found = Some((from + key.len() + 1, value));
+            }
+        }
+        from += entry.len() + 1;
+    }
+    found
+}
+
+/// The value of the last variable of that name.
+pub(crate) fn find_value<'a>(list: Strings<'a>, name: &[u8]) -> Option<&'a [u8]> {
+    find(list, name).map(|(_, value)| value)
+}
+
+impl Supervisor<'_> {
+    /// The environment that every job begins with (`KEY=VALUE` each): in system mode `PATH` and `TERM`, in user mode all of
+    /// the supervisor's own.
+    pub fn set_base_environment(&mut self, entries: Strings<'_>) -> Result<(), Full> {
+        let new = self.text.add(entries.0)?;
+        self.text.replace(&mut self.core.base_environment, new);
+        Ok(())
+    }
+
+    /// The supervisor's own environment, from which `env NAME` without a value copies.
+    pub fn set_own_environment(&mut self, entries: Strings<'_>) -> Result<(), Full> {
+        let new = self.text.add(entries.0)?;
+        self.text.replace(&mut self.core.own_environment, new);
+        Ok(())
+    }
+
+    /// The address by which a job's processes reach the supervisor (`UPSTART_SESSION`), in user mode.
+    pub fn set_session(&mut self, address: &[u8]) -> Result<(), Full> {
+        let new = self.text.add(address)?;
+        self.text.replace(&mut self.core.session, new);
+        Ok(())
+    }
+
+    fn spot_in(&self, text: Text, name: &[u8]) -> Option<Spot> {
+        let (from, value) = find(Strings(self.text.get(text)), name)?;
+        Some(Spot { text, from, len: value.len() })
+    }
+
+    pub(crate) fn value(&self, spot: Spot) -> &[u8] {
+        self.text.get(spot.text).get(spot.from..spot.from + spot.len).unwrap_or(&[])
+    }
+
+    /// What a class's `env` stanzas say of a name: the last one counts, and one without a value copies the supervisor's.
+    fn class_spot(&self, class: ClassId, name: &[u8]) -> Option<Spot> {
+        let list = self.classes.get(class)?.environment;
+        let last = Strings(self.text.get(list)).iter().filter(|entry| split_variable(entry).0 == name).last()?;
+        if split_variable(last).1.is_some() {
+            self.spot_in(list, name)
+        } else {
+            self.spot_in(self.core.own_environment, name)
+        }
+    }
+
+    /// What a job of a class would get before any command or event.
+    pub(crate) fn class_variable(&self, class: ClassId, name: &[u8]) -> Option<&[u8]> {
+        let spot = self.class_spot(class, name).or_else(|| self.spot_in(self.core.base_environment, name));
+        spot.map(|spot| self.value(spot))
+    }
+
+    /// Where the value of a job's variable lies.
+    pub(crate) fn spot(&self, id: JobId, name: &[u8]) -> Option<Spot> {
+        let job = self.jobs.get(id)?;
+        self.spot_in(job.environment, name)
+            .or_else(|| self.class_spot(job.class, name))
+            .or_else(|| self.spot_in(self.core.base_environment, name))
+    }
+
+    /// A job's variable, as its conditions and events see it.
+    pub(crate) fn variable(&self, id: JobId, name: &[u8]) -> Option<&[u8]> {
+        self.spot(id, name).map(|spot| self.value(spot))
+    }
+
+    /// What a process of a job gets as its environment, no name twice.
+    pub fn environment(&self, id: JobId, process: Process) -> impl Iterator<Item = Entry<'_>> + Clone {
+        let all = self.layers(id, process);
+        let later = all.clone();
+        all.enumerate()
+            .filter(move |(place, entry)| !later.clone().skip(place + 1).any(|other| other.name() == entry.name()))
+            .map(|(_, entry)| entry)
+    }
+
+    /// Every layer's variables, one after another; the last of a name counts.
+    fn layers(&self, id: JobId, process: Process) -> impl Iterator<Item = Entry<'_>> + Clone {
+        let job = self.jobs.get(id);
+        let class = job.and_then(|job| self.classes.get(job.class));
+        let text = |text: Option<Text>| Strings(self.text.get(text.unwrap_or_default()));
+        let stopping = matches!(process, Process::PreStop | Process::PostStop);
+        let whole = |entry| Entry(entry, &[]);
+        let base = text(Some(self.core.base_environment)).iter().map(whole);
+        let declared = text(class.map(|class| class.environment)).iter().filter_map(|entry| self.declared(entry));
+        let given = text(job.map(|job| job.environment)).iter().map(whole);
+        let stop = text(job.filter(|_| stopping).map(|job| job.stop_environment)).iter().map(whole);
+        let added = [
+            (&b"UPSTART_JOB="[..], class.map(|class| class.name)),
+            (&b"UPSTART_INSTANCE="[..], job.map(|job| job.name)),
+            (&b"UPSTART_SESSION="[..], Some(self.core.session).filter(|session| !session.is_empty())),
+        ];
+        let added = added.into_iter().filter_map(move |(name, value)| Some(Entry(name, self.text.get(value?))));
+        base.chain(declared).chain(given).chain(stop).chain(added)
+    }
+
+    /// An `env` stanza's entry; one without a value takes the supervisor's, and is dropped if that has none.
+    fn declared<'a>(&'a self, entry: &'a [u8]) -> Option<Entry<'a>> {
+        match split_variable(entry) {
+            (_, Some(_)) => Some(Entry(entry, &[])),
+            (name, None) => {
+                let own = Strings(self.text.get(self.core.own_environment));
+                own.iter().find(|own| split_variable(own).0 == name).map(|own| Entry(own, &[]))
+            }
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! Events: how they are emitted, queued, handled and finished (FACTS 4).
+
+use core::fmt::Write;
+
+use crate::bytes::Strings;
+use crate::effect::{Answer, Denial};
+use crate::environment::find_value;
+use crate::index::Fnv;
+use crate::interest::InterestId;
+use crate::job::{Failure, Job};
+use crate::lifecycle::JobEvent;
+use crate::limits::{Full, Limit};
+use crate::notice::Notice;
+use crate::process::Exit;
+use crate::queue::{Linked, Queue};
+use crate::signal::Signal;
+use crate::storage::{ClientId, EventId, JobId};
+use crate::supervisor::Supervisor;
+use crate::text::{Text, cost};
+use crate::waiter::{Waiter, Who};
+
+/// An event that is pending or being handled.
+#[derive(Clone, Debug, Hash)]
+pub struct Event {
+    pub(crate) name: Name,
+    /// Whether `/failed` follows the name.
+    pub(crate) of_failure: bool,
+    pub(crate) environment: Text,
+    /// The job that emitted it out of its reservation, and how much text that was.
+    owner: Option<(JobId, u32)>,
+    /// How many conditions hold it and how many jobs it waits for.
+    blockers: u32,
+    failed: bool,
+    progress: Progress,
+    pub(crate) waiters: Queue<Waiter>,
+    link: Option<EventId>,
+}
+
+/// An event's name.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(crate) enum Name {
+    /// One of the four that jobs emit.
+    Job(JobEvent),
+    /// Any other.
+    Text(Text),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+enum Progress {
+    /// Not yet offered to any condition.
+    Pending,
+    /// Offered, and blocked.
+    Handling,
+    /// Nothing blocks it any more.
+    Finished,
+}
+
+/// How far the offering of one event has come.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(crate) struct Dispatch {
+    pub event: EventId,
+    pub interest: Option<InterestId>,
+    /// The instance of the interested class whose `stop on` is next; `None` before the first.
+    pub job: Option<JobId>,
+    pub stage: Offering,
+}
+
+/// To whom an event is offered next: to every instance's `stop on`, then to the class's `start on`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub(crate) enum Offering {
+    FirstInstance,
+    Instance,
+    Class,
+}
+
+impl Linked for Event {
+    fn link(&mut self) -> &mut Option<EventId> {
+        &mut self.link
+    }
+}
+
+const FAILED: &[u8] = b"/failed";
+
+/// The longest that `RESULT`, `PROCESS` and `EXIT_STATUS` or `EXIT_SIGNAL` of stopped(7) can be, each with its NUL.
+const RESULT_TEXT: usize = "RESULT=failed PROCESS=post-start EXIT_STATUS=255 ".len() + "EXIT_SIGNAL=STKFLT ".len();
+
+impl Supervisor<'_> {
+    /// An event's name, in two pieces that belong together.
+    pub(crate) fn event_name(&self, id: EventId) -> (&[u8], &[u8]) {
+        let Some(event) = self.events.get(id) else { return (&[], &[]) };
+        let name = match event.name {
+            Name::Job(event) => event.name().as_bytes(),
+            Name::Text(text) => self.text.get(text),
+        };
+        (name, if event.of_failure { FAILED } else { &[] })
+    }
+
+    /// Writes an event's name to the text that is being written.
+    pub(crate) fn push_event_name(&mut self, id: EventId) -> Result<(), Full> {
+        let Some(event) = self.events.get(id) else { return Ok(()) };
+        match event.name {
+            Name::Job(event) => self.text.push(event.name().as_bytes())?,
+            Name::Text(text) => self.text.push_text(text)?,
+        }
+        if event.of_failure { self.text.push(FAILED) } else { Ok(()) }
+    }
+
+    pub(crate) fn event_is_named(&self, id: EventId, name: &[u8]) -> bool {
+        let (first, rest) = self.event_name(id);
+        name.strip_prefix(first) == Some(rest)
+    }
+
+    /// An event's variables.
+    pub(crate) fn event_environment(&self, id: EventId) -> Strings<'_> {
+        Strings(self.events.get(id).map_or(&[], |event| self.text.get(event.environment)))
+    }
+
+    /// Emits an event for a client, or for the supervisor's owner.
+    pub(crate) fn emit(
+        &mut self,
+        name: &[u8],
+        environment: Strings<'_>,
+        waiting: Option<ClientId>,
+    ) -> Result<(), Full> {
+        let environment = self.text.add(environment.0)?;
+        let name = self.text.add(name).inspect_err(|_| self.text.free(environment))?;
+        let event = Event {
+            name: Name::Text(name),
+            of_failure: false,
+            environment,
+            owner: None,
+            blockers: 0,
+            failed: false,
+            progress: Progress::Pending,
+            waiters: Queue::new(),
+            link: None,
+        };
+        let id = self.events.insert(event).inspect_err(|_| {
+            self.text.free(name);
+            self.text.free(environment);
+        })?;
+        if let Some(client) = waiting {
+            if let Err(full) = self.wait_for_event(id, Who::Emitter(client)) {
+                self.free_event(id);
+                return Err(full);
+            }
+        }
+        self.core.events.push(&mut self.events, id);
+        Ok(())
+    }
+
+    /// Emits one of a job's own events. Room was reserved when the job was made.
+    pub(crate) fn emit_job_event(&mut self, id: JobId, kind: JobEvent) -> Option<EventId> {
+        let job = self.jobs.get_mut(id)?;
+        let text = job.event_text.min(job.text_reserved);
+        job.text_reserved -= text;
+        job.events_left = job.events_left.saturating_sub(1);
+        self.text.unreserve(text as usize);
+        let Ok(environment) = self.describe(id, kind) else { return self.event_lost(id, Limit::Text) };
+        let event = Event {
+            name: Name::Job(kind),
+            of_failure: false,
+            environment,
+            owner: Some((id, text)),
+            blockers: 0,
+            failed: false,
+            progress: Progress::Pending,
+            waiters: Queue::new(),
+            link: None,
+        };
+        let Ok(event) = self.events.insert_reserved(event) else {
+            self.text.free(environment);
+            return self.event_lost(id, Limit::Events);
+        };
+        self.core.events.push(&mut self.events, event);
+        Some(event)
+    }
+
+    /// The reservations make this impossible; should one be wrong, the job goes on, and the log says what happened.
+    fn event_lost(&mut self, id: JobId, limit: Limit) -> Option<EventId> {
+        let class = self.jobs.get(id)?.class;
+        self.say_later(Notice::Full { class, limit });
+        None
+    }
+
+    /// Writes a job event's variables: starting(7), started(7), stopping(7), stopped(7).
+    fn describe(&mut self, id: JobId, kind: JobEvent) -> Result<Text, Full> {
+        let Some(job) = self.jobs.get(id) else { return Ok(Text::EMPTY) };
+        let Some(class) = self.classes.get(job.class) else { return Ok(Text::EMPTY) };
+        let (job_name, instance, exports) = (class.name, job.name, class.exports);
+        let failure = job.failure;
+        self.text.begin()?;
+        self.text.push(b"JOB=")?;
+        self.text.push_text(job_name)?;
+        self.text.push(b"\0INSTANCE=")?;
+        self.text.push_text(instance)?;
+        self.text.push(b"\0")?;
+        if kind.has_result() {
+            let mut result: heapless::String<RESULT_TEXT> = heapless::String::new();
+            // The constant is the longest there is.
+            let _fits = write_result(&mut result, failure);
+            self.text.push(result.as_bytes())?;
+        }
+        let mut from = 0;
+        loop {
+            let exported = Strings(self.text.get(exports).get(from..).unwrap_or(&[]));
+            let Some(name) = exported.iter().next() else { break };
+            let len = name.len();
+            if let Some(value) = self.spot(id, name) {
+                self.text.push_part(exports, from, len)?;
+                self.text.push(b"=")?;
+                self.text.push_part(value.text, value.from, value.len)?;
+                self.text.push(b"\0")?;
+            }
+            from += len + 1;
+        }
+        Ok(self.text.finish())
+    }
+
+    /// Sets text aside for the longest events that a job can emit with this start environment.
+    pub(crate) fn reserve_event_text(&mut self, id: JobId, environment: Text) -> Result<(), Full> {
+        let Some(job) = self.jobs.get(id) else { return Ok(()) };
+        let Some(class) = self.classes.get(job.class) else { return Ok(()) };
+        let names = self.text.get(class.name).len() + self.text.get(job.name).len();
+        let mut bytes = "JOB= INSTANCE= ".len() + names + RESULT_TEXT;
+        for name in Strings(self.text.get(class.exports)).iter() {
+            let start = find_value(Strings(self.text.get(environment)), name).map_or(0, <[u8]>::len);
+            let other = self.variable(id, name).map_or(0, <[u8]>::len);
+            bytes += name.len() + start.max(other) + "= ".len();
+        }
+        let (need, have) = (cost(bytes) as u32, job.event_text);
+        if need > have {
+            let more = (need - have) * crate::job::EVENTS_PER_JOB as u32;
+            self.text.reserve(more as usize)?;
+            if let Some(job) = self.jobs.get_mut(id) {
+                job.event_text = need;
+                job.text_reserved += more;
+            }
+        }
+        Ok(())
+    }
+
+    /// One more condition holds the event, or one more job has to get where it sent it.
+    pub(crate) fn block_event(&mut self, id: EventId) {
+        if let Some(event) = self.events.get_mut(id) {
+            event.blockers += 1;
+        }
+    }
+
+    /// One less; the last one finishes it.
+    pub(crate) fn unblock_event(&mut self, id: EventId) {
+        let Some(event) = self.events.get_mut(id) else { return };
+        event.blockers = event.blockers.saturating_sub(1);
+        if event.blockers == 0 && event.progress == Progress::Handling {
+            event.progress = Progress::Finished;
+            self.core.events.push(&mut self.events, id);
+        }
+    }
+
+    /// A job that the event started or stopped failed.
+    pub(crate) fn mark_failed(&mut self, id: EventId) {
+        if let Some(event) = self.events.get_mut(id) {
+            event.failed = true;
+        }
+    }
+
+    /// Takes the next event out of the queue and begins to offer it, or finishes it.
+    pub(crate) fn next_event(&mut self) -> bool {
+        let Some(id) = self.core.events.pop(&mut self.events) else { return false };
+        match self.events.get(id).map(|event| event.progress) {
+            Some(Progress::Pending) => {
+                let (name, rest) = self.event_name(id);
+                let hash = Fnv::new().with(name).with(rest).value();
+                let interest = self.first_interest(hash, |name| self.event_is_named(id, name));
+                self.core.dispatch = Some(Dispatch { event: id, interest, job: None, stage: Offering::FirstInstance });
+                self.say_later(Notice::HandlingEvent(id));
+            }
+            Some(Progress::Finished) => self.finish_event(id),
+            _ => {}
+        }
+        true
+    }
+
+    /// Every condition has seen the event.
+    pub(crate) fn dispatched(&mut self, id: EventId) {
+        let Some(event) = self.events.get_mut(id) else { return };
+        if event.blockers > 0 {
+            event.progress = Progress::Handling;
+        } else {
+            self.finish_event(id);
+        }
+    }
+
+    /// Tells who waits for the event; one that failed breeds `NAME/failed`, once.
+    fn finish_event(&mut self, id: EventId) {
+        let failed = self.events.get(id).is_some_and(|event| event.failed);
+        while let Some(waiter) = self.events.get_mut(id).and_then(|event| event.waiters.pop(&mut self.waiters)) {
+            match self.waiters.get(waiter).map(|waiter| waiter.who) {
+                Some(Who::Emitter(client)) => {
+                    let answer = if failed { Answer::Denied(Denial::EventFailed) } else { Answer::Done };
+                    self.settle(waiter, client, answer);
+                }
+                _ => {
+                    self.waiters.remove(waiter);
+                }
+            }
+        }
+        let Some(event) = self.events.get_mut(id) else { return };
+        // A job event has one job at most that waits for it, and that is its owner.
+        let owner = event.owner.map(|(job, _)| job);
+        if let Some(job) = owner.filter(|&job| self.jobs.get(job).is_some_and(|job| job.blocker == Some(id))) {
+            if let Some(job) = self.jobs.get_mut(job) {
+                job.blocker = None;
+            }
+            self.go_on(job);
+        }
+        if failed && !self.is_of_failure(id) {
+            self.turn_into_failure(id);
+        } else {
+            self.free_event(id);
+        }
+    }
+
+    fn is_of_failure(&self, id: EventId) -> bool {
+        self.events.get(id).is_some_and(|event| match event.name {
+            Name::Text(text) => event.of_failure || self.text.get(text).ends_with(FAILED),
+            Name::Job(_) => event.of_failure,
+        })
+    }
+
+    /// The finished event goes on as `NAME/failed`, with the same variables, in the same slot: so it cannot be refused.
+    fn turn_into_failure(&mut self, id: EventId) {
+        if let Some(event) = self.events.get_mut(id) {
+            event.of_failure = true;
+            event.failed = false;
+            event.progress = Progress::Pending;
+        }
+        self.core.events.push(&mut self.events, id);
+    }
+
+    pub(crate) fn free_event(&mut self, id: EventId) {
+        let Some(event) = self.events.remove(id) else { return };
+        self.text.free(event.environment);
+        if let Name::Text(name) = event.name {
+            self.text.free(name);
+        }
+        let Some((owner, text)) = event.owner else { return };
+        if let Some(job) = self.jobs.get_mut(owner) {
+            job.events_left += 1;
+            job.text_reserved += text;
+            self.events.reserve_again();
+            self.text.reserve_again(text as usize);
+        }
+    }
+}
+
+/// `RESULT` and, for a failure, `PROCESS` and how it ended.
+fn write_result(out: &mut impl Write, failure: Option<Failure>) -> core::fmt::Result {
+    let Some(failure) = failure else { return out.write_str("RESULT=ok\0") };
+    let process = failure.process.map_or("respawn", |process| process.name());
+    write!(out, "RESULT=failed\0PROCESS={process}\0")?;
+    match failure.exit {
+        Some(Exit::Status(status)) => write!(out, "EXIT_STATUS={status}\0"),
+        Some(Exit::Signal(signal)) => write!(out, "EXIT_SIGNAL={}\0", Signal(signal)),
+        Some(Exit::Unknown) | None => Ok(()),
+    }
+}
+
+impl Job {
+    /// Whether the job waits for this event.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocker.is_some()
+    }
+}

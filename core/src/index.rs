@@ -1,0 +1,110 @@
+//! Hash tables over pools: the heads are an array, the chains run through the things themselves.
+
+use core::hash::{Hash, Hasher};
+
+use crate::storage::{Id, PoolView};
+
+/// How many chains each table has; a power of two. With 10,240 things a chain has two or three.
+const CHAINS: usize = 4096;
+
+/// A thing that can be found by a hash.
+pub trait Indexed: Sized {
+    /// Its hash, which never changes while it is in the table.
+    fn hash(&self) -> u32;
+    /// The next in its chain.
+    fn next(&mut self) -> &mut Option<Id<Self>>;
+    /// The next in its chain, to read.
+    fn peek(&self) -> Option<Id<Self>>;
+}
+
+/// A table's heads. All zeros when empty, so that untouched chains take no memory.
+#[derive(Clone, Debug)]
+pub struct Index<T> {
+    heads: [Option<Id<T>>; CHAINS],
+}
+
+impl<T> Hash for Index<T> {
+    /// What is in the table is in the pool, and nothing else is here.
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+impl<T: Indexed> Index<T> {
+    /// Empty.
+    pub const fn new() -> Self {
+        Index { heads: [None; CHAINS] }
+    }
+
+    /// Puts a thing in.
+    pub fn insert(&mut self, pool: &mut PoolView<'_, T>, id: Id<T>) {
+        let Some(thing) = pool.get_mut(id) else { return };
+        let head = &mut self.heads[thing.hash() as usize % CHAINS];
+        *thing.next() = head.replace(id);
+    }
+
+    /// Takes a thing out.
+    pub fn remove(&mut self, pool: &mut PoolView<'_, T>, id: Id<T>) {
+        let Some(thing) = pool.get_mut(id) else { return };
+        let after = thing.next().take();
+        let head = &mut self.heads[thing.hash() as usize % CHAINS];
+        if *head == Some(id) {
+            *head = after;
+            return;
+        }
+        let mut at = *head;
+        while let Some(thing) = at.and_then(|at| pool.get_mut(at)) {
+            let next = thing.next();
+            if *next == Some(id) {
+                *next = after;
+                return;
+            }
+            at = *next;
+        }
+    }
+
+    /// The thing with this hash that is the one.
+    pub fn find(&self, pool: &PoolView<'_, T>, hash: u32, is_it: impl Fn(&T) -> bool) -> Option<Id<T>> {
+        let mut at = self.heads[hash as usize % CHAINS];
+        while let Some(id) = at {
+            let thing = pool.get(id)?;
+            if thing.hash() == hash && is_it(thing) {
+                return Some(id);
+            }
+            at = thing.peek();
+        }
+        None
+    }
+}
+
+impl<T: Indexed> Default for Index<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// FNV-1a over pieces, so that a name in two pieces hashes as the whole.
+#[derive(Clone, Copy)]
+pub struct Fnv(u32);
+
+impl Fnv {
+    /// Nothing hashed yet.
+    pub const fn new() -> Self {
+        Fnv(0x811c_9dc5)
+    }
+
+    /// With these bytes too.
+    #[must_use]
+    pub fn with(self, bytes: &[u8]) -> Self {
+        Fnv(bytes.iter().fold(self.0, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)))
+    }
+
+    /// The hash.
+    pub const fn value(self) -> u32 {
+        self.0
+    }
+}
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self::new()
+    }
+}

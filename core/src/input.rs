@@ -1,0 +1,116 @@
+//! Facts that go in.
+
+use crate::bytes::Strings;
+use crate::control::Target;
+use crate::process::{Exit, Pid, Process, SpawnError};
+use crate::signal::Signal;
+use crate::storage::{ClientId, JobId};
+
+/// One fact about the world. The supervisor takes one in, gives every effect out, and only then takes the next.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Input<'a> {
+    /// The clock has passed the deadline.
+    Tick,
+    /// Answer to [`Effect::Spawn`](crate::effect::Effect::Spawn): the process exists.
+    Spawned {
+        /// Whose.
+        job: JobId,
+        /// Which of its processes.
+        process: Process,
+        /// Its number.
+        pid: Pid,
+    },
+    /// A spawned process runs its program now. Not sent for traced processes: their first stop says it.
+    Executed {
+        /// Its number.
+        pid: Pid,
+    },
+    /// A process could not be set up; it is gone, and no `Exited` follows.
+    SpawnFailed {
+        /// Whose.
+        job: JobId,
+        /// Which of its processes.
+        process: Process,
+        /// Its number if it existed (then `Spawned` came first).
+        pid: Option<Pid>,
+        /// How far it came and why not farther.
+        error: SpawnError,
+    },
+    /// A process ended and was reaped. Any pid may be named, known or not.
+    Exited {
+        /// Its number.
+        pid: Pid,
+        /// How.
+        exit: Exit,
+    },
+    /// A process that a signal was to reach does not exist.
+    Gone {
+        /// Its number.
+        pid: Pid,
+    },
+    /// A traced process forked (not: made a thread, or called vfork). The world names the child's stops only after this.
+    Forked {
+        /// Who forked.
+        parent: Pid,
+        /// The new process.
+        child: Pid,
+    },
+    /// A traced process replaced its program.
+    Replaced {
+        /// Its number.
+        pid: Pid,
+    },
+    /// A process stopped by a signal: a traced one by any signal, another by job control.
+    Stopped {
+        /// Its number.
+        pid: Pid,
+        /// Which signal.
+        signal: Signal,
+        /// Whether it is traced: then it needs an order to go on.
+        traced: bool,
+    },
+    /// A client asks for a job's goal to change (initctl(8) start, stop, restart) or to be reloaded.
+    Command {
+        /// Who asks.
+        client: ClientId,
+        /// What for.
+        command: Command,
+        /// Which job.
+        target: Target<'a>,
+        /// Whether the answer is to wait until the goal is reached.
+        wait: bool,
+    },
+    /// A client emits an event (initctl(8) emit).
+    Emit {
+        /// Who asks; `None` for the supervisor's owner (the startup event).
+        client: Option<ClientId>,
+        /// The event's name.
+        event: &'a [u8],
+        /// Its variables, `KEY=VALUE` each.
+        environment: Strings<'a>,
+        /// Whether the answer is to wait until the event is finished.
+        wait: bool,
+    },
+    /// A client has gone; it is not answered any more.
+    Hangup {
+        /// Who.
+        client: ClientId,
+    },
+    /// Every job is to be stopped, none started or respawned from now on; [`Effect::Ended`](crate::effect::Effect::Ended)
+    /// follows when no process is left.
+    Shutdown,
+}
+
+/// What `initctl` can have done to a job.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Command {
+    /// Goal start.
+    Start,
+    /// Goal stop.
+    Stop,
+    /// Goal stop, then start.
+    Restart,
+    /// Send the reload signal.
+    Reload,
+}

@@ -1,0 +1,53 @@
+//! The decisions of the Uphold process supervisor.
+//!
+//! `uphold-core` runs Upstart 1.13.2 job files without knowing what a file, a clock or a process is: facts go in as
+//! [`Input`], orders come out as [`Effect`], and time is an argument. It has no heap, no `unsafe`, no I/O and no `std`, so
+//! the same machine supervises a Linux appliance, a bare-metal board and the pretend worlds of its own tests.
+//!
+//! The contract in one sentence: **one input in, every effect out, then the next input.**
+//!
+//! ```text
+//! loop {
+//!     while let Some(effect) = supervisor.poll_effect(now) {
+//!         if let Some(input) = world.perform(effect) { supervisor.handle(world.now(), input); }
+//!     }
+//!     let input = world.wait_until(supervisor.next_deadline());
+//!     supervisor.handle(world.now(), input);
+//! }
+//! ```
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod bytes;
+pub mod class;
+mod command;
+pub mod condition;
+pub mod conf;
+pub mod control;
+mod dispatch;
+pub mod effect;
+mod ending;
+pub mod environment;
+pub mod event;
+pub mod exit;
+pub mod follow;
+pub mod index;
+pub mod input;
+pub mod interest;
+pub mod job;
+pub mod lifecycle;
+pub mod limits;
+pub mod notice;
+pub mod process;
+pub mod queue;
+pub mod respawn;
+pub mod running;
+pub mod signal;
+mod step;
+pub mod storage;
+pub mod supervisor;
+pub mod text;
+pub mod time;
+pub mod timers;
+mod view;
+pub mod waiter;

@@ -1,0 +1,123 @@
+//! What the supervisor says, in Upstart's words.
+
+use crate::lifecycle::{Goal, State};
+use crate::limits::Limit;
+use crate::process::{Exit, Pid, Process, SpawnError};
+use crate::signal::Signal;
+use crate::storage::{ClassId, EventId, JobId};
+
+/// One message. [`Supervisor::say`](crate::supervisor::Supervisor::say) puts it in words while the ids are alive.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[allow(missing_docs)]
+pub enum Notice {
+    HandlingEvent(EventId),
+    GoalChanged {
+        job: JobId,
+        from: Goal,
+        to: Goal,
+    },
+    StateChanged {
+        job: JobId,
+        from: State,
+        to: State,
+    },
+    ProcessStarted {
+        job: JobId,
+        process: Process,
+        pid: Pid,
+    },
+    SpawnFailed {
+        job: JobId,
+        process: Process,
+        error: SpawnError,
+    },
+    ProcessBecame {
+        job: JobId,
+        process: Process,
+        old: Pid,
+        new: Pid,
+    },
+    ExecutableChanged {
+        job: JobId,
+        process: Process,
+        pid: Pid,
+    },
+    ProcessEnded {
+        job: JobId,
+        process: Process,
+        pid: Pid,
+        exit: Exit,
+        expected: bool,
+    },
+    ProcessStopped {
+        job: JobId,
+        process: Process,
+        pid: Pid,
+        signal: Signal,
+    },
+    Respawning {
+        job: JobId,
+        process: Process,
+    },
+    RespawningTooFast {
+        job: JobId,
+    },
+    Signalling {
+        job: JobId,
+        process: Process,
+        pid: Pid,
+        signal: Signal,
+    },
+    NoInstance {
+        class: ClassId,
+    },
+    /// A job could not be started (or an event not be blocked) because a capacity is exhausted.
+    Full {
+        class: ClassId,
+        limit: Limit,
+    },
+}
+
+/// How loud a message is: the words of initctl(8) log-priority; numbers as syslog(3) has them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Priority {
+    /// For those who debug the supervisor.
+    Debug = 7,
+    /// What happens, step by step (`--verbose`).
+    Info = 6,
+    /// Worth a line (the default).
+    Message = 5,
+    /// Something went wrong with a job.
+    Warn = 4,
+    /// Something went wrong (`--quiet`).
+    Error = 3,
+    /// The supervisor cannot go on.
+    Fatal = 2,
+}
+
+impl Notice {
+    /// How loud it is.
+    pub const fn priority(&self) -> Priority {
+        match self {
+            Notice::HandlingEvent(_)
+            | Notice::GoalChanged { .. }
+            | Notice::StateChanged { .. }
+            | Notice::ProcessStarted { .. }
+            | Notice::ProcessBecame { .. }
+            | Notice::ExecutableChanged { .. }
+            | Notice::ProcessStopped { .. }
+            | Notice::Signalling { .. } => Priority::Info,
+            Notice::ProcessEnded { exit: Exit::Status(0), .. } | Notice::ProcessEnded { expected: true, .. } => {
+                Priority::Info
+            }
+            Notice::ProcessEnded { .. }
+            | Notice::SpawnFailed { .. }
+            | Notice::Respawning { .. }
+            | Notice::RespawningTooFast { .. }
+            | Notice::NoInstance { .. } => Priority::Warn,
+            Notice::Full { .. } => Priority::Error,
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Counting respawns: `respawn limit COUNT INTERVAL` of init(5), as Upstart counts (FACTS 3.4).
+
+use crate::time::Instant;
+
+/// Up to `count` respawns in `interval` seconds; none of the two may be 0, or there is no limit.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RespawnLimit {
+    /// How many.
+    pub count: u32,
+    /// Seconds.
+    pub interval: u32,
+}
+
+impl RespawnLimit {
+    /// Upstart's default.
+    pub const DEFAULT: RespawnLimit = RespawnLimit { count: 10, interval: 5 };
+}
+
+/// The respawns of one instance. The window is fixed, not sliding: it opens with the first respawn after the last window.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Respawns {
+    window: u64,
+    count: u32,
+}
+
+impl Respawns {
+    /// Counts one; false if it is one too many.
+    pub fn admit(&mut self, now: Instant, limit: RespawnLimit) -> bool {
+        if limit.count == 0 || limit.interval == 0 {
+            return true;
+        }
+        let seconds = now.whole_seconds();
+        if seconds.saturating_sub(self.window) < u64::from(limit.interval) {
+            self.count = self.count.saturating_add(1);
+            self.count <= limit.count
+        } else {
+            *self = Respawns { window: seconds, count: 1 };
+            true
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Signals by name, as signal(7) numbers them on Linux (x86 and ARM).
+
+use core::fmt;
+
+/// A signal number, 1 to 64.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Signal(pub u8);
+
+impl Signal {
+    /// Hang-up: the default `reload signal`.
+    pub const HUP: Signal = Signal(1);
+    /// Cannot be caught: what follows a `kill timeout`.
+    pub const KILL: Signal = Signal(9);
+    /// Termination request: the default `kill signal`.
+    pub const TERM: Signal = Signal(15);
+    /// Continue a stopped process.
+    pub const CONT: Signal = Signal(18);
+    /// Stop: what a daemon of `expect stop` raises when it is ready.
+    pub const STOP: Signal = Signal(19);
+    /// Trap: what a traced process stops with after exec.
+    pub const TRAP: Signal = Signal(5);
+
+    /// The largest signal number.
+    pub const MAX: u8 = 64;
+
+    /// Names without `SIG`; position is the number less one. Real-time signals have none.
+    const NAMES: [&'static str; 31] = [
+        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+        "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
+        "WINCH", "IO", "PWR", "SYS",
+    ];
+
+    /// The name without `SIG`, where it has one.
+    pub fn name(self) -> Option<&'static str> {
+        Self::NAMES.get(usize::from(self.0).wrapping_sub(1)).copied()
+    }
+
+    /// The signal of that name, with or without `SIG`, in capitals (init(5), `kill signal`).
+    pub fn by_name(name: &[u8]) -> Option<Signal> {
+        let bare = name.strip_prefix(b"SIG").unwrap_or(name);
+        let position = match bare {
+            b"IOT" => return Some(Signal(6)),
+            b"CLD" => return Some(Signal(17)),
+            b"POLL" => return Some(Signal(29)),
+            b"UNUSED" => return Some(Signal(31)),
+            _ => Self::NAMES.iter().position(|known| known.as_bytes() == bare)?,
+        };
+        u8::try_from(position + 1).ok().map(Signal)
+    }
+}
+
+impl fmt::Display for Signal {
+    /// The name, or the number where there is no name: the form of the variable `EXIT_SIGNAL` in stopped(7).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}

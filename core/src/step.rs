@@ -1,0 +1,122 @@
+//! One step of a job: out of its state by its goal, into the next, as the lifecycle table says.
+
+use crate::follow::Stage;
+use crate::lifecycle::{Entry, Goal, JobEvent, Next, State, Wait};
+use crate::notice::Notice;
+use crate::process::Process;
+use crate::storage::JobId;
+use crate::supervisor::Supervisor;
+use crate::text::Text;
+
+impl Supervisor<'_> {
+    /// Moves the job that is on the move by one state; one that waits leaves the queue, and one that rests is let go.
+    pub(crate) fn step(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        if !job.waiting {
+            return self.advance(id);
+        }
+        if core::mem::take(&mut job.restart) {
+            // From pre-stop, goal start would call the stop off; a restart goes through with it.
+            let goal = if job.state == State::PreStop { Goal::Respawn } else { Goal::Start };
+            return self.set_goal(id, goal);
+        }
+        job.moving = false;
+        self.core.moving.pop(&mut self.jobs);
+        self.free_if_at_rest(id);
+    }
+
+    /// Lets a job go that rests and is not to start.
+    pub(crate) fn free_if_at_rest(&mut self, id: JobId) {
+        let at_rest = |job: &crate::job::Job| job.state == State::Waiting && job.goal == Goal::Stop && !job.moving;
+        if self.jobs.get(id).is_some_and(at_rest) {
+            self.free_job(id);
+        }
+    }
+
+    fn advance(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        match job.state.row().next(job.goal) {
+            Next::To(state) => self.enter(id, state),
+            Next::IfMain(with, without) => {
+                let state = if job.pid(Process::Main).is_some() { with } else { without };
+                self.enter(id, state);
+            }
+            Next::Anew(state) => {
+                // Not on the move for a moment, lest the goal's change move the job by itself.
+                self.set_goal(id, Goal::Start);
+                self.enter(id, state);
+            }
+            Next::Never => job.waiting = true,
+        }
+    }
+
+    fn enter(&mut self, id: JobId, state: State) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        let from = core::mem::replace(&mut job.state, state);
+        self.say_later(Notice::StateChanged { job: id, from, to: state });
+        let row = state.row();
+        let under_way = match row.entry {
+            Entry::Nothing => true,
+            Entry::Begin(event) => {
+                self.begin(id);
+                self.emit_and_wait(id, event)
+            }
+            Entry::Emit(event) => self.emit_and_wait(id, event),
+            Entry::Arrive(event) => {
+                self.arrive(id, event, from);
+                true
+            }
+            Entry::Rest(event) => {
+                self.emit_job_event(id, event);
+                self.answer_waiters(id, false);
+                true
+            }
+            Entry::Run(process) => self.run(id, process),
+            Entry::Kill => self.kill(id),
+        };
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.waiting = under_way
+                && match row.wait {
+                    Wait::Nothing => false,
+                    Wait::Goal(goal) => job.goal != goal,
+                    Wait::Event => job.is_blocked(),
+                    Wait::Spawned(_) => true,
+                    Wait::Readiness => job.pid(Process::Main).is_some() && job.stage != Stage::Settled,
+                    Wait::End(process) => job.pid(process).is_some(),
+                };
+        }
+    }
+
+    fn emit_and_wait(&mut self, id: JobId, event: JobEvent) -> bool {
+        let emitted = self.emit_job_event(id, event);
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.blocker = emitted;
+        }
+        emitted.is_some()
+    }
+
+    /// A new run: the environment of its command or events takes the place of the last one's.
+    fn begin(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        job.failure = None;
+        self.text.replace(&mut job.stop_environment, Text::EMPTY);
+        if let Some(next) = job.next_environment.take() {
+            self.text.replace(&mut job.environment, next);
+        }
+    }
+
+    /// The job runs. When it comes from pre-stop it has been running all along: the stop is called off.
+    fn arrive(&mut self, id: JobId, event: JobEvent, from: State) {
+        if from == State::PreStop {
+            if let Some(job) = self.jobs.get_mut(id) {
+                self.text.replace(&mut job.stop_environment, Text::EMPTY);
+            }
+            return self.answer_waiters(id, false);
+        }
+        self.emit_job_event(id, event);
+        let task = self.jobs.get(id).and_then(|job| self.classes.get(job.class)).is_some_and(|class| class.task);
+        if !task {
+            self.answer_waiters(id, false);
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Slots: where classes, jobs and events live, and the ids that name them.
+//!
+//! The caller owns the memory; the core borrows it as views without capacities in their types, so there is one copy of
+//! the machine code however large a system is. A slot that was never used is never touched.
+
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use core::marker::PhantomData;
+use core::num::NonZeroU32;
+use heapless::{Vec, VecView};
+
+use crate::limits::{Full, Limit};
+
+/// Names one thing of kind `T` for as long as it lives: an id that outlives it names nothing, never another thing.
+pub struct Id<T> {
+    index: u32,
+    generation: NonZeroU32,
+    kind: PhantomData<fn() -> T>,
+}
+
+/// Names a job class.
+pub type ClassId = Id<crate::class::Class>;
+/// Names a job: one instance of a class.
+pub type JobId = Id<crate::job::Job>;
+/// Names an event that is pending or being handled.
+pub type EventId = Id<crate::event::Event>;
+
+impl<T> Id<T> {
+    /// The slot's place, for tables that run beside the storage. Below the capacity of its kind.
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+}
+
+impl<T> Clone for Id<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Id<T> {}
+impl<T> PartialEq for Id<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.index == other.index && self.generation == other.generation
+    }
+}
+impl<T> Eq for Id<T> {}
+impl<T> Hash for Id<T> {
+    /// Without the generation: no id inside a storage is stale, and storages that differ in nothing but generations behave
+    /// alike. This is what makes an exhaustive search of the states finite.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.index.hash(state);
+    }
+}
+impl<T> fmt::Debug for Id<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}.{}", self.index, self.generation)
+    }
+}
+#[cfg(feature = "defmt")]
+impl<T> defmt::Format for Id<T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "#{=u32}.{=u32}", self.index, self.generation.get());
+    }
+}
+
+/// Names a client for as long as it is connected; the world chooses both numbers and never repeats a pair.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ClientId {
+    /// Which of the world's places for clients.
+    pub slot: u32,
+    /// How many clients that place has had before.
+    pub generation: u32,
+}
+
+/// Room for one thing.
+#[derive(Clone, Debug)]
+pub struct Slot<T> {
+    generation: NonZeroU32,
+    content: Content<T>,
+}
+
+#[derive(Clone, Debug)]
+enum Content<T> {
+    Free { next: Option<u32> },
+    Used(T),
+}
+
+/// How a pool's slots are used.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    free: Option<u32>,
+    used: u32,
+    reserved: u32,
+}
+
+/// Owned room for up to `N` things.
+#[derive(Clone, Debug)]
+pub struct Pool<T, const N: usize> {
+    slots: Vec<Slot<T>, N>,
+    tally: Tally,
+}
+
+impl<T, const N: usize> Pool<T, N> {
+    /// No slot used, no memory touched.
+    pub const fn new() -> Self {
+        Pool { slots: Vec::new(), tally: Tally { free: None, used: 0, reserved: 0 } }
+    }
+
+    /// Lends it.
+    pub fn lend(&mut self, limit: Limit) -> PoolView<'_, T> {
+        PoolView { slots: self.slots.as_mut_view(), tally: &mut self.tally, limit }
+    }
+}
+
+impl<T, const N: usize> Default for Pool<T, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Hash, const N: usize> Hash for Pool<T, N> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for (index, slot) in self.slots.iter().enumerate() {
+            if let Content::Used(thing) = &slot.content {
+                index.hash(state);
+                thing.hash(state);
+            }
+        }
+    }
+}
+
+/// Lent room.
+pub struct PoolView<'s, T> {
+    slots: &'s mut VecView<Slot<T>>,
+    tally: &'s mut Tally,
+    limit: Limit,
+}
+
+impl<T> PoolView<'_, T> {
+    /// How many things there are.
+    pub fn len(&self) -> usize {
+        self.tally.used as usize
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.tally.used == 0
+    }
+
+    /// How many more can be put in besides those that have a reservation.
+    pub fn room(&self) -> usize {
+        self.slots.capacity().saturating_sub(self.tally.used as usize + self.tally.reserved as usize)
+    }
+
+    /// Sets room aside for `count` things, so that a later [`insert_reserved`](Self::insert_reserved) cannot fail.
+    pub fn reserve(&mut self, count: usize) -> Result<(), Full> {
+        if count > self.room() {
+            return Err(Full { limit: self.limit });
+        }
+        self.tally.reserved += count as u32;
+        Ok(())
+    }
+
+    /// Gives a reservation back.
+    pub fn unreserve(&mut self, count: usize) {
+        self.tally.reserved = self.tally.reserved.saturating_sub(count as u32);
+    }
+
+    /// Puts a thing in.
+    pub fn insert(&mut self, thing: T) -> Result<Id<T>, Full> {
+        if self.room() == 0 {
+            return Err(Full { limit: self.limit });
+        }
+        self.place(thing)
+    }
+
+    /// Puts a thing in where room was reserved; the reservation is used up.
+    pub fn insert_reserved(&mut self, thing: T) -> Result<Id<T>, Full> {
+        self.unreserve(1);
+        self.place(thing)
+    }
+
+    fn place(&mut self, thing: T) -> Result<Id<T>, Full> {
+        let full = Full { limit: self.limit };
+        let index = match self.tally.free {
+            Some(index) => {
+                let slot = self.slots.get_mut(index as usize).ok_or(full)?;
+                if let Content::Free { next } = slot.content {
+                    self.tally.free = next;
+                }
+                slot.content = Content::Used(thing);
+                index
+            }
+            None => {
+                let slot = Slot { generation: NonZeroU32::MIN, content: Content::Used(thing) };
+                self.slots.push(slot).map_err(|_| full)?;
+                self.slots.len() as u32 - 1
+            }
+        };
+        self.tally.used += 1;
+        self.id_at(index as usize).ok_or(full)
+    }
+
+    /// Takes a thing out.
+    pub fn remove(&mut self, id: Id<T>) -> Option<T> {
+        let slot = self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation)?;
+        if let Content::Free { .. } = slot.content {
+            return None;
+        }
+        let content = core::mem::replace(&mut slot.content, Content::Free { next: self.tally.free });
+        slot.generation = slot.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
+        self.tally.free = Some(id.index);
+        self.tally.used -= 1;
+        match content {
+            Content::Used(thing) => Some(thing),
+            Content::Free { .. } => None,
+        }
+    }
+
+    /// The thing, if it lives.
+    pub fn get(&self, id: Id<T>) -> Option<&T> {
+        match self.slots.get(id.index()) {
+            Some(Slot { generation, content: Content::Used(thing) }) if *generation == id.generation => Some(thing),
+            _ => None,
+        }
+    }
+
+    /// The thing, if it lives.
+    pub fn get_mut(&mut self, id: Id<T>) -> Option<&mut T> {
+        match self.slots.get_mut(id.index()) {
+            Some(Slot { generation, content: Content::Used(thing) }) if *generation == id.generation => Some(thing),
+            _ => None,
+        }
+    }
+
+    /// The id of the thing in a slot, if there is one.
+    pub fn id_at(&self, index: usize) -> Option<Id<T>> {
+        match self.slots.get(index) {
+            Some(Slot { generation, content: Content::Used(_) }) => {
+                Some(Id { index: index as u32, generation: *generation, kind: PhantomData })
+            }
+            _ => None,
+        }
+    }
+
+    /// The first thing at or after a slot.
+    pub fn id_from(&self, index: usize) -> Option<Id<T>> {
+        (index..self.slots.len()).find_map(|index| self.id_at(index))
+    }
+
+    /// Sets room aside again for a thing that was just taken out.
+    pub fn reserve_again(&mut self) {
+        self.tally.reserved += 1;
+    }
+
+    /// Every thing, by slot.
+    pub fn ids(&self) -> impl Iterator<Item = Id<T>> + '_ {
+        (0..self.slots.len()).filter_map(|index| self.id_at(index))
+    }
+}

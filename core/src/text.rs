@@ -1,0 +1,330 @@
+//! One arena for all text: names, environments, conditions.
+//!
+//! Text varies by a factor of fifty from job to job, so each piece takes what it needs from one block of memory and is
+//! named by a handle; what is let go leaves a hole, and holes are closed by moving the rest down when they have become
+//! more than the rest. Nothing is ever cut short: what does not fit is refused whole.
+
+use core::hash::{Hash, Hasher};
+use heapless::{Vec, VecView};
+
+use crate::limits::{Full, Limit};
+
+/// A piece of text; the empty one takes no room.
+///
+/// Whoever holds it owns it and gives it back with [`TextView::free`]. It is no id: a handle is never held twice.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Text(u32);
+
+impl Text {
+    /// The empty text.
+    pub const EMPTY: Text = Text(0);
+
+    /// Whether it is the empty text.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// Where a piece lies: `start` is that of its header, `len` that of its bytes. A free handle links to the next.
+#[derive(Clone, Copy, Debug)]
+enum Span {
+    Used { start: u32, len: u32 },
+    Free { next: u32 },
+}
+
+/// In front of each piece: its handle (0 for a hole) and its length.
+const HEADER: usize = 8;
+
+/// Holes smaller than this are left: closing them would cost more than they take.
+const SLACK: usize = 4096;
+
+/// How an arena is used.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    free_handle: u32,
+    holes: u32,
+    reserved: u32,
+    /// Header of the piece that is being written, plus one; 0 if none is.
+    open: u32,
+}
+
+/// Owned room for `BYTES` bytes of text in up to `PIECES` pieces.
+#[derive(Clone, Debug)]
+pub struct Arena<const BYTES: usize, const PIECES: usize> {
+    bytes: Vec<u8, BYTES>,
+    spans: Vec<Span, PIECES>,
+    tally: Tally,
+}
+
+impl<const BYTES: usize, const PIECES: usize> Arena<BYTES, PIECES> {
+    /// Empty, no memory touched.
+    pub const fn new() -> Self {
+        Arena { bytes: Vec::new(), spans: Vec::new(), tally: Tally { free_handle: 0, holes: 0, reserved: 0, open: 0 } }
+    }
+
+    /// Lends it.
+    pub fn lend(&mut self) -> TextView<'_> {
+        TextView { bytes: self.bytes.as_mut_view(), spans: self.spans.as_mut_view(), tally: &mut self.tally }
+    }
+}
+
+impl<const BYTES: usize, const PIECES: usize> Default for Arena<BYTES, PIECES> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const BYTES: usize, const PIECES: usize> Hash for Arena<BYTES, PIECES> {
+    /// By what the pieces say, not by where they lie.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for (index, span) in self.spans.iter().enumerate() {
+            if let Span::Used { start, len } = *span {
+                let from = start as usize + HEADER;
+                index.hash(state);
+                self.bytes.get(from..from + len as usize).hash(state);
+            }
+        }
+    }
+}
+
+/// Lent room for text.
+pub struct TextView<'s> {
+    bytes: &'s mut VecView<u8>,
+    spans: &'s mut VecView<Span>,
+    tally: &'s mut Tally,
+}
+
+const FULL: Full = Full { limit: Limit::Text };
+
+impl TextView<'_> {
+    /// What a piece says.
+    pub fn get(&self, text: Text) -> &[u8] {
+        match self.span(text) {
+            Some((start, len)) => self.bytes.get(start + HEADER..start + HEADER + len).unwrap_or(&[]),
+            None => &[],
+        }
+    }
+
+    /// Copies bytes in.
+    pub fn add(&mut self, bytes: &[u8]) -> Result<Text, Full> {
+        if bytes.is_empty() {
+            return Ok(Text::EMPTY);
+        }
+        self.begin()?;
+        self.push(bytes)?;
+        Ok(self.finish())
+    }
+
+    /// A second piece that says the same.
+    pub fn copy(&mut self, text: Text) -> Result<Text, Full> {
+        if text.is_empty() {
+            return Ok(Text::EMPTY);
+        }
+        self.begin()?;
+        self.push_text(text)?;
+        Ok(self.finish())
+    }
+
+    /// Gives a piece back.
+    pub fn free(&mut self, text: Text) {
+        let Some((start, len)) = self.span(text) else { return };
+        self.tally.holes += (HEADER + len) as u32;
+        self.write_header(start, 0, len);
+        if let Some(span) = self.spans.get_mut(text.0 as usize - 1) {
+            *span = Span::Free { next: self.tally.free_handle };
+        }
+        self.tally.free_handle = text.0;
+    }
+
+    /// Gives a piece back and puts another in its place.
+    pub fn replace(&mut self, old: &mut Text, new: Text) {
+        self.free(core::mem::replace(old, new));
+    }
+
+    /// Sets `bytes` aside: pieces written later, after [`unreserve`](Self::unreserve), are sure to fit.
+    pub fn reserve(&mut self, bytes: usize) -> Result<(), Full> {
+        if !self.fits(bytes) {
+            return Err(FULL);
+        }
+        self.tally.reserved += bytes as u32;
+        Ok(())
+    }
+
+    /// Sets aside again what a piece took that was just given back.
+    pub fn reserve_again(&mut self, bytes: usize) {
+        self.tally.reserved += bytes as u32;
+    }
+
+    /// Gives a reservation back.
+    pub fn unreserve(&mut self, bytes: usize) {
+        self.tally.reserved = self.tally.reserved.saturating_sub(bytes as u32);
+    }
+
+    /// Begins a piece that is written bit by bit; one at a time.
+    pub fn begin(&mut self) -> Result<(), Full> {
+        self.abandon();
+        if self.tally.free_handle == 0 && self.spans.is_full() {
+            return Err(FULL);
+        }
+        self.make_room(HEADER)?;
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; HEADER]).map_err(|_| FULL)?;
+        self.tally.open = start as u32 + 1;
+        Ok(())
+    }
+
+    /// Writes bytes to the piece that is being written. If they do not fit, the piece is abandoned.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), Full> {
+        let done = self.make_room(bytes.len()).and_then(|()| self.bytes.extend_from_slice(bytes).map_err(|_| FULL));
+        if done.is_err() {
+            self.abandon();
+        }
+        done
+    }
+
+    /// Writes what another piece says to the piece that is being written.
+    pub fn push_text(&mut self, text: Text) -> Result<(), Full> {
+        let Some((_, len)) = self.span(text) else { return Ok(()) };
+        self.push_part(text, 0, len)
+    }
+
+    /// Writes `len` bytes of another piece, from byte `from` of it on, to the piece that is being written.
+    pub fn push_part(&mut self, text: Text, from: usize, len: usize) -> Result<(), Full> {
+        if let Err(full) = self.make_room(len) {
+            self.abandon();
+            return Err(full);
+        }
+        // Looked up after making room: that may have moved it.
+        let Some((start, all)) = self.span(text) else { return Ok(()) };
+        let end = self.bytes.len();
+        let first = start + HEADER + from.min(all);
+        let len = len.min(all - from.min(all));
+        self.bytes.resize(end + len, 0).map_err(|_| FULL)?;
+        self.bytes.copy_within(first..first + len, end);
+        Ok(())
+    }
+
+    /// How many bytes the piece that is being written has so far.
+    pub fn written(&self) -> usize {
+        match self.tally.open {
+            0 => 0,
+            open => self.bytes.len() - (open as usize - 1) - HEADER,
+        }
+    }
+
+    /// What has been written so far.
+    pub fn draft(&self) -> &[u8] {
+        match self.tally.open {
+            0 => &[],
+            open => self.bytes.get(open as usize - 1 + HEADER..).unwrap_or(&[]),
+        }
+    }
+
+    /// Ends the piece that is being written.
+    pub fn finish(&mut self) -> Text {
+        let len = self.written();
+        if len == 0 {
+            self.abandon();
+            return Text::EMPTY;
+        }
+        let start = self.tally.open as usize - 1;
+        self.tally.open = 0;
+        let span = Span::Used { start: start as u32, len: len as u32 };
+        let handle = match self.tally.free_handle {
+            0 => {
+                // `begin` made sure that there is a handle.
+                let _full = self.spans.push(span);
+                self.spans.len() as u32
+            }
+            handle => {
+                if let Some(slot) = self.spans.get_mut(handle as usize - 1) {
+                    if let Span::Free { next } = *slot {
+                        self.tally.free_handle = next;
+                    }
+                    *slot = span;
+                }
+                handle
+            }
+        };
+        self.write_header(start, handle, len);
+        Text(handle)
+    }
+
+    /// Drops the piece that is being written.
+    pub fn abandon(&mut self) {
+        if self.tally.open != 0 {
+            self.bytes.truncate(self.tally.open as usize - 1);
+            self.tally.open = 0;
+        }
+    }
+
+    fn span(&self, text: Text) -> Option<(usize, usize)> {
+        match self.spans.get((text.0 as usize).checked_sub(1)?) {
+            Some(&Span::Used { start, len }) => Some((start as usize, len as usize)),
+            _ => None,
+        }
+    }
+
+    fn fits(&self, bytes: usize) -> bool {
+        let used = self.bytes.len() - self.tally.holes as usize;
+        bytes <= self.bytes.capacity().saturating_sub(used + self.tally.reserved as usize)
+    }
+
+    fn make_room(&mut self, bytes: usize) -> Result<(), Full> {
+        let holes = self.tally.holes as usize;
+        let used = self.bytes.len() - holes;
+        let tight = bytes > self.bytes.capacity() - self.bytes.len();
+        if holes > 0 && (tight || holes > used + SLACK) {
+            self.close_holes();
+        }
+        if self.fits(bytes) { Ok(()) } else { Err(FULL) }
+    }
+
+    fn write_header(&mut self, start: usize, handle: u32, len: usize) {
+        let header = self.bytes.get_mut(start..start + HEADER);
+        if let Some(header) = header {
+            header[..4].copy_from_slice(&handle.to_le_bytes());
+            header[4..].copy_from_slice(&(len as u32).to_le_bytes());
+        }
+    }
+
+    fn read_header(&self, start: usize) -> (u32, usize) {
+        let word = |at: usize| {
+            let bytes = self.bytes.get(at..at + 4).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
+            bytes.map_or(0, u32::from_le_bytes)
+        };
+        (word(start), word(start + 4) as usize)
+    }
+
+    /// Moves every piece down over the holes before it, in order of address.
+    fn close_holes(&mut self) {
+        let end = self.bytes.len();
+        let open = (self.tally.open != 0).then(|| self.tally.open as usize - 1);
+        let (mut from, mut to) = (0, 0);
+        while from < open.unwrap_or(end) {
+            let (handle, len) = self.read_header(from);
+            let size = HEADER + len;
+            if handle != 0 {
+                self.bytes.copy_within(from..from + size, to);
+                if let Some(span) = self.spans.get_mut(handle as usize - 1) {
+                    *span = Span::Used { start: to as u32, len: len as u32 };
+                }
+                to += size;
+            }
+            from += size;
+        }
+        if let Some(open) = open {
+            self.bytes.copy_within(open..end, to);
+            self.tally.open = to as u32 + 1;
+            to += end - open;
+        }
+        self.bytes.truncate(to);
+        self.tally.holes = 0;
+    }
+}
+
+/// How much of the arena a piece of `len` bytes takes.
+pub const fn cost(len: usize) -> usize {
+    if len == 0 { 0 } else { HEADER + len }
+}

@@ -1,0 +1,19 @@
+//! Time as an argument: the core owns no clock.
+
+/// A point on a monotonic clock, in milliseconds since some fixed moment (on Linux: boot, `CLOCK_MONOTONIC`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Instant(pub u64);
+
+impl Instant {
+    /// The moment `seconds` whole seconds later; stays at the end of time rather than wrap.
+    #[must_use]
+    pub const fn after_seconds(self, seconds: u32) -> Instant {
+        Instant(self.0.saturating_add(seconds as u64 * 1000))
+    }
+
+    /// Whole seconds since the clock began, as Upstart counts respawn intervals (FACTS: job_process_catch_runaway).
+    pub const fn whole_seconds(self) -> u64 {
+        self.0 / 1000
+    }
+}

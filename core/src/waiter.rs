@@ -1,0 +1,164 @@
+//! Who waits for a job or an event: clients, events and jobs; and how each is told.
+
+use crate::effect::{Answer, Denial, Effect};
+use crate::input::Command;
+use crate::limits::Full;
+use crate::queue::Linked;
+use crate::storage::{ClientId, EventId, Id, JobId};
+use crate::supervisor::Supervisor;
+
+/// Names a waiter.
+pub(crate) type WaiterId = Id<Waiter>;
+
+/// One who waits.
+#[derive(Clone, Debug, Hash)]
+pub struct Waiter {
+    pub(crate) who: Who,
+    place: Place,
+    link: Option<WaiterId>,
+}
+
+/// In whose queue a waiter stands.
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
+pub(crate) enum Place {
+    Job(JobId),
+    Event(EventId),
+    Answers,
+    LastAnswers,
+}
+
+/// Who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
+pub(crate) enum Who {
+    /// A client whose command is under way.
+    Client(ClientId, Command),
+    /// A client whose event is under way.
+    Emitter(ClientId),
+    /// An event that started or stopped the job.
+    Event(EventId),
+    /// A client whose answer is settled.
+    Answered(ClientId, Answer),
+}
+
+impl Linked for Waiter {
+    fn link(&mut self) -> &mut Option<WaiterId> {
+        &mut self.link
+    }
+}
+
+/// The words for a command that failed while its client waited.
+const fn failure(command: Command) -> Denial {
+    match command {
+        Command::Start => Denial::FailedToStart,
+        Command::Stop | Command::Reload => Denial::FailedToStop,
+        Command::Restart => Denial::FailedToRestart,
+    }
+}
+
+impl Supervisor<'_> {
+    /// Has somebody wait for a job.
+    pub(crate) fn wait_for_job(&mut self, job: JobId, who: Who) -> Result<(), Full> {
+        let waiter = Waiter { who, place: Place::Job(job), link: None };
+        let waiter = match who {
+            // A job set room aside for every event that can ever wait for it.
+            Who::Event(_) if self.jobs.get_mut(job).is_some_and(|job| job.waiters_left > 0) => {
+                if let Some(job) = self.jobs.get_mut(job) {
+                    job.waiters_left -= 1;
+                }
+                self.waiters.insert_reserved(waiter)?
+            }
+            _ => self.waiters.insert(waiter)?,
+        };
+        if let Some(job) = self.jobs.get_mut(job) {
+            job.waiters.push(&mut self.waiters, waiter);
+        }
+        Ok(())
+    }
+
+    /// Tells everybody who waits for a job that it got there, or failed.
+    pub(crate) fn answer_waiters(&mut self, id: JobId, failed: bool) {
+        while let Some(waiter) = self.jobs.get_mut(id).and_then(|job| job.waiters.pop(&mut self.waiters)) {
+            match self.waiters.get(waiter).map(|waiter| waiter.who) {
+                Some(Who::Client(client, command)) => {
+                    let answer = if failed { Answer::Denied(failure(command)) } else { Answer::Job(id) };
+                    self.settle(waiter, client, answer);
+                }
+                Some(Who::Event(event)) => {
+                    self.waiters.remove(waiter);
+                    self.take_back_reservation(id);
+                    if failed {
+                        self.mark_failed(event);
+                    }
+                    self.unblock_event(event);
+                }
+                _ => {
+                    self.waiters.remove(waiter);
+                }
+            }
+        }
+    }
+
+    /// A waiting event has gone: the job may have another wait for it.
+    fn take_back_reservation(&mut self, id: JobId) {
+        if self.jobs.get(id).is_some() && self.waiters.reserve(1).is_ok() {
+            if let Some(job) = self.jobs.get_mut(id) {
+                job.waiters_left += 1;
+            }
+        }
+    }
+
+    /// A waiting client has its answer; it gets it before any job moves on.
+    pub(crate) fn settle(&mut self, waiter: WaiterId, client: ClientId, answer: Answer) {
+        if let Some(waiter) = self.waiters.get_mut(waiter) {
+            waiter.who = Who::Answered(client, answer);
+            waiter.place = Place::Answers;
+        }
+        self.core.answers.push(&mut self.waiters, waiter);
+    }
+
+    /// A client that does not wait is answered when all that its command led to at once is done.
+    pub(crate) fn answer_last(&mut self, client: ClientId, answer: Answer) {
+        let waiter = Waiter { who: Who::Answered(client, answer), place: Place::LastAnswers, link: None };
+        match self.waiters.insert(waiter) {
+            Ok(waiter) => self.core.last_answers.push(&mut self.waiters, waiter),
+            Err(_) => self.order(Effect::Reply { client, answer }),
+        }
+    }
+
+    /// The next settled answer.
+    pub(crate) fn next_answer(&mut self, last: bool) -> Option<Effect> {
+        let queue = if last { &mut self.core.last_answers } else { &mut self.core.answers };
+        loop {
+            let waiter = queue.pop(&mut self.waiters)?;
+            if let Some(Waiter { who: Who::Answered(client, answer), .. }) = self.waiters.remove(waiter) {
+                return Some(Effect::Reply { client, answer });
+            }
+        }
+    }
+
+    /// Has somebody wait for an event.
+    pub(crate) fn wait_for_event(&mut self, event: EventId, who: Who) -> Result<(), Full> {
+        let waiter = self.waiters.insert(Waiter { who, place: Place::Event(event), link: None })?;
+        if let Some(event) = self.events.get_mut(event) {
+            event.waiters.push(&mut self.waiters, waiter);
+        }
+        Ok(())
+    }
+
+    /// A client has gone: nobody answers it.
+    pub(crate) fn forget_client(&mut self, client: ClientId) {
+        let is_it = |waiter: &Waiter| matches!(waiter.who, Who::Client(it, _) | Who::Emitter(it) | Who::Answered(it, _) if it == client);
+        let Some(id) = self.waiters.ids().find(|&id| self.waiters.get(id).is_some_and(is_it)) else { return };
+        let Some(place) = self.waiters.get(id).map(|waiter| waiter.place) else { return };
+        let queue = match place {
+            Place::Job(job) => self.jobs.get_mut(job).map(|job| &mut job.waiters),
+            Place::Event(event) => self.events.get_mut(event).map(|event| &mut event.waiters),
+            Place::Answers => Some(&mut self.core.answers),
+            Place::LastAnswers => Some(&mut self.core.last_answers),
+        };
+        if let Some(queue) = queue {
+            queue.remove(&mut self.waiters, id);
+        }
+        self.waiters.remove(id);
+    }
+}

@@ -1,0 +1,424 @@
+//! Frames and messages of the control protocol: what is sent arrives, in whatever pieces; what is rubbish is an error.
+
+use std::collections::VecDeque;
+use std::hint::black_box;
+use uphold_core::bytes::Strings;
+use uphold_core::control::frame::{
+    self, Broken, FrameError, HEADER, Inbox, MAX_FRAME, MAX_MESSAGE, MAX_PAGE, Outbox, PageReader, PageWriter,
+};
+use uphold_core::control::{Refusal, Reply, Request, Select, Status, Target};
+use uphold_core::lifecycle::{Goal, State};
+use uphold_core::process::Process;
+
+/// A pretend line: gives and takes so many bytes at a time, and says "not now" where there is nothing.
+struct Line {
+    bytes: VecDeque<u8>,
+    piece: usize,
+    open: bool,
+}
+
+/// What a line says for "not now".
+#[derive(Debug, PartialEq)]
+struct NotNow;
+
+impl std::fmt::Display for NotNow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("not now")
+    }
+}
+
+impl std::error::Error for NotNow {}
+
+impl embedded_io::Error for NotNow {
+    fn kind(&self) -> embedded_io::ErrorKind {
+        embedded_io::ErrorKind::Other
+    }
+}
+
+impl embedded_io::ErrorType for Line {
+    type Error = NotNow;
+}
+
+impl embedded_io::Read for Line {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, NotNow> {
+        if self.bytes.is_empty() && self.open {
+            return Err(NotNow);
+        }
+        let count = buffer.len().min(self.piece).min(self.bytes.len());
+        for (to, from) in buffer.iter_mut().zip(self.bytes.drain(..count)) {
+            *to = from;
+        }
+        Ok(count)
+    }
+}
+
+impl embedded_io::Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, NotNow> {
+        let count = bytes.len().min(self.piece);
+        self.bytes.extend(&bytes[..count]);
+        if count == 0 { Err(NotNow) } else { Ok(count) }
+    }
+
+    fn flush(&mut self) -> Result<(), NotNow> {
+        Ok(())
+    }
+}
+
+fn line(bytes: &[u8], piece: usize, open: bool) -> Line {
+    Line { bytes: bytes.iter().copied().collect(), piece, open }
+}
+
+const INSTANCE: Target<'_> = Target { job: b"tty", select: Select::Name(b"tty1") };
+const BY_VARIABLES: Target<'_> = Target { job: b"net/if\xff", select: Select::Environment(Strings(b"A=1\0B=\xfe\0")) };
+
+fn requests() -> Vec<Request<'static>> {
+    vec![
+        Request::Hello { protocol: u16::MAX },
+        Request::Version,
+        Request::Start { target: BY_VARIABLES, wait: true },
+        Request::Stop { target: INSTANCE, wait: false },
+        Request::Restart { target: BY_VARIABLES, wait: true },
+        Request::Reload { target: INSTANCE },
+        Request::Status { target: Target { job: b"", select: Select::Environment(Strings::EMPTY) } },
+        Request::List { from: u32::MAX },
+        Request::Emit { event: b"net-up", environment: Strings(b"IFACE=lo\0\0"), wait: true },
+        Request::Usage { job: b"tty" },
+        Request::ReloadConfiguration,
+    ]
+}
+
+fn refusals() -> Vec<(Refusal<'static>, &'static str)> {
+    let (job, instance): (&[u8], &[u8]) = (b"a", b"one");
+    vec![
+        (Refusal::UnknownJob(b"nosuch"), "Unknown job: nosuch"),
+        (Refusal::UnknownInstance(b""), "Unknown instance: "),
+        (Refusal::UnknownInstance(b"9TERM"), "Unknown instance: 9TERM"),
+        (Refusal::UnknownParameter { name: b"X", usage: b"X=<x>" }, "Unknown parameter: X"),
+        (Refusal::MismatchedBraces, "Mismatched braces"),
+        (Refusal::ExpectedOperator, "Expected operator"),
+        (Refusal::AlreadyRunning { job, instance: b"" }, "Job is already running: a"),
+        (Refusal::AlreadyRunning { job: b"n", instance: b"$1abc" }, "Job is already running: n ($1abc)"),
+        (Refusal::AlreadyStopped { job, instance }, "Job has already been stopped: a (one)"),
+        (Refusal::RestartStopped(b""), "Job has already been stopped: "),
+        (Refusal::NotRunning { job: b"svc", instance: b"" }, "Job is not running: svc"),
+        (Refusal::NoSuchProcess, "No such process"),
+        (Refusal::FailedToStart, "Job failed to start"),
+        (Refusal::FailedToStop, "Job failed while stopping"),
+        (Refusal::FailedToRestart, "Job failed to restart"),
+        (Refusal::EventFailed, "Event failed"),
+        (Refusal::BadEnvironment, "Env must be KEY=VALUE pairs"),
+        (Refusal::EmptyName, "Name may not be empty string"),
+        (Refusal::PermissionDenied, "Permission denied"),
+        (Refusal::Malformed, "The supervisor does not understand the request"),
+        (Refusal::Full("job instances"), "The supervisor's capacity is exhausted: job instances"),
+    ]
+}
+
+fn statuses() -> Vec<(Status<'static>, &'static str)> {
+    let status = |job, instance, goal, state, processes: &[(Process, u32)]| Status {
+        job,
+        instance,
+        goal,
+        state,
+        processes: processes.iter().copied().collect(),
+    };
+    vec![
+        (status(b"svc", b"", Goal::Stop, State::Waiting, &[]), "svc stop/waiting"),
+        (status(b"svc", b"", Goal::Start, State::Running, &[(Process::Main, 17)]), "svc start/running, process 17"),
+        (status(b"b", b"1", Goal::Start, State::Running, &[]), "b (1) start/running"),
+        (
+            status(b"a", b"one", Goal::Stop, State::PreStop, &[(Process::Main, 2), (Process::PreStop, 4294967295)]),
+            "a (one) stop/pre-stop, process 2\n\tpre-stop process 4294967295",
+        ),
+        (
+            status(b"a", b"one", Goal::Start, State::PreStart, &[(Process::PreStart, 1)]),
+            "a (one) start/pre-start, process 1",
+        ),
+        (
+            status(b"c", b"", Goal::Respawn, State::PostStart, &[(Process::PostStart, 3)]),
+            "c respawn/post-start, (post-start) process 3",
+        ),
+        (
+            status(b"c", b"", Goal::Stop, State::PreStop, &[(Process::PreStop, 3)]),
+            "c stop/pre-stop, (pre-stop) process 3",
+        ),
+        (status(b"a", b"", Goal::Stop, State::PostStop, &[(Process::PostStop, 5)]), "a stop/post-stop, process 5"),
+    ]
+}
+
+fn replies() -> Vec<Reply<'static>> {
+    let mut replies = vec![
+        Reply::Hello { protocol: 1 },
+        Reply::Text(b"init (upstart 1.13.2)"),
+        Reply::Done,
+        Reply::Page { next: None, statuses: b"" },
+        Reply::Page { next: Some(3), statuses: b"\x00\xff" },
+    ];
+    replies.extend(statuses().into_iter().map(|(status, _)| Reply::Job(status)));
+    replies.extend(refusals().into_iter().map(|(refusal, _)| Reply::Error(refusal)));
+    replies
+}
+
+/// One frame of every message there is.
+fn frames() -> Vec<Vec<u8>> {
+    let mut buffer = [0; MAX_FRAME];
+    let mut frames: Vec<Vec<u8>> =
+        requests().iter().map(|request| frame::encode(request, &mut buffer).unwrap().to_vec()).collect();
+    frames.extend(replies().iter().map(|reply| frame::encode(reply, &mut buffer).unwrap().to_vec()));
+    frames
+}
+
+#[test]
+fn every_message_arrives_as_it_was_sent() {
+    let mut buffer = [0; MAX_FRAME];
+    for request in requests() {
+        let frame = frame::encode(&request, &mut buffer).unwrap();
+        assert_eq!(frame::decode(&frame[HEADER..]), Ok(request));
+    }
+    for reply in replies() {
+        let frame = frame::encode(&reply, &mut buffer).unwrap();
+        assert_eq!(frame::decode(&frame[HEADER..]), Ok(reply));
+    }
+}
+
+#[test]
+fn refusals_are_said_in_upstarts_words() {
+    for (refusal, words) in refusals() {
+        assert_eq!(refusal.to_string(), words);
+    }
+}
+
+#[test]
+fn a_status_is_said_in_upstarts_form() {
+    for (status, words) in statuses() {
+        assert_eq!(status.to_string(), words);
+    }
+}
+
+#[test]
+fn a_message_may_come_in_any_pieces() {
+    let frames = frames();
+    let all = frames.concat();
+    for piece in (1..60).chain([1000, all.len()]) {
+        let mut line = line(&all, piece, true);
+        let mut inbox = Inbox::new();
+        let mut got = Vec::new();
+        loop {
+            while let Some(message) = inbox.message().unwrap() {
+                got.push(message.to_vec());
+                inbox.discard();
+            }
+            match inbox.fill(&mut line) {
+                Ok(count) => assert!(count > 0),
+                Err(error) => break assert_eq!(error, FrameError::Io(NotNow)),
+            }
+        }
+        let sent: Vec<_> = frames.iter().map(|frame| frame[HEADER..].to_vec()).collect();
+        assert_eq!(got, sent, "in pieces of {piece}");
+    }
+}
+
+#[test]
+fn a_blocking_reader_takes_one_frame_and_no_more() {
+    let frames = frames();
+    let mut line = line(&frames.concat(), 3, false);
+    let mut buffer = [0; MAX_FRAME];
+    for frame in &frames {
+        assert_eq!(frame::read_frame(&mut line, &mut buffer), Ok(&frame[HEADER..]));
+    }
+    assert_eq!(frame::read_frame(&mut line, &mut buffer), Err(FrameError::Closed));
+}
+
+#[test]
+fn a_writer_that_takes_little_gets_all() {
+    let mut buffer = [0; MAX_FRAME];
+    let mut out = line(b"", 5, true);
+    frame::write_frame(&mut out, &Request::Usage { job: &[7; 4000] }, &mut buffer).unwrap();
+    let mut back = [0; MAX_FRAME];
+    let message = frame::read_frame(&mut out, &mut back).unwrap();
+    assert_eq!(frame::decode(message), Ok(Request::Usage { job: &[7; 4000] }));
+}
+
+#[test]
+fn an_end_is_told_from_an_end_within_a_frame() {
+    let frame = &frames()[2];
+    for cut in 0..frame.len() {
+        let expected = if cut == 0 { FrameError::Closed } else { FrameError::CutOff };
+        let mut buffer = [0; MAX_FRAME];
+        assert_eq!(frame::read_frame(&mut line(&frame[..cut], 2, false), &mut buffer), Err(expected));
+
+        let (mut line, mut inbox) = (line(&frame[..cut], 2, false), Inbox::new());
+        let end = loop {
+            assert_eq!(inbox.message(), Ok(None));
+            if let Err(error) = inbox.fill(&mut line) {
+                break error;
+            }
+        };
+        let expected = if cut == 0 { FrameError::Closed } else { FrameError::CutOff };
+        assert_eq!(end, expected, "cut at {cut}");
+    }
+}
+
+#[test]
+fn the_largest_message_fits_and_one_byte_more_does_not() {
+    let text = vec![b'x'; MAX_MESSAGE];
+    let overhead = 3; // the variant, and a length of two bytes
+    let mut outbox = Outbox::new();
+    let largest = Reply::Text(&text[..MAX_MESSAGE - overhead]);
+    assert_eq!(outbox.put(&Reply::Text(&text[..MAX_MESSAGE - overhead + 1])), Err(Broken::TooLarge));
+    assert!(outbox.is_empty());
+    outbox.put(&largest).unwrap();
+    assert_eq!(outbox.put(&Reply::Done), Err(Broken::TooLarge));
+
+    let mut wire = line(b"", 1000, false);
+    while !outbox.is_empty() {
+        outbox.flush(&mut wire).unwrap();
+    }
+    let mut inbox = Inbox::new();
+    wire.bytes.extend([0; 100]); // what follows waits outside
+    while inbox.has_room() {
+        inbox.fill(&mut wire).unwrap();
+    }
+    assert_eq!(inbox.fill(&mut wire), Ok(0));
+    assert_eq!(frame::decode(inbox.message().unwrap().unwrap()), Ok(largest));
+    assert_eq!(wire.bytes.len(), 100);
+    inbox.discard();
+    assert!(inbox.has_room());
+    assert_eq!(inbox.message(), Ok(None));
+}
+
+#[test]
+fn a_header_that_promises_too_much_is_refused_at_once() {
+    for promised in [MAX_MESSAGE as u16 + 1, u16::MAX] {
+        let header = promised.to_le_bytes();
+        let mut inbox = Inbox::new();
+        inbox.fill(&mut line(&header, 9, true)).unwrap();
+        assert_eq!(inbox.message(), Err(Broken::TooLarge));
+        inbox.discard();
+        assert_eq!(inbox.message(), Err(Broken::TooLarge), "an error is for ever");
+        inbox.clear();
+        assert_eq!(inbox.message(), Ok(None));
+
+        let mut buffer = [0; MAX_FRAME];
+        let error = frame::read_frame(&mut line(&header, 9, false), &mut buffer);
+        assert_eq!(error, Err(FrameError::Broken(Broken::TooLarge)));
+    }
+}
+
+#[test]
+fn an_outbox_loses_nothing_to_a_slow_client() {
+    let mut outbox = Outbox::new();
+    let mut wire = line(b"", 4, true);
+    let mut sent = Vec::new();
+    for frame in frames().iter().cycle().take(500) {
+        let message = &frame[HEADER..];
+        // The frames of requests are as good as any: sent again as the text of a reply.
+        while outbox.put(&Reply::Text(message)) == Err(Broken::TooLarge) {
+            assert_eq!(outbox.flush(&mut wire), Ok(4));
+        }
+        sent.push(message.to_vec());
+        wire.piece = if sent.len() % 3 == 0 { 0 } else { 4 };
+        let flushed = outbox.flush(&mut wire);
+        assert_eq!(flushed, if wire.piece == 0 { Err(NotNow) } else { Ok(4) });
+        wire.piece = 4;
+    }
+    while !outbox.is_empty() {
+        outbox.flush(&mut wire).unwrap();
+    }
+    let mut buffer = [0; MAX_FRAME];
+    for message in sent {
+        let got = frame::read_frame(&mut wire, &mut buffer).unwrap();
+        assert_eq!(frame::decode(got), Ok(Reply::Text(&message)));
+    }
+}
+
+#[test]
+fn a_page_takes_what_a_frame_holds_and_gives_it_back() {
+    let statuses: Vec<_> = statuses().into_iter().map(|(status, _)| status).collect();
+    let (mut buffer, mut frame) = ([0; MAX_FRAME], [0; MAX_FRAME]);
+    let mut page = PageWriter::new(&mut buffer);
+    let mut pushed = Vec::new();
+    assert!(page.is_empty());
+    for status in statuses.iter().cycle() {
+        match page.push(status) {
+            Ok(()) => pushed.push(status.clone()),
+            Err(error) => {
+                assert_eq!(error, Broken::TooLarge);
+                break;
+            }
+        }
+    }
+    assert!(pushed.len() > 200);
+    let statuses = page.finish();
+    assert!(statuses.len() <= MAX_PAGE && statuses.len() > MAX_PAGE - 100);
+    let message = frame::encode(&Reply::Page { next: Some(u32::MAX), statuses }, &mut frame).unwrap();
+    let Ok(Reply::Page { statuses, .. }) = frame::decode(&message[HEADER..]) else { panic!("no page") };
+    let back: Vec<_> = PageReader::new(statuses).map(Result::unwrap).collect();
+    assert_eq!(back, pushed);
+    let cut: Vec<_> = PageReader::new(&statuses[..statuses.len() - 1]).collect();
+    assert_eq!(cut.last(), Some(&Err(Broken::Malformed)));
+    assert_eq!(cut.len(), pushed.len());
+}
+
+/// Reads bytes in every way in which they can be read; all that matters is that it comes back.
+fn read_every_way(bytes: &[u8]) {
+    if let Ok(reply) = frame::decode::<Reply<'_>>(bytes) {
+        match reply {
+            Reply::Job(status) => drop(status.to_string()),
+            Reply::Error(refusal) => drop(refusal.to_string()),
+            Reply::Page { statuses, .. } => drop(black_box(PageReader::new(statuses)).collect::<Vec<_>>()),
+            _ => {}
+        }
+    }
+    if let Ok(Request::Emit { environment, .. }) = frame::decode::<Request<'_>>(bytes) {
+        black_box(environment.iter().count());
+    }
+    black_box(PageReader::new(bytes).count());
+    let mut inbox = Inbox::new();
+    let mut line = line(bytes, 7, false);
+    while let Ok(message) = inbox.message() {
+        if message.is_some() {
+            inbox.discard();
+        } else if inbox.fill(&mut line).is_err() {
+            break;
+        }
+    }
+}
+
+#[test]
+fn rubbish_is_an_error_and_never_a_panic() {
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed >> 32) as usize
+    };
+    for _ in 0..100_000 {
+        let length = random() % 40;
+        let bytes: Vec<u8> =
+            (0..length).map(|_| if random() % 2 == 0 { random() as u8 % 24 } else { random() as u8 }).collect();
+        read_every_way(&bytes);
+    }
+    for frame in frames() {
+        let message = &frame[HEADER..];
+        for cut in 0..message.len() {
+            read_every_way(&message[..cut]);
+            assert!(
+                frame::decode::<Request<'_>>(&message[..cut]).is_err()
+                    || frame::decode::<Request<'_>>(message).is_err()
+            );
+        }
+        for _ in 0..2000 {
+            let mut bytes = message.to_vec();
+            let at = random() % bytes.len();
+            bytes[at] = random() as u8;
+            read_every_way(&bytes);
+        }
+        let longer = [message, b"\0"].concat();
+        assert_eq!(
+            frame::decode::<Request<'_>>(&longer).and(frame::decode::<Reply<'_>>(&longer)),
+            Err(Broken::Malformed)
+        );
+    }
+}

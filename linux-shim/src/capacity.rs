@@ -1,0 +1,94 @@
+//! The counts that an appliance chooses, each with its reason. Nothing here costs memory until it is used: every table
+//! lies in .bss, and a slot that was never taken was never touched.
+
+use std::sync::Mutex;
+
+use uphold_core::supervisor::Storage;
+
+use crate::spawn::Room;
+
+/// Job instances at one time. The largest systems seen have 658 job files; ten thousand is what a container host or a test
+/// farm with one instance a guest needs.
+pub const JOBS: usize = 10_240;
+
+/// Job classes: as many as jobs, and a fifth more for new definitions that wait for the last instance of the old one.
+pub const CLASSES: usize = JOBS + JOBS / 5;
+
+/// Events that clients emitted and that are not finished: a boot has some hundreds of `net-device-up` and the like at once.
+pub const EMITTED: usize = 1024;
+
+/// Events at one time. A job has at most one event that it waits for and one that it has left behind.
+pub const EVENTS: usize = 2 * JOBS + EMITTED;
+
+/// Clients connected at one time. Each `initctl` that waits is one; a boot script seldom has ten.
+pub const CLIENTS: usize = 64;
+
+/// Who waits for whom: each job for its own event, each operator that holds an event, each client for a job.
+pub const BLOCKED: usize = 4 * JOBS + CLIENTS;
+
+/// Event operators: most conditions have one to three, one in a hundred has eleven; `stop on` is copied for each instance.
+pub const OPERATORS: usize = 6 * CLASSES + 2 * JOBS;
+
+/// Event names in conditions, and who names them: `start on` and `stop on` name about two each.
+pub const INTERESTS: usize = 4 * CLASSES;
+
+/// Text: names, environments, conditions. 0.2 KB a class in the median, 0.3 KB an instance with its environment, 11 KB the
+/// largest file seen; 8 MiB is 800 bytes for each of the ten thousand.
+pub const TEXT: usize = 8 << 20;
+
+/// Pieces of text: a class has about eight (name, conditions, environment, …), a job four, an event two.
+pub const PIECES: usize = 8 * CLASSES + 4 * JOBS + 2 * EVENTS;
+
+/// Processes whose output is kept in files at one time: one for each job, and some for the other processes of jobs that
+/// start or stop at this moment.
+pub const JOB_LOGS: usize = JOBS + 512;
+
+/// Bytes of job output that are kept while their file cannot be opened, for all jobs together, in blocks of
+/// [`KEPT_BLOCK`]: enough for the first lines of some hundred jobs before `/var/log` is writable.
+pub const KEPT_BLOCKS: usize = 512;
+
+/// Bytes of one such block: a few lines.
+pub const KEPT_BLOCK: usize = 512;
+
+/// Inputs that are known but not yet delivered: at most one for each process that was made within one input's effects.
+pub const READY: usize = JOBS;
+
+/// Kernel events fetched at once: more than one turn needs, few enough for the stack.
+pub const KERNEL_EVENTS: usize = 64;
+
+/// Reaped children that are delivered before clients get their turn again.
+pub const CHILDREN_AT_ONCE: usize = 16;
+
+/// Longest message of the supervisor. Longer ones (a path of 4 KB in an error) are cut, and end in `...`.
+pub const MESSAGE: usize = 2048;
+
+/// Largest job file: the largest seen has 13 KB.
+pub const JOB_FILE: usize = 1 << 20;
+
+/// Seconds that jobs get to end after `SIGTERM` to a session at least, whatever their kill timeouts: Upstart's own floor.
+pub const SHUTDOWN_GRACE: u32 = 5;
+
+/// Processes that are traced at one time: of each job that starts, the process and its new child. Only jobs with `expect
+/// fork` or `expect daemon` are traced, for the moment that they need to become daemons.
+pub const TRACEES: usize = 2048;
+
+/// What one process may be given: the kernel's own limit for one text is 128 KB; a session's environment has 4 KB, a command
+/// line in a job file at most 1 KB.
+pub const SPAWN_ROOM: Room = Room { text: OWN_ENVIRONMENT + (128 << 10), count: 8192, paths: 64 << 10 };
+
+/// Bytes of all entries of init's own environment that jobs of a session inherit: the kernel allows 2 MB, people have 4 KB.
+pub const OWN_ENVIRONMENT: usize = 256 << 10;
+
+const _: () = assert!(JOBS >= 10_240 && CLASSES >= JOBS, "what the project promises");
+const _: () = assert!(EVENTS >= 2 * JOBS, "the supervisor's own events must never be refused");
+const _: () = assert!(READY >= JOBS, "each job can have one process in the making");
+const _: () = assert!(CLIENTS <= 64, "the clients that have more to say are the bits of one word");
+const _: () = assert!(TEXT <= u32::MAX as usize && OWN_ENVIRONMENT < TEXT, "handles are 32 bits wide");
+const _: () = assert!(KEPT_BLOCKS < u16::MAX as usize, "blocks are linked by 16 bits");
+const _: () = assert!(MESSAGE >= 1024, "a kernel log record fits");
+
+/// The supervisor's memory.
+pub type Capacity = Storage<CLASSES, JOBS, EVENTS, BLOCKED, OPERATORS, INTERESTS, TEXT, PIECES>;
+
+/// The one that this program has. Locked once, by the loop.
+pub static STORAGE: Mutex<Capacity> = Mutex::new(Storage::new());

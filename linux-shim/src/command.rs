@@ -1,0 +1,116 @@
+//! What a job wants run, and the arguments that run it (init(5) `exec` and `script`; FACTS 6).
+
+/// The shell that runs scripts and command lines with shell characters.
+const SHELL: &[u8] = b"/bin/sh";
+
+/// Characters that make an `exec` line one for the shell.
+const SHELL_CHARACTERS: &[u8] = b"~`!$^&*()=|\\{}[];\"'<>?";
+
+/// Where a long script is read from: [`SCRIPT_DESCRIPTOR`], by its name.
+const SCRIPT_FILE: &[u8] = b"/proc/self/fd/9";
+
+/// The descriptor on which the shell finds a long script.
+pub const SCRIPT_DESCRIPTOR: i32 = 9;
+
+/// The first line of a long script: the shell, which has opened the script by name, closes the descriptor, so that
+/// nothing the script starts inherits it.
+pub const SCRIPT_PROLOGUE: &[u8] = b"exec 9<&-\n";
+
+/// What to run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Command<'a> {
+    /// `exec`: a command line.
+    Exec(&'a [u8]),
+    /// `script`: the lines between, each with its newline.
+    Script(&'a [u8]),
+}
+
+/// How a command is given to the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Form<'a> {
+    /// Split on blanks, without a shell.
+    Direct(&'a [u8]),
+    /// `sh -e -c "exec LINE"`: one process, the shell is replaced.
+    Replace(&'a [u8]),
+    /// `sh -e -c LINE`.
+    Line(&'a [u8]),
+    /// `sh -e FILE`, the file being an open descriptor.
+    File(&'a [u8]),
+}
+
+/// One argument, in up to two pieces that are joined without anything between.
+pub type Argument<'a> = [&'a [u8]; 2];
+
+impl<'a> Command<'a> {
+    fn form(self) -> Form<'a> {
+        match self {
+            Command::Exec(line) if line.iter().any(|byte| SHELL_CHARACTERS.contains(byte)) => Form::Replace(line),
+            Command::Exec(line) => Form::Direct(line),
+            Command::Script(body) => {
+                let first = body.iter().position(|&byte| byte == b'\n').unwrap_or(body.len());
+                if body[first..].iter().all(|&byte| byte == b'\n') {
+                    Form::Line(&body[..first])
+                } else {
+                    Form::File(body)
+                }
+            }
+        }
+    }
+
+    /// The arguments in order; the first names the program.
+    pub fn arguments(self) -> impl Iterator<Item = Argument<'a>> {
+        let form = self.form();
+        let (words, shell): (&[u8], [Option<Argument<'a>>; 5]) = match form {
+            Form::Direct(line) => (line, [None; 5]),
+            Form::Replace(line) => (b"", shell(b"-c", [b"exec ", line], true)),
+            Form::Line(line) => (b"", shell(b"-c", [line, b""], true)),
+            Form::File(_) => (b"", shell(b"", [SCRIPT_FILE, b""], false)),
+        };
+        let words = words.split(|&byte| byte == b' ' || byte == b'\t').filter(|word| !word.is_empty());
+        shell.into_iter().flatten().chain(words.map(|word| [word, b"".as_slice()]))
+    }
+
+    /// The script, where the shell is to find it on [`SCRIPT_DESCRIPTOR`] after [`SCRIPT_PROLOGUE`].
+    pub fn script_file(self) -> Option<&'a [u8]> {
+        match self.form() {
+            Form::File(body) => Some(body),
+            _ => None,
+        }
+    }
+}
+
+/// `/bin/sh -e [FLAG] TEXT [/bin/sh]`.
+fn shell<'a>(flag: &'static [u8], text: Argument<'a>, with_name: bool) -> [Option<Argument<'a>>; 5] {
+    let name: Option<Argument<'a>> = with_name.then_some([SHELL, b""]);
+    let flag: Option<Argument<'a>> = (!flag.is_empty()).then_some([flag, b""]);
+    [Some([SHELL, b""]), Some([b"-e", b""]), flag, Some(text), name]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(command: Command<'_>) -> Vec<String> {
+        command.arguments().map(|pieces| String::from_utf8(pieces.concat()).unwrap()).collect()
+    }
+
+    #[test]
+    fn the_shell_is_used_only_where_it_is_needed() {
+        let table: [(Command, &[&str], bool); 10] = [
+            (Command::Exec(b"sleep 1000"), &["sleep", "1000"], false),
+            (Command::Exec(b"  a \t b  c "), &["a", "b", "c"], false),
+            (Command::Exec(b"sleep $N"), &["/bin/sh", "-e", "-c", "exec sleep $N", "/bin/sh"], false),
+            (Command::Exec(b"a; b"), &["/bin/sh", "-e", "-c", "exec a; b", "/bin/sh"], false),
+            (Command::Exec(b"a k=v"), &["/bin/sh", "-e", "-c", "exec a k=v", "/bin/sh"], false),
+            (Command::Exec(b"a #b"), &["a", "#b"], false),
+            (Command::Script(b"exit 7\n"), &["/bin/sh", "-e", "-c", "exit 7", "/bin/sh"], false),
+            (Command::Script(b"exit 7\n\n\n"), &["/bin/sh", "-e", "-c", "exit 7", "/bin/sh"], false),
+            (Command::Script(b""), &["/bin/sh", "-e", "-c", "", "/bin/sh"], false),
+            (Command::Script(b"a\nb\n"), &["/bin/sh", "-e", "/proc/self/fd/9"], true),
+        ];
+        for (command, arguments, file) in table {
+            assert_eq!(joined(command), arguments, "{command:?}");
+            assert_eq!(command.script_file().is_some(), file, "{command:?}");
+        }
+    }
+}

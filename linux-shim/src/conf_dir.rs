@@ -1,0 +1,312 @@
+//! Job files: finding them, reading them, and noticing when they change (FACTS 7).
+//!
+//! A job's name is its file's path below the directory, without `.conf`. Where several directories have a file of that name
+//! the first counts; the first `.override` up to there is read on top of it.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
+use uphold_core::bytes::Show;
+use uphold_core::conf::Parser;
+use uphold_core::conf::stanza::Stanza;
+use uphold_core::storage::ClassId;
+use uphold_core::supervisor::Supervisor;
+
+use crate::capacity::JOB_FILE;
+use crate::error;
+use crate::message_log::MessageLog;
+use crate::programs::{Draft, Programs};
+
+/// What is watched for in a directory.
+const WATCHED: AddWatchFlags = AddWatchFlags::IN_CREATE
+    .union(AddWatchFlags::IN_DELETE)
+    .union(AddWatchFlags::IN_CLOSE_WRITE)
+    .union(AddWatchFlags::IN_MOVED_FROM)
+    .union(AddWatchFlags::IN_MOVED_TO)
+    .union(AddWatchFlags::IN_DELETE_SELF)
+    .union(AddWatchFlags::IN_MOVE_SELF);
+
+/// What loading a job file has an influence on.
+pub struct Target<'t, 's> {
+    /// Who runs the jobs.
+    pub supervisor: &'t mut Supervisor<'s>,
+    /// What they run.
+    pub programs: &'t mut Programs,
+    /// Who hears of mistakes.
+    pub log: &'t mut MessageLog,
+}
+
+/// The directories that job files are in.
+pub struct ConfDir {
+    /// Named first when everything is loaded; Upstart's own settings file, which has none that Uphold knows.
+    settings_file: Option<PathBuf>,
+    directories: Vec<PathBuf>,
+    inotify: Option<Inotify>,
+    watches: Vec<Watch>,
+    longest_kill_timeout: u32,
+}
+
+/// One directory that is watched: `below` the directory of that place.
+struct Watch {
+    descriptor: WatchDescriptor,
+    place: usize,
+    below: PathBuf,
+}
+
+/// How reading a file went.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Good,
+    Bad,
+    /// A capacity is exhausted.
+    Full,
+}
+
+impl ConfDir {
+    /// These directories, the most important first.
+    pub fn new(settings_file: Option<PathBuf>, directories: Vec<PathBuf>) -> Self {
+        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).ok();
+        ConfDir { settings_file, directories, inotify, watches: Vec::new(), longest_kill_timeout: 0 }
+    }
+
+    /// What becomes readable when a directory changes.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.inotify.as_ref().map(AsFd::as_fd)
+    }
+
+    /// The longest `kill timeout` that any file had.
+    pub fn longest_kill_timeout(&self) -> u32 {
+        self.longest_kill_timeout
+    }
+
+    /// Loads every job file, and drops the jobs whose file is gone.
+    pub fn load_all(&mut self, to: &mut Target<'_, '_>) {
+        if let Some(file) = &self.settings_file {
+            to.log.info(format_args!("Loading configuration from {}", file.display()));
+        }
+        for place in 0..self.directories.len() {
+            to.log.info(format_args!("Loading configuration from {}", self.directories[place].display()));
+            self.visit(place, &PathBuf::new(), to);
+        }
+        self.drop_vanished(to);
+    }
+
+    /// Takes in what has changed in the directories.
+    pub fn changed(&mut self, to: &mut Target<'_, '_>) {
+        while let Some(events) = self.inotify.as_ref().and_then(|inotify| inotify.read_events().ok()) {
+            for event in events {
+                if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
+                    self.load_all(to);
+                } else {
+                    self.take_event(&event, to);
+                }
+            }
+        }
+    }
+
+    fn take_event(&mut self, event: &InotifyEvent, to: &mut Target<'_, '_>) {
+        let Some(at) = self.watches.iter().position(|watch| watch.descriptor == event.wd) else { return };
+        let Watch { place, ref below, .. } = self.watches[at];
+        let mask = event.mask;
+        if mask.intersects(AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF | AddWatchFlags::IN_IGNORED) {
+            let watch = self.watches.swap_remove(at);
+            if watch.below.as_os_str().is_empty() && !mask.contains(AddWatchFlags::IN_IGNORED) {
+                let directory = self.directories[place].display();
+                to.log.warn(format_args!("{directory}: Configuration directory deleted"));
+            }
+            return;
+        }
+        let Some(name) = &event.name else { return };
+        let path = below.join(name);
+        if mask.contains(AddWatchFlags::IN_ISDIR) {
+            if mask.intersects(AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO) {
+                if !is_hidden(name) {
+                    self.visit(place, &path, to);
+                }
+            } else {
+                self.watches.retain(|watch| watch.place != place || !watch.below.starts_with(&path));
+                self.drop_vanished(to);
+            }
+        } else if !mask.contains(AddWatchFlags::IN_CREATE) || is_complete(&self.directories[place].join(&path)) {
+            self.touch(&path, to);
+        }
+    }
+
+    /// Loads what is in one directory and below it, by name, and watches it.
+    fn visit(&mut self, place: usize, below: &Path, to: &mut Target<'_, '_>) {
+        self.watch(place, below);
+        let directory = self.directories[place].join(below);
+        let entries = match fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+            Err(error) => {
+                let (directory, reason) = (directory.display(), error::words(&error));
+                return to.log.error(format_args!("{directory}: Unable to load configuration: {reason}"));
+            }
+        };
+        let mut names: Vec<OsString> = entries.flatten().map(|entry| entry.file_name()).collect();
+        names.sort();
+        for name in names {
+            let path = below.join(&name);
+            // Follows links: a linked file is a job, a linked directory is looked into.
+            match fs::metadata(self.directories[place].join(&path)) {
+                Ok(file) if file.is_dir() && !is_hidden(&name) => self.visit(place, &path, to),
+                Ok(file) if file.is_dir() => {}
+                _ if self.place_of(&path).is_some_and(|first| first >= place) => self.touch(&path, to),
+                _ => {}
+            }
+        }
+    }
+
+    fn watch(&mut self, place: usize, below: &Path) {
+        let Some(inotify) = &self.inotify else { return };
+        // A directory that is not there cannot be watched, and need not be: it is empty.
+        let Ok(descriptor) = inotify.add_watch(&self.directories[place].join(below), WATCHED) else { return };
+        self.watches.retain(|watch| watch.descriptor != descriptor);
+        self.watches.push(Watch { descriptor, place, below: below.into() });
+    }
+
+    /// The first directory that has a file of this name.
+    fn place_of(&self, path: &Path) -> Option<usize> {
+        self.directories
+            .iter()
+            .position(|directory| fs::metadata(directory.join(path)).is_ok_and(|file| file.is_file()))
+    }
+
+    /// A file has changed, come or gone: loads or drops the job that it belongs to.
+    fn touch(&mut self, path: &Path, to: &mut Target<'_, '_>) {
+        let bytes = path.as_os_str().as_bytes();
+        let job = bytes.strip_suffix(b".conf").or_else(|| bytes.strip_suffix(b".override"));
+        let Some(job) = job.filter(|job| !job.is_empty() && !job.ends_with(b"/")) else { return };
+        match self.place_of(&with_suffix(job, b".conf")) {
+            Some(place) => self.load(job, place, to),
+            None => to.supervisor.delete_class(job),
+        }
+    }
+
+    /// Loads one job.
+    fn load(&mut self, job: &[u8], place: usize, to: &mut Target<'_, '_>) {
+        let file = self.directories[place].join(with_suffix(job, b".conf"));
+        let above = with_suffix(job, b".override");
+        let above =
+            self.place_of(&above).filter(|&first| first <= place).map(|first| self.directories[first].join(above));
+        let mut outcome = Outcome::Full;
+        if let Some((mut class, mut draft)) = begin(job, &file, to) {
+            outcome = self.read(&file, class, &mut draft, to);
+            if let Some(above) = above.filter(|_| outcome != Outcome::Full) {
+                if outcome == Outcome::Bad {
+                    // What was read of a bad file does not count; the override alone makes the job.
+                    to.supervisor.abandon_class(class);
+                    let Some(fresh) = begin(job, &above, to) else { return to.supervisor.delete_class(job) };
+                    (class, draft) = fresh;
+                    outcome = self.read(&above, class, &mut draft, to);
+                } else if self.read(&above, class, &mut draft, to) == Outcome::Full {
+                    outcome = Outcome::Full;
+                }
+            }
+            if outcome == Outcome::Good {
+                to.programs.keep(class, draft);
+                return to.supervisor.commit_class(class);
+            }
+            to.supervisor.abandon_class(class);
+        }
+        if outcome == Outcome::Bad {
+            to.supervisor.delete_class(job);
+        }
+    }
+
+    /// Reads one file into a class; says what is wrong with it.
+    fn read(&mut self, file: &Path, class: ClassId, draft: &mut Draft, to: &mut Target<'_, '_>) -> Outcome {
+        let shown = file.display();
+        let mut text = match read_file(file) {
+            Ok(text) => text,
+            Err(error) => {
+                let reason = error::words(&error);
+                to.log.error(format_args!("{shown}: Error while loading configuration file: {reason}"));
+                return Outcome::Bad;
+            }
+        };
+        let mut parser = Parser::new(&mut text);
+        while let Some(next) = parser.next() {
+            let stanza = match next {
+                Ok(stanza) => stanza,
+                Err(error) => {
+                    match error.line {
+                        Some(line) => to.log.error(format_args!("{shown}:{line}: {error}")),
+                        None => to.log.error(format_args!("{shown}: Error while loading configuration file: {error}")),
+                    }
+                    return Outcome::Bad;
+                }
+            };
+            if let Stanza::KillTimeout(seconds) = stanza {
+                self.longest_kill_timeout = self.longest_kill_timeout.max(seconds);
+            }
+            if let Err(full) = to.supervisor.apply(class, &stanza) {
+                say_full(file, full, to);
+                return Outcome::Full;
+            }
+            if draft.apply(&stanza).is_err() {
+                to.log.error(format_args!("{shown}: Error while loading configuration file: NUL byte in a word"));
+                return Outcome::Bad;
+            }
+        }
+        Outcome::Good
+    }
+
+    /// Drops the jobs that no file stands for any more.
+    fn drop_vanished(&self, to: &mut Target<'_, '_>) {
+        let mut vanished: Vec<Vec<u8>> = Vec::new();
+        let mut cursor = 0;
+        while let Some((status, next)) = to.supervisor.next_status(cursor) {
+            cursor = next;
+            let known = vanished.last().is_some_and(|job| job == status.job);
+            if !known && self.place_of(&with_suffix(status.job, b".conf")).is_none() {
+                vanished.push(status.job.to_vec());
+            }
+        }
+        for job in vanished {
+            to.supervisor.delete_class(&job);
+        }
+    }
+}
+
+fn begin(job: &[u8], file: &Path, to: &mut Target<'_, '_>) -> Option<(ClassId, Draft)> {
+    match to.supervisor.begin_class(job) {
+        Ok(class) => Some((class, to.programs.draft())),
+        Err(full) => {
+            say_full(file, full, to);
+            None
+        }
+    }
+}
+
+/// A job that does not fit is not loaded; an older definition of it stays.
+fn say_full(file: &Path, full: uphold_core::limits::Full, to: &mut Target<'_, '_>) {
+    let (file, limit) = (Show(file.as_os_str().as_bytes()), full.limit);
+    to.log.error(format_args!("{file}: Error while loading configuration file: no room for more {limit}"));
+}
+
+fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    fs::File::open(path)?.take(JOB_FILE as u64 + 1).read_to_end(&mut text)?;
+    if text.len() > JOB_FILE { Err(nix::errno::Errno::EFBIG.into()) } else { Ok(text) }
+}
+
+fn with_suffix(job: &[u8], suffix: &[u8]) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(&[job, suffix].concat()))
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(b".")
+}
+
+/// Whether a file that has just come is all there: a link is, a new file is being written and will be closed.
+fn is_complete(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|file| file.is_symlink() || file.nlink() > 1)
+}

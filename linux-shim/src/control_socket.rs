@@ -1,0 +1,293 @@
+//! The control socket: clients come, ask, and are answered. Questions are answered here from the supervisor's views; what
+//! changes anything becomes an input. No client can make another, or a job, wait.
+
+use std::fs::File;
+use std::os::unix::net::UnixListener;
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use nix::unistd::geteuid;
+use uphold_core::control::frame::{MAX_PAGE, PageWriter, decode};
+use uphold_core::control::{PROTOCOL, Refusal, Reply, Request, Select, Target};
+use uphold_core::input::{Command, Input};
+use uphold_core::storage::ClientId;
+use uphold_core::supervisor::Supervisor;
+use uphold_core::time::Instant;
+
+use crate::client_table::{Buffers, ClientTable, Heard};
+use crate::wait::Source;
+
+/// What `initctl version` prints: the version that job files and scripts are written for.
+pub const VERSION: &[u8] = b"init (upstart 1.13.2)";
+
+/// What a client's turn came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asked {
+    /// Nothing that concerns the supervisor.
+    Nothing,
+    /// A command: [`ControlSocket::input`] says which.
+    Command(usize),
+    /// To load all job files anew; the answer is owed.
+    Reload(ClientId),
+    /// A client that the supervisor owes an answer has gone.
+    Hangup(ClientId),
+}
+
+/// The sockets that are listened on, and the clients.
+pub struct ControlSocket {
+    listeners: Vec<UnixListener>,
+    clients: ClientTable,
+    /// Whose clients may change anything, beside root's.
+    owner: u32,
+    /// The client whose request the supervisor has been given; it is dropped from the inbox afterwards.
+    given: Option<usize>,
+    /// A descriptor to give up when there is no other left to accept (and refuse) a client with.
+    reserve: Option<File>,
+}
+
+impl ControlSocket {
+    /// Nobody is listened to yet.
+    pub fn new() -> Self {
+        let owner = geteuid().as_raw();
+        ControlSocket { listeners: Vec::new(), clients: ClientTable::new(), owner, given: None, reserve: reserve() }
+    }
+
+    /// Listens on one more socket.
+    pub fn listen(&mut self, listener: UnixListener, epoll: &Epoll) -> std::io::Result<()> {
+        listener.set_nonblocking(true)?;
+        let source = Source::Listener(self.listeners.len() as u32);
+        epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))?;
+        self.listeners.push(listener);
+        Ok(())
+    }
+
+    /// Whether anybody can be heard.
+    pub fn is_listening(&self) -> bool {
+        !self.listeners.is_empty()
+    }
+
+    /// Lets one new client in.
+    pub fn accept(&mut self, listener: usize, now: Instant, epoll: &Epoll) {
+        let Some(listener) = self.listeners.get(listener) else { return };
+        let stream = match listener.accept() {
+            Ok((stream, _)) => stream,
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
+                // Better refuse the client than be woken for ever.
+                self.reserve = None;
+                drop(listener.accept());
+                self.reserve = reserve();
+                return;
+            }
+            Err(_) => return,
+        };
+        let trusted = match getsockopt(&stream, PeerCredentials) {
+            Ok(peer) => peer.uid() == 0 || peer.uid() == self.owner,
+            Err(_) => false,
+        };
+        if stream.set_nonblocking(true).is_err() {
+            return;
+        }
+        if let Some(slot) = self.clients.make_room(epoll) {
+            self.clients.seat(slot, stream, trusted, now, epoll);
+        }
+    }
+
+    /// The kernel has reported something of a client.
+    pub fn serve(
+        &mut self,
+        slot: usize,
+        flags: EpollFlags,
+        now: Instant,
+        supervisor: &mut Supervisor<'_>,
+        epoll: &Epoll,
+    ) -> Asked {
+        if !self.clients.is_taken(slot) {
+            return Asked::Nothing;
+        }
+        let gone = flags.intersects(EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
+        let (place, buffers) = self.clients.parts(slot);
+        if place.waiting || (gone && !buffers.outbox.is_empty()) {
+            return if gone { self.hang_up(slot, epoll) } else { Asked::Nothing };
+        }
+        if !buffers.outbox.is_empty() {
+            self.clients.send(slot, epoll);
+            return Asked::Nothing;
+        }
+        // Also of one that has gone: its last words count.
+        if self.clients.listen(slot, now) == Heard::Gone {
+            return self.hang_up(slot, epoll);
+        }
+        self.attend(slot, supervisor, epoll)
+    }
+
+    /// Lets a client that has said more than it was asked about have its turn.
+    pub fn serve_backlog(&mut self, supervisor: &mut Supervisor<'_>, epoll: &Epoll) -> Asked {
+        match self.clients.take_backlog() {
+            Some(slot) => self.attend(slot, supervisor, epoll),
+            None => Asked::Nothing,
+        }
+    }
+
+    /// Whether a client is to have its turn without the kernel reporting anything.
+    pub fn has_backlog(&self) -> bool {
+        self.clients.has_backlog()
+    }
+
+    fn hang_up(&mut self, slot: usize, epoll: &Epoll) -> Asked {
+        let client = self.clients.id(slot);
+        let waited = self.clients.parts(slot).0.waiting;
+        self.clients.drop_client(slot, epoll);
+        if waited { Asked::Hangup(client) } else { Asked::Nothing }
+    }
+
+    /// Takes one request of a client, if a whole one is there.
+    fn attend(&mut self, slot: usize, supervisor: &mut Supervisor<'_>, epoll: &Epoll) -> Asked {
+        let client = self.clients.id(slot);
+        let (place, buffers) = self.clients.parts(slot);
+        let Buffers { inbox, outbox } = buffers;
+        let request = match inbox.message() {
+            Ok(None) => {
+                self.clients.settle(slot, epoll);
+                return Asked::Nothing;
+            }
+            Ok(Some(message)) => decode::<Request<'_>>(message).ok().filter(is_well_formed),
+            Err(_) => None,
+        };
+        let mut page = [0; MAX_PAGE];
+        let hello = matches!(request, Some(Request::Hello { .. }));
+        let reply = match request {
+            Some(request) if place.greeted || hello => question(&request, &mut page, supervisor),
+            _ => Some(Reply::Error(Refusal::Malformed)),
+        };
+        place.greeted |= hello;
+        let asked = match reply {
+            Some(reply) => {
+                place.closing = matches!(reply, Reply::Error(Refusal::Malformed));
+                // The outbox is empty, so it takes any reply; a client that it would not fit for is let go.
+                place.closing |= outbox.put(&reply).is_err();
+                Asked::Nothing
+            }
+            None if !place.trusted => {
+                place.closing = outbox.put(&Reply::Error(Refusal::PermissionDenied)).is_err();
+                Asked::Nothing
+            }
+            None => {
+                place.waiting = true;
+                match request {
+                    Some(Request::ReloadConfiguration) => Asked::Reload(client),
+                    _ => Asked::Command(slot),
+                }
+            }
+        };
+        if matches!(asked, Asked::Command(_)) {
+            self.given = Some(slot);
+        } else {
+            inbox.discard();
+        }
+        self.clients.send(slot, epoll);
+        asked
+    }
+
+    /// The command that a client has given.
+    pub fn input(&mut self, slot: usize) -> Option<Input<'_>> {
+        let client = self.clients.id(slot);
+        let message = self.clients.parts(slot).1.inbox.message().ok().flatten()?;
+        let command = |command, target, wait| Some(Input::Command { client, command, target, wait });
+        match decode(message).ok()? {
+            Request::Start { target, wait } => command(Command::Start, target, wait),
+            Request::Stop { target, wait } => command(Command::Stop, target, wait),
+            Request::Restart { target, wait } => command(Command::Restart, target, wait),
+            Request::Reload { target } => command(Command::Reload, target, false),
+            Request::Emit { event, environment, wait } => {
+                Some(Input::Emit { client: Some(client), event, environment, wait })
+            }
+            _ => None,
+        }
+    }
+
+    /// The supervisor has taken the last command in: its text is not needed any more.
+    pub fn input_taken(&mut self) {
+        if let Some(slot) = self.given.take() {
+            self.clients.parts(slot).1.inbox.discard();
+        }
+    }
+
+    /// Gives a client the answer that it waits for.
+    pub fn reply(&mut self, client: ClientId, reply: &Reply<'_>, epoll: &Epoll) {
+        let Some(slot) = self.clients.slot(client) else { return };
+        self.input_taken();
+        self.clients.parts(slot).0.waiting = false;
+        self.clients.answer(slot, reply, epoll);
+    }
+}
+
+impl Default for ControlSocket {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn reserve() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+/// Answers what changes nothing; `None` is a command.
+fn question<'r>(request: &Request<'r>, page: &'r mut [u8], supervisor: &'r mut Supervisor<'_>) -> Option<Reply<'r>> {
+    Some(match *request {
+        Request::Hello { .. } => Reply::Hello { protocol: PROTOCOL },
+        Request::Version => Reply::Text(VERSION),
+        Request::Status { target } => match supervisor.status(target) {
+            Ok(status) => Reply::Job(status),
+            Err(refusal) => Reply::Error(refusal),
+        },
+        Request::List { from } => list(from, page, supervisor),
+        Request::Usage { job } => match supervisor.find_class(job) {
+            Some(class) => Reply::Text(supervisor.usage(class)),
+            None => Reply::Error(Refusal::UnknownJob(job)),
+        },
+        _ => return None,
+    })
+}
+
+fn list<'p>(from: u32, page: &'p mut [u8], supervisor: &Supervisor<'_>) -> Reply<'p> {
+    let mut writer = PageWriter::new(page);
+    let mut cursor = from;
+    let mut next = None;
+    while let Some((status, after)) = supervisor.next_status(cursor) {
+        if writer.push(&status).is_err() {
+            next = Some(cursor);
+            break;
+        }
+        cursor = after;
+    }
+    Reply::Page { next, statuses: writer.finish() }
+}
+
+/// Whether the lists in a request are lists.
+fn is_well_formed(request: &Request<'_>) -> bool {
+    let fine = |target: &Target<'_>| match target.select {
+        Select::Environment(environment) => environment.is_well_formed(),
+        Select::Name(_) => true,
+    };
+    match request {
+        Request::Start { target, .. } | Request::Stop { target, .. } | Request::Restart { target, .. } => fine(target),
+        Request::Reload { target } | Request::Status { target } => fine(target),
+        Request::Emit { environment, .. } => environment.is_well_formed(),
+        _ => true,
+    }
+}
+
+/// Listens at a path. A socket that a supervisor left behind when it was killed is in nobody's way.
+pub fn bind(path: &std::path::Path) -> std::io::Result<UnixListener> {
+    match UnixListener::bind(path) {
+        Err(error) if error.raw_os_error() == Some(Errno::EADDRINUSE as i32) => {
+            if std::os::unix::net::UnixStream::connect(path).is_ok() {
+                return Err(error);
+            }
+            std::fs::remove_file(path)?;
+            UnixListener::bind(path)
+        }
+        bound => bound,
+    }
+}

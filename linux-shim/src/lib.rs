@@ -1,0 +1,29 @@
+//! The deeds of the Uphold process supervisor on Linux: one arm per effect, and no rule about jobs.
+#![deny(unsafe_code)]
+
+pub mod accounts;
+pub mod capacity;
+pub(crate) mod child;
+pub mod client_table;
+pub mod command;
+pub mod conf_dir;
+pub mod control_socket;
+pub mod error;
+pub mod job_log;
+pub mod kept_output;
+pub mod kill;
+pub mod linux;
+pub mod message_log;
+pub mod options;
+pub mod programs;
+pub(crate) mod raw;
+pub mod reap;
+pub mod resources;
+pub mod run_loop;
+pub mod sessions;
+pub mod settings;
+pub mod signals;
+pub mod spawn;
+pub mod startup;
+pub mod trace;
+pub mod wait;

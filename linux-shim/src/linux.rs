@@ -1,0 +1,380 @@
+//! One arm per effect, and one input at a time. No rule about jobs: what an effect is for is the core's business.
+
+use std::collections::VecDeque;
+use std::fmt::Arguments;
+
+use nix::errno::Errno;
+use nix::sys::epoll::EpollFlags;
+use uphold_core::bytes::Strings;
+use uphold_core::conf::stanza::Console;
+use uphold_core::effect::{Answer, Effect, Scope};
+use uphold_core::input::Input;
+use uphold_core::notice::Priority;
+use uphold_core::process::{Pid, Process, SpawnError, Stage};
+use uphold_core::signal::Signal;
+use uphold_core::storage::JobId;
+use uphold_core::supervisor::{Entry, Supervisor};
+use uphold_core::time::Instant;
+
+use crate::capacity::{CHILDREN_AT_ONCE, READY, SHUTDOWN_GRACE, SPAWN_ROOM, TRACEES};
+use crate::conf_dir::{ConfDir, Target};
+use crate::control_socket::{Asked, ControlSocket};
+use crate::error;
+use crate::job_log::JobLogs;
+use crate::kill::{signal_group, signal_one};
+use crate::message_log::MessageLog;
+use crate::programs::Programs;
+use crate::reap::{Change, Kind, Trap};
+use crate::resources::OpenFiles;
+use crate::signals::{self, Meaning};
+use crate::spawn::{Plan, Spawner};
+use crate::trace::Tracer;
+use crate::wait::{Source, Wait, now};
+
+/// What the supervisor has of Linux.
+pub struct Linux {
+    /// Who hears what is said.
+    pub log: MessageLog,
+    /// What the classes' processes run.
+    pub programs: Programs,
+    /// Where job files are.
+    pub conf: ConfDir,
+    /// Where clients come in.
+    pub control: ControlSocket,
+    /// What is waited for.
+    pub wait: Wait,
+    /// Whether this is a session's supervisor.
+    user: bool,
+    job_logs: Option<JobLogs>,
+    open_files: OpenFiles,
+    spawner: Spawner,
+    tracer: Tracer<TRACEES>,
+    /// Inputs that are known already; they go before everything else.
+    ready: VecDeque<Input<'static>>,
+    /// How many changes of children may still be delivered before the others get their turn.
+    children: usize,
+    /// Whether there may be changes of children that were not fetched yet.
+    more_children: bool,
+    /// When a session that was told to end ends in any case.
+    end_by: Option<Instant>,
+    ended: bool,
+}
+
+/// An input that was found, without the text that it may carry.
+enum Found {
+    Input(Input<'static>),
+    Command(usize),
+}
+
+impl Linux {
+    /// Everything but the configuration directories' and the sockets' descriptors, which come when they are opened.
+    pub fn new(
+        user: bool,
+        log: MessageLog,
+        programs: Programs,
+        conf: ConfDir,
+        job_logs: Option<JobLogs>,
+    ) -> nix::Result<Self> {
+        let wait = Wait::new()?;
+        if let Some(logs) = &job_logs {
+            wait.watch(logs.descriptor(), Source::JobLogs)?;
+        }
+        if let Some(descriptor) = conf.descriptor() {
+            wait.watch(descriptor, Source::Configuration)?;
+        }
+        Ok(Linux {
+            log,
+            programs,
+            conf,
+            control: ControlSocket::new(),
+            wait,
+            user,
+            job_logs,
+            open_files: OpenFiles::raise(),
+            spawner: Spawner::new(SPAWN_ROOM)?,
+            tracer: Tracer::new(),
+            ready: VecDeque::with_capacity(READY),
+            children: 0,
+            more_children: true,
+            end_by: None,
+            ended: false,
+        })
+    }
+
+    /// Whether everything has ended that was to end.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Does what the supervisor orders.
+    pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, effect: Effect) -> Option<Input<'static>> {
+        match effect {
+            Effect::Spawn { job, process, trace } => return Some(self.spawn(supervisor, job, process, trace)),
+            Effect::Signal { pid, signal, scope } => return self.signal(pid, signal, scope),
+            Effect::Follow { pid } => {
+                let there = self.tracer.follow(pid);
+                self.check_trace(pid, there);
+            }
+            Effect::Resume { pid, signal } => {
+                let there = self.tracer.resume(pid, signal);
+                self.check_trace(pid, there);
+            }
+            Effect::Detach { pid, signal } => {
+                let there = self.tracer.detach(pid, signal);
+                self.check_trace(pid, there);
+            }
+            Effect::Reply { client, answer } => {
+                self.control.reply(client, &supervisor.reply(answer), &self.wait.epoll);
+            }
+            Effect::Say(notice) => {
+                let (priority, words) = supervisor.say(notice, error::explain);
+                self.log.say(priority, format_args!("{words}"));
+            }
+            Effect::Retired(class) => self.programs.retire(class),
+            Effect::Ended => self.ended = true,
+        }
+        None
+    }
+
+    fn spawn(&mut self, supervisor: &Supervisor<'_>, job: JobId, process: Process, trace: bool) -> Input<'static> {
+        match self.launch(supervisor, job, process, trace) {
+            Ok(pid) => {
+                if trace {
+                    self.tracer.expect(pid);
+                } else {
+                    self.ready.push_back(Input::Executed { pid });
+                }
+                Input::Spawned { job, process, pid }
+            }
+            Err(error) => Input::SpawnFailed { job, process, pid: None, error },
+        }
+    }
+
+    fn launch(
+        &mut self,
+        supervisor: &Supervisor<'_>,
+        job: JobId,
+        process: Process,
+        trace: bool,
+    ) -> Result<Pid, SpawnError> {
+        let failed = |stage, errno: Errno| SpawnError { stage, code: errno as i32 };
+        let class = supervisor.class_of(job).ok_or_else(|| failed(Stage::Execute, Errno::ENOENT))?;
+        let command = self.programs.command(class, process).ok_or_else(|| failed(Stage::Execute, Errno::ENOENT))?;
+        if trace && !self.tracer.has_room() {
+            return Err(failed(Stage::Trace, Errno::EAGAIN));
+        }
+        let settings = self.programs.settings(class);
+        let logs = self.job_logs.as_mut().filter(|_| settings.console == Console::Log);
+        let terminal = match logs {
+            Some(logs) => Some(logs.open(job).map_err(|errno| failed(Stage::Console, errno))?),
+            None => None,
+        };
+        self.spawner.begin();
+        for Entry(name, value) in supervisor.environment(job, process) {
+            self.spawner.variable(&[name, value]);
+        }
+        let plan = Plan {
+            command,
+            settings,
+            log: terminal.as_ref().map(|(_, end)| std::os::fd::AsFd::as_fd(end)),
+            trace,
+            stop_before_exec: settings.debug && self.log.is_heard(Priority::Debug),
+            system_mode: !self.user,
+        };
+        self.open_files.lower();
+        let launched = self.spawner.launch(&plan);
+        self.open_files.raise_again();
+        if let (Some((index, _)), Some(logs)) = (terminal, &mut self.job_logs) {
+            match launched {
+                Ok(pid) => logs.started(index, pid),
+                Err(_) => logs.cancel(index),
+            }
+        }
+        launched
+    }
+
+    fn signal(&mut self, pid: Pid, signal: Signal, scope: Scope) -> Option<Input<'static>> {
+        let sent = match scope {
+            Scope::Process => signal_one(pid, signal),
+            Scope::Group => signal_group(pid, signal),
+        };
+        match sent {
+            Ok(true) => None,
+            Ok(false) => Some(Input::Gone { pid }),
+            Err(errno) => {
+                self.log.warn(format_args!("Unable to signal process ({pid}): {}", errno.desc()));
+                None
+            }
+        }
+    }
+
+    /// A tracee that is gone needs no order: its exit is told.
+    fn check_trace(&mut self, pid: Pid, there: Result<bool, Errno>) {
+        if let Err(errno) = there {
+            self.log.warn(format_args!("Unable to trace process ({pid}): {}", errno.desc()));
+        }
+    }
+
+    /// Waits for the next fact.
+    pub fn wait_until(&mut self, deadline: Option<Instant>, supervisor: &mut Supervisor<'_>) -> nix::Result<Input<'_>> {
+        self.control.input_taken();
+        let found = loop {
+            match self.find(deadline, supervisor)? {
+                Some(found) => break found,
+                None if self.ended => break Found::Input(Input::Tick),
+                None => {}
+            }
+        };
+        Ok(match found {
+            Found::Input(input) => input,
+            // It was read a moment ago, so it can be read again.
+            Found::Command(slot) => self.control.input(slot).unwrap_or(Input::Tick),
+        })
+    }
+
+    /// One turn: what is ready, then children, then the rest, each bounded.
+    fn find(&mut self, deadline: Option<Instant>, supervisor: &mut Supervisor<'_>) -> nix::Result<Option<Found>> {
+        if let Some(input) = self.ready.pop_front() {
+            return Ok(Some(Found::Input(input)));
+        }
+        self.ready.clear();
+        if self.children > 0 {
+            self.children -= 1;
+            match self.tracer.next_change() {
+                Some(change) => return Ok(self.child_changed(change, supervisor).map(Found::Input)),
+                None => (self.children, self.more_children) = (0, false),
+            }
+        }
+        if let Some((source, flags)) = self.wait.next_event() {
+            return Ok(self.happened(source, flags, supervisor));
+        }
+        if self.control.has_backlog() {
+            let asked = self.control.serve_backlog(supervisor, &self.wait.epoll);
+            if let Some(found) = self.asked(asked, supervisor) {
+                return Ok(Some(found));
+            }
+        }
+        let now = now();
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            // The rest must not starve: it is looked at before the next deadline is.
+            self.wait_for_more(now, Some(now))?;
+            return Ok(Some(Found::Input(Input::Tick)));
+        }
+        if self.end_by.is_some_and(|end| end <= now) {
+            self.ended = true;
+            return Ok(None);
+        }
+        let busy = (self.more_children || self.control.has_backlog()).then_some(now);
+        self.wait_for_more(now, [busy, deadline, self.end_by].into_iter().flatten().min())?;
+        Ok(None)
+    }
+
+    fn wait_for_more(&mut self, now: Instant, deadline: Option<Instant>) -> nix::Result<()> {
+        self.children = if self.more_children { CHILDREN_AT_ONCE } else { 0 };
+        self.wait.wait(now, deadline)
+    }
+
+    fn happened(&mut self, source: Source, flags: EpollFlags, supervisor: &mut Supervisor<'_>) -> Option<Found> {
+        match source {
+            Source::Signals => return self.signalled(supervisor),
+            Source::Configuration => {
+                self.configuration(supervisor, |conf, target| conf.changed(target));
+            }
+            Source::JobLogs => {
+                if let Some(logs) = &mut self.job_logs {
+                    logs.readable(supervisor, &mut self.log);
+                }
+            }
+            Source::Listener(index) => self.control.accept(index as usize, now(), &self.wait.epoll),
+            Source::Client(slot) => {
+                let asked = self.control.serve(slot as usize, flags, now(), supervisor, &self.wait.epoll);
+                return self.asked(asked, supervisor);
+            }
+        }
+        None
+    }
+
+    fn asked(&mut self, asked: Asked, supervisor: &mut Supervisor<'_>) -> Option<Found> {
+        match asked {
+            Asked::Nothing => None,
+            Asked::Command(slot) => Some(Found::Command(slot)),
+            Asked::Hangup(client) => Some(Found::Input(Input::Hangup { client })),
+            Asked::Reload(client) => {
+                self.reload(supervisor);
+                self.control.reply(client, &supervisor.reply(Answer::Done), &self.wait.epoll);
+                None
+            }
+        }
+    }
+
+    fn signalled(&mut self, supervisor: &mut Supervisor<'_>) -> Option<Found> {
+        let signal = self.wait.next_signal()?;
+        // There may be more, of which the kernel tells again.
+        match signals::meaning(signal, self.user) {
+            Meaning::Children => (self.children, self.more_children) = (CHILDREN_AT_ONCE, true),
+            Meaning::Reload => self.reload(supervisor),
+            Meaning::Shutdown => {
+                let grace = SHUTDOWN_GRACE.max(self.conf.longest_kill_timeout()).saturating_add(1);
+                self.end_by = self.end_by.or(Some(now().after_seconds(grace)));
+                return Some(Found::Input(Input::Shutdown));
+            }
+            Meaning::Event(event) => {
+                let environment = Strings::EMPTY;
+                return Some(Found::Input(Input::Emit { client: None, event, environment, wait: false }));
+            }
+            Meaning::Nothing => {}
+        }
+        None
+    }
+
+    fn child_changed(&mut self, change: Change, supervisor: &Supervisor<'_>) -> Option<Input<'static>> {
+        let pid = change.pid;
+        Some(match change.kind {
+            Kind::Exited(exit) => {
+                if let Some(logs) = &mut self.job_logs {
+                    logs.ended(pid, supervisor, &mut self.log);
+                }
+                Input::Exited { pid, exit }
+            }
+            Kind::Stopped(signal) => Input::Stopped { pid, signal, traced: false },
+            Kind::Trapped(Trap::Signal(signal)) => Input::Stopped { pid, signal, traced: true },
+            Kind::Trapped(Trap::Exec) => Input::Replaced { pid },
+            Kind::Trapped(Trap::Fork(child)) => {
+                if let Some(logs) = &mut self.job_logs {
+                    logs.forked(pid, child);
+                }
+                if signal_one(child, Signal(0)) == Ok(false) {
+                    // Its exit was told before its birth.
+                    self.ready.push_back(Input::Gone { pid: child });
+                }
+                Input::Forked { parent: pid, child }
+            }
+            Kind::Trapped(Trap::Other) => {
+                let there = self.tracer.resume(pid, None);
+                self.check_trace(pid, there);
+                return None;
+            }
+        })
+    }
+
+    /// Loads all job files anew.
+    fn reload(&mut self, supervisor: &mut Supervisor<'_>) {
+        self.log.info(format_args!("Reloading configuration"));
+        self.configuration(supervisor, |conf, target| conf.load_all(target));
+    }
+
+    /// Has the configuration directories do something to the jobs.
+    pub fn configuration(
+        &mut self,
+        supervisor: &mut Supervisor<'_>,
+        change: impl FnOnce(&mut ConfDir, &mut Target<'_, '_>),
+    ) {
+        let Linux { log, programs, conf, .. } = self;
+        change(conf, &mut Target { supervisor, programs, log });
+    }
+
+    /// Says that something went wrong.
+    pub fn error(&mut self, text: Arguments<'_>) {
+        self.log.error(text);
+    }
+}

@@ -1,0 +1,6 @@
+//! `init`: the supervisor daemon.
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    uphold_linux::startup::main()
+}

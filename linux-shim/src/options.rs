@@ -1,0 +1,332 @@
+//! The command line of `init`, as init(8) has it.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use uphold_core::conf::stanza::Console;
+use uphold_core::notice::Priority;
+
+/// What the command line asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// Supervise a user's session instead of the system.
+    pub user: bool,
+    /// `--confdir`, in order; empty: the usual places.
+    pub conf_dirs: Vec<PathBuf>,
+    /// `--prepend-confdir`, the last one first.
+    pub conf_dirs_before: Vec<PathBuf>,
+    /// `--append-confdir`, in order.
+    pub conf_dirs_after: Vec<PathBuf>,
+    /// Where job output is kept; `None`: the usual place.
+    pub log_dir: Option<PathBuf>,
+    /// Whether job output is kept at all.
+    pub log_jobs: bool,
+    /// What `console` is for a job that does not say it.
+    pub default_console: Console,
+    /// The first event; `None`: none.
+    pub startup_event: Option<Vec<u8>>,
+    /// The control socket's path; `None`: the usual place.
+    pub socket: Option<PathBuf>,
+    /// Whether jobs of a session get init's environment.
+    pub inherit_environment: bool,
+    /// How much is said.
+    pub threshold: Priority,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            user: false,
+            conf_dirs: Vec::new(),
+            conf_dirs_before: Vec::new(),
+            conf_dirs_after: Vec::new(),
+            log_dir: None,
+            log_jobs: true,
+            default_console: Console::Log,
+            startup_event: Some(b"startup".to_vec()),
+            socket: None,
+            inherit_environment: true,
+            threshold: Priority::Message,
+        }
+    }
+}
+
+/// What the command line comes to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// Supervise.
+    Run(Box<Options>),
+    /// Say the version.
+    Version,
+    /// Say what the options are.
+    Help,
+}
+
+/// What is wrong with the command line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Mistake {
+    /// There is no such option.
+    Invalid(String),
+    /// An option that needs a word has none.
+    MissingArgument(String),
+    /// An option that takes no word has one.
+    UnexpectedArgument(String),
+    /// `--default-console` with something else.
+    Console(String),
+    /// An option of Upstart that is not there yet.
+    NotYet(String),
+}
+
+impl std::fmt::Display for Mistake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hint = "\nTry `init --help' for more information.";
+        match self {
+            Mistake::Invalid(option) => write!(f, "init: invalid option: {option}{hint}"),
+            Mistake::MissingArgument(option) => write!(f, "init: missing argument: {option}{hint}"),
+            Mistake::UnexpectedArgument(option) => write!(f, "init: unexpected argument: {option}{hint}"),
+            Mistake::Console(word) => write!(f, "init: invalid console type specified: {word}"),
+            Mistake::NotYet(option) => write!(f, "init: option not supported: {option}"),
+        }
+    }
+}
+
+/// What an option does, and whether it takes a word.
+enum Action {
+    Flag(fn(&mut Options)),
+    Word(fn(&mut Options, Vec<u8>) -> Result<(), Mistake>),
+    Show(Request),
+    NotYet,
+    NotYetWord,
+}
+
+/// One option: what it is called, and how `--help` shows it (an empty text: not at all, as Upstart does with its own).
+struct Row {
+    short: Option<u8>,
+    long: &'static str,
+    word: &'static str,
+    help: &'static str,
+    action: Action,
+}
+
+const fn row(short: Option<u8>, long: &'static str, word: &'static str, help: &'static str, action: Action) -> Row {
+    Row { short, long, word, help, action }
+}
+
+fn path(bytes: Vec<u8>) -> PathBuf {
+    PathBuf::from(OsString::from_vec(bytes))
+}
+
+/// For options that select what Uphold does or leaves anyway.
+fn nothing(_: &mut Options) {}
+
+fn set_default_console(options: &mut Options, word: Vec<u8>) -> Result<(), Mistake> {
+    options.default_console = match word.as_slice() {
+        b"none" => Console::None,
+        b"output" => Console::Output,
+        b"owner" => Console::Owner,
+        b"log" => Console::Log,
+        _ => return Err(Mistake::Console(String::from_utf8_lossy(&word).into_owned())),
+    };
+    Ok(())
+}
+
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    //  short      long                word     help                                                    action
+    row(None,       "append-confdir",   "DIR",   "specify additional directory to load configuration files from", Action::Word(|o, w| { o.conf_dirs_after.push(path(w)); Ok(()) })),
+    row(None,       "chroot-sessions",  "",      "",                                                     Action::NotYet),
+    row(None,       "confdir",          "DIR",   "specify alternative directory to load configuration files from", Action::Word(|o, w| { o.conf_dirs.push(path(w)); Ok(()) })),
+    row(None,       "debug",            "",      "",                                                     Action::Flag(|o| o.threshold = Priority::Debug)),
+    row(None,       "default-console",  "VALUE", "default value for console stanza",                     Action::Word(set_default_console)),
+    row(None,       "logdir",           "DIR",   "specify alternative directory to store job output logs in", Action::Word(|o, w| { o.log_dir = Some(path(w)); Ok(()) })),
+    row(None,       "no-cgroups",       "",      "",                                                     Action::Flag(nothing)),
+    row(None,       "no-dbus",          "",      "do not connect to a D-Bus bus",                        Action::Flag(nothing)),
+    row(None,       "no-inherit-env",   "",      "jobs will not inherit environment of init",            Action::Flag(|o| o.inherit_environment = false)),
+    row(None,       "no-log",           "",      "disable job logging",                                  Action::Flag(|o| o.log_jobs = false)),
+    row(None,       "no-sessions",      "",      "",                                                     Action::Flag(nothing)),
+    row(None,       "no-startup-event", "",      "do not emit any startup event (for testing)",          Action::Flag(|o| o.startup_event = None)),
+    row(None,       "prepend-confdir",  "DIR",   "specify additional initial directory to load configuration files from", Action::Word(|o, w| { o.conf_dirs_before.insert(0, path(w)); Ok(()) })),
+    row(None,       "restart",          "",      "",                                                     Action::NotYet),
+    row(None,       "session",          "",      "use D-Bus session bus rather than system bus (for testing)", Action::Flag(nothing)),
+    row(None,       "socket",           "PATH",  "",                                                     Action::Word(|o, w| { o.socket = Some(path(w)); Ok(()) })),
+    row(None,       "startup-event",    "NAME",  "specify an alternative initial event (for testing)",   Action::Word(|o, w| { o.startup_event = Some(w); Ok(()) })),
+    row(None,       "state-fd",         "FD",    "",                                                     Action::NotYetWord),
+    row(None,       "user",             "",      "start in user mode (as used for user sessions)",       Action::Flag(|o| o.user = true)),
+    row(None,       "write-state-file", "",      "",                                                     Action::NotYet),
+    row(Some(b'q'), "quiet",            "",      "reduce output to errors only",                         Action::Flag(|o| o.threshold = Priority::Error)),
+    row(Some(b'v'), "verbose",          "",      "increase output to include informational messages",    Action::Flag(|o| o.threshold = Priority::Info)),
+    row(None,       "help",             "",      "display this help and exit",                           Action::Show(Request::Help)),
+    row(None,       "version",          "",      "output version information and exit",                  Action::Show(Request::Version)),
+];
+
+/// Reads the words after the program's name. Words that are no options mean nothing to a supervisor: the kernel hands over
+/// whatever of its own command line it did not understand.
+pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Request, Mistake> {
+    let mut options = Options::default();
+    let mut words = words.map(OsString::into_vec);
+    while let Some(word) = words.next() {
+        if word == b"--" {
+            break;
+        }
+        let asked = match word.strip_prefix(b"--") {
+            Some(long) => parse_long(&mut options, &word, long, &mut words)?,
+            None if word.len() > 1 && word[0] == b'-' => parse_short(&mut options, &word[1..])?,
+            None => None,
+        };
+        if let Some(request) = asked {
+            return Ok(request);
+        }
+    }
+    Ok(Request::Run(Box::new(options)))
+}
+
+fn parse_long(
+    options: &mut Options,
+    word: &[u8],
+    long: &[u8],
+    words: &mut impl Iterator<Item = Vec<u8>>,
+) -> Result<Option<Request>, Mistake> {
+    let (name, value) = uphold_core::bytes::split_variable(long);
+    let shown = || format!("--{}", String::from_utf8_lossy(name));
+    let Some(row) = TABLE.iter().find(|row| row.long.as_bytes() == name) else {
+        return Err(Mistake::Invalid(String::from_utf8_lossy(word).into_owned()));
+    };
+    if matches!(row.action, Action::Word(_) | Action::NotYetWord) {
+        let value = value.map(<[u8]>::to_vec).or_else(|| words.next());
+        let value = value.ok_or_else(|| Mistake::MissingArgument(shown()))?;
+        let Action::Word(set) = row.action else { return Err(Mistake::NotYet(shown())) };
+        return set(options, value).map(|()| None);
+    }
+    if value.is_some() {
+        return Err(Mistake::UnexpectedArgument(shown()));
+    }
+    act(options, row)
+}
+
+fn parse_short(options: &mut Options, letters: &[u8]) -> Result<Option<Request>, Mistake> {
+    for letter in letters {
+        let row = TABLE.iter().find(|row| row.short == Some(*letter));
+        let row = row.ok_or_else(|| Mistake::Invalid(format!("-{}", char::from(*letter))))?;
+        if let Some(request) = act(options, row)? {
+            return Ok(Some(request));
+        }
+    }
+    Ok(None)
+}
+
+fn act(options: &mut Options, row: &Row) -> Result<Option<Request>, Mistake> {
+    match &row.action {
+        Action::Flag(set) => set(options),
+        Action::Show(request) => return Ok(Some(request.clone())),
+        Action::Word(_) | Action::NotYet | Action::NotYetWord => {
+            return Err(Mistake::NotYet(format!("--{}", row.long)));
+        }
+    }
+    Ok(None)
+}
+
+/// What `--version` prints. Scripts look at the first line.
+pub const VERSION_TEXT: &str = "\
+init (upstart 1.13.2)
+Copyright (C) 2006-2014 Canonical Ltd., 2011 Scott James Remnant
+
+This is free software; see the source for copying conditions.  There is NO
+warranty; not even for MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.
+";
+
+/// What `--help` prints.
+pub fn help_text() -> String {
+    let mut text = String::from("Usage: init [OPTION]...\nProcess management daemon.\n\nOptions:\n");
+    for row in TABLE.iter().filter(|row| !row.help.is_empty()) {
+        let short = row.short.map_or(String::from("    "), |letter| format!("-{}, ", char::from(letter)));
+        let word = if row.word.is_empty() { String::new() } else { format!("={}", row.word) };
+        text += &format_option(&format!("  {short}--{}{word}", row.long), row.help);
+    }
+    text + "\nThis daemon is normally executed by the kernel and given process id 1 to denote\nits special status.  \
+            When executed by a user process, it will actually run\n/sbin/telinit.\n\n\
+            Report bugs to <upstart-devel@lists.ubuntu.com>\n"
+}
+
+/// One option's lines: its text begins in column 30 and is folded at column 80, two columns farther in.
+fn format_option(head: &str, help: &str) -> String {
+    const COLUMN: usize = 30;
+    const WIDTH: usize = 80;
+    let mut lines = String::new();
+    let mut line = format!("{head:<COLUMN$}");
+    if head.len() + 1 >= COLUMN {
+        lines = format!("{head}\n");
+        line = " ".repeat(COLUMN);
+    }
+    let mut fresh = true;
+    for word in help.split(' ') {
+        if !fresh && line.len() + 1 + word.len() >= WIDTH {
+            lines += &format!("{line}\n");
+            line = " ".repeat(COLUMN + 2);
+            fresh = true;
+        }
+        line += if fresh { "" } else { " " };
+        line += word;
+        fresh = false;
+    }
+    lines + &line + "\n"
+}
+
+/// The bytes of a path.
+pub fn path_bytes(path: &std::path::Path) -> &[u8] {
+    path.as_os_str().as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&str]) -> Result<Request, Mistake> {
+        parse(words.iter().map(OsString::from))
+    }
+
+    fn run(words: &[&str]) -> Options {
+        match read(words) {
+            Ok(Request::Run(options)) => *options,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_word_follows_its_option_or_an_equals_sign() {
+        let options = run(&["--user", "--confdir", "a", "--confdir=b", "--startup-event=x=y", "-v"]);
+        assert!(options.user);
+        assert_eq!(options.conf_dirs, [PathBuf::from("a"), PathBuf::from("b")]);
+        assert_eq!(options.startup_event.as_deref(), Some(&b"x=y"[..]));
+        assert_eq!(options.threshold, Priority::Info);
+    }
+
+    #[test]
+    fn mistakes_are_told_in_the_words_of_upstart() {
+        let hint = "\nTry `init --help' for more information.";
+        let told = |words: &[&str]| read(words).unwrap_err().to_string();
+        assert_eq!(told(&["--nosuchoption"]), format!("init: invalid option: --nosuchoption{hint}"));
+        assert_eq!(told(&["--confdir"]), format!("init: missing argument: --confdir{hint}"));
+        assert_eq!(told(&["--state-fd"]), format!("init: missing argument: --state-fd{hint}"));
+        assert_eq!(told(&["--user", "--default-console", "bogus"]), "init: invalid console type specified: bogus");
+    }
+
+    #[test]
+    fn words_of_the_kernel_are_ignored() {
+        assert_eq!(run(&["quiet", "splash"]), Options::default());
+    }
+
+    #[test]
+    fn help_is_folded_as_upstart_folds_it() {
+        let text = help_text();
+        assert!(text.contains(
+            "      --confdir=DIR           specify alternative directory to load\n\
+             \x20                               configuration files from\n"
+        ));
+        assert!(text.contains(
+            "      --default-console=VALUE\n                              default value for console stanza\n"
+        ));
+        assert!(text.contains("      --logdir=DIR            specify alternative directory to store job output\n"));
+        assert!(text.contains("  -q, --quiet                 reduce output to errors only\n"));
+    }
+}

@@ -1,0 +1,90 @@
+//! The process settings of a job class (init(5) "Process environment"), kept small: most jobs have none.
+
+use std::ffi::{CStr, CString, NulError};
+use uphold_core::conf::stanza::Console;
+use uphold_core::process::Resource;
+
+/// What `umask` is when the job file does not say.
+pub const DEFAULT_UMASK: u16 = 0o022;
+
+/// How every process of a job is set up.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Settings {
+    /// `console`.
+    pub console: Console,
+    /// `debug`: the process stops itself before exec, when the supervisor runs with `--debug`.
+    pub debug: bool,
+    /// `umask`; [`DEFAULT_UMASK`] when not set.
+    pub umask: Option<u16>,
+    /// `nice`.
+    pub nice: Option<i8>,
+    /// `oom score`, as the kernel's `oom_score_adj`.
+    pub oom_score: Option<i16>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few jobs set.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Rare {
+    limits: Vec<Limit>,
+    texts: [Option<Box<CStr>>; 4],
+}
+
+/// `limit RESOURCE SOFT HARD`; `None` is `unlimited`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limit {
+    /// What is limited.
+    pub resource: Resource,
+    /// The limit in force.
+    pub soft: Option<u64>,
+    /// How far the process may raise it.
+    pub hard: Option<u64>,
+}
+
+/// The settings that are a text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Text {
+    /// `chroot`.
+    Chroot,
+    /// `chdir`.
+    Chdir,
+    /// `setuid`.
+    Setuid,
+    /// `setgid`.
+    Setgid,
+}
+
+impl Settings {
+    /// Sets a text. Text with a NUL byte in it is refused: the kernel could not take it.
+    pub fn set(&mut self, which: Text, value: &[u8]) -> Result<(), NulError> {
+        let value = CString::new(value)?.into_boxed_c_str();
+        self.rare().texts[which as usize] = Some(value);
+        Ok(())
+    }
+
+    /// A text, where it was set.
+    pub fn get(&self, which: Text) -> Option<&CStr> {
+        self.rare.as_ref()?.texts[which as usize].as_deref()
+    }
+
+    /// Sets a limit; the last one for a resource counts.
+    pub fn set_limit(&mut self, limit: Limit) {
+        let limits = &mut self.rare().limits;
+        match limits.iter_mut().find(|known| known.resource == limit.resource) {
+            Some(known) => *known = limit,
+            None => limits.push(limit),
+        }
+    }
+
+    /// The limits, in the order in which they were first set.
+    pub fn limits(&self) -> &[Limit] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.limits)
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+}
+
+/// A job without rare settings costs this much, whatever else grows.
+const _: () = assert!(size_of::<Settings>() <= 24);

@@ -1,0 +1,333 @@
+//! Making processes.
+//!
+//! A process is made by clone(2) with CLONE_VM and CLONE_VFORK: it borrows the supervisor's memory until it has exec'ed,
+//! so that making it costs the same however large the supervisor is, and what went wrong is simply written down. It
+//! shares the descriptor table too until its first step, for the same reason.
+#![allow(unsafe_code)]
+
+use crate::child::{self, Orders};
+use crate::command::{Command, SCRIPT_PROLOGUE};
+use crate::raw;
+use crate::settings::Settings;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::unistd::{dup3, write};
+use std::ffi::{c_char, c_int, c_void};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr::NonNull;
+use uphold_core::process::{Pid, SpawnError, Stage};
+
+/// Where programs are looked for when the job's environment has no PATH, as execvp(3) has it.
+const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
+
+/// The lowest number for descriptors of our own that a child may see: above those that it is to have.
+const FIRST_SLOT: c_int = 10;
+
+/// The stack of a child: ample for the set-up, and only what is used of it is ever resident.
+const STACK: usize = 128 * 1024;
+
+/// How much the arguments and the environment of one process may take. Asked for at start-up, resident only as far as
+/// it is used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Room {
+    /// Bytes for the arguments, and the same again for the environment; a NUL after each text counts.
+    pub text: usize,
+    /// How many arguments, and the same again for variables.
+    pub count: usize,
+    /// Bytes for the paths at which the program is looked for.
+    pub paths: usize,
+}
+
+/// What to make.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// What to run.
+    pub command: Command<'a>,
+    /// How to set it up.
+    pub settings: &'a Settings,
+    /// For `console log`: the terminal that is to be its standard output and error. Without it they are `/dev/null`.
+    pub log: Option<BorrowedFd<'a>>,
+    /// Trace it: its exec stops it.
+    pub trace: bool,
+    /// Have it stop itself before exec (`debug`). Then nothing is known of its exec: should it fail, it ends with
+    /// status 255.
+    pub stop_before_exec: bool,
+    /// Start in `/` rather than where the supervisor is.
+    pub system_mode: bool,
+}
+
+/// Makes processes, one at a time, without allocating.
+///
+/// ```text
+/// spawner.begin();
+/// spawner.variable(&[b"PATH=", path]);         // once for each
+/// let pid = spawner.launch(&plan)?;
+/// ```
+pub struct Spawner {
+    arguments: Vec<u8>,
+    environment: Vec<u8>,
+    paths: Vec<u8>,
+    argument_pointers: Vec<*const c_char>,
+    variable_pointers: Vec<*const c_char>,
+    stack: Stack,
+    slots: Slots,
+    /// What could not be taken in since `begin`.
+    spoiled: Option<Errno>,
+}
+
+impl Spawner {
+    /// A spawner with that much room. Descriptors that are opened later may have any number; the spawner's own should
+    /// be low, so make it early.
+    pub fn new(room: Room) -> Result<Spawner, Errno> {
+        Ok(Spawner {
+            arguments: Vec::with_capacity(room.text),
+            environment: Vec::with_capacity(room.text),
+            paths: Vec::with_capacity(room.paths),
+            // A free place before the first, and a null after the last.
+            argument_pointers: Vec::with_capacity(room.count + 2),
+            variable_pointers: Vec::with_capacity(room.count + 1),
+            stack: Stack::new()?,
+            slots: Slots::new()?,
+            spoiled: None,
+        })
+    }
+
+    /// Forgets the variables of the last process.
+    pub fn begin(&mut self) {
+        self.environment.clear();
+        self.spoiled = None;
+    }
+
+    /// Adds a variable, `NAME=VALUE`, from pieces. What does not fit makes [`launch`](Self::launch) fail.
+    pub fn variable(&mut self, pieces: &[&[u8]]) {
+        self.spoiled = self.spoiled.or(append(&mut self.environment, pieces).err());
+    }
+
+    /// Makes the process. When this returns it runs its program; or it does not exist, and has been reaped, and the
+    /// error says why.
+    ///
+    /// A process killed by a signal on the way to its program counts as made, and its exit is told as any other.
+    pub fn launch(&mut self, plan: &Plan<'_>) -> Result<Pid, SpawnError> {
+        self.prepare(plan).map_err(|errno| failed(Stage::Execute, errno))?;
+        let script = plan.command.script_file().map(script_file).transpose();
+        let script = script.map_err(|errno| failed(Stage::Pipe, errno))?;
+        let fill = |slot: &mut OwnedFd, with: Option<BorrowedFd<'_>>| match with {
+            Some(fd) => dup3(fd, slot, OFlag::O_CLOEXEC).map(|()| Some(slot.as_raw_fd())),
+            None => Ok(None),
+        };
+        let console_failed = |errno| failed(Stage::Console, errno);
+        let log = fill(&mut self.slots.log, plan.log).map_err(console_failed)?;
+        let script =
+            fill(&mut self.slots.script, script.as_ref().map(std::os::fd::AsFd::as_fd)).map_err(console_failed);
+        let result = script.and_then(|script| self.make(plan, log, script));
+        self.slots.clear();
+        result
+    }
+
+    /// Lays out arguments, environment and paths as execve(2) wants them.
+    fn prepare(&mut self, plan: &Plan<'_>) -> Result<(), Errno> {
+        self.arguments.clear();
+        for argument in plan.command.arguments() {
+            append(&mut self.arguments, &argument)?;
+        }
+        match self.spoiled {
+            Some(errno) => return Err(errno),
+            None if self.arguments.is_empty() => return Err(Errno::ENOENT),
+            None => {}
+        }
+        find_paths(&mut self.paths, &self.arguments, &self.environment)?;
+        self.argument_pointers.clear();
+        self.argument_pointers.push(std::ptr::null());
+        point(&mut self.argument_pointers, &self.arguments)?;
+        self.variable_pointers.clear();
+        point(&mut self.variable_pointers, &self.environment)
+    }
+
+    fn make(&mut self, plan: &Plan<'_>, log: Option<c_int>, script: Option<c_int>) -> Result<Pid, SpawnError> {
+        let mut orders = Orders {
+            settings: plan.settings,
+            log,
+            script,
+            first_slot: self.slots.first(),
+            first_unwanted: self.slots.last() + 1,
+            arguments: &mut self.argument_pointers,
+            environment: &self.variable_pointers,
+            candidates: &self.paths,
+            trace: plan.trace,
+            stop_before_exec: plan.stop_before_exec,
+            system_mode: plan.system_mode,
+            failure: None,
+        };
+        let sharing = if plan.stop_before_exec { 0 } else { libc::CLONE_VM | libc::CLONE_VFORK };
+        let fork_failed = |errno| failed(Stage::Fork, errno);
+        let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(fork_failed)?;
+        // SAFETY: the stack is the child's alone: with shared memory we stand still until the child has exec'ed or
+        // ended, and else it has a copy. The orders live until then, and nobody looks at them meanwhile. `run` keeps
+        // to what is allowed in such a child, and with all signals blocked no handler runs in it.
+        let number = unsafe {
+            let flags = sharing | libc::CLONE_FILES | libc::SIGCHLD;
+            libc::clone(child::run, self.stack.top(), flags, (&raw mut orders).cast())
+        };
+        let number = Errno::result(number);
+        // The mask was ours a moment ago, so it can be set again.
+        mask.thread_set_mask().unwrap_or_default();
+        let number = number.map_err(fork_failed)?;
+        let pid = u32::try_from(number).ok().and_then(Pid::new).ok_or_else(|| fork_failed(Errno::EAGAIN))?;
+        if let Some(failure) = orders.failure {
+            // It ends now, if it has not already; nobody else is told.
+            raw::await_exit(pid).unwrap_or_default();
+            return Err(failure);
+        }
+        if plan.trace && !plan.stop_before_exec {
+            // It runs into the stop of its exec with signals blocked (see `child`). Should it be killed before, its
+            // exit is told as any other.
+            raw::await_change(pid).and_then(|()| raw::unblock_signals(pid)).unwrap_or_default();
+        }
+        Ok(pid)
+    }
+}
+
+fn failed(stage: Stage, errno: Errno) -> SpawnError {
+    SpawnError { stage, code: errno as i32 }
+}
+
+/// Appends a text made of pieces, and its NUL.
+fn append(buffer: &mut Vec<u8>, pieces: &[&[u8]]) -> Result<(), Errno> {
+    let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+    if length >= buffer.capacity() - buffer.len() {
+        return Err(Errno::E2BIG);
+    }
+    if pieces.iter().any(|piece| piece.contains(&0)) {
+        return Err(Errno::EINVAL);
+    }
+    pieces.iter().for_each(|piece| buffer.extend_from_slice(piece));
+    buffer.push(0);
+    Ok(())
+}
+
+/// Fills in pointers to texts that lie one after another, and a null.
+fn point(pointers: &mut Vec<*const c_char>, texts: &[u8]) -> Result<(), Errno> {
+    for text in texts.split_inclusive(|&byte| byte == 0) {
+        if pointers.len() + 1 >= pointers.capacity() {
+            return Err(Errno::E2BIG);
+        }
+        pointers.push(text.as_ptr().cast());
+    }
+    pointers.push(std::ptr::null());
+    Ok(())
+}
+
+/// The paths at which the first of the arguments may be, by the PATH of that environment, as execvp(3) has it.
+fn find_paths(paths: &mut Vec<u8>, arguments: &[u8], environment: &[u8]) -> Result<(), Errno> {
+    paths.clear();
+    let program = arguments.split(|&byte| byte == 0).next().unwrap_or_default();
+    if program.contains(&b'/') {
+        return append(paths, &[program]);
+    }
+    let path = environment.split(|&byte| byte == 0).find_map(|variable| variable.strip_prefix(b"PATH="));
+    for directory in path.unwrap_or(DEFAULT_PATH).split(|&byte| byte == b':') {
+        let slash: &[u8] = if directory.is_empty() { b"" } else { b"/" };
+        append(paths, &[directory, slash, program])?;
+    }
+    Ok(())
+}
+
+/// A script as a file without a name, for the shell to open.
+///
+/// Upstart uses a pipe. A file takes a script of any length without blocking the supervisor, may be opened by the user
+/// of `setuid` whoever made it (a pipe may not), and the shell reads it in blocks (from a pipe some read bytes).
+fn script_file(body: &[u8]) -> Result<OwnedFd, Errno> {
+    /// MFD_NOEXEC_SEAL (Linux 6.3): systems may demand it.
+    const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(8);
+    let file = memfd_create(c"script", MFdFlags::MFD_CLOEXEC | NOEXEC_SEAL)
+        .or_else(|_| memfd_create(c"script", MFdFlags::MFD_CLOEXEC))?;
+    for mut piece in [SCRIPT_PROLOGUE, body] {
+        while !piece.is_empty() {
+            match write(&file, piece) {
+                Ok(0) => return Err(Errno::EIO),
+                Ok(count) => piece = piece.get(count..).unwrap_or_default(),
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(file)
+}
+
+/// Descriptors with low numbers, through which a child is given others: it has a copy of the beginning of our table
+/// only. Between launches they lead nowhere.
+struct Slots {
+    log: OwnedFd,
+    script: OwnedFd,
+    nowhere: OwnedFd,
+}
+
+impl Slots {
+    fn new() -> Result<Slots, Errno> {
+        let nowhere = EventFd::from_flags(EfdFlags::EFD_CLOEXEC)?;
+        let slot = || {
+            let number = fcntl(&nowhere, FcntlArg::F_DUPFD_CLOEXEC(FIRST_SLOT))?;
+            // SAFETY: the kernel has just made this descriptor for us.
+            Ok::<OwnedFd, Errno>(unsafe { OwnedFd::from_raw_fd(number) })
+        };
+        Ok(Slots { log: slot()?, script: slot()?, nowhere: slot()? })
+    }
+
+    fn numbers(&self) -> [c_int; 3] {
+        [&self.log, &self.script, &self.nowhere].map(OwnedFd::as_raw_fd)
+    }
+
+    fn first(&self) -> c_int {
+        self.numbers().into_iter().fold(c_int::MAX, c_int::min)
+    }
+
+    fn last(&self) -> c_int {
+        self.numbers().into_iter().fold(0, c_int::max)
+    }
+
+    /// Lets go of what the slots lead to, so that a log ends when its job does.
+    fn clear(&mut self) {
+        for slot in [&mut self.log, &mut self.script] {
+            // Both are open, so this cannot fail.
+            dup3(&self.nowhere, slot, OFlag::O_CLOEXEC).unwrap_or_default();
+        }
+    }
+}
+
+/// A stack, with a page below it that may not be touched.
+struct Stack {
+    lowest: NonNull<c_void>,
+}
+
+impl Stack {
+    const GUARD: usize = 64 * 1024;
+
+    fn new() -> Result<Stack, Errno> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE;
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a new mapping where the kernel likes.
+        let lowest = unsafe { libc::mmap(std::ptr::null_mut(), STACK + Stack::GUARD, access, flags, -1, 0) };
+        if lowest == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        let stack = Stack { lowest: NonNull::new(lowest).ok_or(Errno::ENOMEM)? };
+        // SAFETY: the beginning of our own mapping, which nobody uses yet.
+        Errno::result(unsafe { libc::mprotect(lowest, Stack::GUARD, libc::PROT_NONE) })?;
+        Ok(stack)
+    }
+
+    fn top(&self) -> *mut c_void {
+        // SAFETY: one past the end of the mapping; its size is a multiple of every alignment a stack wants.
+        unsafe { self.lowest.as_ptr().byte_add(STACK + Stack::GUARD) }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: our own mapping, which no child uses: the last one has exec'ed or ended.
+        unsafe { libc::munmap(self.lowest.as_ptr(), STACK + Stack::GUARD) };
+    }
+}

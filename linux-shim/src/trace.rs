@@ -1,0 +1,299 @@
+//! Following forks with ptrace(2), as `expect fork` and `expect daemon` have it (FACTS 3.6).
+//!
+//! A new child of a tracee is traced too, and stops at once. The kernel may report that stop before the fork that made
+//! the child; [`Tracer::next_change`] holds it back, so that the fork always comes first.
+
+use crate::raw;
+use crate::reap::{self, Change, Kind, Trap};
+use heapless::Vec;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::unistd::read;
+use std::io::Write;
+use uphold_core::process::Pid;
+use uphold_core::signal::Signal;
+
+/// How many children may be held back at once. Each is held for the moment between two reports of the kernel, so more
+/// would need as many tracees forking within it. One too many is let go untraced.
+const EARLY_MAX: usize = 64;
+
+/// A child that is heard of before the fork that made it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Early {
+    pid: Pid,
+    kind: Kind,
+}
+
+/// The tracees, of which there are at most `TRACEES`: two for each job that may start at the same time (a process and
+/// its new child).
+#[derive(Debug)]
+pub struct Tracer<const TRACEES: usize> {
+    known: Vec<Pid, TRACEES>,
+    early: Vec<Early, EARLY_MAX>,
+    /// A held-back change whose fork has just been told.
+    due: Option<Change>,
+    /// How many children were let go untraced for want of room.
+    dropped: u32,
+}
+
+/// What to do with a change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Verdict {
+    /// Tell it.
+    Tell,
+    /// Keep it until the fork is told.
+    Hold,
+    /// Its fork will never be told: the process that made it is gone, or no longer traced.
+    LetGo,
+}
+
+impl<const TRACEES: usize> Default for Tracer<TRACEES> {
+    fn default() -> Self {
+        Tracer::new()
+    }
+}
+
+impl<const TRACEES: usize> Tracer<TRACEES> {
+    /// A tracer without tracees.
+    pub const fn new() -> Self {
+        Tracer { known: Vec::new(), early: Vec::new(), due: None, dropped: 0 }
+    }
+
+    /// Whether another process can be traced, and its first child with it. Ask before spawning with `trace`.
+    pub fn has_room(&self) -> bool {
+        self.known.len() + 2 <= TRACEES
+    }
+
+    /// Notes a process that was spawned with `trace`. Without room (see [`has_room`](Self::has_room)) the order of its
+    /// reports is not looked after.
+    pub fn expect(&mut self, pid: Pid) {
+        self.note(pid);
+    }
+
+    /// How many new children were let go untraced because too many were held back, since the last time this was asked.
+    pub fn take_dropped(&mut self) -> u32 {
+        std::mem::take(&mut self.dropped)
+    }
+
+    /// The next change of any process: [`reap::next_change`], with forks before what their children do. Call it until
+    /// there is none.
+    ///
+    /// A child that dies so early that its exit is told before its fork is an exit of an unknown process to the caller,
+    /// who then must find the child of the fork to be gone (pidfd_open(2) says so).
+    pub fn next_change(&mut self) -> Option<Change> {
+        loop {
+            let change = self.due.take().or_else(reap::next_change)?;
+            match self.judge(change, parent_of) {
+                Verdict::Tell => return Some(change),
+                Verdict::Hold => {}
+                Verdict::LetGo => let_go(change.pid, change.kind),
+            }
+        }
+    }
+
+    /// Has the process, which has just stopped after its exec, report forks and execs from now on, and lets it run.
+    /// Says whether it is still there.
+    pub fn follow(&mut self, pid: Pid) -> Result<bool, Errno> {
+        self.note(pid);
+        let options = libc::PTRACE_O_TRACEFORK | libc::PTRACE_O_TRACEEXEC;
+        there(raw::set_options(pid, options).and_then(|()| raw::resume(pid, None)))
+    }
+
+    /// Lets a stopped tracee run on, with a signal or without. Says whether it is still there.
+    pub fn resume(&mut self, pid: Pid, signal: Option<Signal>) -> Result<bool, Errno> {
+        there(raw::resume(pid, signal))
+    }
+
+    /// Lets a stopped tracee run on and traces it no more. Says whether it is still there.
+    pub fn detach(&mut self, pid: Pid, signal: Option<Signal>) -> Result<bool, Errno> {
+        self.known.retain(|&known| known != pid);
+        let result = there(raw::detach(pid, signal));
+        self.abandon_orphans(parent_of);
+        result
+    }
+
+    fn note(&mut self, pid: Pid) {
+        if !self.known.contains(&pid) && self.known.push(pid).is_err() {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+
+    /// What to do with a change, and what it means for the tables.
+    fn judge(&mut self, change: Change, parent_of: impl Fn(Pid) -> Option<Pid>) -> Verdict {
+        let Change { pid, kind } = change;
+        match kind {
+            Kind::Trapped(Trap::Fork(child)) => {
+                self.note(child);
+                if let Some(at) = self.early.iter().position(|early| early.pid == child) {
+                    let early = self.early.swap_remove(at);
+                    self.due = Some(Change { pid: child, kind: early.kind });
+                }
+                Verdict::Tell
+            }
+            Kind::Trapped(_) if self.known.contains(&pid) => Verdict::Tell,
+            Kind::Trapped(_) => self.hold(pid, kind, parent_of),
+            Kind::Exited(_) => self.ended(pid, kind, parent_of),
+            Kind::Stopped(_) => Verdict::Tell,
+        }
+    }
+
+    fn hold(&mut self, pid: Pid, kind: Kind, parent_of: impl Fn(Pid) -> Option<Pid>) -> Verdict {
+        // Without /proc nobody knows the parent; then it may be any of the tracees.
+        let orphan = parent_of(pid).is_some_and(|parent| !self.known.contains(&parent));
+        if orphan || self.known.is_empty() {
+            return Verdict::LetGo;
+        }
+        match self.early.push(Early { pid, kind }) {
+            Ok(()) => Verdict::Hold,
+            Err(_) => {
+                self.dropped = self.dropped.saturating_add(1);
+                Verdict::LetGo
+            }
+        }
+    }
+
+    fn ended(&mut self, pid: Pid, kind: Kind, parent_of: impl Fn(Pid) -> Option<Pid>) -> Verdict {
+        if let Some(early) = self.early.iter_mut().find(|early| early.pid == pid) {
+            // The fork is still to be told; then the child is not stopped but gone.
+            early.kind = kind;
+            return Verdict::Hold;
+        }
+        self.known.retain(|&known| known != pid);
+        self.abandon_orphans(parent_of);
+        Verdict::Tell
+    }
+
+    /// Lets go of the held-back children whose fork will not be told any more.
+    fn abandon_orphans(&mut self, parent_of: impl Fn(Pid) -> Option<Pid>) {
+        let mut at = 0;
+        while let Some(&Early { pid, kind }) = self.early.get(at) {
+            let announced = parent_of(pid).is_some_and(|parent| self.known.contains(&parent));
+            if announced {
+                at += 1;
+                continue;
+            }
+            self.early.swap_remove(at);
+            let_go(pid, kind);
+        }
+    }
+}
+
+/// Lets a process run on untraced, with the signal that it stopped for unless tracing caused it.
+fn let_go(pid: Pid, kind: Kind) {
+    let signal = match kind {
+        Kind::Exited(_) => return,
+        Kind::Trapped(Trap::Signal(signal)) if signal != Signal::STOP && signal != Signal::TRAP => Some(signal),
+        _ => None,
+    };
+    // It stands stopped before us, so the request can only fail because it was killed: its exit is told next.
+    raw::detach(pid, signal).unwrap_or_default();
+}
+
+fn there(result: Result<(), Errno>) -> Result<bool, Errno> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(Errno::ESRCH) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The parent of a process, from `/proc/PID/stat`.
+fn parent_of(pid: Pid) -> Option<Pid> {
+    let mut path = [0u8; 32];
+    write!(&mut path[..], "/proc/{pid}/stat").ok()?;
+    let length = path.iter().position(|&byte| byte == 0)?;
+    let file = open(&path[..length], OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
+    let mut text = [0u8; 512];
+    let length = read(&file, &mut text).ok()?;
+    // `PID (NAME) STATE PPID ...`, and the name may hold anything.
+    let name_end = text[..length].iter().rposition(|&byte| byte == b')')?;
+    let parent = text[name_end..length].split(|&byte| byte == b' ').nth(2)?;
+    std::str::from_utf8(parent).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uphold_core::process::Exit;
+
+    const PARENT: u32 = 1_000_000_001;
+    const CHILD: u32 = 1_000_000_002;
+
+    fn pid(number: u32) -> Pid {
+        Pid::new(number).unwrap()
+    }
+
+    fn change(number: u32, kind: Kind) -> Change {
+        Change { pid: pid(number), kind }
+    }
+
+    fn fork() -> Change {
+        change(PARENT, Kind::Trapped(Trap::Fork(pid(CHILD))))
+    }
+
+    fn stop() -> Change {
+        change(CHILD, Kind::Trapped(Trap::Signal(Signal::STOP)))
+    }
+
+    fn exit(number: u32) -> Change {
+        change(number, Kind::Exited(Exit::Status(0)))
+    }
+
+    /// What is told when the kernel reports these changes, the child's parent being `parent`.
+    fn told(reports: &[Change], parent: Option<u32>) -> std::vec::Vec<Change> {
+        let mut tracer = Tracer::<4>::new();
+        tracer.expect(pid(PARENT));
+        let mut told = std::vec::Vec::new();
+        for &report in reports {
+            let mut next = Some(report);
+            while let Some(change) = next {
+                if tracer.judge(change, |_| parent.map(pid)) == Verdict::Tell {
+                    told.push(change);
+                }
+                next = tracer.due.take();
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn both_orders_are_told_alike() {
+        assert_eq!(told(&[fork(), stop()], Some(PARENT)), [fork(), stop()]);
+        assert_eq!(told(&[stop(), fork()], Some(PARENT)), [fork(), stop()]);
+    }
+
+    #[test]
+    fn a_child_that_dies_early_is_told_as_dead() {
+        assert_eq!(told(&[stop(), exit(CHILD), fork()], Some(PARENT)), [fork(), exit(CHILD)]);
+    }
+
+    #[test]
+    fn a_child_whose_fork_is_never_told_is_let_go() {
+        assert_eq!(told(&[exit(PARENT), stop()], None), [exit(PARENT)]);
+        assert_eq!(told(&[stop(), exit(PARENT)], None), [exit(PARENT)]);
+        assert_eq!(told(&[exit(PARENT), stop()], Some(1)), [exit(PARENT)]);
+    }
+
+    #[test]
+    fn held_children_are_bounded_and_counted() {
+        let mut tracer = Tracer::<4>::new();
+        tracer.expect(pid(PARENT));
+        for number in 0..EARLY_MAX as u32 {
+            let stop = change(CHILD + number, Kind::Trapped(Trap::Signal(Signal::STOP)));
+            assert_eq!(tracer.judge(stop, |_| Some(pid(PARENT))), Verdict::Hold);
+        }
+        let stop = change(CHILD + 1000, Kind::Trapped(Trap::Signal(Signal::STOP)));
+        assert_eq!(tracer.judge(stop, |_| Some(pid(PARENT))), Verdict::LetGo);
+        assert_eq!(tracer.take_dropped(), 1);
+        // Once the parent is gone nothing is held any more.
+        assert_eq!(tracer.judge(exit(PARENT), |_| None), Verdict::Tell);
+        assert!(tracer.early.is_empty());
+    }
+
+    #[test]
+    fn a_parent_is_read_from_proc() {
+        assert_eq!(parent_of(pid(std::process::id())), Pid::new(std::os::unix::process::parent_id()));
+        assert_eq!(parent_of(pid(CHILD)), None);
+    }
+}
