@@ -5,7 +5,7 @@ use crate::condition::{Held, Whose};
 use crate::conf::{ExpandError, expand};
 use crate::effect::Denial;
 use crate::environment::find_value;
-use crate::event::{Dispatch, Offering};
+use crate::event::Dispatch;
 use crate::lifecycle::Goal;
 use crate::limits::{Full, INSTANCE_NAME, Limit};
 use crate::notice::Notice;
@@ -22,22 +22,19 @@ impl Supervisor<'_> {
             return self.dispatched(at.event);
         };
         let (class, after) = (interest.class, interest.after);
-        let next = match at.stage {
-            Offering::FirstInstance => {
+        let next = match at.job {
+            _ if at.begun != at.interest => {
                 let job = self.classes.get(class).and_then(|class| class.first_job);
-                Dispatch { job, stage: Offering::Instance, ..at }
+                Dispatch { begun: at.interest, job, ..at }
             }
-            Offering::Instance => match at.job {
-                Some(job) => {
-                    let following = self.jobs.get(job).and_then(|job| job.after);
-                    self.offer_stop(job, at);
-                    Dispatch { job: following, ..at }
-                }
-                None => Dispatch { stage: Offering::Class, ..at },
-            },
-            Offering::Class => {
+            Some(job) => {
+                let following = self.jobs.get(job).and_then(|job| job.after);
+                self.offer_stop(job, at);
+                Dispatch { job: following, ..at }
+            }
+            None => {
                 self.offer_start(class, at);
-                Dispatch { interest: after, job: None, stage: Offering::FirstInstance, ..at }
+                Dispatch { interest: after, ..at }
             }
         };
         self.core.dispatch = Some(next);

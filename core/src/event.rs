@@ -55,22 +55,18 @@ enum Progress {
     Finished,
 }
 
-/// How far the offering of one event has come.
+/// How far the offering of one event has come: to every instance's `stop on`, then to the class's `start on`, class by class.
+///
+/// No field is an enum or a bool: `None` of this is then all zeros, as an unused storage must be.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Dispatch {
     pub event: EventId,
+    /// Whose turn it is.
     pub interest: Option<InterestId>,
-    /// The instance of the interested class whose `stop on` is next; `None` before the first.
+    /// The last interest whose instances were begun with.
+    pub begun: Option<InterestId>,
+    /// The instance that is next.
     pub job: Option<JobId>,
-    pub stage: Offering,
-}
-
-/// To whom an event is offered next: to every instance's `stop on`, then to the class's `start on`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub(crate) enum Offering {
-    FirstInstance,
-    Instance,
-    Class,
 }
 
 impl Linked for Event {
@@ -272,7 +268,7 @@ impl Supervisor<'_> {
                 let (name, rest) = self.event_name(id);
                 let hash = Fnv::new().with(name).with(rest).value();
                 let interest = self.first_interest(hash, |name| self.event_is_named(id, name));
-                self.core.dispatch = Some(Dispatch { event: id, interest, job: None, stage: Offering::FirstInstance });
+                self.core.dispatch = Some(Dispatch { event: id, interest, begun: None, job: None });
                 self.say_later(Notice::HandlingEvent(id));
             }
             Some(Progress::Finished) => self.finish_event(id),

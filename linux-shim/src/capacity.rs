@@ -17,20 +17,24 @@ pub const CLASSES: usize = JOBS + JOBS / 5;
 /// Events that clients emitted and that are not finished: a boot has some hundreds of `net-device-up` and the like at once.
 pub const EMITTED: usize = 1024;
 
+/// Live processes: a job has its main process and one other at most.
+pub const PROCESSES: usize = 2 * JOBS;
+
 /// Events at one time. A job has at most one event that it waits for and one that it has left behind.
 pub const EVENTS: usize = 2 * JOBS + EMITTED;
 
 /// Clients connected at one time. Each `initctl` that waits is one; a boot script seldom has ten.
 pub const CLIENTS: usize = 64;
 
-/// Who waits for whom: each job for its own event, each operator that holds an event, each client for a job.
-pub const BLOCKED: usize = 4 * JOBS + CLIENTS;
+/// Who waits for a job: the event that started or stopped it, the events of clients, and the clients themselves.
+pub const WAITERS: usize = 2 * JOBS + EMITTED + CLIENTS;
 
-/// Event operators: most conditions have one to three, one in a hundred has eleven; `stop on` is copied for each instance.
-pub const OPERATORS: usize = 6 * CLASSES + 2 * JOBS;
+/// Events named in conditions: most conditions have one to three, one in a hundred has eleven; `stop on` is copied for each
+/// instance.
+pub const LEAVES: usize = 6 * CLASSES + 2 * JOBS;
 
-/// Event names in conditions, and who names them: `start on` and `stop on` name about two each.
-pub const INTERESTS: usize = 4 * CLASSES;
+/// Distinct event names, and who names them: `start on` and `stop on` name about two each.
+pub const NAMES: usize = 4 * CLASSES;
 
 /// Text: names, environments, conditions. 0.2 KB a class in the median, 0.3 KB an instance with its environment, 11 KB the
 /// largest file seen; 8 MiB is 800 bytes for each of the ten thousand.
@@ -65,9 +69,6 @@ pub const MESSAGE: usize = 2048;
 /// Largest job file: the largest seen has 13 KB.
 pub const JOB_FILE: usize = 1 << 20;
 
-/// Seconds that jobs get to end after `SIGTERM` to a session at least, whatever their kill timeouts: Upstart's own floor.
-pub const SHUTDOWN_GRACE: u32 = 5;
-
 /// Processes that are traced at one time: of each job that starts, the process and its new child. Only jobs with `expect
 /// fork` or `expect daemon` are traced, for the moment that they need to become daemons.
 pub const TRACEES: usize = 2048;
@@ -88,7 +89,7 @@ const _: () = assert!(KEPT_BLOCKS < u16::MAX as usize, "blocks are linked by 16 
 const _: () = assert!(MESSAGE >= 1024, "a kernel log record fits");
 
 /// The supervisor's memory.
-pub type Capacity = Storage<CLASSES, JOBS, EVENTS, BLOCKED, OPERATORS, INTERESTS, TEXT, PIECES>;
+pub type Capacity = Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES>;
 
 /// The one that this program has. Locked once, by the loop.
 pub static STORAGE: Mutex<Capacity> = Mutex::new(Storage::new());

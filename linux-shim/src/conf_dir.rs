@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 use uphold_core::bytes::Show;
 use uphold_core::conf::Parser;
-use uphold_core::conf::stanza::Stanza;
+use uphold_core::effect::Effect;
 use uphold_core::storage::ClassId;
 use uphold_core::supervisor::Supervisor;
 
@@ -40,6 +40,25 @@ pub struct Target<'t, 's> {
     pub programs: &'t mut Programs,
     /// Who hears of mistakes.
     pub log: &'t mut MessageLog,
+    /// What the supervisor has ordered meanwhile, beside to let go of classes.
+    pub effects: &'t mut Vec<Effect>,
+}
+
+impl Target<'_, '_> {
+    /// After each class that came or went: its predecessor's programs go before its place is another's.
+    fn settle(&mut self) {
+        while let Some(effect) = self.supervisor.poll_effect() {
+            match effect {
+                Effect::Retired(class) => self.programs.retire(class),
+                other => self.effects.push(other),
+            }
+        }
+    }
+
+    fn delete(&mut self, job: &[u8]) {
+        self.supervisor.delete_class(job);
+        self.settle();
+    }
 }
 
 /// The directories that job files are in.
@@ -49,7 +68,6 @@ pub struct ConfDir {
     directories: Vec<PathBuf>,
     inotify: Option<Inotify>,
     watches: Vec<Watch>,
-    longest_kill_timeout: u32,
 }
 
 /// One directory that is watched: `below` the directory of that place.
@@ -72,17 +90,12 @@ impl ConfDir {
     /// These directories, the most important first.
     pub fn new(settings_file: Option<PathBuf>, directories: Vec<PathBuf>) -> Self {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).ok();
-        ConfDir { settings_file, directories, inotify, watches: Vec::new(), longest_kill_timeout: 0 }
+        ConfDir { settings_file, directories, inotify, watches: Vec::new() }
     }
 
     /// What becomes readable when a directory changes.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.inotify.as_ref().map(AsFd::as_fd)
-    }
-
-    /// The longest `kill timeout` that any file had.
-    pub fn longest_kill_timeout(&self) -> u32 {
-        self.longest_kill_timeout
     }
 
     /// Loads every job file, and drops the jobs whose file is gone.
@@ -186,7 +199,7 @@ impl ConfDir {
         let Some(job) = job.filter(|job| !job.is_empty() && !job.ends_with(b"/")) else { return };
         match self.place_of(&with_suffix(job, b".conf")) {
             Some(place) => self.load(job, place, to),
-            None => to.supervisor.delete_class(job),
+            None => to.delete(job),
         }
     }
 
@@ -203,7 +216,7 @@ impl ConfDir {
                 if outcome == Outcome::Bad {
                     // What was read of a bad file does not count; the override alone makes the job.
                     to.supervisor.abandon_class(class);
-                    let Some(fresh) = begin(job, &above, to) else { return to.supervisor.delete_class(job) };
+                    let Some(fresh) = begin(job, &above, to) else { return to.delete(job) };
                     (class, draft) = fresh;
                     outcome = self.read(&above, class, &mut draft, to);
                 } else if self.read(&above, class, &mut draft, to) == Outcome::Full {
@@ -212,12 +225,16 @@ impl ConfDir {
             }
             if outcome == Outcome::Good {
                 to.programs.keep(class, draft);
-                return to.supervisor.commit_class(class);
+                if let Err(full) = to.supervisor.commit_class(class) {
+                    to.programs.retire(class);
+                    say_full(&file, full, to);
+                }
+                return to.settle();
             }
             to.supervisor.abandon_class(class);
         }
         if outcome == Outcome::Bad {
-            to.supervisor.delete_class(job);
+            to.delete(job);
         }
     }
 
@@ -244,9 +261,6 @@ impl ConfDir {
                     return Outcome::Bad;
                 }
             };
-            if let Stanza::KillTimeout(seconds) = stanza {
-                self.longest_kill_timeout = self.longest_kill_timeout.max(seconds);
-            }
             if let Err(full) = to.supervisor.apply(class, &stanza) {
                 say_full(file, full, to);
                 return Outcome::Full;
@@ -271,7 +285,7 @@ impl ConfDir {
             }
         }
         for job in vanished {
-            to.supervisor.delete_class(&job);
+            to.delete(&job);
         }
     }
 }

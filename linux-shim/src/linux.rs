@@ -8,15 +8,16 @@ use nix::sys::epoll::EpollFlags;
 use uphold_core::bytes::Strings;
 use uphold_core::conf::stanza::Console;
 use uphold_core::effect::{Answer, Effect, Scope};
+use uphold_core::environment::Entry;
 use uphold_core::input::Input;
 use uphold_core::notice::Priority;
 use uphold_core::process::{Pid, Process, SpawnError, Stage};
 use uphold_core::signal::Signal;
 use uphold_core::storage::JobId;
-use uphold_core::supervisor::{Entry, Supervisor};
+use uphold_core::supervisor::Supervisor;
 use uphold_core::time::Instant;
 
-use crate::capacity::{CHILDREN_AT_ONCE, READY, SHUTDOWN_GRACE, SPAWN_ROOM, TRACEES};
+use crate::capacity::{CHILDREN_AT_ONCE, READY, SPAWN_ROOM, TRACEES};
 use crate::conf_dir::{ConfDir, Target};
 use crate::control_socket::{Asked, ControlSocket};
 use crate::error;
@@ -55,8 +56,6 @@ pub struct Linux {
     children: usize,
     /// Whether there may be changes of children that were not fetched yet.
     more_children: bool,
-    /// When a session that was told to end ends in any case.
-    end_by: Option<Instant>,
     ended: bool,
 }
 
@@ -96,7 +95,6 @@ impl Linux {
             ready: VecDeque::with_capacity(READY),
             children: 0,
             more_children: true,
-            end_by: None,
             ended: false,
         })
     }
@@ -219,10 +217,8 @@ impl Linux {
     pub fn wait_until(&mut self, deadline: Option<Instant>, supervisor: &mut Supervisor<'_>) -> nix::Result<Input<'_>> {
         self.control.input_taken();
         let found = loop {
-            match self.find(deadline, supervisor)? {
-                Some(found) => break found,
-                None if self.ended => break Found::Input(Input::Tick),
-                None => {}
+            if let Some(found) = self.find(deadline, supervisor)? {
+                break found;
             }
         };
         Ok(match found {
@@ -260,12 +256,8 @@ impl Linux {
             self.wait_for_more(now, Some(now))?;
             return Ok(Some(Found::Input(Input::Tick)));
         }
-        if self.end_by.is_some_and(|end| end <= now) {
-            self.ended = true;
-            return Ok(None);
-        }
         let busy = (self.more_children || self.control.has_backlog()).then_some(now);
-        self.wait_for_more(now, [busy, deadline, self.end_by].into_iter().flatten().min())?;
+        self.wait_for_more(now, [busy, deadline].into_iter().flatten().min())?;
         Ok(None)
     }
 
@@ -313,11 +305,7 @@ impl Linux {
         match signals::meaning(signal, self.user) {
             Meaning::Children => (self.children, self.more_children) = (CHILDREN_AT_ONCE, true),
             Meaning::Reload => self.reload(supervisor),
-            Meaning::Shutdown => {
-                let grace = SHUTDOWN_GRACE.max(self.conf.longest_kill_timeout()).saturating_add(1);
-                self.end_by = self.end_by.or(Some(now().after_seconds(grace)));
-                return Some(Found::Input(Input::Shutdown));
-            }
+            Meaning::Shutdown => return Some(Found::Input(Input::Shutdown)),
             Meaning::Event(event) => {
                 let environment = Strings::EMPTY;
                 return Some(Found::Input(Input::Emit { client: None, event, environment, wait: false }));
@@ -370,7 +358,13 @@ impl Linux {
         change: impl FnOnce(&mut ConfDir, &mut Target<'_, '_>),
     ) {
         let Linux { log, programs, conf, .. } = self;
-        change(conf, &mut Target { supervisor, programs, log });
+        let mut effects = Vec::new();
+        change(conf, &mut Target { supervisor, programs, log, effects: &mut effects });
+        for effect in effects {
+            if let Some(input) = self.perform(supervisor, effect) {
+                supervisor.handle(now(), input);
+            }
+        }
     }
 
     /// Says that something went wrong.

@@ -17,6 +17,8 @@ const HEADER: usize = 6;
 /// One class's programs. The text holds for each process that there is `PROCESS FORM LENGTH TEXT`.
 #[derive(Default)]
 struct Program {
+    /// Whose this is: a place may be another class's by now.
+    class: Option<ClassId>,
     text: Box<[u8]>,
     settings: Option<Box<Settings>>,
 }
@@ -54,19 +56,19 @@ impl Programs {
             self.table.resize_with(index + 1, Program::default);
         }
         let settings = (draft.settings != self.plain).then(|| Box::new(draft.settings.clone()));
-        self.table[index] = Program { text: draft.pack(), settings };
+        self.table[index] = Program { class: Some(class), text: draft.pack(), settings };
     }
 
     /// Lets go of what was kept for a class.
     pub fn retire(&mut self, class: ClassId) {
-        if let Some(program) = self.table.get_mut(class.index()) {
+        if let Some(program) = self.table.get_mut(class.index()).filter(|program| program.class == Some(class)) {
             *program = Program::default();
         }
     }
 
     /// What a process of the class runs.
     pub fn command(&self, class: ClassId, process: Process) -> Option<Command<'_>> {
-        let mut rest: &[u8] = &self.table.get(class.index())?.text;
+        let mut rest: &[u8] = &self.program(class)?.text;
         while let Some((&[which, form, a, b, c, d], after)) = rest.split_first_chunk::<HEADER>() {
             let (text, next) = after.split_at_checked(u32::from_le_bytes([a, b, c, d]) as usize)?;
             if usize::from(which) == process.index() {
@@ -79,8 +81,11 @@ impl Programs {
 
     /// How the processes of the class are set up.
     pub fn settings(&self, class: ClassId) -> &Settings {
-        let program = self.table.get(class.index());
-        program.and_then(|program| program.settings.as_deref()).unwrap_or(&self.plain)
+        self.program(class).and_then(|program| program.settings.as_deref()).unwrap_or(&self.plain)
+    }
+
+    fn program(&self, class: ClassId) -> Option<&Program> {
+        self.table.get(class.index()).filter(|program| program.class == Some(class))
     }
 }
 
