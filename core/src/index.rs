@@ -4,8 +4,8 @@ use core::hash::{Hash, Hasher};
 
 use crate::storage::{Id, PoolView};
 
-/// How many chains each table has; a power of two. With 10,240 things a chain has two or three.
-const CHAINS: usize = 4096;
+/// How many chains a table has unless its owner says otherwise. With 10,240 things a chain has two or three.
+pub const CHAINS: usize = 4096;
 
 /// A thing that can be found by a hash.
 pub trait Indexed: Sized {
@@ -17,35 +17,59 @@ pub trait Indexed: Sized {
     fn peek(&self) -> Option<Id<Self>>;
 }
 
-/// A table's heads. All zeros when empty, so that untouched chains take no memory.
+/// Owned heads of a table with `N` chains, a power of two. All zeros when empty, so that untouched chains take no memory.
 #[derive(Clone, Debug)]
-pub struct Index<T> {
-    heads: [Option<Id<T>>; CHAINS],
+pub struct Index<T, const N: usize> {
+    heads: [Option<Id<T>>; N],
 }
 
-impl<T> Hash for Index<T> {
+impl<T, const N: usize> Hash for Index<T, N> {
     /// What is in the table is in the pool, and nothing else is here.
     fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
-impl<T: Indexed> Index<T> {
+impl<T, const N: usize> Index<T, N> {
     /// Empty.
     pub const fn new() -> Self {
-        Index { heads: [None; CHAINS] }
+        const { assert!(N.is_power_of_two(), "a hash is cut to the number of a chain by a mask") }
+        Index { heads: [None; N] }
+    }
+
+    /// Lends it.
+    pub fn lend(&mut self) -> IndexView<'_, T> {
+        IndexView { heads: &mut self.heads }
+    }
+}
+
+impl<T, const N: usize> Default for Index<T, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A lent table.
+pub struct IndexView<'s, T> {
+    heads: &'s mut [Option<Id<T>>],
+}
+
+impl<T: Indexed> IndexView<'_, T> {
+    fn chain(&self, hash: u32) -> usize {
+        hash as usize & (self.heads.len() - 1)
     }
 
     /// Puts a thing in.
     pub fn insert(&mut self, pool: &mut PoolView<'_, T>, id: Id<T>) {
         let Some(thing) = pool.get_mut(id) else { return };
-        let head = &mut self.heads[thing.hash() as usize % CHAINS];
-        *thing.next() = head.replace(id);
+        let chain = self.chain(thing.hash());
+        *thing.next() = self.heads[chain].replace(id);
     }
 
     /// Takes a thing out.
     pub fn remove(&mut self, pool: &mut PoolView<'_, T>, id: Id<T>) {
         let Some(thing) = pool.get_mut(id) else { return };
         let after = thing.next().take();
-        let head = &mut self.heads[thing.hash() as usize % CHAINS];
+        let chain = self.chain(thing.hash());
+        let head = &mut self.heads[chain];
         if *head == Some(id) {
             *head = after;
             return;
@@ -63,7 +87,7 @@ impl<T: Indexed> Index<T> {
 
     /// The thing with this hash that is the one.
     pub fn find(&self, pool: &PoolView<'_, T>, hash: u32, is_it: impl Fn(&T) -> bool) -> Option<Id<T>> {
-        let mut at = self.heads[hash as usize % CHAINS];
+        let mut at = self.heads[self.chain(hash)];
         while let Some(id) = at {
             let thing = pool.get(id)?;
             if thing.hash() == hash && is_it(thing) {
@@ -72,12 +96,6 @@ impl<T: Indexed> Index<T> {
             at = thing.peek();
         }
         None
-    }
-}
-
-impl<T: Indexed> Default for Index<T> {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

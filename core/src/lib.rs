@@ -38,6 +38,7 @@ pub mod job;
 pub mod lifecycle;
 pub mod limits;
 pub mod notice;
+pub mod occupancy;
 pub mod process;
 pub mod queue;
 pub mod respawn;

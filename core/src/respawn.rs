@@ -31,7 +31,8 @@ impl Respawns {
         }
         let seconds = now.whole_seconds();
         if seconds.saturating_sub(self.window) < u64::from(limit.interval) {
-            self.count = self.count.saturating_add(1);
+            // One too many is enough to know.
+            self.count = self.count.saturating_add(1).min(limit.count.saturating_add(1));
             self.count <= limit.count
         } else {
             *self = Respawns { window: seconds, count: 1 };

@@ -148,6 +148,11 @@ impl<T> PoolView<'_, T> {
         self.tally.used == 0
     }
 
+    /// For how many things room is set aside.
+    pub fn reserved(&self) -> usize {
+        self.tally.reserved as usize
+    }
+
     /// How many more can be put in besides those that have a reservation.
     pub fn room(&self) -> usize {
         self.slots.capacity().saturating_sub(self.tally.used as usize + self.tally.reserved as usize)

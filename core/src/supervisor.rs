@@ -7,7 +7,7 @@ use crate::condition::Leaf;
 use crate::effect::{Answer, Denial, Effect};
 use crate::ending::Ending;
 use crate::event::{Dispatch, Event};
-use crate::index::Index;
+use crate::index::{CHAINS, Index, IndexView};
 use crate::input::Input;
 use crate::interest::{Interest, Name};
 use crate::job::Job;
@@ -39,6 +39,7 @@ const OUTBOX: usize = 16;
 /// | `LEAVES` | events named in conditions: each `start on` once, each `stop on` once an instance |
 /// | `NAMES` | distinct event names, and how many classes name each |
 /// | `TEXT`, `PIECES` | bytes of text, and of how many pieces |
+/// | `CHAINS_EACH` | chains of each hash table, a power of two; fewer make a small storage cheap to copy |
 #[derive(Clone, Debug, Hash)]
 pub struct Storage<
     const CLASSES: usize,
@@ -50,6 +51,7 @@ pub struct Storage<
     const NAMES: usize,
     const TEXT: usize,
     const PIECES: usize,
+    const CHAINS_EACH: usize = CHAINS,
 > {
     classes: Pool<Class, CLASSES>,
     jobs: Pool<Job, JOBS>,
@@ -61,10 +63,10 @@ pub struct Storage<
     interests: Pool<Interest, NAMES>,
     text: Arena<TEXT, PIECES>,
     timers: Vec<Timer, JOBS>,
-    class_index: Index<Class>,
-    job_index: Index<Job>,
-    pid_index: Index<Running>,
-    name_index: Index<Name>,
+    class_index: Index<Class, CHAINS_EACH>,
+    job_index: Index<Job, CHAINS_EACH>,
+    pid_index: Index<Running, CHAINS_EACH>,
+    name_index: Index<Name, CHAINS_EACH>,
     core: Core,
     scratch: Scratch,
 }
@@ -115,7 +117,8 @@ impl<
     const NAMES: usize,
     const TEXT: usize,
     const PIECES: usize,
-> Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES>
+    const CHAINS_EACH: usize,
+> Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS_EACH>
 {
     /// Empty.
     pub const fn new() -> Self {
@@ -170,10 +173,10 @@ impl<
             interests: self.interests.lend(Limit::Interests),
             text: self.text.lend(),
             timers: Timers { heap: self.timers.as_mut_view() },
-            class_index: &mut self.class_index,
-            job_index: &mut self.job_index,
-            pid_index: &mut self.pid_index,
-            name_index: &mut self.name_index,
+            class_index: self.class_index.lend(),
+            job_index: self.job_index.lend(),
+            pid_index: self.pid_index.lend(),
+            name_index: self.name_index.lend(),
             core: &mut self.core,
             scratch: self.scratch.0.as_mut_view(),
             now: Instant(0),
@@ -191,7 +194,8 @@ impl<
     const NAMES: usize,
     const TEXT: usize,
     const PIECES: usize,
-> Default for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES>
+    const CHAINS_EACH: usize,
+> Default for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS_EACH>
 {
     fn default() -> Self {
         Self::new()
@@ -210,10 +214,10 @@ pub struct Supervisor<'s> {
     pub(crate) interests: PoolView<'s, Interest>,
     pub(crate) text: TextView<'s>,
     pub(crate) timers: Timers<'s>,
-    pub(crate) class_index: &'s mut Index<Class>,
-    pub(crate) job_index: &'s mut Index<Job>,
-    pub(crate) pid_index: &'s mut Index<Running>,
-    pub(crate) name_index: &'s mut Index<Name>,
+    pub(crate) class_index: IndexView<'s, Class>,
+    pub(crate) job_index: IndexView<'s, Job>,
+    pub(crate) pid_index: IndexView<'s, Running>,
+    pub(crate) name_index: IndexView<'s, Name>,
     pub(crate) core: &'s mut Core,
     pub(crate) scratch: &'s mut VecView<u8>,
     pub(crate) now: Instant,

@@ -161,6 +161,21 @@ impl TextView<'_> {
         self.tally.reserved = self.tally.reserved.saturating_sub(bytes as u32);
     }
 
+    /// How many bytes all pieces take.
+    pub fn used(&self) -> usize {
+        self.bytes.len() - self.tally.holes as usize
+    }
+
+    /// How many bytes are set aside.
+    pub fn reserved(&self) -> usize {
+        self.tally.reserved as usize
+    }
+
+    /// How many pieces there are: every handle counts that is not free.
+    pub fn pieces(&self) -> usize {
+        self.spans.iter().filter(|span| matches!(span, Span::Used { .. })).count()
+    }
+
     /// Begins a piece that is written bit by bit; one at a time.
     pub fn begin(&mut self) -> Result<(), Full> {
         self.abandon();

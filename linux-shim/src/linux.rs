@@ -28,7 +28,7 @@ use crate::programs::Programs;
 use crate::reap::{Change, Kind, Trap};
 use crate::resources::OpenFiles;
 use crate::signals::{self, Meaning};
-use crate::spawn::{Plan, Spawner};
+use crate::spawn::{Failed, Plan, Spawner};
 use crate::trace::Tracer;
 use crate::wait::{Source, Wait, now};
 
@@ -144,7 +144,11 @@ impl Linux {
                 }
                 Input::Spawned { job, process, pid }
             }
-            Err(error) => Input::SpawnFailed { job, process, pid: None, error },
+            Err(Failed { pid: None, error }) => Input::SpawnFailed { job, process, pid: None, error },
+            Err(Failed { pid: Some(pid), error }) => {
+                self.ready.push_back(Input::SpawnFailed { job, process, pid: Some(pid), error });
+                Input::Spawned { job, process, pid }
+            }
         }
     }
 
@@ -154,8 +158,8 @@ impl Linux {
         job: JobId,
         process: Process,
         trace: bool,
-    ) -> Result<Pid, SpawnError> {
-        let failed = |stage, errno: Errno| SpawnError { stage, code: errno as i32 };
+    ) -> Result<Pid, Failed> {
+        let failed = |stage, errno: Errno| Failed::from(SpawnError { stage, code: errno as i32 });
         let class = supervisor.class_of(job).ok_or_else(|| failed(Stage::Execute, Errno::ENOENT))?;
         let command = self.programs.command(class, process).ok_or_else(|| failed(Stage::Execute, Errno::ENOENT))?;
         if trace && !self.tracer.has_room() {

@@ -110,7 +110,7 @@ impl Spawner {
     /// error says why.
     ///
     /// A process killed by a signal on the way to its program counts as made, and its exit is told as any other.
-    pub fn launch(&mut self, plan: &Plan<'_>) -> Result<Pid, SpawnError> {
+    pub fn launch(&mut self, plan: &Plan<'_>) -> Result<Pid, Failed> {
         self.prepare(plan).map_err(|errno| failed(Stage::Execute, errno))?;
         let script = plan.command.script_file().map(script_file).transpose();
         let script = script.map_err(|errno| failed(Stage::Pipe, errno))?;
@@ -122,7 +122,7 @@ impl Spawner {
         let log = fill(&mut self.slots.log, plan.log).map_err(console_failed)?;
         let script =
             fill(&mut self.slots.script, script.as_ref().map(std::os::fd::AsFd::as_fd)).map_err(console_failed);
-        let result = script.and_then(|script| self.make(plan, log, script));
+        let result = script.map_err(Failed::from).and_then(|script| self.make(plan, log, script));
         self.slots.clear();
         result
     }
@@ -146,7 +146,7 @@ impl Spawner {
         point(&mut self.variable_pointers, &self.environment)
     }
 
-    fn make(&mut self, plan: &Plan<'_>, log: Option<c_int>, script: Option<c_int>) -> Result<Pid, SpawnError> {
+    fn make(&mut self, plan: &Plan<'_>, log: Option<c_int>, script: Option<c_int>) -> Result<Pid, Failed> {
         let mut orders = Orders {
             settings: plan.settings,
             log,
@@ -179,7 +179,7 @@ impl Spawner {
         if let Some(failure) = orders.failure {
             // It ends now, if it has not already; nobody else is told.
             raw::await_exit(pid).unwrap_or_default();
-            return Err(failure);
+            return Err(Failed { pid: Some(pid), error: failure });
         }
         if plan.trace && !plan.stop_before_exec {
             // It runs into the stop of its exec with signals blocked (see `child`). Should it be killed before, its
@@ -187,6 +187,21 @@ impl Spawner {
             raw::await_change(pid).and_then(|()| raw::unblock_signals(pid)).unwrap_or_default();
         }
         Ok(pid)
+    }
+}
+
+/// A launch that failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Failed {
+    /// The process, if there ever was one; it has been reaped.
+    pub pid: Option<Pid>,
+    /// How far it came, and why not farther.
+    pub error: SpawnError,
+}
+
+impl From<SpawnError> for Failed {
+    fn from(error: SpawnError) -> Failed {
+        Failed { pid: None, error }
     }
 }
 

@@ -138,7 +138,7 @@ fn open_sockets(
             linux.log.warn(format_args!("Unable to write session file: {}", error::words(&error)));
         }
     }
-    if std::io::stdout().is_terminal() && options.socket.is_none() {
+    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         print(&format!("control socket: {}\n", path.display()));
     }
     Ok(())

@@ -77,7 +77,7 @@ impl Bench {
         self.spawner.variable(&[b"OUT=", self.out().as_os_str().as_encoded_bytes()]);
         let mut plan = plan(command, &PLAIN);
         adjust(&mut plan);
-        self.spawner.launch(&plan)
+        self.spawner.launch(&plan).map_err(|failed| failed.error)
     }
 
     fn out(&self) -> PathBuf {
@@ -463,7 +463,7 @@ fn the_job_s_own_path_and_environment_count() {
         bench.spawner.variable(&[path.as_bytes()]);
         bench.spawner.variable(&[out.as_bytes()]);
         bench.spawner.variable(&[b"A=", b"b=c d"]);
-        bench.spawner.launch(&plan(Command::Exec(program), &none))
+        bench.spawner.launch(&plan(Command::Exec(program), &none)).map_err(|failed| failed.error)
     };
     let pid = launch(b"tool").unwrap();
     assert_eq!(exit_of(pid), Exit::Status(0));
@@ -483,12 +483,12 @@ fn too_much_is_an_answer() {
     bench.spawner.begin();
     bench.spawner.variable(&[&long]);
     let too_big = Err(SpawnError { stage: Stage::Execute, code: libc::E2BIG });
-    assert_eq!(bench.spawner.launch(&plan(Command::Exec(b"true"), &none)), too_big);
+    assert_eq!(bench.spawner.launch(&plan(Command::Exec(b"true"), &none)).map_err(|failed| failed.error), too_big);
     bench.spawner.begin();
     for number in 0..=ROOM.count {
         bench.spawner.variable(&[format!("V{number}=").as_bytes()]);
     }
-    assert_eq!(bench.spawner.launch(&plan(Command::Exec(b"true"), &none)), too_big);
+    assert_eq!(bench.spawner.launch(&plan(Command::Exec(b"true"), &none)).map_err(|failed| failed.error), too_big);
     // And the next one is made as if nothing had been.
     let pid = bench.launch(Command::Exec(b"true"), |_| ()).unwrap();
     assert_eq!(exit_of(pid), Exit::Status(0));
