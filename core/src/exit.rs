@@ -89,4 +89,13 @@ impl Exit {
         };
         normal_exits.any(|listed| listed == code)
     }
+
+    /// Whether `normal exit` lists its bare number, which is what makes its message quiet. For a signal that is another
+    /// question than whether it is listed (FACTS: normal-exit-log-priority).
+    pub fn is_mentioned(self, mut normal_exits: impl Iterator<Item = i32>) -> bool {
+        match self {
+            Exit::Status(number) | Exit::Signal(number) => normal_exits.any(|listed| listed == i32::from(number)),
+            Exit::Unknown => false,
+        }
+    }
 }

@@ -234,8 +234,9 @@ impl Supervisor<'_> {
     pub(crate) fn process_ended(&mut self, id: JobId, process: Process, pid: Pid, exit: Exit) {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
-        let listed = process == Process::Main && exit.is_listed(self.normal_exits(class));
-        let expected = listed && matches!(exit, Exit::Status(_));
+        let main = process == Process::Main;
+        let listed = main && exit.is_listed(self.normal_exits(class));
+        let expected = main && exit.is_mentioned(self.normal_exits(class));
         let (state, goal, respawn, task) = (job.state, job.goal, class.respawn, class.task);
         self.say_later(Notice::ProcessEnded { job: id, process, pid, exit, expected });
         self.forget_process(id, process);

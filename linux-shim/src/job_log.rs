@@ -170,8 +170,10 @@ impl JobLogs {
     }
 
     fn close(&mut self, index: usize, supervisor: &Supervisor<'_>, log: &mut MessageLog) {
-        // A last try for what was kept.
-        self.append(index, &[], supervisor, log);
+        if !self.entries[index].kept.is_empty() {
+            // A last try.
+            self.append(index, &[], supervisor, log);
+        }
         let entry = &mut self.entries[index];
         let lost = entry.dropped as usize + self.kept.forget(&mut entry.kept);
         if lost > 0 {

@@ -1,6 +1,7 @@
 //! Where the supervisor's own messages go. Never waits and never allocates: what nobody takes is counted, and said later.
 
 use std::fmt::{self, Write as _};
+use std::io::{Stderr, Stdout, stderr, stdout};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -19,13 +20,15 @@ pub struct MessageLog {
     threshold: Priority,
     /// The kernel log once the system's supervisor has opened it; until then, and for sessions, the standard descriptors.
     kernel: Option<OwnedFd>,
+    out: Stdout,
+    err: Stderr,
     dropped: u32,
 }
 
 impl MessageLog {
     /// Says what is at least as grave as the threshold, for now on the standard descriptors.
     pub fn new(threshold: Priority) -> Self {
-        MessageLog { threshold, kernel: None, dropped: 0 }
+        MessageLog { threshold, kernel: None, out: stdout(), err: stderr(), dropped: 0 }
     }
 
     /// Whether a message of this priority would be said.
@@ -85,9 +88,8 @@ impl MessageLog {
             }
             None => {
                 line.terminal_line(priority, text);
-                let loud = priority <= Priority::Warn;
-                let (out, err) = (std::io::stdout(), std::io::stderr());
-                write_if_ready(if loud { err.as_fd() } else { out.as_fd() }, line.bytes())
+                let fd = if priority <= Priority::Warn { self.err.as_fd() } else { self.out.as_fd() };
+                write_if_ready(fd, line.bytes())
             }
         }
     }

@@ -1,0 +1,169 @@
+//! What can happen to the supervisor, in the words of the scenarios: what the search prints, the player can read.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uphold_core::input::Command;
+use uphold_core::process::{Exit, Pid};
+use uphold_core::signal::Signal;
+
+/// One thing that happens. `text` is what follows the command's name: an event or a job, and its variables.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Happening {
+    /// A client asks for a job's goal to change.
+    Ask { client: usize, command: Command, wait: bool, text: Text },
+    /// A client emits an event.
+    Emit { client: usize, wait: bool, text: Text },
+    /// A client goes away.
+    HangsUp { client: usize },
+    /// A process ends, and the supervisor hears of it.
+    Ends { pid: Pid, exit: Exit },
+    /// A process ends, and its parent, which is not the supervisor, reaps it.
+    Vanishes { pid: Pid },
+    /// A traced process stops for its first program.
+    Traps { pid: Pid },
+    /// A traced process forks. A child that is dead already stops no more.
+    Forks { pid: Pid, stillborn: bool },
+    /// A traced process replaces its program.
+    Execs { pid: Pid },
+    /// A process stops by a signal; a traced child does so at its birth.
+    Stops { pid: Pid, signal: Signal },
+    /// Time passes, and every deadline in it is met.
+    Passes { seconds: u32 },
+    /// Everything is to end.
+    Shutdown,
+    /// How the next spawns go.
+    Spawns { outcomes: Outcomes },
+    /// A process is asked for its environment.
+    Shows { pid: Pid },
+}
+
+/// Words that are known when the program is written, or were read from a file.
+pub type Text = std::borrow::Cow<'static, str>;
+
+/// How a spawn goes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Outcome {
+    /// The program runs.
+    Works,
+    /// There is no process.
+    Fails,
+    /// There is a process, but its program cannot be run.
+    NoProgram,
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Outcome; 3] = [Outcome::Works, Outcome::Fails, Outcome::NoProgram];
+}
+
+/// How one spawn after another goes; all others work.
+pub type Outcomes = heapless::Vec<Outcome, 8>;
+
+const COMMANDS: [(&str, Command); 4] =
+    [("start", Command::Start), ("stop", Command::Stop), ("restart", Command::Restart), ("reload", Command::Reload)];
+
+const OUTCOMES: [(&str, Outcome); 3] =
+    [("work", Outcome::Works), ("fail", Outcome::Fails), ("lack-program", Outcome::NoProgram)];
+
+/// A client's letter.
+pub fn letter(client: usize) -> char {
+    char::from(b'A' + client as u8)
+}
+
+impl fmt::Display for Happening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let option = |wait| if wait { "" } else { " --no-wait" };
+        match self {
+            Happening::Ask { client, command, wait, text } => {
+                let name = COMMANDS.iter().find(|(_, known)| known == command).map_or("", |(name, _)| name);
+                write!(f, "{}: {name}{} {text}", letter(*client), option(*wait))
+            }
+            Happening::Emit { client, wait, text } => write!(f, "{}: emit{} {text}", letter(*client), option(*wait)),
+            Happening::HangsUp { client } => write!(f, "{}: hangs up", letter(*client)),
+            Happening::Ends { pid, exit: Exit::Status(status) } => write!(f, "{pid} exits {status}"),
+            Happening::Ends { pid, exit: Exit::Signal(signal) } => write!(f, "{pid} dies of {}", Signal(*signal)),
+            Happening::Ends { pid, exit: Exit::Unknown } => write!(f, "{pid} exits"),
+            Happening::Vanishes { pid } => write!(f, "{pid} vanishes"),
+            Happening::Traps { pid } => write!(f, "{pid} traps"),
+            Happening::Forks { pid, stillborn: false } => write!(f, "{pid} forks"),
+            Happening::Forks { pid, stillborn: true } => write!(f, "{pid} forks stillborn"),
+            Happening::Execs { pid } => write!(f, "{pid} execs"),
+            Happening::Stops { pid, signal } => write!(f, "{pid} stops by {signal}"),
+            Happening::Passes { seconds } => write!(f, "{seconds} seconds pass"),
+            Happening::Shutdown => f.write_str("shutdown"),
+            Happening::Spawns { outcomes } => {
+                f.write_str("spawns")?;
+                let word = |outcome| OUTCOMES.iter().find(|(_, known)| *known == outcome).map_or("", |(word, _)| word);
+                outcomes.iter().try_for_each(|&outcome| write!(f, " {}", word(outcome)))
+            }
+            Happening::Shows { pid } => write!(f, "{pid} environment"),
+        }
+    }
+}
+
+/// Words that mean nothing.
+#[derive(Debug)]
+pub struct NotUnderstood(pub String);
+
+impl FromStr for Happening {
+    type Err = NotUnderstood;
+
+    fn from_str(words: &str) -> Result<Self, NotUnderstood> {
+        parse(words).ok_or_else(|| NotUnderstood(words.to_owned()))
+    }
+}
+
+fn parse(line: &str) -> Option<Happening> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match words[..] {
+        ["shutdown"] => return Some(Happening::Shutdown),
+        [seconds, "second" | "seconds", "pass" | "passes"] => {
+            return Some(Happening::Passes { seconds: seconds.parse().ok()? });
+        }
+        ["spawns", ref rest @ ..] => {
+            let find = |word: &&str| OUTCOMES.iter().find(|(known, _)| known == word).map(|(_, outcome)| *outcome);
+            return Some(Happening::Spawns { outcomes: rest.iter().map(find).collect::<Option<_>>()? });
+        }
+        _ => {}
+    }
+    let (first, rest) = line.split_once(' ')?;
+    if let Some(client) = first.strip_suffix(':') {
+        let client = usize::from(*client.as_bytes().first()? - b'A');
+        return parse_client(client, rest);
+    }
+    match first.parse() {
+        Ok(pid) => parse_process(pid, &words[1..]),
+        Err(_) => parse_client(0, line),
+    }
+}
+
+fn parse_client(client: usize, line: &str) -> Option<Happening> {
+    if line == "hangs up" {
+        return Some(Happening::HangsUp { client });
+    }
+    let (name, rest) = line.split_once(' ')?;
+    let (wait, rest) = rest.strip_prefix("--no-wait ").map_or((true, rest), |rest| (false, rest));
+    let text = Text::Owned(rest.to_owned());
+    if name == "emit" {
+        return Some(Happening::Emit { client, wait, text });
+    }
+    let &(_, command) = COMMANDS.iter().find(|(known, _)| *known == name)?;
+    Some(Happening::Ask { client, command, wait, text })
+}
+
+fn parse_process(pid: Pid, words: &[&str]) -> Option<Happening> {
+    let signal = |name: &str| Signal::by_name(name.as_bytes()).or_else(|| name.parse().ok().map(Signal));
+    Some(match words {
+        ["exits", status] => Happening::Ends { pid, exit: Exit::Status(status.parse().ok()?) },
+        ["dies", "of", name] => Happening::Ends { pid, exit: Exit::Signal(signal(name)?.0) },
+        ["vanishes"] => Happening::Vanishes { pid },
+        ["traps"] => Happening::Traps { pid },
+        ["forks"] => Happening::Forks { pid, stillborn: false },
+        ["forks", "stillborn"] => Happening::Forks { pid, stillborn: true },
+        ["execs"] => Happening::Execs { pid },
+        ["stops", "by", name] => Happening::Stops { pid, signal: signal(name)? },
+        ["environment"] => Happening::Shows { pid },
+        _ => return None,
+    })
+}
