@@ -80,7 +80,7 @@ pub enum Notice {
 }
 
 /// How loud a message is: the words of initctl(8) log-priority; numbers as syslog(3) has them.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Priority {
     /// For those who debug the supervisor.

@@ -9,6 +9,7 @@ mod refusal;
 
 use crate::bytes::Strings;
 use crate::lifecycle::{Goal, State};
+use crate::notice::Priority;
 use crate::process::Process;
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +79,75 @@ pub enum Request<'a> {
     },
     /// Loads all job files anew.
     ReloadConfiguration,
+    /// What a job emits and what starts and stops it.
+    ShowConfig {
+        /// The job's name.
+        job: &'a [u8],
+    },
+    /// How loud a message must be to reach the log.
+    LogPriority,
+    /// Sets how loud a message must be to reach the log.
+    SetLogPriority(Priority),
+    /// A page of an environment's variables.
+    ListEnvironment {
+        /// Whose.
+        #[serde(borrow)]
+        table: Table<'a>,
+        /// 0 at first, then the reply's `next`.
+        from: u32,
+    },
+    /// One variable's value.
+    GetEnvironment {
+        /// Whose.
+        table: Table<'a>,
+        /// The variable's name.
+        name: &'a [u8],
+    },
+    /// Sets a variable; in the global table, in every running job's as well.
+    SetEnvironment {
+        /// Whose.
+        table: Table<'a>,
+        /// `KEY=VALUE`, or `KEY` for an empty value.
+        entry: &'a [u8],
+        /// Whether a value that is there already is replaced.
+        replace: bool,
+    },
+    /// Takes a variable away; in the global table, from every running job's as well.
+    UnsetEnvironment {
+        /// Whose.
+        table: Table<'a>,
+        /// The variable's name.
+        name: &'a [u8],
+    },
+    /// Puts a table back to what it was at first.
+    ResetEnvironment {
+        /// Whose.
+        table: Table<'a>,
+    },
+    /// The disk can be written now: job output that was kept is written.
+    NotifyDiskWriteable,
+    /// The address of a D-Bus bus; accepted, and nothing follows: Uphold has no need of one.
+    NotifyDbusAddress(&'a [u8]),
+    /// The address of a cgroup manager; accepted, and nothing follows: Uphold has no need of one.
+    NotifyCgroupManagerAddress(&'a [u8]),
+    /// Ends the session: jobs that wait for the event session-end run, and everything is stopped.
+    EndSession,
+    /// Runs the supervisor's program anew, with all that it knows.
+    Reexecute,
+}
+
+/// Which environment (initctl(8) set-env).
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Table<'a> {
+    /// The one that every job begins with.
+    Global,
+    /// A running job's.
+    Job {
+        /// The job's name; may not be empty.
+        job: &'a [u8],
+        /// The instance's name.
+        instance: &'a [u8],
+    },
 }
 
 /// Which instance of which job.
@@ -121,6 +191,24 @@ pub enum Reply<'a> {
         next: Option<u32>,
         /// The statuses.
         statuses: &'a [u8],
+    },
+    /// To `ShowConfig`.
+    Config {
+        /// The events that the job says it emits.
+        emits: Strings<'a>,
+        /// Its `start on`, in the encoding of [`ConditionText`](crate::conf::ConditionText).
+        start_on: &'a [u8],
+        /// Its `stop on`, likewise.
+        stop_on: &'a [u8],
+    },
+    /// To `LogPriority`.
+    Priority(Priority),
+    /// Some variables, `KEY=VALUE` each.
+    Variables {
+        /// Where the next page begins; `None` after the last.
+        next: Option<u32>,
+        /// The variables.
+        entries: Strings<'a>,
     },
     /// Refused or failed.
     Error(Refusal<'a>),
@@ -200,6 +288,23 @@ pub enum Refusal<'a> {
     FailedToRestart,
     /// A job that the event started or stopped failed.
     EventFailed,
+    /// No instance of that name; the words of the environment commands.
+    UnknownInstanceOf {
+        /// The job's name.
+        job: &'a [u8],
+        /// The instance's name.
+        instance: &'a [u8],
+    },
+    /// No variable of that name.
+    NoSuchVariable(&'a [u8]),
+    /// An empty variable name.
+    EmptyVariable,
+    /// An empty job name, in the words of the environment commands.
+    EmptyJob,
+    /// The environment of jobs of process 1 stays as it is.
+    NotInSystem,
+    /// A D-Bus address is of no use to process 1.
+    NoBusInSystem,
     /// A variable without `=`.
     BadEnvironment,
     /// An empty job or event name.

@@ -41,6 +41,14 @@ impl fmt::Display for Refusal<'_> {
             Refusal::BadEnvironment => f.write_str("Env must be KEY=VALUE pairs"),
             Refusal::EmptyName => f.write_str("Name may not be empty string"),
             Refusal::PermissionDenied => f.write_str("Permission denied"),
+            Refusal::UnknownInstanceOf { job, instance } => {
+                write!(f, "Unknown instance: {} of job {}", Show(instance), Show(job))
+            }
+            Refusal::NoSuchVariable(name) => write!(f, "No such variable: {}", Show(name)),
+            Refusal::EmptyVariable => f.write_str("Variable may not be empty string"),
+            Refusal::EmptyJob => f.write_str("Job may not be empty string"),
+            Refusal::NotInSystem => f.write_str("Not permissible to modify PID 1 job environment"),
+            Refusal::NoBusInSystem => f.write_str("Not permissible to notify D-Bus address for PID 1"),
             Refusal::ShuttingDown => f.write_str("Supervisor is shutting down"),
             Refusal::Malformed => f.write_str("The supervisor does not understand the request"),
             Refusal::Full(limit) => write!(f, "The supervisor's capacity is exhausted: {limit}"),
