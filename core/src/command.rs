@@ -34,7 +34,11 @@ impl Supervisor<'_> {
             Command::Reload => return self.reload(client, target),
         };
         match done {
-            Ok(job) if !wait => self.answer_last(client, Answer::Job(job)),
+            Ok(job) if !wait => {
+                if let Some(class) = self.class_of(job) {
+                    self.answer_last(client, Answer::Job(job, class));
+                }
+            }
             Ok(_) => {}
             Err(denial) => self.order(Effect::Reply { client, answer: Answer::Denied(denial) }),
         }
@@ -101,7 +105,7 @@ impl Supervisor<'_> {
         if let Some(job) = found.filter(|&job| self.jobs.get(job).is_some_and(|job| job.goal == Goal::Start)) {
             return Err(Denial::AlreadyRunning(job));
         }
-        if self.core.ending.is_on() {
+        if self.core.ending.refuses_starts() {
             return Err(Denial::ShuttingDown);
         }
         self.room_to_wait(wait)?;

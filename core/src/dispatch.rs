@@ -68,7 +68,7 @@ impl Supervisor<'_> {
         if held == 0 {
             return;
         }
-        if !self.core.ending.is_on() {
+        if !self.core.ending.refuses_starts() {
             if let Err(refused) = self.start_for_events(class, whose, held) {
                 self.say_later(match refused {
                     Refused::NoInstance => Notice::NoInstance { class },

@@ -78,8 +78,8 @@ pub enum Scope {
 pub enum Answer {
     /// Done, and nothing to show.
     Done,
-    /// Done; the job's status is to be shown.
-    Job(JobId),
+    /// Done; the job's status is to be shown, or, if it has gone meanwhile, that of its class at rest.
+    Job(JobId, ClassId),
     /// Refused: see [`Denial`].
     Denied(Denial),
 }
@@ -104,6 +104,9 @@ pub enum Denial {
     FailedToStop,
     FailedToRestart,
     EventFailed,
+    UnknownInstanceOf(ClassId),
+    EmptyVariable,
+    EmptyJob,
     BadEnvironment,
     EmptyName,
     ShuttingDown,

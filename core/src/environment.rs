@@ -50,8 +50,10 @@ impl Supervisor<'_> {
     /// The environment that every job begins with (`KEY=VALUE` each): in system mode `PATH` and `TERM`, in user mode all of
     /// the supervisor's own.
     pub fn set_base_environment(&mut self, entries: Strings<'_>) -> Result<(), Full> {
-        let new = self.text.add(entries.0)?;
-        self.text.replace(&mut self.core.base_environment, new);
+        let first = self.text.add(entries.0)?;
+        self.text.replace(&mut self.core.first_environment, first);
+        let base = self.text.copy(first)?;
+        self.text.replace(&mut self.core.base_environment, base);
         Ok(())
     }
 
@@ -69,7 +71,7 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    fn spot_in(&self, text: Text, name: &[u8]) -> Option<Spot> {
+    pub(crate) fn find_spot(&self, text: Text, name: &[u8]) -> Option<Spot> {
         let (from, value) = find(Strings(self.text.get(text)), name)?;
         Some(Spot { text, from, len: value.len() })
     }
@@ -83,24 +85,28 @@ impl Supervisor<'_> {
         let list = self.classes.get(class)?.environment;
         let last = Strings(self.text.get(list)).iter().filter(|entry| split_variable(entry).0 == name).last()?;
         if split_variable(last).1.is_some() {
-            self.spot_in(list, name)
+            self.find_spot(list, name)
         } else {
-            self.spot_in(self.core.own_environment, name)
+            self.find_spot(self.core.own_environment, name)
         }
     }
 
     /// What a job of a class would get before any command or event.
     pub(crate) fn class_variable(&self, class: ClassId, name: &[u8]) -> Option<&[u8]> {
-        let spot = self.class_spot(class, name).or_else(|| self.spot_in(self.core.base_environment, name));
+        let spot = self.class_spot(class, name).or_else(|| self.find_spot(self.core.base_environment, name));
         spot.map(|spot| self.value(spot))
     }
 
     /// Where the value of a job's variable lies.
     pub(crate) fn spot(&self, id: JobId, name: &[u8]) -> Option<Spot> {
         let job = self.jobs.get(id)?;
-        self.spot_in(job.environment, name)
+        let given = Strings(self.text.get(job.environment));
+        if given.iter().any(|entry| entry == name) {
+            return None; // taken away (see `table`)
+        }
+        self.find_spot(job.environment, name)
             .or_else(|| self.class_spot(job.class, name))
-            .or_else(|| self.spot_in(self.core.base_environment, name))
+            .or_else(|| self.find_spot(self.core.base_environment, name))
     }
 
     /// A job's variable, as its conditions and events see it.
@@ -110,11 +116,16 @@ impl Supervisor<'_> {
 
     /// What a process of a job gets as its environment, no name twice.
     pub fn environment(&self, id: JobId, process: Process) -> impl Iterator<Item = Entry<'_>> + Clone {
-        let all = self.layers(id, process);
-        let later = all.clone();
-        all.enumerate()
-            .filter(move |(place, entry)| !later.clone().skip(place + 1).any(|other| other.name() == entry.name()))
-            .map(|(_, entry)| entry)
+        last_of_each(self.layers(id, process).chain(self.added(id)))
+    }
+
+    /// The same without what Upstart adds.
+    pub(crate) fn environment_without_added(
+        &self,
+        id: JobId,
+        process: Process,
+    ) -> impl Iterator<Item = Entry<'_>> + Clone {
+        last_of_each(self.layers(id, process))
     }
 
     /// Every layer's variables, one after another; the last of a name counts.
@@ -128,13 +139,19 @@ impl Supervisor<'_> {
         let declared = text(class.map(|class| class.environment)).iter().filter_map(|entry| self.declared(entry));
         let given = text(job.map(|job| job.environment)).iter().map(whole);
         let stop = text(job.filter(|_| stopping).map(|job| job.stop_environment)).iter().map(whole);
+        base.chain(declared).chain(given).chain(stop)
+    }
+
+    /// What Upstart adds.
+    fn added(&self, id: JobId) -> impl Iterator<Item = Entry<'_>> + Clone {
+        let job = self.jobs.get(id);
+        let class = job.and_then(|job| self.classes.get(job.class));
         let added = [
             (&b"UPSTART_JOB="[..], class.map(|class| class.name)),
             (&b"UPSTART_INSTANCE="[..], job.map(|job| job.name)),
             (&b"UPSTART_SESSION="[..], Some(self.core.session).filter(|session| !session.is_empty())),
         ];
-        let added = added.into_iter().filter_map(move |(name, value)| Some(Entry(name, self.text.get(value?))));
-        base.chain(declared).chain(given).chain(stop).chain(added)
+        added.into_iter().filter_map(move |(name, value)| Some(Entry(name, self.text.get(value?))))
     }
 
     /// An `env` stanza's entry; one without a value takes the supervisor's, and is dropped if that has none.
@@ -147,4 +164,13 @@ impl Supervisor<'_> {
             }
         }
     }
+}
+
+/// The last entry of each name, but for names that were taken away.
+fn last_of_each<'a>(all: impl Iterator<Item = Entry<'a>> + Clone) -> impl Iterator<Item = Entry<'a>> + Clone {
+    let later = all.clone();
+    all.enumerate()
+        .filter(move |(place, entry)| !later.clone().skip(place + 1).any(|other| other.name() == entry.name()))
+        .map(|(_, entry)| entry)
+        .filter(|entry| entry.0.contains(&b'='))
 }

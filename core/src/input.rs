@@ -1,7 +1,7 @@
 //! Facts that go in.
 
 use crate::bytes::Strings;
-use crate::control::Target;
+use crate::control::{Table, Target};
 use crate::process::{Exit, Pid, Process, SpawnError};
 use crate::signal::Signal;
 use crate::storage::{ClientId, JobId};
@@ -91,6 +91,15 @@ pub enum Input<'a> {
         /// Whether the answer is to wait until the event is finished.
         wait: bool,
     },
+    /// A client changes an environment (initctl(8) set-env, unset-env, reset-env).
+    Change {
+        /// Who asks.
+        client: ClientId,
+        /// Whose environment.
+        table: Table<'a>,
+        /// What is done to it.
+        change: Change<'a>,
+    },
     /// A client has gone; it is not answered any more.
     Hangup {
         /// Who.
@@ -99,6 +108,28 @@ pub enum Input<'a> {
     /// Every job is to be stopped, none started or respawned from now on; [`Effect::Ended`](crate::effect::Effect::Ended)
     /// follows when no process is left.
     Shutdown,
+    /// The session ends: every job is to be stopped but those that wait for the event session-end, which get some seconds;
+    /// then as for `Shutdown`.
+    Logout,
+}
+
+/// What is done to an environment.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Change<'a> {
+    /// Set a variable.
+    Set {
+        /// `KEY=VALUE`, or `KEY` for an empty value.
+        entry: &'a [u8],
+        /// Whether a value that is there already is replaced.
+        replace: bool,
+    },
+    /// Take a variable away.
+    Unset {
+        /// Its name.
+        name: &'a [u8],
+    },
+    /// Make it what it was at first.
+    Reset,
 }
 
 /// What `initctl` can have done to a job.

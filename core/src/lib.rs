@@ -47,6 +47,7 @@ pub mod signal;
 mod step;
 pub mod storage;
 pub mod supervisor;
+mod table;
 pub mod text;
 pub mod time;
 pub mod timers;

@@ -92,7 +92,9 @@ pub(crate) struct Core {
     /// Events to be offered or finished.
     pub events: Queue<Event>,
     pub dispatch: Option<Dispatch>,
+    /// What every job begins with, as it is now and as it was at first.
     pub base_environment: Text,
+    pub first_environment: Text,
     pub own_environment: Text,
     pub session: Text,
     /// The client whose `reload` has just been carried out, and on which process.
@@ -151,6 +153,7 @@ impl<
                 events: Queue::new(),
                 dispatch: None,
                 base_environment: Text::EMPTY,
+                first_environment: Text::EMPTY,
                 own_environment: Text::EMPTY,
                 session: Text::EMPTY,
                 reloading: None,
@@ -240,7 +243,9 @@ impl Supervisor<'_> {
             Input::Command { client, command, target, wait } => self.command(client, command, target, wait),
             Input::Emit { client, event, environment, wait } => self.emit_for(client, event, environment, wait),
             Input::Hangup { client } => self.forget_client(client),
+            Input::Change { client, table, change } => self.change(client, table, change),
             Input::Shutdown => self.begin_ending(),
+            Input::Logout => self.begin_logout(),
         }
     }
 

@@ -98,13 +98,14 @@ impl Supervisor<'_> {
     pub fn reply(&self, answer: Answer) -> Reply<'_> {
         match answer {
             Answer::Done => Reply::Done,
-            Answer::Job(job) => Reply::Job(self.job_status(job)),
+            Answer::Job(job, class) if self.jobs.get(job).is_none() => Reply::Job(self.class_status(class)),
+            Answer::Job(job, _) => Reply::Job(self.job_status(job)),
             Answer::Denied(denial) => Reply::Error(self.refusal(denial)),
         }
     }
 
     /// A denial as the client gets it. What the request named is still in scratch memory.
-    fn refusal(&self, denial: Denial) -> Refusal<'_> {
+    pub(crate) fn refusal(&self, denial: Denial) -> Refusal<'_> {
         let names = |id: JobId| {
             let job = self.jobs.get(id).map_or(&[][..], |job| self.class_name(job.class));
             (job, self.instance_name(id))
@@ -135,6 +136,11 @@ impl Supervisor<'_> {
             Denial::FailedToStop => Refusal::FailedToStop,
             Denial::FailedToRestart => Refusal::FailedToRestart,
             Denial::EventFailed => Refusal::EventFailed,
+            Denial::UnknownInstanceOf(class) => {
+                Refusal::UnknownInstanceOf { job: self.class_name(class), instance: self.scratch }
+            }
+            Denial::EmptyVariable => Refusal::EmptyVariable,
+            Denial::EmptyJob => Refusal::EmptyJob,
             Denial::BadEnvironment => Refusal::BadEnvironment,
             Denial::EmptyName => Refusal::EmptyName,
             Denial::ShuttingDown => Refusal::ShuttingDown,

@@ -80,7 +80,11 @@ impl Supervisor<'_> {
         while let Some(waiter) = self.jobs.get_mut(id).and_then(|job| job.waiters.pop(&mut self.waiters)) {
             match self.waiters.get(waiter).map(|waiter| waiter.who) {
                 Some(Who::Client(client, command)) => {
-                    let answer = if failed { Answer::Denied(failure(command)) } else { Answer::Job(id) };
+                    let class = self.jobs.get(id).map(|job| job.class);
+                    let answer = match class {
+                        Some(class) if !failed => Answer::Job(id, class),
+                        _ => Answer::Denied(failure(command)),
+                    };
                     self.settle(waiter, client, answer);
                 }
                 Some(Who::Event(event)) => {

@@ -9,6 +9,7 @@ use uphold_core::signal::Signal;
 
 /// One thing that happens. `text` is what follows the command's name: an event or a job, and its variables.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
 pub enum Happening {
     /// A client asks for a job's goal to change.
     Ask { client: usize, command: Command, wait: bool, text: Text },

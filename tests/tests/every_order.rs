@@ -1,0 +1,88 @@
+//! One job of every kind, under every order of everything that can happen to it.
+
+use std::fmt::Write;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use uphold_core::process::Exit;
+use uphold_tests::choices::Choices;
+use uphold_tests::explore::{Seen, Violation, explore};
+use uphold_tests::world::{Tiny, World};
+
+const HOOKS: [&str; 4] = ["pre-start", "post-start", "pre-stop", "post-stop"];
+const EXPECTATIONS: [&str; 4] = ["", "expect stop", "expect fork", "expect daemon"];
+
+/// A kind of job: its file.
+fn kinds() -> Vec<String> {
+    let mut kinds = Vec::new();
+    for hooks in 0..16 {
+        kinds.push(job(hooks, &[]));
+        kinds.push(job(hooks, &["task"]));
+        for expect in EXPECTATIONS {
+            for respawn in ["", "respawn\nrespawn limit 1 5", "respawn\nrespawn limit 2 5"] {
+                for task in ["", "task"] {
+                    kinds.push(job(hooks, &["exec main", "normal exit 3", expect, respawn, task]));
+                }
+            }
+        }
+    }
+    kinds
+}
+
+fn job(hooks: usize, stanzas: &[&str]) -> String {
+    let mut file = "start on go\nstop on halt\n".to_owned();
+    let hooks = HOOKS.iter().enumerate().filter(|(bit, _)| hooks & (1 << bit) != 0).map(|(_, hook)| format!("{hook} exec hook"));
+    for line in hooks.chain(stanzas.iter().map(|&stanza| stanza.to_owned())).filter(|line| !line.is_empty()) {
+        writeln!(file, "{line}").expect("text grows");
+    }
+    file
+}
+
+const ENDS: &[Exit] = &[Exit::Status(0), Exit::Status(1), Exit::Status(3), Exit::Signal(15)];
+
+fn explore_kind(file: &str) -> Result<Seen, Violation> {
+    let mut world = World::new(Tiny::new());
+    world.load("a", file).expect("a good job file");
+    let instance = file.contains("instance");
+    let choices = Choices {
+        jobs: if instance { &["a N=1"] } else { &["a"] },
+        events: if instance { &["go N=1", "halt"] } else { &["go", "halt"] },
+        ends: ENDS,
+        late_ends: file.contains("respawn"),
+    };
+    explore(world, &|world, steps| choices.list(world, steps))
+}
+
+/// Does something to every kind, on all processors.
+fn for_all(kinds: &[String], explore: impl Fn(&str) -> Result<Seen, Violation> + Sync) {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new((Seen::default(), Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(kind) = kinds.get(next.fetch_add(1, Relaxed)) {
+                    let found = explore(kind);
+                    let mut results = results.lock().expect("nobody panics");
+                    let name = kind.trim_end().replace('\n', ", ");
+                    match found {
+                        Ok(seen) => {
+                            results.0.states += seen.states;
+                            results.0.transitions += seen.transitions;
+                            println!("{:8} states {:9} transitions: {name}", seen.states, seen.transitions);
+                        }
+                        Err(violation) => results.1.push(format!("{kind}---\n{violation}\n")),
+                    }
+                }
+            });
+        }
+    });
+    let (seen, mut violations) = results.into_inner().expect("nobody panics");
+    println!("{} kinds, {} states, {} transitions", kinds.len(), seen.states, seen.transitions);
+    violations.sort_by_key(|violation| violation.lines().count());
+    assert!(violations.is_empty(), "{} kinds go wrong; the shortest way:\n\n{}", violations.len(), violations[0]);
+}
+
+#[test]
+fn one_job_of_every_kind() {
+    for_all(&kinds(), explore_kind);
+}
