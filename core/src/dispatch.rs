@@ -68,13 +68,13 @@ impl Supervisor<'_> {
         if held == 0 {
             return;
         }
-        if !self.core.ending.refuses_starts() {
-            if let Err(refused) = self.start_for_events(class, whose, held) {
-                self.say_later(match refused {
-                    Refused::NoInstance => Notice::NoInstance { class },
-                    Refused::Full(full) => Notice::Full { class, limit: full.limit },
-                });
-            }
+        if !self.core.ending.refuses_starts()
+            && let Err(refused) = self.start_for_events(class, whose, held)
+        {
+            self.say_later(match refused {
+                Refused::NoInstance => Notice::NoInstance { class },
+                Refused::Full(full) => Notice::Full { class, limit: full.limit },
+            });
         }
         self.reset_condition(whose);
     }
@@ -117,10 +117,10 @@ impl Supervisor<'_> {
             self.free_if_at_rest(id);
             return Err(full);
         }
-        if let Some(job) = self.jobs.get_mut(id) {
-            if let Some(old) = job.next_environment.replace(environment) {
-                self.text.free(old);
-            }
+        if let Some(job) = self.jobs.get_mut(id)
+            && let Some(old) = job.next_environment.replace(environment)
+        {
+            self.text.free(old);
         }
         Ok(())
     }

@@ -31,10 +31,10 @@ fn find<'a>(list: Strings<'a>, name: &[u8]) -> Option<(usize, &'a [u8])> {
     let mut from = 0;
     let mut found = None;
     for entry in list.iter() {
-        if let (key, Some(value)) = split_variable(entry) {
-            if key == name {
-                found = Some((from + key.len() + 1, value));
-            }
+        if let (key, Some(value)) = split_variable(entry)
+            && key == name
+        {
+            found = Some((from + key.len() + 1, value));
         }
         from += entry.len() + 1;
     }

@@ -135,11 +135,11 @@ impl Supervisor<'_> {
             self.text.free(name);
             self.text.free(environment);
         })?;
-        if let Some(client) = waiting {
-            if let Err(full) = self.wait_for_event(id, Who::Emitter(client)) {
-                self.free_event(id);
-                return Err(full);
-            }
+        if let Some(client) = waiting
+            && let Err(full) = self.wait_for_event(id, Who::Emitter(client))
+        {
+            self.free_event(id);
+            return Err(full);
         }
         self.core.events.push(&mut self.events, id);
         Ok(())

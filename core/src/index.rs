@@ -1,7 +1,5 @@
 //! Hash tables over pools: the heads are an array, the chains run through the things themselves.
 
-use core::hash::{Hash, Hasher};
-
 use crate::storage::{Id, PoolView};
 
 /// How many chains a table has unless its owner says otherwise. With 10,240 things a chain has two or three.
@@ -21,11 +19,6 @@ pub trait Indexed: Sized {
 #[derive(Clone, Debug)]
 pub struct Index<T, const N: usize> {
     heads: [Option<Id<T>>; N],
-}
-
-impl<T, const N: usize> Hash for Index<T, N> {
-    /// What is in the table is in the pool, and nothing else is here.
-    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 impl<T, const N: usize> Index<T, N> {

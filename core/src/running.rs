@@ -80,10 +80,10 @@ impl Supervisor<'_> {
 
     /// A process that a kill was to reach is no more, and nobody said how it ended.
     pub(crate) fn vanished(&mut self, pid: Pid) {
-        if let Some((job, process)) = self.owner(pid) {
-            if self.jobs.get(job).is_some_and(|job| job.state.row().wait == Wait::End(process)) {
-                self.process_ended(job, process, pid, Exit::Unknown);
-            }
+        if let Some((job, process)) = self.owner(pid)
+            && self.jobs.get(job).is_some_and(|job| job.state.row().wait == Wait::End(process))
+        {
+            self.process_ended(job, process, pid, Exit::Unknown);
         }
     }
 

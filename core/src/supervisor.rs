@@ -40,7 +40,7 @@ const OUTBOX: usize = 16;
 /// | `NAMES` | distinct event names, and how many classes name each |
 /// | `TEXT`, `PIECES` | bytes of text, and of how many pieces |
 /// | `CHAINS_EACH` | chains of each hash table, a power of two; fewer make a small storage cheap to copy |
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug)]
 pub struct Storage<
     const CLASSES: usize,
     const JOBS: usize,
@@ -74,10 +74,6 @@ pub struct Storage<
 /// Memory whose content means nothing between two steps.
 #[derive(Clone, Debug)]
 struct Scratch(Vec<u8, SCRATCH>);
-
-impl core::hash::Hash for Scratch {
-    fn hash<H: core::hash::Hasher>(&self, _: &mut H) {}
-}
 
 /// What the machine knows besides classes, jobs and events.
 #[derive(Clone, Debug)]
@@ -202,6 +198,28 @@ impl<
 {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl<
+    const CLASSES: usize,
+    const JOBS: usize,
+    const PROCESSES: usize,
+    const EVENTS: usize,
+    const WAITERS: usize,
+    const LEAVES: usize,
+    const NAMES: usize,
+    const TEXT: usize,
+    const PIECES: usize,
+    const CHAINS_EACH: usize,
+> core::hash::Hash for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS_EACH>
+{
+    /// What decides what the machine will do: texts by what they say, not by where they lie, and ids without their
+    /// generation. This is what makes an exhaustive search of the states finite.
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        let state = &mut self.text.by_content(state);
+        (&self.classes, &self.jobs, &self.running, &self.events, &self.waiters, &self.leaves).hash(state);
+        (&self.names, &self.interests, &self.timers, &self.core).hash(state);
     }
 }
 

@@ -12,9 +12,55 @@ use crate::limits::{Full, Limit};
 /// A piece of text; the empty one takes no room.
 ///
 /// Whoever holds it owns it and gives it back with [`TextView::free`]. It is no id: a handle is never held twice.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Text(u32);
+
+impl Hash for Text {
+    /// As the only 128-bit number there is, so that [`ByContent`] knows it for a handle.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(u128::from(self.0));
+    }
+}
+
+/// Hashes what a text says in place of its handle: which handle a text has is an accident of what was let go before.
+pub(crate) struct ByContent<'h, 't, H> {
+    pub hasher: &'h mut H,
+    pub bytes: &'t [u8],
+    pub spans: &'t [Span],
+}
+
+impl<H: Hasher> Hasher for ByContent<'_, '_, H> {
+    fn write(&mut self, bytes: &[u8]) {
+        self.hasher.write(bytes);
+    }
+    fn write_u128(&mut self, handle: u128) {
+        let said = match self.spans.get((handle as usize).wrapping_sub(1)) {
+            Some(&Span::Used { start, len }) => {
+                let from = start as usize + HEADER;
+                self.bytes.get(from..from + len as usize).unwrap_or(&[])
+            }
+            _ => &[],
+        };
+        self.hasher.write_usize(said.len());
+        self.hasher.write(said);
+    }
+    fn write_u8(&mut self, number: u8) {
+        self.hasher.write_u8(number);
+    }
+    fn write_u32(&mut self, number: u32) {
+        self.hasher.write_u32(number);
+    }
+    fn write_u64(&mut self, number: u64) {
+        self.hasher.write_u64(number);
+    }
+    fn write_usize(&mut self, number: usize) {
+        self.hasher.write_usize(number);
+    }
+    fn finish(&self) -> u64 {
+        self.hasher.finish()
+    }
+}
 
 impl Text {
     /// The empty text.
@@ -28,7 +74,7 @@ impl Text {
 
 /// Where a piece lies: `start` is that of its header, `len` that of its bytes. A free handle links to the next.
 #[derive(Clone, Copy, Debug)]
-enum Span {
+pub(crate) enum Span {
     Used { start: u32, len: u32 },
     Free { next: u32 },
 }
@@ -63,6 +109,11 @@ impl<const BYTES: usize, const PIECES: usize> Arena<BYTES, PIECES> {
         Arena { bytes: Vec::new(), spans: Vec::new(), tally: Tally { free_handle: 0, holes: 0, reserved: 0, open: 0 } }
     }
 
+    /// A hasher that hashes what the texts here say.
+    pub(crate) fn by_content<'h, H: Hasher>(&self, hasher: &'h mut H) -> ByContent<'h, '_, H> {
+        ByContent { hasher, bytes: &self.bytes, spans: &self.spans }
+    }
+
     /// Lends it.
     pub fn lend(&mut self) -> TextView<'_> {
         TextView { bytes: self.bytes.as_mut_view(), spans: self.spans.as_mut_view(), tally: &mut self.tally }
@@ -72,19 +123,6 @@ impl<const BYTES: usize, const PIECES: usize> Arena<BYTES, PIECES> {
 impl<const BYTES: usize, const PIECES: usize> Default for Arena<BYTES, PIECES> {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl<const BYTES: usize, const PIECES: usize> Hash for Arena<BYTES, PIECES> {
-    /// By what the pieces say, not by where they lie.
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        for (index, span) in self.spans.iter().enumerate() {
-            if let Span::Used { start, len } = *span {
-                let from = start as usize + HEADER;
-                index.hash(state);
-                self.bytes.get(from..from + len as usize).hash(state);
-            }
-        }
     }
 }
 

@@ -104,10 +104,11 @@ impl Supervisor<'_> {
 
     /// A waiting event has gone: the job may have another wait for it.
     fn take_back_reservation(&mut self, id: JobId) {
-        if self.jobs.get(id).is_some() && self.waiters.reserve(1).is_ok() {
-            if let Some(job) = self.jobs.get_mut(id) {
-                job.waiters_left += 1;
-            }
+        if self.jobs.get(id).is_some()
+            && self.waiters.reserve(1).is_ok()
+            && let Some(job) = self.jobs.get_mut(id)
+        {
+            job.waiters_left += 1;
         }
     }
 

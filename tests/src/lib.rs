@@ -4,4 +4,5 @@ pub mod choices;
 pub mod explore;
 pub mod happening;
 pub mod kernel;
+pub mod system;
 pub mod world;

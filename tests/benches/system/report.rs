@@ -1,0 +1,55 @@
+//! Figures with their bounds.
+
+use std::time::Duration;
+
+/// All figures of a run.
+#[derive(Default)]
+pub struct Report {
+    broken: Vec<String>,
+}
+
+impl Report {
+    /// A heading.
+    pub fn section(&self, title: &str) {
+        println!("\n{title}");
+    }
+
+    /// A figure without a bound.
+    pub fn figure(&self, name: &str, value: impl std::fmt::Display) {
+        println!("  {name:<58} {value:>14}");
+    }
+
+    /// A figure that must not be above its bound.
+    pub fn bounded(&mut self, name: &str, value: f64, bound: f64, unit: &str) {
+        let fine = value <= bound;
+        let verdict = if fine { "pass" } else { "FAIL" };
+        println!("  {name:<58} {:>14}  bound {bound}{unit}  {verdict}", format!("{value:.2}{unit}"));
+        if !fine {
+            self.broken.push(name.to_owned());
+        }
+    }
+
+    /// The same for a variant that nobody promised anything of.
+    pub fn compared(&self, name: &str, value: f64, bound: f64, unit: &str) {
+        let verdict = if value <= bound { "within" } else { "above" };
+        println!("  {name:<58} {:>14}  ({verdict} {bound}{unit}; not promised)", format!("{value:.2}{unit}"));
+    }
+
+    /// The bounds that are broken.
+    pub fn broken(self) -> Vec<String> {
+        self.broken
+    }
+}
+
+/// The middle one.
+pub fn median<T: Copy + PartialOrd>(samples: &[T]) -> T {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(|a, b| a.partial_cmp(b).expect("samples can be compared"));
+    sorted[sorted.len() / 2]
+}
+
+/// In milliseconds, with what lies between the quickest and the slowest.
+pub fn spread(samples: &[Duration]) -> String {
+    let ms = |duration: Option<&Duration>| duration.map_or(0.0, |duration| duration.as_secs_f64() * 1e3);
+    format!("{:.2} ms", ms(Some(&median(samples)))) + &format!(" [{:.2}..{:.2}]", ms(samples.iter().min()), ms(samples.iter().max()))
+}

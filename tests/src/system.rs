@@ -1,0 +1,331 @@
+//! The built programs on the real kernel: `init --user` on job files of a test's own, and `initctl` to command it.
+//!
+//! Each [`System`] has a folder of its own for job files, logs, sockets and data, and takes everything that it started
+//! down with it, also when its test fails.
+
+pub mod client;
+pub mod folder;
+pub mod processes;
+pub mod programs;
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+pub use folder::Folder;
+pub use processes::Process;
+
+/// How long anything is waited for: far longer than it takes, even on a machine that is busy with something else.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Pauses between two looks at something that is waited for.
+const PAUSE: Duration = Duration::from_millis(3);
+
+/// The variable by which the processes of a system are known.
+const MARK: &str = "UPHOLD_TEST_SYSTEM";
+
+/// What a program printed, and its exit code.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ran {
+    /// Its standard output.
+    pub out: String,
+    /// Its standard error.
+    pub err: String,
+    /// Its exit code.
+    pub code: i32,
+}
+
+/// How a supervisor is started.
+pub struct Launch {
+    program: PathBuf,
+    folder: Folder,
+    conf: PathBuf,
+    options: Vec<String>,
+}
+
+impl Launch {
+    /// With these job files: name without `.conf`, and text. `@FOLDER@` in a text becomes the system's folder.
+    pub fn new(jobs: &[(&str, &str)]) -> Self {
+        let folder = Folder::new();
+        for below in ["conf", "log", "home", "run"] {
+            folder.below(below);
+        }
+        let conf = folder.path("conf");
+        for (name, text) in jobs {
+            let text = text.replace("@FOLDER@", &folder.path("").display().to_string());
+            fs::write(conf.join(format!("{name}.conf")), text).expect("a job file is written");
+        }
+        Launch { program: programs::built().init.clone(), folder, conf, options: Vec::new() }
+    }
+
+    /// Another program than the `init` that is built.
+    pub fn program(mut self, program: &Path) -> Self {
+        self.program = program.into();
+        self
+    }
+
+    /// Another directory of job files.
+    pub fn conf_dir(mut self, directory: &Path) -> Self {
+        self.conf = directory.into();
+        self
+    }
+
+    /// One more option.
+    pub fn option(mut self, option: &str) -> Self {
+        self.options.push(option.into());
+        self
+    }
+
+    /// Where data of the jobs can lie.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Starts it and waits until it can be talked to.
+    pub fn start(self) -> System {
+        let Launch { program, folder, conf, options } = self;
+        let mark = folder.path("").display().to_string();
+        let messages = File::create(folder.path("messages")).expect("a file for messages");
+        let mut command = Command::new(&program);
+        command.env_clear().env("PATH", path()).env("TERM", "linux").env(MARK, &mark);
+        command.env("HOME", folder.path("home")).env("XDG_RUNTIME_DIR", folder.path("run"));
+        command.arg("--user").arg("--confdir").arg(&conf).arg("--logdir").arg(folder.path("log")).args(&options);
+        command.stdin(Stdio::null()).stderr(messages.try_clone().expect("one more descriptor")).stdout(messages);
+        let init = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let mut system = System { folder, init, mark };
+        let socket = system.socket();
+        system.await_some("a socket that answers", |system| {
+            if let Some(status) = system.init.try_wait().expect("init is our child") {
+                panic!("init ended before it was ready: {status}\n{}", system.log());
+            }
+            std::os::unix::net::UnixStream::connect(&socket).ok()
+        });
+        system
+    }
+}
+
+/// The directories of programs, as the test has them, and those of daemons.
+fn path() -> String {
+    let own = std::env::var("PATH").unwrap_or_default();
+    format!("{own}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+}
+
+/// A running supervisor.
+pub struct System {
+    folder: Folder,
+    init: Child,
+    mark: String,
+}
+
+impl System {
+    /// A supervisor with these job files: name without `.conf`, and text.
+    pub fn start(jobs: &[(&str, &str)]) -> System {
+        Launch::new(jobs).start()
+    }
+
+    /// The supervisor's process.
+    pub fn pid(&self) -> u32 {
+        self.init.id()
+    }
+
+    /// The folder of this system.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path("run/uphold").join(self.pid().to_string()).join("control")
+    }
+
+    /// `initctl ARGUMENTS`, run where it finds this supervisor and no other.
+    pub fn initctl(&self, arguments: &[&str]) -> Ran {
+        let mut command = Command::new(&programs::built().initctl);
+        command.env_clear().env("XDG_RUNTIME_DIR", self.folder.path("run")).args(["--user"]).args(arguments);
+        run(command)
+    }
+
+    /// `initctl ARGUMENTS`, which must succeed; what it prints.
+    pub fn order(&self, arguments: &[&str]) -> String {
+        let ran = self.initctl(arguments);
+        assert_eq!(ran.code, 0, "initctl {arguments:?}: {ran:?}\n{}", self.log());
+        ran.out
+    }
+
+    /// What `initctl status JOB` prints, without the line end.
+    pub fn status(&self, job: &str) -> String {
+        self.order(&["status", job]).trim_end().to_owned()
+    }
+
+    /// The main process of a job, by `initctl status`.
+    pub fn main_process(&self, job: &str) -> Option<u32> {
+        let status = self.status(job);
+        status.lines().next()?.split_once(", process ")?.1.trim().parse().ok()
+    }
+
+    /// Waits until a job's status is `GOAL/STATE`; its main process if it has one.
+    pub fn await_state(&mut self, job: &str, state: &str) -> Option<u32> {
+        let wanted = format!("{job} {state}");
+        let what = format!("status {wanted}");
+        let line = self.await_some(&what, |system| {
+            let status = system.status(job);
+            let line = status.lines().next().unwrap_or_default().to_owned();
+            (line == wanted || line.starts_with(&format!("{wanted},"))).then_some(line)
+        });
+        line.split_once(", process ").and_then(|(_, pid)| pid.trim().parse().ok())
+    }
+
+    /// Waits until a job runs with a main process; which.
+    pub fn await_running(&mut self, job: &str) -> u32 {
+        self.await_some(&format!("a main process of {job}"), |system| {
+            let status = system.status(job);
+            status.starts_with(&format!("{job} start/running, process ")).then(|| system.main_process(job)).flatten()
+        })
+    }
+
+    /// Waits until a job runs with another main process than that one; which.
+    pub fn await_replacement(&mut self, job: &str, old: u32) -> u32 {
+        self.await_some(&format!("a main process of {job} after {old}"), |system| {
+            let status = system.status(job);
+            let pid = status.starts_with(&format!("{job} start/running, process ")).then(|| system.main_process(job));
+            pid.flatten().filter(|&pid| pid != old)
+        })
+    }
+
+    /// What the supervisor has said so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.folder.path("messages")).unwrap_or_default()).into_owned()
+    }
+
+    /// Waits until the supervisor has said this line, `init: ` in front or not.
+    pub fn await_log(&mut self, line: &str) {
+        self.await_some(&format!("message: {line}"), |system| system.has_said(line).then_some(()));
+    }
+
+    /// Whether the supervisor has said this line.
+    pub fn has_said(&self, line: &str) -> bool {
+        self.log().lines().any(|said| said.strip_prefix("init: ").unwrap_or(said) == line)
+    }
+
+    /// What a job has printed (`console log`).
+    pub fn output(&self, job: &str) -> String {
+        fs::read_to_string(self.folder.path("log").join(format!("{job}.log"))).unwrap_or_default()
+    }
+
+    /// Waits until there is what is looked for.
+    pub fn await_some<T>(&mut self, what: &str, mut look: impl FnMut(&mut System) -> Option<T>) -> T {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = look(self) {
+                return found;
+            }
+            assert!(Instant::now() < end, "waited in vain: {what}\n{}", self.log());
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Every process that belongs to this system, beside the supervisor.
+    pub fn processes(&self) -> Vec<Process> {
+        let mut found = processes::descendants(self.pid());
+        for process in processes::marked(MARK, &self.mark) {
+            if process.pid != self.pid() && !found.contains(&process) {
+                found.push(process);
+            }
+        }
+        found
+    }
+
+    /// Ends the supervisor by a signal, and asserts that it ends well and leaves nothing running and no socket.
+    pub fn end(mut self, signal: processes::Signal) {
+        let before = self.processes();
+        let status = self.end_init(signal, PATIENCE);
+        let status = status.unwrap_or_else(|| panic!("init does not end\n{}", self.log()));
+        assert!(status.success(), "init: {status}\n{}", self.log());
+        let mut left = self.processes();
+        left.extend(before.into_iter().filter(Process::is_alive));
+        assert_eq!(left, [], "left running\n{}", self.log());
+        assert!(!self.socket().exists(), "the socket is left behind");
+    }
+
+    fn end_init(&mut self, signal: processes::Signal, patience: Duration) -> Option<ExitStatus> {
+        processes::send(self.pid(), signal);
+        let end = Instant::now() + patience;
+        loop {
+            match self.init.try_wait() {
+                Ok(None) if Instant::now() < end => std::thread::sleep(PAUSE),
+                ended => return ended.ok().flatten(),
+            }
+        }
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("what init said:\n{}", self.log());
+        }
+        let ended = matches!(self.init.try_wait(), Ok(Some(_)) | Err(_));
+        // Stopped, it starts nothing any more; then all of it can be killed. Whoever escapes a round is in the next.
+        if !ended {
+            processes::send(self.pid(), processes::Signal::SIGSTOP);
+        }
+        for _ in 0..100 {
+            let left: Vec<_> = self.processes().into_iter().filter(Process::is_alive).collect();
+            if left.is_empty() {
+                break;
+            }
+            left.iter().for_each(|process| processes::send(process.pid, processes::Signal::SIGKILL));
+            std::thread::sleep(PAUSE);
+        }
+        if !ended {
+            // Its end is what is wanted; that it has ended already is no mistake.
+            self.init.kill().unwrap_or_default();
+            self.init.wait().map(drop).unwrap_or_default();
+        }
+    }
+}
+
+/// Runs a program to its end; kills it if it does not come.
+pub fn run(mut command: Command) -> Ran {
+    let shown = format!("{command:?}");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap_or_else(|error| panic!("{shown}: {error}"));
+    let pid = child.id();
+    let (done, ended) = channel();
+    let waiter = std::thread::spawn(move || {
+        let output = child.wait_with_output();
+        // Who waits may have given up.
+        done.send(()).unwrap_or_default();
+        output
+    });
+    let hangs = ended.recv_timeout(PATIENCE).is_err();
+    if hangs {
+        processes::send(pid, processes::Signal::SIGKILL);
+    }
+    let output = waiter.join().expect("the waiting thread does not fail").expect("its end is told");
+    assert!(!hangs, "{shown} does not end");
+    Ran {
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        code: output.status.code().unwrap_or(-1),
+    }
+}
+
+/// Says why a test, or a part of one, is not run.
+pub fn skipped(why: &str) {
+    println!("skipped: {why}");
+}
+
+/// Job files that differ in a number only: `@N@` in name and text becomes it.
+pub fn numbered(count: usize, name: &str, text: &str) -> Vec<(String, String)> {
+    let mut number = String::new();
+    let numbers = (0..count).map(|index| {
+        number.clear();
+        write!(number, "{index}").expect("a string takes it");
+        (name.replace("@N@", &number), text.replace("@N@", &number))
+    });
+    numbers.collect()
+}

@@ -1,0 +1,51 @@
+//! A client on the control socket, for what `initctl` would never do, and for measuring without its start.
+
+use std::io::{Error, ErrorKind, Read, Result, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use uphold_core::bytes::Strings;
+use uphold_core::control::frame::{self, MAX_FRAME};
+use uphold_core::control::{PROTOCOL, Reply, Request};
+
+/// A connection that has been greeted.
+pub struct Client {
+    stream: UnixStream,
+    frame: [u8; MAX_FRAME],
+}
+
+impl Client {
+    /// Connects and greets.
+    pub fn connect(socket: &Path) -> Result<Client> {
+        let mut client = Client { stream: UnixStream::connect(socket)?, frame: [0; MAX_FRAME] };
+        match client.ask(&Request::Hello { protocol: PROTOCOL })? {
+            Reply::Hello { .. } => Ok(client),
+            other => Err(Error::other(format!("{other:?}"))),
+        }
+    }
+
+    /// Sends a request.
+    pub fn send(&mut self, request: &Request<'_>) -> Result<()> {
+        let frame = frame::encode(request, &mut self.frame).map_err(|broken| Error::other(broken.to_string()))?;
+        self.stream.write_all(frame)
+    }
+
+    /// Sends a request and reads the reply.
+    pub fn ask(&mut self, request: &Request<'_>) -> Result<Reply<'_>> {
+        self.send(request)?;
+        let (header, body) = self.frame.split_at_mut(frame::HEADER);
+        self.stream.read_exact(header)?;
+        let length = header.iter().rev().fold(0, |length, &byte| length << 8 | usize::from(byte));
+        let body = body.get_mut(..length).ok_or(ErrorKind::InvalidData)?;
+        self.stream.read_exact(body)?;
+        frame::decode(body).map_err(|broken| Error::other(broken.to_string()))
+    }
+
+    /// Emits an event and waits until it has been handled.
+    pub fn emit(&mut self, event: &[u8]) -> Result<()> {
+        match self.ask(&Request::Emit { event, environment: Strings::EMPTY, wait: true })? {
+            Reply::Done => Ok(()),
+            other => Err(Error::other(format!("{other:?}"))),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Processes as `/proc` shows them.
+
+use std::fs;
+
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
+pub use nix::sys::signal::Signal;
+
+/// A process: its number, and when it began, so that another of the same number is not taken for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// The name of its program.
+    pub name: String,
+    parent: u32,
+    zombie: bool,
+    began: u64,
+}
+
+impl Process {
+    /// The process of that number.
+    pub fn of(pid: u32) -> Option<Process> {
+        let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // `PID (NAME) STATE PPID ...`, and the name may hold anything.
+        let (head, tail) = text.rsplit_once(')')?;
+        let name = head.split_once('(')?.1.to_owned();
+        let fields: Vec<&str> = tail.split_ascii_whitespace().collect();
+        let field = |at: usize| fields.get(at)?.parse().ok();
+        let zombie = matches!(*fields.first()?, "Z" | "X");
+        Some(Process { pid, name, parent: field(1)? as u32, zombie, began: field(19)? })
+    }
+
+    /// Whether it still runs.
+    pub fn is_alive(&self) -> bool {
+        Process::of(self.pid).is_some_and(|now| now.began == self.began && !now.zombie)
+    }
+}
+
+/// Whether a process of that number runs; one that has ended and waits to be reaped does not.
+pub fn is_running(pid: u32) -> bool {
+    Process::of(pid).is_some_and(|process| !process.zombie)
+}
+
+fn all() -> impl Iterator<Item = Process> {
+    let entries = fs::read_dir("/proc").expect("/proc is mounted");
+    entries.flatten().filter_map(|entry| Process::of(entry.file_name().to_str()?.parse().ok()?))
+}
+
+/// The children of a process, theirs, and so on; without those that have ended.
+pub fn descendants(of: u32) -> Vec<Process> {
+    let all: Vec<Process> = all().collect();
+    let mut family = vec![of];
+    let mut at = 0;
+    while let Some(&parent) = family.get(at) {
+        family.extend(all.iter().filter(|process| process.parent == parent).map(|process| process.pid));
+        at += 1;
+    }
+    all.into_iter().filter(|process| !process.zombie && process.pid != of && family.contains(&process.pid)).collect()
+}
+
+/// The processes that have a variable of that value.
+pub fn marked(name: &str, value: &str) -> Vec<Process> {
+    let entry = format!("{name}={value}").into_bytes();
+    let has = |process: &Process| {
+        let environment = fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
+        !process.zombie && environment.split(|&byte| byte == 0).any(|variable| variable == entry)
+    };
+    all().filter(has).collect()
+}
+
+/// A number in `/proc/PID/status`.
+pub fn number_in_status(pid: u32, field: &str) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// Sends a signal; to a process that has gone it is not sent.
+pub fn send(pid: u32, signal: Signal) {
+    assert!(pid > 1, "a process of ours");
+    kill(Pid::from_raw(pid as i32), signal).unwrap_or_default();
+}

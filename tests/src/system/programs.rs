@@ -1,0 +1,94 @@
+//! The built programs. Cargo builds those of other packages for their own tests only, so a test asks it to.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Where the programs are.
+#[derive(Debug)]
+pub struct Programs {
+    /// The supervisor.
+    pub init: PathBuf,
+    /// Its client.
+    pub initctl: PathBuf,
+}
+
+/// The programs, built by the same rules as the test that asks.
+pub fn built() -> &'static Programs {
+    static BUILT: OnceLock<Programs> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let place = Place::of_this_test();
+        // Cargo itself lets only one build at a time into a target directory.
+        let mut command = cargo(&place.root);
+        command.args(["--workspace", "--bin", "init", "--bin", "initctl", "--profile", place.profile()]);
+        if let Some(target) = &place.target {
+            command.args(["--target", target]);
+        }
+        build(command);
+        Programs { init: place.directory.join("init"), initctl: place.directory.join("initctl") }
+    })
+}
+
+/// `init` as an appliance has it: optimised, and without libraries.
+pub fn static_init() -> PathBuf {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let root = target_directory().join("static");
+    let mut command = cargo(&root);
+    command.env("RUSTFLAGS", "-Ctarget-feature=+crt-static").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    command.args(["-p", "uphold-linux", "--bin", "init", "--release", "--target", &target]);
+    build(command);
+    root.join(target).join("release/init")
+}
+
+/// The target directory that this test was built in.
+pub fn target_directory() -> PathBuf {
+    Place::of_this_test().root
+}
+
+/// The directory of the workspace.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace")
+}
+
+fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(workspace()).args(["build", "--quiet", "--target-dir"]).arg(root);
+    command
+}
+
+fn build(mut command: Command) {
+    let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(status.success(), "{command:?}: {status}");
+}
+
+/// Where cargo has put this test: `ROOT/[TARGET/]PROFILE/deps/TEST`.
+struct Place {
+    root: PathBuf,
+    target: Option<String>,
+    directory: PathBuf,
+}
+
+impl Place {
+    fn of_this_test() -> Place {
+        let test = std::env::current_exe().expect("a program knows its own path");
+        let directory = test.ancestors().nth(2).expect("cargo has put it there").to_owned();
+        let above = directory.parent().expect("profiles are below the target directory");
+        // Cargo notes what it knows of the compiler in its target directory, not below.
+        match above.parent().filter(|root| !above.join(INFO).exists() && root.join(INFO).exists()) {
+            Some(root) => {
+                let target = above.file_name().map(|name| name.to_string_lossy().into_owned());
+                Place { root: root.to_owned(), target, directory }
+            }
+            None => Place { root: above.to_owned(), target: None, directory },
+        }
+    }
+
+    fn profile(&self) -> &str {
+        match self.directory.file_name().and_then(|name| name.to_str()) {
+            Some("debug") | None => "dev",
+            Some(name) => name,
+        }
+    }
+}
+
+const INFO: &str = ".rustc_info.json";
