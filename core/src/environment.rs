@@ -116,7 +116,7 @@ impl Supervisor<'_> {
 
     /// What a process of a job gets as its environment, no name twice.
     pub fn environment(&self, id: JobId, process: Process) -> impl Iterator<Item = Entry<'_>> + Clone {
-        last_of_each(self.layers(id, process).chain(self.added(id)))
+        self.over_base(self.layers(id, process).chain(self.added(id)))
     }
 
     /// The same without what Upstart adds.
@@ -125,21 +125,32 @@ impl Supervisor<'_> {
         id: JobId,
         process: Process,
     ) -> impl Iterator<Item = Entry<'_>> + Clone {
-        last_of_each(self.layers(id, process))
+        self.over_base(self.layers(id, process))
     }
 
-    /// Every layer's variables, one after another; the last of a name counts.
+    /// What every job begins with, and what lies over it. The base is long and has no name twice, and what lies over it is
+    /// short: so only that is searched.
+    fn over_base<'a>(
+        &'a self,
+        layers: impl Iterator<Item = Entry<'a>> + Clone,
+    ) -> impl Iterator<Item = Entry<'a>> + Clone {
+        let above = layers.clone();
+        let base = Strings(self.text.get(self.core.base_environment)).iter().map(|entry| Entry(entry, &[]));
+        let uncovered = base.filter(move |entry| !above.clone().any(|other| other.name() == entry.name()));
+        uncovered.chain(last_of_each(layers))
+    }
+
+    /// The variables of every layer above the base, one after another; the last of a name counts.
     fn layers(&self, id: JobId, process: Process) -> impl Iterator<Item = Entry<'_>> + Clone {
         let job = self.jobs.get(id);
         let class = job.and_then(|job| self.classes.get(job.class));
         let text = |text: Option<Text>| Strings(self.text.get(text.unwrap_or_default()));
         let stopping = matches!(process, Process::PreStop | Process::PostStop);
         let whole = |entry| Entry(entry, &[]);
-        let base = text(Some(self.core.base_environment)).iter().map(whole);
         let declared = text(class.map(|class| class.environment)).iter().filter_map(|entry| self.declared(entry));
         let given = text(job.map(|job| job.environment)).iter().map(whole);
         let stop = text(job.filter(|_| stopping).map(|job| job.stop_environment)).iter().map(whole);
-        base.chain(declared).chain(given).chain(stop)
+        declared.chain(given).chain(stop)
     }
 
     /// What Upstart adds.

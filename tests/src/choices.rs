@@ -9,9 +9,6 @@ use crate::happening::{Happening, Text};
 use crate::kernel::{Child, Client, Trace};
 use crate::world::{Memory, World};
 
-/// Clients that may wait at the same time; the one after them is always free.
-const WAITING: usize = 2;
-
 /// What people may ask for, and how processes may end.
 #[derive(Clone, Copy, Debug)]
 pub struct Choices {
@@ -23,6 +20,10 @@ pub struct Choices {
     pub ends: &'static [Exit],
     /// Whether a main process may also end after a respawn window has passed.
     pub late_ends: bool,
+    /// How many clients may wait at the same time; the one after them never does.
+    pub waiting: usize,
+    /// Whether everything may be told to end.
+    pub shutdown: bool,
 }
 
 /// The signal that nobody sends in the normal course of things.
@@ -40,13 +41,15 @@ impl Choices {
             self.process(child, deadline.is_some(), steps);
         }
         self.clients(&world.kernel.clients, steps);
-        steps.push(Happening::Shutdown.into());
+        if self.shutdown {
+            steps.push(Happening::Shutdown.into());
+        }
     }
 
     fn clients(&self, clients: &[Client], steps: &mut Vec<Step>) {
         use Command::{Reload, Restart, Start, Stop};
-        let free = clients.iter().take(WAITING).position(|&client| client == Client::Idle);
-        let askers = [Some((WAITING, false)), free.map(|client| (client, true))];
+        let free = clients.iter().take(self.waiting).position(|&client| client == Client::Idle);
+        let askers = [Some((self.waiting, false)), free.map(|client| (client, true))];
         for (client, wait) in askers.into_iter().flatten() {
             for &job in self.jobs {
                 for command in [Start, Stop, Restart] {
@@ -60,7 +63,7 @@ impl Choices {
                 steps.push(Happening::Emit { client, wait, text: Text::Borrowed(event) }.into());
             }
         }
-        for client in (0..WAITING).filter(|&client| clients[client] == Client::Waits) {
+        for client in (0..self.waiting).filter(|&client| clients[client] == Client::Waits) {
             steps.push(Happening::HangsUp { client }.into());
         }
     }

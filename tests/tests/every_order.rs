@@ -12,16 +12,26 @@ use uphold_tests::world::{Tiny, World};
 const HOOKS: [&str; 4] = ["pre-start", "post-start", "pre-stop", "post-stop"];
 const EXPECTATIONS: [&str; 4] = ["", "expect stop", "expect fork", "expect daemon"];
 
-/// A kind of job: its file.
-fn kinds() -> Vec<String> {
+/// One kind of job, and what is done to it.
+struct Kind {
+    file: String,
+    choices: Choices,
+}
+
+/// Every kind, with one client that may wait.
+fn kinds() -> Vec<Kind> {
     let mut kinds = Vec::new();
+    let mut add = |file: String| {
+        let choices = Choices { jobs: &["a"], events: &["go", "halt"], ends: ENDS, late_ends: file.contains("respawn"), waiting: 1, shutdown: false };
+        kinds.push(Kind { file, choices });
+    };
     for hooks in 0..16 {
-        kinds.push(job(hooks, &[]));
-        kinds.push(job(hooks, &["task"]));
+        add(job(hooks, &[]));
+        add(job(hooks, &["task"]));
         for expect in EXPECTATIONS {
             for respawn in ["", "respawn\nrespawn limit 1 5", "respawn\nrespawn limit 2 5"] {
                 for task in ["", "task"] {
-                    kinds.push(job(hooks, &["exec main", "normal exit 3", expect, respawn, task]));
+                    add(job(hooks, &["exec main", "normal exit 3", expect, respawn, task]));
                 }
             }
         }
@@ -40,21 +50,14 @@ fn job(hooks: usize, stanzas: &[&str]) -> String {
 
 const ENDS: &[Exit] = &[Exit::Status(0), Exit::Status(1), Exit::Status(3), Exit::Signal(15)];
 
-fn explore_kind(file: &str) -> Result<Seen, Violation> {
+fn explore_kind(kind: &Kind) -> Result<Seen, Violation> {
     let mut world = World::new(Tiny::new());
-    world.load("a", file).expect("a good job file");
-    let instance = file.contains("instance");
-    let choices = Choices {
-        jobs: if instance { &["a N=1"] } else { &["a"] },
-        events: if instance { &["go N=1", "halt"] } else { &["go", "halt"] },
-        ends: ENDS,
-        late_ends: file.contains("respawn"),
-    };
-    explore(world, &|world, steps| choices.list(world, steps))
+    world.load("a", &kind.file).expect("a good job file");
+    explore(world, &|world, steps| kind.choices.list(world, steps))
 }
 
 /// Does something to every kind, on all processors.
-fn for_all(kinds: &[String], explore: impl Fn(&str) -> Result<Seen, Violation> + Sync) {
+fn for_all(kinds: &[Kind], explore: impl Fn(&Kind) -> Result<Seen, Violation> + Sync) {
     let next = AtomicUsize::new(0);
     let results = Mutex::new((Seen::default(), Vec::new()));
     std::thread::scope(|scope| {
@@ -63,14 +66,14 @@ fn for_all(kinds: &[String], explore: impl Fn(&str) -> Result<Seen, Violation> +
                 while let Some(kind) = kinds.get(next.fetch_add(1, Relaxed)) {
                     let found = explore(kind);
                     let mut results = results.lock().expect("nobody panics");
-                    let name = kind.trim_end().replace('\n', ", ");
+                    let name = kind.file.trim_end().replace('\n', ", ");
                     match found {
                         Ok(seen) => {
                             results.0.states += seen.states;
                             results.0.transitions += seen.transitions;
                             println!("{:8} states {:9} transitions: {name}", seen.states, seen.transitions);
                         }
-                        Err(violation) => results.1.push(format!("{kind}---\n{violation}\n")),
+                        Err(violation) => results.1.push(format!("{}---\n{violation}\n", kind.file)),
                     }
                 }
             });
