@@ -11,7 +11,8 @@
 //! A directory is looked into only if this user owns it and nobody else may write to it: `/tmp` belongs to all.
 
 use crate::options::Options;
-use crate::print::{Failure, words};
+use crate::print::{self, Failure, words};
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
@@ -21,7 +22,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::{Path, PathBuf};
-use uphold_core::control::frame::{self, Broken, FrameError, MAX_FRAME};
+use uphold_core::control::frame::{self, Broken, FrameError, MAX_FRAME, PageReader};
 use uphold_core::control::{PROTOCOL, Reply, Request};
 
 /// Where the system's supervisor listens.
@@ -49,6 +50,36 @@ impl Connection {
             Reply::Error(refusal) => Err(Failure::new(refusal)),
             _ => Err(Failure::new(format_args!("What listens at {place} is no supervisor of this kind"))),
         }
+    }
+
+    /// Asks what is answered with "done", if at all.
+    pub fn ask_done(&mut self, request: &Request<'_>) -> Result<(), Failure> {
+        match self.ask(request)? {
+            Reply::Done => Ok(()),
+            Reply::Error(refusal) => Err(Failure::new(refusal)),
+            _ => Err(Failure::other()),
+        }
+    }
+
+    /// The names of all jobs, each once, in the order of `list`.
+    pub fn jobs(&mut self) -> Result<Vec<Vec<u8>>, Failure> {
+        let (mut jobs, mut seen, mut from) = (Vec::new(), HashSet::new(), Some(0));
+        while let Some(start) = from {
+            match self.ask(&Request::List { from: start })? {
+                Reply::Page { next, statuses } => {
+                    for status in PageReader::new(statuses) {
+                        let job = status.map_err(print::unreadable_list)?.job.to_vec();
+                        if seen.insert(job.clone()) {
+                            jobs.push(job);
+                        }
+                    }
+                    from = next;
+                }
+                Reply::Error(refusal) => return Err(Failure::new(refusal)),
+                _ => return Err(Failure::other()),
+            }
+        }
+        Ok(jobs)
     }
 
     /// Sends a request and waits for its reply, for hours if need be.

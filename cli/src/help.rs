@@ -1,7 +1,8 @@
 //! Help as Upstart's programs print it: two columns in lines below 80 characters.
 
 use crate::command::{COMMANDS, Command, Group};
-use crate::options::{GLOBAL, Opt};
+use crate::options::{BUS, COMMON, Opt};
+use crate::tools::Tool;
 use std::io::{self, Write};
 
 /// Most characters in a line.
@@ -13,7 +14,7 @@ const HANGING: usize = 2;
 const LONGEST_NAME: usize = COLUMN - 2;
 
 /// `initctl --version`: what scripts look for is Upstart's name and version.
-pub fn version(out: &mut impl Write, program: &str) -> io::Result<()> {
+pub fn version(out: &mut dyn Write, program: &str) -> io::Result<()> {
     writeln!(
         out,
         "{program} (upstart 1.13.2)\n\
@@ -24,15 +25,15 @@ pub fn version(out: &mut impl Write, program: &str) -> io::Result<()> {
 }
 
 /// `initctl --help`
-pub fn program(out: &mut impl Write, program: &str) -> io::Result<()> {
+pub fn program(out: &mut dyn Write, program: &str) -> io::Result<()> {
     writeln!(out, "Usage: {program} [OPTION]... COMMAND [OPTION]... [ARG]...\n")?;
-    options(out, &[GLOBAL])?;
+    options(out, &[BUS, COMMON])?;
     writeln!(out, "\nFor a list of commands, try `{program} help'.")?;
     address(out)
 }
 
 /// `initctl COMMAND --help`; `named`: the command's name was typed, rather than being the program's.
-pub fn command(out: &mut impl Write, program: &str, named: bool, command: &Command) -> io::Result<()> {
+pub fn command(out: &mut dyn Write, program: &str, named: bool, command: &Command) -> io::Result<()> {
     write!(out, "Usage: {program}")?;
     if named {
         write!(out, " {}", command.name)?;
@@ -42,18 +43,39 @@ pub fn command(out: &mut impl Write, program: &str, named: bool, command: &Comma
         write!(out, " {}", command.arguments)?;
     }
     writeln!(out, "\n{}\n", command.summary)?;
-    options(out, &[command.options, GLOBAL])?;
-    if !command.details.is_empty() {
-        writeln!(out)?;
-        for paragraph in command.details.split('\n') {
-            wrap(out, paragraph, 0, 0)?;
-        }
-    }
+    options(out, &[command.options, BUS, COMMON])?;
+    details(out, command.details)?;
     address(out)
 }
 
+/// `telinit --help`, ...
+pub fn tool(out: &mut dyn Write, program: &str, tool: &Tool) -> io::Result<()> {
+    write!(out, "Usage: {program} [OPTION]...")?;
+    if !tool.arguments.is_empty() {
+        write!(out, " {}", tool.arguments)?;
+    }
+    writeln!(out, "\n{}\n", tool.summary)?;
+    options(out, &[tool.options, COMMON])?;
+    details(out, tool.details)?;
+    address(out)
+}
+
+/// One line a paragraph; blanks at its beginning are kept.
+fn details(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    for paragraph in text.split('\n') {
+        let blanks = paragraph.len() - paragraph.trim_start().len();
+        write!(out, "{:blanks$}", "")?;
+        wrap(out, paragraph, blanks, 0)?;
+    }
+    Ok(())
+}
+
 /// `initctl help`
-pub fn commands(out: &mut impl Write, program: &str) -> io::Result<()> {
+pub fn commands(out: &mut dyn Write, program: &str) -> io::Result<()> {
     for (group, heading) in Group::ALL {
         writeln!(out, "{heading}:")?;
         for command in COMMANDS.iter().filter(|command| command.group == group) {
@@ -64,7 +86,7 @@ pub fn commands(out: &mut impl Write, program: &str) -> io::Result<()> {
     writeln!(out, "For more information on a command, try `{program} COMMAND --help'.")
 }
 
-fn options(out: &mut impl Write, tables: &[&[Opt]]) -> io::Result<()> {
+fn options(out: &mut dyn Write, tables: &[&[Opt]]) -> io::Result<()> {
     writeln!(out, "Options:")?;
     for option in tables.iter().copied().flatten().filter(|option| !option.help.is_empty()) {
         let mut name = match option.short {
@@ -80,7 +102,7 @@ fn options(out: &mut impl Write, tables: &[&[Opt]]) -> io::Result<()> {
     Ok(())
 }
 
-fn two_columns(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
+fn two_columns(out: &mut dyn Write, name: &str, text: &str) -> io::Result<()> {
     if name.len() > LONGEST_NAME {
         write!(out, "{name}\n{:COLUMN$}", "")?;
     } else {
@@ -90,7 +112,7 @@ fn two_columns(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
 }
 
 /// Writes words in lines; the first line goes on at column `first`, the others are indented by `next`.
-fn wrap(out: &mut impl Write, text: &str, first: usize, next: usize) -> io::Result<()> {
+fn wrap(out: &mut dyn Write, text: &str, first: usize, next: usize) -> io::Result<()> {
     let (mut column, mut is_first_word) = (first, true);
     for word in text.split_whitespace() {
         if is_first_word {
@@ -109,6 +131,6 @@ fn wrap(out: &mut impl Write, text: &str, first: usize, next: usize) -> io::Resu
 }
 
 /// Where Upstart's help ends.
-fn address(out: &mut impl Write) -> io::Result<()> {
+fn address(out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nReport bugs to <upstart-devel@lists.ubuntu.com>")
 }

@@ -101,11 +101,7 @@ fn use_tool(
     }
 }
 
-fn initctl(
-    program: &str,
-    arguments: &mut std::vec::IntoIter<OsString>,
-    out: &mut dyn Write,
-) -> Result<(), Failure> {
+fn initctl(program: &str, arguments: &mut std::vec::IntoIter<OsString>, out: &mut dyn Write) -> Result<(), Failure> {
     let (mut options, mut words) = (Options::default(), Vec::new());
     let link = command::find(program);
     let command = match link {

@@ -12,114 +12,179 @@ pub struct Opt {
     pub long: &'static str,
     /// The name of its argument in the help, if it takes one.
     pub argument: Option<&'static str>,
-    /// What it changes.
-    effect: Effect,
+    /// What it changes; the second value is its argument, empty if it takes none.
+    apply: fn(&mut Options, OsString),
     /// Its help; empty: not shown.
     pub help: &'static str,
 }
 
-/// What an option changes.
-#[derive(Clone, Copy)]
-enum Effect {
-    /// Nothing: D-Bus is not spoken here, but scripts may go on saying how.
-    Accepted,
-    /// `--system`
-    System,
-    /// `--user`
-    User,
-    /// `--socket`
-    Socket,
-    /// `--quiet`
-    Quiet,
-    /// `--verbose`
-    Verbose,
-    /// `--no-wait`
-    NoWait,
-    /// `--help` or `--version`: nothing else is looked at.
-    Show(Show),
-}
-
 /// What is shown instead of doing anything.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Show {
+pub(crate) enum Show {
     /// `--help`
     Help,
     /// `--version`
     Version,
 }
 
-/// The options of every command (initctl(8)). `--socket` is ours and is left out of the help, which is Upstart's.
-#[rustfmt::skip]
-pub const GLOBAL: &[Opt] = &[
-    row(None,       "socket",  Some("PATH"), Effect::Socket,              ""),
-    row(None,       "session", None,         Effect::Accepted,            "use existing D-Bus session bus to connect to init daemon (for testing)"),
-    row(None,       "system",  None,         Effect::System,              "use D-Bus system bus to connect to init daemon"),
-    row(None,       "dest",    Some("NAME"), Effect::Accepted,            "destination well-known name on D-Bus bus"),
-    row(None,       "user",    None,         Effect::User,                "run in user mode (as used for user sessions)"),
-    row(Some(b'q'), "quiet",   None,         Effect::Quiet,               "reduce output to errors only"),
-    row(Some(b'v'), "verbose", None,         Effect::Verbose,             "increase output to include informational messages"),
-    row(None,       "help",    None,         Effect::Show(Show::Help),    "display this help and exit"),
-    row(None,       "version", None,         Effect::Show(Show::Version), "output version information and exit"),
-];
-
-/// The option of `start`.
-pub const NO_WAIT_START: [Opt; 1] = [no_wait("do not wait for job to start before exiting")];
-/// The option of `stop`.
-pub const NO_WAIT_STOP: [Opt; 1] = [no_wait("do not wait for job to stop before exiting")];
-/// The option of `restart`.
-pub const NO_WAIT_RESTART: [Opt; 1] = [no_wait("do not wait for job to restart before exiting")];
-/// The option of `emit`.
-pub const NO_WAIT_EMIT: [Opt; 1] = [no_wait("do not wait for event to finish before exiting")];
-
-const fn no_wait(help: &'static str) -> Opt {
-    row(Some(b'n'), "no-wait", None, Effect::NoWait, help)
-}
-
-const fn row(
-    short: Option<u8>,
-    long: &'static str,
-    argument: Option<&'static str>,
-    effect: Effect,
-    help: &'static str,
-) -> Opt {
-    Opt { short, long, argument, effect, help }
-}
-
 /// What the options said.
 #[derive(Default)]
 pub struct Options {
     /// Print errors only.
-    pub quiet: bool,
-    /// Do not wait until it is done.
-    pub no_wait: bool,
-    /// Ask the system's supervisor, wherever this is called.
-    pub system: bool,
-    /// Ask the supervisor of the user's session.
-    pub user: bool,
-    /// Ask the supervisor at this socket.
-    pub socket: Option<OsString>,
+    pub(crate) quiet: bool,
     /// Show this and do nothing.
-    pub show: Option<Show>,
+    pub(crate) show: Option<Show>,
+    /// Ask the system's supervisor, wherever this is called.
+    pub(crate) system: bool,
+    /// Ask the supervisor of the user's session.
+    pub(crate) user: bool,
+    /// Ask the supervisor at this socket.
+    pub(crate) socket: Option<OsString>,
+    /// Do not wait until it is done.
+    pub(crate) no_wait: bool,
+    /// The environment that all jobs begin with, rather than a job's own.
+    pub(crate) global: bool,
+    /// A variable that is set stays as it is.
+    pub(crate) retain: bool,
+    /// Every event of a condition on a line of its own.
+    pub(crate) enumerate: bool,
+    /// Events that count as known.
+    pub(crate) ignored: Vec<u8>,
+    /// Whatever is unknown is said.
+    pub(crate) warn: bool,
+    /// Scripts are not checked.
+    pub(crate) no_script: bool,
+    /// Files to check, beside the words.
+    pub(crate) files: Vec<OsString>,
+    /// Variables for the event, `KEY=VALUE` each.
+    pub(crate) variables: Vec<OsString>,
+    /// Where who is logged in is recorded, if not in the usual place.
+    pub(crate) utmp: Option<OsString>,
+    /// Where who was logged in is recorded, if not in the usual place.
+    pub(crate) wtmp: Option<OsString>,
+    /// `shutdown`: what follows.
+    pub(crate) then: Option<Then>,
+    /// `shutdown`: which of the two ways of halting.
+    pub(crate) halting: Option<Halting>,
+    /// `shutdown`: give it up.
+    pub(crate) cancel: bool,
+    /// `shutdown`: only say so.
+    pub(crate) warn_only: bool,
+    /// `reboot`: do it here and now.
+    pub(crate) force: bool,
+    /// `reboot`: only note it in wtmp.
+    pub(crate) wtmp_only: bool,
 }
 
-impl Options {
-    fn apply(&mut self, effect: Effect, argument: Option<OsString>) {
-        match effect {
-            Effect::Accepted => {}
-            Effect::System => (self.system, self.user) = (true, false),
-            Effect::User => (self.system, self.user) = (false, true),
-            Effect::Socket => self.socket = argument,
-            Effect::Quiet => self.quiet = true,
-            Effect::Verbose => self.quiet = false,
-            Effect::NoWait => self.no_wait = true,
-            Effect::Show(show) => self.show = Some(show),
-        }
-    }
+/// What follows a shutdown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// The system starts again.
+    Reboot,
+    /// The system stays down.
+    Halt,
+}
+
+/// How the system stays down.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Halting {
+    /// With the power on.
+    Halt,
+    /// With the power off.
+    PowerOff,
+}
+
+/// Where the supervisor is, as initctl(8) has it. `--socket` is ours and is left out of the help, which is Upstart's;
+/// D-Bus is not spoken here, but scripts may go on saying how.
+#[rustfmt::skip]
+pub const BUS: &[Opt] = &[
+    SOCKET,
+    row(None,       "session", None,         |_, _| {},                                      "use existing D-Bus session bus to connect to init daemon (for testing)"),
+    row(None,       "system",  None,         |to, _| (to.system, to.user) = (true, false),   "use D-Bus system bus to connect to init daemon"),
+    row(None,       "dest",    Some("NAME"), |_, _| {},                                      "destination well-known name on D-Bus bus"),
+    row(None,       "user",    None,         |to, _| (to.system, to.user) = (false, true),   "run in user mode (as used for user sessions)"),
+];
+
+/// The options of every program.
+#[rustfmt::skip]
+pub const COMMON: &[Opt] = &[
+    row(Some(b'q'), "quiet",   None,         |to, _| to.quiet = true,                        "reduce output to errors only"),
+    row(Some(b'v'), "verbose", None,         |to, _| to.quiet = false,                       "increase output to include informational messages"),
+    row(None,       "help",    None,         |to, _| to.show = Some(Show::Help),             "display this help and exit"),
+    row(None,       "version", None,         |to, _| to.show = Some(Show::Version),          "output version information and exit"),
+];
+
+/// Which socket; ours.
+pub(crate) const SOCKET: Opt = row(None, "socket", Some("PATH"), |to, path| to.socket = Some(path), "");
+/// Which file instead of /var/run/utmp; ours.
+pub(crate) const UTMP: Opt = row(None, "utmp", Some("FILE"), |to, path| to.utmp = Some(path), "");
+/// Which file instead of /var/log/wtmp; ours.
+pub(crate) const WTMP: Opt = row(None, "wtmp", Some("FILE"), |to, path| to.wtmp = Some(path), "");
+
+/// The option of `start`.
+pub(crate) const NO_WAIT_START: [Opt; 1] = [no_wait("do not wait for job to start before exiting")];
+/// The option of `stop`.
+pub(crate) const NO_WAIT_STOP: [Opt; 1] = [no_wait("do not wait for job to stop before exiting")];
+/// The option of `restart`.
+pub(crate) const NO_WAIT_RESTART: [Opt; 1] = [no_wait("do not wait for job to restart before exiting")];
+/// The option of `emit`.
+pub(crate) const NO_WAIT_EMIT: [Opt; 1] = [no_wait("do not wait for event to finish before exiting")];
+/// The option of the environment commands.
+pub(crate) const GLOBAL_TABLE: [Opt; 1] = [GLOBAL];
+/// The options of `set-env`.
+pub(crate) const SET_ENV: [Opt; 2] = [
+    GLOBAL,
+    row(
+        Some(b'r'),
+        "retain",
+        None,
+        |to, _| to.retain = true,
+        "do not replace the value of the variable if already set",
+    ),
+];
+/// The option of `show-config`.
+pub(crate) const ENUMERATE: [Opt; 1] = [row(
+    Some(b'e'),
+    "enumerate",
+    None,
+    |to, _| to.enumerate = true,
+    "enumerate list of events and jobs causing job created from job config to start/stop",
+)];
+/// The options of `check-config`.
+pub(crate) const UNREACHABLE: [Opt; 2] = [
+    row(
+        Some(b'i'),
+        "ignore-events",
+        Some("EVENT_LIST"),
+        |to, list| to.ignored = list.into_vec(),
+        "ignore specified list of events (comma-separated)",
+    ),
+    row(Some(b'w'), "warn", None, |to, _| to.warn = true, "Generate warning for any unreachable events/jobs"),
+];
+/// The option of `check-conf`.
+pub(crate) const CHECK_CONF: [Opt; 1] =
+    [row(Some(b's'), "noscript", None, |to, _| to.no_script = true, "do not check scripts")];
+
+const GLOBAL: Opt = row(Some(b'g'), "global", None, |to, _| to.global = true, "apply to global job environment table");
+
+const fn no_wait(help: &'static str) -> Opt {
+    row(Some(b'n'), "no-wait", None, |to, _| to.no_wait = true, help)
+}
+
+/// One row of a table of options.
+pub(crate) const fn row(
+    short: Option<u8>,
+    long: &'static str,
+    argument: Option<&'static str>,
+    apply: fn(&mut Options, OsString),
+    help: &'static str,
+) -> Opt {
+    Opt { short, long, argument, apply, help }
 }
 
 /// How far to parse.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Until {
+pub(crate) enum Until {
     /// To the first word that is no option, inclusive: the command.
     FirstWord,
     /// To the end.
@@ -127,7 +192,7 @@ pub enum Until {
 }
 
 /// Takes options and words off the arguments; stops early at `--help` and `--version`. An error is what is wrong.
-pub fn parse(
+pub(crate) fn parse(
     arguments: &mut std::vec::IntoIter<OsString>,
     tables: &[&[Opt]],
     until: Until,
@@ -172,7 +237,7 @@ fn parse_long(
         (Some(_), Some(value)) => Some(value),
         (Some(_), None) => Some(arguments.next().ok_or_else(|| format!("missing argument: --{shown}"))?),
     };
-    options.apply(option.effect, argument);
+    (option.apply)(options, argument.unwrap_or_default());
     Ok(())
 }
 
@@ -193,7 +258,7 @@ fn parse_letters(
             Some(_) if !rest.is_empty() => Some(OsString::from_vec(std::mem::take(&mut letters).to_vec())),
             Some(_) => Some(arguments.next().ok_or_else(|| format!("missing argument: -{shown}"))?),
         };
-        options.apply(option.effect, argument);
+        (option.apply)(options, argument.unwrap_or_default());
     }
     Ok(())
 }

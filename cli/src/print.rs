@@ -4,7 +4,7 @@ use crate::command::{Answer, Hint};
 use std::fmt;
 use std::io::{self, Write};
 use uphold_core::bytes::Show;
-use uphold_core::control::frame::PageReader;
+use uphold_core::control::frame::{Broken, PageReader};
 use uphold_core::control::{Refusal, Reply};
 
 /// Why a command did not do what was asked: exit code 1.
@@ -17,6 +17,8 @@ pub enum Failure {
         /// On a line of its own.
         help: Option<String>,
     },
+    /// What is wrong is printed already.
+    Told,
     /// Nobody reads what is printed any more (`initctl list | head`), so there is nothing to say.
     Unheard,
 }
@@ -33,7 +35,8 @@ impl Failure {
         Failure::Said { text: text.to_string(), help: Some(help) }
     }
 
-    fn refused(refusal: &Refusal<'_>, hint: Hint) -> Self {
+    /// The supervisor refused.
+    pub fn refused(refusal: &Refusal<'_>, hint: Hint) -> Self {
         let help = match (hint, refusal) {
             (Hint::ShowUsage, Refusal::UnknownParameter { usage, .. }) if !usage.is_empty() => {
                 Some(format!("Usage: {}", Show(usage)))
@@ -41,6 +44,11 @@ impl Failure {
             _ => None,
         };
         Failure::Said { text: refusal.to_string(), help }
+    }
+
+    /// The supervisor answered something that is no answer to what was asked.
+    pub fn other() -> Self {
+        Failure::new("The supervisor answered something else than was asked")
     }
 
     /// Says it on standard error.
@@ -67,7 +75,7 @@ impl From<io::Error> for Failure {
 
 /// Prints a reply, or makes an error of it. The result is where the next page begins, if there is one.
 pub fn reply(
-    out: &mut impl Write,
+    out: &mut dyn Write,
     quiet: bool,
     answer: Answer,
     hint: Hint,
@@ -82,22 +90,25 @@ pub fn reply(
         (Answer::Usage, Reply::Text(text)) => line(out, b"Usage: ", text)?,
         (Answer::List, Reply::Page { next, statuses }) => {
             for status in PageReader::new(statuses) {
-                let status = status.map_err(|broken| {
-                    Failure::new(format_args!("The supervisor sent a list that cannot be read: {broken}"))
-                })?;
+                let status = status.map_err(unreadable_list)?;
                 if !quiet {
                     writeln!(out, "{status}")?;
                 }
             }
             return Ok(*next);
         }
-        _ => return Err(Failure::new("The supervisor answered something else than was asked")),
+        _ => return Err(Failure::other()),
     }
     Ok(None)
 }
 
+/// A page of a list that is none.
+pub fn unreadable_list(broken: Broken) -> Failure {
+    Failure::new(format_args!("The supervisor sent a list that cannot be read: {broken}"))
+}
+
 /// A text with its bytes as they are.
-fn line(out: &mut impl Write, before: &[u8], text: &[u8]) -> io::Result<()> {
+pub fn line(out: &mut dyn Write, before: &[u8], text: &[u8]) -> io::Result<()> {
     out.write_all(before)?;
     out.write_all(text)?;
     out.write_all(b"\n")

@@ -86,10 +86,8 @@ pub const NOTIFY_CGROUP: Texts = (
     "Inform Upstart of D-Bus address cgroup manager is available on.",
     "Run to allow Upstart to provide cgroup stanza support.",
 );
-pub const NOTIFY_DBUS: Texts = (
-    "Inform Upstart of D-Bus address to connect to.",
-    "Run to allow Upstart to provide services over D-Bus.",
-);
+pub const NOTIFY_DBUS: Texts =
+    ("Inform Upstart of D-Bus address to connect to.", "Run to allow Upstart to provide services over D-Bus.");
 pub const NOTIFY_DISK: Texts = (
     "Inform Upstart that disk is now writeable.",
     "Run to ensure output from jobs ending before disk is writeable are flushed to disk.",
@@ -105,5 +103,4 @@ pub const END_SESSION: Texts = (
     "End the session of a session init.",
     "Jobs that start on session-end run, every other job is stopped, and the session's init daemon exits.",
 );
-pub const RESTART_INIT: Texts =
-    ("Run the init daemon's program anew.", "Jobs, events and clients that wait are kept.");
+pub const RESTART_INIT: Texts = ("Run the init daemon's program anew.", "Jobs, events and clients that wait are kept.");

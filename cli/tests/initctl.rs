@@ -222,7 +222,7 @@ fn arguments_are_bytes_and_may_be_too_long() {
 
 #[test]
 fn help_is_upstarts() {
-    // Recorded from the original; of `help` itself only what exists here.
+    // Recorded from the original.
     let transcript = include_str!("help.txt");
     for section in transcript.split("$ initctl ").skip(1) {
         let (arguments, text) = section.split_once('\n').unwrap();
@@ -230,7 +230,7 @@ fn help_is_upstarts() {
         assert_eq!(result, ran(text, "", 0), "initctl {arguments}");
     }
     let all = run(initctl(INITCTL).arg("help")).out;
-    for line in all.lines().filter(|line| line.starts_with("  ")) {
+    for line in all.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' ')) {
         let name = line.split_whitespace().next().unwrap();
         let help = run(initctl(INITCTL).args([name, "--help"]));
         assert!(help.code == 0 && help.out.starts_with(&format!("Usage: initctl {name} [OPTION]...")), "{help:?}");

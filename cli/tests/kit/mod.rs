@@ -71,6 +71,24 @@ impl Server {
         })
     }
 
+    /// Greets, then answers each request as this does, which writes the reply.
+    pub fn serving(listener: UnixListener, answer: impl Fn(Request<'_>, &mut Wire) + Send + 'static) -> Self {
+        Self::doing(listener, move |stream| {
+            let mut wire = Wire(stream);
+            loop {
+                let mut buffer = [0; MAX_FRAME];
+                match frame::read_frame(&mut wire, &mut buffer) {
+                    Ok(message) => match frame::decode(message).unwrap() {
+                        Request::Hello { .. } => wire.send(&Reply::Hello { protocol: PROTOCOL }),
+                        request => answer(request, &mut wire),
+                    },
+                    Err(frame::FrameError::Closed) => break,
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+        })
+    }
+
     pub fn end(self) {
         self.0.join().unwrap();
     }
@@ -78,6 +96,13 @@ impl Server {
 
 /// A socket as the frames want it.
 pub struct Wire(pub UnixStream);
+
+impl Wire {
+    /// Sends a reply.
+    pub fn send(&mut self, reply: &Reply<'_>) {
+        frame::write_frame(self, reply, &mut [0; MAX_FRAME]).unwrap();
+    }
+}
 
 /// Its error.
 #[derive(Debug)]

@@ -1,0 +1,130 @@
+//! Conditions (`start on`, `stop on`) as `initctl show-config` prints them, and as `check-config` looks at them.
+
+use uphold_core::bytes::Strings;
+use uphold_core::conf::{ConditionText, Operator};
+
+/// A condition as a tree; leaves are in the order of the file.
+pub enum Condition {
+    /// An event.
+    Event(Event),
+    /// Two conditions and what is between them.
+    Both(Box<Condition>, Word, Box<Condition>),
+}
+
+/// What is between two conditions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// `and`
+    And,
+    /// `or`
+    Or,
+}
+
+/// An event of a condition.
+pub struct Event {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// What follows it.
+    pub arguments: Vec<Vec<u8>>,
+}
+
+impl Event {
+    fn new(name: &[u8], arguments: Strings<'_>) -> Self {
+        Event { name: name.to_vec(), arguments: arguments.iter().map(<[u8]>::to_vec).collect() }
+    }
+
+    /// Whether it is one of the four that a job emits (starting(7), ...).
+    pub fn is_of_a_job(&self) -> bool {
+        matches!(&self.name[..], b"starting" | b"started" | b"stopping" | b"stopped")
+    }
+
+    /// Of such an event, the job that must have emitted it, when that comes first; and the arguments after it.
+    pub fn job(&self) -> (Option<&[u8]>, &[Vec<u8>]) {
+        let all = &self.arguments[..];
+        let Some((first, rest)) = all.split_first().filter(|_| self.is_of_a_job()) else { return (None, all) };
+        match first.strip_prefix(b"JOB=") {
+            Some(job) => (Some(job), rest),
+            None if !first.contains(&b'=') => (Some(first), rest),
+            None => (None, all),
+        }
+    }
+
+    /// `NAME (job: JOB, env: ARGUMENTS)`
+    pub fn enumerated(&self) -> Vec<u8> {
+        let (job, arguments) = self.job();
+        let mut text = self.name.clone();
+        text.extend_from_slice(b" (job:");
+        if let Some(word) = job {
+            text.push(b' ');
+            text.extend_from_slice(word);
+        }
+        text.extend_from_slice(b", env:");
+        append(&mut text, arguments);
+        text.push(b')');
+        text
+    }
+}
+
+impl Condition {
+    /// Reads the postfix form that travels. `None` inside: there is no condition; outside: these bytes are none.
+    pub fn read(text: &[u8]) -> Option<Option<Self>> {
+        let mut stack = Vec::new();
+        for operator in ConditionText(text).operators() {
+            let word = match operator {
+                Operator::Event(name, arguments) => {
+                    stack.push(Condition::Event(Event::new(name, arguments)));
+                    continue;
+                }
+                Operator::And => Word::And,
+                Operator::Or => Word::Or,
+            };
+            let right = Box::new(stack.pop()?);
+            let left = Box::new(stack.pop()?);
+            stack.push(Condition::Both(left, word, right));
+        }
+        match stack.len() {
+            // Bytes that are no operator end the reading.
+            0 if text.is_empty() => Some(None),
+            1 => Some(stack.pop()),
+            _ => None,
+        }
+    }
+
+    /// As in the file, with parentheses around each `and` and `or`.
+    pub fn infix(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        self.write(&mut text);
+        text
+    }
+
+    fn write(&self, text: &mut Vec<u8>) {
+        match self {
+            Condition::Event(event) => {
+                text.extend_from_slice(&event.name);
+                append(text, &event.arguments);
+            }
+            Condition::Both(left, word, right) => {
+                text.push(b'(');
+                left.write(text);
+                text.extend_from_slice(if *word == Word::And { b" and " } else { b" or " });
+                right.write(text);
+                text.push(b')');
+            }
+        }
+    }
+
+    /// The events, in the order of the file.
+    pub fn events(&self) -> Vec<&Event> {
+        match self {
+            Condition::Event(event) => vec![event],
+            Condition::Both(left, _, right) => [left.events(), right.events()].concat(),
+        }
+    }
+}
+
+fn append(text: &mut Vec<u8>, words: &[Vec<u8>]) {
+    for word in words {
+        text.push(b' ');
+        text.extend_from_slice(word);
+    }
+}

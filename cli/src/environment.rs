@@ -1,0 +1,69 @@
+//! Commands that read or change what the supervisor keeps beside its jobs: environments, and how loud it is.
+
+use crate::Context;
+use crate::call::PRIORITIES;
+use crate::print::{Failure, line};
+use std::os::unix::ffi::OsStrExt;
+use uphold_core::control::{Reply, Request, Table};
+
+/// `list-env`: all variables, sorted.
+pub fn list(context: &mut Context<'_>) -> Result<(), Failure> {
+    let table = context.call.table(context.options).map_err(|missing| context.wrong(missing))?;
+    let mut connection = context.connect()?;
+    let (mut variables, mut from) = (Vec::new(), Some(0));
+    while let Some(start) = from {
+        match connection.ask(&Request::ListEnvironment { table, from: start })? {
+            Reply::Variables { next, entries } => {
+                variables.extend(entries.iter().map(<[u8]>::to_vec));
+                from = next;
+            }
+            Reply::Error(refusal) => return Err(Failure::new(refusal)),
+            _ => return Err(Failure::other()),
+        }
+    }
+    variables.sort_unstable();
+    let shown = variables.iter().filter(|_| !context.options.quiet);
+    Ok(shown.into_iter().try_for_each(|variable| line(context.out, b"", variable))?)
+}
+
+/// `set-env`: one variable after the other, until one is refused.
+pub fn set(context: &mut Context<'_>) -> Result<(), Failure> {
+    let replace = !context.options.retain;
+    each(context, "missing variable value", |table, entry| Request::SetEnvironment { table, entry, replace })
+}
+
+/// `unset-env`
+pub fn unset(context: &mut Context<'_>) -> Result<(), Failure> {
+    each(context, "missing variable name", |table, name| Request::UnsetEnvironment { table, name })
+}
+
+fn each(
+    context: &mut Context<'_>,
+    missing: &str,
+    request: impl for<'a> Fn(Table<'a>, &'a [u8]) -> Request<'a>,
+) -> Result<(), Failure> {
+    if context.call.words().is_empty() {
+        return Err(context.wrong(missing));
+    }
+    let table = context.call.table(context.options).map_err(|missing| context.wrong(missing))?;
+    let mut connection = context.connect()?;
+    context.call.words().iter().try_for_each(|word| connection.ask_done(&request(table, word.as_bytes())))
+}
+
+/// `log-priority`: says it, or sets it.
+pub fn log_priority(context: &mut Context<'_>) -> Result<(), Failure> {
+    if let Some(word) = context.call.subject() {
+        let row = PRIORITIES.iter().find(|(_, name)| name.as_bytes() == word.as_bytes());
+        let (priority, _) = row.ok_or_else(|| Failure::new("The log priority given was not recognised"))?;
+        return context.connect()?.ask_done(&Request::SetLogPriority(*priority));
+    }
+    let mut connection = context.connect()?;
+    match connection.ask(&Request::LogPriority)? {
+        Reply::Priority(priority) => {
+            let row = PRIORITIES.iter().find(|(row, _)| *row == priority).filter(|_| !context.options.quiet);
+            Ok(row.iter().try_for_each(|(_, name)| line(context.out, b"", name.as_bytes()))?)
+        }
+        Reply::Error(refusal) => Err(Failure::new(refusal)),
+        _ => Err(Failure::other()),
+    }
+}

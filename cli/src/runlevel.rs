@@ -1,0 +1,47 @@
+//! `runlevel` (runlevel(8)), and what the others need to know about runlevels.
+
+use crate::Context;
+use crate::options::Options;
+use crate::print::Failure;
+use crate::utmp::Files;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+/// `runlevel [UTMP]`: the previous and the current runlevel, `N` for none.
+pub fn runlevel(context: &mut Context<'_>) -> Result<(), Failure> {
+    let mut files = files(context.options);
+    if let Some(path) = context.call.subject() {
+        files.utmp = path.into();
+    }
+    match current(&files) {
+        Some((previous, level)) => {
+            let previous = char::from(previous.unwrap_or(b'N'));
+            Ok(writeln!(context.out, "{previous} {}", char::from(level))?)
+        }
+        None => {
+            writeln!(context.out, "unknown")?;
+            Err(Failure::Told)
+        }
+    }
+}
+
+/// The runlevel: what the environment says, or the file. First the previous one, if there was one.
+pub fn current(files: &Files) -> Option<(Option<u8>, u8)> {
+    match variable("RUNLEVEL") {
+        Some(level) => Some((variable("PREVLEVEL").filter(|&previous| previous != b'N'), level)),
+        None => files.runlevel(),
+    }
+}
+
+/// The files that are meant.
+pub fn files(options: &Options) -> Files {
+    let usual = Files::default();
+    Files {
+        utmp: options.utmp.as_ref().map_or(usual.utmp, Into::into),
+        wtmp: options.wtmp.as_ref().map_or(usual.wtmp, Into::into),
+    }
+}
+
+fn variable(name: &str) -> Option<u8> {
+    std::env::var_os(name).as_deref().map(OsStr::as_bytes)?.first().copied()
+}

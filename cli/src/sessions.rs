@@ -1,0 +1,29 @@
+//! `initctl list-sessions`: the session supervisors of this user, by the files in which they say where they are.
+
+use crate::Context;
+use crate::print::{Failure, line};
+use std::fs;
+use std::path::Path;
+
+/// `list-sessions`: a line `PID ADDRESS` each, of those that live.
+pub fn list(context: &mut Context<'_>) -> Result<(), Failure> {
+    let directory = std::env::var_os("XDG_RUNTIME_DIR").filter(|path| !path.is_empty());
+    let entries = directory.and_then(|path| fs::read_dir(Path::new(&path).join("upstart/sessions")).ok());
+    let entries = entries.ok_or_else(|| Failure::new("Unable to query session directory"))?;
+    let mut sessions = Vec::new();
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_suffix(".session")?.parse::<u32>().ok());
+        let Some(pid) = pid.filter(|pid| Path::new(&format!("/proc/{pid}")).exists()) else { continue };
+        // A session that ends just now has no file any more.
+        let text = fs::read_to_string(entry.path()).unwrap_or_default();
+        if let Some(address) = text.lines().find_map(|line| line.strip_prefix("UPSTART_SESSION=")) {
+            sessions.push((pid, address.to_owned()));
+        }
+    }
+    sessions.sort_unstable();
+    for (pid, address) in sessions.iter().filter(|_| !context.options.quiet) {
+        line(context.out, b"", format!("{pid} {address}").as_bytes())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! `initctl show-config`: what jobs emit, and what starts and stops them.
+
+use crate::Context;
+use crate::condition::Condition;
+use crate::connection::Connection;
+use crate::print::Failure;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use uphold_core::control::{Refusal, Reply, Request};
+
+/// What a job emits, and what starts and stops it.
+pub struct Config {
+    /// The events that it says it emits.
+    pub emits: Vec<Vec<u8>>,
+    /// Its `start on`.
+    pub start_on: Option<Condition>,
+    /// Its `stop on`.
+    pub stop_on: Option<Condition>,
+}
+
+impl Config {
+    /// Asks for a job's; `None`: there is no such job.
+    pub fn ask(connection: &mut Connection, job: &[u8]) -> Result<Option<Self>, Failure> {
+        let (emits, start_on, stop_on) = match connection.ask(&Request::ShowConfig { job })? {
+            Reply::Config { emits, start_on, stop_on } => (emits, start_on, stop_on),
+            Reply::Error(Refusal::UnknownJob(_)) => return Ok(None),
+            Reply::Error(refusal) => return Err(Failure::new(refusal)),
+            _ => return Err(Failure::other()),
+        };
+        let read = |text| {
+            Condition::read(text).ok_or_else(|| Failure::new("The supervisor sent a condition that cannot be read"))
+        };
+        let emits = emits.iter().map(<[u8]>::to_vec).collect();
+        Ok(Some(Config { emits, start_on: read(start_on)?, stop_on: read(stop_on)? }))
+    }
+
+    /// Its two conditions, each with the word before `on`.
+    pub fn conditions(&self) -> impl Iterator<Item = (&'static str, &Condition)> {
+        let start = self.start_on.iter().map(|condition| ("start", condition));
+        start.chain(self.stop_on.iter().map(|condition| ("stop", condition)))
+    }
+
+    fn print(&self, out: &mut dyn Write, enumerate: bool) -> io::Result<()> {
+        for event in &self.emits {
+            crate::print::line(out, b"  emits ", event)?;
+        }
+        for (word, condition) in self.conditions() {
+            let lines = match enumerate {
+                true => condition.events().iter().map(|event| event.enumerated()).collect(),
+                false => vec![condition.infix()],
+            };
+            for line in lines {
+                crate::print::line(out, format!("  {word} on ").as_bytes(), &line)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `show-config`
+pub fn show(context: &mut Context<'_>) -> Result<(), Failure> {
+    let mut connection = context.connect()?;
+    let jobs = match context.call.subject() {
+        Some(job) => vec![job.as_bytes().to_vec()],
+        None => connection.jobs()?,
+    };
+    for job in jobs {
+        let Some(config) = Config::ask(&mut connection, &job)? else {
+            match context.call.subject() {
+                Some(_) => return Err(Failure::new(Refusal::UnknownJob(&job))),
+                // Gone since the list was made.
+                None => continue,
+            }
+        };
+        if !context.options.quiet {
+            crate::print::line(context.out, b"", &job)?;
+            config.print(context.out, context.options.enumerate)?;
+        }
+    }
+    Ok(())
+}

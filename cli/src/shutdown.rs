@@ -1,0 +1,216 @@
+//! `shutdown` (shutdown(8)): warns everybody, waits, and goes to another runlevel.
+
+use crate::Context;
+use crate::options::{Halting, Options, Then};
+use crate::print::{Failure, words};
+use crate::runlevel;
+use crate::telinit::{change_runlevel, need_root};
+use crate::wall;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::SignalFd;
+use nix::unistd::Pid;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+
+/// Which process waits.
+const PID_FILE: &str = "/var/run/shutdown.pid";
+/// While it exists nobody but root may log in.
+const NO_LOGIN: &str = "/etc/nologin";
+/// So many minutes before the end, nobody may log in any more.
+const NO_LOGIN_MINUTES: u32 = 5;
+
+/// `shutdown TIME [MESSAGE]`, `shutdown -c [MESSAGE]`
+pub fn shutdown(context: &mut Context<'_>) -> Result<(), Failure> {
+    let words = context.call.words();
+    if context.options.cancel {
+        need_root(context.options)?;
+        return cancel(context.options, &message(words));
+    }
+    let (time, rest) = words.split_first().ok_or_else(|| context.wrong("time expected"))?;
+    let delay = minutes_until(time).ok_or_else(|| context.wrong("illegal time value"))?;
+    need_root(context.options)?;
+    let plan = Plan { then: context.options.then, halting: context.options.halting, message: message(rest) };
+    plan.carry_out(context, delay)
+}
+
+fn message(words: &[std::ffi::OsString]) -> String {
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    words.join(" ")
+}
+
+/// `now`, `+m` (or `m`), or `hh:mm`: the next time that the clock shows it.
+fn minutes_until(time: &OsStr) -> Option<u32> {
+    let text = time.to_str()?;
+    if text == "now" {
+        return Some(0);
+    }
+    let number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?;
+    let Some((hour, minute)) = text.split_once(':') else {
+        return number(text.strip_prefix('+').unwrap_or(text));
+    };
+    let (hour, minute): (u32, u32) = (number(hour)?, number(minute)?);
+    let (hour_now, minute_now) = wall::local_time();
+    let day = 24 * 60;
+    (hour < 24 && minute < 60).then(|| (day + hour * 60 + minute - hour_now * 60 - minute_now) % day)
+}
+
+/// What is going to happen.
+pub struct Plan {
+    /// What follows; `None`: maintenance.
+    pub then: Option<Then>,
+    /// How the system stays down.
+    pub halting: Option<Halting>,
+    /// What everybody is told.
+    pub message: String,
+}
+
+impl Plan {
+    /// Waits for so many minutes, and does it.
+    pub fn carry_out(&self, context: &Context<'_>, delay: u32) -> Result<(), Failure> {
+        let options = context.options;
+        if delay > 0 && !options.warn_only {
+            self.wait(options, delay)?;
+        }
+        let left = if options.warn_only { delay } else { 0 };
+        self.warn(options, left);
+        if options.warn_only { Ok(()) } else { self.change(context) }
+    }
+
+    fn change(&self, context: &Context<'_>) -> Result<(), Failure> {
+        let (level, variable) = match (self.then, self.halting) {
+            (Some(Then::Reboot), _) => (b'6', None),
+            (Some(Then::Halt), None) => (b'0', None),
+            (Some(Then::Halt), Some(Halting::Halt)) => (b'0', Some("INIT_HALT=HALT".into())),
+            (Some(Then::Halt), Some(Halting::PowerOff)) => (b'0', Some("INIT_HALT=POWEROFF".into())),
+            (None, _) => (b'1', None),
+        };
+        change_runlevel(context, level, variable.as_slice())
+    }
+
+    fn warn(&self, options: &Options, left: u32) {
+        let mut text = self.announcement(left);
+        if !self.message.is_empty() {
+            text.push('\n');
+            text.push_str(&self.message);
+        }
+        wall::broadcast(&runlevel::files(options).utmp, &text);
+    }
+
+    fn announcement(&self, left: u32) -> String {
+        let what = match (self.then, self.halting) {
+            (Some(Then::Reboot), _) => "reboot",
+            (Some(Then::Halt), Some(Halting::PowerOff)) => "power off",
+            (Some(Then::Halt), _) => "halt",
+            (None, _) => "maintenance",
+        };
+        match left {
+            0 => format!("The system is going down for {what} NOW!"),
+            1 => format!("The system is going down for {what} in 1 minute!"),
+            _ => format!("The system is going down for {what} in {left} minutes!"),
+        }
+    }
+
+    /// Lets the minutes pass; a signal that would end this process ends the plan instead.
+    fn wait(&self, options: &Options, delay: u32) -> Result<(), Failure> {
+        let mut signals = SigSet::empty();
+        [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT].into_iter().for_each(|it| signals.add(it));
+        let unable = |errno: nix::Error| Failure::new(format_args!("Unable to wait: {}", errno.desc()));
+        signals.thread_block().map_err(unable)?;
+        let signals = SignalFd::new(&signals).map_err(unable)?;
+        let _traces = Traces::leave()?;
+        for left in (1..=delay).rev() {
+            if left <= NO_LOGIN_MINUTES {
+                // Without it somebody logs in late, and is warned.
+                fs::write(NO_LOGIN, format!("\n{}\n{}\n", self.announcement(left), self.message)).unwrap_or_default();
+            }
+            if is_worth_a_warning(left) || left == delay {
+                self.warn(options, left);
+            }
+            let mut waiting = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut waiting, PollTimeout::from(60_000_u16)) {
+                Ok(0) => {}
+                Ok(_) => return Err(Failure::new("Shutdown cancelled")),
+                Err(errno) => return Err(unable(errno)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Hourly, then quarterly, then ever more often.
+fn is_worth_a_warning(left: u32) -> bool {
+    match left {
+        0..=10 => true,
+        11..=60 => left.is_multiple_of(15),
+        61..=180 => left.is_multiple_of(30),
+        _ => left.is_multiple_of(60),
+    }
+}
+
+/// The files that tell of a plan; they go with it.
+struct Traces;
+
+impl Traces {
+    fn leave() -> Result<Self, Failure> {
+        if waiting().is_some() {
+            return Err(Failure::new("A shutdown is waiting already"));
+        }
+        let written = fs::write(PID_FILE, format!("{}\n", std::process::id()));
+        written.map_err(|error| Failure::new(format_args!("Unable to write {PID_FILE}: {}", words(&error))))?;
+        Ok(Traces)
+    }
+}
+
+impl Drop for Traces {
+    fn drop(&mut self) {
+        for path in [PID_FILE, NO_LOGIN] {
+            fs::remove_file(path).unwrap_or_default();
+        }
+    }
+}
+
+/// The process that waits, if it does: a file alone proves nothing.
+fn waiting() -> Option<Pid> {
+    let pid: i32 = fs::read_to_string(PID_FILE).ok()?.trim().parse().ok()?;
+    let name = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let program = name.split(|&byte| byte == 0).next()?;
+    let program = program.rsplit(|&byte| byte == b'/').next()?;
+    (pid > 1 && OsStr::from_bytes(program) == "shutdown").then(|| Pid::from_raw(pid))
+}
+
+fn cancel(options: &Options, message: &str) -> Result<(), Failure> {
+    let pid = waiting().ok_or_else(|| Failure::new("Cannot find pid of running shutdown"))?;
+    kill(pid, Signal::SIGINT).map_err(|errno| Failure::new(format_args!("Unable to cancel: {}", errno.desc())))?;
+    if !message.is_empty() {
+        wall::broadcast(&runlevel::files(options).utmp, message);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_worth_a_warning, minutes_until};
+    use std::ffi::OsStr;
+
+    #[test]
+    fn times() {
+        let minutes = |text: &str| minutes_until(OsStr::new(text));
+        assert_eq!(minutes("now"), Some(0));
+        assert_eq!(minutes("+0"), Some(0));
+        assert_eq!(minutes("+15"), Some(15));
+        assert_eq!(minutes("7"), Some(7));
+        assert!(minutes("23:59").is_some_and(|left| left < 24 * 60));
+        for wrong in ["", "+", "-1", "+-1", "++1", "24:00", "1:60", "1:", ":1", "later", "99999999999"] {
+            assert_eq!(minutes(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn warnings_become_more_frequent() {
+        let warned: Vec<u32> = (1..=240).filter(|&left| is_worth_a_warning(left)).collect();
+        assert_eq!(warned, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 30, 45, 60, 90, 120, 150, 180, 240]);
+    }
+}

@@ -1,0 +1,62 @@
+//! `telinit` (telinit(8)): changes the runlevel, which is no more than an event and a record.
+
+use crate::Context;
+use crate::connection::Connection;
+use crate::options::Options;
+use crate::print::Failure;
+use crate::runlevel;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use uphold_core::bytes::Strings;
+use uphold_core::control::Request;
+
+/// `telinit RUNLEVEL`, and `init RUNLEVEL` of a process that is not the first.
+pub fn telinit(context: &mut Context<'_>) -> Result<(), Failure> {
+    let word = context.call.subject().ok_or_else(|| context.wrong("missing runlevel"))?.as_bytes();
+    let request = match word {
+        [b'0'..=b'6' | b'S' | b's'] => None,
+        b"q" | b"Q" => Some(Request::ReloadConfiguration),
+        b"u" | b"U" => Some(Request::Reexecute),
+        _ => {
+            let shown = uphold_core::bytes::Show(word);
+            return Err(context.wrong(format_args!("illegal runlevel: {shown}")));
+        }
+    };
+    need_root(context.options)?;
+    match request {
+        Some(request) => connect(context.options)?.ask_done(&request),
+        None => change_runlevel(context, word[0].to_ascii_uppercase(), &context.options.variables),
+    }
+}
+
+/// Goes to that runlevel: notes it, then emits `runlevel` with these variables after the usual two.
+pub fn change_runlevel(context: &Context<'_>, level: u8, variables: &[OsString]) -> Result<(), Failure> {
+    let mut connection = connect(context.options)?;
+    let files = runlevel::files(context.options);
+    let previous = runlevel::current(&files).map(|(_, level)| level);
+    // Jobs read it back, so it comes before the event; but who cannot note it may still change it.
+    if let Err(error) = files.write_runlevel(previous, level) {
+        let failure = Failure::new(format_args!("Unable to note the runlevel: {}", crate::print::words(&error)));
+        failure.report(context.program);
+    }
+    let previous = char::from(previous.unwrap_or(b'N'));
+    let mut environment = format!("RUNLEVEL={}\0PREVLEVEL={previous}\0", char::from(level)).into_bytes();
+    for variable in variables {
+        environment.extend_from_slice(variable.as_bytes());
+        environment.push(0);
+    }
+    connection.ask_done(&Request::Emit { event: b"runlevel", environment: Strings(&environment), wait: false })
+}
+
+/// Only root may; but whoever names a socket has its supervisor to decide.
+pub fn need_root(options: &Options) -> Result<(), Failure> {
+    match options.socket.is_some() || nix::unistd::geteuid().is_root() {
+        true => Ok(()),
+        false => Err(Failure::new("Need to be root")),
+    }
+}
+
+/// Runlevels are the system's, wherever this is called.
+fn connect(options: &Options) -> Result<Connection, Failure> {
+    Connection::open(&Options { system: true, socket: options.socket.clone(), ..Options::default() })
+}

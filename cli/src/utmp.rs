@@ -1,0 +1,255 @@
+//! Who is logged in, which runlevel the system is in and when it started: the records of utmp(5).
+
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// On some architectures session and time are as on 32-bit ones, so that both kinds of programs share the file.
+const COMPACT: bool = cfg!(any(
+    target_pointer_width = "32",
+    target_arch = "x86_64",
+    target_arch = "mips64",
+    target_arch = "powerpc64",
+    target_arch = "s390x"
+));
+
+// Where in a record each field is.
+const KIND: usize = 0;
+const PID: usize = 4;
+const LINE: usize = 8;
+const LINE_SIZE: usize = 32;
+const ID: usize = LINE + LINE_SIZE;
+const ID_SIZE: usize = 4;
+const USER: usize = ID + ID_SIZE;
+const USER_SIZE: usize = 32;
+const HOST: usize = USER + USER_SIZE;
+const HOST_SIZE: usize = 256;
+const EXIT_SIZE: usize = 4;
+const SESSION: usize = HOST + HOST_SIZE + EXIT_SIZE;
+const WORD: usize = if COMPACT { 4 } else { 8 };
+const SECONDS: usize = SESSION + WORD;
+const MICROSECONDS: usize = SECONDS + WORD;
+const ADDRESS_AND_UNUSED: usize = 16 + 20;
+
+/// Bytes of a record.
+pub const SIZE: usize = (MICROSECONDS + WORD + ADDRESS_AND_UNUSED).next_multiple_of(WORD);
+
+const _: () = assert!(SIZE == if COMPACT { 384 } else { 400 }, "as the C library has it");
+
+/// How often the lock of a file is tried, and how long is waited in between: nobody may keep the system from going down.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// What a record is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// The runlevel changed (1).
+    RunLevel,
+    /// The system started (2).
+    BootTime,
+    /// Somebody is logged in (7).
+    User,
+    /// Anything else.
+    Other(i16),
+}
+
+impl Kind {
+    fn number(self) -> i16 {
+        match self {
+            Kind::RunLevel => 1,
+            Kind::BootTime => 2,
+            Kind::User => 7,
+            Kind::Other(number) => number,
+        }
+    }
+
+    fn from_number(number: i16) -> Self {
+        [Kind::RunLevel, Kind::BootTime, Kind::User]
+            .into_iter()
+            .find(|kind| kind.number() == number)
+            .unwrap_or(Kind::Other(number))
+    }
+}
+
+/// A record. Text ends before its first NUL; what is too long for its field is cut when it is written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// What it is about.
+    pub kind: Kind,
+    /// The process; of a runlevel: the new one and 256 times the previous one, as characters.
+    pub pid: i32,
+    /// The terminal, below /dev.
+    pub line: Vec<u8>,
+    /// Its short name.
+    pub id: Vec<u8>,
+    /// Who.
+    pub user: Vec<u8>,
+    /// From where; of records about the system: the kernel's release.
+    pub host: Vec<u8>,
+    /// When, since 1970.
+    pub time: Duration,
+}
+
+impl Record {
+    /// A record about the system itself, of now.
+    fn of_system(kind: Kind, user: &str, pid: i32) -> Self {
+        // A record without them is better than none.
+        let host = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (line, id) = (b"~".to_vec(), b"~~".to_vec());
+        Record { kind, pid, line, id, user: user.into(), host: host.trim_end().into(), time }
+    }
+
+    /// As it is in the file.
+    pub fn to_bytes(&self) -> [u8; SIZE] {
+        let mut bytes = [0; SIZE];
+        put(&mut bytes, KIND, 2, &self.kind.number().to_ne_bytes());
+        put(&mut bytes, PID, 4, &self.pid.to_ne_bytes());
+        put(&mut bytes, LINE, LINE_SIZE, &self.line);
+        put(&mut bytes, ID, ID_SIZE, &self.id);
+        put(&mut bytes, USER, USER_SIZE, &self.user);
+        put(&mut bytes, HOST, HOST_SIZE, &self.host);
+        put_word(&mut bytes, SECONDS, self.time.as_secs());
+        put_word(&mut bytes, MICROSECONDS, self.time.subsec_micros().into());
+        bytes
+    }
+
+    /// From the file.
+    pub fn from_bytes(bytes: &[u8; SIZE]) -> Self {
+        let text = |at: usize, size: usize| -> Vec<u8> {
+            bytes[at..at + size].iter().copied().take_while(|&byte| byte != 0).collect()
+        };
+        let mut pid = [0; 4];
+        pid.copy_from_slice(&bytes[PID..PID + 4]);
+        Record {
+            kind: Kind::from_number(i16::from_ne_bytes([bytes[KIND], bytes[KIND + 1]])),
+            pid: i32::from_ne_bytes(pid),
+            line: text(LINE, LINE_SIZE),
+            id: text(ID, ID_SIZE),
+            user: text(USER, USER_SIZE),
+            host: text(HOST, HOST_SIZE),
+            time: Duration::from_secs(word(bytes, SECONDS)) + Duration::from_micros(word(bytes, MICROSECONDS)),
+        }
+    }
+}
+
+fn put(bytes: &mut [u8; SIZE], at: usize, size: usize, field: &[u8]) {
+    let length = field.len().min(size);
+    bytes[at..at + length].copy_from_slice(&field[..length]);
+}
+
+/// Seconds end in 2106 where there is room for no more.
+fn put_word(bytes: &mut [u8; SIZE], at: usize, value: u64) {
+    if COMPACT {
+        put(bytes, at, 4, &u32::try_from(value).unwrap_or(u32::MAX).to_ne_bytes());
+    } else {
+        put(bytes, at, 8, &value.to_ne_bytes());
+    }
+}
+
+fn word(bytes: &[u8; SIZE], at: usize) -> u64 {
+    if COMPACT {
+        bytes[at..].first_chunk().map_or(0, |word| u32::from_ne_bytes(*word).into())
+    } else {
+        bytes[at..].first_chunk().map_or(0, |word| u64::from_ne_bytes(*word))
+    }
+}
+
+/// The two files.
+pub struct Files {
+    /// How things are.
+    pub utmp: PathBuf,
+    /// How they were: every record that was ever written.
+    pub wtmp: PathBuf,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Files { utmp: "/var/run/utmp".into(), wtmp: "/var/log/wtmp".into() }
+    }
+}
+
+impl Files {
+    /// The runlevel, as characters: the previous one, `None` if there was none, and the current one.
+    pub fn runlevel(&self) -> Option<(Option<u8>, u8)> {
+        let records = read(&self.utmp).ok()?;
+        let pid = records.into_iter().find(|record| record.kind == Kind::RunLevel)?.pid;
+        let [level, previous, ..] = pid.to_le_bytes();
+        (level != 0).then_some((Some(previous).filter(|&previous| previous != 0 && previous != b'N'), level))
+    }
+
+    /// Notes a new runlevel, and that the system has started if nobody has. A file that is not there is not wanted.
+    pub fn write_runlevel(&self, previous: Option<u8>, level: u8) -> io::Result<()> {
+        if let Ok(records) = read(&self.utmp)
+            && !records.iter().any(|record| record.kind == Kind::BootTime)
+        {
+            let started = Record::of_system(Kind::BootTime, "reboot", 0);
+            self.write(&started)?;
+        }
+        let pid = i32::from_le_bytes([level, previous.unwrap_or(b'N'), 0, 0]);
+        self.write(&Record::of_system(Kind::RunLevel, "runlevel", pid))
+    }
+
+    /// Notes that the system goes down.
+    pub fn write_shutdown(&self) -> io::Result<()> {
+        append(&self.wtmp, &Record::of_system(Kind::RunLevel, "shutdown", 0))
+    }
+
+    fn write(&self, record: &Record) -> io::Result<()> {
+        replace(&self.utmp, record)?;
+        append(&self.wtmp, record)
+    }
+}
+
+/// All records of a file.
+pub fn read(path: &Path) -> io::Result<Vec<Record>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.read_to_end(&mut bytes)?;
+    let (records, _broken) = bytes.as_chunks::<SIZE>();
+    Ok(records.iter().map(Record::from_bytes).collect())
+}
+
+/// Puts a record in the place of the one of its kind, or at the end.
+fn replace(path: &Path, record: &Record) -> io::Result<()> {
+    let Some(mut file) = open(path)? else { return Ok(()) };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let (records, _broken) = bytes.as_chunks::<SIZE>();
+    let place = records.iter().position(|old| Record::from_bytes(old).kind == record.kind).unwrap_or(records.len());
+    file.seek(SeekFrom::Start((place * SIZE) as u64))?;
+    file.write_all(&record.to_bytes())
+}
+
+fn append(path: &Path, record: &Record) -> io::Result<()> {
+    let Some(mut file) = open(path)? else { return Ok(()) };
+    // What is left of a record that was cut off is overwritten.
+    let end = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(end - end % SIZE as u64))?;
+    file.write_all(&record.to_bytes())
+}
+
+/// Opens the file for oneself alone; `None`: it is not there.
+fn open(path: &Path) -> io::Result<Option<File>> {
+    let file = match OpenOptions::new().read(true).write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    for _ in 1..LOCK_TRIES {
+        match lock(&file) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(LOCK_PAUSE),
+            result => return result.map(|()| Some(file)),
+        }
+    }
+    lock(&file).map(|()| Some(file))
+}
+
+/// Tries the lock that the C library's functions take, of the whole file; it goes when the file is closed.
+fn lock(file: &File) -> io::Result<()> {
+    let (kind, from) = (libc::F_WRLCK as libc::c_short, libc::SEEK_SET as libc::c_short);
+    let whole = libc::flock { l_type: kind, l_whence: from, l_start: 0, l_len: 0, l_pid: 0 };
+    fcntl(file, FcntlArg::F_OFD_SETLK(&whole)).map(drop).map_err(Into::into)
+}

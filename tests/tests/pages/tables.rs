@@ -1,0 +1,147 @@
+//! Pages that are tables of the program.
+
+use uphold_core::conf::{Role, rows};
+use uphold_core::lifecycle::{self, Entry, Next, Wait};
+use uphold_core::limits::{CONDITION_EVENTS, INSTANCE_NAME, SCRATCH};
+use uphold_core::{control, exit, follow};
+use uphold_initctl::command::{COMMANDS, Group};
+use uphold_linux::capacity;
+
+use super::{code, table};
+
+const GENERATED: &str = "<!-- Generated from the program's tables; see docs/architecture.md. -->\n\n";
+
+fn entry(entry: Entry) -> String {
+    match entry {
+        Entry::Nothing => String::new(),
+        Entry::Begin(event) => format!("take the new start environment, forget the last failure, emit `{}`", event.name()),
+        Entry::Emit(event) => format!("emit `{}`", event.name()),
+        Entry::Arrive(event) => format!("emit `{}`, answer who waits for the job to run", event.name()),
+        Entry::Rest(event) => format!("emit `{}`, answer everybody, let the instance go", event.name()),
+        Entry::Run(process) => format!("spawn {process}, if the class has it"),
+        Entry::Kill => "send the kill signal, arm the kill timeout".into(),
+    }
+}
+
+fn wait(wait: Wait) -> String {
+    match wait {
+        Wait::Nothing => String::new(),
+        Wait::Goal(goal) => format!("goal {goal}"),
+        Wait::Event => "its event to be finished".into(),
+        Wait::Spawned(process) => format!("{process} to be spawned"),
+        Wait::Readiness => "main to be ready".into(),
+        Wait::End(process) => format!("{process} to end"),
+    }
+}
+
+fn next(next: Next) -> String {
+    match next {
+        Next::To(state) => state.name().into(),
+        Next::IfMain(with, without) => format!("{with} if main lives, else {without}"),
+        Next::Anew(state) => format!("{state}, goal start"),
+        Next::Never => String::new(),
+    }
+}
+
+pub fn lifecycle() -> String {
+    let states = lifecycle::TABLE.iter().map(|row| {
+        let [start, stop, respawn] = [row.start, row.stop, row.respawn].map(next);
+        vec![row.state.name().into(), entry(row.entry), wait(row.wait), start, stop, respawn]
+    });
+    let ends = exit::TABLE.iter().map(|row| {
+        let meaning = match row.meaning {
+            exit::Meaning::Ignored => "nothing",
+            exit::Meaning::MustSucceed => "unless with status 0: failed, goal stop",
+            exit::Meaning::Judged => "while the goal is start: judged",
+        };
+        let goes_on = if row.goes_on { "yes" } else { "no" };
+        vec![row.process.name().into(), row.state.name().into(), meaning.into(), goes_on.into()]
+    });
+    format!(
+        "{GENERATED}# The life of a job\n\nA job goes from state to state by its goal. In each state something is done on entry, and \
+         something is waited for;\nwhat is not to be expected is not waited for. The table is `core/src/lifecycle.rs`.\n\n{}\n\
+         ## When a process ends\n\nThe table is `core/src/exit.rs`. What is judged is done with (status 0, or listed by `normal exit`), \
+         respawned, or failed.\n\n{}",
+        table(&["state", "on entry", "waits for", "goal start →", "goal stop →", "goal respawn →"], states),
+        table(&["process", "ends in", "means", "the job goes on"], ends),
+    )
+}
+
+pub fn follow() -> String {
+    let rows = follow::TABLE.iter().map(|row| {
+        let order = match row.order {
+            follow::Order::Nothing => "",
+            follow::Order::Continue => "send SIGCONT",
+            follow::Order::Follow => "report forks and execs, go on",
+            follow::Order::Resume => "go on",
+            follow::Order::Detach => "let it go",
+            follow::Order::Switch => "let it go, follow the child",
+        };
+        let next = if row.next == follow::Stage::Settled { "ready".into() } else { format!("{:?}", row.next) };
+        let expect = format!("{:?}", row.expect).to_lowercase();
+        vec![expect, format!("{:?}", row.stage), format!("{:?}", row.seen).to_lowercase(), order.into(), next]
+    });
+    format!(
+        "{GENERATED}# Following a daemon\n\nWhat `expect` makes of what a main process does, from its launch until it is ready. The table \
+         is `core/src/follow.rs`.\nThreads and vfork are not forks; a process that is traced goes on with every signal that stopped it.\n\n{}",
+        table(&["expect", "stage", "seen", "order", "then"], rows)
+    )
+}
+
+pub fn stanzas() -> String {
+    let all = rows().map(|row| {
+        let role = match row.role {
+            Role::ActedOn => "acted on",
+            Role::Information => "information",
+            Role::ParsedOnly => "read and checked only",
+        };
+        vec![code(row.name), code(row.arguments), role.into(), row.section.into()]
+    });
+    format!(
+        "{GENERATED}# Stanzas\n\nEvery stanza of init(5), and two of ChromeOS. The table is `core/src/conf/stanza.rs`.\n\n{}",
+        table(&["stanza", "arguments", "what becomes of it", "section of init(5)"], all)
+    )
+}
+
+pub fn commands() -> String {
+    let groups = Group::ALL.into_iter().chain([(Group::Ours, "Commands that Upstart does not have")]);
+    let mut text = format!("{GENERATED}# Commands of initctl\n\nThe table is `cli/src/command.rs`; `initctl COMMAND --help` says more.\n");
+    for (group, heading) in groups {
+        let of_group = COMMANDS.iter().filter(|command| command.group == group);
+        let rows = of_group.map(|command| vec![code(command.name), code(command.arguments), command.summary.into()]);
+        text += &format!("\n## {heading}\n\n{}", table(&["command", "arguments", "what it does"], rows));
+    }
+    text
+}
+
+pub fn limits() -> String {
+    let chosen = [
+        ("job classes", capacity::CLASSES),
+        ("job instances", capacity::JOBS),
+        ("live processes", capacity::PROCESSES),
+        ("unfinished events of clients", capacity::EMITTED),
+        ("unfinished events in all", capacity::EVENTS),
+        ("clients", capacity::CLIENTS),
+        ("waiting clients and events", capacity::WAITERS),
+        ("events named in conditions", capacity::LEAVES),
+        ("distinct event names and who names them", capacity::NAMES),
+        ("bytes of text", capacity::TEXT),
+        ("pieces of text", capacity::PIECES),
+        ("bytes of job output kept while its file cannot be written", capacity::LOG_BUFFER),
+        ("bytes of a job file", capacity::JOB_FILE),
+    ];
+    let structural = [
+        ("events in one condition", CONDITION_EVENTS),
+        ("bytes of an instance name", INSTANCE_NAME),
+        ("bytes of a job name in a request", SCRATCH),
+        ("bytes of a message of the control protocol", control::frame::MAX_MESSAGE),
+    ];
+    let rows = |list: &[(&str, usize)]| list.iter().map(|(what, count)| vec![what.to_string(), count.to_string()]).collect::<Vec<_>>();
+    format!(
+        "{GENERATED}# Limits\n\nA full table is an answer: it names its limit, reaches the log and the client, and loses nothing. What is \
+         not used takes no\nmemory.\n\n## Chosen for Linux\n\n`linux-shim/src/capacity.rs` has the reasons; an appliance may choose others.\n\n{}\n\
+         ## Structural\n\n{}",
+        table(&["what", "how many"], rows(&chosen)),
+        table(&["what", "how many"], rows(&structural)),
+    )
+}
