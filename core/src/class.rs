@@ -14,7 +14,7 @@ use crate::supervisor::Supervisor;
 use crate::text::Text;
 
 /// A job class.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Class {
     pub(crate) name: Text,
     pub(crate) hash: u32,
@@ -53,7 +53,7 @@ pub struct Class {
 }
 
 /// How far a class is in force.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Phase {
     /// Its file is being read.
     Draft,

@@ -123,7 +123,7 @@ impl Supervisor<'_> {
             }
         };
         self.wait_instead(job, client, Command::Start, wait);
-        self.set_goal(job, Goal::Start);
+        self.want_started(job);
         Ok(job)
     }
 
@@ -160,11 +160,14 @@ impl Supervisor<'_> {
             self.prepare_start(id, environment)?;
         }
         self.wait_instead(id, client, Command::Restart, wait);
-        self.set_goal(id, Goal::Stop);
-        if let Some(job) = self.jobs.get_mut(id) {
-            job.restart = true;
+        // One that is to run anew is restarted by that.
+        if self.jobs.get(id).is_some_and(|job| job.goal == Goal::Start) {
+            self.set_goal(id, Goal::Stop);
+            if let Some(job) = self.jobs.get_mut(id) {
+                job.restart = true;
+            }
+            self.keep_moving(id);
         }
-        self.keep_moving(id);
         Ok(id)
     }
 

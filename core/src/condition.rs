@@ -12,7 +12,7 @@ use crate::text::Text;
 pub(crate) type LeafId = Id<Leaf>;
 
 /// What one event operator of a condition holds. The leaves of a condition form a list, in the order of its text.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Leaf {
     pub(crate) event: Option<EventId>,
     pub(crate) next: Option<LeafId>,

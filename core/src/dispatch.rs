@@ -95,7 +95,7 @@ impl Supervisor<'_> {
         self.prepare_start(job, environment).map_err(Refused::Full)?;
         self.answer_waiters(job, false);
         self.block_held(job, whose, held);
-        self.set_goal(job, Goal::Start);
+        self.want_started(job);
         Ok(())
     }
 

@@ -73,7 +73,7 @@ pub enum Scope {
 }
 
 /// What a client is answered; `Supervisor::reply` puts it in words.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Answer {
     /// Done, and nothing to show.
@@ -85,7 +85,7 @@ pub enum Answer {
 }
 
 /// Why a command was refused or failed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[allow(missing_docs)]
 pub enum Denial {

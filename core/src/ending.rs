@@ -17,7 +17,7 @@ const PATIENCE: u32 = 5;
 const LAST_PATIENCE: u32 = 2;
 
 /// How far the end has come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Ending {
     /// It has not begun.
     Off,

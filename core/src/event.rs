@@ -20,7 +20,7 @@ use crate::text::{Text, cost};
 use crate::waiter::{Waiter, Who};
 
 /// An event that is pending or being handled.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Event {
     pub(crate) name: Name,
     /// Whether `/failed` follows the name.
@@ -37,7 +37,7 @@ pub struct Event {
 }
 
 /// An event's name.
-#[derive(Clone, Copy, Debug, Hash)]
+#[derive(Clone, Copy, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Name {
     /// One of the four that jobs emit.
     Job(JobEvent),
@@ -45,7 +45,7 @@ pub(crate) enum Name {
     Text(Text),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
 enum Progress {
     /// Not yet offered to any condition.
     Pending,
@@ -58,7 +58,7 @@ enum Progress {
 /// How far the offering of one event has come: to every instance's `stop on`, then to the class's `start on`, class by class.
 ///
 /// No field is an enum or a bool: `None` of this is then all zeros, as an unused storage must be.
-#[derive(Clone, Copy, Debug, Hash)]
+#[derive(Clone, Copy, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Dispatch {
     pub event: EventId,
     /// Whose turn it is.
@@ -67,6 +67,12 @@ pub(crate) struct Dispatch {
     pub begun: Option<InterestId>,
     /// The instance that is next.
     pub job: Option<JobId>,
+}
+
+impl Event {
+    pub(crate) const fn blockers(&self) -> usize {
+        self.blockers as usize
+    }
 }
 
 impl Linked for Event {

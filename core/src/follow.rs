@@ -3,7 +3,7 @@
 use crate::conf::stanza::Expect;
 
 /// How far a main process has come on its way to being ready.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Stage {
     /// It is ready, or is not followed.

@@ -78,6 +78,36 @@ impl<T: Indexed> IndexView<'_, T> {
         }
     }
 
+    /// Puts a thing in behind all others of its chain; false if it is in already, or is no more.
+    pub(crate) fn append(&mut self, pool: &mut PoolView<'_, T>, id: Id<T>) -> bool {
+        let Some(hash) = pool.get(id).map(Indexed::hash) else { return false };
+        let chain = self.chain(hash);
+        let (mut last, mut at) = (None, self.heads[chain]);
+        while let Some(here) = at {
+            if here == id {
+                return false;
+            }
+            (last, at) = (at, pool.get(here).and_then(Indexed::peek));
+        }
+        match last.and_then(|last| pool.get_mut(last)) {
+            Some(last) => *last.next() = Some(id),
+            None => self.heads[chain] = Some(id),
+        }
+        true
+    }
+
+    /// Everything that is in, chain by chain, in the order of each chain.
+    pub(crate) fn members(&self, pool: &PoolView<'_, T>) -> impl Iterator<Item = Id<T>> {
+        let behind = |&id: &Id<T>| pool.get(id).and_then(Indexed::peek);
+        self.heads.iter().flatten().flat_map(move |&head| core::iter::successors(Some(head), behind))
+    }
+
+    /// Takes everything out.
+    pub(crate) fn clear(&mut self) {
+        // What was never written is not written now.
+        self.heads.iter_mut().filter(|head| head.is_some()).for_each(|head| *head = None);
+    }
+
     /// The thing with this hash that is the one.
     pub fn find(&self, pool: &PoolView<'_, T>, hash: u32, is_it: impl Fn(&T) -> bool) -> Option<Id<T>> {
         let mut at = self.heads[self.chain(hash)];

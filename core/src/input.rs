@@ -133,7 +133,7 @@ pub enum Change<'a> {
 }
 
 /// What `initctl` can have done to a job.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Command {
     /// Goal start.

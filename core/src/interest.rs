@@ -16,24 +16,24 @@ pub(crate) type NameId = Id<Name>;
 pub(crate) type InterestId = Id<Interest>;
 
 /// An event name that some condition has.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Name {
     text: Text,
     hash: u32,
     chain: Option<NameId>,
-    first: Option<InterestId>,
-    last: Option<InterestId>,
+    pub(crate) first: Option<InterestId>,
+    pub(crate) last: Option<InterestId>,
 }
 
 /// A class whose conditions name an event.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Interest {
     pub(crate) class: ClassId,
-    name: NameId,
-    before: Option<InterestId>,
+    pub(crate) name: NameId,
+    pub(crate) before: Option<InterestId>,
     pub(crate) after: Option<InterestId>,
     /// The class's next interest.
-    sibling: Option<InterestId>,
+    pub(crate) sibling: Option<InterestId>,
 }
 
 impl Indexed for Name {

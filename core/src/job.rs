@@ -17,7 +17,7 @@ use crate::text::Text;
 use crate::waiter::Waiter;
 
 /// One instance of a class, from its first goal start until it rests again.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Job {
     pub(crate) class: ClassId,
     pub(crate) name: Text,
@@ -62,7 +62,7 @@ pub struct Job {
 }
 
 /// How a job failed: the first failure since `starting`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Failure {
     /// Which process; `None` for the respawn limit.
     pub process: Option<Process>,
@@ -197,6 +197,14 @@ impl Supervisor<'_> {
             }
         }
         self.supersede(job.class);
+    }
+
+    /// A command or event wants the job started. One that is to run anew is started by that: its goal stays, since goal
+    /// start would lead it back to `running` without its main process.
+    pub(crate) fn want_started(&mut self, id: JobId) {
+        if self.jobs.get(id).is_some_and(|job| job.goal == Goal::Stop) {
+            self.set_goal(id, Goal::Start);
+        }
     }
 
     /// Gives a job a goal. That moves it at once only where it rests; elsewhere it decides which way the job goes next.

@@ -44,6 +44,7 @@ pub mod queue;
 pub mod respawn;
 pub mod running;
 pub mod signal;
+pub mod snapshot;
 mod step;
 pub mod storage;
 pub mod supervisor;

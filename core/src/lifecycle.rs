@@ -109,7 +109,7 @@ pub enum Next {
 }
 
 /// The events that jobs emit (starting(7), started(7), stopping(7), stopped(7)).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[allow(missing_docs)]
 pub enum JobEvent {

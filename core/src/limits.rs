@@ -3,7 +3,7 @@
 use core::fmt;
 
 /// Which capacity was exhausted. Full is an answer: it names the limit, reaches the log and the client, and nothing is lost.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Limit {
     /// Job classes: job files loaded.

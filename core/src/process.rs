@@ -75,6 +75,16 @@ pub enum Stage {
     Fork,
     /// Opening the console or the log's terminal.
     Console,
+    /// Looking for a controller that `cgroup` names.
+    CgroupController,
+    /// Making the group of `cgroup`, and setting what it says.
+    CgroupSettings,
+    /// Moving the process into that group.
+    Cgroup,
+    /// `apparmor switch`.
+    Profile,
+    /// Running what `apparmor load` or `tmpfiles` wants run first.
+    Helper,
     /// `limit RESOURCE`.
     Limit(Resource),
     /// `nice`.
@@ -113,6 +123,11 @@ impl fmt::Display for Stage {
             Stage::Pipe => "create pipe",
             Stage::Fork => "fork",
             Stage::Console => "open console",
+            Stage::CgroupController => "use cgroup controller",
+            Stage::CgroupSettings => "set up cgroup",
+            Stage::Cgroup => "enter cgroup",
+            Stage::Profile => "switch security profile",
+            Stage::Helper => "prepare process",
             Stage::Priority => "set priority",
             Stage::OomAdjustment => "set oom adjustment",
             Stage::Root => "change root directory",
@@ -131,7 +146,7 @@ impl fmt::Display for Stage {
 }
 
 /// A resource of setrlimit(2), by its word in the `limit` stanza (init(5)).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[allow(missing_docs)]
 pub enum Resource {

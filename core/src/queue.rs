@@ -11,10 +11,11 @@ pub trait Linked: Sized {
 }
 
 /// A queue of things that live in a pool.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[serde(bound = "")]
 pub struct Queue<T> {
     head: Option<Id<T>>,
-    tail: Option<Id<T>>,
+    pub(crate) tail: Option<Id<T>>,
 }
 
 impl<T> Clone for Queue<T> {

@@ -3,7 +3,7 @@
 use crate::time::Instant;
 
 /// Up to `count` respawns in `interval` seconds; none of the two may be 0, or there is no limit.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct RespawnLimit {
     /// How many.
     pub count: u32,
@@ -17,7 +17,7 @@ impl RespawnLimit {
 }
 
 /// The respawns of one instance. The window is fixed, not sliding: it opens with the first respawn after the last window.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Respawns {
     window: u64,
     count: u32,

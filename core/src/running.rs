@@ -11,7 +11,7 @@ use crate::storage::{Id, JobId};
 use crate::supervisor::Supervisor;
 
 /// A live process of a job.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Running {
     pub(crate) pid: Pid,
     pub(crate) job: JobId,
@@ -78,13 +78,9 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A process that a kill was to reach is no more, and nobody said how it ended.
+    /// A process that a signal was to reach, or that a fork was to make, is no more, and nobody said how it ended.
     pub(crate) fn vanished(&mut self, pid: Pid) {
-        if let Some((job, process)) = self.owner(pid)
-            && self.jobs.get(job).is_some_and(|job| job.state.row().wait == Wait::End(process))
-        {
-            self.process_ended(job, process, pid, Exit::Unknown);
-        }
+        self.exited(pid, Exit::Unknown);
     }
 
     /// An untraced process runs its program.

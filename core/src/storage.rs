@@ -12,9 +12,12 @@ use heapless::{Vec, VecView};
 use crate::limits::{Full, Limit};
 
 /// Names one thing of kind `T` for as long as it lives: an id that outlives it names nothing, never another thing.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(bound = "")]
 pub struct Id<T> {
     index: u32,
     generation: NonZeroU32,
+    #[serde(skip)]
     kind: PhantomData<fn() -> T>,
 }
 
@@ -64,7 +67,7 @@ impl<T> defmt::Format for Id<T> {
 }
 
 /// Names a client for as long as it is connected; the world chooses both numbers and never repeats a pair.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ClientId {
     /// Which of the world's places for clients.
@@ -74,24 +77,24 @@ pub struct ClientId {
 }
 
 /// Room for one thing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Slot<T> {
-    generation: NonZeroU32,
-    content: Content<T>,
+    pub(crate) generation: NonZeroU32,
+    pub(crate) content: Content<T>,
 }
 
-#[derive(Clone, Debug)]
-enum Content<T> {
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Content<T> {
     Free { next: Option<u32> },
     Used(T),
 }
 
 /// How a pool's slots are used.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Tally {
-    free: Option<u32>,
-    used: u32,
-    reserved: u32,
+    pub(crate) free: Option<u32>,
+    pub(crate) used: u32,
+    pub(crate) reserved: u32,
 }
 
 /// Owned room for up to `N` things.
@@ -132,9 +135,9 @@ impl<T: Hash, const N: usize> Hash for Pool<T, N> {
 
 /// Lent room.
 pub struct PoolView<'s, T> {
-    slots: &'s mut VecView<Slot<T>>,
-    tally: &'s mut Tally,
-    limit: Limit,
+    pub(crate) slots: &'s mut VecView<Slot<T>>,
+    pub(crate) tally: &'s mut Tally,
+    pub(crate) limit: Limit,
 }
 
 impl<T> PoolView<'_, T> {

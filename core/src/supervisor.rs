@@ -76,8 +76,9 @@ pub struct Storage<
 struct Scratch(Vec<u8, SCRATCH>);
 
 /// What the machine knows besides classes, jobs and events.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Core {
+    #[serde(skip)]
     pub outbox: Deque<Effect, OUTBOX>,
     /// Jobs on the move; the first is moved until it waits.
     pub moving: Queue<Job>,
@@ -96,6 +97,31 @@ pub(crate) struct Core {
     /// The client whose `reload` has just been carried out, and on which process.
     pub reloading: Option<(ClientId, Pid)>,
     pub ending: Ending,
+}
+
+impl Core {
+    /// Nothing has happened yet.
+    pub(crate) const NEW: Core = Core {
+        outbox: Deque::new(),
+        moving: Queue::new(),
+        answers: Queue::new(),
+        last_answers: Queue::new(),
+        events: Queue::new(),
+        dispatch: None,
+        base_environment: Text::EMPTY,
+        first_environment: Text::EMPTY,
+        own_environment: Text::EMPTY,
+        session: Text::EMPTY,
+        reloading: None,
+        ending: Ending::Off,
+    };
+
+    /// Whether nothing is to be done before the next input.
+    pub(crate) fn is_calm(&self) -> bool {
+        let queues = self.moving.is_empty() && self.answers.is_empty() && self.last_answers.is_empty();
+        let work = self.outbox.is_empty() && self.events.is_empty() && self.dispatch.is_none();
+        queues && work && self.reloading.is_none()
+    }
 }
 
 impl core::hash::Hash for Core {
@@ -141,20 +167,7 @@ impl<
             job_index: Index::new(),
             pid_index: Index::new(),
             name_index: Index::new(),
-            core: Core {
-                outbox: Deque::new(),
-                moving: Queue::new(),
-                answers: Queue::new(),
-                last_answers: Queue::new(),
-                events: Queue::new(),
-                dispatch: None,
-                base_environment: Text::EMPTY,
-                first_environment: Text::EMPTY,
-                own_environment: Text::EMPTY,
-                session: Text::EMPTY,
-                reloading: None,
-                ending: Ending::Off,
-            },
+            core: Core::NEW,
             scratch: Scratch(Vec::new()),
         }
     }
@@ -319,7 +332,6 @@ impl Supervisor<'_> {
     fn gone(&mut self, pid: Pid) {
         if let Some((client, _)) = self.core.reloading.take_if(|(_, reloaded)| *reloaded == pid) {
             self.order(Effect::Reply { client, answer: Answer::Denied(Denial::NoSuchProcess) });
-            return;
         }
         self.vanished(pid);
     }

@@ -12,7 +12,7 @@ use crate::limits::{Full, Limit};
 /// A piece of text; the empty one takes no room.
 ///
 /// Whoever holds it owns it and gives it back with [`TextView::free`]. It is no id: a handle is never held twice.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Text(u32);
 
@@ -66,6 +66,10 @@ impl Text {
     /// The empty text.
     pub const EMPTY: Text = Text(0);
 
+    pub(crate) const fn of_handle(handle: u32) -> Text {
+        Text(handle)
+    }
+
     /// Whether it is the empty text.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
@@ -87,10 +91,10 @@ const SLACK: usize = 4096;
 
 /// How an arena is used.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    free_handle: u32,
+pub(crate) struct Tally {
+    pub(crate) free_handle: u32,
     holes: u32,
-    reserved: u32,
+    pub(crate) reserved: u32,
     /// Header of the piece that is being written, plus one; 0 if none is.
     open: u32,
 }
@@ -128,9 +132,9 @@ impl<const BYTES: usize, const PIECES: usize> Default for Arena<BYTES, PIECES> {
 
 /// Lent room for text.
 pub struct TextView<'s> {
-    bytes: &'s mut VecView<u8>,
-    spans: &'s mut VecView<Span>,
-    tally: &'s mut Tally,
+    pub(crate) bytes: &'s mut VecView<u8>,
+    pub(crate) spans: &'s mut VecView<Span>,
+    pub(crate) tally: &'s mut Tally,
 }
 
 const FULL: Full = Full { limit: Limit::Text };
@@ -310,6 +314,12 @@ impl TextView<'_> {
             self.bytes.truncate(self.tally.open as usize - 1);
             self.tally.open = 0;
         }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.spans.clear();
+        *self.tally = Tally::default();
     }
 
     fn span(&self, text: Text) -> Option<(usize, usize)> {

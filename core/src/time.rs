@@ -1,7 +1,7 @@
 //! Time as an argument: the core owns no clock.
 
 /// A point on a monotonic clock, in milliseconds since some fixed moment (on Linux: boot, `CLOCK_MONOTONIC`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Instant(pub u64);
 

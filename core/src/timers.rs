@@ -7,7 +7,7 @@ use crate::storage::{JobId, PoolView};
 use crate::time::Instant;
 
 /// One armed timer.
-#[derive(Clone, Copy, Debug, Hash)]
+#[derive(Clone, Copy, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Timer {
     /// When it fires.
     pub at: Instant,

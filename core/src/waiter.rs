@@ -11,15 +11,15 @@ use crate::supervisor::Supervisor;
 pub(crate) type WaiterId = Id<Waiter>;
 
 /// One who waits.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Waiter {
     pub(crate) who: Who,
-    place: Place,
-    link: Option<WaiterId>,
+    pub(crate) place: Place,
+    pub(crate) link: Option<WaiterId>,
 }
 
 /// In whose queue a waiter stands.
-#[derive(Clone, Copy, Debug, PartialEq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Place {
     Job(JobId),
     Event(EventId),
@@ -28,7 +28,7 @@ pub(crate) enum Place {
 }
 
 /// Who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Who {
     /// A client whose command is under way.
     Client(ClientId, Command),

@@ -12,6 +12,12 @@ use nix::unistd::read;
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
+use nix::sys::stat::{FileStat, stat};
+use nix::unistd::{getegid, geteuid};
+use uphold_core::process::{SpawnError, Stage};
+
+use crate::kernel;
+
 const PASSWD: &CStr = c"/etc/passwd";
 const GROUP: &CStr = c"/etc/group";
 
@@ -69,6 +75,78 @@ pub fn groups_of(user: &[u8], first: u32) -> Result<Groups, Errno> {
         }
         result => result,
     }
+}
+
+/// What was looked for, or the error of that stage: with code 0 if there is no such thing.
+pub(crate) fn found<T>(stage: Stage, answer: Result<Option<T>, Errno>) -> Result<T, SpawnError> {
+    let failed = |code| SpawnError { stage, code };
+    answer.map_err(|errno| failed(errno as i32))?.ok_or(failed(0))
+}
+
+/// The user that the supervisor runs as.
+pub(crate) fn own_user() -> Result<User, SpawnError> {
+    found(Stage::FindOwnUser, user_numbered(geteuid().as_raw()))
+}
+
+/// Makes sure that there is a group of that number.
+pub(crate) fn check_own_group(group: u32) -> Result<(), SpawnError> {
+    found(Stage::FindOwnGroup, group_exists(group).map(|there| there.then_some(())))
+}
+
+/// The groups of processes that keep the user of the supervisor, which is root: looked up again only when the files have
+/// changed.
+#[derive(Default)]
+pub struct OwnGroups {
+    /// The files as they were, and the user and group that it was about.
+    stamp: Option<[Stamp; 2]>,
+    groups: Groups,
+    failure: Option<SpawnError>,
+    /// Whether the supervisor has these groups itself, and no others.
+    in_force: bool,
+}
+
+/// What changes when a file does: device, inode, size, times.
+type Stamp = Result<[i128; 5], Errno>;
+
+impl OwnGroups {
+    /// What such a process must be given: nothing if it has it already.
+    pub(crate) fn get(&mut self) -> Result<Option<&[u32]>, SpawnError> {
+        if !geteuid().is_root() {
+            return Ok(None);
+        }
+        let stamp = [PASSWD, GROUP].map(|file| stat(file).map(|file| stamp_of(&file)));
+        if self.stamp != Some(stamp) {
+            self.stamp = Some(stamp);
+            self.failure = self.look_up().err();
+        }
+        match self.failure {
+            Some(failure) => Err(failure),
+            None => Ok((!self.in_force).then_some(&self.groups)),
+        }
+    }
+
+    fn look_up(&mut self) -> Result<(), SpawnError> {
+        let user = own_user()?;
+        let group = getegid().as_raw();
+        check_own_group(group)?;
+        let groups = groups_of(&user.name, group);
+        self.groups = groups.map_err(|errno| SpawnError { stage: Stage::Groups, code: errno as i32 })?;
+        let mut room = [0; GROUPS_MAX];
+        let own = kernel::groups(&mut room);
+        self.in_force = own.is_some_and(|own| {
+            own.len() == self.groups.len() && own.iter().all(|group| self.groups.contains(group))
+        });
+        Ok(())
+    }
+}
+
+fn stamp_of(file: &FileStat) -> [i128; 5] {
+    let time = |seconds: i128, nanoseconds: i128| seconds * 1_000_000_000 + nanoseconds;
+    let (changed, modified) = (
+        time(file.st_ctime.into(), file.st_ctime_nsec.into()),
+        time(file.st_mtime.into(), file.st_mtime_nsec.into()),
+    );
+    [file.st_dev.into(), file.st_ino.into(), file.st_size.into(), changed, modified]
 }
 
 fn find_user(file: &CStr, mut wanted: impl FnMut(&User) -> bool) -> Result<Option<User>, Errno> {

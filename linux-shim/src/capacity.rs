@@ -47,12 +47,12 @@ pub const PIECES: usize = 8 * CLASSES + 4 * JOBS + 2 * EVENTS;
 /// start or stop at this moment.
 pub const JOB_LOGS: usize = JOBS + 512;
 
-/// Bytes of job output that are kept while their file cannot be opened, for all jobs together, in blocks of
-/// [`KEPT_BLOCK`]: enough for the first lines of some hundred jobs before `/var/log` is writable.
-pub const KEPT_BLOCKS: usize = 512;
+/// Bytes of job output that are kept while their files cannot be written, for all jobs together, unless `--log-buffer`
+/// says otherwise: enough for the first lines of some hundred jobs before `/var/log` is writable.
+pub const LOG_BUFFER: usize = 256 << 10;
 
-/// Bytes of one such block: a few lines.
-pub const KEPT_BLOCK: usize = 512;
+/// The most that `--log-buffer` can say.
+pub const LOG_BUFFER_MOST: usize = 1 << 30;
 
 /// Inputs that are known but not yet delivered: at most one for each process that was made within one input's effects.
 pub const READY: usize = JOBS;
@@ -85,7 +85,6 @@ const _: () = assert!(EVENTS >= 2 * JOBS, "the supervisor's own events must neve
 const _: () = assert!(READY >= JOBS, "each job can have one process in the making");
 const _: () = assert!(CLIENTS <= 64, "the clients that have more to say are the bits of one word");
 const _: () = assert!(TEXT <= u32::MAX as usize && OWN_ENVIRONMENT < TEXT, "handles are 32 bits wide");
-const _: () = assert!(KEPT_BLOCKS < u16::MAX as usize, "blocks are linked by 16 bits");
 const _: () = assert!(MESSAGE >= 1024, "a kernel log record fits");
 
 /// The supervisor's memory.

@@ -1,55 +1,88 @@
 //! What a new process does between its making and its program: FACTS 6, in that order.
 //!
 //! The child of a vfork runs in the supervisor's memory, while the supervisor stands still. So nothing here allocates,
-//! locks, panics or calls a library function that might; users and groups are set by the bare system calls, because the
-//! C library's functions would change every thread of the supervisor with them.
-#![allow(unsafe_code)]
+//! locks, panics or calls a library function that might; users and groups are set by the bare system calls (see
+//! `kernel`), because the C library's functions would change every thread of the supervisor with them.
 
 use crate::accounts;
 use crate::command::SCRIPT_DESCRIPTOR;
+use crate::kernel;
 use crate::settings::{DEFAULT_UMASK, Limit, Settings, Text};
 use nix::errno::Errno;
-use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{chdir, chroot, getegid, geteuid, setsid, write};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::os::fd::AsRawFd;
 use uphold_core::conf::stanza::Console;
-use uphold_core::process::{Resource, SpawnError, Stage};
+use uphold_core::process::{Pid, Resource, SpawnError, Stage};
 use uphold_core::signal::Signal;
 
 /// The status of a process whose set-up failed, should anyone come to see it.
 pub(crate) const FAILED: c_int = 255;
 
-const NULL_DEVICE: &CStr = c"/dev/null";
 const CONSOLE_DEVICE: &CStr = c"/dev/console";
 const SHELL: &CStr = c"/bin/sh";
+
+/// How many words a helper's command line may have.
+const HELPER_WORDS: usize = 256;
 
 /// Everything the child needs, prepared beforehand.
 pub(crate) struct Orders<'a> {
     pub(crate) settings: &'a Settings,
-    /// The terminal for the output, below `first_unwanted`.
+    /// The null device, and below `first_unwanted` as the next two.
+    pub(crate) null: c_int,
+    /// The terminal for the output.
     pub(crate) log: Option<c_int>,
-    /// The script for the shell, below `first_unwanted`.
+    /// The script for the shell.
     pub(crate) script: Option<c_int>,
     /// The supervisor's own low descriptors start here ...
     pub(crate) first_slot: c_int,
     /// ... and from here on there is nothing for the child.
     pub(crate) first_unwanted: c_int,
-    /// The arguments with a null at the end, and with one free place before the first.
+    /// The arguments with a null at the end, and with one free place before the first. The pointers lead to texts that
+    /// end in NUL and live as long as the orders; so do those of the environment.
     pub(crate) arguments: &'a mut [*const c_char],
     /// The environment with a null at the end.
     pub(crate) environment: &'a [*const c_char],
     /// The paths to try, each ended by NUL.
     pub(crate) candidates: &'a [u8],
+    /// What is to be run to its end before.
+    pub(crate) helpers: [Option<Helper<'a>>; 2],
+    /// The file by which the process enters its control group.
+    pub(crate) cgroup: Option<&'a CStr>,
+    /// The limit of open files to go back to, soft and hard.
+    pub(crate) open_files: Option<(u64, u64)>,
+    /// The supplementary groups of processes that keep the supervisor's user; `None` if the child has them already.
+    pub(crate) own_groups: Result<Option<&'a [u32]>, SpawnError>,
+    /// The signals whose disposition is not the default, the first as the lowest bit.
+    pub(crate) disposed: u64,
+    /// Whether the AppArmor profile of the settings is to be switched to.
+    pub(crate) confined: bool,
     pub(crate) trace: bool,
     pub(crate) stop_before_exec: bool,
     pub(crate) system_mode: bool,
+    /// Whether the supervisor waits until the program runs.
+    pub(crate) awaited: bool,
     /// The child's answer, when there is something to say.
     pub(crate) failure: Option<SpawnError>,
+}
+
+/// A program to run before the job's own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Helper<'a> {
+    /// Its path.
+    pub program: &'a CStr,
+    /// Its arguments, each ended by NUL.
+    pub arguments: &'a [u8],
 }
 
 type Step = Result<(), SpawnError>;
 
 /// The child. `orders` points to [`Orders`] that nobody else looks at until the child has exec'ed or ended.
 pub(crate) extern "C" fn run(orders: *mut c_void) -> c_int {
-    // SAFETY: the caller passes orders that live longer than this call, and does not touch them during it.
+    // SAFETY: `kernel::Stack::launch`, the only caller, passes orders that live longer than this call, and does not touch
+    // them during it.
     let orders = unsafe { &mut *orders.cast::<Orders<'_>>() };
     orders.failure = set_up(orders).err();
     // SAFETY: ends this process without running anything of the supervisor's.
@@ -57,17 +90,29 @@ pub(crate) extern "C" fn run(orders: *mut c_void) -> c_int {
 }
 
 fn set_up(orders: &mut Orders<'_>) -> Step {
-    // SAFETY: takes nothing. It cannot fail: a new process leads no group.
-    unsafe { libc::setsid() };
+    // It cannot fail: a new process leads no group.
+    setsid().map(drop).unwrap_or_default();
     descriptors(orders)?;
     let settings = orders.settings;
-    limits(settings)?;
-    // SAFETY: takes a number.
-    unsafe { libc::umask(settings.umask.unwrap_or(DEFAULT_UMASK).into()) };
-    priority(settings)?;
-    oom_score(settings)?;
+    if let Some(group) = orders.cgroup {
+        write_file(Stage::Cgroup, group, b"0")?;
+    }
+    for helper in orders.helpers.into_iter().flatten() {
+        help(helper, orders)?;
+    }
+    if let Some(profile) = settings.get(Text::Profile).filter(|_| orders.confined) {
+        write_file(Stage::Profile, c"/proc/self/attr/exec", profile.to_bytes())?;
+    }
+    limits(orders)?;
+    umask(Mode::from_bits_truncate(settings.umask.unwrap_or(DEFAULT_UMASK).into()));
+    if let Some(nice) = settings.nice {
+        kernel::set_priority(nice).map_err(at(Stage::Priority))?;
+    }
+    if let Some(score) = settings.oom_score {
+        write_file(Stage::OomAdjustment, c"/proc/self/oom_score_adj", decimal(score, &mut [0; 6]))?;
+    }
     place(settings, orders.system_mode)?;
-    identity(settings)?;
+    identity(orders)?;
     signals(orders)?;
     Err(execute(orders))
 }
@@ -76,11 +121,8 @@ fn failed(stage: Stage, errno: Errno) -> SpawnError {
     SpawnError { stage, code: errno as i32 }
 }
 
-fn check(stage: Stage, result: impl Into<c_long>) -> Result<c_int, SpawnError> {
-    match result.into() {
-        -1 => Err(failed(stage, Errno::last())),
-        value => Ok(value as c_int),
-    }
+fn at(stage: Stage) -> impl Fn(Errno) -> SpawnError {
+    move |errno| failed(stage, errno)
 }
 
 /// Descriptors 0, 1, 2 and, for a long script, 9; everything else is closed, at the latest by exec.
@@ -88,77 +130,119 @@ fn check(stage: Stage, result: impl Into<c_long>) -> Result<c_int, SpawnError> {
 /// The table was shared with the supervisor so far, because copying it takes the longer the more is open. Closing the
 /// end of it for ourselves alone makes the kernel copy only the beginning.
 fn descriptors(orders: &Orders<'_>) -> Step {
-    const UNSHARE: c_uint = 2;
-    if close_range(orders.first_unwanted, c_int::MAX, UNSHARE) == -1 {
-        // SAFETY: takes a number.
-        check(Stage::Console, unsafe { libc::unshare(libc::CLONE_FILES) })?;
+    if kernel::close_range(orders.first_unwanted, c_int::MAX, kernel::UNSHARE).is_err() {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_FILES).map_err(at(Stage::Console))?;
     }
     if orders.first_slot > 3 {
         // What this misses (before Linux 5.9) exec closes.
-        close_range(3, orders.first_slot - 1, 0);
+        kernel::close_range(3, orders.first_slot - 1, 0).unwrap_or_default();
     }
+    let null = orders.null;
     match (orders.settings.console, orders.log) {
-        (Console::Log, Some(log)) => {
-            console(NULL_DEVICE, &[0], false)?;
-            duplicate(log, 1)?;
-            duplicate(log, 2)?;
-        }
-        (Console::None | Console::Log, _) => console(NULL_DEVICE, &[0, 1, 2], false)?,
-        (Console::Output, _) => {
-            console(CONSOLE_DEVICE, &[0, 1, 2], false).or_else(|_| console(NULL_DEVICE, &[0, 1, 2], false))?;
-        }
-        (Console::Owner, _) => console(CONSOLE_DEVICE, &[0, 1, 2], true)?,
+        (Console::Log, Some(log)) => lead([null, log, log])?,
+        (Console::None | Console::Log, _) => lead([null; 3])?,
+        (Console::Output, _) => console(false).or_else(|_| lead([null; 3]))?,
+        (Console::Owner, _) => console(true)?,
     }
     match orders.script {
-        Some(script) => duplicate(script, SCRIPT_DESCRIPTOR),
+        Some(script) => kernel::duplicate(script, SCRIPT_DESCRIPTOR).map_err(at(Stage::Console)),
         None => Ok(()),
     }
 }
 
-fn close_range(first: c_int, last: c_int, flags: c_uint) -> c_long {
-    // SAFETY: takes numbers; the descriptors closed are in this process's own table and nobody here uses them.
-    unsafe { libc::syscall(libc::SYS_close_range, first as c_uint, last as c_uint, flags) }
+/// Makes the standard descriptors lead where these do.
+fn lead(descriptors: [c_int; 3]) -> Step {
+    for (standard, descriptor) in (0..).zip(descriptors) {
+        kernel::duplicate(descriptor, standard).map_err(at(Stage::Console))?;
+    }
+    Ok(())
 }
 
-fn duplicate(from: c_int, to: c_int) -> Step {
-    // SAFETY: takes numbers.
-    check(Stage::Console, unsafe { libc::dup2(from, to) }).map(drop)
-}
-
-/// Opens a device as these descriptors.
-fn console(device: &CStr, targets: &[c_int], control: bool) -> Step {
-    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
-    // SAFETY: the path ends in NUL.
-    let fd = check(Stage::Console, unsafe { libc::open(device.as_ptr(), flags) })?;
+/// Makes the standard descriptors lead to the console.
+fn console(control: bool) -> Step {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let console = open(CONSOLE_DEVICE, flags, Mode::empty()).map_err(at(Stage::Console))?;
     if control {
         // A console that is no terminal cannot be one's controlling terminal: then there is none.
-        // SAFETY: the request takes a number.
-        unsafe { libc::ioctl(fd, libc::TIOCSCTTY, 1) };
+        kernel::control_terminal(console.as_raw_fd()).unwrap_or_default();
     }
-    for &target in targets {
-        duplicate(fd, target)?;
+    lead([console.as_raw_fd(); 3])
+}
+
+fn write_file(stage: Stage, path: &CStr, text: &[u8]) -> Step {
+    let file = open(path, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty());
+    file.and_then(|file| write(&file, text)).map(drop).map_err(at(stage))
+}
+
+/// A number in decimal, at the end of the buffer.
+fn decimal(number: i16, buffer: &mut [u8; 6]) -> &[u8] {
+    let mut rest = number.unsigned_abs();
+    let mut at = buffer.len();
+    loop {
+        at -= 1;
+        buffer[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
     }
-    // SAFETY: `fd` was opened here and is above 2, which are always open.
-    unsafe { libc::close(fd) };
-    Ok(())
+    if number < 0 {
+        at -= 1;
+        buffer[at] = b'-';
+    }
+    &buffer[at..]
+}
+
+/// Runs a helper to its end. Only a process that nobody waits for has any: its memory is its own.
+fn help(helper: Helper<'_>, orders: &Orders<'_>) -> Step {
+    let mut words = [std::ptr::null(); HELPER_WORDS + 1];
+    words[0] = helper.program.as_ptr();
+    let mut count = 1;
+    for word in helper.arguments.split_inclusive(|&byte| byte == 0).filter_map(|word| CStr::from_bytes_with_nul(word).ok())
+    {
+        match words.get_mut(..HELPER_WORDS).and_then(|words| words.get_mut(count)) {
+            Some(place) => *place = word.as_ptr(),
+            None => return Err(failed(Stage::Helper, Errno::E2BIG)),
+        }
+        count += 1;
+    }
+    // SAFETY: this process has one thread and its own memory, and the helper does nothing but to run its program.
+    let pid = match Errno::result(unsafe { libc::fork() }).map_err(at(Stage::Helper))? {
+        0 => {
+            kernel::default_signals(orders.disposed);
+            kernel::block_signals(0);
+            execve(helper.program, &words, orders.environment);
+            // SAFETY: ends this process without running anything of the supervisor's.
+            unsafe { libc::_exit(FAILED) }
+        }
+        pid => u32::try_from(pid).ok().and_then(Pid::new),
+    };
+    let ended = pid.map(kernel::await_exit).transpose().map_err(at(Stage::Helper))?.flatten();
+    match ended {
+        Some(kernel::Waited { code: libc::CLD_EXITED, status: 0, .. }) => Ok(()),
+        _ => Err(failed(Stage::Helper, Errno::EIO)),
+    }
 }
 
 /// How many resources the kernel knows (RLIM_NLIMITS).
 const RESOURCES: c_uint = 16;
 
-fn limits(settings: &Settings) -> Step {
+fn limits(orders: &Orders<'_>) -> Step {
+    if let Some((soft, hard)) = orders.open_files {
+        // It was raised from there, so it can go back there.
+        kernel::set_limit(libc::RLIMIT_NOFILE as c_uint, soft, hard).unwrap_or_default();
+    }
+    let limits = orders.settings.limits();
+    if limits.is_empty() {
+        return Ok(());
+    }
     // By the kernel's numbers, so that of several bad limits the same one is named as ever.
     for number in 0..RESOURCES {
-        for Limit { resource, soft, hard } in settings.limits() {
-            if number_of(*resource) != number {
-                continue;
+        for Limit { resource, soft, hard } in limits {
+            if number_of(*resource) == number {
+                let [soft, hard] = [soft, hard].map(|limit| limit.unwrap_or(u64::MAX));
+                kernel::set_limit(number, soft, hard).map_err(at(Stage::Limit(*resource)))?;
             }
-            // The kernel's own structure: soft and hard, 64 bits each on every machine, all ones being no limit.
-            let limit = [soft, hard].map(|limit| limit.unwrap_or(u64::MAX));
-            let null = std::ptr::null::<u64>();
-            // SAFETY: `limit` is read, and the old limit is not asked for.
-            let done = unsafe { libc::syscall(libc::SYS_prlimit64, 0, number, limit.as_ptr(), null) };
-            check(Stage::Limit(*resource), done)?;
         }
     }
     Ok(())
@@ -183,160 +267,79 @@ fn number_of(resource: Resource) -> c_uint {
     }) as c_uint
 }
 
-fn priority(settings: &Settings) -> Step {
-    let Some(nice) = settings.nice else { return Ok(()) };
-    // SAFETY: takes numbers.
-    check(Stage::Priority, unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice.into()) }).map(drop)
-}
-
-fn oom_score(settings: &Settings) -> Step {
-    let Some(score) = settings.oom_score else { return Ok(()) };
-    let mut text = [0u8; 6];
-    let text = decimal(score, &mut text);
-    // SAFETY: the path ends in NUL.
-    let fd = unsafe { libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
-    let fd = check(Stage::OomAdjustment, fd)?;
-    // SAFETY: the buffer is as long as said.
-    let written = unsafe { libc::write(fd, text.as_ptr().cast(), text.len()) };
-    let result = check(Stage::OomAdjustment, written as c_long).map(drop);
-    // SAFETY: `fd` was opened here.
-    unsafe { libc::close(fd) };
-    result
-}
-
-/// A number in decimal, at the end of the buffer.
-fn decimal(number: i16, buffer: &mut [u8; 6]) -> &[u8] {
-    let mut rest = number.unsigned_abs();
-    let mut at = buffer.len();
-    loop {
-        at -= 1;
-        buffer[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if number < 0 {
-        at -= 1;
-        buffer[at] = b'-';
-    }
-    &buffer[at..]
-}
-
 fn place(settings: &Settings, system_mode: bool) -> Step {
     if let Some(root) = settings.get(Text::Chroot) {
-        // SAFETY: the path ends in NUL.
-        check(Stage::Root, unsafe { libc::chroot(root.as_ptr()) })?;
+        chroot(root).map_err(at(Stage::Root))?;
     }
     if let Some(directory) = settings.get(Text::Chdir).or(system_mode.then_some(c"/")) {
-        // SAFETY: the path ends in NUL.
-        check(Stage::Directory, unsafe { libc::chdir(directory.as_ptr()) })?;
+        chdir(directory).map_err(at(Stage::Directory))?;
     }
     Ok(())
 }
 
 /// Users and groups. Code 0 of the four look-up stages says that there is no such name or number.
-fn identity(settings: &Settings) -> Step {
+fn identity(orders: &Orders<'_>) -> Step {
+    let settings = orders.settings;
+    if [Text::Chroot, Text::Setuid, Text::Setgid].into_iter().all(|which| settings.get(which).is_none()) {
+        return match orders.own_groups? {
+            Some(groups) => kernel::set_groups(groups).map_err(at(Stage::Groups)),
+            None => Ok(()),
+        };
+    }
     let user = match settings.get(Text::Setuid) {
-        Some(name) => Some(found(Stage::FindUser, accounts::user_named(name.to_bytes()))?),
+        Some(name) => Some(accounts::found(Stage::FindUser, accounts::user_named(name.to_bytes()))?),
         None => None,
     };
     let group = match settings.get(Text::Setgid) {
-        Some(name) => Some(found(Stage::FindGroup, accounts::group_named(name.to_bytes()))?),
+        Some(name) => Some(accounts::found(Stage::FindGroup, accounts::group_named(name.to_bytes()))?),
         None => None,
     };
     let user_group = user.as_ref().map(|user| user.gid);
-    // SAFETY: take nothing and cannot fail.
-    let (own_user, own_group) = unsafe { (libc::geteuid(), libc::getegid()) };
-    if own_user == 0 {
+    let own_group = getegid().as_raw();
+    if geteuid().is_root() {
         let own;
         let login = match &user {
             Some(user) => &user.name,
             None => {
-                own = found(Stage::FindOwnUser, accounts::user_numbered(own_user))?;
+                own = accounts::own_user()?;
                 &own.name
             }
         };
         if group.is_none() {
-            found(Stage::FindOwnGroup, accounts::group_exists(own_group).map(|there| there.then_some(())))?;
+            accounts::check_own_group(own_group)?;
         }
         // Upstart leaves group 0 in the list of a `setuid` job that has no `setgid`; the user's own group belongs there.
         let first = group.or(user_group).unwrap_or(own_group);
-        let groups = accounts::groups_of(login, first).map_err(|errno| failed(Stage::Groups, errno))?;
-        // SAFETY: the list is as long as said.
-        check(Stage::Groups, unsafe { libc::syscall(numbers::SETGROUPS, groups.len(), groups.as_ptr()) })?;
+        let groups = accounts::groups_of(login, first).map_err(at(Stage::Groups))?;
+        kernel::set_groups(&groups).map_err(at(Stage::Groups))?;
     }
     if let Some(group) = group.or(user_group) {
-        // SAFETY: takes a number.
-        check(Stage::SetGroup, unsafe { libc::syscall(numbers::SETGID, group) })?;
+        kernel::set_group(group).map_err(at(Stage::SetGroup))?;
     }
     if let Some(user) = user {
-        // SAFETY: takes a number.
-        check(Stage::SetUser, unsafe { libc::syscall(numbers::SETUID, user.uid) })?;
+        kernel::set_user(user.uid).map_err(at(Stage::SetUser))?;
     }
     Ok(())
-}
-
-fn found<T>(stage: Stage, answer: Result<Option<T>, Errno>) -> Result<T, SpawnError> {
-    answer.map_err(|errno| failed(stage, errno))?.ok_or(SpawnError { stage, code: 0 })
-}
-
-/// The system calls with 32-bit user and group numbers.
-#[cfg(not(any(target_arch = "arm", target_arch = "x86")))]
-mod numbers {
-    pub(super) use libc::{SYS_setgid as SETGID, SYS_setgroups as SETGROUPS, SYS_setuid as SETUID};
-}
-
-/// The system calls with 32-bit user and group numbers.
-#[cfg(any(target_arch = "arm", target_arch = "x86"))]
-mod numbers {
-    pub(super) use libc::{SYS_setgid32 as SETGID, SYS_setgroups32 as SETGROUPS, SYS_setuid32 as SETUID};
 }
 
 /// Default dispositions, nothing blocked, and the trace.
 ///
 /// All signals are blocked until here, so none can run a handler of the supervisor's in its own memory.
 fn signals(orders: &Orders<'_>) -> Step {
-    /// The kernel's structure, which is smaller than this; zeros are SIG_DFL, no flags, nothing blocked.
-    const DEFAULT: [u64; 8] = [0; 8];
-    for signal in 1..=c_int::from(Signal::MAX) {
-        // The bare call, since the C library keeps two numbers to itself, which may have been ignored when the
-        // supervisor was started. KILL and STOP are refused, which is right.
-        // SAFETY: the structure is read, and the old one is not asked for.
-        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, DEFAULT.as_ptr(), std::ptr::null::<u64>(), 8) };
-    }
+    kernel::default_signals(orders.disposed);
     if orders.stop_before_exec {
-        block(false);
-        // Not raise(3): the C library may remember the supervisor's number.
-        // SAFETY: takes numbers.
-        unsafe { libc::kill(libc::getpid(), libc::SIGSTOP) };
+        kernel::block_signals(0);
+        kernel::stop_here();
     }
     if orders.trace {
         // A signal would stop a traced process at once, and with it the supervisor, which waits for its exec and could
         // not let it go on. So only the trap of exec comes through; the supervisor unblocks the rest at that stop.
-        // With `stop_before_exec` it does not wait.
-        block(!orders.stop_before_exec);
-        let null = std::ptr::null_mut::<c_void>();
-        // SAFETY: the request takes nothing.
-        let traced = unsafe { libc::ptrace(libc::PTRACE_TRACEME as _, 0 as libc::pid_t, null, null) };
-        return check(Stage::Trace, traced).map(drop);
+        // It does not where it does not wait.
+        kernel::block_signals(if orders.awaited { !(1 << (Signal::TRAP.0 - 1)) } else { 0 });
+        return kernel::trace_me().map_err(at(Stage::Trace));
     }
-    block(false);
+    kernel::block_signals(0);
     Ok(())
-}
-
-/// Blocks all signals but SIGTRAP, or none.
-fn block(all: bool) {
-    // SAFETY: `set` is initialised by the first call on it.
-    unsafe {
-        let mut set: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&mut set);
-        if all {
-            libc::sigfillset(&mut set);
-            libc::sigdelset(&mut set, libc::SIGTRAP);
-        }
-        libc::sigprocmask(libc::SIG_SETMASK, &set, std::ptr::null_mut());
-    }
 }
 
 /// execvp(3), with the search done beforehand: returns only what went wrong.
@@ -363,8 +366,8 @@ fn execute(orders: &mut Orders<'_>) -> SpawnError {
 }
 
 fn execve(path: &CStr, arguments: &[*const c_char], environment: &[*const c_char]) -> Errno {
-    // SAFETY: the path ends in NUL; both lists end in a null, and their entries are texts that end in NUL and live in
-    // the spawner.
+    // SAFETY: the path ends in NUL; both lists end in a null, and their entries are texts that end in NUL and live as
+    // long as the orders.
     unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
     Errno::last()
 }

@@ -1,5 +1,7 @@
 //! The clients of the control socket: who they are, and a fixed buffer each way for every one of them.
 
+mod handover;
+
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard};
@@ -13,6 +15,8 @@ use uphold_core::time::Instant;
 
 use crate::capacity::CLIENTS;
 use crate::wait::Source;
+
+pub(crate) use handover::Carried;
 
 /// What is on its way from and to one client.
 pub struct Buffers {

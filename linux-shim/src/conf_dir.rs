@@ -1,7 +1,7 @@
 //! Job files: finding them, reading them, and noticing when they change (FACTS 7).
 //!
 //! A job's name is its file's path below the directory, without `.conf`. Where several directories have a file of that name
-//! the first counts; the first `.override` up to there is read on top of it.
+//! the first counts; the first `.override` up to there is read on top of it. A file counts as a whole or not at all.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 use uphold_core::bytes::Show;
-use uphold_core::conf::Parser;
+use uphold_core::conf::{ConfError, ErrorKind, Parser};
 use uphold_core::effect::Effect;
 use uphold_core::storage::ClassId;
 use uphold_core::supervisor::Supervisor;
@@ -63,7 +63,7 @@ impl Target<'_, '_> {
 
 /// The directories that job files are in.
 pub struct ConfDir {
-    /// Named first when everything is loaded; Upstart's own settings file, which has none that Uphold knows.
+    /// Read first when everything is loaded; Upstart's own settings file, which knows no settings.
     settings_file: Option<PathBuf>,
     directories: Vec<PathBuf>,
     inotify: Option<Inotify>,
@@ -102,10 +102,11 @@ impl ConfDir {
     pub fn load_all(&mut self, to: &mut Target<'_, '_>) {
         if let Some(file) = &self.settings_file {
             to.log.info(format_args!("Loading configuration from {}", file.display()));
+            check_settings(file, to.log);
         }
         for place in 0..self.directories.len() {
             to.log.info(format_args!("Loading configuration from {}", self.directories[place].display()));
-            self.visit(place, &PathBuf::new(), to);
+            self.visit(place, &PathBuf::new(), &mut Vec::new(), to);
         }
         self.drop_vanished(to);
     }
@@ -140,7 +141,7 @@ impl ConfDir {
         if mask.contains(AddWatchFlags::IN_ISDIR) {
             if mask.intersects(AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO) {
                 if !is_hidden(name) {
-                    self.visit(place, &path, to);
+                    self.visit(place, &path, &mut Vec::new(), to);
                 }
             } else {
                 self.watches.retain(|watch| watch.place != place || !watch.below.starts_with(&path));
@@ -151,30 +152,33 @@ impl ConfDir {
         }
     }
 
-    /// Loads what is in one directory and below it, by name, and watches it.
-    fn visit(&mut self, place: usize, below: &Path, to: &mut Target<'_, '_>) {
+    /// Loads what is in one directory and below it, by name, and watches it. It lies `within` these.
+    fn visit(&mut self, place: usize, below: &Path, within: &mut Vec<(u64, u64)>, to: &mut Target<'_, '_>) {
         self.watch(place, below);
         let directory = self.directories[place].join(below);
-        let entries = match fs::read_dir(&directory) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-            Err(error) => {
-                let (directory, reason) = (directory.display(), error::words(&error));
-                return to.log.error(format_args!("{directory}: Unable to load configuration: {reason}"));
-            }
+        let told = |reason: &str, to: &mut Target<'_, '_>| {
+            to.log.error(format_args!("{}: Unable to load configuration: {reason}", directory.display()));
         };
-        let mut names: Vec<OsString> = entries.flatten().map(|entry| entry.file_name()).collect();
-        names.sort();
+        let names = match names_in(&directory) {
+            Ok((_, own)) if within.contains(&own) => return told(error::explain(libc::ELOOP), to),
+            Ok((names, own)) => {
+                within.push(own);
+                names
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+            Err(error) => return told(error::words(&error), to),
+        };
         for name in names {
             let path = below.join(&name);
             // Follows links: a linked file is a job, a linked directory is looked into.
             match fs::metadata(self.directories[place].join(&path)) {
-                Ok(file) if file.is_dir() && !is_hidden(&name) => self.visit(place, &path, to),
+                Ok(file) if file.is_dir() && !is_hidden(&name) => self.visit(place, &path, within, to),
                 Ok(file) if file.is_dir() => {}
                 _ if self.place_of(&path).is_some_and(|first| first >= place) => self.touch(&path, to),
                 _ => {}
             }
         }
+        within.pop();
     }
 
     fn watch(&mut self, place: usize, below: &Path) {
@@ -203,74 +207,45 @@ impl ConfDir {
         }
     }
 
-    /// Loads one job.
+    /// Loads one job: its file, and on top of it the override; either counts only if nothing is wrong with it.
     fn load(&mut self, job: &[u8], place: usize, to: &mut Target<'_, '_>) {
         let file = self.directories[place].join(with_suffix(job, b".conf"));
         let above = with_suffix(job, b".override");
         let above =
             self.place_of(&above).filter(|&first| first <= place).map(|first| self.directories[first].join(above));
-        let mut outcome = Outcome::Full;
-        if let Some((mut class, mut draft)) = begin(job, &file, to) {
-            outcome = self.read(&file, class, &mut draft, to);
-            if let Some(above) = above.filter(|_| outcome != Outcome::Full) {
-                if outcome == Outcome::Bad {
-                    // What was read of a bad file does not count; the override alone makes the job.
-                    to.supervisor.abandon_class(class);
-                    let Some(fresh) = begin(job, &above, to) else { return to.delete(job) };
-                    (class, draft) = fresh;
-                    outcome = self.read(&above, class, &mut draft, to);
-                } else if self.read(&above, class, &mut draft, to) == Outcome::Full {
-                    outcome = Outcome::Full;
-                }
+        let Some((class, mut draft)) = begin(job, &file, to) else { return };
+        let mut read = Some(class);
+        let mut outcome = match read_file(&file) {
+            Ok(mut text) => apply(&file, &mut text, class, &mut draft, to),
+            Err(error) => unreadable(&file, &error, to),
+        };
+        if outcome == Outcome::Bad {
+            to.supervisor.abandon_class(class);
+            read = None;
+        }
+        if let Some(above) = above.filter(|_| outcome != Outcome::Full)
+            && let Some(mut text) = read_sound(&above, to)
+        {
+            if read.is_none() {
+                // The override alone makes the job.
+                let Some((class, fresh)) = begin(job, &above, to) else { return };
+                (read, draft) = (Some(class), fresh);
             }
-            if outcome == Outcome::Good {
+            outcome = read.map_or(Outcome::Bad, |class| apply(&above, &mut text, class, &mut draft, to));
+        }
+        match (outcome, read) {
+            (Outcome::Good, Some(class)) => {
                 to.programs.keep(class, draft);
                 if let Err(full) = to.supervisor.commit_class(class) {
                     to.programs.retire(class);
                     say_full(&file, full, to);
                 }
-                return to.settle();
+                to.settle();
             }
-            to.supervisor.abandon_class(class);
+            // There is no room for it: an older definition stays.
+            (_, Some(class)) => to.supervisor.abandon_class(class),
+            (_, None) => to.delete(job),
         }
-        if outcome == Outcome::Bad {
-            to.delete(job);
-        }
-    }
-
-    /// Reads one file into a class; says what is wrong with it.
-    fn read(&mut self, file: &Path, class: ClassId, draft: &mut Draft, to: &mut Target<'_, '_>) -> Outcome {
-        let shown = file.display();
-        let mut text = match read_file(file) {
-            Ok(text) => text,
-            Err(error) => {
-                let reason = error::words(&error);
-                to.log.error(format_args!("{shown}: Error while loading configuration file: {reason}"));
-                return Outcome::Bad;
-            }
-        };
-        let mut parser = Parser::new(&mut text);
-        while let Some(next) = parser.next() {
-            let stanza = match next {
-                Ok(stanza) => stanza,
-                Err(error) => {
-                    match error.line {
-                        Some(line) => to.log.error(format_args!("{shown}:{line}: {error}")),
-                        None => to.log.error(format_args!("{shown}: Error while loading configuration file: {error}")),
-                    }
-                    return Outcome::Bad;
-                }
-            };
-            if let Err(full) = to.supervisor.apply(class, &stanza) {
-                say_full(file, full, to);
-                return Outcome::Full;
-            }
-            if draft.apply(&stanza).is_err() {
-                to.log.error(format_args!("{shown}: Error while loading configuration file: NUL byte in a word"));
-                return Outcome::Bad;
-            }
-        }
-        Outcome::Good
     }
 
     /// Drops the jobs that no file stands for any more.
@@ -304,6 +279,88 @@ fn begin(job: &[u8], file: &Path, to: &mut Target<'_, '_>) -> Option<(ClassId, D
 fn say_full(file: &Path, full: uphold_core::limits::Full, to: &mut Target<'_, '_>) {
     let (file, limit) = (Show(file.as_os_str().as_bytes()), full.limit);
     to.log.error(format_args!("{file}: Error while loading configuration file: no room for more {limit}"));
+}
+
+/// Reads one file into a class that nobody sees yet; says what is wrong with it.
+fn apply(file: &Path, text: &mut [u8], class: ClassId, draft: &mut Draft, to: &mut Target<'_, '_>) -> Outcome {
+    let mut parser = Parser::new(text);
+    while let Some(next) = parser.next() {
+        let stanza = match next {
+            Ok(stanza) => stanza,
+            Err(error) => {
+                say_wrong(file, error, to);
+                return Outcome::Bad;
+            }
+        };
+        if let Err(full) = to.supervisor.apply(class, &stanza) {
+            say_full(file, full, to);
+            return Outcome::Full;
+        }
+        if draft.apply(&stanza).is_err() {
+            say_wrong(file, ConfError { line: None, kind: ErrorKind::ZeroByte }, to);
+            return Outcome::Bad;
+        }
+    }
+    Outcome::Good
+}
+
+/// A file's text, if nothing is wrong with it.
+fn read_sound(file: &Path, to: &mut Target<'_, '_>) -> Option<Vec<u8>> {
+    let text = match read_file(file) {
+        Ok(text) => text,
+        Err(error) => {
+            unreadable(file, &error, to);
+            return None;
+        }
+    };
+    let mut trial = text.clone();
+    let mut parser = Parser::new(&mut trial);
+    while let Some(next) = parser.next() {
+        if let Err(error) = next {
+            say_wrong(file, error, to);
+            return None;
+        }
+    }
+    Some(text)
+}
+
+fn unreadable(file: &Path, error: &std::io::Error, to: &mut Target<'_, '_>) -> Outcome {
+    let (file, reason) = (file.display(), error::words(error));
+    to.log.error(format_args!("{file}: Error while loading configuration file: {reason}"));
+    Outcome::Bad
+}
+
+fn say_wrong(file: &Path, error: ConfError, to: &mut Target<'_, '_>) {
+    let file = file.display();
+    match error.line {
+        Some(line) => to.log.error(format_args!("{file}:{line}: {error}")),
+        None => to.log.error(format_args!("{file}: Error while loading configuration file: {error}")),
+    }
+}
+
+/// Every stanza is unknown there.
+fn check_settings(file: &Path, log: &mut MessageLog) {
+    let text = match read_file(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        Err(error) => {
+            let (file, reason) = (file.display(), error::words(&error));
+            return log.error(format_args!("{file}: Unable to load configuration: {reason}"));
+        }
+    };
+    let says_something = |line: &[u8]| !matches!(line.trim_ascii_start().first(), None | Some(b'#'));
+    if let Some(line) = text.split(|&byte| byte == b'\n').position(says_something) {
+        log.error(format_args!("{}:{}: {}", file.display(), line + 1, ErrorKind::UnknownStanza));
+    }
+}
+
+/// What is in a directory, by name, and which directory it is.
+fn names_in(directory: &Path) -> std::io::Result<(Vec<OsString>, (u64, u64))> {
+    let own = fs::metadata(directory)?;
+    let mut names =
+        fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>()?;
+    names.sort();
+    Ok((names, (own.dev(), own.ino())))
 }
 
 fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {

@@ -1,5 +1,5 @@
-//! The control socket: clients come, ask, and are answered. Questions are answered here from the supervisor's views; what
-//! changes anything becomes an input. No client can make another, or a job, wait.
+//! The control socket: clients come, ask, and are answered (`questions.rs` says what). No client can make another, or a job,
+//! wait.
 
 use std::fs::File;
 use std::os::unix::net::UnixListener;
@@ -8,18 +8,15 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
-use uphold_core::control::frame::{MAX_PAGE, PageWriter, decode};
-use uphold_core::control::{PROTOCOL, Refusal, Reply, Request, Select, Target};
-use uphold_core::input::{Command, Input};
+use uphold_core::control::frame::{MAX_PAGE, Outbox, decode};
+use uphold_core::control::{Refusal, Reply, Request};
+use uphold_core::input::Input;
 use uphold_core::storage::ClientId;
-use uphold_core::supervisor::Supervisor;
 use uphold_core::time::Instant;
 
 use crate::client_table::{Buffers, ClientTable, Heard};
+use crate::questions::{self, Errand, Knowledge, TOO_LONG, Turn};
 use crate::wait::Source;
-
-/// What `initctl version` prints: the version that job files and scripts are written for.
-pub const VERSION: &[u8] = b"init (upstart 1.13.2)";
 
 /// What a client's turn came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,8 +25,8 @@ pub enum Asked {
     Nothing,
     /// A command: [`ControlSocket::input`] says which.
     Command(usize),
-    /// To load all job files anew; the answer is owed.
-    Reload(ClientId),
+    /// Something that the shim does; the answer is owed.
+    Errand(ClientId, Errand),
     /// A client that the supervisor owes an answer has gone.
     Hangup(ClientId),
 }
@@ -67,6 +64,16 @@ impl ControlSocket {
         !self.listeners.is_empty()
     }
 
+    /// What is listened on.
+    pub(crate) fn listeners(&self) -> &[UnixListener] {
+        &self.listeners
+    }
+
+    /// The clients.
+    pub(crate) fn clients(&mut self) -> &mut ClientTable {
+        &mut self.clients
+    }
+
     /// Lets one new client in.
     pub fn accept(&mut self, listener: usize, now: Instant, epoll: &Epoll) {
         let Some(listener) = self.listeners.get(listener) else { return };
@@ -99,7 +106,7 @@ impl ControlSocket {
         slot: usize,
         flags: EpollFlags,
         now: Instant,
-        supervisor: &mut Supervisor<'_>,
+        known: Knowledge<'_, '_>,
         epoll: &Epoll,
     ) -> Asked {
         if !self.clients.is_taken(slot) {
@@ -118,13 +125,13 @@ impl ControlSocket {
         if self.clients.listen(slot, now) == Heard::Gone {
             return self.hang_up(slot, epoll);
         }
-        self.attend(slot, supervisor, epoll)
+        self.attend(slot, known, epoll)
     }
 
     /// Lets a client that has said more than it was asked about have its turn.
-    pub fn serve_backlog(&mut self, supervisor: &mut Supervisor<'_>, epoll: &Epoll) -> Asked {
+    pub fn serve_backlog(&mut self, known: Knowledge<'_, '_>, epoll: &Epoll) -> Asked {
         match self.clients.take_backlog() {
-            Some(slot) => self.attend(slot, supervisor, epoll),
+            Some(slot) => self.attend(slot, known, epoll),
             None => Asked::Nothing,
         }
     }
@@ -142,45 +149,35 @@ impl ControlSocket {
     }
 
     /// Takes one request of a client, if a whole one is there.
-    fn attend(&mut self, slot: usize, supervisor: &mut Supervisor<'_>, epoll: &Epoll) -> Asked {
+    fn attend(&mut self, slot: usize, known: Knowledge<'_, '_>, epoll: &Epoll) -> Asked {
         let client = self.clients.id(slot);
-        let (place, buffers) = self.clients.parts(slot);
-        let Buffers { inbox, outbox } = buffers;
+        let (place, Buffers { inbox, outbox }) = self.clients.parts(slot);
         let request = match inbox.message() {
             Ok(None) => {
                 self.clients.settle(slot, epoll);
                 return Asked::Nothing;
             }
-            Ok(Some(message)) => decode::<Request<'_>>(message).ok().filter(is_well_formed),
+            Ok(Some(message)) => decode::<Request<'_>>(message).ok().filter(questions::is_well_formed),
             Err(_) => None,
         };
         let mut page = [0; MAX_PAGE];
         let hello = matches!(request, Some(Request::Hello { .. }));
-        let reply = match request {
-            Some(request) if place.greeted || hello => question(&request, &mut page, supervisor),
-            _ => Some(Reply::Error(Refusal::Malformed)),
+        let turn = match &request {
+            Some(request) if place.greeted || hello => questions::consider(request, place.trusted, &mut page, known),
+            _ => Turn::Answer(Reply::Error(Refusal::Malformed)),
         };
         place.greeted |= hello;
-        let asked = match reply {
-            Some(reply) => {
+        let asked = match turn {
+            Turn::Answer(reply) => {
                 place.closing = matches!(reply, Reply::Error(Refusal::Malformed));
-                // The outbox is empty, so it takes any reply; a client that it would not fit for is let go.
-                place.closing |= outbox.put(&reply).is_err();
+                put(outbox, &reply, &mut place.closing);
                 Asked::Nothing
             }
-            None if !place.trusted => {
-                place.closing = outbox.put(&Reply::Error(Refusal::PermissionDenied)).is_err();
-                Asked::Nothing
-            }
-            None => {
-                place.waiting = true;
-                match request {
-                    Some(Request::ReloadConfiguration) => Asked::Reload(client),
-                    _ => Asked::Command(slot),
-                }
-            }
+            Turn::Input => Asked::Command(slot),
+            Turn::Errand(errand) => Asked::Errand(client, errand),
         };
-        if matches!(asked, Asked::Command(_)) {
+        place.waiting = asked != Asked::Nothing;
+        if asked == Asked::Command(slot) {
             self.given = Some(slot);
         } else {
             inbox.discard();
@@ -193,17 +190,7 @@ impl ControlSocket {
     pub fn input(&mut self, slot: usize) -> Option<Input<'_>> {
         let client = self.clients.id(slot);
         let message = self.clients.parts(slot).1.inbox.message().ok().flatten()?;
-        let command = |command, target, wait| Some(Input::Command { client, command, target, wait });
-        match decode(message).ok()? {
-            Request::Start { target, wait } => command(Command::Start, target, wait),
-            Request::Stop { target, wait } => command(Command::Stop, target, wait),
-            Request::Restart { target, wait } => command(Command::Restart, target, wait),
-            Request::Reload { target } => command(Command::Reload, target, false),
-            Request::Emit { event, environment, wait } => {
-                Some(Input::Emit { client: Some(client), event, environment, wait })
-            }
-            _ => None,
-        }
+        questions::input(client, &decode(message).ok()?)
     }
 
     /// The supervisor has taken the last command in: its text is not needed any more.
@@ -232,50 +219,10 @@ fn reserve() -> Option<File> {
     File::open("/dev/null").ok()
 }
 
-/// Answers what changes nothing; `None` is a command.
-fn question<'r>(request: &Request<'r>, page: &'r mut [u8], supervisor: &'r mut Supervisor<'_>) -> Option<Reply<'r>> {
-    Some(match *request {
-        Request::Hello { .. } => Reply::Hello { protocol: PROTOCOL },
-        Request::Version => Reply::Text(VERSION),
-        Request::Status { target } => match supervisor.status(target) {
-            Ok(status) => Reply::Job(status),
-            Err(refusal) => Reply::Error(refusal),
-        },
-        Request::List { from } => list(from, page, supervisor),
-        Request::Usage { job } => match supervisor.find_class(job) {
-            Some(class) => Reply::Text(supervisor.usage(class)),
-            None => Reply::Error(Refusal::UnknownJob(job)),
-        },
-        _ => return None,
-    })
-}
-
-fn list<'p>(from: u32, page: &'p mut [u8], supervisor: &Supervisor<'_>) -> Reply<'p> {
-    let mut writer = PageWriter::new(page);
-    let mut cursor = from;
-    let mut next = None;
-    while let Some((status, after)) = supervisor.next_status(cursor) {
-        if writer.push(&status).is_err() {
-            next = Some(cursor);
-            break;
-        }
-        cursor = after;
-    }
-    Reply::Page { next, statuses: writer.finish() }
-}
-
-/// Whether the lists in a request are lists.
-fn is_well_formed(request: &Request<'_>) -> bool {
-    let fine = |target: &Target<'_>| match target.select {
-        Select::Environment(environment) => environment.is_well_formed(),
-        Select::Name(_) => true,
-    };
-    match request {
-        Request::Start { target, .. } | Request::Stop { target, .. } | Request::Restart { target, .. } => fine(target),
-        Request::Reload { target } | Request::Status { target } => fine(target),
-        Request::Emit { environment, .. } => environment.is_well_formed(),
-        _ => true,
-    }
+/// Puts an answer into the outbox of a client. That is empty, so it takes any answer which a message can hold.
+fn put(outbox: &mut Outbox, reply: &Reply<'_>, closing: &mut bool) {
+    let put = outbox.put(reply).or_else(|_| outbox.put(&Reply::Error(TOO_LONG)));
+    *closing |= put.is_err();
 }
 
 /// Listens at a path. A socket that a supervisor left behind when it was killed is in nobody's way.

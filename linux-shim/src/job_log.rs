@@ -1,5 +1,10 @@
 //! `console log`: each process of such a job writes to a terminal of its own, and what it writes is appended to its job's
 //! file. The file is opened anew for each piece, so that one which was removed or renamed is followed by a fresh one.
+//!
+//! What cannot be written yet is kept in memory of a fixed size: while the process lives, and beyond its end where the file
+//! may become writable later. What there is no room for is counted, and said when the file can be written.
+
+mod handover;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -16,8 +21,10 @@ use uphold_core::storage::JobId;
 use uphold_core::supervisor::Supervisor;
 
 use crate::capacity::JOB_LOGS;
-use crate::kept_output::{Chain, Kept};
+use crate::kept_output::{BLOCK, Chain, Kept};
 use crate::message_log::MessageLog;
+
+pub(crate) use handover::Carried;
 
 /// Bytes read at once: what a terminal holds for its reader.
 const PIECE: usize = 4096;
@@ -29,8 +36,27 @@ const LAST_PIECES: usize = 16;
 /// Terminals that get their turn at once.
 const TURN: usize = 16;
 
+/// What the name of a log file ends in.
+const SUFFIX: &[u8] = b".log";
+
 /// Room for the path of a log file; a longer one is not openable anyway.
 const PATH: usize = libc::PATH_MAX as usize;
+
+/// What of a log could not be written yet.
+#[derive(Default)]
+struct Backlog {
+    /// The file's name, for when the job is gone; none as long as nothing is kept.
+    name: Chain,
+    kept: Chain,
+    /// How many bytes there was no room for.
+    dropped: u64,
+}
+
+impl Backlog {
+    const fn is_empty(&self) -> bool {
+        self.kept.is_empty() && self.dropped == 0
+    }
+}
 
 /// The output of one process.
 struct Entry {
@@ -40,8 +66,7 @@ struct Entry {
     pid: u32,
     /// The process that was last seen forked from it.
     heir: u32,
-    kept: Chain,
-    dropped: u32,
+    backlog: Backlog,
 }
 
 /// The output of all processes.
@@ -50,18 +75,25 @@ pub struct JobLogs {
     epoll: Epoll,
     entries: Vec<Entry>,
     free: Vec<u32>,
+    /// What processes left behind whose files may become writable; no file twice.
+    ended: Vec<Backlog>,
+    /// Bytes that were dropped where there was no room even for the file's name.
+    dropped: u64,
     kept: Kept,
 }
 
 impl JobLogs {
-    /// Files are in this directory.
-    pub fn new(directory: PathBuf) -> nix::Result<Self> {
+    /// Files are in this directory; that many bytes are kept for all of them together.
+    pub fn new(directory: PathBuf, bytes: usize) -> nix::Result<Self> {
+        let kept = Kept::new(bytes);
         Ok(JobLogs {
             directory: crate::options::path_bytes(&directory).to_vec(),
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             entries: Vec::with_capacity(JOB_LOGS),
             free: Vec::with_capacity(JOB_LOGS),
-            kept: Kept::new(),
+            ended: Vec::with_capacity(kept.blocks()),
+            dropped: 0,
+            kept,
         })
     }
 
@@ -82,7 +114,7 @@ impl JobLogs {
         fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK))?;
         let index = self.free.last().map_or(self.entries.len(), |&index| index as usize);
         self.epoll.add(&pair.master, EpollEvent::new(EpollFlags::EPOLLIN, index as u64))?;
-        let entry = Entry { terminal: Some(pair.master), job, pid: 0, heir: 0, kept: Chain::EMPTY, dropped: 0 };
+        let entry = Entry { terminal: Some(pair.master), job, pid: 0, heir: 0, backlog: Backlog::default() };
         match self.free.pop() {
             Some(_) => self.entries[index] = entry,
             None => self.entries.push(entry),
@@ -150,52 +182,163 @@ impl JobLogs {
 
     /// Appends to the job's file; what cannot be written now is kept. Says whether the job is still known.
     fn append(&mut self, index: usize, piece: &[u8], supervisor: &Supervisor<'_>, log: &mut MessageLog) -> bool {
-        let entry = &mut self.entries[index];
         let mut room = [0; PATH];
-        let Some(path) = path_of(&self.directory, entry.job, supervisor, &mut room) else { return false };
-        let mut rest = piece;
-        if let Ok(file) = open_log(path) {
-            self.kept.unload(&mut entry.kept, |bytes| write_all(&file, bytes));
-            if entry.kept.is_empty() {
-                rest = &rest[write_all(&file, rest)..];
-                if entry.dropped > 0 {
-                    log.warn(format_args!("{}: {} bytes of output were lost", Show(path), entry.dropped));
-                    entry.dropped = 0;
-                }
-            }
+        let Some(path) = path_of(&self.directory, self.entries[index].job, supervisor, &mut room) else { return false };
+        let name = path.get(self.directory.len() + 1..).unwrap_or_default();
+        if !self.ended.is_empty() {
+            self.write_ended(Some(name), log);
         }
-        let fits = self.kept.load(&mut entry.kept, rest);
-        entry.dropped = entry.dropped.saturating_add((rest.len() - fits) as u32);
+        let JobLogs { entries, kept, .. } = self;
+        let backlog = &mut entries[index].backlog;
+        let written = match open_log(path) {
+            Ok(file) if backlog.is_empty() => write_all(&file, piece).0,
+            Ok(file) => {
+                let is_empty = unload(backlog, kept, &file, name, log).is_none();
+                if is_empty { write_all(&file, piece).0 } else { 0 }
+            }
+            Err(_) => 0,
+        };
+        keep(backlog, kept, name, &piece[written..]);
         true
     }
 
+    /// Lets go of a terminal. What is kept of its output is written, or kept on, or lost.
     fn close(&mut self, index: usize, supervisor: &Supervisor<'_>, log: &mut MessageLog) {
-        if !self.entries[index].kept.is_empty() {
-            // A last try.
-            self.append(index, &[], supervisor, log);
-        }
-        let entry = &mut self.entries[index];
-        let lost = entry.dropped as usize + self.kept.forget(&mut entry.kept);
-        if lost > 0 {
-            log.info(format_args!("{lost} bytes of output of process {} were lost", entry.pid));
-        }
+        let Some(entry) = self.entries.get_mut(index) else { return };
         entry.terminal = None;
         self.free.push(index as u32);
+        if entry.backlog.is_empty() {
+            return;
+        }
+        // A last try, in the words of the job if it is still there.
+        self.append(index, &[], supervisor, log);
+        let pid = self.entries[index].pid;
+        let mut backlog = std::mem::take(&mut self.entries[index].backlog);
+        if backlog.is_empty() {
+            return;
+        }
+        if backlog.name.is_empty() {
+            self.dropped = self.dropped.saturating_add(backlog.dropped);
+            return;
+        }
+        match self.write_backlog(&mut backlog, log) {
+            None => {}
+            Some(errno) if may_pass(errno) => self.leave(backlog),
+            Some(errno) => {
+                let lost = backlog.dropped.saturating_add(self.kept.forget(&mut backlog.kept) as u64);
+                self.kept.forget(&mut backlog.name);
+                log.info(format_args!("{lost} bytes of output of process {pid} were lost: {}", errno.desc()));
+            }
+        }
+    }
+
+    /// Keeps on what a process left behind, behind what another of its job did.
+    fn leave(&mut self, mut backlog: Backlog) {
+        let JobLogs { ended, kept, .. } = self;
+        let same = ended.iter_mut().find(|ended| kept.head(ended.name) == kept.head(backlog.name));
+        match same {
+            Some(same) => {
+                kept.forget(&mut backlog.name);
+                kept.join(&mut same.kept, backlog.kept);
+                same.dropped = same.dropped.saturating_add(backlog.dropped);
+            }
+            // Each has a block of its own for its name, so there are not more than blocks.
+            None => ended.push(backlog),
+        }
+    }
+
+    /// Writes what was kept, as far as files can be written now.
+    pub fn write_kept(&mut self, supervisor: &Supervisor<'_>, log: &mut MessageLog) {
+        self.write_ended(None, log);
+        for index in 0..self.entries.len() {
+            let entry = &self.entries[index];
+            if entry.terminal.is_some() && !entry.backlog.is_empty() {
+                self.append(index, &[], supervisor, log);
+            }
+        }
+        if self.dropped > 0 {
+            log.warn(format_args!("{} bytes of output of ended processes were dropped", self.dropped));
+            self.dropped = 0;
+        }
+    }
+
+    /// Writes what processes left behind: to the file of that name, or to any.
+    fn write_ended(&mut self, name: Option<&[u8]>, log: &mut MessageLog) {
+        let mut index = 0;
+        while index < self.ended.len() {
+            let wanted = name.is_none_or(|name| self.kept.head(self.ended[index].name) == name);
+            let mut backlog = std::mem::take(&mut self.ended[index]);
+            if wanted && self.write_backlog(&mut backlog, log).is_none() {
+                self.ended.swap_remove(index);
+            } else {
+                self.ended[index] = backlog;
+                index += 1;
+            }
+        }
+    }
+
+    /// Writes a backlog to the file that it names; `None`: nothing is left of it.
+    fn write_backlog(&mut self, backlog: &mut Backlog, log: &mut MessageLog) -> Option<Errno> {
+        let (mut room, mut own) = ([0; PATH], [0; BLOCK]);
+        let name = own.get_mut(..self.kept.head(backlog.name).len())?;
+        name.copy_from_slice(self.kept.head(backlog.name));
+        let Some(path) = join(&[&self.directory, b"/", name], &mut room) else { return Some(Errno::ENAMETOOLONG) };
+        match open_log(path) {
+            Ok(file) => unload(backlog, &mut self.kept, &file, name, log),
+            Err(errno) => Some(errno),
+        }
     }
 }
 
-/// Writes as much as the file takes.
-fn write_all(file: &OwnedFd, bytes: &[u8]) -> usize {
+/// Keeps what could not be written; counts what there is no room for.
+fn keep(backlog: &mut Backlog, kept: &mut Kept, name: &[u8], bytes: &[u8]) {
+    if bytes.is_empty() {
+        return;
+    }
+    let mut fits = 0;
+    if !backlog.name.is_empty() || (name.len() <= BLOCK && kept.load(&mut backlog.name, name) == name.len()) {
+        fits = kept.load(&mut backlog.kept, bytes);
+    }
+    backlog.dropped = backlog.dropped.saturating_add((bytes.len() - fits) as u64);
+}
+
+/// Writes a backlog to its file, and says what is missing there; `None`: nothing is left of it.
+fn unload(backlog: &mut Backlog, kept: &mut Kept, file: &OwnedFd, name: &[u8], log: &mut MessageLog) -> Option<Errno> {
+    let mut problem = None;
+    kept.unload(&mut backlog.kept, |bytes| {
+        let (written, errno) = write_all(file, bytes);
+        problem = errno;
+        written
+    });
+    if !backlog.kept.is_empty() {
+        return problem.or(Some(Errno::EIO));
+    }
+    if backlog.dropped > 0 {
+        let job = name.strip_suffix(SUFFIX).unwrap_or(name);
+        log.warn(format_args!("{} bytes of output of {} were dropped", backlog.dropped, Show(job)));
+    }
+    kept.forget(&mut backlog.name);
+    backlog.dropped = 0;
+    None
+}
+
+/// Whether a file that cannot be written may be writable later: its disk is read-only yet, or full.
+const fn may_pass(errno: Errno) -> bool {
+    matches!(errno, Errno::EROFS | Errno::EPERM | Errno::EACCES | Errno::ENOSPC | Errno::EDQUOT)
+}
+
+/// Writes as much as the file takes, and says why not more.
+fn write_all(file: &OwnedFd, bytes: &[u8]) -> (usize, Option<Errno>) {
     let mut done = 0;
     while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
         match write(file, rest) {
-            Ok(0) => break,
+            Ok(0) => return (done, Some(Errno::EIO)),
             Ok(count) => done += count,
             Err(Errno::EINTR) => {}
-            Err(_) => break,
+            Err(errno) => return (done, Some(errno)),
         }
     }
-    done
+    (done, None)
 }
 
 fn open_log(path: &[u8]) -> nix::Result<OwnedFd> {
@@ -217,18 +360,18 @@ fn path_of<'r>(
 /// `DIRECTORY/JOB[-INSTANCE].log`; the slashes in names become `_`.
 fn log_path<'r>(directory: &[u8], job: &[u8], instance: &[u8], room: &'r mut [u8; PATH]) -> Option<&'r [u8]> {
     let dash: &[u8] = if instance.is_empty() { b"" } else { b"-" };
+    let path = join(&[directory, b"/", job, dash, instance, SUFFIX], room)?;
+    path[directory.len() + 1..].iter_mut().filter(|byte| **byte == b'/').for_each(|byte| *byte = b'_');
+    Some(path)
+}
+
+fn join<'r>(pieces: &[&[u8]], room: &'r mut [u8; PATH]) -> Option<&'r mut [u8]> {
     let mut used = 0;
-    for (piece, is_name) in
-        [(directory, false), (b"/", false), (job, true), (dash, true), (instance, true), (b".log", true)]
-    {
-        let place = room.get_mut(used..used + piece.len())?;
-        place.copy_from_slice(piece);
-        if is_name {
-            place.iter_mut().filter(|byte| **byte == b'/').for_each(|byte| *byte = b'_');
-        }
+    for piece in pieces {
+        room.get_mut(used..used + piece.len())?.copy_from_slice(piece);
         used += piece.len();
     }
-    room.get(..used)
+    room.get_mut(..used)
 }
 
 #[cfg(test)]

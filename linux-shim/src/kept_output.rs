@@ -1,32 +1,26 @@
-//! Job output that waits for its file to become openable: blocks of a fixed pool that all jobs share, in one chain a log.
+//! Job output that waits for its file to become writable: blocks of a fixed pool that all jobs share, in one chain a log.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use crate::capacity::{KEPT_BLOCK, KEPT_BLOCKS};
+/// Bytes of one block: a few lines, and the longest file name.
+pub const BLOCK: usize = 512;
 
 /// A number of a block, counted from one; 0 is none.
-type Link = u16;
+type Link = u32;
 
-#[derive(Clone, Copy)]
-struct Block {
-    bytes: [u8; KEPT_BLOCK],
-    used: u16,
-    next: Link,
-}
-
-struct Pool {
-    blocks: [Block; KEPT_BLOCKS],
+/// The pool. It is asked for at once, and resident only as far as it was ever used.
+pub struct Kept {
+    bytes: Vec<u8>,
+    /// How many bytes of each block are used.
+    used: Vec<u16>,
+    /// What follows each block, in its chain or among the free ones.
+    next: Vec<Link>,
     /// The first of the blocks that were given back.
     free: Link,
     /// How many blocks were ever taken.
-    touched: u16,
+    touched: Link,
 }
 
-/// In .bss: costs nothing until a file cannot be opened.
-static POOL: Mutex<Pool> =
-    Mutex::new(Pool { blocks: [Block { bytes: [0; KEPT_BLOCK], used: 0, next: 0 }; KEPT_BLOCKS], free: 0, touched: 0 });
-
-/// The output that is kept for one log, in order.
+/// Bytes that are kept, in order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Chain {
     first: Link,
     last: Link,
@@ -42,27 +36,30 @@ impl Chain {
     }
 }
 
-/// The pool. There is one in a program.
-pub struct Kept(MutexGuard<'static, Pool>);
-
 impl Kept {
-    /// Takes the pool.
-    pub fn new() -> Self {
-        Kept(POOL.lock().unwrap_or_else(PoisonError::into_inner))
+    /// A pool of that many bytes, rounded down to whole blocks.
+    pub fn new(bytes: usize) -> Self {
+        let blocks = (bytes / BLOCK).min(Link::MAX as usize);
+        Kept { bytes: vec![0; blocks * BLOCK], used: vec![0; blocks], next: vec![0; blocks], free: 0, touched: 0 }
+    }
+
+    /// How many blocks there are.
+    pub fn blocks(&self) -> usize {
+        self.next.len()
     }
 
     /// Keeps bytes behind those in the chain, and says how many there was room for.
     pub fn load(&mut self, chain: &mut Chain, bytes: &[u8]) -> usize {
         let mut done = 0;
         while done < bytes.len() {
-            if self.block(chain.last).is_none_or(|last| usize::from(last.used) == KEPT_BLOCK) && !self.extend(chain) {
+            if self.room(chain.last) == 0 && !self.extend(chain) {
                 break;
             }
-            let Some(last) = self.block(chain.last) else { break };
-            let room = &mut last.bytes[usize::from(last.used)..];
-            let count = room.len().min(bytes.len() - done);
-            room[..count].copy_from_slice(&bytes[done..done + count]);
-            last.used += count as u16;
+            let count = self.room(chain.last).min(bytes.len() - done);
+            let Some((block, used)) = self.block(chain.last) else { break };
+            let from = usize::from(*used);
+            block[from..from + count].copy_from_slice(&bytes[done..done + count]);
+            *used += count as u16;
             done += count;
         }
         done
@@ -70,12 +67,12 @@ impl Kept {
 
     /// Gives the kept bytes to a writer, in order, until it takes no more.
     pub fn unload(&mut self, chain: &mut Chain, mut write: impl FnMut(&[u8]) -> usize) {
-        while let Some(first) = self.block(chain.first) {
-            let used = usize::from(first.used);
-            let written = write(&first.bytes[..used]);
-            if written < used {
-                first.bytes.copy_within(written..used, 0);
-                first.used -= written as u16;
+        while let Some((block, used)) = self.block(chain.first) {
+            let whole = usize::from(*used);
+            let written = write(&block[..whole]);
+            if written < whole {
+                block.copy_within(written..whole, 0);
+                *used -= written as u16;
                 return;
             }
             self.shorten(chain);
@@ -92,73 +89,136 @@ impl Kept {
         lost
     }
 
-    fn block(&mut self, link: Link) -> Option<&mut Block> {
-        self.0.blocks.get_mut(usize::from(link).checked_sub(1)?)
+    /// The bytes of the chain's first block.
+    pub fn head(&self, chain: Chain) -> &[u8] {
+        let Some(at) = place(chain.first) else { return &[] };
+        let used = self.used.get(at).map_or(0, |&used| usize::from(used));
+        self.bytes.get(at * BLOCK..at * BLOCK + used).unwrap_or_default()
+    }
+
+    /// All bytes of the chain.
+    pub fn all(&self, chain: Chain) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut rest = chain;
+        while let Some(at) = place(rest.first) {
+            bytes.extend_from_slice(self.head(rest));
+            rest.first = self.next.get(at).map_or(0, |&next| if rest.first == chain.last { 0 } else { next });
+        }
+        bytes
+    }
+
+    /// Puts a chain behind another.
+    pub fn join(&mut self, chain: &mut Chain, behind: Chain) {
+        if behind.is_empty() {
+            return;
+        }
+        match place(chain.last).and_then(|last| self.next.get_mut(last)) {
+            Some(next) => *next = behind.first,
+            None => chain.first = behind.first,
+        }
+        chain.last = behind.last;
+    }
+
+    fn block(&mut self, link: Link) -> Option<(&mut [u8], &mut u16)> {
+        let at = place(link)?;
+        Some((self.bytes.get_mut(at * BLOCK..(at + 1) * BLOCK)?, self.used.get_mut(at)?))
+    }
+
+    fn room(&self, link: Link) -> usize {
+        place(link).and_then(|at| self.used.get(at)).map_or(0, |&used| BLOCK - usize::from(used))
     }
 
     fn extend(&mut self, chain: &mut Chain) -> bool {
-        let link = match self.0.free {
-            0 if usize::from(self.0.touched) == KEPT_BLOCKS => return false,
+        let link = match self.free {
+            0 if self.touched as usize == self.blocks() => return false,
             0 => {
-                self.0.touched += 1;
-                self.0.touched
+                self.touched += 1;
+                self.touched
             }
             link => link,
         };
-        let Some(block) = self.block(link) else { return false };
-        let next = std::mem::take(&mut block.next);
-        block.used = 0;
-        if link == self.0.free {
-            self.0.free = next;
+        let Some(at) = place(link) else { return false };
+        let next = std::mem::take(&mut self.next[at]);
+        self.used[at] = 0;
+        if link == self.free {
+            self.free = next;
         }
-        match self.block(chain.last) {
-            Some(last) => last.next = link,
-            None => chain.first = link,
-        }
-        chain.last = link;
+        self.join(chain, Chain { first: link, last: link });
         true
     }
 
     fn shorten(&mut self, chain: &mut Chain) {
-        let (link, free) = (chain.first, self.0.free);
-        let Some(block) = self.block(link) else { return };
-        chain.first = std::mem::replace(&mut block.next, free);
-        self.0.free = link;
+        let link = chain.first;
+        let Some(at) = place(link) else { return };
+        chain.first = std::mem::replace(&mut self.next[at], self.free);
+        self.free = link;
         if chain.first == 0 {
             chain.last = 0;
         }
     }
 }
 
-impl Default for Kept {
-    fn default() -> Self {
-        Self::new()
-    }
+/// Where a block is in the tables.
+const fn place(link: Link) -> Option<usize> {
+    (link as usize).checked_sub(1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn all(kept: &mut Kept, chain: &mut Chain) -> Vec<u8> {
+        let mut seen = Vec::new();
+        kept.unload(chain, |bytes| {
+            seen.extend_from_slice(bytes);
+            bytes.len()
+        });
+        seen
+    }
+
     #[test]
     fn what_is_kept_comes_back_in_order_and_what_is_not_is_counted() {
-        let mut kept = Kept::new();
+        const SIZE: usize = 64 * BLOCK;
+        let mut kept = Kept::new(SIZE + BLOCK - 1);
         let (mut a, mut b) = (Chain::EMPTY, Chain::EMPTY);
         for round in 0..3_u8 {
             assert_eq!(kept.load(&mut a, &[round; 700]), 700);
             assert_eq!(kept.load(&mut b, b"other"), 5);
         }
-        let rest = KEPT_BLOCKS * KEPT_BLOCK;
-        assert!(kept.load(&mut b, &vec![9; rest]) < rest);
-        let mut seen = Vec::new();
-        kept.unload(&mut a, |bytes| {
-            seen.extend_from_slice(bytes);
-            bytes.len()
-        });
-        assert_eq!(seen, [[0; 700], [1; 700], [2; 700]].concat());
+        assert!(kept.load(&mut b, &[9; SIZE]) < SIZE);
+        assert_eq!(all(&mut kept, &mut a), [[0; 700], [1; 700], [2; 700]].concat());
         assert!(a.is_empty());
-        assert!(kept.forget(&mut b) > rest / 2);
-        assert_eq!(kept.load(&mut a, &vec![1; rest]), rest);
-        assert_eq!(kept.forget(&mut a), rest);
+        assert!(kept.forget(&mut b) > SIZE / 2);
+        assert_eq!(kept.load(&mut a, &[1; SIZE + 1]), SIZE);
+        assert_eq!(kept.forget(&mut a), SIZE);
+    }
+
+    #[test]
+    fn a_writer_takes_as_much_as_it_can() {
+        let mut kept = Kept::new(4 * BLOCK);
+        let mut chain = Chain::EMPTY;
+        assert_eq!(kept.load(&mut chain, &[7; 600]), 600);
+        kept.unload(&mut chain, |bytes| bytes.len().min(100));
+        assert_eq!(kept.head(chain).len(), BLOCK - 100);
+        assert_eq!(all(&mut kept, &mut chain).len(), 500);
+    }
+
+    #[test]
+    fn chains_are_joined_without_a_copy() {
+        let mut kept = Kept::new(4 * BLOCK);
+        let (mut a, mut b, mut none) = (Chain::EMPTY, Chain::EMPTY, Chain::EMPTY);
+        kept.load(&mut a, &[1; 600]);
+        kept.load(&mut b, &[2; 600]);
+        kept.join(&mut a, b);
+        kept.join(&mut a, Chain::EMPTY);
+        kept.join(&mut none, a);
+        assert_eq!(all(&mut kept, &mut none), [[1; 600], [2; 600]].concat());
+    }
+
+    #[test]
+    fn without_a_pool_nothing_is_kept() {
+        let mut chain = Chain::EMPTY;
+        assert_eq!(Kept::new(BLOCK - 1).load(&mut chain, b"x"), 0);
+        assert!(chain.is_empty());
     }
 }

@@ -1,15 +1,22 @@
-//! The system calls that nix does not offer in a usable form.
+//! The calls to the kernel that nix does not offer in a usable form, made safe.
 //!
 //! nix's `Signal` has no real-time signals: its `kill` and `ptrace::cont` cannot pass them on, and its `waitid` answers
-//! EINVAL for a process that one of them killed, after having reaped it, so that the exit would be lost.
-#![allow(unsafe_code)]
+//! EINVAL for a process that one of them killed, after having reaped it, so that the exit would be lost. It has no
+//! clone(2) on a stack that is kept, and no close_range(2). Its setuid(2) is the C library's, which changes every thread
+//! of whoever's memory it runs in.
+//!
+//! Nothing here allocates, locks or panics: the child of a vfork (see `child`) uses it too.
 
+use crate::child::{self, Orders};
 use nix::errno::Errno;
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_uint, c_void};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr::NonNull;
 use uphold_core::process::Pid;
 use uphold_core::signal::Signal;
 
 // The requests of ptrace(2), the same on every Linux; the C libraries do not agree on their type.
+const TRACE_ME: u32 = 0;
 const CONTINUE: u32 = 7;
 const DETACH: u32 = 17;
 const SET_OPTIONS: u32 = 0x4200;
@@ -63,9 +70,9 @@ pub(crate) fn await_change(pid: Pid) -> Result<(), Errno> {
     waitid(libc::P_PID, pid.get(), libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT | libc::__WALL).map(drop)
 }
 
-/// Waits until the process has ended, and forgets it.
-pub(crate) fn await_exit(pid: Pid) -> Result<(), Errno> {
-    waitid(libc::P_PID, pid.get(), libc::WEXITED | libc::__WALL).map(drop)
+/// Waits until the process has ended, and forgets it; says how it ended.
+pub(crate) fn await_exit(pid: Pid) -> Result<Option<Waited>, Errno> {
+    waitid(libc::P_PID, pid.get(), libc::WEXITED | libc::__WALL)
 }
 
 /// kill(2) for one process, or for the process group of that number. Numbers that kill(2) takes for "everyone" or for
@@ -80,11 +87,25 @@ pub(crate) fn kill(pid: Pid, group: bool, signal: Signal) -> Result<(), Errno> {
     Errno::result(unsafe { libc::kill(target, number(Some(signal))) }).map(drop)
 }
 
+/// Stops this very process.
+pub(crate) fn stop_here() {
+    // Not raise(3): the C library may remember another process's number, that of whoever's memory this is.
+    // SAFETY: take numbers or nothing.
+    unsafe { libc::kill(libc::getpid(), libc::SIGSTOP) };
+}
+
 /// One ptrace(2) request with a number as data.
 fn ptrace(request: u32, pid: Pid, address: usize, data: usize) -> Result<(), Errno> {
     // SAFETY: every request that this module makes takes a number, or a pointer that its caller vouches for, as data.
     let done = unsafe { libc::ptrace(request as _, as_pid(pid)?, address as *mut c_void, data as *mut c_void) };
     Errno::result(done).map(drop)
+}
+
+/// PTRACE_TRACEME.
+pub(crate) fn trace_me() -> Result<(), Errno> {
+    let null = std::ptr::null_mut::<c_void>();
+    // SAFETY: the request takes nothing.
+    Errno::result(unsafe { libc::ptrace(TRACE_ME as _, 0 as libc::pid_t, null, null) }).map(drop)
 }
 
 /// PTRACE_SETOPTIONS.
@@ -113,4 +134,185 @@ pub(crate) fn event_message(pid: Pid) -> Result<Option<Pid>, Errno> {
 pub(crate) fn unblock_signals(pid: Pid) -> Result<(), Errno> {
     let empty: u64 = 0;
     ptrace(SET_SIGNAL_MASK, pid, size_of_val(&empty), (&raw const empty).expose_provenance())
+}
+
+/// The kernel's structure of a disposition is smaller than this; zeros are SIG_DFL, no flags, nothing blocked.
+type Disposition = [u64; 8];
+
+/// The signals whose disposition is not the default, the first as the lowest bit.
+pub(crate) fn disposed_signals() -> u64 {
+    let mut disposed = 0;
+    for signal in 1..=c_int::from(Signal::MAX) {
+        let mut old: Disposition = [0; 8];
+        let null = std::ptr::null::<u64>();
+        // SAFETY: there is room for the structure, and no new one is given.
+        let asked = unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, null, old.as_mut_ptr(), 8) };
+        // The handler is what the structure begins with, but on MIPS, where it comes second.
+        if asked == 0 && old[..2] != [0; 2] {
+            disposed |= 1 << (signal - 1);
+        }
+    }
+    disposed
+}
+
+/// Gives these signals their default disposition, for this process alone.
+pub(crate) fn default_signals(signals: u64) {
+    const DEFAULT: Disposition = [0; 8];
+    for signal in (1..=c_int::from(Signal::MAX)).filter(|signal| signals & 1 << (signal - 1) != 0) {
+        // The bare call, since the C library keeps two numbers to itself, which may have been ignored when the
+        // supervisor was started.
+        // SAFETY: the structure is read, and the old one is not asked for.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, DEFAULT.as_ptr(), std::ptr::null::<u64>(), 8) };
+    }
+}
+
+/// How many bytes the kernel's set of signals has: one bit for each.
+const SIGNAL_SET: usize = (Signal::MAX as usize).div_ceil(64) * 8;
+
+/// Blocks the signals whose bits are set (that of signal 1 is the lowest), and no others.
+pub(crate) fn block_signals(set: u64) {
+    let set = [set; SIGNAL_SET / 8];
+    // SAFETY: the set is as long as said and is read only; the old one is not asked for.
+    unsafe {
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, set.as_ptr(), std::ptr::null::<u64>(), SIGNAL_SET)
+    };
+}
+
+/// Takes charge of a descriptor that has just come into being, or that was handed over, and that nobody else has charge of.
+pub fn adopt_descriptor(number: RawFd) -> OwnedFd {
+    // SAFETY: the caller says that the descriptor is nobody's. Should it be wrong, a descriptor is closed too early,
+    // which harms what is read and written, not memory.
+    unsafe { OwnedFd::from_raw_fd(number) }
+}
+
+/// Close the descriptors of this range for ourselves alone, without copying the rest of the table of descriptors first
+/// (close_range(2)).
+pub(crate) const UNSHARE: c_uint = 2;
+
+/// close_range(2), in a process that has a table of descriptors of its own, or is to have one.
+pub(crate) fn close_range(first: c_int, last: c_int, flags: c_uint) -> Result<(), Errno> {
+    // SAFETY: takes numbers; only children that are about to run another program use this, on their own table.
+    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first as c_uint, last as c_uint, flags) }).map(drop)
+}
+
+/// Makes `to` another number of the descriptor `from`, inherited by programs.
+pub(crate) fn duplicate(from: c_int, to: c_int) -> Result<(), Errno> {
+    // SAFETY: takes numbers; only children that are about to run another program use this, on their own table.
+    Errno::result(unsafe { libc::dup2(from, to) }).map(drop)
+}
+
+/// Makes a terminal the controlling one of this session.
+pub(crate) fn control_terminal(terminal: c_int) -> Result<(), Errno> {
+    // SAFETY: the request takes a number.
+    Errno::result(unsafe { libc::ioctl(terminal, libc::TIOCSCTTY, 1) }).map(drop)
+}
+
+/// Has the kernel send this process a signal when somebody presses the keys for it at a virtual terminal (KDSIGACCEPT).
+pub(crate) fn accept_keyboard_request(terminal: &OwnedFd, signal: c_int) -> Result<(), Errno> {
+    const KDSIGACCEPT: u32 = 0x4b4e;
+    // SAFETY: the request takes a number.
+    Errno::result(unsafe { libc::ioctl(terminal.as_raw_fd(), KDSIGACCEPT as _, signal) }).map(drop)
+}
+
+/// Sets a limit of this process, by the kernel's number for the resource; all ones are no limit.
+pub(crate) fn set_limit(resource: c_uint, soft: u64, hard: u64) -> Result<(), Errno> {
+    // The kernel's own structure: 64 bits each on every machine.
+    let limit = [soft, hard];
+    let null = std::ptr::null::<u64>();
+    // SAFETY: `limit` is read, and the old limit is not asked for.
+    Errno::result(unsafe { libc::syscall(libc::SYS_prlimit64, 0, resource, limit.as_ptr(), null) }).map(drop)
+}
+
+/// setpriority(2) for this process.
+pub(crate) fn set_priority(nice: i8) -> Result<(), Errno> {
+    // SAFETY: takes numbers.
+    Errno::result(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice.into()) }).map(drop)
+}
+
+/// The supplementary groups of this process, where they fit.
+pub(crate) fn groups(room: &mut [u32]) -> Option<&[u32]> {
+    let most = c_int::try_from(room.len()).ok()?;
+    // SAFETY: the room is as large as said.
+    let count = unsafe { libc::getgroups(most, room.as_mut_ptr()) };
+    room.get(..usize::try_from(count).ok()?)
+}
+
+/// setgroups(2) for this process alone.
+pub(crate) fn set_groups(groups: &[u32]) -> Result<(), Errno> {
+    // SAFETY: the list is as long as said.
+    Errno::result(unsafe { libc::syscall(numbers::SETGROUPS, groups.len(), groups.as_ptr()) }).map(drop)
+}
+
+/// setgid(2) for this process alone.
+pub(crate) fn set_group(group: u32) -> Result<(), Errno> {
+    // SAFETY: takes a number.
+    Errno::result(unsafe { libc::syscall(numbers::SETGID, group) }).map(drop)
+}
+
+/// setuid(2) for this process alone.
+pub(crate) fn set_user(user: u32) -> Result<(), Errno> {
+    // SAFETY: takes a number.
+    Errno::result(unsafe { libc::syscall(numbers::SETUID, user) }).map(drop)
+}
+
+/// The system calls with 32-bit user and group numbers.
+#[cfg(not(any(target_arch = "arm", target_arch = "x86")))]
+mod numbers {
+    pub(super) use libc::{SYS_setgid as SETGID, SYS_setgroups as SETGROUPS, SYS_setuid as SETUID};
+}
+
+/// The system calls with 32-bit user and group numbers.
+#[cfg(any(target_arch = "arm", target_arch = "x86"))]
+mod numbers {
+    pub(super) use libc::{SYS_setgid32 as SETGID, SYS_setgroups32 as SETGROUPS, SYS_setuid32 as SETUID};
+}
+
+/// The stack of a child: ample for the set-up, and only what is used of it is ever resident.
+const STACK: usize = 128 * 1024;
+
+/// A stack for children, with pages below it that may not be touched.
+pub(crate) struct Stack {
+    lowest: NonNull<c_void>,
+}
+
+impl Stack {
+    const GUARD: usize = 64 * 1024;
+
+    pub(crate) fn new() -> Result<Stack, Errno> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE;
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a new mapping where the kernel likes.
+        let lowest = unsafe { libc::mmap(std::ptr::null_mut(), STACK + Stack::GUARD, access, flags, -1, 0) };
+        if lowest == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        let stack = Stack { lowest: NonNull::new(lowest).ok_or(Errno::ENOMEM)? };
+        // SAFETY: the beginning of our own mapping, which nobody uses yet.
+        Errno::result(unsafe { libc::mprotect(lowest, Stack::GUARD, libc::PROT_NONE) })?;
+        Ok(stack)
+    }
+
+    /// Makes a process that carries out the orders. Sharing memory, this returns when the process runs its program, or
+    /// has left its answer in the orders and is about to end. Otherwise it returns at once, the process has a copy of
+    /// everything, and there will be no answer.
+    ///
+    /// All signals must be blocked, so that no handler of ours runs in the child.
+    pub(crate) fn launch(&mut self, orders: &mut Orders<'_>, share_memory: bool) -> Result<Pid, Errno> {
+        let sharing = if share_memory { libc::CLONE_VM | libc::CLONE_VFORK } else { 0 };
+        let flags = sharing | libc::CLONE_FILES | libc::SIGCHLD;
+        // SAFETY: one past the end of the mapping; its size is a multiple of every alignment a stack wants.
+        let top = unsafe { self.lowest.as_ptr().byte_add(STACK + Stack::GUARD) };
+        // SAFETY: the stack is the child's alone: with shared memory we stand still until the child has exec'ed or
+        // ended, and else it has a copy. The orders live until then, and nobody looks at them meanwhile. `run` keeps
+        // to what is allowed in such a child.
+        let number = Errno::result(unsafe { libc::clone(child::run, top, flags, (&raw mut *orders).cast()) })?;
+        u32::try_from(number).ok().and_then(Pid::new).ok_or(Errno::EAGAIN)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: our own mapping, which no child uses: the last one has exec'ed or ended.
+        unsafe { libc::munmap(self.lowest.as_ptr(), STACK + Stack::GUARD) };
+    }
 }

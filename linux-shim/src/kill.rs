@@ -1,6 +1,6 @@
 //! Sending signals to jobs.
 
-use crate::raw;
+use crate::kernel;
 use nix::errno::Errno;
 use nix::unistd::{getpgid, getpgrp};
 use uphold_core::process::Pid;
@@ -8,7 +8,7 @@ use uphold_core::signal::Signal;
 
 /// Signals one process; says whether there was one.
 pub fn signal_one(pid: Pid, signal: Signal) -> Result<bool, Errno> {
-    match raw::kill(pid, false, signal) {
+    match kernel::kill(pid, false, signal) {
         Ok(()) => Ok(true),
         Err(Errno::ESRCH) => Ok(false),
         Err(error) => Err(error),
@@ -18,7 +18,7 @@ pub fn signal_one(pid: Pid, signal: Signal) -> Result<bool, Errno> {
 /// Signals the process group that `pid` is in, or `pid` alone where it has no group of a job (it is gone, or is in the
 /// supervisor's own group); says whether there was anyone.
 pub fn signal_group(pid: Pid, signal: Signal) -> Result<bool, Errno> {
-    match group_of(pid).map(|group| raw::kill(group, true, signal)) {
+    match group_of(pid).map(|group| kernel::kill(group, true, signal)) {
         Some(Ok(())) => Ok(true),
         Some(Err(Errno::ESRCH)) | None => signal_one(pid, signal),
         Some(Err(error)) => Err(error),

@@ -3,20 +3,27 @@
 
 pub mod accounts;
 pub mod capacity;
+#[allow(unsafe_code)]
 pub(crate) mod child;
 pub mod client_table;
 pub mod command;
 pub mod conf_dir;
 pub mod control_socket;
+pub mod errands;
 pub mod error;
+pub mod first_process;
+pub mod handover;
 pub mod job_log;
 pub mod kept_output;
+#[allow(unsafe_code)]
+pub mod kernel;
 pub mod kill;
 pub mod linux;
+pub mod login_records;
 pub mod message_log;
 pub mod options;
 pub mod programs;
-pub(crate) mod raw;
+pub mod questions;
 pub mod reap;
 pub mod resources;
 pub mod run_loop;

@@ -7,13 +7,13 @@ use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 use uphold_core::bytes::Strings;
 use uphold_core::conf::stanza::Console;
-use uphold_core::effect::{Answer, Effect, Scope};
+use uphold_core::effect::{Effect, Scope};
 use uphold_core::environment::Entry;
 use uphold_core::input::Input;
-use uphold_core::notice::Priority;
+use uphold_core::notice::{Notice, Priority};
 use uphold_core::process::{Pid, Process, SpawnError, Stage};
 use uphold_core::signal::Signal;
-use uphold_core::storage::JobId;
+use uphold_core::storage::{ClientId, JobId};
 use uphold_core::supervisor::Supervisor;
 use uphold_core::time::Instant;
 
@@ -23,8 +23,10 @@ use crate::control_socket::{Asked, ControlSocket};
 use crate::error;
 use crate::job_log::JobLogs;
 use crate::kill::{signal_group, signal_one};
+use crate::login_records;
 use crate::message_log::MessageLog;
 use crate::programs::Programs;
+use crate::questions::Knowledge;
 use crate::reap::{Change, Kind, Trap};
 use crate::resources::OpenFiles;
 use crate::signals::{self, Meaning};
@@ -46,10 +48,12 @@ pub struct Linux {
     pub wait: Wait,
     /// Whether this is a session's supervisor.
     user: bool,
-    job_logs: Option<JobLogs>,
-    open_files: OpenFiles,
+    pub(crate) job_logs: Option<JobLogs>,
+    pub(crate) open_files: Option<OpenFiles>,
     spawner: Spawner,
-    tracer: Tracer<TRACEES>,
+    pub(crate) tracer: Tracer<TRACEES>,
+    /// Who asked for the program to be run anew; empty if a signal did.
+    pub(crate) restart: Option<Vec<ClientId>>,
     /// Inputs that are known already; they go before everything else.
     ready: VecDeque<Input<'static>>,
     /// How many changes of children may still be delivered before the others get their turn.
@@ -81,6 +85,7 @@ impl Linux {
         if let Some(descriptor) = conf.descriptor() {
             wait.watch(descriptor, Source::Configuration)?;
         }
+        let open_files = OpenFiles::raise();
         Ok(Linux {
             log,
             programs,
@@ -89,9 +94,10 @@ impl Linux {
             wait,
             user,
             job_logs,
-            open_files: OpenFiles::raise(),
-            spawner: Spawner::new(SPAWN_ROOM)?,
+            open_files,
+            spawner: Spawner::new(SPAWN_ROOM, open_files)?,
             tracer: Tracer::new(),
+            restart: None,
             ready: VecDeque::with_capacity(READY),
             children: 0,
             more_children: true,
@@ -102,6 +108,11 @@ impl Linux {
     /// Whether everything has ended that was to end.
     pub fn has_ended(&self) -> bool {
         self.ended
+    }
+
+    /// Whether the program is to be run anew, and nothing that is known is untold.
+    pub fn is_to_restart(&self) -> bool {
+        self.restart.is_some() && self.ready.is_empty()
     }
 
     /// Does what the supervisor orders.
@@ -125,6 +136,9 @@ impl Linux {
                 self.control.reply(client, &supervisor.reply(answer), &self.wait.epoll);
             }
             Effect::Say(notice) => {
+                if let Notice::ProcessEnded { pid, .. } = notice {
+                    login_records::mark_dead(pid);
+                }
                 let (priority, words) = supervisor.say(notice, error::explain);
                 self.log.say(priority, format_args!("{words}"));
             }
@@ -181,11 +195,12 @@ impl Linux {
             log: terminal.as_ref().map(|(_, end)| std::os::fd::AsFd::as_fd(end)),
             trace,
             stop_before_exec: settings.debug && self.log.is_heard(Priority::Debug),
+            helpers: [None; 2],
+            confined: false,
+            cgroup: None,
             system_mode: !self.user,
         };
-        self.open_files.lower();
         let launched = self.spawner.launch(&plan);
-        self.open_files.raise_again();
         if let (Some((index, _)), Some(logs)) = (terminal, &mut self.job_logs) {
             match launched {
                 Ok(pid) => logs.started(index, pid),
@@ -224,6 +239,9 @@ impl Linux {
             if let Some(found) = self.find(deadline, supervisor)? {
                 break found;
             }
+            if self.is_to_restart() {
+                break Found::Input(Input::Tick);
+            }
         };
         Ok(match found {
             Found::Input(input) => input,
@@ -249,7 +267,8 @@ impl Linux {
             return Ok(self.happened(source, flags, supervisor));
         }
         if self.control.has_backlog() {
-            let asked = self.control.serve_backlog(supervisor, &self.wait.epoll);
+            let known = Knowledge { supervisor, threshold: self.log.threshold(), user: self.user };
+            let asked = self.control.serve_backlog(known, &self.wait.epoll);
             if let Some(found) = self.asked(asked, supervisor) {
                 return Ok(Some(found));
             }
@@ -283,7 +302,8 @@ impl Linux {
             }
             Source::Listener(index) => self.control.accept(index as usize, now(), &self.wait.epoll),
             Source::Client(slot) => {
-                let asked = self.control.serve(slot as usize, flags, now(), supervisor, &self.wait.epoll);
+                let known = Knowledge { supervisor, threshold: self.log.threshold(), user: self.user };
+                let asked = self.control.serve(slot as usize, flags, now(), known, &self.wait.epoll);
                 return self.asked(asked, supervisor);
             }
         }
@@ -295,11 +315,7 @@ impl Linux {
             Asked::Nothing => None,
             Asked::Command(slot) => Some(Found::Command(slot)),
             Asked::Hangup(client) => Some(Found::Input(Input::Hangup { client })),
-            Asked::Reload(client) => {
-                self.reload(supervisor);
-                self.control.reply(client, &supervisor.reply(Answer::Done), &self.wait.epoll);
-                None
-            }
+            Asked::Errand(client, errand) => self.run_errand(client, errand, supervisor).map(Found::Input),
         }
     }
 
@@ -314,6 +330,7 @@ impl Linux {
                 let environment = Strings::EMPTY;
                 return Some(Found::Input(Input::Emit { client: None, event, environment, wait: false }));
             }
+            Meaning::Reexecute => self.reexecute(None),
             Meaning::Nothing => {}
         }
         None
@@ -347,12 +364,6 @@ impl Linux {
                 return None;
             }
         })
-    }
-
-    /// Loads all job files anew.
-    fn reload(&mut self, supervisor: &mut Supervisor<'_>) {
-        self.log.info(format_args!("Reloading configuration"));
-        self.configuration(supervisor, |conf, target| conf.load_all(target));
     }
 
     /// Has the configuration directories do something to the jobs.

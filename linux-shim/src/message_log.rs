@@ -36,6 +36,16 @@ impl MessageLog {
         priority <= self.threshold
     }
 
+    /// How grave a message must be to be said.
+    pub const fn threshold(&self) -> Priority {
+        self.threshold
+    }
+
+    /// From now on says what is at least as grave as this.
+    pub const fn set_threshold(&mut self, threshold: Priority) {
+        self.threshold = threshold;
+    }
+
     /// From now on to the kernel log, if there is one.
     pub fn open_kernel_log(&mut self) {
         let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;

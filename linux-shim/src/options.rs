@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use uphold_core::conf::stanza::Console;
 use uphold_core::notice::Priority;
 
+use crate::capacity::{LOG_BUFFER, LOG_BUFFER_MOST};
+
 /// What the command line asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {
@@ -30,6 +32,12 @@ pub struct Options {
     pub socket: Option<PathBuf>,
     /// Whether jobs of a session get init's environment.
     pub inherit_environment: bool,
+    /// Bytes of job output that are kept while their files cannot be written.
+    pub log_buffer: usize,
+    /// Whether another supervisor's program has become this one.
+    pub restart: bool,
+    /// Where what that one knew can be read.
+    pub state_fd: Option<i32>,
     /// How much is said.
     pub threshold: Priority,
 }
@@ -47,6 +55,9 @@ impl Default for Options {
             startup_event: Some(b"startup".to_vec()),
             socket: None,
             inherit_environment: true,
+            log_buffer: LOG_BUFFER,
+            restart: false,
+            state_fd: None,
             threshold: Priority::Message,
         }
     }
@@ -74,8 +85,8 @@ pub enum Mistake {
     UnexpectedArgument(String),
     /// `--default-console` with something else.
     Console(String),
-    /// An option of Upstart that is not there yet.
-    NotYet(String),
+    /// An option that needs a number has something else.
+    Number(&'static str, String),
 }
 
 impl std::fmt::Display for Mistake {
@@ -86,7 +97,7 @@ impl std::fmt::Display for Mistake {
             Mistake::MissingArgument(option) => write!(f, "init: missing argument: {option}{hint}"),
             Mistake::UnexpectedArgument(option) => write!(f, "init: unexpected argument: {option}{hint}"),
             Mistake::Console(word) => write!(f, "init: invalid console type specified: {word}"),
-            Mistake::NotYet(option) => write!(f, "init: option not supported: {option}"),
+            Mistake::Number(option, word) => write!(f, "init: illegal argument: {option}={word}{hint}"),
         }
     }
 }
@@ -96,8 +107,6 @@ enum Action {
     Flag(fn(&mut Options)),
     Word(fn(&mut Options, Vec<u8>) -> Result<(), Mistake>),
     Show(Request),
-    NotYet,
-    NotYetWord,
 }
 
 /// One option: what it is called, and how `--help` shows it (an empty text: not at all, as Upstart does with its own).
@@ -131,14 +140,35 @@ fn set_default_console(options: &mut Options, word: Vec<u8>) -> Result<(), Mista
     Ok(())
 }
 
+fn set_log_buffer(options: &mut Options, word: Vec<u8>) -> Result<(), Mistake> {
+    let bytes = usize::try_from(number("--log-buffer", &word)?).ok().filter(|&bytes| bytes <= LOG_BUFFER_MOST);
+    options.log_buffer = bytes.ok_or_else(|| not_a_number("--log-buffer", &word))?;
+    Ok(())
+}
+
+fn set_state_fd(options: &mut Options, word: Vec<u8>) -> Result<(), Mistake> {
+    options.state_fd = Some(number("--state-fd", &word)?);
+    Ok(())
+}
+
+fn number(option: &'static str, word: &[u8]) -> Result<i32, Mistake> {
+    let number = std::str::from_utf8(word).ok().and_then(|word| word.parse().ok());
+    number.filter(|&number| number >= 0).ok_or_else(|| not_a_number(option, word))
+}
+
+fn not_a_number(option: &'static str, word: &[u8]) -> Mistake {
+    Mistake::Number(option, String::from_utf8_lossy(word).into_owned())
+}
+
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
     //  short      long                word     help                                                    action
     row(None,       "append-confdir",   "DIR",   "specify additional directory to load configuration files from", Action::Word(|o, w| { o.conf_dirs_after.push(path(w)); Ok(()) })),
-    row(None,       "chroot-sessions",  "",      "",                                                     Action::NotYet),
+    row(None,       "chroot-sessions",  "",      "enable chroot sessions",                               Action::Flag(nothing)),
     row(None,       "confdir",          "DIR",   "specify alternative directory to load configuration files from", Action::Word(|o, w| { o.conf_dirs.push(path(w)); Ok(()) })),
     row(None,       "debug",            "",      "",                                                     Action::Flag(|o| o.threshold = Priority::Debug)),
     row(None,       "default-console",  "VALUE", "default value for console stanza",                     Action::Word(set_default_console)),
+    row(None,       "log-buffer",       "BYTES", "",                                                     Action::Word(set_log_buffer)),
     row(None,       "logdir",           "DIR",   "specify alternative directory to store job output logs in", Action::Word(|o, w| { o.log_dir = Some(path(w)); Ok(()) })),
     row(None,       "no-cgroups",       "",      "",                                                     Action::Flag(nothing)),
     row(None,       "no-dbus",          "",      "do not connect to a D-Bus bus",                        Action::Flag(nothing)),
@@ -147,13 +177,13 @@ const TABLE: &[Row] = &[
     row(None,       "no-sessions",      "",      "",                                                     Action::Flag(nothing)),
     row(None,       "no-startup-event", "",      "do not emit any startup event (for testing)",          Action::Flag(|o| o.startup_event = None)),
     row(None,       "prepend-confdir",  "DIR",   "specify additional initial directory to load configuration files from", Action::Word(|o, w| { o.conf_dirs_before.insert(0, path(w)); Ok(()) })),
-    row(None,       "restart",          "",      "",                                                     Action::NotYet),
+    row(None,       "restart",          "",      "flag a re-exec has occurred",                          Action::Flag(|o| o.restart = true)),
+    row(None,       "state-fd",         "FD",    "specify file descriptor to read serialisation data from", Action::Word(set_state_fd)),
     row(None,       "session",          "",      "use D-Bus session bus rather than system bus (for testing)", Action::Flag(nothing)),
     row(None,       "socket",           "PATH",  "",                                                     Action::Word(|o, w| { o.socket = Some(path(w)); Ok(()) })),
     row(None,       "startup-event",    "NAME",  "specify an alternative initial event (for testing)",   Action::Word(|o, w| { o.startup_event = Some(w); Ok(()) })),
-    row(None,       "state-fd",         "FD",    "",                                                     Action::NotYetWord),
     row(None,       "user",             "",      "start in user mode (as used for user sessions)",       Action::Flag(|o| o.user = true)),
-    row(None,       "write-state-file", "",      "",                                                     Action::NotYet),
+    row(None,       "write-state-file", "",      "attempt to write state file on every re-exec",         Action::Flag(nothing)),
     row(Some(b'q'), "quiet",            "",      "reduce output to errors only",                         Action::Flag(|o| o.threshold = Priority::Error)),
     row(Some(b'v'), "verbose",          "",      "increase output to include informational messages",    Action::Flag(|o| o.threshold = Priority::Info)),
     row(None,       "help",             "",      "display this help and exit",                           Action::Show(Request::Help)),
@@ -192,38 +222,36 @@ fn parse_long(
     let Some(row) = TABLE.iter().find(|row| row.long.as_bytes() == name) else {
         return Err(Mistake::Invalid(String::from_utf8_lossy(word).into_owned()));
     };
-    if matches!(row.action, Action::Word(_) | Action::NotYetWord) {
+    if let Action::Word(set) = row.action {
         let value = value.map(<[u8]>::to_vec).or_else(|| words.next());
-        let value = value.ok_or_else(|| Mistake::MissingArgument(shown()))?;
-        let Action::Word(set) = row.action else { return Err(Mistake::NotYet(shown())) };
-        return set(options, value).map(|()| None);
+        return set(options, value.ok_or_else(|| Mistake::MissingArgument(shown()))?).map(|()| None);
     }
-    if value.is_some() {
-        return Err(Mistake::UnexpectedArgument(shown()));
+    match value {
+        Some(_) => Err(Mistake::UnexpectedArgument(shown())),
+        None => Ok(act(options, row)),
     }
-    act(options, row)
 }
 
 fn parse_short(options: &mut Options, letters: &[u8]) -> Result<Option<Request>, Mistake> {
     for letter in letters {
         let row = TABLE.iter().find(|row| row.short == Some(*letter));
         let row = row.ok_or_else(|| Mistake::Invalid(format!("-{}", char::from(*letter))))?;
-        if let Some(request) = act(options, row)? {
+        if let Some(request) = act(options, row) {
             return Ok(Some(request));
         }
     }
     Ok(None)
 }
 
-fn act(options: &mut Options, row: &Row) -> Result<Option<Request>, Mistake> {
+/// Does what an option without a word asks for.
+fn act(options: &mut Options, row: &Row) -> Option<Request> {
     match &row.action {
         Action::Flag(set) => set(options),
-        Action::Show(request) => return Ok(Some(request.clone())),
-        Action::Word(_) | Action::NotYet | Action::NotYetWord => {
-            return Err(Mistake::NotYet(format!("--{}", row.long)));
-        }
+        Action::Show(request) => return Some(request.clone()),
+        // No option with a word has a letter.
+        Action::Word(_) => {}
     }
-    Ok(None)
+    None
 }
 
 /// What `--version` prints. Scripts look at the first line.
@@ -294,7 +322,9 @@ mod tests {
 
     #[test]
     fn a_word_follows_its_option_or_an_equals_sign() {
-        let options = run(&["--user", "--confdir", "a", "--confdir=b", "--startup-event=x=y", "-v"]);
+        let words = ["--user", "--confdir", "a", "--confdir=b", "--startup-event=x=y", "-v", "--log-buffer=4096"];
+        let options = run(&words);
+        assert_eq!(options.log_buffer, 4096);
         assert!(options.user);
         assert_eq!(options.conf_dirs, [PathBuf::from("a"), PathBuf::from("b")]);
         assert_eq!(options.startup_event.as_deref(), Some(&b"x=y"[..]));
@@ -309,6 +339,10 @@ mod tests {
         assert_eq!(told(&["--confdir"]), format!("init: missing argument: --confdir{hint}"));
         assert_eq!(told(&["--state-fd"]), format!("init: missing argument: --state-fd{hint}"));
         assert_eq!(told(&["--user", "--default-console", "bogus"]), "init: invalid console type specified: bogus");
+        for wrong in ["", "-1", "1k", "9999999999"] {
+            let text = format!("init: illegal argument: --log-buffer={wrong}{hint}");
+            assert_eq!(told(&["--log-buffer", wrong]), text);
+        }
     }
 
     #[test]

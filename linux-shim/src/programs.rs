@@ -9,14 +9,14 @@ use uphold_core::process::Process;
 use uphold_core::storage::ClassId;
 
 use crate::command::Command;
-use crate::settings::{Limit, Settings, Text};
+use crate::settings::{DEFAULT_UMASK, Limit, Settings, Text};
 
 /// In front of each packed command: which process, whether it is a script, and its length.
 const HEADER: usize = 6;
 
 /// One class's programs. The text holds for each process that there is `PROCESS FORM LENGTH TEXT`.
-#[derive(Default)]
-struct Program {
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Program {
     /// Whose this is: a place may be another class's by now.
     class: Option<ClassId>,
     text: Box<[u8]>,
@@ -37,10 +37,11 @@ pub struct Draft {
 }
 
 impl Programs {
-    /// No class; `console` is what a job has that says nothing about it.
-    pub fn new(console: Console) -> Self {
+    /// No class; `console` and `umask` are what a job has that says nothing about them.
+    pub fn new(console: Console, umask: u16) -> Self {
         let mut plain = Settings::default();
         plain.console = console;
+        plain.umask = Some(umask).filter(|&umask| umask != DEFAULT_UMASK);
         Programs { table: Vec::new(), plain }
     }
 
@@ -64,6 +65,25 @@ impl Programs {
         if let Some(program) = self.table.get_mut(class.index()).filter(|program| program.class == Some(class)) {
             *program = Program::default();
         }
+    }
+
+    /// All programs, for [`put_back`](Self::put_back) in another table.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Program> {
+        self.table.iter().filter(|program| program.class.is_some())
+    }
+
+    /// Keeps a program that another table had.
+    pub(crate) fn put_back(&mut self, program: Program) {
+        let Some(index) = program.class.map(ClassId::index) else { return };
+        if self.table.len() <= index {
+            self.table.resize_with(index + 1, Program::default);
+        }
+        self.table[index] = program;
+    }
+
+    /// What `umask` is for a job that says nothing about it.
+    pub(crate) fn umask(&self) -> u16 {
+        self.plain.umask.unwrap_or(DEFAULT_UMASK)
     }
 
     /// What a process of the class runs.

@@ -1,11 +1,11 @@
 //! What happened to the processes: exits, stops and what tracing reports, one at a time.
 
-use crate::raw::{self, Waited};
+use crate::kernel::{self, Waited};
 use uphold_core::process::{Exit, Pid};
 use uphold_core::signal::Signal;
 
 /// A process changed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Change {
     /// Which one.
     pub pid: Pid,
@@ -14,7 +14,7 @@ pub struct Change {
 }
 
 /// How a process changed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Kind {
     /// It ended, and was reaped.
     ///
@@ -30,7 +30,7 @@ pub enum Kind {
 }
 
 /// Why a tracee stopped.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Trap {
     /// Before this signal is delivered, which is up to the tracer. TRAP after the exec that began the trace, STOP in a
     /// new child.
@@ -49,7 +49,7 @@ pub enum Trap {
 /// it is told.
 pub fn next_change() -> Option<Change> {
     loop {
-        let waited = raw::wait_any()?;
+        let waited = kernel::wait_any()?;
         if let Some(kind) = kind_of(waited) {
             return Some(Change { pid: waited.pid, kind });
         }
@@ -65,7 +65,7 @@ fn kind_of(Waited { pid, code, status }: Waited) -> Option<Kind> {
         libc::CLD_TRAPPED => Some(Kind::Trapped(match status >> 8 {
             0 => Trap::Signal(Signal(low)),
             libc::PTRACE_EVENT_EXEC => Trap::Exec,
-            libc::PTRACE_EVENT_FORK => match raw::event_message(pid) {
+            libc::PTRACE_EVENT_FORK => match kernel::event_message(pid) {
                 Ok(Some(child)) => Trap::Fork(child),
                 // It was killed in the meantime: its exit is next.
                 Ok(None) | Err(_) => Trap::Other,

@@ -2,33 +2,32 @@
 
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
-/// The limit of open files: as it was, which is what jobs get, and as high as it goes.
+/// The limit of open files as it was given to the supervisor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OpenFiles {
-    given: rlim_t,
-    most: rlim_t,
+    /// The limit in force.
+    pub soft: rlim_t,
+    /// How far it may be raised.
+    pub hard: rlim_t,
 }
 
 impl OpenFiles {
-    /// Raises the limit as far as it goes.
-    pub fn raise() -> Self {
-        let (given, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((0, 0));
-        let limit = OpenFiles { given, most };
-        limit.raise_again();
-        limit
+    /// Raises the limit as far as it goes. Says what to put it back to in each process that is made; `None` if it was
+    /// there already.
+    pub fn raise() -> Option<Self> {
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+        let raised = soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok();
+        raised.then_some(OpenFiles { soft, hard })
     }
 
-    /// Puts the limit back as it was, for a process that is about to be made.
-    pub fn lower(&self) {
-        if self.given < self.most {
-            // Within the hard limit, so it cannot be refused.
-            setrlimit(Resource::RLIMIT_NOFILE, self.given, self.most).unwrap_or_default();
-        }
+    /// Puts the limit back to what was given.
+    pub fn put_back(&self) {
+        // Within the hard limit, so it cannot be refused.
+        setrlimit(Resource::RLIMIT_NOFILE, self.soft, self.hard).unwrap_or_default();
     }
 
-    /// Raises the limit after a process was made.
+    /// Raises the limit again.
     pub fn raise_again(&self) {
-        if self.given < self.most {
-            setrlimit(Resource::RLIMIT_NOFILE, self.most, self.most).unwrap_or_default();
-        }
+        setrlimit(Resource::RLIMIT_NOFILE, self.hard, self.hard).unwrap_or_default();
     }
 }

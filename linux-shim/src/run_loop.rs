@@ -2,11 +2,13 @@
 
 use uphold_core::supervisor::Supervisor;
 
+use crate::handover::hand_over;
 use crate::linux::Linux;
+use crate::sessions::Traces;
 use crate::wait::now;
 
 /// Supervises until everything has ended that was told to end, or the kernel no longer lets it wait.
-pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux) -> nix::Result<()> {
+pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux, traces: &Traces) -> nix::Result<()> {
     loop {
         while let Some(effect) = supervisor.poll_effect() {
             if let Some(input) = linux.perform(supervisor, effect) {
@@ -15,6 +17,11 @@ pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux) -> nix::Result<()
         }
         if linux.has_ended() {
             return Ok(());
+        }
+        if linux.is_to_restart()
+            && let Some(askers) = linux.restart.take()
+        {
+            hand_over(askers, supervisor, linux, traces);
         }
         let input = linux.wait_until(supervisor.next_deadline(), supervisor)?;
         supervisor.handle(now(), input);

@@ -1,10 +1,10 @@
 //! Where a supervisor can be found: its sockets, and the files beside them that say so. And where a user's files are.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder};
 use std::io::{Error, ErrorKind, Result};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
@@ -77,6 +77,18 @@ impl Traces {
         let directory = runtime.join("upstart/sessions");
         DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
         self.write(directory.join(format!("{}.session", std::process::id())), &format!("UPSTART_SESSION={session}\n"))
+    }
+
+    /// The paths of all files, and of all directories.
+    pub(crate) fn carry(&self) -> [Vec<Vec<u8>>; 2] {
+        [&self.files, &self.directories].map(|paths| paths.iter().map(|path| path.as_os_str().as_bytes().into()).collect())
+    }
+
+    /// Goes on with what another program made.
+    pub(crate) fn put_back(&mut self, [files, directories]: [Vec<Vec<u8>>; 2]) {
+        let paths = |bytes: Vec<Vec<u8>>| bytes.into_iter().map(|path| PathBuf::from(OsString::from_vec(path)));
+        self.files.extend(paths(files));
+        self.directories.extend(paths(directories));
     }
 
     fn write(&mut self, path: PathBuf, text: &str) -> Result<()> {

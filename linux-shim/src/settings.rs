@@ -8,7 +8,7 @@ use uphold_core::process::Resource;
 pub const DEFAULT_UMASK: u16 = 0o022;
 
 /// How every process of a job is set up.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Settings {
     /// `console`.
     pub console: Console,
@@ -24,14 +24,17 @@ pub struct Settings {
 }
 
 /// What few jobs set.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Rare {
     limits: Vec<Limit>,
-    texts: [Option<Box<CStr>>; 4],
+    texts: [Option<Box<CStr>>; 5],
+    /// The arguments of helpers, each ended by NUL.
+    helpers: [Box<[u8]>; 2],
+    group: Group,
 }
 
 /// `limit RESOURCE SOFT HARD`; `None` is `unlimited`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Limit {
     /// What is limited.
     pub resource: Resource,
@@ -52,6 +55,28 @@ pub enum Text {
     Setuid,
     /// `setgid`.
     Setgid,
+    /// `apparmor switch`, as the kernel wants it told.
+    Profile,
+}
+
+/// A program that is run to its end before a job's first process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Preparation {
+    /// `apparmor load`.
+    Profile,
+    /// `tmpfiles`.
+    Files,
+}
+
+/// A control group, and what is set in it: the last name that is given, and every setting.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct Group {
+    /// `NAME`, in which `$UPSTART_CGROUP` may stand; `None` for the name that Upstart gives.
+    pub name: Option<Box<[u8]>>,
+    /// The controllers that were asked for.
+    pub controllers: Vec<Box<[u8]>>,
+    /// File and value.
+    pub values: Vec<(Box<[u8]>, Box<[u8]>)>,
 }
 
 impl Settings {
@@ -79,6 +104,32 @@ impl Settings {
     /// The limits, in the order in which they were first set.
     pub fn limits(&self) -> &[Limit] {
         self.rare.as_ref().map_or(&[], |rare| &rare.limits)
+    }
+
+    /// Adds arguments of a helper.
+    pub fn prepare(&mut self, which: Preparation, arguments: &[&[u8]]) {
+        let known = &mut self.rare().helpers[which as usize];
+        let mut all = std::mem::take(known).into_vec();
+        for argument in arguments {
+            all.extend_from_slice(argument);
+            all.push(0);
+        }
+        *known = all.into_boxed_slice();
+    }
+
+    /// The arguments of a helper, each ended by NUL; none if it is not to run.
+    pub fn preparation(&self, which: Preparation) -> &[u8] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.helpers[which as usize])
+    }
+
+    /// The control group that was asked for, if one was.
+    pub fn group(&self) -> Option<&Group> {
+        self.rare.as_ref().map(|rare| &rare.group).filter(|group| !group.controllers.is_empty())
+    }
+
+    /// The control group that is asked for.
+    pub fn group_mut(&mut self) -> &mut Group {
+        &mut self.rare().group
     }
 
     fn rare(&mut self) -> &mut Rare {

@@ -12,6 +12,8 @@ pub enum Meaning {
     Reload,
     /// End the session.
     Shutdown,
+    /// Run the supervisor's program anew.
+    Reexecute,
     /// Emit this event.
     Event(&'static [u8]),
     /// Nothing, here.
@@ -37,6 +39,7 @@ pub fn meaning(number: u32, user: bool) -> Meaning {
         (Some(Signal::SIGCHLD), _) => Meaning::Children,
         (Some(Signal::SIGHUP), _) => Meaning::Reload,
         (Some(Signal::SIGTERM | Signal::SIGINT), true) => Meaning::Shutdown,
+        (Some(Signal::SIGTERM), false) => Meaning::Reexecute,
         (Some(Signal::SIGINT), false) => Meaning::Event(b"control-alt-delete"),
         (Some(Signal::SIGWINCH), false) => Meaning::Event(b"keyboard-request"),
         (Some(Signal::SIGPWR), false) => Meaning::Event(b"power-status-changed"),

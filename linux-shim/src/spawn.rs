@@ -3,21 +3,22 @@
 //! A process is made by clone(2) with CLONE_VM and CLONE_VFORK: it borrows the supervisor's memory until it has exec'ed,
 //! so that making it costs the same however large the supervisor is, and what went wrong is simply written down. It
 //! shares the descriptor table too until its first step, for the same reason.
-#![allow(unsafe_code)]
 
-use crate::child::{self, Orders};
+use crate::accounts::OwnGroups;
+use crate::child::{Helper, Orders};
 use crate::command::{Command, SCRIPT_PROLOGUE};
-use crate::raw;
+use crate::kernel::{self, Stack, adopt_descriptor};
+use crate::resources::OpenFiles;
 use crate::settings::Settings;
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::sys::stat::Mode;
 use nix::unistd::{dup3, write};
-use std::ffi::{c_char, c_int, c_void};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::ptr::NonNull;
+use std::ffi::{CStr, c_char, c_int};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use uphold_core::process::{Pid, SpawnError, Stage};
 
 /// Where programs are looked for when the job's environment has no PATH, as execvp(3) has it.
@@ -25,9 +26,6 @@ const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 
 /// The lowest number for descriptors of our own that a child may see: above those that it is to have.
 const FIRST_SLOT: c_int = 10;
-
-/// The stack of a child: ample for the set-up, and only what is used of it is ever resident.
-const STACK: usize = 128 * 1024;
 
 /// How much the arguments and the environment of one process may take. Asked for at start-up, resident only as far as
 /// it is used.
@@ -55,6 +53,12 @@ pub struct Plan<'a> {
     /// Have it stop itself before exec (`debug`). Then nothing is known of its exec: should it fail, it ends with
     /// status 255.
     pub stop_before_exec: bool,
+    /// What to run to its end before. The supervisor does not wait for that: the same holds as for `stop_before_exec`.
+    pub helpers: [Option<Helper<'a>>; 2],
+    /// Switch to the AppArmor profile of the settings.
+    pub confined: bool,
+    /// The file by which it enters its control group.
+    pub cgroup: Option<&'a CStr>,
     /// Start in `/` rather than where the supervisor is.
     pub system_mode: bool,
 }
@@ -74,14 +78,24 @@ pub struct Spawner {
     variable_pointers: Vec<*const c_char>,
     stack: Stack,
     slots: Slots,
+    /// The limit of open files that processes get.
+    open_files: Option<OpenFiles>,
+    own_groups: OwnGroups,
+    /// The signals with which our children should not have our disposition.
+    disposed: u64,
+    /// Whether signals are to be blocked while a child borrows our memory: not if they always are.
+    masks: bool,
     /// What could not be taken in since `begin`.
     spoiled: Option<Errno>,
 }
 
 impl Spawner {
-    /// A spawner with that much room. Descriptors that are opened later may have any number; the spawner's own should
-    /// be low, so make it early.
-    pub fn new(room: Room) -> Result<Spawner, Errno> {
+    /// A spawner with that much room. Processes have that limit of open files, or ours.
+    ///
+    /// Descriptors that are opened later may have any number; the spawner's own should be low, so make it early. But
+    /// dispositions of signals must be as they will be, and signals that are all blocked must stay so.
+    pub fn new(room: Room, open_files: Option<OpenFiles>) -> Result<Spawner, Errno> {
+        let blocked = SigSet::thread_get_mask()?;
         Ok(Spawner {
             arguments: Vec::with_capacity(room.text),
             environment: Vec::with_capacity(room.text),
@@ -91,6 +105,10 @@ impl Spawner {
             variable_pointers: Vec::with_capacity(room.count + 1),
             stack: Stack::new()?,
             slots: Slots::new()?,
+            open_files,
+            own_groups: OwnGroups::default(),
+            disposed: kernel::disposed_signals(),
+            masks: SigSet::all().iter().any(|signal| !blocked.contains(signal)),
             spoiled: None,
         })
     }
@@ -114,16 +132,12 @@ impl Spawner {
         self.prepare(plan).map_err(|errno| failed(Stage::Execute, errno))?;
         let script = plan.command.script_file().map(script_file).transpose();
         let script = script.map_err(|errno| failed(Stage::Pipe, errno))?;
-        let fill = |slot: &mut OwnedFd, with: Option<BorrowedFd<'_>>| match with {
-            Some(fd) => dup3(fd, slot, OFlag::O_CLOEXEC).map(|()| Some(slot.as_raw_fd())),
-            None => Ok(None),
+        let filled = self.slots.fill(plan.log, script.as_ref().map(AsFd::as_fd));
+        let result = match filled {
+            Ok(()) => self.make(plan, script.is_some()),
+            Err(errno) => Err(failed(Stage::Console, errno).into()),
         };
-        let console_failed = |errno| failed(Stage::Console, errno);
-        let log = fill(&mut self.slots.log, plan.log).map_err(console_failed)?;
-        let script =
-            fill(&mut self.slots.script, script.as_ref().map(std::os::fd::AsFd::as_fd)).map_err(console_failed);
-        let result = script.map_err(Failed::from).and_then(|script| self.make(plan, log, script));
-        self.slots.clear();
+        self.slots.clear(plan.log.is_some(), script.is_some());
         result
     }
 
@@ -146,45 +160,51 @@ impl Spawner {
         point(&mut self.variable_pointers, &self.environment)
     }
 
-    fn make(&mut self, plan: &Plan<'_>, log: Option<c_int>, script: Option<c_int>) -> Result<Pid, Failed> {
+    fn make(&mut self, plan: &Plan<'_>, script: bool) -> Result<Pid, Failed> {
+        let awaited = !plan.stop_before_exec && plan.helpers == [None; 2];
+        let slots = &self.slots;
         let mut orders = Orders {
             settings: plan.settings,
-            log,
-            script,
-            first_slot: self.slots.first(),
-            first_unwanted: self.slots.last() + 1,
+            null: slots.null.as_raw_fd(),
+            log: plan.log.map(|_| slots.log.as_raw_fd()),
+            script: script.then_some(slots.script.as_raw_fd()),
+            first_slot: slots.first(),
+            first_unwanted: slots.last() + 1,
             arguments: &mut self.argument_pointers,
             environment: &self.variable_pointers,
             candidates: &self.paths,
+            helpers: plan.helpers,
+            cgroup: plan.cgroup,
+            open_files: self.open_files.map(|limit| (limit.soft, limit.hard)),
+            own_groups: self.own_groups.get(),
+            disposed: self.disposed,
+            confined: plan.confined,
             trace: plan.trace,
             stop_before_exec: plan.stop_before_exec,
             system_mode: plan.system_mode,
+            awaited,
             failure: None,
         };
-        let sharing = if plan.stop_before_exec { 0 } else { libc::CLONE_VM | libc::CLONE_VFORK };
         let fork_failed = |errno| failed(Stage::Fork, errno);
-        let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(fork_failed)?;
-        // SAFETY: the stack is the child's alone: with shared memory we stand still until the child has exec'ed or
-        // ended, and else it has a copy. The orders live until then, and nobody looks at them meanwhile. `run` keeps
-        // to what is allowed in such a child, and with all signals blocked no handler runs in it.
-        let number = unsafe {
-            let flags = sharing | libc::CLONE_FILES | libc::SIGCHLD;
-            libc::clone(child::run, self.stack.top(), flags, (&raw mut orders).cast())
+        let mask = match self.masks {
+            true => Some(SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(fork_failed)?),
+            false => None,
         };
-        let number = Errno::result(number);
-        // The mask was ours a moment ago, so it can be set again.
-        mask.thread_set_mask().unwrap_or_default();
-        let number = number.map_err(fork_failed)?;
-        let pid = u32::try_from(number).ok().and_then(Pid::new).ok_or_else(|| fork_failed(Errno::EAGAIN))?;
+        let made = self.stack.launch(&mut orders, awaited);
+        if let Some(mask) = mask {
+            // The mask was ours a moment ago, so it can be set again.
+            mask.thread_set_mask().unwrap_or_default();
+        }
+        let pid = made.map_err(fork_failed)?;
         if let Some(failure) = orders.failure {
             // It ends now, if it has not already; nobody else is told.
-            raw::await_exit(pid).unwrap_or_default();
+            kernel::await_exit(pid).map(drop).unwrap_or_default();
             return Err(Failed { pid: Some(pid), error: failure });
         }
-        if plan.trace && !plan.stop_before_exec {
+        if plan.trace && awaited {
             // It runs into the stop of its exec with signals blocked (see `child`). Should it be killed before, its
             // exit is told as any other.
-            raw::await_change(pid).and_then(|()| raw::unblock_signals(pid)).unwrap_or_default();
+            kernel::await_change(pid).and_then(|()| kernel::unblock_signals(pid)).unwrap_or_default();
         }
         Ok(pid)
     }
@@ -273,26 +293,24 @@ fn script_file(body: &[u8]) -> Result<OwnedFd, Errno> {
 }
 
 /// Descriptors with low numbers, through which a child is given others: it has a copy of the beginning of our table
-/// only. Between launches they lead nowhere.
+/// only. Between launches all but the null device lead nowhere.
 struct Slots {
+    null: OwnedFd,
     log: OwnedFd,
     script: OwnedFd,
     nowhere: OwnedFd,
+    has_null: bool,
 }
 
 impl Slots {
     fn new() -> Result<Slots, Errno> {
         let nowhere = EventFd::from_flags(EfdFlags::EFD_CLOEXEC)?;
-        let slot = || {
-            let number = fcntl(&nowhere, FcntlArg::F_DUPFD_CLOEXEC(FIRST_SLOT))?;
-            // SAFETY: the kernel has just made this descriptor for us.
-            Ok::<OwnedFd, Errno>(unsafe { OwnedFd::from_raw_fd(number) })
-        };
-        Ok(Slots { log: slot()?, script: slot()?, nowhere: slot()? })
+        let slot = || fcntl(&nowhere, FcntlArg::F_DUPFD_CLOEXEC(FIRST_SLOT)).map(adopt_descriptor);
+        Ok(Slots { null: slot()?, log: slot()?, script: slot()?, nowhere: slot()?, has_null: false })
     }
 
-    fn numbers(&self) -> [c_int; 3] {
-        [&self.log, &self.script, &self.nowhere].map(OwnedFd::as_raw_fd)
+    fn numbers(&self) -> [c_int; 4] {
+        [&self.null, &self.log, &self.script, &self.nowhere].map(OwnedFd::as_raw_fd)
     }
 
     fn first(&self) -> c_int {
@@ -303,46 +321,28 @@ impl Slots {
         self.numbers().into_iter().fold(0, c_int::max)
     }
 
+    /// Has the slots lead to these, and to the null device.
+    fn fill(&mut self, log: Option<BorrowedFd<'_>>, script: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
+        if !self.has_null {
+            let null = open(c"/dev/null", OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty())?;
+            dup3(&null, &mut self.null, OFlag::O_CLOEXEC)?;
+            self.has_null = true;
+        }
+        for (slot, with) in [(&mut self.log, log), (&mut self.script, script)] {
+            if let Some(with) = with {
+                dup3(with, slot, OFlag::O_CLOEXEC)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Lets go of what the slots lead to, so that a log ends when its job does.
-    fn clear(&mut self) {
-        for slot in [&mut self.log, &mut self.script] {
-            // Both are open, so this cannot fail.
-            dup3(&self.nowhere, slot, OFlag::O_CLOEXEC).unwrap_or_default();
+    fn clear(&mut self, log: bool, script: bool) {
+        for (slot, filled) in [(&mut self.log, log), (&mut self.script, script)] {
+            if filled {
+                // Both are open, so this cannot fail.
+                dup3(&self.nowhere, slot, OFlag::O_CLOEXEC).unwrap_or_default();
+            }
         }
-    }
-}
-
-/// A stack, with a page below it that may not be touched.
-struct Stack {
-    lowest: NonNull<c_void>,
-}
-
-impl Stack {
-    const GUARD: usize = 64 * 1024;
-
-    fn new() -> Result<Stack, Errno> {
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE;
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a new mapping where the kernel likes.
-        let lowest = unsafe { libc::mmap(std::ptr::null_mut(), STACK + Stack::GUARD, access, flags, -1, 0) };
-        if lowest == libc::MAP_FAILED {
-            return Err(Errno::last());
-        }
-        let stack = Stack { lowest: NonNull::new(lowest).ok_or(Errno::ENOMEM)? };
-        // SAFETY: the beginning of our own mapping, which nobody uses yet.
-        Errno::result(unsafe { libc::mprotect(lowest, Stack::GUARD, libc::PROT_NONE) })?;
-        Ok(stack)
-    }
-
-    fn top(&self) -> *mut c_void {
-        // SAFETY: one past the end of the mapping; its size is a multiple of every alignment a stack wants.
-        unsafe { self.lowest.as_ptr().byte_add(STACK + Stack::GUARD) }
-    }
-}
-
-impl Drop for Stack {
-    fn drop(&mut self) {
-        // SAFETY: our own mapping, which no child uses: the last one has exec'ed or ended.
-        unsafe { libc::munmap(self.lowest.as_ptr(), STACK + Stack::GUARD) };
     }
 }

@@ -2,12 +2,10 @@
 
 use std::io::{IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::PoisonError;
 
-use nix::fcntl::{OFlag, open};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::stat::{Mode, umask};
 use uphold_core::bytes::Strings;
@@ -17,6 +15,8 @@ use uphold_core::supervisor::Supervisor;
 use crate::capacity::STORAGE;
 use crate::conf_dir::ConfDir;
 use crate::error;
+use crate::first_process;
+use crate::handover::{self, State};
 use crate::job_log::JobLogs;
 use crate::linux::Linux;
 use crate::message_log::MessageLog;
@@ -24,6 +24,7 @@ use crate::options::{self, Options, Request};
 use crate::programs::Programs;
 use crate::run_loop;
 use crate::sessions::{self, Traces};
+use crate::settings::DEFAULT_UMASK;
 use crate::wait::now;
 
 /// What PATH is when nobody says: the directories of a system that is being started.
@@ -38,10 +39,7 @@ pub fn main() -> ExitCode {
         Ok(Request::Version) => print(options::VERSION_TEXT),
         Ok(Request::Help) => print(&options::help_text()),
         Ok(Request::Run(options)) if options.user || std::process::id() == 1 => supervise(&options),
-        Ok(Request::Run(_)) => complain(
-            "init: not process 1; to supervise a session use --user\n\
-                                         Try `init --help' for more information.",
-        ),
+        Ok(Request::Run(_)) => complain(&first_process::become_telinit()),
         Err(mistake) => complain(&mistake.to_string()),
     }
 }
@@ -58,15 +56,19 @@ fn complain(text: &str) -> ExitCode {
 }
 
 fn supervise(options: &Options) -> ExitCode {
-    if !options.user {
-        become_first_process();
+    if !options.user && !options.restart {
+        first_process::settle_in();
     }
-    umask(Mode::from_bits_truncate(0o022));
+    let inherited = umask(Mode::from_bits_truncate(DEFAULT_UMASK.into()));
+    // The jobs of a session have the mask that the session was started with.
+    let mask = if options.user && options.inherit_environment { inherited.bits() as u16 } else { DEFAULT_UMASK };
     let mut storage = STORAGE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut supervisor = storage.supervisor();
-    match set_up(options, &mut supervisor) {
+    // Before anything is opened, so that descriptors can be told apart.
+    let before = options.state_fd.map(|number| handover::read(number, &mut supervisor));
+    match set_up(options, mask, &mut supervisor, before) {
         Ok((mut linux, traces)) => {
-            let ended = run_loop::run(&mut supervisor, &mut linux);
+            let ended = run_loop::run(&mut supervisor, &mut linux, &traces);
             if let Err(errno) = ended {
                 linux.error(format_args!("Unable to wait for anything: {}", errno.desc()));
             }
@@ -79,10 +81,15 @@ fn supervise(options: &Options) -> ExitCode {
 }
 
 /// Everything up to the loop. What a system's supervisor cannot have it does without; a session's gives up.
-fn set_up(options: &Options, supervisor: &mut Supervisor<'_>) -> Result<(Linux, Traces), String> {
+fn set_up(
+    options: &Options,
+    mask: u16,
+    supervisor: &mut Supervisor<'_>,
+    before: Option<Result<State, String>>,
+) -> Result<(Linux, Traces), String> {
     let log = MessageLog::new(options.threshold);
-    let programs = Programs::new(options.default_console);
-    let logs = log_dir(options).and_then(|directory| JobLogs::new(directory).ok());
+    let programs = Programs::new(options.default_console, mask);
+    let logs = log_dir(options).and_then(|directory| JobLogs::new(directory, options.log_buffer).ok());
     let conf = ConfDir::new((!options.user).then(|| PathBuf::from("/etc/init.conf")), conf_dirs(options));
     let linux = Linux::new(options.user, log, programs, conf, logs);
     let mut linux = linux.map_err(|errno| errno.desc().to_owned())?;
@@ -91,14 +98,28 @@ fn set_up(options: &Options, supervisor: &mut Supervisor<'_>) -> Result<(Linux, 
     {
         linux.log.warn(format_args!("Unable to adopt orphans: {}", errno.desc()));
     }
+    if options.restart && !options.user {
+        linux.log.open_kernel_log();
+    }
+    let mut traces = Traces::default();
+    match before {
+        Some(Ok(state)) => {
+            state.put_back(&mut linux, &mut traces);
+            linux.configuration(supervisor, |conf, target| conf.load_all(target));
+            linux.has_restarted();
+            return Ok((linux, traces));
+        }
+        Some(Err(problem)) => linux.log.error(format_args!("Unable to read the state before the re-exec: {problem}")),
+        None => {}
+    }
     set_environment(options, supervisor, &mut linux);
     linux.configuration(supervisor, |conf, target| conf.load_all(target));
     if !options.user {
         linux.log.open_kernel_log();
+        first_process::take_keys(&mut linux.log);
     }
-    let mut traces = Traces::default();
     open_sockets(options, supervisor, &mut linux, &mut traces)?;
-    if let Some(event) = &options.startup_event {
+    if let Some(event) = options.startup_event.as_ref().filter(|_| !options.restart) {
         let environment = Strings::EMPTY;
         supervisor.handle(now(), Input::Emit { client: None, event, environment, wait: false });
     }
@@ -183,23 +204,5 @@ fn log_dir(options: &Options) -> Option<PathBuf> {
         Some(directory) => Some(directory.clone()),
         None if options.user => sessions::user_log_dir(),
         None => Some(PathBuf::from("/var/log/upstart")),
-    }
-}
-
-/// What only the first process does.
-fn become_first_process() {
-    // It fails if somebody has made us a leader already.
-    nix::unistd::setsid().map(drop).unwrap_or_default();
-    let has_output =
-        std::fs::metadata("/proc/self/fd/1").map_or(true, |output| output.rdev() != nix::libc::makedev(1, 3));
-    if has_output {
-        return;
-    }
-    // The kernel found no console when it started us; the standard library has put the null device in its place.
-    if let Ok(console) = open("/dev/console", OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty()) {
-        let dup = nix::unistd::dup2_stdin(&console);
-        dup.and_then(|()| nix::unistd::dup2_stdout(&console))
-            .and_then(|()| nix::unistd::dup2_stderr(&console))
-            .unwrap_or_default();
     }
 }

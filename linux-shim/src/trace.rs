@@ -3,7 +3,7 @@
 //! A new child of a tracee is traced too, and stops at once. The kernel may report that stop before the fork that made
 //! the child; [`Tracer::next_change`] holds it back, so that the fork always comes first.
 
-use crate::raw;
+use crate::kernel;
 use crate::reap::{self, Change, Kind, Trap};
 use heapless::Vec;
 use nix::errno::Errno;
@@ -19,7 +19,7 @@ use uphold_core::signal::Signal;
 const EARLY_MAX: usize = 64;
 
 /// A child that is heard of before the fork that made it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 struct Early {
     pid: Pid,
     kind: Kind,
@@ -27,7 +27,7 @@ struct Early {
 
 /// The tracees, of which there are at most `TRACEES`: two for each job that may start at the same time (a process and
 /// its new child).
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct Tracer<const TRACEES: usize> {
     known: Vec<Pid, TRACEES>,
     early: Vec<Early, EARLY_MAX>,
@@ -97,18 +97,18 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     pub fn follow(&mut self, pid: Pid) -> Result<bool, Errno> {
         self.note(pid);
         let options = libc::PTRACE_O_TRACEFORK | libc::PTRACE_O_TRACEEXEC;
-        there(raw::set_options(pid, options).and_then(|()| raw::resume(pid, None)))
+        there(kernel::set_options(pid, options).and_then(|()| kernel::resume(pid, None)))
     }
 
     /// Lets a stopped tracee run on, with a signal or without. Says whether it is still there.
     pub fn resume(&mut self, pid: Pid, signal: Option<Signal>) -> Result<bool, Errno> {
-        there(raw::resume(pid, signal))
+        there(kernel::resume(pid, signal))
     }
 
     /// Lets a stopped tracee run on and traces it no more. Says whether it is still there.
     pub fn detach(&mut self, pid: Pid, signal: Option<Signal>) -> Result<bool, Errno> {
         self.known.retain(|&known| known != pid);
-        let result = there(raw::detach(pid, signal));
+        let result = there(kernel::detach(pid, signal));
         self.abandon_orphans(parent_of);
         result
     }
@@ -187,7 +187,7 @@ fn let_go(pid: Pid, kind: Kind) {
         _ => None,
     };
     // It stands stopped before us, so the request can only fail because it was killed: its exit is told next.
-    raw::detach(pid, signal).unwrap_or_default();
+    kernel::detach(pid, signal).unwrap_or_default();
 }
 
 fn there(result: Result<(), Errno>) -> Result<bool, Errno> {

@@ -67,7 +67,7 @@ impl Bench {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("uphold-spawn-{}-{number}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
-        Bench { spawner: Spawner::new(ROOM).unwrap(), directory, _turn: turn }
+        Bench { spawner: Spawner::new(ROOM, None).unwrap(), directory, _turn: turn }
     }
 
     /// Makes a process with a PATH and `OUT`, a file to write to.
@@ -112,7 +112,7 @@ impl Drop for Bench {
 }
 
 fn plan<'a>(command: Command<'a>, settings: &'a Settings) -> Plan<'a> {
-    Plan { command, settings, log: None, trace: false, stop_before_exec: false, system_mode: true }
+    Plan { command, settings, log: None, trace: false, stop_before_exec: false, helpers: [None; 2], confined: false, cgroup: None, system_mode: true }
 }
 
 fn settings(adjust: impl FnOnce(&mut Settings)) -> Settings {

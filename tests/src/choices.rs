@@ -26,6 +26,9 @@ pub struct Choices {
     pub shutdown: bool,
 }
 
+/// With so many processes none forks any more: one, its child, and one of which the supervisor knows nothing.
+const PROCESSES: usize = 3;
+
 /// The signal that nobody sends in the normal course of things.
 const USR1: Signal = Signal(10);
 
@@ -37,8 +40,13 @@ impl Choices {
             let seconds = (deadline.0 - 1_000_000).div_ceil(1000) as u32;
             steps.push(Happening::Passes { seconds }.into());
         }
+        let (has_deadline, room) = (deadline.is_some(), world.kernel.children.len() < PROCESSES);
         for child in &world.kernel.children {
-            self.process(child, deadline.is_some(), steps);
+            self.process(child, has_deadline, steps);
+            if child.trace == Trace::Followed && room {
+                steps.push(Happening::Forks { pid: child.pid, stillborn: false }.into());
+                steps.push(Happening::Forks { pid: child.pid, stillborn: true }.into());
+            }
         }
         self.clients(&world.kernel.clients, steps);
         if self.shutdown {
@@ -71,6 +79,7 @@ impl Choices {
     fn process(&self, child: &Child, has_deadline: bool, steps: &mut Vec<Step>) {
         let pid = child.pid;
         if child.vanished {
+            steps.push(Happening::Missed { pid }.into());
             return;
         }
         let main = child.process == Process::Main;
@@ -101,8 +110,6 @@ impl Choices {
                 can(stop(USR1));
             }
             Trace::Followed => {
-                can(Happening::Forks { pid, stillborn: false });
-                can(Happening::Forks { pid, stillborn: true });
                 can(Happening::Execs { pid });
                 can(stop(USR1));
                 can(stop(Signal::STOP));

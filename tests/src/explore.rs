@@ -135,7 +135,7 @@ struct Search<'c, M> {
     known: HashMap<u64, Number, BuildHasherDefault<Mixer>>,
     nodes: Vec<Node>,
     edges: Vec<Edge>,
-    queue: VecDeque<(Number, World<M>)>,
+    queue: VecDeque<(Number, Box<World<M>>)>,
     choices: &'c dyn Fn(&mut World<M>, &mut Vec<Step>),
 }
 
@@ -144,11 +144,12 @@ struct Search<'c, M> {
 /// # Errors
 /// Something is wrong somewhere.
 pub fn explore<M: Memory + Clone>(
-    world: World<M>,
+    mut world: World<M>,
     choices: &dyn Fn(&mut World<M>, &mut Vec<Step>),
 ) -> Result<Seen, Violation> {
-    let mut search = Search { known: HashMap::default(), nodes: Vec::new(), edges: Vec::new(), queue: VecDeque::new(), choices };
-    search.meet(0, Happening::Shutdown.into(), world)?;
+    let mut search =
+        Search { known: HashMap::default(), nodes: Vec::new(), edges: Vec::new(), queue: VecDeque::new(), choices };
+    search.meet(0, &Happening::Shutdown.into(), &mut world)?;
     while let Some((number, mut world)) = search.queue.pop_front() {
         if world.kernel.ended {
             continue;
@@ -156,7 +157,7 @@ pub fn explore<M: Memory + Clone>(
         let mut steps = Vec::new();
         (search.choices)(&mut world, &mut steps);
         for step in steps {
-            search.take(number, &world, step)?;
+            search.take(number, &world, &step)?;
         }
     }
     search.require(false, |node| node.rests, "there is no way back to rest")?;
@@ -166,21 +167,22 @@ pub fn explore<M: Memory + Clone>(
 
 impl<M: Memory + Clone> Search<'_, M> {
     /// Takes a step from a state, with every way in which the spawns can go that it leads to.
-    fn take(&mut self, from: Number, world: &World<M>, step: Step) -> Result<(), Violation> {
+    fn take(&mut self, from: Number, world: &World<M>, step: &Step) -> Result<(), Violation> {
         let mut next = world.clone();
+        let next = &mut next;
         next.now = if step.late { NOW.after_seconds(LATE) } else { NOW };
         next.happen(&Happening::Spawns { outcomes: step.outcomes.clone() });
         if catch_unwind(AssertUnwindSafe(|| next.happen(&step.happening))).is_err() {
             next.kernel.wrong(|| "panic".into());
         }
         let spawns = next.kernel.spawns;
-        self.meet(from, step.clone(), next)?;
+        self.meet(from, step, next)?;
         for place in step.outcomes.len()..spawns {
             for outcome in [Outcome::Fails, Outcome::NoProgram] {
                 let mut other = step.clone();
                 while other.outcomes.len() < place && other.outcomes.push(Outcome::Works).is_ok() {}
                 if other.outcomes.push(outcome).is_ok() {
-                    self.take(from, world, other)?;
+                    self.take(from, world, &other)?;
                 }
             }
         }
@@ -188,12 +190,12 @@ impl<M: Memory + Clone> Search<'_, M> {
     }
 
     /// Comes to a state by a step: one that is known, or one to look at.
-    fn meet(&mut self, from: Number, step: Step, mut world: World<M>) -> Result<(), Violation> {
+    fn meet(&mut self, from: Number, step: &Step, world: &mut World<M>) -> Result<(), Violation> {
         let calm = world.check();
         let asked_for = step.is_asked_for();
         if let Some(what) = world.kernel.fault.take() {
             let mut steps = self.way_to(from);
-            steps.push(step);
+            steps.push(step.clone());
             return Err(Violation { what, steps });
         }
         (world.kernel.outcomes, world.kernel.spawns) = (Outcomes::new(), 0);
@@ -203,8 +205,8 @@ impl<M: Memory + Clone> Search<'_, M> {
         let to = *self.known.entry(mixer.finish()).or_insert(new);
         self.edges.push(Edge { from, to, asked_for });
         if to == new {
-            self.nodes.push(Node { parent: from, step, rests: calm.rests, settled: calm.settled });
-            self.queue.push_back((new, world));
+            self.nodes.push(Node { parent: from, step: step.clone(), rests: calm.rests, settled: calm.settled });
+            self.queue.push_back((new, Box::new(world.clone())));
         }
         Ok(())
     }

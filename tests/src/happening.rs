@@ -21,6 +21,8 @@ pub enum Happening {
     Ends { pid: Pid, exit: Exit },
     /// A process ends, and its parent, which is not the supervisor, reaps it.
     Vanishes { pid: Pid },
+    /// The supervisor is told that a process has vanished.
+    Missed { pid: Pid },
     /// A traced process stops for its first program.
     Traps { pid: Pid },
     /// A traced process forks. A child that is dead already stops no more.
@@ -86,6 +88,7 @@ impl fmt::Display for Happening {
             Happening::Ends { pid, exit: Exit::Signal(signal) } => write!(f, "{pid} dies of {}", Signal(*signal)),
             Happening::Ends { pid, exit: Exit::Unknown } => write!(f, "{pid} exits"),
             Happening::Vanishes { pid } => write!(f, "{pid} vanishes"),
+            Happening::Missed { pid } => write!(f, "{pid} is missed"),
             Happening::Traps { pid } => write!(f, "{pid} traps"),
             Happening::Forks { pid, stillborn: false } => write!(f, "{pid} forks"),
             Happening::Forks { pid, stillborn: true } => write!(f, "{pid} forks stillborn"),
@@ -159,6 +162,7 @@ fn parse_process(pid: Pid, words: &[&str]) -> Option<Happening> {
         ["exits", status] => Happening::Ends { pid, exit: Exit::Status(status.parse().ok()?) },
         ["dies", "of", name] => Happening::Ends { pid, exit: Exit::Signal(signal(name)?.0) },
         ["vanishes"] => Happening::Vanishes { pid },
+        ["is", "missed"] => Happening::Missed { pid },
         ["traps"] => Happening::Traps { pid },
         ["forks"] => Happening::Forks { pid, stillborn: false },
         ["forks", "stillborn"] => Happening::Forks { pid, stillborn: true },

@@ -35,6 +35,8 @@ pub struct Child {
     pub forked: bool,
     /// Whether it has forked, so that its child may be the one to watch.
     pub has_forked: bool,
+    /// Whether the supervisor takes it for the job's.
+    pub watched: bool,
     /// Whether it is gone without the supervisor's having been told.
     pub vanished: bool,
 }
@@ -111,8 +113,8 @@ impl Kernel {
     pub fn make(&mut self, job: JobId, process: Process, trace: Trace, forked: bool) -> Option<Pid> {
         let taken = |number: u32| self.children.iter().any(|child| child.pid.get() == number);
         let pid = (1..).find(|&number| !taken(number)).and_then(Pid::new)?;
-        let child =
-            Child { pid, job, process, trace, halted: false, forked, has_forked: false, vanished: false };
+        let (halted, has_forked, vanished) = (false, false, false);
+        let child = Child { pid, job, process, trace, halted, forked, has_forked, watched: !forked, vanished };
         self.children.push(child).ok()?;
         self.children.sort_unstable_by_key(|child| child.pid);
         Some(pid)
@@ -164,7 +166,8 @@ impl Kernel {
         if supervisor.class_of(job).is_none() {
             self.wrong(|| format!("a {process} process for a job that is no more"));
         }
-        if self.children.iter().any(|child| child.job == job && child.process == process && !child.vanished) {
+        let is_its = |child: &Child| child.job == job && child.process == process && child.watched;
+        if self.children.iter().any(|child| is_its(child) && !child.vanished) {
             self.wrong(|| format!("a second {process} process"));
         }
         let error = SpawnError { stage: if outcome == Outcome::Fails { Stage::Fork } else { Stage::Execute }, code: 2 };
@@ -175,7 +178,11 @@ impl Kernel {
             self.wrong(|| "too many processes".into());
             return Some(Input::SpawnFailed { job, process, pid: None, error });
         };
-        self.note(|| format!("spawn {process}: {pid}{}", if trace { ", traced" } else { "" }));
+        let name = |id| String::from_utf8_lossy(supervisor.class_name(id)).into_owned();
+        self.note(|| {
+            let job = supervisor.class_of(job).map(name).unwrap_or_default();
+            format!("spawn {job} {process}: {pid}{}", if trace { ", traced" } else { "" })
+        });
         let next = match outcome {
             Outcome::NoProgram => {
                 self.forget(pid);
@@ -204,12 +211,9 @@ impl Kernel {
         self.note(|| format!("{order} {pid}"));
         let Some(child) = self.child(pid) else { return };
         let halted = std::mem::replace(&mut child.halted, false);
-        child.trace = match (trace, child.trace) {
-            (Some(trace), _) => trace,
-            // A child inherits what its parent's tracing reports.
-            (None, Trace::Newborn) => Trace::Followed,
-            (None, before) => before,
-        };
+        child.trace = trace.unwrap_or(child.trace);
+        // It was let go because its child is to be watched.
+        child.watched &= !(child.trace == Trace::Off && child.has_forked);
         if !halted {
             self.wrong(|| format!("an order to {order} {pid}, which runs"));
         }
@@ -256,5 +260,5 @@ fn words(reply: &uphold_core::control::Reply<'_>) -> String {
         Reply::Error(refusal) => write!(text, "{refusal}"),
         _ => write!(text, "done"),
     };
-    written.map_or_else(|_| String::new(), |()| text)
+    written.map_or_else(|_| String::new(), |()| text.replace("\n\t", "; "))
 }

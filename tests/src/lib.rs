@@ -1,8 +1,10 @@
 //! The kit: a pretend Linux with virtual time, what can happen in it, a search through every order of that, and the player
+//! of written scenarios; and what the tests against the real kernel share.
 
 pub mod choices;
 pub mod explore;
 pub mod happening;
 pub mod kernel;
+pub mod scenario;
 pub mod system;
 pub mod world;

@@ -16,7 +16,7 @@ use uphold_core::supervisor::{Storage, Supervisor};
 use uphold_core::time::Instant;
 
 use crate::happening::Happening;
-use crate::kernel::{Client, Kernel, Trace, CLIENTS};
+use crate::kernel::{CLIENTS, Client, Kernel, Trace};
 
 /// A storage of whatever size.
 pub trait Memory: Hash {
@@ -79,7 +79,8 @@ pub struct Calm {
 impl<M: Memory> World<M> {
     /// A world without jobs.
     pub fn new(memory: M) -> Self {
-        let mut world = World { memory, kernel: Kernel::default(), now: Instant(1_000_000), idle: Occupancy::default() };
+        let mut world =
+            World { memory, kernel: Kernel::default(), now: Instant(1_000_000), idle: Occupancy::default() };
         world.idle = world.memory.supervisor().occupancy();
         world
     }
@@ -120,6 +121,10 @@ impl<M: Memory> World<M> {
                 self.give(Input::Exited { pid, exit });
             }
             Happening::Vanishes { pid } => self.change(pid, |child| child.vanished = true),
+            Happening::Missed { pid } => {
+                self.kernel.forget(pid);
+                self.give(Input::Gone { pid });
+            }
             Happening::Traps { pid } => self.stop(pid, Signal::TRAP),
             Happening::Stops { pid, signal } => self.stop(pid, signal),
             Happening::Execs { pid } => {
@@ -170,8 +175,15 @@ impl<M: Memory> World<M> {
     }
 
     fn stop(&mut self, pid: Pid, signal: Signal) {
-        let traced = self.kernel.child(pid).is_some_and(|child| child.trace != Trace::Off);
-        self.change(pid, |child| child.halted = traced);
+        let mut traced = false;
+        self.change(pid, |child| {
+            traced = child.trace != Trace::Off;
+            child.halted = traced;
+            // A child inherits what its parent's tracing reports.
+            if child.trace == Trace::Newborn && signal == Signal::STOP {
+                child.trace = Trace::Followed;
+            }
+        });
         self.give(Input::Stopped { pid, signal, traced });
     }
 
@@ -291,7 +303,7 @@ impl<M: Memory> World<M> {
             if status.state != State::Waiting || status.goal != Goal::Stop {
                 let mut line = String::new();
                 if write!(line, "{status}").is_ok() {
-                    all.extend(line.lines().map(str::to_owned));
+                    all.push(line.replace("\n\t", "; "));
                 }
             }
         }
@@ -341,6 +353,7 @@ impl Kernel {
             self.wrong(|| format!("{} {} was lost", lost.process, lost.pid));
         }
         self.children.retain(|child| !nobodys(child));
+        self.children.iter_mut().for_each(|child| child.watched = pids.contains(&child.pid));
         if let Some(client) = self.clients.iter().position(|&client| client == Client::Asked) {
             self.wrong(|| format!("{} was not answered", crate::happening::letter(client)));
         }

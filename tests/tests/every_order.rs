@@ -18,30 +18,46 @@ struct Kind {
     choices: Choices,
 }
 
-/// Every kind, with one client that may wait.
+/// Every kind; in the environment, `ONLY` chooses those whose file contains it.
 fn kinds() -> Vec<Kind> {
     let mut kinds = Vec::new();
-    let mut add = |file: String| {
-        let choices = Choices { jobs: &["a"], events: &["go", "halt"], ends: ENDS, late_ends: file.contains("respawn"), waiting: 1, shutdown: false };
-        kinds.push(Kind { file, choices });
-    };
     for hooks in 0..16 {
-        add(job(hooks, &[]));
-        add(job(hooks, &["task"]));
-        for expect in EXPECTATIONS {
-            for respawn in ["", "respawn\nrespawn limit 1 5", "respawn\nrespawn limit 2 5"] {
-                for task in ["", "task"] {
-                    add(job(hooks, &["exec main", "normal exit 3", expect, respawn, task]));
+        for task in ["", "task"] {
+            kinds.push(kind(job(hooks, &[task]), 2, true));
+            for expect in EXPECTATIONS {
+                for respawn in ["", "respawn\nrespawn limit 1 5"] {
+                    kinds.push(kind(job(hooks, &["exec main", "normal exit 3", expect, respawn, task]), 1, false));
                 }
             }
         }
     }
+    for expect in EXPECTATIONS {
+        // Two clients that wait, and the end of everything, for the kinds with no hook and with some.
+        for (hooks, respawn) in [(0, ""), (0, "respawn\nrespawn limit 2 5"), (5, ""), (10, "")] {
+            kinds.push(kind(job(hooks, &["exec main", "normal exit 3", expect, respawn]), 2, true));
+        }
+        let mut instances = kind(job(0, &["exec main", "instance $N", expect]), 1, true);
+        (instances.choices.jobs, instances.choices.events) = (&["a N=1"], &["go N=1", "go", "halt"]);
+        kinds.push(instances);
+    }
+    let only = std::env::var("ONLY").unwrap_or_default();
+    kinds.retain(|kind| kind.file.contains(&only));
     kinds
+}
+
+fn kind(file: String, waiting: usize, shutdown: bool) -> Kind {
+    let late_ends = file.contains("respawn");
+    let choices = Choices { jobs: &["a"], events: &["go", "halt"], ends: ENDS, late_ends, waiting, shutdown };
+    Kind { file, choices }
 }
 
 fn job(hooks: usize, stanzas: &[&str]) -> String {
     let mut file = "start on go\nstop on halt\n".to_owned();
-    let hooks = HOOKS.iter().enumerate().filter(|(bit, _)| hooks & (1 << bit) != 0).map(|(_, hook)| format!("{hook} exec hook"));
+    let hooks = HOOKS
+        .iter()
+        .enumerate()
+        .filter(|(bit, _)| hooks & (1 << bit) != 0)
+        .map(|(_, hook)| format!("{hook} exec hook"));
     for line in hooks.chain(stanzas.iter().map(|&stanza| stanza.to_owned())).filter(|line| !line.is_empty()) {
         writeln!(file, "{line}").expect("text grows");
     }
@@ -56,6 +72,9 @@ fn explore_kind(kind: &Kind) -> Result<Seen, Violation> {
     explore(world, &|world, steps| kind.choices.list(world, steps))
 }
 
+fn _size() -> usize {
+    size_of::<World<Tiny>>()
+}
 /// Does something to every kind, on all processors.
 fn for_all(kinds: &[Kind], explore: impl Fn(&Kind) -> Result<Seen, Violation> + Sync) {
     let next = AtomicUsize::new(0);
@@ -80,6 +99,7 @@ fn for_all(kinds: &[Kind], explore: impl Fn(&Kind) -> Result<Seen, Violation> + 
         }
     });
     let (seen, mut violations) = results.into_inner().expect("nobody panics");
+    println!("SIZE {}", _size());
     println!("{} kinds, {} states, {} transitions", kinds.len(), seen.states, seen.transitions);
     violations.sort_by_key(|violation| violation.lines().count());
     assert!(violations.is_empty(), "{} kinds go wrong; the shortest way:\n\n{}", violations.len(), violations[0]);

@@ -48,5 +48,8 @@ fn generated_pages_say_what_the_tables_say() {
             stale.push(name);
         }
     }
-    assert!(stale.is_empty(), "out of date: {stale:?}; UPDATE_DOCS=1 cargo test -p uphold-tests --test pages writes them");
+    assert!(
+        stale.is_empty(),
+        "out of date: {stale:?}; UPDATE_DOCS=1 cargo test -p uphold-tests --test pages writes them"
+    );
 }

@@ -90,7 +90,7 @@ pub enum Stanza<'t> {
 }
 
 /// What a daemon does to say that it is ready (init(5), `expect`).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Expect {
     /// Nothing: it is ready once its program runs.
@@ -105,7 +105,7 @@ pub enum Expect {
 }
 
 /// Where a process's standard descriptors lead (init(5), `console`).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Console {
     /// `/dev/null`.

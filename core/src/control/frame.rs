@@ -190,6 +190,11 @@ impl Inbox {
         self.used = 0;
     }
 
+    /// What has come and was not taken out yet, for another inbox to go on with by [`fill`](Self::fill).
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.used).unwrap_or_default()
+    }
+
     /// Whether [`fill`](Self::fill) has room to read into; there always is when no whole frame is here.
     pub fn has_room(&self) -> bool {
         self.used < MAX_FRAME
@@ -257,6 +262,20 @@ impl Outbox {
     /// Whether everything has been sent.
     pub fn is_empty(&self) -> bool {
         self.sent == self.used
+    }
+
+    /// What is still to be sent, for another outbox to go on with by [`put_back`](Self::put_back).
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(self.sent..self.used).unwrap_or_default()
+    }
+
+    /// Has these bytes, and nothing else, to send; false, and nothing to send, if they are too many.
+    pub fn put_back(&mut self, bytes: &[u8]) -> bool {
+        self.clear();
+        let Some(room) = self.bytes.get_mut(..bytes.len()) else { return false };
+        room.copy_from_slice(bytes);
+        self.used = bytes.len();
+        true
     }
 
     /// Queues a message. An empty outbox takes any message; one in use may be [`Broken::TooLarge`], and is then unchanged.

@@ -317,4 +317,6 @@ pub enum Refusal<'a> {
     Malformed,
     /// A capacity is exhausted: the limit's name. Nothing was done.
     Full(&'a str),
+    /// The supervisor's program could not be run anew: why.
+    NotReexecuted(&'a str),
 }

@@ -44,14 +44,12 @@ impl Floor {
             texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
         };
         let (arguments, environment) = (with_null(&self.arguments), with_null(&self.environment));
-        let mut orders =
-            Orders { program: &self.arguments[0], arguments: &arguments, environment: &environment };
+        let mut orders = Orders { program: &self.arguments[0], arguments: &arguments, environment: &environment };
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
         // SAFETY: the stack is the child's alone while we stand still, until it has exec'ed or ended; the orders live
         // until then; `run` calls nothing but two system calls.
-        let number = unsafe {
-            libc::clone(run, self.stack.as_mut_ptr_range().end.cast(), flags, (&raw mut orders).cast())
-        };
+        let number =
+            unsafe { libc::clone(run, self.stack.as_mut_ptr_range().end.cast(), flags, (&raw mut orders).cast()) };
         Pid::from_raw(Errno::result(number).expect("a process is made"))
     }
 

@@ -16,7 +16,7 @@ use floor::Floor;
 use nix::sys::stat::Mode;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, mkfifo};
-use report::{Report, median, spread};
+use report::{Report, median, ratio, spread};
 use uphold_tests::system::client::Client;
 use uphold_tests::system::processes::{Signal, number_in_status, send};
 use uphold_tests::system::{Launch, System, numbered, programs};
@@ -24,7 +24,7 @@ use uphold_tests::system::{Launch, System, numbered, programs};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_daemon");
 
 const SERVICES: usize = 1000;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 9;
 const KILLS: usize = 400;
 const EVENTS: usize = 90;
 const IDLE: Duration = Duration::from_secs(5);
@@ -99,9 +99,8 @@ fn starting(report: &mut Report) {
     for (console, samples) in CONSOLES.iter().zip(&ours) {
         report.figure(&format!("initctl emit, console {console}"), spread(samples));
     }
-    let ratio = |samples: &[Duration]| median(samples).as_secs_f64() / median(&bare).as_secs_f64();
-    report.bounded("start: console log (default) / bare loop", ratio(&ours[0]), START_BOUND, "x");
-    report.compared("start: console none / bare loop", ratio(&ours[1]), START_BOUND, "x");
+    report.bounded("start: console log (default) / bare loop", ratio(&ours[0], &bare), START_BOUND, "x");
+    report.compared("start: console none / bare loop", ratio(&ours[1], &bare), START_BOUND, "x");
     systems.into_iter().for_each(|system| system.end(Signal::SIGTERM));
 }
 
@@ -129,11 +128,11 @@ fn nanoseconds() -> u64 {
 }
 
 fn respawning(report: &mut Report) {
-    report.section(&format!("SIGKILL to the replacement's first instruction, {KILLS} kills, median [quickest..slowest]"));
+    report
+        .section(&format!("SIGKILL to the replacement's first instruction, {KILLS} kills, median [quickest..slowest]"));
     let launches = CONSOLES.map(|console| {
-        let text = format!(
-            "respawn\nrespawn limit unlimited\nconsole {console}\nexec {PROGRAM} stamp @FOLDER@/stamps\n"
-        );
+        let text =
+            format!("respawn\nrespawn limit unlimited\nconsole {console}\nexec {PROGRAM} stamp @FOLDER@/stamps\n");
         let launch = Launch::new(&[("victim", &text)]).option("--no-startup-event");
         let stamps = Stamps::new(&launch.folder().path("stamps"));
         (launch.start(), stamps)
@@ -169,9 +168,8 @@ fn respawning(report: &mut Report) {
     for (console, samples) in CONSOLES.iter().zip(&ours) {
         report.figure(&format!("respawn, console {console}"), spread(samples));
     }
-    let ratio = |samples: &[Duration]| median(samples).as_secs_f64() / median(&bare).as_secs_f64();
-    report.bounded("respawn: console log (default) / bare", ratio(&ours[0]), RESPAWN_BOUND, "x");
-    report.compared("respawn: console none / bare", ratio(&ours[1]), RESPAWN_BOUND, "x");
+    report.bounded("respawn: console log (default) / bare", ratio(&ours[0], &bare), RESPAWN_BOUND, "x");
+    report.compared("respawn: console none / bare", ratio(&ours[1], &bare), RESPAWN_BOUND, "x");
     systems.into_iter().for_each(|(system, ..)| system.end(Signal::SIGTERM));
 }
 
@@ -239,7 +237,7 @@ fn many_jobs(report: &mut Report) {
         report.figure(&format!("{count} jobs, a connected client"), format!("{:.1?}", cost.0));
         report.figure(&format!("{count} jobs, initctl emit"), format!("{:.1?}", cost.1));
     }
-    let ratio = |of: fn(&(Duration, Duration)) -> Duration| of(&costs[1]).as_secs_f64() / of(&costs[0]).as_secs_f64();
-    report.bounded("events: 10,000 jobs / 100 jobs, a connected client", ratio(|cost| cost.0), SCALE_BOUND, "x");
-    report.bounded("events: 10,000 jobs / 100 jobs, initctl emit", ratio(|cost| cost.1), SCALE_BOUND, "x");
+    let growth = |of: fn(&(Duration, Duration)) -> Duration| of(&costs[1]).as_secs_f64() / of(&costs[0]).as_secs_f64();
+    report.bounded("events: 10,000 jobs / 100 jobs, a connected client", growth(|cost| cost.0), SCALE_BOUND, "x");
+    report.bounded("events: 10,000 jobs / 100 jobs, initctl emit", growth(|cost| cost.1), SCALE_BOUND, "x");
 }

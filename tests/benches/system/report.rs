@@ -48,8 +48,16 @@ pub fn median<T: Copy + PartialOrd>(samples: &[T]) -> T {
     sorted[sorted.len() / 2]
 }
 
+/// How much longer one takes than the other: the median over the rounds, so that a round in which the machine was busy with
+/// something else counts once and not on one side only.
+pub fn ratio(ours: &[Duration], bare: &[Duration]) -> f64 {
+    let ratios = ours.iter().zip(bare).map(|(ours, bare)| ours.as_secs_f64() / bare.as_secs_f64());
+    median(&ratios.collect::<Vec<f64>>())
+}
+
 /// In milliseconds, with what lies between the quickest and the slowest.
 pub fn spread(samples: &[Duration]) -> String {
     let ms = |duration: Option<&Duration>| duration.map_or(0.0, |duration| duration.as_secs_f64() * 1e3);
-    format!("{:.2} ms", ms(Some(&median(samples)))) + &format!(" [{:.2}..{:.2}]", ms(samples.iter().min()), ms(samples.iter().max()))
+    format!("{:.2} ms", ms(Some(&median(samples))))
+        + &format!(" [{:.2}..{:.2}]", ms(samples.iter().min()), ms(samples.iter().max()))
 }

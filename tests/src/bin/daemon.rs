@@ -24,7 +24,7 @@ use std::process::exit;
 use std::str::FromStr;
 use std::time::Duration;
 
-use nix::sys::signal::{SigSet, Signal, SigmaskHow, raise};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
 use nix::sys::wait::waitpid;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{ForkResult, fork, getpid, setsid};

@@ -33,6 +33,11 @@ impl Client {
     /// Sends a request and reads the reply.
     pub fn ask(&mut self, request: &Request<'_>) -> Result<Reply<'_>> {
         self.send(request)?;
+        self.reply()
+    }
+
+    /// Reads a reply.
+    pub fn reply(&mut self) -> Result<Reply<'_>> {
         let (header, body) = self.frame.split_at_mut(frame::HEADER);
         self.stream.read_exact(header)?;
         let length = header.iter().rev().fold(0, |length, &byte| length << 8 | usize::from(byte));

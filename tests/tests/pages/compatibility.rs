@@ -8,31 +8,75 @@ use super::{code, table};
 
 /// What is done otherwise than by Upstart, and where that is held.
 const BETTER: &[(&str, &str, &str)] = &[
-    ("a main process whose pid is dead, though nobody told init (a helper that was taken for the daemon and reaped by its parent)",
-     "`stop` sees that the signal reaches nobody, and goes on; Upstart stays in stop/killed for ever",
-     "`tests/scenarios/stop-of-a-dead-pid.txt`"),
-    ("`respawn` of a daemon that dies before it is ready, and `start` of a job that is to be respawned",
-     "the job is started again; Upstart shows it as running without a process",
-     "`tests/scenarios/respawn-before-ready.txt`"),
+    (
+        "a main process whose pid is dead, though nobody told init (a helper that was taken for the daemon and reaped by its parent)",
+        "`stop` sees that the signal reaches nobody, and goes on; Upstart stays in stop/killed for ever",
+        "`tests/scenarios/stop-of-a-dead-pid.txt`",
+    ),
+    (
+        "`respawn` of a daemon that dies before it is ready, and `start` of a job that is to be respawned",
+        "the job is started again; Upstart shows it as running without a process",
+        "`tests/scenarios/respawn-before-ready.txt`",
+    ),
     ("`kill timeout 0`", "SIGKILL follows at once; Upstart's init aborts", "`tests/scenarios/kill-timeout-zero.txt`"),
     ("re-exec while a kill timer runs", "the timer goes on; Upstart's init aborts", "`tests/tests/reexec.rs`"),
-    ("clients that wait over a re-exec", "they keep their connection and are answered; Upstart drops them", "`tests/tests/reexec.rs`"),
+    (
+        "clients that wait over a re-exec",
+        "they keep their connection and are answered; Upstart drops them",
+        "`tests/tests/reexec.rs`",
+    ),
     ("`export` of a class with instances over a re-exec", "it is kept; Upstart loses it", "`tests/tests/reexec.rs`"),
-    ("`restart` of a job that has a pre-stop process", "the job is restarted; Upstart calls the stop off and says it was restarted", "`tests/scenarios/restart-with-pre-stop.txt`"),
-    ("`unset-env NAME`", "only NAME goes; Upstart also removes names that NAME begins with", "`tests/tests/shim_behaviour.rs`"),
-    ("`setuid` without `setgid`", "the supplementary groups are the user's; Upstart leaves group 0 among them", "`linux-shim/tests/spawn.rs`"),
-    ("an `instance` variable that an event does not have", "the job is passed over and said; Upstart skips every later job for that event", "`tests/scenarios/instance-missing-variable.txt`"),
-    ("timers", "they fire when they are due; Upstart's are up to a second early", "`tests/scenarios/kill-escalation.txt`"),
-    ("a broken `.override`", "none of it applies, and the job file does; Upstart applies what stands before the error", "`tests/tests/shim_behaviour.rs`"),
-    ("wording that comes from D-Bus", "`Unable to connect to Upstart` says why in the system's words", "`cli/tests/connection.rs`"),
-    ("job output that cannot be written", "kept within a bound that `--log-buffer` sets, and what is dropped is counted; Upstart grows", "`tests/tests/shim_behaviour.rs`"),
+    (
+        "`restart` of a job that has a pre-stop process",
+        "the job is restarted; Upstart calls the stop off and says it was restarted",
+        "`tests/scenarios/restart-with-pre-stop.txt`",
+    ),
+    (
+        "`unset-env NAME`",
+        "only NAME goes; Upstart also removes names that NAME begins with",
+        "`tests/tests/shim_behaviour.rs`",
+    ),
+    (
+        "`setuid` without `setgid`",
+        "the supplementary groups are the user's; Upstart leaves group 0 among them",
+        "`linux-shim/tests/spawn.rs`",
+    ),
+    (
+        "an `instance` variable that an event does not have",
+        "the job is passed over and said; Upstart skips every later job for that event",
+        "`tests/scenarios/instance-missing-variable.txt`",
+    ),
+    (
+        "timers",
+        "they fire when they are due; Upstart's are up to a second early",
+        "`tests/scenarios/kill-escalation.txt`",
+    ),
+    (
+        "a broken `.override`",
+        "none of it applies, and the job file does; Upstart applies what stands before the error",
+        "`tests/tests/shim_behaviour.rs`",
+    ),
+    (
+        "wording that comes from D-Bus",
+        "`Unable to connect to Upstart` says why in the system's words",
+        "`cli/tests/connection.rs`",
+    ),
+    (
+        "job output that cannot be written",
+        "kept within a bound that `--log-buffer` sets, and what is dropped is counted; Upstart grows",
+        "`tests/tests/shim_behaviour.rs`",
+    ),
 ];
 
 /// Stanzas about which there is more to say.
 const STANZA_NOTES: &[(&str, &str, &str)] = &[
     ("import", "ours", "of ChromeOS: only these variables are taken from events"),
     ("tmpfiles", "ours", "of ChromeOS: systemd-tmpfiles is run on these files, or its absence is said"),
-    ("cgroup", "better", "works on cgroup v2 without a manager; without cgroup v2 it is ignored, and that is said once"),
+    (
+        "cgroup",
+        "better",
+        "works on cgroup v2 without a manager; without cgroup v2 it is ignored, and that is said once",
+    ),
     ("kill timeout", "better", "0 is allowed"),
     ("setuid", "better", "group 0 is not kept"),
 ];
@@ -46,7 +90,11 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ("`runlevel`", "same", "emitted by `telinit`"),
     ("`control-alt-delete`, `keyboard-request`, `power-status-changed`", "same", "signals to process 1"),
     ("`session-end`", "same", "user mode"),
-    ("`:sys:…`, `:dbus:…`, `socket`, `file`, `*-device-*`", "absent", "they come from bridges, which are programs of their own and need D-Bus"),
+    (
+        "`:sys:…`, `:dbus:…`, `socket`, `file`, `*-device-*`",
+        "absent",
+        "they come from bridges, which are programs of their own and need D-Bus",
+    ),
 ];
 
 const VARIABLES: &[(&str, &str, &str)] = &[

@@ -14,7 +14,9 @@ const GENERATED: &str = "<!-- Generated from the program's tables; see docs/arch
 fn entry(entry: Entry) -> String {
     match entry {
         Entry::Nothing => String::new(),
-        Entry::Begin(event) => format!("take the new start environment, forget the last failure, emit `{}`", event.name()),
+        Entry::Begin(event) => {
+            format!("take the new start environment, forget the last failure, emit `{}`", event.name())
+        }
         Entry::Emit(event) => format!("emit `{}`", event.name()),
         Entry::Arrive(event) => format!("emit `{}`, answer who waits for the job to run", event.name()),
         Entry::Rest(event) => format!("emit `{}`, answer everybody, let the instance go", event.name()),
@@ -105,7 +107,9 @@ pub fn stanzas() -> String {
 
 pub fn commands() -> String {
     let groups = Group::ALL.into_iter().chain([(Group::Ours, "Commands that Upstart does not have")]);
-    let mut text = format!("{GENERATED}# Commands of initctl\n\nThe table is `cli/src/command.rs`; `initctl COMMAND --help` says more.\n");
+    let mut text = format!(
+        "{GENERATED}# Commands of initctl\n\nThe table is `cli/src/command.rs`; `initctl COMMAND --help` says more.\n"
+    );
     for (group, heading) in groups {
         let of_group = COMMANDS.iter().filter(|command| command.group == group);
         let rows = of_group.map(|command| vec![code(command.name), code(command.arguments), command.summary.into()]);
@@ -136,7 +140,9 @@ pub fn limits() -> String {
         ("bytes of a job name in a request", SCRATCH),
         ("bytes of a message of the control protocol", control::frame::MAX_MESSAGE),
     ];
-    let rows = |list: &[(&str, usize)]| list.iter().map(|(what, count)| vec![what.to_string(), count.to_string()]).collect::<Vec<_>>();
+    let rows = |list: &[(&str, usize)]| {
+        list.iter().map(|(what, count)| vec![what.to_string(), count.to_string()]).collect::<Vec<_>>()
+    };
     format!(
         "{GENERATED}# Limits\n\nA full table is an answer: it names its limit, reaches the log and the client, and loses nothing. What is \
          not used takes no\nmemory.\n\n## Chosen for Linux\n\n`linux-shim/src/capacity.rs` has the reasons; an appliance may choose others.\n\n{}\n\

@@ -1,0 +1,362 @@
+//! The whole state in one image, for the program that takes this one's place.
+//!
+//! An image is a sequence of [frames](crate::control::frame), one small record each, so that neither side ever holds more
+//! than one: a header, every slot of every pool with its generation (ids in the image and outside stay good), the texts in
+//! pieces, who is in which hash table, the timers, what the machine knows besides, and a checksum.
+//!
+//! Records are the machine's own structures: a new field is carried without a line here. What changes their size is noticed
+//! by [`SHAPE`]; who changes what a field means raises [`VERSION`].
+//!
+//! Hash chains, timers and free texts are built anew, so that an image also fits a storage of other capacities. Whatever is
+//! wrong with an image is an error, and the storage is then empty.
+
+mod check;
+mod pool;
+
+use core::fmt;
+use embedded_io::{ErrorType, Read, Write};
+use serde::{Deserialize, Serialize};
+
+use crate::control::frame::{FrameError, decode, read_frame, write_frame};
+use crate::index::{Fnv, IndexView, Indexed};
+use crate::job::Job;
+use crate::limits::{Full, Limit};
+use crate::storage::{Id, PoolView, Slot};
+use crate::supervisor::{Core, Supervisor};
+use crate::text::{Span, Text, TextView};
+use crate::timers::Timer;
+
+/// Raised by hand when the meaning of a record changes and its size does not.
+pub const VERSION: u32 = 1;
+
+/// What the records' sizes come to: another program version's image is refused when any of them has changed.
+pub const SHAPE: u32 = {
+    let sizes = [
+        size_of::<Slot<crate::class::Class>>(),
+        size_of::<Slot<Job>>(),
+        size_of::<Slot<crate::running::Running>>(),
+        size_of::<Slot<crate::event::Event>>(),
+        size_of::<Slot<crate::waiter::Waiter>>(),
+        size_of::<Slot<crate::condition::Leaf>>(),
+        size_of::<Slot<crate::interest::Name>>(),
+        size_of::<Slot<crate::interest::Interest>>(),
+        size_of::<Timer>(),
+        size_of::<Core>(),
+    ];
+    let (mut shape, mut at) = (0_u32, 0);
+    while at < sizes.len() {
+        shape = (shape ^ sizes[at] as u32).wrapping_mul(0x0100_0193);
+        at += 1;
+    }
+    shape
+};
+
+const MAGIC: [u8; 8] = *b"upholded";
+
+/// Room for one record: a class is the largest, with some 200 bytes.
+const RECORD: usize = 1024;
+
+/// Bytes of text in one record.
+const PIECE: usize = 960;
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    magic: [u8; 8],
+    version: u32,
+    shape: u32,
+}
+
+/// How many records follow, and what is set aside.
+#[derive(Serialize, Deserialize)]
+struct Extent {
+    count: u32,
+    reserved: u32,
+}
+
+/// Why there is no image.
+#[derive(Debug)]
+pub enum Unsaved<E> {
+    /// Something is still to be done: every effect must be polled first.
+    Busy,
+    /// It could not be written.
+    Frame(FrameError<E>),
+}
+
+/// Why an image cannot be taken over.
+#[derive(Debug)]
+pub enum Unreadable<E> {
+    /// It could not be read, or ends too early, or is not made of records.
+    Frame(FrameError<E>),
+    /// It is something else.
+    NoImage,
+    /// Another version of the program wrote it.
+    OtherVersion,
+    /// It does not fit.
+    Full(Full),
+    /// Its records contradict each other.
+    Unsound(&'static str),
+    /// It was changed on the way.
+    Checksum,
+}
+
+impl<E> From<FrameError<E>> for Unsaved<E> {
+    fn from(error: FrameError<E>) -> Self {
+        Unsaved::Frame(error)
+    }
+}
+
+impl<E> From<FrameError<E>> for Unreadable<E> {
+    fn from(error: FrameError<E>) -> Self {
+        Unreadable::Frame(error)
+    }
+}
+
+impl<E> From<Full> for Unreadable<E> {
+    fn from(full: Full) -> Self {
+        Unreadable::Full(full)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Unsaved<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unsaved::Busy => f.write_str("not everything is done yet"),
+            Unsaved::Frame(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Unreadable<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unreadable::Frame(error) => error.fmt(f),
+            Unreadable::NoImage => f.write_str("it is no state of a supervisor"),
+            Unreadable::OtherVersion => f.write_str("another version of the supervisor wrote it"),
+            Unreadable::Full(full) => write!(f, "no room for more {}", full.limit),
+            Unreadable::Unsound(what) => write!(f, "it contradicts itself: {what}"),
+            Unreadable::Checksum => f.write_str("wrong checksum"),
+        }
+    }
+}
+
+impl Supervisor<'_> {
+    /// Writes everything that the machine knows. Every effect must have been polled.
+    ///
+    /// # Errors
+    /// There are effects to be polled, or the writer fails.
+    pub fn save<W: Write>(&self, to: &mut W) -> Result<(), Unsaved<W::Error>> {
+        if !self.core.is_calm() {
+            return Err(Unsaved::Busy);
+        }
+        let mut writer = Writer { to: Summed { with: to, sum: Fnv::new() }, buffer: [0; RECORD] };
+        writer.put(&Header { magic: MAGIC, version: VERSION, shape: SHAPE })?;
+        writer.pool(&self.classes)?;
+        writer.pool(&self.jobs)?;
+        writer.pool(&self.running)?;
+        writer.pool(&self.events)?;
+        writer.pool(&self.waiters)?;
+        writer.pool(&self.leaves)?;
+        writer.pool(&self.names)?;
+        writer.pool(&self.interests)?;
+        writer.texts(&self.text)?;
+        writer.index(&self.class_index, &self.classes)?;
+        writer.index(&self.job_index, &self.jobs)?;
+        writer.index(&self.pid_index, &self.running)?;
+        writer.index(&self.name_index, &self.names)?;
+        writer.put(&(self.timers.heap.len() as u32))?;
+        for timer in self.timers.heap.iter() {
+            writer.put(timer)?;
+        }
+        writer.put(&*self.core)?;
+        let sum = writer.to.sum.value();
+        Ok(writer.put(&sum)?)
+    }
+
+    /// Forgets everything, and takes over what [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// The image cannot be taken over; the machine then knows nothing.
+    pub fn restore<R: Read>(&mut self, from: &mut R) -> Result<(), Unreadable<R::Error>> {
+        self.forget_everything();
+        let mut reader = Reader { from: Summed { with: from, sum: Fnv::new() }, buffer: [0; RECORD] };
+        let done = self.read_image(&mut reader).and_then(|()| self.check().map_err(Unreadable::Unsound));
+        if done.is_err() {
+            self.forget_everything();
+        }
+        done
+    }
+
+    fn read_image<R: Read>(&mut self, reader: &mut Reader<'_, R>) -> Result<(), Unreadable<R::Error>> {
+        let header: Header = reader.get().map_err(|_| Unreadable::NoImage)?;
+        if header.magic != MAGIC {
+            return Err(Unreadable::NoImage);
+        }
+        if (header.version, header.shape) != (VERSION, SHAPE) {
+            return Err(Unreadable::OtherVersion);
+        }
+        reader.pool(&mut self.classes)?;
+        reader.pool(&mut self.jobs)?;
+        reader.pool(&mut self.running)?;
+        reader.pool(&mut self.events)?;
+        reader.pool(&mut self.waiters)?;
+        reader.pool(&mut self.leaves)?;
+        reader.pool(&mut self.names)?;
+        reader.pool(&mut self.interests)?;
+        reader.texts(&mut self.text)?;
+        reader.index(&mut self.class_index, &mut self.classes)?;
+        reader.index(&mut self.job_index, &mut self.jobs)?;
+        reader.index(&mut self.pid_index, &mut self.running)?;
+        reader.index(&mut self.name_index, &mut self.names)?;
+        self.read_timers(reader)?;
+        *self.core = reader.get()?;
+        let sum = reader.from.sum.value();
+        if reader.get::<u32>()? == sum { Ok(()) } else { Err(Unreadable::Checksum) }
+    }
+
+    /// Each is armed anew; in the order of the heap, that gives the same heap.
+    fn read_timers<R: Read>(&mut self, reader: &mut Reader<'_, R>) -> Result<(), Unreadable<R::Error>> {
+        self.jobs.each_mut(|job| job.timer = None);
+        for _ in 0..reader.get::<u32>()? {
+            let timer: Timer = reader.get()?;
+            if self.jobs.get(timer.job).is_none_or(|job| job.timer.is_some()) {
+                return Err(Unreadable::Unsound("a timer"));
+            }
+            self.timers.arm(&mut self.jobs, timer.job, timer.at);
+        }
+        Ok(())
+    }
+
+    fn forget_everything(&mut self) {
+        self.classes.clear();
+        self.jobs.clear();
+        self.running.clear();
+        self.events.clear();
+        self.waiters.clear();
+        self.leaves.clear();
+        self.names.clear();
+        self.interests.clear();
+        self.text.clear();
+        self.class_index.clear();
+        self.job_index.clear();
+        self.pid_index.clear();
+        self.name_index.clear();
+        self.timers.heap.clear();
+        *self.core = Core::NEW;
+        self.scratch.clear();
+    }
+}
+
+/// Sums up what passes.
+struct Summed<'w, W> {
+    with: &'w mut W,
+    sum: Fnv,
+}
+
+impl<W: ErrorType> ErrorType for Summed<'_, W> {
+    type Error = W::Error;
+}
+
+impl<W: Write> Write for Summed<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, W::Error> {
+        let written = self.with.write(bytes)?;
+        self.sum = self.sum.with(bytes.get(..written).unwrap_or(bytes));
+        Ok(written)
+    }
+    fn flush(&mut self) -> Result<(), W::Error> {
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Summed<'_, R> {
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, R::Error> {
+        let count = self.with.read(bytes)?;
+        self.sum = self.sum.with(bytes.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+}
+
+struct Writer<'w, W> {
+    to: Summed<'w, W>,
+    buffer: [u8; RECORD],
+}
+
+impl<W: Write> Writer<'_, W> {
+    fn put<T: Serialize>(&mut self, record: &T) -> Result<(), FrameError<W::Error>> {
+        write_frame(&mut self.to, record, &mut self.buffer)
+    }
+
+    fn texts(&mut self, text: &TextView<'_>) -> Result<(), FrameError<W::Error>> {
+        self.put(&Extent { count: text.spans.len() as u32, reserved: text.reserved() as u32 })?;
+        for handle in 1..=text.spans.len() as u32 {
+            let said = text.get(Text::of_handle(handle));
+            self.put(&(said.len() as u32))?;
+            for piece in said.chunks(PIECE) {
+                self.put(&piece)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn index<T: Indexed>(
+        &mut self,
+        index: &IndexView<'_, T>,
+        pool: &PoolView<'_, T>,
+    ) -> Result<(), FrameError<W::Error>> {
+        self.put(&(index.members(pool).count() as u32))?;
+        index.members(pool).try_for_each(|id| self.put(&id))
+    }
+}
+
+struct Reader<'r, R> {
+    from: Summed<'r, R>,
+    buffer: [u8; RECORD],
+}
+
+impl<R: Read> Reader<'_, R> {
+    fn get<'b, T: Deserialize<'b>>(&'b mut self) -> Result<T, FrameError<R::Error>> {
+        Ok(decode(read_frame(&mut self.from, &mut self.buffer)?)?)
+    }
+
+    /// Each text gets the handle that it had; a text without bytes is a free handle.
+    fn texts(&mut self, text: &mut TextView<'_>) -> Result<(), Unreadable<R::Error>> {
+        let Extent { count, reserved } = self.get()?;
+        for _ in 0..count {
+            let mut rest = self.get::<u32>()? as usize;
+            if rest == 0 {
+                text.spans.push(Span::Free { next: 0 }).map_err(|_| Full { limit: Limit::Text })?;
+                continue;
+            }
+            text.begin()?;
+            while rest > 0 {
+                let piece: &[u8] = self.get()?;
+                if piece.is_empty() || piece.len() > rest {
+                    return Err(Unreadable::Unsound("a text's length"));
+                }
+                text.push(piece)?;
+                rest -= piece.len();
+            }
+            text.finish();
+        }
+        for (place, span) in text.spans.iter_mut().enumerate().rev() {
+            if let Span::Free { next } = span {
+                *next = core::mem::replace(&mut text.tally.free_handle, place as u32 + 1);
+            }
+        }
+        Ok(text.reserve(reserved as usize)?)
+    }
+
+    fn index<T: Indexed>(
+        &mut self,
+        index: &mut IndexView<'_, T>,
+        pool: &mut PoolView<'_, T>,
+    ) -> Result<(), Unreadable<R::Error>> {
+        pool.each_mut(|thing| *thing.next() = None);
+        for _ in 0..self.get::<u32>()? {
+            let id: Id<T> = self.get()?;
+            if !index.append(pool, id) {
+                return Err(Unreadable::Unsound("a hash table"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,65 @@
+//! Pools on their way: slot by slot, with their generations and the order in which free ones are taken.
+
+use embedded_io::{Read, Write};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Reader, Unreadable, Writer};
+use crate::control::frame::FrameError;
+use crate::limits::Full;
+use crate::storage::{Content, PoolView, Tally};
+
+impl<W: Write> Writer<'_, W> {
+    pub(super) fn pool<T: Serialize>(&mut self, pool: &PoolView<'_, T>) -> Result<(), FrameError<W::Error>> {
+        self.put(&(pool.slots.len() as u32, *pool.tally))?;
+        pool.slots.iter().try_for_each(|slot| self.put(slot))
+    }
+}
+
+impl<R: Read> Reader<'_, R> {
+    pub(super) fn pool<T: DeserializeOwned>(
+        &mut self,
+        pool: &mut PoolView<'_, T>,
+    ) -> Result<(), Unreadable<R::Error>> {
+        let (count, Tally { free, used: _, reserved }): (u32, Tally) = self.get()?;
+        for _ in 0..count {
+            pool.slots.push(self.get()?).map_err(|_| Full { limit: pool.limit })?;
+        }
+        let used = pool.slots.iter().filter(|slot| matches!(slot.content, Content::Used(_))).count() as u32;
+        *pool.tally = Tally { free, used, reserved: 0 };
+        if !pool.free_slots_are_sound() {
+            return Err(Unreadable::Unsound("free slots"));
+        }
+        Ok(pool.reserve(reserved as usize)?)
+    }
+}
+
+impl<T> PoolView<'_, T> {
+    /// Whether the list of free slots names every free slot once.
+    fn free_slots_are_sound(&self) -> bool {
+        let free = self.slots.len() - self.len();
+        let mut at = self.tally.free;
+        for _ in 0..free {
+            match at.and_then(|at| self.slots.get(at as usize)).map(|slot| &slot.content) {
+                Some(&Content::Free { next }) => at = next,
+                _ => return false,
+            }
+        }
+        // As many steps as there are free slots, and then none: so no slot came twice.
+        at.is_none()
+    }
+
+    /// Does something to every thing.
+    pub(super) fn each_mut(&mut self, mut change: impl FnMut(&mut T)) {
+        for slot in self.slots.iter_mut() {
+            if let Content::Used(thing) = &mut slot.content {
+                change(thing);
+            }
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.slots.clear();
+        *self.tally = Tally { free: None, used: 0, reserved: 0 };
+    }
+}

@@ -1,0 +1,62 @@
+//! What clients want of the shim itself, rather than of the jobs.
+
+use uphold_core::control::Reply;
+use uphold_core::input::Input;
+use uphold_core::storage::ClientId;
+use uphold_core::supervisor::Supervisor;
+
+use crate::handover;
+use crate::linux::Linux;
+use crate::questions::Errand;
+
+impl Linux {
+    /// Does what a client wants, and answers; what the supervisor is to hear of it is returned.
+    pub(crate) fn run_errand(
+        &mut self,
+        client: ClientId,
+        errand: Errand,
+        supervisor: &mut Supervisor<'_>,
+    ) -> Option<Input<'static>> {
+        let mut input = None;
+        match errand {
+            Errand::Reload => self.reload(supervisor),
+            Errand::SetThreshold(threshold) => self.log.set_threshold(threshold),
+            Errand::WriteKept => self.write_kept(supervisor),
+            Errand::EndSession => input = Some(Input::Logout),
+            Errand::Reexecute => {
+                self.reexecute(Some(client));
+                return None;
+            }
+        }
+        self.control.reply(client, &Reply::Done, &self.wait.epoll);
+        input
+    }
+
+    /// Writes the job output that was kept, as far as that is possible now.
+    fn write_kept(&mut self, supervisor: &Supervisor<'_>) {
+        if let Some(logs) = &mut self.job_logs {
+            logs.write_kept(supervisor, &mut self.log);
+        }
+    }
+
+    /// Loads all job files anew.
+    pub(crate) fn reload(&mut self, supervisor: &mut Supervisor<'_>) {
+        self.log.info(format_args!("Reloading configuration"));
+        self.configuration(supervisor, |conf, target| conf.load_all(target));
+    }
+
+    /// Has a new program take over from this one, for a client or because of a signal, when all that is known is told.
+    pub(crate) fn reexecute(&mut self, client: Option<ClientId>) {
+        if client.is_none() {
+            self.log.warn(format_args!("Re-executing {}", handover::own_program().display()));
+        }
+        self.restart.get_or_insert_default().extend(client);
+    }
+
+    /// Tells who asked for a new program that it has taken over.
+    pub(crate) fn has_restarted(&mut self) {
+        for client in self.restart.take().into_iter().flatten() {
+            self.control.reply(client, &Reply::Done, &self.wait.epoll);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The image as a file in memory: the shim's records, each with its length and checksum, then the core's snapshot.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Error, ErrorKind, Read, Result, Seek, Write};
+use std::os::fd::OwnedFd;
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uphold_core::index::Fnv;
+use uphold_core::supervisor::Supervisor;
+
+/// The longest record: a class's programs are the largest, and a job file has a megabyte at most.
+const RECORD: usize = 4 << 20;
+
+/// An image that is being written.
+pub(super) struct Writer {
+    file: BufWriter<File>,
+    record: Vec<u8>,
+}
+
+impl Writer {
+    /// An empty one.
+    pub(super) fn new() -> Result<Self> {
+        let file = File::from(memfd_create(c"uphold-state", MFdFlags::MFD_CLOEXEC)?);
+        Ok(Writer { file: BufWriter::new(file), record: Vec::new() })
+    }
+
+    /// Adds one record.
+    pub(super) fn put(&mut self, record: &impl Serialize) -> Result<()> {
+        self.record.clear();
+        let broken = |error: postcard::Error| Error::new(ErrorKind::InvalidData, error.to_string());
+        self.record = postcard::to_extend(record, std::mem::take(&mut self.record)).map_err(broken)?;
+        let sum = Fnv::new().with(&self.record).value();
+        self.file.write_all(&(self.record.len() as u32).to_le_bytes())?;
+        self.file.write_all(&sum.to_le_bytes())?;
+        self.file.write_all(&self.record)
+    }
+
+    /// Adds how many records follow, and these.
+    pub(super) fn put_all<T: Serialize>(&mut self, records: impl Iterator<Item = T> + Clone) -> Result<()> {
+        self.put(&(records.clone().count() as u32))?;
+        records.into_iter().try_for_each(|record| self.put(&record))
+    }
+
+    /// Adds the supervisor's snapshot; the image is then complete, and read from its beginning.
+    pub(super) fn finish(mut self, supervisor: &Supervisor<'_>) -> Result<OwnedFd> {
+        supervisor.save(&mut Core(&mut self.file)).map_err(|error| Error::other(error.to_string()))?;
+        let mut file = self.file.into_inner()?;
+        file.rewind()?;
+        Ok(file.into())
+    }
+}
+
+/// An image that is being read.
+pub(super) struct Reader {
+    file: BufReader<File>,
+    record: Vec<u8>,
+}
+
+impl Reader {
+    /// From the beginning.
+    pub(super) fn new(image: OwnedFd) -> Self {
+        Reader { file: BufReader::new(image.into()), record: Vec::new() }
+    }
+
+    /// The next record.
+    pub(super) fn get<T: DeserializeOwned>(&mut self) -> Result<T> {
+        let mut head = [0; 8];
+        self.file.read_exact(&mut head)?;
+        let [a, b, c, d, sum @ ..] = head;
+        let length = u32::from_le_bytes([a, b, c, d]) as usize;
+        if length > RECORD {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        self.record.clear();
+        self.record.resize(length, 0);
+        self.file.read_exact(&mut self.record)?;
+        if Fnv::new().with(&self.record).value() != u32::from_le_bytes(sum) {
+            return Err(Error::new(ErrorKind::InvalidData, "wrong checksum"));
+        }
+        postcard::from_bytes(&self.record).map_err(|error| Error::new(ErrorKind::InvalidData, error.to_string()))
+    }
+
+    /// How many records follow, and these.
+    pub(super) fn get_all<T: DeserializeOwned>(&mut self) -> Result<Vec<T>> {
+        let count: u32 = self.get()?;
+        (0..count).map(|_| self.get()).collect()
+    }
+
+    /// Restores the supervisor, at the end of the image.
+    pub(super) fn finish(mut self, supervisor: &mut Supervisor<'_>) -> Result<()> {
+        supervisor.restore(&mut Core(&mut self.file)).map_err(|error| Error::other(error.to_string()))
+    }
+}
+
+/// A file as the core wants it.
+struct Core<'f, F>(&'f mut F);
+
+/// What went wrong with a file.
+#[derive(Debug)]
+struct Problem(Error);
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl embedded_io::Error for Problem {
+    fn kind(&self) -> embedded_io::ErrorKind {
+        match self.0.kind() {
+            ErrorKind::Interrupted => embedded_io::ErrorKind::Interrupted,
+            _ => embedded_io::ErrorKind::Other,
+        }
+    }
+}
+
+impl<F> embedded_io::ErrorType for Core<'_, F> {
+    type Error = Problem;
+}
+
+impl<F: Read> embedded_io::Read for Core<'_, F> {
+    fn read(&mut self, bytes: &mut [u8]) -> std::result::Result<usize, Problem> {
+        self.0.read(bytes).map_err(Problem)
+    }
+}
+
+impl<F: Write> embedded_io::Write for Core<'_, F> {
+    fn write(&mut self, bytes: &[u8]) -> std::result::Result<usize, Problem> {
+        self.0.write(bytes).map_err(Problem)
+    }
+    fn flush(&mut self) -> std::result::Result<(), Problem> {
+        self.0.flush().map_err(Problem)
+    }
+}

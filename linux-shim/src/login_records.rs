@@ -1,0 +1,159 @@
+//! Who is logged in (utmp(5)): a process that ends no longer is.
+//!
+//! `/run/utmp` has a record for each line; `/var/log/wtmp` has one for each change. Neither is made here, and nobody waits
+//! for who else has locked them.
+
+use std::fs::{File, OpenOptions};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use uphold_core::process::Pid;
+
+const UTMP: &str = "/run/utmp";
+const WTMP: &str = "/var/log/wtmp";
+
+/// Whether the GNU C library keeps times and sessions in 32 bits in these files, for the sake of 32-bit programs.
+const NARROW: bool = cfg!(any(
+    target_pointer_width = "32",
+    target_arch = "x86_64",
+    target_arch = "powerpc64",
+    target_arch = "s390x",
+    target_arch = "sparc64",
+    target_arch = "mips64"
+));
+
+/// Bytes of a record, and where in it are: its type (2 bytes), the process (4), the user's name, and the time (seconds, then
+/// microseconds, of `TIME_EACH` bytes each).
+const RECORD: usize = if NARROW { 384 } else { 400 };
+const TYPE: usize = 0;
+const PID: usize = 4;
+const USER: std::ops::Range<usize> = 44..76;
+const TIME: usize = if NARROW { 340 } else { 344 };
+const TIME_EACH: usize = if NARROW { 4 } else { 8 };
+
+/// The types of records of live processes: INIT_PROCESS, LOGIN_PROCESS and USER_PROCESS.
+const LIVE: std::ops::RangeInclusive<u16> = 5..=7;
+const DEAD_PROCESS: u16 = 8;
+
+/// Records that are read at once.
+const RECORDS: usize = 16;
+
+/// How often a lock is tried for, and how long is waited in between.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// A process has ended: notes it where it is recorded as logged in. Where that is not possible it is left.
+pub fn mark_dead(pid: Pid) {
+    let Ok(utmp) = File::open(UTMP) else { return };
+    if let Some(place) = find(&utmp, pid) {
+        change(place, pid).unwrap_or_default();
+    }
+}
+
+fn change(place: u64, pid: Pid) -> std::io::Result<()> {
+    let utmp = OpenOptions::new().read(true).write(true).open(UTMP)?;
+    lock(&utmp)?;
+    let mut record = [0; RECORD];
+    utmp.read_exact_at(&mut record, place)?;
+    if !is_of(&record, pid) {
+        return Ok(());
+    }
+    let (utmp_record, wtmp_record) = dead(record, SystemTime::now());
+    utmp.write_all_at(&utmp_record, place)?;
+    drop(utmp);
+    let mut wtmp = OpenOptions::new().append(true).open(WTMP)?;
+    lock(&wtmp)?;
+    std::io::Write::write_all(&mut wtmp, &wtmp_record)
+}
+
+/// Where the record of a live process of that number stands.
+fn find(utmp: &File, pid: Pid) -> Option<u64> {
+    let mut records = [[0; RECORD]; RECORDS];
+    let mut place = 0;
+    loop {
+        let count = utmp.read_at(records.as_flattened_mut(), place).ok()? / RECORD;
+        for record in &records[..count] {
+            if is_of(record, pid) {
+                return Some(place);
+            }
+            place += RECORD as u64;
+        }
+        if count == 0 {
+            return None;
+        }
+    }
+}
+
+fn is_of(record: &[u8; RECORD], pid: Pid) -> bool {
+    let kind = u16::from_ne_bytes([record[TYPE], record[TYPE + 1]]);
+    let process = u32::from_ne_bytes([record[PID], record[PID + 1], record[PID + 2], record[PID + 3]]);
+    LIVE.contains(&kind) && process == pid.get()
+}
+
+/// The record of a process that has ended: as it stands in utmp, without a time, and as it goes to wtmp.
+fn dead(mut record: [u8; RECORD], now: SystemTime) -> ([u8; RECORD], [u8; RECORD]) {
+    record[TYPE..TYPE + 2].copy_from_slice(&DEAD_PROCESS.to_ne_bytes());
+    record[USER].fill(0);
+    record[TIME..TIME + 2 * TIME_EACH].fill(0);
+    let mut timed = record;
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    for (place, value) in [(TIME, since.as_secs()), (TIME + TIME_EACH, u64::from(since.subsec_micros()))] {
+        match TIME_EACH {
+            4 => timed[place..place + 4].copy_from_slice(&(value as u32).to_ne_bytes()),
+            _ => timed[place..place + 8].copy_from_slice(&value.to_ne_bytes()),
+        }
+    }
+    (record, timed)
+}
+
+/// Locks a whole file against other writers; gives up when somebody else does not let go.
+fn lock(file: &File) -> nix::Result<()> {
+    let lock =
+        libc::flock { l_type: libc::F_WRLCK as _, l_whence: libc::SEEK_SET as _, l_start: 0, l_len: 0, l_pid: 0 };
+    for _ in 1..TRIES {
+        match fcntl(file.as_fd(), FcntlArg::F_SETLK(&lock)) {
+            Err(Errno::EACCES | Errno::EAGAIN) => std::thread::sleep(PAUSE),
+            done => return done.map(drop),
+        }
+    }
+    fcntl(file.as_fd(), FcntlArg::F_SETLK(&lock)).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(kind: u16, pid: u32) -> [u8; RECORD] {
+        let mut record = [b'x'; RECORD];
+        record[TYPE..TYPE + 2].copy_from_slice(&kind.to_ne_bytes());
+        record[PID..PID + 4].copy_from_slice(&pid.to_ne_bytes());
+        record
+    }
+
+    #[test]
+    fn a_live_process_is_found_among_many_records() {
+        let path = std::env::temp_dir().join(format!("uphold-utmp-{}", std::process::id()));
+        let mut all: Vec<[u8; RECORD]> = (0..40).map(|place| record(7, 100 + place)).collect();
+        all[20] = record(8, 7);
+        all[33] = record(6, 7);
+        std::fs::write(&path, all.concat()).unwrap();
+        let file = File::open(&path).unwrap();
+        let place = |pid| find(&file, Pid::new(pid).unwrap()).map(|place| place as usize / RECORD);
+        assert_eq!((place(100), place(7), place(139), place(140)), (Some(0), Some(33), Some(39), None));
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn the_dead_have_no_name_and_only_wtmp_knows_when() {
+        let now = UNIX_EPOCH + Duration::from_micros(1_700_000_000_000_007);
+        let (utmp, wtmp) = dead(record(7, 42), now);
+        assert_eq!(&utmp[..2], DEAD_PROCESS.to_ne_bytes());
+        assert_eq!(&utmp[USER], &[0; 32]);
+        assert_eq!(&utmp[TIME..TIME + 2 * TIME_EACH], &[0; 2 * TIME_EACH]);
+        assert_eq!(u32::from_ne_bytes(wtmp[TIME..TIME + 4].try_into().unwrap()), 1_700_000_000);
+        assert_eq!((&wtmp[USER], wtmp[TIME + 2 * TIME_EACH]), (&utmp[USER], b'x'));
+    }
+}

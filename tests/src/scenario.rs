@@ -1,0 +1,100 @@
+//! Scenarios: text tables of what happens, what follows, and how the jobs stand then.
+//!
+//! ```text
+//! # What it is about.
+//! job svc
+//!     exec daemon
+//!
+//! input     | effects                                   | status
+//! start svc | Handling starting event                   | svc start/running, process 1
+//!           | spawn main: 1                             |
+//!           | Handling started event                    |
+//!           | A: svc start/running, process 1           |
+//! ```
+//!
+//! A row without an input goes on with the row above it. Inputs are the words of [`Happening`]; effects are orders, answers
+//! and what the log is told (but for goals and states: the last column has them). Playing a scenario gives the same text
+//! with what really follows, so a scenario holds if it is what playing it gives.
+
+use std::fmt::Write;
+
+use crate::happening::Happening;
+use crate::world::{Small, World};
+
+const HEADING: [&str; 3] = ["input", "effects", "status"];
+
+/// One input, and what follows.
+struct Row {
+    input: String,
+    effects: Vec<String>,
+    status: Vec<String>,
+}
+
+/// Plays a scenario, and gives its text with what really followed.
+///
+/// # Errors
+/// It is not a scenario: what is wrong with it.
+pub fn play(text: &str) -> Result<String, String> {
+    let (head, table) = text.split_once("\ninput ").ok_or("there is no table")?;
+    let mut world = World::new(Small::new());
+    world.kernel.journal = Some(Vec::new());
+    load(&mut world, head)?;
+    let mut rows = Vec::new();
+    for line in table.lines().skip(1) {
+        let input = line.split('|').next().unwrap_or_default().trim();
+        if !input.is_empty() {
+            rows.push(happen(&mut world, input)?);
+        }
+    }
+    Ok(format!("{head}\n{}", render(&rows)))
+}
+
+/// Loads the job files: `job NAME`, and indented below it what the file says.
+fn load(world: &mut World<Small>, head: &str) -> Result<(), String> {
+    let mut jobs: Vec<(&str, String)> = Vec::new();
+    for line in head.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        match (line.strip_prefix("job "), line.strip_prefix("    "), jobs.last_mut()) {
+            (Some(name), _, _) => jobs.push((name, String::new())),
+            (None, Some(stanza), Some((_, file))) => {
+                file.push_str(stanza);
+                file.push('\n');
+            }
+            _ => return Err(format!("what is this? {line}")),
+        }
+    }
+    for (name, file) in jobs {
+        world.load(name, &file).map_err(|error| format!("{name}: {error:?}"))?;
+    }
+    Ok(())
+}
+
+fn happen(world: &mut World<Small>, input: &str) -> Result<Row, String> {
+    let happening: Happening = input.parse().map_err(|error| format!("{error:?}"))?;
+    world.happen(&happening);
+    world.check();
+    let mut effects = world.kernel.journal.replace(Vec::new()).unwrap_or_default();
+    effects.extend(world.kernel.fault.take().map(|fault| format!("WRONG: {fault}")));
+    Ok(Row { input: input.to_owned(), effects, status: world.status() })
+}
+
+fn render(rows: &[Row]) -> String {
+    let length = |text: &String| text.chars().count();
+    let widest =
+        |column: usize, lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0).max(HEADING[column].len());
+    let first = widest(0, &mut rows.iter().map(|row| length(&row.input)));
+    let second = widest(1, &mut rows.iter().flat_map(|row| row.effects.iter().map(length)));
+    let mut text = String::new();
+    let mut line = |input: &str, effect: &str, status: &str| {
+        let full = format!("{input:first$} | {effect:second$} | {status}");
+        writeln!(text, "{}", full.trim_end()).expect("text grows");
+    };
+    line(HEADING[0], HEADING[1], HEADING[2]);
+    for row in rows {
+        for place in 0..row.effects.len().max(row.status.len()).max(1) {
+            let input = if place == 0 { row.input.as_str() } else { "" };
+            let part = |parts: &[String]| parts.get(place).cloned().unwrap_or_default();
+            line(input, &part(&row.effects), &part(&row.status));
+        }
+    }
+    text
+}

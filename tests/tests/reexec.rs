@@ -1,0 +1,221 @@
+//! The supervisor's program is run anew while jobs run, start and end: no job and no client notices.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use uphold_core::bytes::Strings;
+use uphold_core::control::{Reply, Request, Select, Target};
+use uphold_core::lifecycle::{Goal, State};
+use uphold_tests::system::client::Client;
+use uphold_tests::system::processes::{Signal, is_running, send};
+use uphold_tests::system::{Launch, System, programs};
+
+fn restart(system: &System) {
+    system.order(&["restart-init"]);
+}
+
+#[test]
+fn services_keep_their_processes_and_are_still_looked_after() {
+    let mut system = System::start(&[
+        ("service", "exec sleep 1000"),
+        ("instance", "instance $N\nexport N\nexec sleep 1000"),
+        ("phoenix", "respawn\nrespawn limit 3 600\nexec sleep 1000"),
+        ("after", "start on stopped service\nexec sleep 1000"),
+    ]);
+    for words in [&["start", "service"][..], &["start", "instance", "N=1"], &["start", "phoenix"]] {
+        system.order(words);
+    }
+    let service = system.await_running("service");
+    let mut phoenix = system.await_running("phoenix");
+    for _ in 0..2 {
+        send(phoenix, Signal::SIGKILL);
+        phoenix = system.await_replacement("phoenix", phoenix);
+    }
+    let supervisor = system.pid();
+    let before = system.order(&["list"]);
+    for _ in 0..3 {
+        restart(&system);
+    }
+    let (mut before, mut after): (Vec<_>, _) = (before.lines().collect(), system.order(&["list"]));
+    let mut after: Vec<_> = std::mem::take(&mut after).leak().lines().collect();
+    before.sort_unstable();
+    after.sort_unstable();
+    assert_eq!(after, before);
+    assert_eq!((system.pid(), system.await_running("service")), (supervisor, service));
+
+    // Two of three respawns were before, one is left.
+    send(phoenix, Signal::SIGKILL);
+    phoenix = system.await_replacement("phoenix", phoenix);
+    restart(&system);
+    send(phoenix, Signal::SIGKILL);
+    system.await_log("phoenix respawning too fast, stopped");
+
+    assert_eq!(system.order(&["stop", "service"]), "service stop/waiting\n");
+    system.await_running("after");
+    assert_eq!(system.order(&["stop", "instance", "N=1"]), "instance stop/waiting\n");
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_daemon_that_has_not_forked_yet_is_followed_on() {
+    let job = "expect fork\nscript\n  : wait\n  while [ ! -e @FOLDER@/go ]; do :; done\n  sleep 1000 &\nend script\n";
+    let mut system = System::start(&[("daemon", job)]);
+    system.order(&["start", "--no-wait", "daemon"]);
+    let original = system.await_state("daemon", "start/spawned").expect("a process");
+    restart(&system);
+    assert_eq!(system.main_process("daemon"), Some(original));
+    system.folder().write("go", "");
+    let child = system.await_running("daemon");
+    assert_ne!(child, original);
+    restart(&system);
+    assert_eq!(system.order(&["stop", "daemon"]), "daemon stop/waiting\n");
+    assert!(!is_running(child));
+}
+
+#[test]
+fn a_kill_timeout_runs_on() {
+    let job = "kill timeout 2\nscript\n  trap '' TERM\n  touch @FOLDER@/ready\n  while :; do sleep 0.1; done\nend script\n";
+    let mut system = System::start(&[("stubborn", job)]);
+    system.order(&["start", "stubborn"]);
+    let pid = system.await_running("stubborn");
+    system.await_some("a trap", |system| system.folder().path("ready").exists().then_some(()));
+    system.order(&["stop", "--no-wait", "stubborn"]);
+    restart(&system);
+    assert_eq!(system.main_process("stubborn"), Some(pid));
+    system.await_log(&format!("stubborn main process ({pid}) killed by KILL signal"));
+    system.await_state("stubborn", "stop/waiting");
+}
+
+#[test]
+fn clients_that_wait_are_answered() {
+    let hook = "while [ ! -e @FOLDER@/go ]; do sleep 0.05; done";
+    let slow = format!("pre-start exec {}\nexec sleep 1000", hook.replace(';', " ;"));
+    let slow = slow.replace("exec while", "script\n  while").replace(" done\n", " done\nend script\n");
+    let task = format!("start on work\ntask\nscript\n  {hook}\n  exit $CODE\nend script\n");
+    let mut system = System::start(&[("slow", &slow), ("task", &task), ("other", "exec sleep 1000")]);
+    let mut starter = Client::connect(&system.socket()).expect("a connection");
+    let mut emitter = Client::connect(&system.socket()).expect("a connection");
+    let mut idle = Client::connect(&system.socket()).expect("a connection");
+    let target = Target { job: b"slow", select: Select::Environment(Strings::EMPTY) };
+    starter.send(&Request::Start { target, wait: true }).expect("it is sent");
+    let environment = Strings(b"CODE=3\0");
+    emitter.send(&Request::Emit { event: b"work", environment, wait: true }).expect("it is sent");
+    system.await_state("slow", "start/pre-start");
+    system.await_state("task", "start/running");
+    restart(&system);
+    system.folder().write("go", "");
+    match starter.reply().expect("an answer") {
+        Reply::Job(status) => assert_eq!((status.goal, status.state), (Goal::Start, State::Running)),
+        other => panic!("{other:?}"),
+    }
+    let failed = emitter.reply().expect("an answer").clone();
+    assert!(matches!(failed, Reply::Error(refusal) if refusal.to_string() == "Event failed"), "{failed:?}");
+    // One that has not asked anything yet, and one that has hung up: nothing is mixed up.
+    drop(starter);
+    restart(&system);
+    let target = Target { job: b"other", select: Select::Environment(Strings::EMPTY) };
+    assert!(matches!(idle.ask(&Request::Start { target, wait: true }), Ok(Reply::Job(_))));
+}
+
+#[test]
+fn the_output_of_jobs_is_still_collected() {
+    let job = "script\n  echo before\n  while [ ! -e @FOLDER@/go ]; do sleep 0.05; done\n  echo after\n  exec sleep 1000\nend script\n";
+    let mut system = System::start(&[("talker", job)]);
+    system.order(&["start", "talker"]);
+    system.await_some("output", |system| (system.output("talker") == "before\r\n").then_some(()));
+    let log = system.folder().path("log");
+    // What cannot be written is kept, and goes along.
+    fs::rename(&log, system.folder().path("elsewhere")).expect("the folder is there");
+    restart(&system);
+    restart(&system);
+    system.folder().below("log");
+    system.folder().write("go", "");
+    system.await_some("output", |system| (system.output("talker") == "after\r\n").then_some(()));
+}
+
+#[test]
+fn job_files_that_have_changed_meanwhile_count_when_the_job_rests() {
+    let mut system = System::start(&[("idle", "exec sleep 1000"), ("busy", "respawn\nexec sleep 1000")]);
+    system.order(&["start", "busy"]);
+    let busy = system.await_running("busy");
+    restart(&system);
+    for (name, command) in [("idle", "sleep 2000"), ("busy", "sleep 3000")] {
+        system.folder().write(&format!("conf/{name}.conf"), &format!("respawn\nexec {command}\n"));
+    }
+    restart(&system);
+    let command = |pid: u32| fs::read_to_string(format!("/proc/{pid}/cmdline")).expect("it runs").replace('\0', " ");
+    system.order(&["start", "idle"]);
+    let idle = system.await_running("idle");
+    assert_eq!(command(idle), "sleep 2000 ");
+    send(busy, Signal::SIGKILL);
+    let busy = system.await_replacement("busy", busy);
+    assert_eq!(command(busy), "sleep 1000 ", "the old definition holds while an instance lives");
+    system.order(&["stop", "busy"]);
+    system.order(&["start", "busy"]);
+    let busy = system.await_running("busy");
+    assert_eq!(command(busy), "sleep 3000 ");
+}
+
+/// A launch of a program that can be replaced later.
+fn replaceable(jobs: &[(&str, &str)]) -> (Launch, PathBuf) {
+    let launch = Launch::new(jobs);
+    let program = launch.folder().path("init");
+    symlink(&programs::built().init, &program).expect("a link");
+    (launch.program(&program), program)
+}
+
+fn replace(program: &Path, script: &str) {
+    fs::remove_file(program).expect("the program is there");
+    fs::write(program, script).expect("a program is written");
+    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+}
+
+#[test]
+fn a_program_that_cannot_be_run_changes_nothing() {
+    let (launch, program) = replaceable(&[("service", "exec sleep 1000")]);
+    let mut system = launch.start();
+    system.order(&["start", "service"]);
+    let service = system.await_running("service");
+    let mut waiting = Client::connect(&system.socket()).expect("a connection");
+    fs::remove_file(&program).expect("the program is there");
+    let ran = system.initctl(&["restart-init"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.err.contains("Unable to run the supervisor anew: No such file or directory"), "{ran:?}");
+    system.await_log(&format!("Failed to re-execute {}: No such file or directory", program.display()));
+    assert!(matches!(waiting.ask(&Request::Version), Ok(Reply::Text(_))));
+    assert_eq!(system.main_process("service"), Some(service));
+    // No job inherits what was to be handed over.
+    system.order(&["stop", "service"]);
+    system.order(&["start", "service"]);
+    let service = system.await_running("service");
+    let open = fs::read_dir(format!("/proc/{service}/fd")).expect("it runs").count();
+    assert_eq!(open, 3);
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_state_that_cannot_be_read_is_done_without() {
+    let (launch, program) = replaceable(&[("service", "exec sleep 1000"), ("other", "exec sleep 1000")]);
+    let mut system = launch.start();
+    system.order(&["start", "service"]);
+    let service = system.await_running("service");
+    // An upgrade that spoils one byte of what it is handed.
+    let init = programs::built().init.display();
+    let script = format!(
+        "#!/bin/sh\nprintf '\\377' | dd of=/proc/self/fd/$3 bs=1 seek=300 conv=notrunc 2>/dev/null\nexec {init} \"$@\"\n"
+    );
+    replace(&program, &script);
+    system.initctl(&["restart-init"]);
+    system.await_some("a message", |system| system.log().contains("Unable to read the state").then_some(()));
+    system.await_some("an answer", |system| (system.initctl(&["version"]).code == 0).then_some(()));
+    assert_eq!(system.status("service"), "service stop/waiting");
+    assert!(is_running(service), "it was let be");
+    system.order(&["start", "other"]);
+    let other = system.await_running("other");
+    assert_eq!(fs::read_dir(format!("/proc/{other}/fd")).expect("it runs").count(), 3, "nothing is inherited");
+    send(service, Signal::SIGKILL);
+    system.await_some("its end", |_| (!Path::new(&format!("/proc/{service}")).exists()).then_some(()));
+    system.order(&["start", "service"]);
+    system.end(Signal::SIGTERM);
+}

@@ -1,0 +1,261 @@
+//! What the supervisor does around jobs' processes where it is meant to differ from Upstart: job output is kept within
+//! bounds and what is dropped is said, a file with a mistake in it counts as a whole or not at all.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use uphold_tests::system::processes::Signal;
+use uphold_tests::system::{Launch, System, skipped};
+
+/// What `--log-buffer` says in these tests.
+const BUFFER: usize = 64 << 10;
+
+/// Far more than the buffer, or a terminal, holds.
+const MUCH: usize = 1_000_000;
+
+fn with_buffer(jobs: &[(&str, &str)]) -> System {
+    Launch::new(jobs).option(&format!("--log-buffer={BUFFER}")).start()
+}
+
+/// A job that prints that many bytes, says so, and stays.
+fn printing(bytes: usize) -> String {
+    format!("script\n head -c {bytes} /dev/zero\n touch @FOLDER@/$UPSTART_JOB.done\n exec sleep 1000\nend script\n")
+}
+
+fn start_and_await(system: &mut System, job: &str) {
+    system.order(&["start", job]);
+    let done = system.folder().path(&format!("{job}.done"));
+    system.await_some("its output", |_| done.exists().then_some(()));
+}
+
+/// How many bytes are in a job's log, and how many the supervisor says were dropped.
+fn written_and_dropped(system: &System, job: &str) -> (usize, usize) {
+    let end = format!(" bytes of output of {job} were dropped");
+    let log = system.log();
+    let said = log.lines().filter_map(|line| line.strip_prefix("init: ")?.strip_suffix(&end)?.parse::<usize>().ok());
+    (system.output(job).len(), said.sum())
+}
+
+fn await_total(system: &mut System, job: &str, total: usize) -> (usize, usize) {
+    system.await_some("every byte written, or said to be dropped", |system| {
+        let (written, dropped) = written_and_dropped(system, job);
+        (written + dropped == total).then_some((written, dropped))
+    })
+}
+
+/// Makes a directory refuse new files, or no longer. Says whether it does: to root, rights mean nothing, and not every file
+/// system has attributes.
+fn refuse(directory: &Path, refuses: bool) -> bool {
+    let attribute = if refuses { "+i" } else { "-i" };
+    let changed = Command::new("chattr").arg(attribute).arg(directory).stderr(Stdio::null()).status();
+    let mode = if refuses { 0o500 } else { 0o700 };
+    let probe = directory.join("probe");
+    if !changed.is_ok_and(|status| status.success()) {
+        fs::set_permissions(directory, Permissions::from_mode(mode)).expect("the directory is ours");
+    }
+    let refused = fs::write(&probe, "").is_err();
+    if !refused {
+        fs::remove_file(&probe).expect("it was made a moment ago");
+    }
+    refused
+}
+
+/// A directory that refuses new files until it is dropped.
+struct Refusing(std::path::PathBuf);
+
+impl Refusing {
+    fn new(directory: &Path) -> Option<Refusing> {
+        if refuse(directory, true) {
+            return Some(Refusing(directory.into()));
+        }
+        skipped("no directory here refuses new files");
+        None
+    }
+}
+
+impl Drop for Refusing {
+    fn drop(&mut self) {
+        refuse(&self.0, false);
+    }
+}
+
+#[test]
+fn output_waits_for_its_directory_within_the_bound() {
+    let mut system = with_buffer(&[("chatty", &printing(MUCH)), ("terse", "exec sh -c 'echo hello; exec sleep 1000'")]);
+    let directory = system.folder().path("log");
+    fs::remove_dir(&directory).unwrap();
+    system.order(&["start", "terse"]);
+    // Its line has come before the buffer is full of another's.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    start_and_await(&mut system, "chatty");
+    assert!(!system.log().contains("dropped"), "said before it is known how many");
+    fs::create_dir(&directory).unwrap();
+    system.order(&["notify-disk-writeable"]);
+    let (written, dropped) = await_total(&mut system, "chatty", MUCH);
+    assert!(written > BUFFER / 2 && written < BUFFER + 16 * 4096, "{written} bytes of {BUFFER} were kept");
+    assert!(dropped > MUCH / 2, "{dropped}");
+    assert_eq!(system.output("terse"), "hello\r\n");
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn output_of_ended_jobs_waits_for_the_disk_and_comes_in_order() {
+    let job = "task\nexport N\nscript\n echo run $N\nend script\n";
+    let mut system = with_buffer(&[("a", job), ("quiet", "task\nexec true"), ("chatty", &printing(MUCH))]);
+    let Some(refusing) = Refusing::new(&system.folder().path("log")) else { return };
+    for run in ["N=1", "N=2", "N=3"] {
+        system.order(&["start", "a", run]);
+    }
+    system.order(&["start", "quiet"]);
+    start_and_await(&mut system, "chatty");
+    system.order(&["stop", "chatty"]);
+    system.order(&["notify-disk-writeable"]);
+    assert_eq!((system.output("a"), system.log().contains("dropped")), (String::new(), false));
+    drop(refusing);
+    system.order(&["notify-disk-writeable"]);
+    assert_eq!(system.output("a"), "run 1\r\nrun 2\r\nrun 3\r\n");
+    let (written, dropped) = await_total(&mut system, "chatty", MUCH);
+    assert!(written < BUFFER && dropped > 0, "{written} bytes of {BUFFER} were kept");
+    assert!(!system.folder().path("log/quiet.log").exists(), "a job that prints nothing has no log");
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_later_run_writes_what_an_earlier_one_left_behind() {
+    let mut system = with_buffer(&[("a", "task\nscript\n echo run $N\nend script\n")]);
+    let Some(refusing) = Refusing::new(&system.folder().path("log")) else { return };
+    system.order(&["start", "a", "N=1"]);
+    drop(refusing);
+    system.order(&["start", "a", "N=2"]);
+    system.await_some("both lines", |system| (system.output("a") == "run 1\r\nrun 2\r\n").then_some(()));
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn with_no_buffer_nothing_is_kept_and_that_is_said() {
+    let system = Launch::new(&[("a", "task\nexec echo hello")]).option("--log-buffer=0").start();
+    let Some(refusing) = Refusing::new(&system.folder().path("log")) else { return };
+    system.order(&["start", "a"]);
+    drop(refusing);
+    system.order(&["notify-disk-writeable"]);
+    assert!(system.has_said("7 bytes of output of ended processes were dropped"), "{}", system.log());
+    assert_eq!(system.output("a"), "");
+    system.end(Signal::SIGTERM);
+}
+
+const PRINTS: &str = "task\nenv A=conf\nscript\n echo $A $B\nend script\n";
+
+#[test]
+fn a_broken_override_changes_nothing() {
+    let launch = Launch::new(&[("a", PRINTS)]);
+    let above = launch.folder().write("conf/a.override", "env B=over\nfrobnicate\nenv A=over\n");
+    let mut system = launch.start();
+    let told = format!("{}:2: Unknown stanza", above.display());
+    assert!(system.log().contains(&told), "{}", system.log());
+    let mut shown = String::new();
+    let mut run = |system: &mut System, line: &str| {
+        system.order(&["start", "a"]);
+        shown += &format!("{line}\r\n");
+        let shown = shown.clone();
+        system.await_some(line, |system| (system.output("a") == shown).then_some(()));
+    };
+    run(&mut system, "conf");
+
+    let show = |system: &System| system.order(&["show-config", "a"]);
+    fs::write(&above, "start on go\nenv B=over\n").unwrap();
+    system.await_some("the override", |system| show(system).contains("go").then_some(()));
+    run(&mut system, "conf over");
+
+    fs::write(&above, "start on gone\nenv B=\"\n").unwrap();
+    system.await_some("the file alone", |system| (!show(system).contains("go")).then_some(()));
+    run(&mut system, "conf");
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_sound_override_makes_a_job_of_a_broken_file_and_two_broken_ones_make_none() {
+    let launch = Launch::new(&[("a", "nonsense\n"), ("b", "nonsense\n"), ("c", "task\nexec true")]);
+    launch.folder().write("conf/a.override", PRINTS);
+    launch.folder().write("conf/b.override", "rubbish\n");
+    let system = launch.start();
+    let list = system.order(&["list"]);
+    let mut jobs: Vec<&str> = list.lines().collect();
+    jobs.sort_unstable();
+    assert_eq!(jobs, ["a stop/waiting", "c stop/waiting"]);
+    for file in ["a.conf", "b.conf", "b.override"] {
+        assert!(system.log().contains(&format!("{file}:1: Unknown stanza")), "{file}\n{}", system.log());
+    }
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_directory_that_contains_itself_is_told_and_left() {
+    let launch = Launch::new(&[("a", "exec true")]);
+    let below = launch.folder().below("conf/sub");
+    launch.folder().write("conf/sub/b.conf", "exec true");
+    std::os::unix::fs::symlink("..", below.join("up")).unwrap();
+    let system = launch.start();
+    let list = system.order(&["list"]);
+    let mut jobs: Vec<&str> = list.lines().collect();
+    jobs.sort_unstable();
+    assert_eq!(jobs, ["a stop/waiting", "sub/b stop/waiting"]);
+    assert!(system.log().contains("conf/sub/up: Unable to load configuration"), "{}", system.log());
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn jobs_of_a_session_have_its_mask_unless_they_inherit_nothing() {
+    let init = uphold_tests::system::programs::built().init.display().to_string();
+    for (option, mask) in [(None, "0027"), (Some("--no-inherit-env"), "0022")] {
+        let mut launch = Launch::new(&[("a", "task\nexec sh -c umask"), ("b", "umask 077\ntask\nexec sh -c umask")]);
+        let script = launch.folder().write("started", &format!("#!/bin/sh\numask 027\nexec {init} \"$@\"\n"));
+        fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+        launch = launch.program(&script);
+        if let Some(option) = option {
+            launch = launch.option(option);
+        }
+        let mut system = launch.start();
+        for (job, mask) in [("a", mask), ("b", "0077")] {
+            system.order(&["start", job]);
+            system.await_some(mask, |system| (system.output(job) == format!("{mask}\r\n")).then_some(()));
+        }
+        system.end(Signal::SIGTERM);
+    }
+}
+
+#[test]
+fn environments_are_the_business_of_root_and_the_owner_alone() {
+    if !nix::unistd::geteuid().is_root() {
+        return skipped("only root can be somebody else");
+    }
+    let system = Launch::new(&[("a", "task\nexec true")]).start();
+    let folder = system.folder().path("run/upstart/sessions");
+    let session = fs::read_to_string(folder.join(format!("{}.session", system.pid()))).unwrap();
+    let session = session.trim().strip_prefix("UPSTART_SESSION=").unwrap().to_owned();
+    // A copy, for the program may lie where only its builder looks.
+    let initctl = system.folder().path("initctl");
+    fs::copy(&uphold_tests::system::programs::built().initctl, &initctl).unwrap();
+    let as_other = |arguments: &[&str]| {
+        use std::os::unix::process::CommandExt;
+        let mut command = Command::new(&initctl);
+        command.env_clear().env("UPSTART_SESSION", &session).args(arguments).uid(65534).gid(65534);
+        uphold_tests::system::run(command)
+    };
+    assert_eq!(as_other(&["status", "a"]).out, "a stop/waiting\n");
+    let private: [&[&str]; 6] = [
+        &["get-env", "PATH"],
+        &["list-env"],
+        &["set-env", "A=1"],
+        &["start", "a"],
+        &["log-priority", "debug"],
+        &["notify-disk-writeable"],
+    ];
+    for arguments in private {
+        let ran = as_other(arguments);
+        assert_eq!((ran.err.as_str(), ran.code), ("initctl: Permission denied\n", 1), "{arguments:?}");
+    }
+    assert_eq!(as_other(&["log-priority"]).out, "message\n");
+    system.end(Signal::SIGTERM);
+}

@@ -1,0 +1,228 @@
+//! The state in an image: nothing is lost on the way, and nothing that was damaged does any harm.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use uphold_core::index::Fnv;
+use uphold_core::limits::Limit;
+use uphold_core::process::Exit;
+use uphold_core::snapshot::{Unreadable, Unsaved};
+use uphold_core::supervisor::Storage;
+use uphold_tests::choices::Choices;
+use uphold_tests::world::{Small, World};
+
+const JOBS: [(&str, &str); 6] = [
+    ("service", "start on go and (ready X=1 or set)\nstop on halt\nrespawn\nexec main\npre-stop exec hook\n"),
+    ("task", "start on go\ntask\npre-start exec hook\nexec main\n"),
+    ("daemon", "start on go\nstop on halt or starting task\nexpect daemon\nrespawn limit 2 5\nrespawn\nexec main\n"),
+    ("many", "instance $N\nexport N\nstart on ready\nexec main\npost-stop exec hook\n"),
+    ("follower", "start on started many or stopping service\nstop on stopped many\nexec main\n"),
+    ("hook", "start on starting service\ntask\nexec main\n"),
+];
+
+const CHOICES: Choices = Choices {
+    jobs: &["service", "task", "daemon", "many N=1", "many N=2", "hook"],
+    events: &["go", "ready X=1 N=3", "set", "halt"],
+    ends: &[Exit::Status(0), Exit::Status(1), Exit::Signal(15)],
+    late_ends: true,
+    waiting: 3,
+    shutdown: false,
+};
+
+/// Numbers that look as if they meant nothing, the same ones each time.
+struct Dice(u64);
+
+impl Dice {
+    fn throw(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % sides
+    }
+}
+
+fn new_world() -> World<Small> {
+    let mut world = World::new(Small::new());
+    for (name, file) in JOBS {
+        world.load(name, file).expect("a good job file");
+    }
+    let mut supervisor = world.memory.supervisor();
+    supervisor.set_base_environment(uphold_core::bytes::Strings(b"PATH=/bin\0TERM=linux\0")).expect("room");
+    world
+}
+
+/// Lets something happen that can happen.
+fn go_on(world: &mut World<Small>, dice: &mut Dice) {
+    let mut steps = Vec::new();
+    CHOICES.list(world, &mut steps);
+    if !steps.is_empty() {
+        let place = dice.throw(steps.len());
+        world.happen(&steps.swap_remove(place).happening);
+    }
+}
+
+/// A world in the midst of things.
+fn busy_world(seed: u64, steps: usize) -> World<Small> {
+    let mut world = new_world();
+    let mut dice = Dice(seed);
+    for _ in 0..steps {
+        go_on(&mut world, &mut dice);
+    }
+    world
+}
+
+fn save(memory: &mut Small) -> Vec<u8> {
+    let mut image = vec![0; 1 << 20];
+    let size = image.len();
+    let mut rest = &mut image[..];
+    memory.supervisor().save(&mut rest).expect("room for the image");
+    let used = size - rest.len();
+    image.truncate(used);
+    image
+}
+
+fn fingerprint(memory: &mut Small) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    memory.hash(&mut hasher);
+    memory.supervisor().occupancy().hash(&mut hasher);
+    hasher.finish()
+}
+
+#[test]
+fn a_restored_supervisor_is_what_it_was_and_goes_on_alike() {
+    for seed in 0..300 {
+        let mut old = busy_world(seed, 5 + seed as usize % 40);
+        let image = save(&mut old.memory);
+        let mut new = old.clone();
+        new.memory = Small::new();
+        new.memory.supervisor().restore(&mut &image[..]).expect("a good image");
+        assert_eq!(fingerprint(&mut new.memory), fingerprint(&mut old.memory), "seed {seed}");
+        assert_eq!(save(&mut new.memory), image, "seed {seed}");
+        (old.kernel.journal, new.kernel.journal) = (Some(Vec::new()), Some(Vec::new()));
+        let (mut dice, mut same_dice) = (Dice(!seed), Dice(!seed));
+        for _ in 0..20 {
+            go_on(&mut old, &mut dice);
+            go_on(&mut new, &mut same_dice);
+            assert_eq!(new.kernel.journal, old.kernel.journal, "seed {seed}");
+            assert_eq!(fingerprint(&mut new.memory), fingerprint(&mut old.memory), "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn an_image_fits_a_storage_of_other_capacities_or_is_refused_whole() {
+    let mut old = busy_world(3, 40);
+    let image = save(&mut old.memory);
+    let mut larger: Box<Storage<64, 64, 128, 200, 200, 200, 200, 65536, 1000, 4>> = Box::default();
+    larger.supervisor().restore(&mut &image[..]).expect("there is more room");
+    let list = |supervisor: uphold_core::supervisor::Supervisor<'_>| {
+        let (mut lines, mut from) = (Vec::new(), 0);
+        while let Some((status, next)) = supervisor.next_status(from) {
+            (from, lines) = (next, [lines, vec![status.to_string()]].concat());
+        }
+        lines
+    };
+    assert_eq!(list(larger.supervisor()), list(old.memory.supervisor()));
+    assert!(larger.supervisor().find_class(b"follower").is_some());
+
+    let mut few_classes: Box<Storage<4, 16, 32, 48, 48, 64, 64, 16384, 256, 16>> = Box::default();
+    let refused = few_classes.supervisor().restore(&mut &image[..]);
+    assert!(matches!(refused, Err(Unreadable::Full(full)) if full.limit == Limit::Classes), "{refused:?}");
+    assert_eq!(few_classes.supervisor().occupancy(), Default::default());
+
+    let mut little_text: Box<Storage<16, 16, 32, 48, 48, 64, 64, 200, 256, 16>> = Box::default();
+    let refused = little_text.supervisor().restore(&mut &image[..]);
+    assert!(matches!(refused, Err(Unreadable::Full(full)) if full.limit == Limit::Text), "{refused:?}");
+}
+
+#[test]
+fn what_is_not_done_yet_is_not_saved() {
+    let mut world = new_world();
+    let mut supervisor = world.memory.supervisor();
+    let event = uphold_core::input::Input::Emit {
+        client: None,
+        event: b"go",
+        environment: uphold_core::bytes::Strings::EMPTY,
+        wait: false,
+    };
+    supervisor.handle(world.now, event);
+    let mut room = vec![0; 1 << 16];
+    assert!(matches!(supervisor.save(&mut &mut room[..]), Err(Unsaved::Busy)));
+}
+
+/// The checksum is the last record: its length in two bytes, and the number in up to five.
+fn with_good_checksum(image: &mut Vec<u8>) {
+    let mut at = 0;
+    let mut last = 0;
+    while let Some(header) = image.get(at..at + 2) {
+        last = at;
+        at += 2 + usize::from(u16::from_le_bytes([header[0], header[1]]));
+    }
+    image.truncate(last);
+    let mut sum = Fnv::new().with(image).value();
+    let mut number = Vec::new();
+    while sum >= 0x80 {
+        number.push(sum as u8 | 0x80);
+        sum >>= 7;
+    }
+    number.push(sum as u8);
+    image.extend_from_slice(&[number.len() as u8, 0]);
+    image.extend_from_slice(&number);
+}
+
+/// Restores what may be damaged; if that works, uses it.
+fn try_out(image: &[u8], world: &World<Small>, dice: &mut Dice) -> bool {
+    let mut world = world.clone();
+    world.memory = Small::new();
+    if world.memory.supervisor().restore(&mut &image[..]).is_err() {
+        assert_eq!(world.memory.supervisor().occupancy(), Default::default(), "it is empty");
+        assert!(world.memory.supervisor().begin_class(b"x").is_ok(), "and usable");
+        return false;
+    }
+    for _ in 0..10 {
+        // What the pretend kernel thinks of it does not matter here: it must not panic, and must come to an end.
+        world.kernel.fault = None;
+        if world.deadline().is_none_or(|deadline| deadline >= world.now) {
+            go_on(&mut world, dice);
+        }
+    }
+    true
+}
+
+#[test]
+fn a_cut_image_is_refused() {
+    let world = busy_world(11, 30);
+    let image = save(&mut world.clone().memory);
+    for length in 0..image.len() {
+        assert!(!try_out(&image[..length], &world, &mut Dice(0)), "{length} of {} bytes", image.len());
+    }
+}
+
+#[test]
+fn a_changed_image_is_refused() {
+    let world = busy_world(11, 30);
+    let image = save(&mut world.clone().memory);
+    for place in 0..image.len() {
+        let mut image = image.clone();
+        image[place] ^= 1 << (place % 8);
+        assert!(!try_out(&image, &world, &mut Dice(0)), "byte {place}");
+    }
+}
+
+#[test]
+fn an_image_that_lies_does_no_harm() {
+    let mut dice = Dice(7);
+    let (mut taken, mut refused) = (0, 0);
+    for seed in 0..20 {
+        let world = busy_world(seed, 30);
+        let image = save(&mut world.clone().memory);
+        for _ in 0..300 {
+            let mut image = image.clone();
+            for _ in 0..=dice.throw(3) {
+                let place = dice.throw(image.len());
+                image[place] =
+                    if dice.throw(2) == 0 { image[place] ^ (1 << dice.throw(8)) } else { dice.throw(256) as u8 };
+            }
+            with_good_checksum(&mut image);
+            if try_out(&image, &world, &mut dice) { taken += 1 } else { refused += 1 }
+        }
+    }
+    assert!(taken > 100 && refused > 100, "{taken} taken over, {refused} refused");
+}

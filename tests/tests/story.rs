@@ -1,0 +1,154 @@
+//! The story that the project was born from, on a daemon of our own: it forks once and then makes four threads, and must
+//! never be lost sight of.
+
+use uphold_tests::system::processes::{Signal, is_running, number_in_status, send};
+use uphold_tests::system::{Launch, System};
+
+const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
+
+/// The daemon under the name of the story.
+fn maxscale(more: &str) -> String {
+    format!("expect fork\nrespawn\n{more}\nexec {DAEMON} fork threads 4 pid @FOLDER@/pid\n")
+}
+
+/// What the daemon has written to its pid file.
+fn pid_file(system: &mut System) -> u32 {
+    system.await_some("a pid file", |system| {
+        std::fs::read_to_string(system.folder().path("pid")).ok()?.trim_end().parse().ok()
+    })
+}
+
+/// Waits until the pid file names this process, which was started a moment ago.
+fn await_pid_file(system: &mut System, pid: u32) {
+    system.await_some(&format!("{pid} in the pid file"), |system| {
+        let text = std::fs::read_to_string(system.folder().path("pid")).ok()?;
+        (text.trim_end() == pid.to_string()).then_some(())
+    });
+}
+
+#[test]
+fn a_daemon_that_forks_and_makes_threads_is_followed_killed_and_replaced() {
+    let mut system = System::start(&[("maxscale", &maxscale(""))]);
+    let told = system.order(&["start", "maxscale"]);
+    let first = pid_file(&mut system);
+    assert_eq!(told, format!("maxscale start/running, process {first}\n"));
+    assert_eq!(system.status("maxscale"), format!("maxscale start/running, process {first}"));
+    system.await_some("five threads", |_| (number_in_status(first, "Threads") == Some(5)).then_some(()));
+    assert_eq!(system.processes().len(), 1, "{:?}", system.processes());
+
+    let mut pid = first;
+    for _ in 0..3 {
+        send(pid, Signal::SIGKILL);
+        system.await_log(&format!("maxscale main process ({pid}) killed by KILL signal"));
+        system.await_log("maxscale main process ended, respawning");
+        let next = system.await_replacement("maxscale", pid);
+        assert!(is_running(next) && !is_running(pid));
+        await_pid_file(&mut system, next);
+        pid = next;
+    }
+    let told = system.order(&["stop", "maxscale"]);
+    assert_eq!(told, "maxscale stop/waiting\n");
+    assert_eq!(system.processes(), []);
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn killed_while_it_is_still_becoming_a_daemon_it_is_started_again() {
+    let mut system = System::start(&[("slow", &format!("expect fork\nrespawn\nexec {DAEMON} sleep 300 fork\n"))]);
+    system.order(&["start", "--no-wait", "slow"]);
+    let first = system.await_some("a first process", |system| system.main_process("slow"));
+    send(first, Signal::SIGKILL);
+    system.await_log(&format!("slow main process ({first}) killed by KILL signal"));
+    // Upstart leaves such a job running without a process; whoever it is, it must be possible to stop it.
+    system.await_some("its way from there", |system| system.status("slow").contains("/running").then_some(()));
+    system.order(&["stop", "slow"]);
+    assert_eq!(system.status("slow"), "slow stop/waiting");
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_crasher_is_respawned_as_often_as_its_limit_says() {
+    let text = format!("respawn\nrespawn limit 2 5\nexec {DAEMON} print ran kill SEGV\n");
+    let mut system = System::start(&[("crasher", &text)]);
+    system.order(&["start", "--no-wait", "crasher"]);
+    system.await_log("crasher respawning too fast, stopped");
+    assert_eq!(system.await_state("crasher", "stop/waiting"), None);
+    let log = system.log();
+    let count = |what: &str| log.lines().filter(|line| line.ends_with(what)).count();
+    assert_eq!(count("killed by SEGV signal"), 3, "{log}");
+    assert_eq!(count("crasher main process ended, respawning"), 2, "{log}");
+    assert_eq!(count("crasher respawning too fast, stopped"), 1, "{log}");
+    assert_eq!(system.output("crasher"), "ran\r\nran\r\nran\r\n");
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_daemon_that_crashes_is_given_up_too() {
+    let text = format!("expect fork\nrespawn\nrespawn limit 2 5\nexec {DAEMON} fork threads 4 sleep 50 exit 1\n");
+    let mut system = System::start(&[("crasher", &text)]);
+    system.order(&["start", "--no-wait", "crasher"]);
+    system.await_log("crasher respawning too fast, stopped");
+    system.await_state("crasher", "stop/waiting");
+    let log = system.log();
+    assert_eq!(log.lines().filter(|line| line.ends_with("terminated with status 1")).count(), 3, "{log}");
+    assert_eq!(system.processes(), []);
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn reload_reaches_the_daemon_and_no_one_else() {
+    let text = format!("expect fork\nreload signal USR1\nexec {DAEMON} fork count USR1 @FOLDER@/reloads threads 4\n");
+    let mut system = System::start(&[("maxscale", &text)]);
+    system.order(&["start", "maxscale"]);
+    let pid = system.await_running("maxscale");
+    // It is reached once it has said that it listens, which its threads show.
+    system.await_some("its threads", |_| (number_in_status(pid, "Threads") == Some(6)).then_some(()));
+    assert_eq!(system.order(&["reload", "maxscale"]), "");
+    system.await_some("the reload", |system| {
+        let reloads = std::fs::read_to_string(system.folder().path("reloads")).unwrap_or_default();
+        (reloads == "SIGUSR1\n").then_some(())
+    });
+    assert_eq!(system.main_process("maxscale"), Some(pid));
+    system.order(&["stop", "maxscale"]);
+    let refused = system.initctl(&["reload", "maxscale"]);
+    assert_eq!((refused.code, refused.err.as_str()), (1, "initctl: Unknown instance: \n"));
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn one_that_ignores_its_kill_signal_is_killed() {
+    let text = format!("expect fork\nkill timeout 1\nexec {DAEMON} fork ignore TERM threads 4\n");
+    let mut system = System::start(&[("stubborn", &text)]);
+    system.order(&["start", "stubborn"]);
+    let pid = system.await_running("stubborn");
+    system.await_some("its threads", |_| (number_in_status(pid, "Threads") == Some(5)).then_some(()));
+    assert_eq!(system.order(&["stop", "stubborn"]), "stubborn stop/waiting\n");
+    assert!(system.has_said(&format!("stubborn main process ({pid}) killed by KILL signal")), "{}", system.log());
+    assert!(!is_running(pid));
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn the_end_of_the_supervisor_leaves_nothing_running() {
+    let shutdown = [Signal::SIGTERM, Signal::SIGINT];
+    for signal in shutdown {
+        let plain = format!("start on startup\nrespawn\nexec {DAEMON} threads 2\n");
+        let daemon = format!("start on started plain\nstop on stopping plain\n{}", maxscale("kill timeout 2"));
+        let twice = format!("start on startup\nexpect daemon\nexec {DAEMON} fork session fork\n");
+        let mut system = System::start(&[("plain", &plain), ("maxscale", &daemon), ("twice", &twice)]);
+        for job in ["plain", "maxscale", "twice"] {
+            system.await_running(job);
+        }
+        assert_eq!(system.processes().len(), 3, "{:?}", system.processes());
+        system.end(signal);
+    }
+}
+
+#[test]
+fn a_supervisor_that_stands_in_the_dark_says_so_and_goes() {
+    let launch = Launch::new(&[("job", "start on startup\ntask\nexec /no/such/program\n")]);
+    let mut system = launch.start();
+    system.await_log("Failed to spawn job main process: unable to execute: No such file or directory");
+    system.await_state("job", "stop/waiting");
+    system.end(Signal::SIGTERM);
+}

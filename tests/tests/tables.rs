@@ -1,0 +1,227 @@
+//! The tables against what they are tables of: the manual, transcribed independently, and the rules that no row may break.
+
+use uphold_core::conf::Expect;
+use uphold_core::exit;
+use uphold_core::follow::{self, Order, Seen, Stage};
+use uphold_core::lifecycle::{Entry, Goal, Next, State, TABLE, Wait};
+use uphold_core::process::Process;
+
+/// The ten states of init(8), "Job states", and where each leads; the words of the manual.
+const MANUAL: [(&str, &str, &str); 10] = [
+    // current       goal start      goal stop
+    ("waiting", "starting", "n/a"),
+    ("starting", "pre-start", "stopping"),
+    ("pre-start", "spawned", "stopping"),
+    ("spawned", "post-start", "stopping"),
+    ("post-start", "running", "stopping"),
+    ("running", "stopping", "pre-stop"),
+    ("pre-stop", "running", "stopping"),
+    ("stopping", "killed", "killed"),
+    ("killed", "post-stop", "post-stop"),
+    ("post-stop", "starting", "waiting"),
+];
+
+/// What the manual leaves out: the states in which a process is being spawned, and those of security.
+fn is_left_out(state: State) -> bool {
+    use State::*;
+    matches!(state, SecuritySpawning | Security | PreStarting | Spawning | PostStarting | PreStopping | PostStopping)
+}
+
+/// Where a goal leads; with a main process where that matters.
+fn next(state: State, goal: Goal) -> Option<State> {
+    match state.row().next(goal) {
+        Next::To(next) | Next::IfMain(next, _) | Next::Anew(next) => Some(next),
+        Next::Never => None,
+    }
+}
+
+/// Every state that a goal can lead to.
+fn all_next(state: State, goal: Goal) -> Vec<State> {
+    match state.row().next(goal) {
+        Next::To(next) | Next::Anew(next) => vec![next],
+        Next::IfMain(with, without) => vec![with, without],
+        Next::Never => vec![],
+    }
+}
+
+const GOALS: [Goal; 3] = [Goal::Start, Goal::Stop, Goal::Respawn];
+
+fn states() -> impl Iterator<Item = State> {
+    TABLE.iter().map(|row| row.state)
+}
+
+#[test]
+fn the_lifecycle_is_the_manuals_table() {
+    let folded = |state: State, goal| {
+        let mut at = next(state, goal);
+        while let Some(state) = at.filter(|&state| is_left_out(state)) {
+            at = next(state, goal);
+        }
+        at.map_or("n/a", State::name)
+    };
+    let ours: Vec<_> = states()
+        .filter(|&state| !is_left_out(state))
+        .map(|state| (state.name(), folded(state, Goal::Start), folded(state, Goal::Stop)))
+        .collect();
+    assert_eq!(ours, MANUAL);
+}
+
+#[test]
+fn a_stop_finds_its_way_out_of_what_the_manual_leaves_out() {
+    use State::*;
+    for state in [SecuritySpawning, Security, PreStarting, Spawning, PostStarting] {
+        assert_eq!(next(state, Goal::Stop), Some(Stopping), "{state}");
+    }
+    assert_eq!(all_next(Running, Goal::Stop), [PreStopping, Stopping], "without a main process there is no pre-stop");
+}
+
+fn reachable(from: State, goals: &[Goal]) -> Vec<State> {
+    let (mut seen, mut at) = (vec![from], 0);
+    while let Some(&state) = seen.get(at) {
+        at += 1;
+        for next in goals.iter().flat_map(|&goal| all_next(state, goal)) {
+            if !seen.contains(&next) {
+                seen.push(next);
+            }
+        }
+    }
+    seen
+}
+
+#[test]
+fn every_state_is_reached_from_rest_and_leads_back() {
+    assert_eq!(reachable(State::Waiting, &[Goal::Start, Goal::Stop]).len(), State::COUNT);
+    for state in states() {
+        assert!(reachable(state, &[Goal::Stop]).contains(&State::Waiting), "{state} does not stop");
+        assert!(reachable(state, &[Goal::Start]).contains(&State::Running), "{state} does not start");
+    }
+}
+
+#[test]
+fn a_respawn_is_only_wanted_where_a_main_process_can_end_and_leads_to_a_new_run() {
+    for state in states() {
+        let row = state.row();
+        let judged = exit::row(Process::Main, state).is_some_and(|row| row.meaning == exit::Meaning::Judged);
+        match row.respawn {
+            Next::Anew(next) => {
+                assert!(judged, "no main process ends in {state}");
+                assert!(reachable(next, &[Goal::Start]).contains(&State::Starting));
+            }
+            Next::Never => {}
+            Next::To(_) | Next::IfMain(..) => panic!("{state} forgets that it respawns"),
+        }
+    }
+}
+
+/// Whether a job may go through a state without having waited for anything.
+fn may_pass(state: State, goal: Goal) -> bool {
+    match state.row().wait {
+        Wait::Goal(rest) => rest == goal,
+        // The job's own event is always to be handled first, before its state is left.
+        Wait::Event => false,
+        Wait::Nothing | Wait::Spawned(_) | Wait::Readiness | Wait::End(_) => true,
+    }
+}
+
+#[test]
+fn no_cycle_is_without_a_wait() {
+    for goal in GOALS {
+        for start in states() {
+            let (mut passed, mut front) = (vec![], vec![start]);
+            while let Some(state) = front.pop() {
+                if passed.contains(&state) || !may_pass(state, goal) {
+                    continue;
+                }
+                passed.push(state);
+                let next = all_next(state, goal);
+                assert!(!next.contains(&start), "{start} comes back to itself with goal {goal} through {passed:?}");
+                front.extend(next);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_state_makes_it_waits_for() {
+    for row in &TABLE {
+        match row.entry {
+            Entry::Run(process) => {
+                assert_eq!(row.wait, Wait::Spawned(process), "{}", row.state);
+                let after = all_next(row.state, Goal::Start);
+                let waits = after.iter().any(|next| match next.row().wait {
+                    Wait::End(ends) => ends == process,
+                    Wait::Readiness => process == Process::Main,
+                    _ => false,
+                });
+                assert!(waits, "nobody waits for the end of {process}");
+            }
+            Entry::Begin(_) | Entry::Emit(_) => assert_eq!(row.wait, Wait::Event, "{}", row.state),
+            Entry::Kill => assert_eq!(row.wait, Wait::End(Process::Main)),
+            Entry::Arrive(_) | Entry::Rest(_) => assert!(matches!(row.wait, Wait::Goal(_))),
+            Entry::Nothing => {}
+        }
+    }
+}
+
+#[test]
+fn every_awaited_end_has_a_row_that_goes_on() {
+    for row in &TABLE {
+        let process = match row.wait {
+            Wait::End(process) => process,
+            Wait::Readiness => Process::Main,
+            _ => continue,
+        };
+        assert!(exit::row(process, row.state).is_some_and(|row| row.goes_on), "{process} in {}", row.state);
+    }
+    for (place, row) in exit::TABLE.iter().enumerate() {
+        let twin = |other: &&exit::Row| other.process == row.process && other.state == row.state;
+        assert_eq!(exit::TABLE.iter().position(|other| twin(&other)), Some(place), "two rows for one end: {row:?}");
+    }
+}
+
+/// States in which a process can live: from the state that makes it to the one that waits for its end.
+#[test]
+fn every_row_of_the_exit_table_can_happen() {
+    for row in &exit::TABLE {
+        let makes = |state: &State| state.row().entry == Entry::Run(row.process);
+        let born = states().find(makes).expect("somebody makes every process");
+        let lives = reachable(born, &[Goal::Start, Goal::Stop]);
+        assert!(lives.contains(&row.state), "{row:?}");
+        let own_end = row.state.row().wait == Wait::End(row.process);
+        assert!(own_end || row.process == Process::Main, "only the main process outlives a state: {row:?}");
+    }
+}
+
+#[test]
+fn every_row_of_the_follow_table_is_reached_and_leads_to_readiness() {
+    for expect in [Expect::None, Expect::Stop, Expect::Fork, Expect::Daemon] {
+        let rows: Vec<_> = follow::TABLE.iter().filter(|row| row.expect == expect).collect();
+        let (mut stages, mut at) = (vec![Stage::Launched], 0);
+        while let Some(&stage) = stages.get(at) {
+            at += 1;
+            for row in rows.iter().filter(|row| row.stage == stage) {
+                if !stages.contains(&row.next) {
+                    stages.push(row.next);
+                }
+            }
+        }
+        assert!(stages.contains(&Stage::Settled), "{expect:?} is never ready");
+        for (place, row) in rows.iter().enumerate() {
+            assert!(stages.contains(&row.stage), "never reached: {row:?}");
+            let twin = rows.iter().position(|other| other.stage == row.stage && other.seen == row.seen);
+            assert_eq!(twin, Some(place), "two rows for what was seen: {row:?}");
+            let changes_process = row.seen == Seen::Fork;
+            assert_eq!(row.order == Order::Switch, changes_process, "a fork changes the process: {row:?}");
+            assert_eq!(row.next == Stage::Settled, ends_tracing(row.order, expect), "{row:?}");
+        }
+    }
+}
+
+/// Whether an order is the last: nothing is traced after it.
+fn ends_tracing(order: Order, expect: Expect) -> bool {
+    match order {
+        Order::Detach => true,
+        Order::Nothing | Order::Continue => !expect.traces(),
+        _ => false,
+    }
+}
