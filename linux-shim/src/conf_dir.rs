@@ -144,7 +144,7 @@ impl ConfDir {
                     self.visit(place, &path, &mut Vec::new(), to);
                 }
             } else {
-                self.watches.retain(|watch| watch.place != place || !watch.below.starts_with(&path));
+                self.unwatch(place, &path);
                 self.drop_vanished(to);
             }
         } else if !mask.contains(AddWatchFlags::IN_CREATE) || is_complete(&self.directories[place].join(&path)) {
@@ -187,6 +187,19 @@ impl ConfDir {
         let Ok(descriptor) = inotify.add_watch(&self.directories[place].join(below), WATCHED) else { return };
         self.watches.retain(|watch| watch.descriptor != descriptor);
         self.watches.push(Watch { descriptor, place, below: below.into() });
+    }
+
+    /// A directory has gone: what happens to it elsewhere, and below it, is nobody's business.
+    fn unwatch(&mut self, place: usize, below: &Path) {
+        let ConfDir { inotify, watches, .. } = self;
+        watches.retain(|watch| {
+            let gone = watch.place == place && watch.below.starts_with(below);
+            if let Some(inotify) = inotify.as_ref().filter(|_| gone) {
+                // One that was deleted is not watched any more.
+                inotify.rm_watch(watch.descriptor).unwrap_or_default();
+            }
+            !gone
+        });
     }
 
     /// The first directory that has a file of this name.

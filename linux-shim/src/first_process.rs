@@ -35,6 +35,8 @@ const QUIET: MsFlags = CALM.union(MsFlags::MS_NODEV);
 /// Makes the world that the kernel left bare one that jobs can live in. What it does without is said where it is missed.
 pub fn settle_in() {
     for (place, kind, flags, options) in FILE_SYSTEMS {
+        // The kernel's own /dev has no /dev/pts; the others are there, or cannot be made.
+        fs::create_dir(place).unwrap_or_default();
         if needs_mount(Path::new(place)) {
             mount(Some(kind), place, Some(kind), flags, Some(options)).unwrap_or_default();
         }

@@ -191,7 +191,8 @@ pub(crate) const UNSHARE: c_uint = 2;
 
 /// close_range(2), in a process that has a table of descriptors of its own, or is to have one.
 pub(crate) fn close_range(first: c_int, last: c_int, flags: c_uint) -> Result<(), Errno> {
-    // SAFETY: takes numbers; only children that are about to run another program use this, on their own table.
+    // SAFETY: takes numbers. Children that are about to run another program use it on their own table, and a program that
+    // was handed descriptors which it does not know, before it opens any.
     Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first as c_uint, last as c_uint, flags) }).map(drop)
 }
 

@@ -363,4 +363,14 @@ mod tests {
         assert!(text.contains("      --logdir=DIR            specify alternative directory to store job output\n"));
         assert!(text.contains("  -q, --quiet                 reduce output to errors only\n"));
     }
+
+    #[test]
+    fn the_page_has_every_option() {
+        let page = include_str!("../../docs/init.md");
+        for Row { long, word, .. } in TABLE {
+            let shown = if word.is_empty() { format!("`--{long}`") } else { format!("`--{long}={word}`") };
+            assert!(page.contains(&shown), "{shown}");
+        }
+        assert!(page.contains(&format!(": {LOG_BUFFER} unless said otherwise, at most {LOG_BUFFER_MOST} ")));
+    }
 }

@@ -81,7 +81,8 @@ impl Traces {
 
     /// The paths of all files, and of all directories.
     pub(crate) fn carry(&self) -> [Vec<Vec<u8>>; 2] {
-        [&self.files, &self.directories].map(|paths| paths.iter().map(|path| path.as_os_str().as_bytes().into()).collect())
+        let bytes = |path: &PathBuf| path.as_os_str().as_bytes().to_vec();
+        [&self.files, &self.directories].map(|paths| paths.iter().map(bytes).collect())
     }
 
     /// Goes on with what another program made.

@@ -60,8 +60,12 @@ fn supervise(options: &Options) -> ExitCode {
         first_process::settle_in();
     }
     let inherited = umask(Mode::from_bits_truncate(DEFAULT_UMASK.into()));
-    // The jobs of a session have the mask that the session was started with.
-    let mask = if options.user && options.inherit_environment { inherited.bits() as u16 } else { DEFAULT_UMASK };
+    let mut mask = DEFAULT_UMASK;
+    if options.user && options.inherit_environment {
+        // Everything in a session, and so a program that takes over from this one, has the mask that it was started with.
+        umask(inherited);
+        mask = inherited.bits() as u16;
+    }
     let mut storage = STORAGE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut supervisor = storage.supervisor();
     // Before anything is opened, so that descriptors can be told apart.

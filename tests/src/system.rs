@@ -44,6 +44,7 @@ pub struct Launch {
     folder: Folder,
     conf: PathBuf,
     options: Vec<String>,
+    variables: Vec<(String, String)>,
 }
 
 impl Launch {
@@ -58,7 +59,7 @@ impl Launch {
             let text = text.replace("@FOLDER@", &folder.path("").display().to_string());
             fs::write(conf.join(format!("{name}.conf")), text).expect("a job file is written");
         }
-        Launch { program: programs::built().init.clone(), folder, conf, options: Vec::new() }
+        Launch { program: programs::built().init.clone(), folder, conf, options: Vec::new(), variables: Vec::new() }
     }
 
     /// Another program than the `init` that is built.
@@ -79,6 +80,12 @@ impl Launch {
         self
     }
 
+    /// One more variable in its environment.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
     /// Where data of the jobs can lie.
     pub fn folder(&self) -> &Folder {
         &self.folder
@@ -86,12 +93,13 @@ impl Launch {
 
     /// Starts it and waits until it can be talked to.
     pub fn start(self) -> System {
-        let Launch { program, folder, conf, options } = self;
+        let Launch { program, folder, conf, options, variables } = self;
         let mark = folder.path("").display().to_string();
         let messages = File::create(folder.path("messages")).expect("a file for messages");
         let mut command = Command::new(&program);
         command.env_clear().env("PATH", path()).env("TERM", "linux").env(MARK, &mark);
         command.env("HOME", folder.path("home")).env("XDG_RUNTIME_DIR", folder.path("run"));
+        command.envs(variables);
         command.arg("--user").arg("--confdir").arg(&conf).arg("--logdir").arg(folder.path("log")).args(&options);
         command.stdin(Stdio::null()).stderr(messages.try_clone().expect("one more descriptor")).stdout(messages);
         let init = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()));

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use uphold_core::process::Exit;
+use uphold_core::supervisor::Storage;
 use uphold_tests::choices::Choices;
 use uphold_tests::explore::{Seen, Violation, explore};
 use uphold_tests::world::{Tiny, World};
@@ -66,40 +67,70 @@ fn job(hooks: usize, stanzas: &[&str]) -> String {
 
 const ENDS: &[Exit] = &[Exit::Status(0), Exit::Status(1), Exit::Status(3), Exit::Signal(15)];
 
+/// Two jobs that have to do with each other: what stands in their files besides the process.
+const PAIRS: &[(&str, &str)] = &[
+    ("", "start on starting a\ntask"),
+    ("", "start on stopping a\ntask"),
+    ("respawn\nrespawn limit 1 5", "start on starting a or stopping a\ntask"),
+    ("", "start on started a\nstop on stopping a"),
+    ("pre-stop exec hook", "start on started a\nstop on stopping a"),
+    ("", "start on starting a\nstop on stopped a\npost-stop exec hook"),
+    ("task", "start on stopped a RESULT=failed\nstop on starting a"),
+    ("start on stopped b\nstop on starting b", "start on stopped a\nstop on starting a"),
+    ("stop on stopping b", "start on starting a\nstop on stopping a"),
+    ("expect fork", "start on starting a\nstop on stopping a\npre-start exec hook"),
+    ("post-start exec hook\nrespawn\nrespawn limit 1 5", "start on started a\nstop on stopping a\nexpect stop"),
+    ("start on started b", "start on starting a\npre-start exec hook\ntask"),
+];
+
+/// Room for two jobs.
+type Pair = Storage<2, 2, 4, 6, 10, 6, 8, 1024, 32, 4>;
+
+fn explore_pair((a, b): (&str, &str)) -> Result<Seen, Violation> {
+    let mut world = World::new(Pair::new());
+    for (name, stanzas) in [("a", a), ("b", b)] {
+        world.load(name, &format!("exec main\n{stanzas}\n")).expect("a good job file");
+    }
+    let ends = &ENDS[..2];
+    let choices = Choices { jobs: &["a", "b"], events: &[], ends, late_ends: false, waiting: 0, shutdown: false };
+    explore(world, &|world, steps| choices.list(world, steps))
+}
+
 fn explore_kind(kind: &Kind) -> Result<Seen, Violation> {
     let mut world = World::new(Tiny::new());
     world.load("a", &kind.file).expect("a good job file");
     explore(world, &|world, steps| kind.choices.list(world, steps))
 }
 
-fn _size() -> usize {
-    size_of::<World<Tiny>>()
-}
-/// Does something to every kind, on all processors.
-fn for_all(kinds: &[Kind], explore: impl Fn(&Kind) -> Result<Seen, Violation> + Sync) {
+/// Explores every kind, on all processors.
+fn for_all<K: Sync>(
+    kinds: &[K],
+    name: impl Fn(&K) -> String + Sync,
+    explore: impl Fn(&K) -> Result<Seen, Violation> + Sync,
+) {
     let next = AtomicUsize::new(0);
     let results = Mutex::new((Seen::default(), Vec::new()));
+    let work = || {
+        while let Some(kind) = kinds.get(next.fetch_add(1, Relaxed)) {
+            let found = explore(kind);
+            let mut results = results.lock().expect("nobody panics");
+            match found {
+                Ok(seen) => {
+                    results.0.states += seen.states;
+                    results.0.transitions += seen.transitions;
+                    let name = name(kind).trim_end().replace('\n', ", ");
+                    println!("{:8} states {:9} transitions: {name}", seen.states, seen.transitions);
+                }
+                Err(violation) => results.1.push(format!("{}\n---\n{violation}\n", name(kind))),
+            }
+        }
+    };
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while let Some(kind) = kinds.get(next.fetch_add(1, Relaxed)) {
-                    let found = explore(kind);
-                    let mut results = results.lock().expect("nobody panics");
-                    let name = kind.file.trim_end().replace('\n', ", ");
-                    match found {
-                        Ok(seen) => {
-                            results.0.states += seen.states;
-                            results.0.transitions += seen.transitions;
-                            println!("{:8} states {:9} transitions: {name}", seen.states, seen.transitions);
-                        }
-                        Err(violation) => results.1.push(format!("{}---\n{violation}\n", kind.file)),
-                    }
-                }
-            });
+            scope.spawn(work);
         }
     });
     let (seen, mut violations) = results.into_inner().expect("nobody panics");
-    println!("SIZE {}", _size());
     println!("{} kinds, {} states, {} transitions", kinds.len(), seen.states, seen.transitions);
     violations.sort_by_key(|violation| violation.lines().count());
     assert!(violations.is_empty(), "{} kinds go wrong; the shortest way:\n\n{}", violations.len(), violations[0]);
@@ -107,5 +138,10 @@ fn for_all(kinds: &[Kind], explore: impl Fn(&Kind) -> Result<Seen, Violation> + 
 
 #[test]
 fn one_job_of_every_kind() {
-    for_all(&kinds(), explore_kind);
+    for_all(&kinds(), |kind| kind.file.clone(), explore_kind);
+}
+
+#[test]
+fn two_jobs_that_have_to_do_with_each_other() {
+    for_all(PAIRS, |(a, b)| format!("a: {a}\nb: {b}"), |&pair| explore_pair(pair));
 }

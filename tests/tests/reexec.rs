@@ -15,6 +15,13 @@ fn restart(system: &System) {
     system.order(&["restart-init"]);
 }
 
+/// What `initctl list` prints, sorted.
+fn list(system: &System) -> Vec<String> {
+    let mut lines: Vec<String> = system.order(&["list"]).lines().map(str::to_owned).collect();
+    lines.sort_unstable();
+    lines
+}
+
 #[test]
 fn services_keep_their_processes_and_are_still_looked_after() {
     let mut system = System::start(&[
@@ -33,15 +40,11 @@ fn services_keep_their_processes_and_are_still_looked_after() {
         phoenix = system.await_replacement("phoenix", phoenix);
     }
     let supervisor = system.pid();
-    let before = system.order(&["list"]);
+    let before = list(&system);
     for _ in 0..3 {
         restart(&system);
     }
-    let (mut before, mut after): (Vec<_>, _) = (before.lines().collect(), system.order(&["list"]));
-    let mut after: Vec<_> = std::mem::take(&mut after).leak().lines().collect();
-    before.sort_unstable();
-    after.sort_unstable();
-    assert_eq!(after, before);
+    assert_eq!(list(&system), before);
     assert_eq!((system.pid(), system.await_running("service")), (supervisor, service));
 
     // Two of three respawns were before, one is left.
@@ -75,7 +78,8 @@ fn a_daemon_that_has_not_forked_yet_is_followed_on() {
 
 #[test]
 fn a_kill_timeout_runs_on() {
-    let job = "kill timeout 2\nscript\n  trap '' TERM\n  touch @FOLDER@/ready\n  while :; do sleep 0.1; done\nend script\n";
+    let job =
+        "kill timeout 2\nscript\n  trap '' TERM\n  touch @FOLDER@/ready\n  while :; do sleep 0.1; done\nend script\n";
     let mut system = System::start(&[("stubborn", job)]);
     system.order(&["start", "stubborn"]);
     let pid = system.await_running("stubborn");
@@ -89,10 +93,9 @@ fn a_kill_timeout_runs_on() {
 
 #[test]
 fn clients_that_wait_are_answered() {
-    let hook = "while [ ! -e @FOLDER@/go ]; do sleep 0.05; done";
-    let slow = format!("pre-start exec {}\nexec sleep 1000", hook.replace(';', " ;"));
-    let slow = slow.replace("exec while", "script\n  while").replace(" done\n", " done\nend script\n");
-    let task = format!("start on work\ntask\nscript\n  {hook}\n  exit $CODE\nend script\n");
+    let wait = "while [ ! -e @FOLDER@/go ]; do sleep 0.05; done";
+    let slow = format!("pre-start script\n  {wait}\nend script\nexec sleep 1000\n");
+    let task = format!("start on work\ntask\nscript\n  {wait}\n  exit $CODE\nend script\n");
     let mut system = System::start(&[("slow", &slow), ("task", &task), ("other", "exec sleep 1000")]);
     let mut starter = Client::connect(&system.socket()).expect("a connection");
     let mut emitter = Client::connect(&system.socket()).expect("a connection");

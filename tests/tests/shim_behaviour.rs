@@ -102,7 +102,7 @@ fn output_waits_for_its_directory_within_the_bound() {
 
 #[test]
 fn output_of_ended_jobs_waits_for_the_disk_and_comes_in_order() {
-    let job = "task\nexport N\nscript\n echo run $N\nend script\n";
+    let job = "task\nscript\n echo run $N\nend script\n";
     let mut system = with_buffer(&[("a", job), ("quiet", "task\nexec true"), ("chatty", &printing(MUCH))]);
     let Some(refusing) = Refusing::new(&system.folder().path("log")) else { return };
     for run in ["N=1", "N=2", "N=3"] {
@@ -257,5 +257,42 @@ fn environments_are_the_business_of_root_and_the_owner_alone() {
         assert_eq!((ran.err.as_str(), ran.code), ("initctl: Permission denied\n", 1), "{arguments:?}");
     }
     assert_eq!(as_other(&["log-priority"]).out, "message\n");
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn renamed_files_and_directories_are_renamed_jobs() {
+    let launch = Launch::new(&[("a", "exec true")]);
+    let conf = launch.folder().path("conf");
+    fs::create_dir(conf.join("d")).unwrap();
+    launch.folder().write("conf/d/x.conf", "exec true");
+    launch.folder().below("elsewhere/deep");
+    launch.folder().write("elsewhere/deep/y.conf", "exec true");
+    let mut system = launch.start();
+    let mut await_jobs = |what: &str, wanted: &[&str]| {
+        system.await_some(what, |system| {
+            let list = system.order(&["list"]);
+            let mut jobs: Vec<&str> = list.lines().filter_map(|line| line.strip_suffix(" stop/waiting")).collect();
+            jobs.sort_unstable();
+            (jobs == wanted).then_some(())
+        });
+    };
+    await_jobs("all at first", &["a", "d/x"]);
+    fs::rename(conf.join("a.conf"), conf.join("b.conf")).unwrap();
+    await_jobs("the file renamed", &["b", "d/x"]);
+    fs::rename(conf.join("d"), conf.join("e")).unwrap();
+    await_jobs("the directory renamed", &["b", "e/x"]);
+    fs::write(conf.join("e/z.conf"), "exec true").unwrap();
+    await_jobs("a new file in it", &["b", "e/x", "e/z"]);
+    let elsewhere = conf.parent().expect("it has a folder").join("elsewhere");
+    fs::rename(&elsewhere, conf.join("f")).unwrap();
+    await_jobs("a directory moved in", &["b", "e/x", "e/z", "f/deep/y"]);
+    fs::rename(conf.join("f/deep"), conf.join("e/deep")).unwrap();
+    await_jobs("a directory moved within", &["b", "e/deep/y", "e/x", "e/z"]);
+    fs::rename(conf.join("e"), &elsewhere).unwrap();
+    await_jobs("a directory moved out", &["b"]);
+    fs::write(elsewhere.join("later.conf"), "exec true").unwrap();
+    fs::rename(conf.join("b.conf"), conf.join("b.conf.bak")).unwrap();
+    await_jobs("nothing left", &[]);
     system.end(Signal::SIGTERM);
 }

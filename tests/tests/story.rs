@@ -2,7 +2,7 @@
 //! never be lost sight of.
 
 use uphold_tests::system::processes::{Signal, is_running, number_in_status, send};
-use uphold_tests::system::{Launch, System};
+use uphold_tests::system::System;
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
@@ -130,8 +130,7 @@ fn one_that_ignores_its_kill_signal_is_killed() {
 
 #[test]
 fn the_end_of_the_supervisor_leaves_nothing_running() {
-    let shutdown = [Signal::SIGTERM, Signal::SIGINT];
-    for signal in shutdown {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let plain = format!("start on startup\nrespawn\nexec {DAEMON} threads 2\n");
         let daemon = format!("start on started plain\nstop on stopping plain\n{}", maxscale("kill timeout 2"));
         let twice = format!("start on startup\nexpect daemon\nexec {DAEMON} fork session fork\n");
@@ -145,9 +144,8 @@ fn the_end_of_the_supervisor_leaves_nothing_running() {
 }
 
 #[test]
-fn a_supervisor_that_stands_in_the_dark_says_so_and_goes() {
-    let launch = Launch::new(&[("job", "start on startup\ntask\nexec /no/such/program\n")]);
-    let mut system = launch.start();
+fn a_program_that_is_not_there_is_told() {
+    let mut system = System::start(&[("job", "start on startup\ntask\nexec /no/such/program\n")]);
     system.await_log("Failed to spawn job main process: unable to execute: No such file or directory");
     system.await_state("job", "stop/waiting");
     system.end(Signal::SIGTERM);

@@ -17,10 +17,7 @@ impl<W: Write> Writer<'_, W> {
 }
 
 impl<R: Read> Reader<'_, R> {
-    pub(super) fn pool<T: DeserializeOwned>(
-        &mut self,
-        pool: &mut PoolView<'_, T>,
-    ) -> Result<(), Unreadable<R::Error>> {
+    pub(super) fn pool<T: DeserializeOwned>(&mut self, pool: &mut PoolView<'_, T>) -> Result<(), Unreadable<R::Error>> {
         let (count, Tally { free, used: _, reserved }): (u32, Tally) = self.get()?;
         for _ in 0..count {
             pool.slots.push(self.get()?).map_err(|_| Full { limit: pool.limit })?;

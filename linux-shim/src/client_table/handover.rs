@@ -39,7 +39,8 @@ impl ClientTable {
 
     /// Every place that has ever had a client.
     pub(crate) fn carry(&self) -> impl Iterator<Item = Carried> {
-        let used = self.places.iter().zip(self.buffers.iter()).enumerate().filter(|(_, (place, _))| place.generation > 0);
+        let used =
+            self.places.iter().zip(self.buffers.iter()).enumerate().filter(|(_, (place, _))| place.generation > 0);
         used.map(|(slot, (place, buffers))| {
             let Place { ref stream, generation, heard, armed: _, trusted, greeted, waiting, closing } = *place;
             let descriptor = stream.as_ref().map(AsRawFd::as_raw_fd);
@@ -61,7 +62,8 @@ impl ClientTable {
 
     /// Goes on with a client where it was.
     pub(crate) fn put_back(&mut self, carried: Carried, connection: Option<OwnedFd>, epoll: &Epoll) {
-        let Carried { slot, generation, descriptor: _, heard, trusted, greeted, waiting, closing, inbox, outbox } = carried;
+        let Carried { slot, generation, descriptor: _, heard, trusted, greeted, waiting, closing, inbox, outbox } =
+            carried;
         let slot = slot as usize;
         if slot >= self.places.len() {
             return;

@@ -136,3 +136,49 @@ impl<F: Write> embedded_io::Write for Core<'_, F> {
         self.0.flush().map_err(Problem)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uphold_core::supervisor::Storage;
+
+    type Small = Storage<2, 1, 2, 3, 4, 2, 2, 256, 8, 4>;
+
+    fn file_of(bytes: &[u8]) -> OwnedFd {
+        let mut file = File::from(memfd_create(c"test", MFdFlags::MFD_CLOEXEC).unwrap());
+        file.write_all(bytes).unwrap();
+        file.rewind().unwrap();
+        file.into()
+    }
+
+    fn read(bytes: &[u8], supervisor: &mut Supervisor<'_>) -> Result<(Vec<u32>, String)> {
+        let mut reader = Reader::new(file_of(bytes));
+        let records = (reader.get_all()?, reader.get()?);
+        reader.finish(supervisor)?;
+        Ok(records)
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_what_was_changed_is_refused() {
+        let mut storage = Small::new();
+        let mut supervisor = storage.supervisor();
+        let class = supervisor.begin_class(b"a").unwrap();
+        supervisor.commit_class(class).unwrap();
+        let mut writer = Writer::new().unwrap();
+        writer.put_all([1_u32, 300].iter()).unwrap();
+        writer.put(&"text").unwrap();
+        let mut image = Vec::new();
+        File::from(writer.finish(&supervisor).unwrap()).read_to_end(&mut image).unwrap();
+
+        let mut other = Small::new();
+        let mut supervisor = other.supervisor();
+        assert_eq!(read(&image, &mut supervisor).unwrap(), (vec![1, 300], "text".to_owned()));
+        assert!(supervisor.find_class(b"a").is_some());
+        for place in 0..image.len() {
+            let mut changed = image.clone();
+            changed[place] ^= 1 << (place % 8);
+            assert!(read(&changed, &mut supervisor).is_err(), "byte {place} changed");
+            assert!(read(&image[..place], &mut supervisor).is_err(), "cut at byte {place}");
+        }
+    }
+}

@@ -253,6 +253,9 @@ mod tests {
         };
         assert_eq!(words(&["/sbin/init"]), "/sbin/init --restart --state-fd 7");
         assert_eq!(words(&["init", "--restart", "--state-fd", "4", "-v"]), "init --restart --state-fd 7 -v");
-        assert_eq!(words(&["init", "--confdir", "a", "--", "--restart"]), "init --restart --state-fd 7 --confdir a -- --restart");
+        assert_eq!(
+            words(&["init", "--confdir", "a", "--", "--restart"]),
+            "init --restart --state-fd 7 --confdir a -- --restart"
+        );
     }
 }

@@ -48,7 +48,12 @@ impl Client {
 
     /// Emits an event and waits until it has been handled.
     pub fn emit(&mut self, event: &[u8]) -> Result<()> {
-        match self.ask(&Request::Emit { event, environment: Strings::EMPTY, wait: true })? {
+        self.emit_with(event, &[])
+    }
+
+    /// The same with variables, a NUL after each.
+    pub fn emit_with(&mut self, event: &[u8], variables: &[u8]) -> Result<()> {
+        match self.ask(&Request::Emit { event, environment: Strings(variables), wait: true })? {
             Reply::Done => Ok(()),
             other => Err(Error::other(format!("{other:?}"))),
         }

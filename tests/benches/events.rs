@@ -1,0 +1,123 @@
+//! What an event costs, and what it must not cost: jobs that wait for something else.
+//!
+//! Run with `cargo bench -p uphold-tests --bench events`; it fails when a bound is broken.
+
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use uphold_core::bytes::Strings;
+use uphold_core::conf::Parser;
+use uphold_core::control::{Select, Target};
+use uphold_core::input::{Command, Input};
+use uphold_core::storage::ClientId;
+use uphold_core::supervisor::{Storage, Supervisor};
+
+const JOBS: usize = 10_240;
+
+type Large = Storage<JOBS, JOBS, { 2 * JOBS }, { 2 * JOBS + 64 }, { 4 * JOBS }, { 2 * JOBS }, { 2 * JOBS }, { 8 << 20 }, { 16 * JOBS }>;
+
+/// One for each number of jobs: zeros in the program's memory until they are used.
+static STORAGES: [Mutex<Large>; 4] = [const { Mutex::new(Storage::new()) }; 4];
+
+/// With how many jobs that wait for other events an event is measured.
+const FEW: usize = 100;
+const MANY: usize = 10_000;
+
+/// How much dearer an event may be among a hundred times as many jobs.
+const MOST_FOR_WAITING: f64 = 3.0;
+
+/// How many jobs one event starts, and how much dearer ten times as many may be.
+const SOME: usize = 1_000;
+const MOST_FOR_STARTING: f64 = 12.0;
+
+const TURNS: usize = 201;
+const STARTS: usize = 9;
+
+fn main() -> ExitCode {
+    let [few, many, some, all] = &STORAGES;
+    let few = time_one(&mut few.lock().expect("used once").supervisor(), FEW);
+    let many = time_one(&mut many.lock().expect("used once").supervisor(), MANY);
+    let some = time_all(&mut some.lock().expect("used once").supervisor(), SOME);
+    let all = time_all(&mut all.lock().expect("used once").supervisor(), MANY);
+    let holds = [
+        compare("an event that starts one job, waiting jobs", (FEW, few), (MANY, many), MOST_FOR_WAITING),
+        compare("an event that starts every job, jobs", (SOME, some), (MANY, all), MOST_FOR_STARTING),
+    ];
+    if holds == [true; 2] { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn compare(what: &str, (few, cheap): (usize, Duration), (many, dear): (usize, Duration), most: f64) -> bool {
+    let ratio = dear.as_secs_f64() / cheap.as_secs_f64();
+    println!("{what}: {few}: {cheap:?}, {many}: {dear:?}, ratio {ratio:.2}, at most {most}");
+    ratio <= most
+}
+
+fn load(supervisor: &mut Supervisor<'_>, name: &str, file: &str) {
+    let mut text = file.as_bytes().to_vec();
+    let class = supervisor.begin_class(name.as_bytes()).expect("room for the class");
+    let mut parser = Parser::new(&mut text);
+    while let Some(stanza) = parser.next() {
+        supervisor.apply(class, &stanza.expect("a good file")).expect("room for the stanza");
+    }
+    supervisor.commit_class(class).expect("room for the class");
+}
+
+/// Everything that follows from an input; how many orders that were.
+fn drain(supervisor: &mut Supervisor<'_>) -> usize {
+    std::iter::from_fn(|| supervisor.poll_effect()).map(black_box).count()
+}
+
+fn emit(supervisor: &mut Supervisor<'_>, event: &[u8]) -> usize {
+    let input = Input::Emit { client: None, event, environment: Strings::EMPTY, wait: false };
+    supervisor.handle(uphold_core::time::Instant(0), input);
+    drain(supervisor)
+}
+
+fn stop(supervisor: &mut Supervisor<'_>, job: &str) {
+    let target = Target { job: job.as_bytes(), select: Select::Environment(Strings::EMPTY) };
+    let client = ClientId { slot: 0, generation: 0 };
+    let input = Input::Command { client, command: Command::Stop, target, wait: false };
+    supervisor.handle(uphold_core::time::Instant(0), input);
+    drain(supervisor);
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// What an event costs that starts one of so many jobs, each of which waits for an event of its own.
+fn time_one(supervisor: &mut Supervisor<'_>, jobs: usize) -> Duration {
+    for number in 0..jobs {
+        load(supervisor, &format!("job{number}"), &format!("start on event{number}\n"));
+    }
+    let turns = (0..TURNS).map(|turn| {
+        let number = turn * 7919 % jobs;
+        let event = format!("event{number}");
+        let begin = Instant::now();
+        let orders = emit(supervisor, event.as_bytes());
+        let time = begin.elapsed();
+        assert!(orders > 10, "the job has started");
+        stop(supervisor, &format!("job{number}"));
+        time
+    });
+    median(turns.collect())
+}
+
+/// What an event costs that starts so many jobs without processes.
+fn time_all(supervisor: &mut Supervisor<'_>, jobs: usize) -> Duration {
+    for number in 0..jobs {
+        load(supervisor, &format!("job{number}"), "start on go\nstop on halt\n");
+    }
+    let turns = (0..STARTS).map(|_| {
+        let begin = Instant::now();
+        let orders = emit(supervisor, b"go");
+        let time = begin.elapsed();
+        assert!(orders > 10 * jobs, "every job has started");
+        emit(supervisor, b"halt");
+        time
+    });
+    median(turns.collect())
+}

@@ -1,0 +1,69 @@
+//! `init`, with every use of the heap counted.
+//!
+//! The counts are written into the file that the environment variable `UPHOLD_TEST_COUNTS` names, mapped into memory:
+//! whoever watches reads them whenever it likes, and being watched costs the program nothing.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::fs::OpenOptions;
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+use nix::sys::mman::{MapFlags, ProtFlags, mmap};
+
+/// How often memory was asked for, and how often it was given back.
+static COUNTS: AtomicPtr<[AtomicU64; 2]> = AtomicPtr::new(null_mut());
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn count(which: usize) {
+    // SAFETY: null, or what `main` has mapped, which is never unmapped.
+    if let Some(counts) = unsafe { COUNTS.load(Ordering::Relaxed).as_ref() } {
+        counts[which].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: everything is left to the system's allocator; counting changes nothing of it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(0);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        count(1);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(0);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(0);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+}
+
+fn main() -> ExitCode {
+    let path = std::env::var_os("UPHOLD_TEST_COUNTS").expect("UPHOLD_TEST_COUNTS names a file");
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path);
+    let file = file.expect("the file can be opened");
+    let length = size_of::<[AtomicU64; 2]>();
+    file.set_len(length as u64).expect("the file can be made longer");
+    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    let length = NonZeroUsize::new(length).expect("two numbers have a length");
+    // SAFETY: a new mapping where the kernel likes.
+    let counts = unsafe { mmap(None, length, access, MapFlags::MAP_SHARED, &file, 0) };
+    COUNTS.store(counts.expect("the file can be mapped").as_ptr().cast(), Ordering::Relaxed);
+    uphold_linux::startup::main()
+}

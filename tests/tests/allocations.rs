@@ -1,0 +1,110 @@
+//! After start-up the supervisor asks nobody for memory: not for a thousand respawns, not for a thousand events.
+
+use std::path::{Path, PathBuf};
+
+use uphold_tests::system::client::Client;
+use uphold_tests::system::processes::{Signal, send};
+use uphold_tests::system::{Launch, System, numbered};
+
+const COUNTED_INIT: &str = env!("CARGO_BIN_EXE_counted_init");
+const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
+
+const TIMES: usize = 1000;
+
+/// A supervisor whose use of the heap is counted.
+struct Counted {
+    system: System,
+    counts: PathBuf,
+}
+
+impl Counted {
+    fn start(jobs: &[(&str, &str)]) -> Counted {
+        let launch = Launch::new(jobs).program(Path::new(COUNTED_INIT));
+        let counts = launch.folder().path("counts");
+        let system = launch.variable("UPHOLD_TEST_COUNTS", &counts.display().to_string()).start();
+        Counted { system, counts }
+    }
+
+    /// How often memory was asked for and given back so far.
+    fn counts(&self) -> [u64; 2] {
+        let bytes = std::fs::read(&self.counts).expect("the counts are there");
+        let number = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+        [number(0), number(8)]
+    }
+
+    /// Asserts that doing this takes no memory and gives none back, when it is done for the second time.
+    fn assert_none(&mut self, what: &str, mut times: impl FnMut(&mut System, usize)) {
+        assert!(self.counts()[0] > 0, "starting takes memory: the counting works");
+        // Once beforehand: what a library asks for at first use is start-up.
+        times(&mut self.system, 10);
+        let before = self.counts();
+        times(&mut self.system, TIMES);
+        assert_eq!(self.counts(), before, "{what}");
+    }
+}
+
+/// Kills the job's main process so many times, each as soon as it is there.
+fn respawn(system: &mut System, job: &str, times: usize) {
+    let mut pid = system.await_running(job);
+    for _ in 0..times {
+        send(pid, Signal::SIGKILL);
+        pid = system.await_replacement(job, pid);
+    }
+}
+
+#[test]
+fn respawns_take_no_memory() {
+    let forever = "respawn\nrespawn limit unlimited\nstart on startup\n";
+    let jobs = [
+        ("log", format!("{forever}env A=1\nexport A\nexec {DAEMON} print hello\n")),
+        ("none", format!("{forever}console none\npre-start exec {DAEMON} exit 0\nexec {DAEMON}\n")),
+        ("script", format!("{forever}nice 3\nlimit core 0 0\nscript\n  : two lines\n  exec {DAEMON}\nend script\n")),
+        ("fork", format!("{forever}expect fork\nexec {DAEMON} fork\n")),
+    ];
+    let jobs: Vec<(&str, &str)> = jobs.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let mut counted = Counted::start(&jobs);
+    counted.assert_none("respawns", |system, times| {
+        for (job, _) in &jobs {
+            respawn(system, job, times / jobs.len());
+        }
+    });
+    counted.system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn events_take_no_memory() {
+    let instances = "start on began\ninstance $KEY\ntask\nexport KEY\n";
+    let waits = numbered(100, "waits-@N@", "start on event-@N@ KEY=[0-9]* or (stopped other-@N@ and began)\n");
+    let mut jobs: Vec<(&str, &str)> = waits.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let service = format!("start on toggle and not-yet\nstop on halt\nexec {DAEMON}\n");
+    jobs.extend([("instances", instances), ("service", &service)]);
+    let mut counted = Counted::start(&jobs);
+    let socket = counted.system.socket();
+    counted.assert_none("events", |system, times| {
+        let mut client = Client::connect(&socket).expect("init answers");
+        for number in 0..times / 4 {
+            let key = format!("KEY=instance-{number}\0OTHER=value\0");
+            client.emit_with(b"began", key.as_bytes()).expect("it is handled");
+            client.emit(format!("event-{}", number % 100).as_bytes()).expect("it is handled");
+            client.emit(b"toggle").expect("it is handled");
+            system.order(&["emit", "nobody-waits-for-it", "A=1"]);
+        }
+    });
+    counted.system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn commands_and_questions_take_no_memory() {
+    let mut counted = Counted::start(&[("service", &format!("exec {DAEMON}\n"))]);
+    counted.assert_none("commands", |system, times| {
+        for _ in 0..times / 50 {
+            system.order(&["start", "service"]);
+            system.order(&["restart", "service"]);
+            system.order(&["status", "service"]);
+            system.order(&["list"]);
+            system.order(&["stop", "service"]);
+            assert_eq!(system.initctl(&["start", "no-such-job"]).code, 1);
+        }
+    });
+    counted.system.end(Signal::SIGTERM);
+}

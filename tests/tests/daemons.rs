@@ -1,0 +1,160 @@
+//! The story on real daemons, as Debian packages them: followed to the right process, killed, replaced, stopped.
+//!
+//! Everything of theirs lies in the test's folder, and they listen on sockets there. What is not installed is skipped.
+
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use nix::unistd::geteuid;
+use uphold_tests::system::processes::{Process, Signal, is_running, number_in_status, send};
+use uphold_tests::system::{Launch, System, skipped};
+
+/// One daemon: what it is called, how it is configured, and what its job file says.
+struct Daemon {
+    /// Its program, without its directory.
+    program: &'static str,
+    /// Its configuration file.
+    settings: &'static str,
+    /// What follows `user` in it when it is root who runs it.
+    as_root: &'static str,
+    /// Its job file.
+    job: &'static str,
+    /// Its socket.
+    socket: &'static str,
+    /// The file in which it notes its process id.
+    pid_file: &'static str,
+    /// How many threads it has once it works, at least.
+    threads: u64,
+    /// Whether it has other processes, which outlive it when it is killed.
+    has_workers: bool,
+}
+
+fn is_installed(program: &str) -> bool {
+    let own = std::env::var_os("PATH").unwrap_or_default();
+    let usual = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
+    std::env::split_paths(&own).chain(usual).any(|directory| directory.join(program).is_file())
+}
+
+impl Daemon {
+    fn system(&self) -> System {
+        let launch = Launch::new(&[(self.program, self.job)]);
+        let folder = launch.folder();
+        folder.below("data");
+        let root = if geteuid().is_root() { self.as_root } else { "" };
+        let settings = self.settings.replace("@ROOT@", root);
+        folder.write("settings", &settings.replace("@FOLDER@", &folder.path("").display().to_string()));
+        launch.start()
+    }
+
+    /// Waits until it can be connected to and has noted its process id; asserts that this is the job's main process.
+    fn await_service(&self, system: &mut System) -> u32 {
+        let noted = system.await_some("a process id that is noted", |system| {
+            let text = std::fs::read_to_string(system.folder().path(self.pid_file)).ok()?;
+            let pid = text.trim().parse().ok()?;
+            UnixStream::connect(system.folder().path(self.socket)).ok()?;
+            is_running(pid).then_some(pid)
+        });
+        assert_eq!(system.await_running(self.program), noted, "{}", system.log());
+        system.await_some("its threads", |_| {
+            (number_in_status(noted, "Threads").unwrap_or(0) >= self.threads).then_some(())
+        });
+        noted
+    }
+
+    fn play(&self) {
+        let name = self.program;
+        if !is_installed(name) {
+            return skipped(&format!("{name} is not installed"));
+        }
+        let mut system = self.system();
+        let told = system.order(&["start", name]);
+        let mut pid = self.await_service(&mut system);
+        assert_eq!(told, format!("{name} start/running, process {pid}\n"));
+        for _ in 0..2 {
+            let workers: Vec<Process> =
+                system.processes().into_iter().filter(|process| process.pid != pid).collect();
+            assert_eq!(!workers.is_empty(), self.has_workers, "{workers:?}");
+            send(pid, Signal::SIGKILL);
+            system.await_log(&format!("{name} main process ({pid}) killed by KILL signal"));
+            system.await_log(&format!("{name} main process ended, respawning"));
+            let next = system.await_replacement(name, pid);
+            // They are nobody's business: Upstart leaves them alone too.
+            workers.iter().for_each(|worker| send(worker.pid, Signal::SIGKILL));
+            pid = self.await_service(&mut system);
+            assert_eq!(pid, next);
+        }
+        assert_eq!(system.order(&["stop", name]), format!("{name} stop/waiting\n"));
+        system.await_some("its last process to go", |system| system.processes().is_empty().then_some(()));
+        system.end(Signal::SIGTERM);
+    }
+}
+
+#[test]
+fn redis() {
+    Daemon {
+        program: "redis-server",
+        settings: "port 0\nunixsocket @FOLDER@/socket\ndir @FOLDER@/data\npidfile @FOLDER@/data/pid\nsave \"\"\n\
+                   daemonize yes\nlogfile @FOLDER@/data/log\n",
+        as_root: "",
+        job: "respawn\nexpect fork\nexec redis-server @FOLDER@/settings\n",
+        socket: "socket",
+        pid_file: "data/pid",
+        threads: 4,
+        has_workers: false,
+    }
+    .play();
+}
+
+#[test]
+fn nginx() {
+    Daemon {
+        program: "nginx",
+        settings: "@ROOT@\nworker_processes 2;\npid data/pid;\nevents {}\nhttp {\n  access_log off;\n\
+                   client_body_temp_path data/body;\n  proxy_temp_path data/proxy;\n  fastcgi_temp_path data/fastcgi;\n\
+                   uwsgi_temp_path data/uwsgi;\n  scgi_temp_path data/scgi;\n\
+                   server { listen unix:@FOLDER@/socket; return 204; }\n}\n",
+        as_root: "user root;",
+        // A socket that it left behind when it was killed would be in its way.
+        job: "respawn\nexpect fork\npre-start exec rm -f @FOLDER@/socket\n\
+              exec nginx -p @FOLDER@ -e @FOLDER@/data/log -c @FOLDER@/settings\n",
+        socket: "socket",
+        pid_file: "data/pid",
+        threads: 1,
+        has_workers: true,
+    }
+    .play();
+}
+
+#[test]
+fn memcached() {
+    let job = "respawn\nexpect fork\nexec memcached -d -s @FOLDER@/socket -P @FOLDER@/data/pid @ROOT@\n";
+    let as_root = if geteuid().is_root() { "-u root" } else { "" };
+    Daemon {
+        program: "memcached",
+        settings: "",
+        as_root: "",
+        job: Box::leak(job.replace("@ROOT@", as_root).into_boxed_str()),
+        socket: "socket",
+        pid_file: "data/pid",
+        threads: 5,
+        has_workers: false,
+    }
+    .play();
+}
+
+#[test]
+fn mariadb() {
+    Daemon {
+        program: "mariadbd",
+        settings: "[mariadbd]\ndatadir = @FOLDER@/data\nsocket = @FOLDER@/socket\npid-file = @FOLDER@/data/pid\n\
+                   skip-networking\nskip-grant-tables\nskip-innodb\ndefault-storage-engine = Aria\n\
+                   @ROOT@\n",
+        as_root: "user = root",
+        job: "respawn\nexec mariadbd --defaults-file=@FOLDER@/settings\n",
+        socket: "socket",
+        pid_file: "data/pid",
+        threads: 4,
+        has_workers: false,
+    }
+    .play();
+}

@@ -1,0 +1,194 @@
+//! Clients that misbehave, more of each kind than the supervisor has places for clients: nobody else notices.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use uphold_core::control::frame::{MAX_FRAME, MAX_MESSAGE, encode};
+use uphold_core::control::{PROTOCOL, Request};
+use uphold_linux::capacity::CLIENTS;
+use uphold_tests::system::System;
+use uphold_tests::system::processes::{Signal, send};
+
+const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
+
+/// So many of each kind.
+const CROWD: usize = CLIENTS + 40;
+
+fn frame(request: &Request<'_>) -> Vec<u8> {
+    let mut buffer = [0; MAX_FRAME];
+    encode(request, &mut buffer).expect("a request fits").to_vec()
+}
+
+fn hello() -> Vec<u8> {
+    frame(&Request::Hello { protocol: PROTOCOL })
+}
+
+/// A system with a service, and enough jobs that a list of them is long.
+fn system() -> System {
+    let service = format!("start on startup\nrespawn\nrespawn limit unlimited\nexec {DAEMON}\n");
+    let others = uphold_tests::system::numbered(300, "idle-@N@", "start on never\n");
+    let mut jobs: Vec<(&str, &str)> = others.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    jobs.push(("service", &service));
+    let mut system = System::start(&jobs);
+    system.await_running("service");
+    system
+}
+
+/// While the hostile clients are there: everybody else is served as ever.
+fn assert_served(system: &mut System, whose: &str) {
+    for _ in 0..3 {
+        assert_eq!(system.order(&["version"]), "init (upstart 1.13.2)\n", "{whose}");
+        assert_eq!(system.order(&["list"]).lines().count(), 301, "{whose}");
+        let pid = system.await_running("service");
+        send(pid, Signal::SIGKILL);
+        system.await_replacement("service", pid);
+    }
+    assert_eq!(system.order(&["stop", "service"]), "service stop/waiting\n", "{whose}");
+    assert!(system.order(&["start", "service"]).starts_with("service start/running, process "), "{whose}");
+}
+
+/// A crowd of clients that each say this first, and then stay without reading.
+fn crowd(system: &System, what: &[u8]) -> Vec<UnixStream> {
+    let clients = (0..CROWD).map(|_| {
+        let mut client = UnixStream::connect(system.socket()).expect("there is always a way in");
+        // Who is refused may be hung up on before the last byte is sent.
+        client.write_all(what).unwrap_or_default();
+        client
+    });
+    clients.collect()
+}
+
+/// What the supervisor has sent to a client until it hung up; `None` if it has not hung up.
+fn answer(client: &mut UnixStream) -> Option<Vec<u8>> {
+    client.set_read_timeout(Some(Duration::from_secs(10))).expect("a time out can be set");
+    let mut answer = Vec::new();
+    match client.read_to_end(&mut answer) {
+        Ok(_) => Some(answer),
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Some(answer),
+        Err(_) => None,
+    }
+}
+
+#[test]
+fn clients_that_say_nothing_or_half_of_something() {
+    let mut system = system();
+    let half = hello()[..2].to_vec();
+    let begun = [hello(), frame(&Request::List { from: 0 })[..1].to_vec()].concat();
+    let announced = [hello(), (MAX_MESSAGE as u16).to_le_bytes().to_vec(), vec![7; MAX_MESSAGE / 2]].concat();
+    let kinds: [(&str, &[u8]); 4] =
+        [("silent", b""), ("half a frame", &half), ("half a request", &begun), ("half of the largest", &announced)];
+    let mut clients = Vec::new();
+    for (kind, words) in kinds {
+        clients.extend(crowd(&system, words));
+        assert_served(&mut system, kind);
+    }
+    drop(clients);
+    assert_served(&mut system, "after them");
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn clients_that_talk_rubbish_are_told_so_and_hung_up_on() {
+    let mut system = system();
+    let huge = [u16::MAX.to_le_bytes().to_vec(), vec![0; usize::from(u16::MAX)]].concat();
+    let too_long = [(MAX_MESSAGE as u16 + 1).to_le_bytes().to_vec(), vec![1; MAX_MESSAGE + 1]].concat();
+    let unknown = [hello(), vec![3, 0, 255, 255, 255]].concat();
+    let long_tail = [hello(), vec![4, 0, 1, 9, 9, 9]].concat();
+    let unasked = frame(&Request::Version);
+    let text = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec();
+    let noise: Vec<u8> = (0..4000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let kinds: [(&str, Vec<u8>); 7] = [
+        ("a huge frame", huge),
+        ("one byte too long", too_long),
+        ("an unknown request", unknown),
+        ("a request with a tail", long_tail),
+        ("no greeting", unasked),
+        ("another protocol", text),
+        ("noise", noise),
+    ];
+    for (kind, words) in kinds {
+        let mut clients = crowd(&system, &words);
+        assert_served(&mut system, kind);
+        let last = clients.last_mut().expect("there is a crowd");
+        assert!(answer(last).is_some(), "{kind}: not hung up on");
+    }
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn clients_that_never_read() {
+    let mut system = system();
+    let asking = [hello(), frame(&Request::List { from: 0 }).repeat(2000)].concat();
+    let mut clients = Vec::new();
+    for _ in 0..CROWD {
+        let mut client = UnixStream::connect(system.socket()).expect("there is always a way in");
+        client.set_nonblocking(true).expect("a socket can be made so");
+        // As much as it takes: the rest is not waited for.
+        let mut rest: &[u8] = &asking;
+        while let Ok(count) = client.write(rest) {
+            rest = &rest[count..];
+            if rest.is_empty() {
+                break;
+            }
+        }
+        clients.push(client);
+    }
+    assert_served(&mut system, "clients that never read");
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn clients_that_wait_for_ever_keep_their_places_but_stop_nobody() {
+    // Each of them waits for a job that never gets there; the last places are for those who come and go.
+    let never = format!("expect stop\nexec {DAEMON}\n");
+    let service = format!("start on startup\nrespawn\nrespawn limit unlimited\nexec {DAEMON}\n");
+    let names: Vec<String> = (0..CLIENTS - 4).map(|number| format!("never-{number}")).collect();
+    let mut jobs: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), never.as_str())).collect();
+    jobs.push(("service", &service));
+    let mut system = System::start(&jobs);
+    let mut clients = Vec::new();
+    for name in &names {
+        let select = uphold_core::control::Select::Environment(uphold_core::bytes::Strings::EMPTY);
+        let target = uphold_core::control::Target { job: name.as_bytes(), select };
+        let mut client = UnixStream::connect(system.socket()).expect("there is always a way in");
+        let words = [hello(), frame(&Request::Start { target, wait: true })].concat();
+        client.write_all(&words).expect("it is listened to");
+        clients.push(client);
+    }
+    for name in &names {
+        system.await_state(name, "start/spawned");
+    }
+    let crowd = crowd(&system, b"");
+    for _ in 0..3 {
+        let pid = system.await_running("service");
+        send(pid, Signal::SIGKILL);
+        system.await_replacement("service", pid);
+    }
+    drop(crowd);
+    drop(clients);
+    assert_eq!(system.order(&["list"]).lines().count(), CLIENTS - 3);
+    for process in system.processes() {
+        send(process.pid, Signal::SIGCONT);
+        send(process.pid, Signal::SIGKILL);
+    }
+    system.await_replacement("service", 0);
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn clients_that_come_and_go_leave_no_trace() {
+    let mut system = system();
+    let open = |system: &System| {
+        std::fs::read_dir(format!("/proc/{}/fd", system.pid())).expect("init lives").flatten().count()
+    };
+    let before = open(&system);
+    let kinds = [Vec::new(), hello(), hello()[..1].to_vec(), vec![0xff; 2]];
+    for round in 0..20 * CLIENTS {
+        let mut client = UnixStream::connect(system.socket()).expect("there is always a way in");
+        client.write_all(&kinds[round % kinds.len()]).unwrap_or_default();
+    }
+    system.await_some("every descriptor closed", |system| (open(system) <= before).then_some(()));
+    assert_served(&mut system, "after many");
+    system.end(Signal::SIGTERM);
+}
