@@ -263,6 +263,11 @@ This is free software; see the source for copying conditions.  There is NO
 warranty; not even for MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.
 ";
 
+/// Every option's name and what `--help` says of it; nothing of those that Upstart's does not show.
+pub fn rows() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABLE.iter().map(|row| (row.long, row.help))
+}
+
 /// What `--help` prints.
 pub fn help_text() -> String {
     let mut text = String::from("Usage: init [OPTION]...\nProcess management daemon.\n\nOptions:\n");

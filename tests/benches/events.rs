@@ -16,7 +16,17 @@ use uphold_core::supervisor::{Storage, Supervisor};
 
 const JOBS: usize = 10_240;
 
-type Large = Storage<JOBS, JOBS, { 2 * JOBS }, { 2 * JOBS + 64 }, { 4 * JOBS }, { 2 * JOBS }, { 2 * JOBS }, { 8 << 20 }, { 16 * JOBS }>;
+type Large = Storage<
+    JOBS,
+    JOBS,
+    { 2 * JOBS },
+    { 2 * JOBS + 64 },
+    { 4 * JOBS },
+    { 2 * JOBS },
+    { 2 * JOBS },
+    { 8 << 20 },
+    { 16 * JOBS },
+>;
 
 /// One for each number of jobs: zeros in the program's memory until they are used.
 static STORAGES: [Mutex<Large>; 4] = [const { Mutex::new(Storage::new()) }; 4];

@@ -71,8 +71,7 @@ impl Daemon {
         let mut pid = self.await_service(&mut system);
         assert_eq!(told, format!("{name} start/running, process {pid}\n"));
         for _ in 0..2 {
-            let workers: Vec<Process> =
-                system.processes().into_iter().filter(|process| process.pid != pid).collect();
+            let workers: Vec<Process> = system.processes().into_iter().filter(|process| process.pid != pid).collect();
             assert_eq!(!workers.is_empty(), self.has_workers, "{workers:?}");
             send(pid, Signal::SIGKILL);
             system.await_log(&format!("{name} main process ({pid}) killed by KILL signal"));

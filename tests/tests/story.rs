@@ -1,8 +1,8 @@
 //! The story that the project was born from, on a daemon of our own: it forks once and then makes four threads, and must
 //! never be lost sight of.
 
-use uphold_tests::system::processes::{Signal, is_running, number_in_status, send};
 use uphold_tests::system::System;
+use uphold_tests::system::processes::{Signal, is_running, number_in_status, send};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
