@@ -27,6 +27,8 @@ pub struct Class {
     /// `KEY=VALUE` or `KEY` entries, in file order.
     pub(crate) environment: Text,
     pub(crate) exports: Text,
+    /// The only variables of events that instances are given; empty: all of them are.
+    pub(crate) imports: Text,
     pub(crate) emits: Text,
     pub(crate) instance: Text,
     pub(crate) usage: Text,
@@ -74,6 +76,7 @@ impl Class {
             deleted: false,
             environment: Text::EMPTY,
             exports: Text::EMPTY,
+            imports: Text::EMPTY,
             emits: Text::EMPTY,
             instance: Text::EMPTY,
             usage: Text::EMPTY,
@@ -112,11 +115,12 @@ impl Class {
         usize::from(self.start_events.max(self.stop_events))
     }
 
-    fn texts(&mut self) -> [&mut Text; 9] {
+    fn texts(&mut self) -> [&mut Text; 10] {
         [
             &mut self.name,
             &mut self.environment,
             &mut self.exports,
+            &mut self.imports,
             &mut self.emits,
             &mut self.instance,
             &mut self.usage,
@@ -160,6 +164,7 @@ impl Supervisor<'_> {
             Stanza::StopOn(condition) => self.set_stop_on(id, condition),
             Stanza::Env(entry) => self.append(id, |class| &mut class.environment, &[entry, b"\0"]),
             Stanza::Export(names) => self.append(id, |class| &mut class.exports, &[names.0]),
+            Stanza::Import(names) => self.append(id, |class| &mut class.imports, &[names.0]),
             Stanza::Emits(names) => self.append(id, |class| &mut class.emits, &[names.0]),
             Stanza::NormalExit(code) => self.append(id, |class| &mut class.normal_exits, &[&code.to_le_bytes()]),
             Stanza::Instance(pattern) => self.set_text(id, |class| &mut class.instance, pattern),

@@ -9,6 +9,7 @@ use crate::limits::{Full, Limit};
 use crate::process::Process;
 use crate::storage::{ClassId, ClientId, JobId};
 use crate::supervisor::Supervisor;
+use crate::text::Text;
 use crate::waiter::Who;
 
 impl From<Full> for Denial {
@@ -162,6 +163,9 @@ impl Supervisor<'_> {
         self.wait_instead(id, client, Command::Restart, wait);
         // One that is to run anew is restarted by that.
         if self.jobs.get(id).is_some_and(|job| job.goal == Goal::Start) {
+            if let Some(job) = self.jobs.get_mut(id) {
+                self.text.replace(&mut job.stop_environment, Text::EMPTY);
+            }
             self.set_goal(id, Goal::Stop);
             if let Some(job) = self.jobs.get_mut(id) {
                 job.restart = true;

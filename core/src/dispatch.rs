@@ -1,9 +1,10 @@
 //! Offering an event to the conditions that name it, and acting on those that come true.
 
-use crate::bytes::Strings;
+use crate::bytes::{Strings, split_variable};
 use crate::condition::{Held, Whose};
 use crate::conf::{ExpandError, expand};
 use crate::effect::Denial;
+use crate::ending::SESSION_END;
 use crate::environment::find_value;
 use crate::event::Dispatch;
 use crate::lifecycle::Goal;
@@ -47,7 +48,9 @@ impl Supervisor<'_> {
             return;
         }
         if self.jobs.get(job).is_some_and(|job| job.goal != Goal::Stop) {
-            match self.collect(whose, held, b"UPSTART_STOP_EVENTS=") {
+            let class = self.jobs.get(job).map(|job| job.class);
+            let collected = self.collect(whose, held, b"UPSTART_STOP_EVENTS=");
+            match collected.and_then(|environment| self.import(class, environment)) {
                 Ok(environment) => {
                     if let Some(job) = self.jobs.get_mut(job) {
                         self.text.replace(&mut job.stop_environment, environment);
@@ -68,7 +71,8 @@ impl Supervisor<'_> {
         if held == 0 {
             return;
         }
-        if !self.core.ending.refuses_starts()
+        let about_end = self.core.ending.is_on() && self.event_is_named(at.event, SESSION_END);
+        if (about_end || !self.core.ending.refuses_starts())
             && let Err(refused) = self.start_for_events(class, whose, held)
         {
             self.say_later(match refused {
@@ -92,6 +96,10 @@ impl Supervisor<'_> {
                 return Err(refused);
             }
         };
+        let environment = self.import(Some(class), environment).map_err(|full| {
+            self.free_if_at_rest(job);
+            Refused::Full(full)
+        })?;
         self.prepare_start(job, environment).map_err(Refused::Full)?;
         self.answer_waiters(job, false);
         self.block_held(job, whose, held);
@@ -170,6 +178,32 @@ impl Supervisor<'_> {
         }
         self.text.push(b"\0")?;
         Ok(self.text.finish())
+    }
+
+    /// Cuts what events gave down to what a class imports and what Upstart adds, if the class imports anything. What the
+    /// events gave is used up, whatever comes of it.
+    fn import(&mut self, class: Option<ClassId>, environment: Text) -> Result<Text, Full> {
+        let imports = class.and_then(|class| self.classes.get(class)).map_or(Text::EMPTY, |class| class.imports);
+        if imports.is_empty() {
+            return Ok(environment);
+        }
+        let imported = self.text.begin().and_then(|()| {
+            let mut from = 0;
+            loop {
+                let rest = self.text.get(environment).get(from..).unwrap_or(&[]);
+                let Some(end) = rest.iter().position(|&byte| byte == 0) else { break };
+                let (entry, len) = (&rest[..end], end + 1);
+                let name = split_variable(entry).0;
+                let is_imported = Strings(self.text.get(imports)).iter().any(|import| import == name);
+                if is_imported || name.starts_with(b"UPSTART_") {
+                    self.text.push_part(environment, from, len)?;
+                }
+                from += len;
+            }
+            Ok(self.text.finish())
+        });
+        self.text.free(environment);
+        imported
     }
 
     /// Has every event that made a condition true wait for the job, each once.

@@ -1,140 +1,166 @@
-//! The end of the supervisor: every job is stopped, nothing starts any more, and in bounded time nothing is left.
+//! The end of the supervisor: every job is stopped, nothing is respawned, and in bounded time it is over (FACTS 10).
 
-use core::num::NonZeroU32;
-
-use crate::bytes::Strings;
-use crate::effect::{Effect, Scope};
+use crate::bytes::{Strings, split_variable};
+use crate::conf::glob;
+use crate::conf::stanza::{ConditionText, Operator};
+use crate::effect::Effect;
+use crate::index::Fnv;
 use crate::lifecycle::Goal;
-use crate::signal::Signal;
+use crate::notice::Notice;
 use crate::storage::JobId;
 use crate::supervisor::Supervisor;
 use crate::time::Instant;
 
-/// The shortest time that jobs get to stop by themselves, in seconds (FACTS 10).
+/// The shortest time that jobs get to stop by themselves, in seconds; and what those get that wait for the session's end.
 const PATIENCE: u32 = 5;
 
-/// How long killed processes may take to be gone, in seconds.
-const LAST_PATIENCE: u32 = 2;
+/// The event that tells jobs of it.
+pub(crate) const SESSION_END: &[u8] = b"session-end";
 
 /// How far the end has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Ending {
     /// It has not begun.
     Off,
-    /// As for `Stopping`, then the event session-end is emitted, and who it starts has until then.
-    Leaving { slot: Option<NonZeroU32>, until: Instant },
-    /// Every job's goal becomes stop, slot by slot; they have until then.
+    /// Every job is stopped, slot by slot; then the event session-end starts those that wait for it, and only those.
+    Leaving { slot: usize, last: bool, until: Instant },
+    /// Every job is stopped, slot by slot, and nothing starts any more.
     Stopping { slot: usize, until: Instant },
-    /// What lives is killed, and nothing is spawned any more.
-    Killing { slot: usize, until: Instant },
+    /// The time is over: each job that is left is named, slot by slot.
+    Naming { slot: usize },
     /// It has been said.
     Said,
 }
+
+/// A slot that no job has: every one has been passed.
+const PASSED: usize = usize::MAX;
 
 impl Ending {
     pub(crate) const fn is_on(self) -> bool {
         !matches!(self, Ending::Off)
     }
 
-    /// Whether nothing starts any more.
+    /// Whether clients can start nothing any more.
     pub(crate) const fn refuses_starts(self) -> bool {
-        !matches!(self, Ending::Off | Ending::Leaving { .. })
-    }
-
-    pub(crate) const fn is_forced(self) -> bool {
-        matches!(self, Ending::Killing { .. })
+        !matches!(self, Ending::Off | Ending::Leaving { last: false, .. })
     }
 
     pub(crate) const fn deadline(self) -> Option<Instant> {
         match self {
-            Ending::Leaving { until, .. } | Ending::Stopping { until, .. } | Ending::Killing { until, .. } => {
-                Some(until)
-            }
-            Ending::Off | Ending::Said => None,
+            Ending::Leaving { until, .. } | Ending::Stopping { until, .. } => Some(until),
+            Ending::Off | Ending::Naming { .. } | Ending::Said => None,
         }
     }
 }
 
 impl Supervisor<'_> {
+    /// The supervisor is to end: nobody gets more time than it takes to stop.
     pub(crate) fn begin_ending(&mut self) {
-        if self.core.ending.refuses_starts() {
+        if !self.core.ending.refuses_starts() {
+            self.tell_of_end(b"TYPE=shutdown\0");
+            self.core.ending = Ending::Leaving { slot: 0, last: true, until: self.stopping_deadline() };
+        }
+    }
+
+    /// The session ends: jobs that wait for that get some time of their own before everything is stopped.
+    pub(crate) fn begin_logout(&mut self) {
+        if self.core.ending.is_on() {
             return;
         }
+        let last = !self.is_awaited(b"logout");
+        let until = if last { self.stopping_deadline() } else { self.now.after_seconds(PATIENCE) };
+        self.tell_of_end(b"TYPE=logout\0");
+        self.core.ending = Ending::Leaving { slot: 0, last, until };
+    }
+
+    fn tell_of_end(&mut self, environment: &[u8]) {
+        // Should there be no room for it, nobody is started, and the end comes the sooner.
+        self.emit(SESSION_END, Strings(environment), None).unwrap_or_default();
+    }
+
+    fn stopping_deadline(&self) -> Instant {
         let timeouts = self.jobs.ids().filter_map(|id| {
             let class = self.jobs.get(id)?.class;
             Some(self.classes.get(class)?.kill_timeout)
         });
-        let seconds = timeouts.max().unwrap_or(0).max(PATIENCE);
-        self.core.ending = Ending::Stopping { slot: 0, until: self.now.after_seconds(seconds) };
+        self.now.after_seconds(timeouts.max().unwrap_or(0).max(PATIENCE))
     }
 
-    /// The session ends: those who wait for that get their turn before everything is stopped.
-    pub(crate) fn begin_logout(&mut self) {
-        if !self.core.ending.is_on() {
-            self.core.ending = Ending::Leaving { slot: NonZeroU32::new(1), until: self.now.after_seconds(PATIENCE) };
-        }
-    }
-
-    fn next_to_leave(&mut self, slot: Option<NonZeroU32>, until: Instant) -> bool {
-        if let Some(slot) = slot {
-            let job = self.jobs.id_from(slot.get() as usize - 1);
-            let next = job.and_then(|job| NonZeroU32::new(job.index() as u32 + 2));
-            self.core.ending = Ending::Leaving { slot: next, until };
-            match job {
-                Some(job) => self.end_job(job),
-                // Should there be no room for it, nobody is started, and the session ends at once.
-                None => self.emit(b"session-end", Strings(b"TYPE=logout\0"), None).unwrap_or_default(),
+    /// Whether some class's `start on` names the event session-end in a way that fits this type.
+    fn is_awaited(&self, kind: &[u8]) -> bool {
+        let fits = |argument: &[u8]| match split_variable(argument) {
+            (b"TYPE", Some(pattern)) => glob(pattern, kind),
+            (b"TYPE!", Some(pattern)) => !glob(pattern, kind),
+            (_, Some(_)) => false,
+            (pattern, None) => glob(pattern, kind),
+        };
+        let names_it = |condition: ConditionText<'_>| {
+            condition.operators().any(
+                |operator| matches!(operator, Operator::Event(SESSION_END, arguments) if arguments.iter().all(fits)),
+            )
+        };
+        let mut at = self.first_interest(Fnv::new().with(SESSION_END).value(), |name| name == SESSION_END);
+        while let Some(interest) = at.and_then(|at| self.interests.get(at)) {
+            if names_it(self.conditions(interest.class).0) {
+                return true;
             }
-            return true;
+            at = interest.after;
         }
-        let over = self.jobs.is_empty() || self.now >= until;
-        if over {
-            self.begin_ending();
-        }
-        over
+        false
     }
 
-    /// One job to stop, or one process to kill; false when there is none for now.
-    pub(crate) fn next_to_end(&mut self) -> bool {
-        match self.core.ending {
-            Ending::Leaving { slot, until } => self.next_to_leave(slot, until),
-            Ending::Stopping { slot, until } => {
-                if let Some(job) = self.jobs.id_from(slot) {
-                    self.core.ending = Ending::Stopping { slot: job.index() + 1, until };
-                    self.end_job(job);
-                    return true;
-                }
-                let late = self.now >= until && !self.jobs.is_empty();
-                if late {
-                    let until = self.now.after_seconds(LAST_PATIENCE);
-                    self.core.ending = Ending::Killing { slot: 0, until };
-                }
-                late
-            }
-            Ending::Killing { slot, until } => {
-                let Some(process) = self.running.id_from(slot) else { return false };
-                self.core.ending = Ending::Killing { slot: process.index() + 1, until };
-                if let Some(pid) = self.running.get(process).map(|process| process.pid) {
-                    self.order(Effect::Signal { pid, signal: Signal::KILL, scope: Scope::Group });
-                }
-                true
-            }
-            Ending::Off | Ending::Said => false,
+    /// Stops one more of the jobs that there were when the end began; that comes before the event that tells of it.
+    pub(crate) fn next_to_stop(&mut self) -> bool {
+        let (Ending::Leaving { slot, .. } | Ending::Stopping { slot, .. }) = &mut self.core.ending else {
+            return false;
+        };
+        if *slot == PASSED {
+            return false;
         }
-    }
-
-    fn end_job(&mut self, job: JobId) {
-        if self.jobs.get(job).is_some_and(|job| job.goal != Goal::Stop) {
+        let job = self.jobs.id_from(*slot);
+        *slot = job.map_or(PASSED, |job| job.index() + 1);
+        if let Some(job) = job
+            && self.jobs.get(job).is_some_and(|job| job.goal != Goal::Stop)
+        {
             self.answer_waiters(job, false);
             self.set_goal(job, Goal::Stop);
         }
+        true
     }
 
-    /// Says once that it is over: when no job is left, or killed processes have outstayed the last patience.
+    /// One step more towards the end, once everything else is done.
+    pub(crate) fn next_to_end(&mut self) -> bool {
+        match self.core.ending {
+            Ending::Leaving { last: false, until, .. } if self.jobs.is_empty() || self.now >= until => {
+                self.core.ending = Ending::Stopping { slot: 0, until: self.stopping_deadline() };
+                true
+            }
+            Ending::Leaving { last: true, until, .. } | Ending::Stopping { until, .. }
+                if self.now >= until && !self.jobs.is_empty() =>
+            {
+                self.core.ending = Ending::Naming { slot: 0 };
+                true
+            }
+            Ending::Naming { slot } => {
+                let job: Option<JobId> = self.jobs.id_from(slot);
+                if let Some(job) = job {
+                    self.core.ending = Ending::Naming { slot: job.index() + 1 };
+                    self.say_later(Notice::FailedToStop { job });
+                }
+                job.is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// Says once that it is over: no job is left, or every one that is has been named. The world ends what still lives.
     pub(crate) fn ended(&mut self) -> Option<Effect> {
-        let outstayed = matches!(self.core.ending, Ending::Killing { until, .. } if self.now >= until);
-        let over = self.core.ending.refuses_starts() && self.core.ending.deadline().is_some();
-        let over = over && (self.jobs.is_empty() || outstayed);
+        let over = match self.core.ending {
+            Ending::Leaving { last, .. } => last && self.jobs.is_empty(),
+            Ending::Stopping { .. } => self.jobs.is_empty(),
+            Ending::Naming { .. } => true,
+            Ending::Off | Ending::Said => false,
+        };
         over.then(|| {
             self.core.ending = Ending::Said;
             Effect::Ended

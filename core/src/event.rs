@@ -12,7 +12,7 @@ use crate::lifecycle::JobEvent;
 use crate::limits::{Full, Limit};
 use crate::notice::Notice;
 use crate::process::Exit;
-use crate::queue::{Linked, Queue};
+use crate::queue::Queue;
 use crate::signal::Signal;
 use crate::storage::{ClientId, EventId, JobId};
 use crate::supervisor::Supervisor;
@@ -26,14 +26,18 @@ pub struct Event {
     /// Whether `/failed` follows the name.
     pub(crate) of_failure: bool,
     pub(crate) environment: Text,
-    /// The job that emitted it out of its reservation, and how much text that was.
-    owner: Option<(JobId, u32)>,
+    /// The job that emitted it.
+    owner: Option<JobId>,
+    /// What of the job's reservations it takes: bytes of text.
+    reservation: Option<u32>,
     /// How many conditions hold it and how many jobs it waits for.
     blockers: u32,
     failed: bool,
     progress: Progress,
     pub(crate) waiters: Queue<Waiter>,
-    link: Option<EventId>,
+    /// Its neighbours on the agenda.
+    pub(crate) before: Option<EventId>,
+    pub(crate) after: Option<EventId>,
 }
 
 /// An event's name.
@@ -70,14 +74,29 @@ pub(crate) struct Dispatch {
 }
 
 impl Event {
+    const fn new(name: Name, environment: Text, owner: Option<JobId>, reservation: Option<u32>) -> Event {
+        Event {
+            name,
+            of_failure: false,
+            environment,
+            owner,
+            reservation,
+            blockers: 0,
+            failed: false,
+            progress: Progress::Pending,
+            waiters: Queue::new(),
+            before: None,
+            after: None,
+        }
+    }
+
+    /// Whether something is to be done about it.
+    pub(crate) const fn is_ready(&self) -> bool {
+        !matches!(self.progress, Progress::Handling)
+    }
+
     pub(crate) const fn blockers(&self) -> usize {
         self.blockers as usize
-    }
-}
-
-impl Linked for Event {
-    fn link(&mut self) -> &mut Option<EventId> {
-        &mut self.link
     }
 }
 
@@ -126,59 +145,49 @@ impl Supervisor<'_> {
     ) -> Result<(), Full> {
         let environment = self.text.add(environment.0)?;
         let name = self.text.add(name).inspect_err(|_| self.text.free(environment))?;
-        let event = Event {
-            name: Name::Text(name),
-            of_failure: false,
-            environment,
-            owner: None,
-            blockers: 0,
-            failed: false,
-            progress: Progress::Pending,
-            waiters: Queue::new(),
-            link: None,
-        };
+        let event = Event::new(Name::Text(name), environment, None, None);
         let id = self.events.insert(event).inspect_err(|_| {
             self.text.free(name);
             self.text.free(environment);
         })?;
+        self.enter_agenda(id);
         if let Some(client) = waiting
             && let Err(full) = self.wait_for_event(id, Who::Emitter(client))
         {
             self.free_event(id);
             return Err(full);
         }
-        self.core.events.push(&mut self.events, id);
+        self.core.agenda.add_ready();
         Ok(())
     }
 
-    /// Emits one of a job's own events. Room was reserved when the job was made.
+    /// Emits one of a job's own events. The room for two of them was set aside when the job was made; it has more only while
+    /// others hold up those that tell of its past.
     pub(crate) fn emit_job_event(&mut self, id: JobId, kind: JobEvent) -> Option<EventId> {
         let job = self.jobs.get_mut(id)?;
-        let text = job.event_text.min(job.text_reserved);
-        job.text_reserved -= text;
-        job.events_left = job.events_left.saturating_sub(1);
-        self.text.unreserve(text as usize);
+        let reservation = (job.events_left > 0).then(|| {
+            let text = job.event_text.min(job.text_reserved);
+            job.text_reserved -= text;
+            job.events_left -= 1;
+            text
+        });
+        self.text.unreserve(reservation.unwrap_or(0) as usize);
         let Ok(environment) = self.describe(id, kind) else { return self.event_lost(id, Limit::Text) };
-        let event = Event {
-            name: Name::Job(kind),
-            of_failure: false,
-            environment,
-            owner: Some((id, text)),
-            blockers: 0,
-            failed: false,
-            progress: Progress::Pending,
-            waiters: Queue::new(),
-            link: None,
+        let event = Event::new(Name::Job(kind), environment, Some(id), reservation);
+        let inserted = match reservation {
+            Some(_) => self.events.insert_reserved(event),
+            None => self.events.insert(event),
         };
-        let Ok(event) = self.events.insert_reserved(event) else {
+        let Ok(event) = inserted else {
             self.text.free(environment);
             return self.event_lost(id, Limit::Events);
         };
-        self.core.events.push(&mut self.events, event);
+        self.enter_agenda(event);
+        self.core.agenda.add_ready();
         Some(event)
     }
 
-    /// The reservations make this impossible; should one be wrong, the job goes on, and the log says what happened.
+    /// Nobody can wait for an event that there is no room for: the job goes on, and the log says what happened.
     fn event_lost(&mut self, id: JobId, limit: Limit) -> Option<EventId> {
         let class = self.jobs.get(id)?.class;
         self.say_later(Notice::Full { class, limit });
@@ -255,7 +264,7 @@ impl Supervisor<'_> {
         event.blockers = event.blockers.saturating_sub(1);
         if event.blockers == 0 && event.progress == Progress::Handling {
             event.progress = Progress::Finished;
-            self.core.events.push(&mut self.events, id);
+            self.core.agenda.add_ready();
         }
     }
 
@@ -266,9 +275,9 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Takes the next event out of the queue and begins to offer it, or finishes it.
+    /// Takes the next event on the agenda and begins to offer it, or finishes it.
     pub(crate) fn next_event(&mut self) -> bool {
-        let Some(id) = self.core.events.pop(&mut self.events) else { return false };
+        let Some(id) = self.next_on_agenda() else { return false };
         match self.events.get(id).map(|event| event.progress) {
             Some(Progress::Pending) => {
                 let (name, rest) = self.event_name(id);
@@ -309,7 +318,7 @@ impl Supervisor<'_> {
         }
         let Some(event) = self.events.get_mut(id) else { return };
         // A job event has one job at most that waits for it, and that is its owner.
-        let owner = event.owner.map(|(job, _)| job);
+        let owner = event.owner;
         if let Some(job) = owner.filter(|&job| self.jobs.get(job).is_some_and(|job| job.blocker == Some(id))) {
             if let Some(job) = self.jobs.get_mut(job) {
                 job.blocker = None;
@@ -330,23 +339,27 @@ impl Supervisor<'_> {
         })
     }
 
-    /// The finished event goes on as `NAME/failed`, with the same variables, in the same slot: so it cannot be refused.
+    /// The finished event goes on as `NAME/failed`, with the same variables: a new event on the agenda, but in the same slot,
+    /// so that it cannot be refused.
     fn turn_into_failure(&mut self, id: EventId) {
+        self.leave_agenda(id);
+        self.enter_agenda(id);
         if let Some(event) = self.events.get_mut(id) {
             event.of_failure = true;
             event.failed = false;
             event.progress = Progress::Pending;
         }
-        self.core.events.push(&mut self.events, id);
+        self.core.agenda.add_ready();
     }
 
     pub(crate) fn free_event(&mut self, id: EventId) {
+        self.leave_agenda(id);
         let Some(event) = self.events.remove(id) else { return };
         self.text.free(event.environment);
         if let Name::Text(name) = event.name {
             self.text.free(name);
         }
-        let Some((owner, text)) = event.owner else { return };
+        let Some((owner, text)) = event.owner.zip(event.reservation) else { return };
         if let Some(job) = self.jobs.get_mut(owner) {
             job.events_left += 1;
             job.text_reserved += text;

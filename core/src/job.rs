@@ -318,7 +318,7 @@ impl Supervisor<'_> {
     pub(crate) fn run(&mut self, id: JobId, process: Process) -> bool {
         let Some(job) = self.jobs.get_mut(id) else { return false };
         let Some(class) = self.classes.get(job.class) else { return false };
-        if !class.has(process) || self.core.ending.is_forced() {
+        if !class.has(process) {
             return false;
         }
         let main = process == Process::Main;

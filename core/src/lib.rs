@@ -18,6 +18,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod agenda;
 pub mod bytes;
 pub mod class;
 mod command;

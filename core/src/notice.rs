@@ -72,6 +72,10 @@ pub enum Notice {
     NoInstance {
         class: ClassId,
     },
+    /// The supervisor ends, and the job has not stopped in time.
+    FailedToStop {
+        job: JobId,
+    },
     /// A job could not be started (or an event not be blocked) because a capacity is exhausted.
     Full {
         class: ClassId,
@@ -116,7 +120,8 @@ impl Notice {
             | Notice::SpawnFailed { .. }
             | Notice::Respawning { .. }
             | Notice::RespawningTooFast { .. }
-            | Notice::NoInstance { .. } => Priority::Warn,
+            | Notice::NoInstance { .. }
+            | Notice::FailedToStop { .. } => Priority::Warn,
             Notice::Full { .. } => Priority::Error,
         }
     }

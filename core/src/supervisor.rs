@@ -2,6 +2,7 @@
 
 use heapless::{Deque, Vec, VecView};
 
+use crate::agenda::Agenda;
 use crate::class::Class;
 use crate::condition::Leaf;
 use crate::effect::{Answer, Denial, Effect};
@@ -86,8 +87,8 @@ pub(crate) struct Core {
     pub answers: Queue<Waiter>,
     /// Answers of clients that did not wait: given when nothing else is to be done.
     pub last_answers: Queue<Waiter>,
-    /// Events to be offered or finished.
-    pub events: Queue<Event>,
+    /// Events, and which are to be offered or finished.
+    pub agenda: Agenda,
     pub dispatch: Option<Dispatch>,
     /// What every job begins with, as it is now and as it was at first.
     pub base_environment: Text,
@@ -106,7 +107,7 @@ impl Core {
         moving: Queue::new(),
         answers: Queue::new(),
         last_answers: Queue::new(),
-        events: Queue::new(),
+        agenda: Agenda::new(),
         dispatch: None,
         base_environment: Text::EMPTY,
         first_environment: Text::EMPTY,
@@ -119,14 +120,14 @@ impl Core {
     /// Whether nothing is to be done before the next input.
     pub(crate) fn is_calm(&self) -> bool {
         let queues = self.moving.is_empty() && self.answers.is_empty() && self.last_answers.is_empty();
-        let work = self.outbox.is_empty() && self.events.is_empty() && self.dispatch.is_none();
+        let work = self.outbox.is_empty() && self.agenda.is_empty() && self.dispatch.is_none();
         queues && work && self.reloading.is_none()
     }
 }
 
 impl core::hash::Hash for Core {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
-        (self.moving, self.answers, self.last_answers, self.events, self.dispatch, self.ending).hash(state);
+        (self.moving, self.answers, self.last_answers, self.agenda, self.dispatch, self.ending).hash(state);
         self.outbox.is_empty().hash(state);
     }
 }
@@ -299,7 +300,7 @@ impl Supervisor<'_> {
                 self.step(job);
             } else if let Some(dispatch) = self.core.dispatch {
                 self.dispatch(dispatch);
-            } else if !(self.next_event() || self.next_timer() || self.next_to_end()) {
+            } else if !(self.next_to_stop() || self.next_event() || self.next_timer() || self.next_to_end()) {
                 return self.next_answer(true).or_else(|| self.ended());
             }
         }

@@ -217,6 +217,7 @@ impl fmt::Display for Words<'_, '_> {
             Notice::Signalling { job, process, pid, signal } => {
                 write!(f, "Sending {signal} signal to {} {process} process ({pid})", name(job))
             }
+            Notice::FailedToStop { job } => write!(f, "job {} failed to stop", name(job)),
             Notice::NoInstance { class } => {
                 let unknown = Show(self.supervisor.scratch);
                 write!(

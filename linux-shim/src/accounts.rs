@@ -133,19 +133,16 @@ impl OwnGroups {
         self.groups = groups.map_err(|errno| SpawnError { stage: Stage::Groups, code: errno as i32 })?;
         let mut room = [0; GROUPS_MAX];
         let own = kernel::groups(&mut room);
-        self.in_force = own.is_some_and(|own| {
-            own.len() == self.groups.len() && own.iter().all(|group| self.groups.contains(group))
-        });
+        self.in_force = own
+            .is_some_and(|own| own.len() == self.groups.len() && own.iter().all(|group| self.groups.contains(group)));
         Ok(())
     }
 }
 
 fn stamp_of(file: &FileStat) -> [i128; 5] {
     let time = |seconds: i128, nanoseconds: i128| seconds * 1_000_000_000 + nanoseconds;
-    let (changed, modified) = (
-        time(file.st_ctime.into(), file.st_ctime_nsec.into()),
-        time(file.st_mtime.into(), file.st_mtime_nsec.into()),
-    );
+    let (changed, modified) =
+        (time(file.st_ctime.into(), file.st_ctime_nsec.into()), time(file.st_mtime.into(), file.st_mtime_nsec.into()));
     [file.st_dev.into(), file.st_ino.into(), file.st_size.into(), changed, modified]
 }
 

@@ -24,7 +24,10 @@ pub const PROCESSES: usize = 2 * JOBS;
 pub const EVENTS: usize = 2 * JOBS + EMITTED;
 
 /// Clients connected at one time. Each `initctl` that waits is one; a boot script seldom has ten.
-pub const CLIENTS: usize = 64;
+pub const CLIENTS: usize = 128;
+
+/// Places that are kept for clients that do not wait, so that there is always one for whoever looks into things.
+pub const CLIENTS_RESERVED: usize = 16;
 
 /// Who waits for a job: the event that started or stopped it, the events of clients, and the clients themselves.
 pub const WAITERS: usize = 2 * JOBS + EMITTED + CLIENTS;
@@ -83,7 +86,7 @@ pub const OWN_ENVIRONMENT: usize = 256 << 10;
 const _: () = assert!(JOBS >= 10_240 && CLASSES >= JOBS, "what the project promises");
 const _: () = assert!(EVENTS >= 2 * JOBS, "the supervisor's own events must never be refused");
 const _: () = assert!(READY >= JOBS, "each job can have one process in the making");
-const _: () = assert!(CLIENTS <= 64, "the clients that have more to say are the bits of one word");
+const _: () = assert!(CLIENTS <= 128, "the clients that have more to say are the bits of one word");
 const _: () = assert!(TEXT <= u32::MAX as usize && OWN_ENVIRONMENT < TEXT, "handles are 32 bits wide");
 const _: () = assert!(MESSAGE >= 1024, "a kernel log record fits");
 

@@ -198,7 +198,8 @@ fn help(helper: Helper<'_>, orders: &Orders<'_>) -> Step {
     let mut words = [std::ptr::null(); HELPER_WORDS + 1];
     words[0] = helper.program.as_ptr();
     let mut count = 1;
-    for word in helper.arguments.split_inclusive(|&byte| byte == 0).filter_map(|word| CStr::from_bytes_with_nul(word).ok())
+    for word in
+        helper.arguments.split_inclusive(|&byte| byte == 0).filter_map(|word| CStr::from_bytes_with_nul(word).ok())
     {
         match words.get_mut(..HELPER_WORDS).and_then(|words| words.get_mut(count)) {
             Some(place) => *place = word.as_ptr(),

@@ -13,7 +13,7 @@ use uphold_core::control::frame::{FrameError, Inbox, Outbox};
 use uphold_core::storage::ClientId;
 use uphold_core::time::Instant;
 
-use crate::capacity::CLIENTS;
+use crate::capacity::{CLIENTS, CLIENTS_RESERVED};
 use crate::wait::Source;
 
 pub(crate) use handover::Carried;
@@ -54,7 +54,7 @@ pub struct ClientTable {
     places: [Place; CLIENTS],
     buffers: MutexGuard<'static, [Buffers; CLIENTS]>,
     /// The clients that have more to say than they were asked about yet: one bit each.
-    backlog: u64,
+    backlog: u128,
 }
 
 /// What reading from a client came to.
@@ -93,6 +93,11 @@ impl ClientTable {
     /// What is known of the client, and its buffers.
     pub fn parts(&mut self, slot: usize) -> (&mut Place, &mut Buffers) {
         (&mut self.places[slot], &mut self.buffers[slot])
+    }
+
+    /// Whether as many clients wait as may: the rest of the places is for those who want to know, or to stop, why.
+    pub fn is_crowded(&self) -> bool {
+        self.places.iter().filter(|place| place.waiting).count() >= CLIENTS - CLIENTS_RESERVED
     }
 
     /// A place for a new client; if there is none, that of the client which has been silent for the longest, unless all wait

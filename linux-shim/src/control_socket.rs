@@ -151,6 +151,7 @@ impl ControlSocket {
     /// Takes one request of a client, if a whole one is there.
     fn attend(&mut self, slot: usize, known: Knowledge<'_, '_>, epoll: &Epoll) -> Asked {
         let client = self.clients.id(slot);
+        let crowded = self.clients.is_crowded();
         let (place, Buffers { inbox, outbox }) = self.clients.parts(slot);
         let request = match inbox.message() {
             Ok(None) => {
@@ -163,6 +164,7 @@ impl ControlSocket {
         let mut page = [0; MAX_PAGE];
         let hello = matches!(request, Some(Request::Hello { .. }));
         let turn = match &request {
+            Some(request) if crowded && questions::waits(request) => Turn::Answer(Reply::Error(CROWDED)),
             Some(request) if place.greeted || hello => questions::consider(request, place.trusted, &mut page, known),
             _ => Turn::Answer(Reply::Error(Refusal::Malformed)),
         };
@@ -218,6 +220,9 @@ impl Default for ControlSocket {
 fn reserve() -> Option<File> {
     File::open("/dev/null").ok()
 }
+
+/// What a client is told that may not wait.
+const CROWDED: Refusal<'static> = Refusal::Full("waiting clients");
 
 /// Puts an answer into the outbox of a client. That is empty, so it takes any answer which a message can hold.
 fn put(outbox: &mut Outbox, reply: &Reply<'_>, closing: &mut bool) {

@@ -10,8 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
-use nix::pty::openpty;
+use nix::fcntl::{OFlag, open};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::stat::Mode;
 use nix::unistd::{read, write};
@@ -22,6 +21,7 @@ use uphold_core::supervisor::Supervisor;
 
 use crate::capacity::JOB_LOGS;
 use crate::kept_output::{BLOCK, Chain, Kept};
+use crate::kernel::open_terminal;
 use crate::message_log::MessageLog;
 
 pub(crate) use handover::Carried;
@@ -107,19 +107,15 @@ impl JobLogs {
         if self.free.is_empty() && self.entries.len() == JOB_LOGS {
             return Err(Errno::ENOSPC);
         }
-        let pair = openpty(None, None)?;
-        for end in [&pair.master, &pair.slave] {
-            fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
-        }
-        fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK))?;
+        let (reader, writer) = open_terminal()?;
         let index = self.free.last().map_or(self.entries.len(), |&index| index as usize);
-        self.epoll.add(&pair.master, EpollEvent::new(EpollFlags::EPOLLIN, index as u64))?;
-        let entry = Entry { terminal: Some(pair.master), job, pid: 0, heir: 0, backlog: Backlog::default() };
+        self.epoll.add(&reader, EpollEvent::new(EpollFlags::EPOLLIN, index as u64))?;
+        let entry = Entry { terminal: Some(reader), job, pid: 0, heir: 0, backlog: Backlog::default() };
         match self.free.pop() {
             Some(_) => self.entries[index] = entry,
             None => self.entries.push(entry),
         }
-        Ok((index, pair.slave))
+        Ok((index, writer))
     }
 
     /// The process was made.

@@ -3,8 +3,9 @@
 
 pub mod accounts;
 pub mod capacity;
+pub mod cgroup;
 #[allow(unsafe_code)]
-pub(crate) mod child;
+pub mod child;
 pub mod client_table;
 pub mod command;
 pub mod conf_dir;
@@ -18,10 +19,12 @@ pub mod kept_output;
 #[allow(unsafe_code)]
 pub mod kernel;
 pub mod kill;
+pub mod launch;
 pub mod linux;
 pub mod login_records;
 pub mod message_log;
 pub mod options;
+pub mod preparation;
 pub mod programs;
 pub mod questions;
 pub mod reap;

@@ -6,23 +6,23 @@ use std::fmt::Arguments;
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 use uphold_core::bytes::Strings;
-use uphold_core::conf::stanza::Console;
 use uphold_core::effect::{Effect, Scope};
-use uphold_core::environment::Entry;
 use uphold_core::input::Input;
-use uphold_core::notice::{Notice, Priority};
-use uphold_core::process::{Pid, Process, SpawnError, Stage};
+use uphold_core::notice::Notice;
+use uphold_core::process::Pid;
 use uphold_core::signal::Signal;
-use uphold_core::storage::{ClientId, JobId};
+use uphold_core::storage::ClientId;
 use uphold_core::supervisor::Supervisor;
 use uphold_core::time::Instant;
 
 use crate::capacity::{CHILDREN_AT_ONCE, READY, SPAWN_ROOM, TRACEES};
+use crate::cgroup::Groups;
 use crate::conf_dir::{ConfDir, Target};
 use crate::control_socket::{Asked, ControlSocket};
 use crate::error;
 use crate::job_log::JobLogs;
 use crate::kill::{signal_group, signal_one};
+use crate::launch::Told;
 use crate::login_records;
 use crate::message_log::MessageLog;
 use crate::programs::Programs;
@@ -30,7 +30,7 @@ use crate::questions::Knowledge;
 use crate::reap::{Change, Kind, Trap};
 use crate::resources::OpenFiles;
 use crate::signals::{self, Meaning};
-use crate::spawn::{Failed, Plan, Spawner};
+use crate::spawn::Spawner;
 use crate::trace::Tracer;
 use crate::wait::{Source, Wait, now};
 
@@ -47,15 +47,18 @@ pub struct Linux {
     /// What is waited for.
     pub wait: Wait,
     /// Whether this is a session's supervisor.
-    user: bool,
+    pub(crate) user: bool,
     pub(crate) job_logs: Option<JobLogs>,
     pub(crate) open_files: Option<OpenFiles>,
-    spawner: Spawner,
+    pub(crate) spawner: Spawner,
+    /// Control groups, if jobs are to have any.
+    pub(crate) groups: Option<Groups>,
+    pub(crate) told: Told,
     pub(crate) tracer: Tracer<TRACEES>,
     /// Who asked for the program to be run anew; empty if a signal did.
     pub(crate) restart: Option<Vec<ClientId>>,
     /// Inputs that are known already; they go before everything else.
-    ready: VecDeque<Input<'static>>,
+    pub(crate) ready: VecDeque<Input<'static>>,
     /// How many changes of children may still be delivered before the others get their turn.
     children: usize,
     /// Whether there may be changes of children that were not fetched yet.
@@ -96,6 +99,8 @@ impl Linux {
             job_logs,
             open_files,
             spawner: Spawner::new(SPAWN_ROOM, open_files)?,
+            groups: None,
+            told: Told::default(),
             tracer: Tracer::new(),
             restart: None,
             ready: VecDeque::with_capacity(READY),
@@ -103,6 +108,16 @@ impl Linux {
             more_children: true,
             ended: false,
         })
+    }
+
+    /// Gives jobs the control groups that they ask for.
+    pub fn use_groups(&mut self) -> nix::Result<()> {
+        let groups = Groups::new();
+        if let Some(descriptor) = groups.descriptor() {
+            self.wait.watch(descriptor, Source::Groups)?;
+        }
+        self.groups = Some(groups);
+        Ok(())
     }
 
     /// Whether everything has ended that was to end.
@@ -146,68 +161,6 @@ impl Linux {
             Effect::Ended => self.ended = true,
         }
         None
-    }
-
-    fn spawn(&mut self, supervisor: &Supervisor<'_>, job: JobId, process: Process, trace: bool) -> Input<'static> {
-        match self.launch(supervisor, job, process, trace) {
-            Ok(pid) => {
-                if trace {
-                    self.tracer.expect(pid);
-                } else {
-                    self.ready.push_back(Input::Executed { pid });
-                }
-                Input::Spawned { job, process, pid }
-            }
-            Err(Failed { pid: None, error }) => Input::SpawnFailed { job, process, pid: None, error },
-            Err(Failed { pid: Some(pid), error }) => {
-                self.ready.push_back(Input::SpawnFailed { job, process, pid: Some(pid), error });
-                Input::Spawned { job, process, pid }
-            }
-        }
-    }
-
-    fn launch(
-        &mut self,
-        supervisor: &Supervisor<'_>,
-        job: JobId,
-        process: Process,
-        trace: bool,
-    ) -> Result<Pid, Failed> {
-        let failed = |stage, errno: Errno| Failed::from(SpawnError { stage, code: errno as i32 });
-        let class = supervisor.class_of(job).ok_or_else(|| failed(Stage::Execute, Errno::ENOENT))?;
-        let command = self.programs.command(class, process).ok_or_else(|| failed(Stage::Execute, Errno::ENOENT))?;
-        if trace && !self.tracer.has_room() {
-            return Err(failed(Stage::Trace, Errno::EAGAIN));
-        }
-        let settings = self.programs.settings(class);
-        let logs = self.job_logs.as_mut().filter(|_| settings.console == Console::Log);
-        let terminal = match logs {
-            Some(logs) => Some(logs.open(job).map_err(|errno| failed(Stage::Console, errno))?),
-            None => None,
-        };
-        self.spawner.begin();
-        for Entry(name, value) in supervisor.environment(job, process) {
-            self.spawner.variable(&[name, value]);
-        }
-        let plan = Plan {
-            command,
-            settings,
-            log: terminal.as_ref().map(|(_, end)| std::os::fd::AsFd::as_fd(end)),
-            trace,
-            stop_before_exec: settings.debug && self.log.is_heard(Priority::Debug),
-            helpers: [None; 2],
-            confined: false,
-            cgroup: None,
-            system_mode: !self.user,
-        };
-        let launched = self.spawner.launch(&plan);
-        if let (Some((index, _)), Some(logs)) = (terminal, &mut self.job_logs) {
-            match launched {
-                Ok(pid) => logs.started(index, pid),
-                Err(_) => logs.cancel(index),
-            }
-        }
-        launched
     }
 
     fn signal(&mut self, pid: Pid, signal: Signal, scope: Scope) -> Option<Input<'static>> {
@@ -298,6 +251,11 @@ impl Linux {
             Source::JobLogs => {
                 if let Some(logs) = &mut self.job_logs {
                     logs.readable(supervisor, &mut self.log);
+                }
+            }
+            Source::Groups => {
+                if let Some(groups) = &mut self.groups {
+                    groups.changed();
                 }
             }
             Source::Listener(index) => self.control.accept(index as usize, now(), &self.wait.epoll),

@@ -24,6 +24,8 @@ pub struct Options {
     pub log_dir: Option<PathBuf>,
     /// Whether job output is kept at all.
     pub log_jobs: bool,
+    /// Whether jobs are put into the control groups that they ask for.
+    pub groups: bool,
     /// What `console` is for a job that does not say it.
     pub default_console: Console,
     /// The first event; `None`: none.
@@ -51,6 +53,7 @@ impl Default for Options {
             conf_dirs_after: Vec::new(),
             log_dir: None,
             log_jobs: true,
+            groups: true,
             default_console: Console::Log,
             startup_event: Some(b"startup".to_vec()),
             socket: None,
@@ -170,7 +173,7 @@ const TABLE: &[Row] = &[
     row(None,       "default-console",  "VALUE", "default value for console stanza",                     Action::Word(set_default_console)),
     row(None,       "log-buffer",       "BYTES", "",                                                     Action::Word(set_log_buffer)),
     row(None,       "logdir",           "DIR",   "specify alternative directory to store job output logs in", Action::Word(|o, w| { o.log_dir = Some(path(w)); Ok(()) })),
-    row(None,       "no-cgroups",       "",      "",                                                     Action::Flag(nothing)),
+    row(None,       "no-cgroups",       "",      "",                                                     Action::Flag(|o| o.groups = false)),
     row(None,       "no-dbus",          "",      "do not connect to a D-Bus bus",                        Action::Flag(nothing)),
     row(None,       "no-inherit-env",   "",      "jobs will not inherit environment of init",            Action::Flag(|o| o.inherit_environment = false)),
     row(None,       "no-log",           "",      "disable job logging",                                  Action::Flag(|o| o.log_jobs = false)),

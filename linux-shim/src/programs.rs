@@ -9,7 +9,8 @@ use uphold_core::process::Process;
 use uphold_core::storage::ClassId;
 
 use crate::command::Command;
-use crate::settings::{DEFAULT_UMASK, Limit, Settings, Text};
+use crate::preparation::{FILE_MAKER_OPTIONS, LOADER_OPTIONS};
+use crate::settings::{DEFAULT_UMASK, Limit, Preparation, Settings, Text};
 
 /// In front of each packed command: which process, whether it is a script, and its length.
 const HEADER: usize = 6;
@@ -126,6 +127,19 @@ impl Draft {
             Stanza::Chdir(path) => settings.set(Text::Chdir, path)?,
             Stanza::Setuid(user) => settings.set(Text::Setuid, user)?,
             Stanza::Setgid(group) => settings.set(Text::Setgid, group)?,
+            Stanza::Cgroup(words) => {
+                let words: heapless::Vec<&[u8], 4> = words.iter().take(4).collect();
+                settings.group_mut().take(&words);
+            }
+            Stanza::ApparmorLoad(profile) => {
+                let words: Vec<&[u8]> = LOADER_OPTIONS.into_iter().chain([profile]).collect();
+                settings.prepare(Preparation::Profile, &words);
+            }
+            Stanza::ApparmorSwitch(profile) => settings.set(Text::Profile, &[b"exec ", profile].concat())?,
+            Stanza::Tmpfiles(files) => {
+                let files: Vec<&[u8]> = FILE_MAKER_OPTIONS.into_iter().chain(files.iter()).collect();
+                settings.prepare(Preparation::Files, &files);
+            }
             _ => {}
         }
         Ok(())

@@ -106,6 +106,15 @@ pub fn input<'r>(client: ClientId, request: &Request<'r>) -> Option<Input<'r>> {
     })
 }
 
+/// Whether a client wants to wait until what it asks for has come about.
+pub fn waits(request: &Request<'_>) -> bool {
+    match *request {
+        Request::Start { wait, .. } | Request::Stop { wait, .. } => wait,
+        Request::Restart { wait, .. } | Request::Emit { wait, .. } => wait,
+        _ => false,
+    }
+}
+
 /// Whether the lists in a request are lists, and what becomes part of one has no NUL.
 pub fn is_well_formed(request: &Request<'_>) -> bool {
     let fine = |target: &Target<'_>| match target.select {

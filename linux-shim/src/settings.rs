@@ -106,15 +106,9 @@ impl Settings {
         self.rare.as_ref().map_or(&[], |rare| &rare.limits)
     }
 
-    /// Adds arguments of a helper.
+    /// Gives a helper these arguments.
     pub fn prepare(&mut self, which: Preparation, arguments: &[&[u8]]) {
-        let known = &mut self.rare().helpers[which as usize];
-        let mut all = std::mem::take(known).into_vec();
-        for argument in arguments {
-            all.extend_from_slice(argument);
-            all.push(0);
-        }
-        *known = all.into_boxed_slice();
+        self.rare().helpers[which as usize] = arguments.iter().flat_map(|word| [word, &b"\0"[..]].concat()).collect();
     }
 
     /// The arguments of a helper, each ended by NUL; none if it is not to run.

@@ -97,6 +97,11 @@ fn set_up(
     let conf = ConfDir::new((!options.user).then(|| PathBuf::from("/etc/init.conf")), conf_dirs(options));
     let linux = Linux::new(options.user, log, programs, conf, logs);
     let mut linux = linux.map_err(|errno| errno.desc().to_owned())?;
+    if options.groups
+        && let Err(errno) = linux.use_groups()
+    {
+        linux.log.warn(format_args!("Unable to use cgroups: {}", errno.desc()));
+    }
     if options.user
         && let Err(errno) = set_child_subreaper(true)
     {

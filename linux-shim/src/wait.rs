@@ -20,6 +20,8 @@ pub enum Source {
     Configuration,
     /// A job has written to its log.
     JobLogs,
+    /// A process has entered a control group or left one.
+    Groups,
     /// A client wants to come in at that listener.
     Listener(u32),
     /// Something of that client.
@@ -33,6 +35,7 @@ impl Source {
             Source::Signals => 0,
             Source::Configuration => 1,
             Source::JobLogs => 2,
+            Source::Groups => 3,
             Source::Listener(index) => 1 << 32 | index as u64,
             Source::Client(index) => 2 << 32 | index as u64,
         }
@@ -44,6 +47,7 @@ impl Source {
             (2, index) => Source::Client(index),
             (_, 1) => Source::Configuration,
             (_, 2) => Source::JobLogs,
+            (_, 3) => Source::Groups,
             _ => Source::Signals,
         }
     }

@@ -184,10 +184,7 @@ impl Kernel {
             format!("spawn {job} {process}: {pid}{}", if trace { ", traced" } else { "" })
         });
         let next = match outcome {
-            Outcome::NoProgram => {
-                self.forget(pid);
-                Some(Input::SpawnFailed { job, process, pid: Some(pid), error })
-            }
+            Outcome::NoProgram => Some(Input::SpawnFailed { job, process, pid: Some(pid), error }),
             _ if trace => None,
             _ => Some(Input::Executed { pid }),
         };

@@ -238,10 +238,12 @@ impl<M: Memory> World<M> {
                     supervisor.handle(self.now, input);
                 }
             }
-            match self.kernel.ready.pop_front() {
-                Some(input) => supervisor.handle(self.now, input),
-                None => break,
+            let Some(input) = self.kernel.ready.pop_front() else { break };
+            if let Input::SpawnFailed { pid: Some(pid), .. } = input {
+                // Its number is free once the supervisor knows that it is gone.
+                self.kernel.forget(pid);
             }
+            supervisor.handle(self.now, input);
         }
         if supervisor.next_deadline().is_some_and(|deadline| deadline <= self.now) {
             self.kernel.wrong(|| "a deadline that has passed is still to come".into());

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use uphold_core::bytes::Strings;
+use uphold_core::control::{Reply, Request};
 use uphold_tests::system::client::Client;
 use uphold_tests::system::processes::{Signal, send};
 use uphold_tests::system::{Launch, System, numbered};
@@ -74,20 +76,24 @@ fn respawns_take_no_memory() {
 #[test]
 fn events_take_no_memory() {
     let instances = "start on began\ninstance $KEY\ntask\nexport KEY\n";
-    let waits = numbered(100, "waits-@N@", "start on event-@N@ KEY=[0-9]* or (stopped other-@N@ and began)\n");
+    let halves = "start on one-half and (other-half or never KEY=[0-9]*)\nstop on over\n";
+    let waits = numbered(100, "waits-@N@", "start on event-@N@ or never OTHER!=x\nstop on over\n");
     let mut jobs: Vec<(&str, &str)> = waits.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    let service = format!("start on toggle and not-yet\nstop on halt\nexec {DAEMON}\n");
-    jobs.extend([("instances", instances), ("service", &service)]);
+    jobs.extend([("instances", instances), ("halves", halves)]);
     let mut counted = Counted::start(&jobs);
     let socket = counted.system.socket();
     counted.assert_none("events", |system, times| {
         let mut client = Client::connect(&socket).expect("init answers");
-        for number in 0..times / 4 {
+        for number in 0..times / 5 {
             let key = format!("KEY=instance-{number}\0OTHER=value\0");
             client.emit_with(b"began", key.as_bytes()).expect("it is handled");
             client.emit(format!("event-{}", number % 100).as_bytes()).expect("it is handled");
-            client.emit(b"toggle").expect("it is handled");
-            system.order(&["emit", "nobody-waits-for-it", "A=1"]);
+            // It is held until the other half has come, so nobody waits for it.
+            let half = Request::Emit { event: b"one-half", environment: Strings::EMPTY, wait: false };
+            assert_eq!(client.ask(&half).expect("it is taken"), Reply::Done);
+            client.emit(b"other-half").expect("it is handled");
+            assert!(system.status("halves").starts_with("halves start/running"));
+            system.order(&["emit", "over", "A=1"]);
         }
     });
     counted.system.end(Signal::SIGTERM);

@@ -226,7 +226,7 @@ const CHROMEOS: &str = "none (ChromeOS)";
 const DEBUG: &str = "none (Upstart 1.13.2)";
 
 use Process::{Main, PostStart, PostStop, PreStart, PreStop};
-use Role::{ActedOn, Information, ParsedOnly};
+use Role::{ActedOn, Information};
 use Shape::{Command, Condition, Nothing, Script, Tuple, Unchecked, Value, Values, Word, Words};
 use Stanza as S;
 
@@ -249,7 +249,7 @@ static TABLE: &[Row] = &[
     row("manual",            "",                                         Unchecked(S::Manual),           ActedOn,     EVENT),
     row("env",               "KEY[ =VALUE ]",                            Word(|t| S::Env(t)),            ActedOn,     ENV),
     row("export",            "KEY...",                                   Words(ANY, |t| S::Export(t)),   ActedOn,     ENV),
-    row("import",            "KEY...",                                   Words(ANY, |t| S::Import(t)),   ParsedOnly,  CHROMEOS),
+    row("import",            "KEY...",                                   Words(ANY, |t| S::Import(t)),   ActedOn,     CHROMEOS),
     row("task",              "",                                         Nothing(S::Task),               ActedOn,     SERVICE),
     row("respawn",           "",                                         Nothing(S::Respawn),            ActedOn,     SERVICE),
     row("respawn limit",     "COUNT INTERVAL | unlimited",               Tuple(value::respawn_limit),    ActedOn,     SERVICE),
@@ -270,10 +270,10 @@ static TABLE: &[Row] = &[
     row("limit",             "LIMIT SOFT|unlimited HARD|unlimited",      Tuple(value::limit),            ActedOn,     SETUP),
     row("setuid",            "USERNAME",                                 Word(|t| S::Setuid(t)),         ActedOn,     SETUP),
     row("setgid",            "GROUPNAME",                                Word(|t| S::Setgid(t)),         ActedOn,     SETUP),
-    row("cgroup",            "CONTROLLER [ NAME ] [ KEY VALUE ]",        Words(4, |t| S::Cgroup(t)),     ParsedOnly,  SETUP),
-    row("tmpfiles",          "FILE...",                                  Words(ANY, |t| S::Tmpfiles(t)), ParsedOnly,  CHROMEOS),
-    row("apparmor load",     "PROFILE",                                  Word(|t| S::ApparmorLoad(t)),   ParsedOnly,  APPARMOR),
-    row("apparmor switch",   "NAME",                                     Word(|t| S::ApparmorSwitch(t)), ParsedOnly,  APPARMOR),
+    row("cgroup",            "CONTROLLER [ NAME ] [ KEY VALUE ]",        Words(4, |t| S::Cgroup(t)),     ActedOn,     SETUP),
+    row("tmpfiles",          "FILE...",                                  Words(ANY, |t| S::Tmpfiles(t)), ActedOn,     CHROMEOS),
+    row("apparmor load",     "PROFILE",                                  Word(|t| S::ApparmorLoad(t)),   ActedOn,     APPARMOR),
+    row("apparmor switch",   "NAME",                                     Word(|t| S::ApparmorSwitch(t)), ActedOn,     APPARMOR),
     row("kill signal",       "SIGNAL",                                   Value(value::kill_signal),      ActedOn,     MISC),
     row("kill timeout",      "INTERVAL",                                 Value(value::kill_timeout),     ActedOn,     MISC),
     row("reload signal",     "SIGNAL",                                   Value(value::reload_signal),    ActedOn,     MISC),

@@ -18,9 +18,8 @@ use serde::{Deserialize, Serialize};
 /// Bytes of the length in front of each message.
 pub const HEADER: usize = 2;
 
-/// Longest message. The largest that people send is an `emit` with a device's whole udev environment, some 2 KiB; the
-/// largest that is answered is a page of `list`, which fills what it gets (about 200 jobs).
-pub const MAX_MESSAGE: usize = 8192;
+/// Longest message: sixteen times the largest that people send, an `emit` with a device's whole udev environment.
+pub const MAX_MESSAGE: usize = 32 << 10;
 
 /// Longest frame: the size of every buffer.
 pub const MAX_FRAME: usize = HEADER + MAX_MESSAGE;
@@ -28,8 +27,9 @@ pub const MAX_FRAME: usize = HEADER + MAX_MESSAGE;
 /// What a [`super::Reply::Page`] takes beside its statuses: the variant (1), `next` (1 + 5) and the length (3).
 const PAGE_OVERHEAD: usize = 10;
 
-/// Most bytes of statuses in one page.
-pub const MAX_PAGE: usize = MAX_MESSAGE - PAGE_OVERHEAD;
+/// Most bytes in one page of a list: about 200 jobs. Less than a message could hold, since the page is made up in memory that
+/// is used for nothing else.
+pub const MAX_PAGE: usize = 8192 - PAGE_OVERHEAD;
 
 const _: () = assert!(MAX_MESSAGE <= u16::MAX as usize, "the header must be able to say it");
 const _: () = assert!(MAX_PAGE > 2 * crate::limits::INSTANCE_NAME, "a page must hold any one status");

@@ -37,6 +37,7 @@ impl Supervisor<'_> {
         need(self.core.is_calm(), "unfinished work")?;
         self.check_jobs().ok_or("the list of jobs")?;
         self.check_waiters().ok_or("the list of those who wait")?;
+        self.check_agenda().ok_or("the list of events")?;
         self.check_leaves().ok_or("the event operators")?;
         self.check_names().ok_or("the list of event names")?;
         self.check_counts().ok_or("a count")
@@ -76,6 +77,17 @@ impl Supervisor<'_> {
             queue(&self.events.get(id)?.waiters, Place::Event(id))?;
         }
         (count == self.waiters.len()).then_some(())
+    }
+
+    /// Every event is on the agenda.
+    fn check_agenda(&self) -> Option<()> {
+        let (mut count, mut last) = (0, None);
+        walk(&self.events, self.core.agenda.first, &mut count, |id, event| {
+            let fits = event.before == last && !event.is_ready();
+            last = Some(id);
+            fits.then_some(event.after)
+        })?;
+        (last == self.core.agenda.last && count == self.events.len()).then_some(())
     }
 
     fn check_leaves(&self) -> Option<()> {

@@ -11,12 +11,12 @@ const BETTER: &[(&str, &str, &str)] = &[
     (
         "a main process whose pid is dead, though nobody told init (a helper that was taken for the daemon and reaped by its parent)",
         "`stop` sees that the signal reaches nobody, and goes on; Upstart stays in stop/killed for ever",
-        "`tests/scenarios/stop-of-a-dead-pid.txt`",
+        "`tests/scenarios/expect-fork-helper.txt`",
     ),
     (
         "`respawn` of a daemon that dies before it is ready, and `start` of a job that is to be respawned",
         "the job is started again; Upstart shows it as running without a process",
-        "`tests/scenarios/respawn-before-ready.txt`",
+        "`tests/scenarios/main-dies-before-it-is-ready.txt`",
     ),
     ("`kill timeout 0`", "SIGKILL follows at once; Upstart's init aborts", "`tests/scenarios/kill-timeout-zero.txt`"),
     ("re-exec while a kill timer runs", "the timer goes on; Upstart's init aborts", "`tests/tests/reexec.rs`"),
@@ -39,7 +39,7 @@ const BETTER: &[(&str, &str, &str)] = &[
     (
         "`setuid` without `setgid`",
         "the supplementary groups are the user's; Upstart leaves group 0 among them",
-        "`linux-shim/tests/spawn.rs`",
+        "`linux-shim/tests/spawn/set_up.rs`",
     ),
     (
         "an `instance` variable that an event does not have",

@@ -1,0 +1,127 @@
+//! From the supervisor's order to a process: everything that its job file says, looked up.
+
+use std::os::fd::AsFd;
+
+use nix::errno::Errno;
+use uphold_core::conf::stanza::Console;
+use uphold_core::environment::Entry;
+use uphold_core::input::Input;
+use uphold_core::notice::Priority;
+use uphold_core::process::{Pid, Process, SpawnError, Stage};
+use uphold_core::storage::JobId;
+use uphold_core::supervisor::Supervisor;
+
+use crate::linux::Linux;
+use crate::preparation;
+use crate::settings::{Preparation, Text};
+use crate::spawn::{Failed, Plan};
+
+fn failed(stage: Stage, errno: Errno) -> Failed {
+    Failed::from(SpawnError { stage, code: errno as i32 })
+}
+
+impl Linux {
+    /// Makes a process of a job.
+    pub(crate) fn spawn(
+        &mut self,
+        supervisor: &Supervisor<'_>,
+        job: JobId,
+        process: Process,
+        trace: bool,
+    ) -> Input<'static> {
+        match self.launch(supervisor, job, process, trace) {
+            Ok(pid) => {
+                if trace {
+                    self.tracer.expect(pid);
+                } else {
+                    self.ready.push_back(Input::Executed { pid });
+                }
+                Input::Spawned { job, process, pid }
+            }
+            Err(Failed { pid: None, error }) => Input::SpawnFailed { job, process, pid: None, error },
+            Err(Failed { pid: Some(pid), error }) => {
+                self.ready.push_back(Input::SpawnFailed { job, process, pid: Some(pid), error });
+                Input::Spawned { job, process, pid }
+            }
+        }
+    }
+
+    fn launch(
+        &mut self,
+        supervisor: &Supervisor<'_>,
+        job: JobId,
+        process: Process,
+        trace: bool,
+    ) -> Result<Pid, Failed> {
+        let class = supervisor.class_of(job).ok_or_else(|| failed(Stage::Execute, Errno::ENOENT))?;
+        let command = self.programs.command(class, process).ok_or_else(|| failed(Stage::Execute, Errno::ENOENT))?;
+        if trace && !self.tracer.has_room() {
+            return Err(failed(Stage::Trace, Errno::EAGAIN));
+        }
+        let settings = self.programs.settings(class);
+        self.spawner.begin();
+        for Entry(name, value) in supervisor.environment(job, process) {
+            self.spawner.variable(&[name, value]);
+        }
+        let mut cgroup = None;
+        if let (Some(group), Some(groups)) = (settings.group(), &mut self.groups) {
+            cgroup = groups.prepare(group, |name| variable(supervisor, job, process, name)).map_err(Failed::from)?;
+            if cgroup.is_none() && !std::mem::replace(&mut self.told.groups, true) {
+                self.log.warn(format_args!("cgroup stanzas have no effect: cgroup version 2 is not mounted"));
+            }
+        }
+        let mut helpers = [None; 2];
+        let needs_help =
+            [Preparation::Profile, Preparation::Files].iter().any(|&which| !settings.preparation(which).is_empty());
+        // The job's first process waits for what is to be done before.
+        let first = process == Process::PreStart
+            || (process == Process::Main && self.programs.command(class, Process::PreStart).is_none());
+        if needs_help && first {
+            let missing;
+            (helpers, missing) = preparation::helpers(settings);
+            if missing && !std::mem::replace(&mut self.told.files, true) {
+                self.log.warn(format_args!("tmpfiles stanzas have no effect: systemd-tmpfiles is not installed"));
+            }
+        }
+        let switches = process == Process::Main && settings.get(Text::Profile).is_some();
+        let logs = self.job_logs.as_mut().filter(|_| settings.console == Console::Log);
+        let terminal = match logs {
+            Some(logs) => Some(logs.open(job).map_err(|errno| failed(Stage::Console, errno))?),
+            None => None,
+        };
+        let plan = Plan {
+            command,
+            settings,
+            log: terminal.as_ref().map(|(_, end)| end.as_fd()),
+            trace,
+            stop_before_exec: settings.debug && self.log.is_heard(Priority::Debug),
+            helpers,
+            confined: switches && preparation::apparmor_is_on(),
+            cgroup,
+            system_mode: !self.user,
+        };
+        let launched = self.spawner.launch(&plan);
+        if let (Some((index, _)), Some(logs)) = (terminal, &mut self.job_logs) {
+            match launched {
+                Ok(pid) => logs.started(index, pid),
+                Err(_) => logs.cancel(index),
+            }
+        }
+        launched
+    }
+}
+
+/// The value of a variable that a process gets.
+fn variable<'s>(supervisor: &'s Supervisor<'_>, job: JobId, process: Process, name: &[u8]) -> Option<&'s [u8]> {
+    supervisor.environment(job, process).find_map(|Entry(head, value)| {
+        let own = head.strip_prefix(name)?.strip_prefix(b"=")?;
+        Some(if own.is_empty() { value } else { own })
+    })
+}
+
+/// What was said already, and is not said again.
+#[derive(Default)]
+pub(crate) struct Told {
+    groups: bool,
+    files: bool,
+}

@@ -1,0 +1,129 @@
+//! What is done around a process: helpers before it, its control group, AppArmor, its limit of open files.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use uphold_core::process::{Exit, SpawnError, Stage};
+use uphold_core::signal::Signal;
+use uphold_linux::cgroup::Groups;
+use uphold_linux::child::Helper;
+use uphold_linux::command::Command;
+use uphold_linux::kill::signal_one;
+use uphold_linux::resources::OpenFiles;
+use uphold_linux::settings::{Group, Text};
+use uphold_linux::spawn::Spawner;
+
+use crate::kit::{Bench, ROOM, exit_of, root, settings, text};
+
+fn shell(arguments: &[u8]) -> Option<Helper<'_>> {
+    Some(Helper { program: c"/bin/sh", arguments })
+}
+
+#[test]
+fn helpers_run_first_and_nobody_waits_for_them() {
+    let mut bench = Bench::new();
+    let began = Instant::now();
+    let helpers = [shell(b"-c\0sleep 1; echo one >> $OUT\0"), shell(b"-c\0echo two $0 >> $OUT\0word with blanks\0")];
+    let pid = bench.launch(Command::Exec(b"echo three >> $OUT"), |plan| plan.helpers = helpers).unwrap();
+    assert!(began.elapsed() < Duration::from_millis(900), "the supervisor waited");
+    assert_eq!(exit_of(pid), Exit::Status(0));
+    assert_eq!(fs::read_to_string(bench.out()).unwrap(), "one\ntwo word with blanks\nthree\n");
+}
+
+#[test]
+fn without_its_helpers_a_program_does_not_run() {
+    for helper in
+        [shell(b"-c\0exit 3\0"), shell(b"-c\0kill -9 $$\0"), Some(Helper { program: c"/none", arguments: b"" })]
+    {
+        let mut bench = Bench::new();
+        let pid = bench.launch(Command::Exec(b"touch $OUT"), |plan| plan.helpers[0] = helper).unwrap();
+        assert_eq!(exit_of(pid), Exit::Status(255), "{helper:?}");
+        assert!(!bench.out().exists());
+    }
+}
+
+#[test]
+fn the_limit_of_open_files_goes_back_unless_the_job_sets_it() {
+    let mut bench = Bench::new();
+    bench.spawner = Spawner::new(ROOM, Some(OpenFiles { soft: 321, hard: 654 })).unwrap();
+    assert_eq!(bench.output("ulimit -Sn; ulimit -Hn", &settings(|_| ())), "321\n654\n");
+}
+
+#[test]
+fn a_profile_is_switched_to_only_where_there_are_profiles() {
+    let mut bench = Bench::new();
+    let confined = text(Text::Profile, "exec unconfined");
+    assert_eq!(bench.run(Command::Exec(b"true"), &confined).0, Exit::Status(0));
+    if Path::new("/sys/module/apparmor").exists() {
+        return;
+    }
+    let error = bench.launch(Command::Exec(b"true"), |plan| (plan.settings, plan.confined) = (&confined, true));
+    assert_eq!(error.unwrap_err().stage, Stage::Profile);
+}
+
+fn group(words: &[&[&[u8]]]) -> Group {
+    let mut group = Group::default();
+    words.iter().for_each(|words| group.take(words));
+    group
+}
+
+/// A job's variables, of a name that no other test has.
+fn variables(name: &[u8]) -> Option<&'static [u8]> {
+    match name {
+        b"UPSTART_JOB" => Some(concat!("uphold-test-", env!("CARGO_CRATE_NAME")).as_bytes()),
+        b"UPSTART_INSTANCE" => Some(b"a/b"),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_process_is_in_its_group_which_goes_when_it_is_empty() {
+    let mut bench = Bench::new();
+    let mut groups = Groups::new();
+    let named = group(&[&[b"freezer", b"/uphold-test/$UPSTART_CGROUP"]]);
+    let entrance = match groups.prepare(&named, variables) {
+        Ok(Some(entrance)) => entrance.to_owned(),
+        other => return println!("skipped: no control groups of version 2 that can be written: {other:?}"),
+    };
+    let directory = Path::new(entrance.to_str().unwrap()).parent().unwrap().to_owned();
+    assert!(directory.ends_with("uphold-test/uphold-test-spawn-a_b"), "{directory:?}");
+    let pid = bench.launch(Command::Exec(b"sleep 100"), |plan| plan.cgroup = Some(&entrance)).unwrap();
+    let own = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    assert!(own.lines().any(|line| line.ends_with("/uphold-test/uphold-test-spawn-a_b")), "{own}");
+    groups.changed();
+    assert!(directory.exists(), "it is not empty");
+    signal_one(pid, Signal::KILL).unwrap();
+    exit_of(pid);
+    let began = Instant::now();
+    while directory.exists() {
+        groups.changed();
+        assert!(began.elapsed() < Duration::from_secs(20), "the empty group stays");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    fs::remove_dir(directory.parent().unwrap()).unwrap();
+}
+
+#[test]
+fn a_group_that_cannot_be_had_says_why() {
+    let _bench = Bench::new();
+    if !root("making control groups") {
+        return;
+    }
+    let mut groups = Groups::new();
+    let table: [(&[&[u8]], Stage, i32); 3] = [
+        (&[b"no-such-controller"], Stage::CgroupController, libc::ENODEV),
+        (&[b"freezer", b"uphold-test-2", b"no-such-key", b"1"], Stage::CgroupSettings, libc::ENOENT),
+        (&[b"freezer", b"../out"], Stage::CgroupSettings, libc::EINVAL),
+    ];
+    for (words, stage, code) in table {
+        match groups.prepare(&group(&[words]), variables) {
+            Ok(None) => return println!("skipped: there is no cgroup version 2"),
+            result => assert_eq!(result, Err(SpawnError { stage, code }), "{words:?}"),
+        }
+    }
+    // A group that nobody entered stays until somebody has left it.
+    for below in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] {
+        let _ = fs::remove_dir(Path::new(below).join("uphold-test-2"));
+    }
+}
