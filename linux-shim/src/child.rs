@@ -7,6 +7,7 @@
 use crate::accounts;
 use crate::command::SCRIPT_DESCRIPTOR;
 use crate::kernel;
+use crate::preparation::Helper;
 use crate::settings::{DEFAULT_UMASK, Limit, Settings, Text};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -66,15 +67,6 @@ pub(crate) struct Orders<'a> {
     pub(crate) awaited: bool,
     /// The child's answer, when there is something to say.
     pub(crate) failure: Option<SpawnError>,
-}
-
-/// A program to run before the job's own.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Helper<'a> {
-    /// Its path.
-    pub program: &'a CStr,
-    /// Its arguments, each ended by NUL.
-    pub arguments: &'a [u8],
 }
 
 type Step = Result<(), SpawnError>;

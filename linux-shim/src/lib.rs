@@ -5,7 +5,7 @@ pub mod accounts;
 pub mod capacity;
 pub mod cgroup;
 #[allow(unsafe_code)]
-pub mod child;
+pub(crate) mod child;
 pub mod client_table;
 pub mod command;
 pub mod conf_dir;

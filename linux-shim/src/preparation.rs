@@ -4,7 +4,6 @@ use std::ffi::CStr;
 
 use nix::unistd::{AccessFlags, access};
 
-use crate::child::Helper;
 use crate::settings::{Preparation, Settings};
 
 /// Whether the kernel confines programs by AppArmor.
@@ -21,6 +20,15 @@ pub(crate) const LOADER_OPTIONS: [&[u8]; 2] = [b"-r", b"-W"];
 
 /// What `tmpfiles` gives the program before the files.
 pub(crate) const FILE_MAKER_OPTIONS: [&[u8]; 1] = [b"--create"];
+
+/// A program to run before the job's own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Helper<'a> {
+    /// Its path.
+    pub program: &'a CStr,
+    /// Its arguments, each ended by NUL.
+    pub arguments: &'a [u8],
+}
 
 /// Whether AppArmor is there and on. Where it is not, `apparmor` has no effect (init(5)).
 pub(crate) fn apparmor_is_on() -> bool {

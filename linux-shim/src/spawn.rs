@@ -5,9 +5,10 @@
 //! shares the descriptor table too until its first step, for the same reason.
 
 use crate::accounts::OwnGroups;
-use crate::child::{Helper, Orders};
+use crate::child::Orders;
 use crate::command::{Command, SCRIPT_PROLOGUE};
 use crate::kernel::{self, Stack, adopt_descriptor};
+use crate::preparation::Helper;
 use crate::resources::OpenFiles;
 use crate::settings::Settings;
 use nix::errno::Errno;

@@ -222,10 +222,10 @@ impl Kernel {
         if !matches!(before, Some(Client::Asked | Client::Waits)) {
             self.wrong(|| format!("an answer to {}, who does not wait for one", letter(slot)));
         }
-        if let Answer::Job(_, class) = answer {
-            if supervisor.class_name(class).is_empty() {
-                self.wrong(|| "an answer about a job that is no more".into());
-            }
+        if let Answer::Job(_, class) = answer
+            && supervisor.class_name(class).is_empty()
+        {
+            self.wrong(|| "an answer about a job that is no more".into());
         }
         self.note(|| format!("{}: {}", letter(slot), words(&supervisor.reply(answer))));
     }

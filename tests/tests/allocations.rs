@@ -75,7 +75,7 @@ fn respawns_take_no_memory() {
 
 #[test]
 fn events_take_no_memory() {
-    let instances = "start on began\ninstance $KEY\ntask\nexport KEY\n";
+    let instances = "start on began\nstop on over\ninstance $KEY\nexport KEY\n";
     let halves = "start on one-half and (other-half or never KEY=[0-9]*)\nstop on over\n";
     let waits = numbered(100, "waits-@N@", "start on event-@N@ or never OTHER!=x\nstop on over\n");
     let mut jobs: Vec<(&str, &str)> = waits.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();

@@ -1,7 +1,14 @@
 //! What a launch costs: no memory, and little time.
 
+use crate::ALLOCATIONS;
 use crate::kit::{Bench, plan, root, settings};
+use std::fs;
+use std::time::Instant;
+use uphold_core::process::{Exit, Resource};
 use uphold_linux::command::Command;
+use uphold_linux::reap::{Change, Kind, next_change};
+use uphold_linux::settings::{Limit, Settings, Text};
+use uphold_linux::trace::Tracer;
 
 #[test]
 fn nothing_is_allocated() {

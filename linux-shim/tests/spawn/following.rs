@@ -2,7 +2,13 @@
 
 use crate::kit::{Bench, await_change, exit_of};
 use std::fs;
+use std::time::{Duration, Instant};
+use uphold_core::process::{Exit, Pid, SpawnError, Stage};
+use uphold_core::signal::Signal;
 use uphold_linux::command::Command;
+use uphold_linux::kill::{signal_group, signal_one};
+use uphold_linux::reap::{Change, Kind, Trap, next_change};
+use uphold_linux::trace::Tracer;
 
 #[test]
 fn every_way_to_end_is_told() {

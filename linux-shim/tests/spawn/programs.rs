@@ -1,8 +1,17 @@
 //! What runs, and what it is given: commands, scripts, descriptors, consoles, PATH and environment.
 
-use crate::kit::{Bench, PLAIN, exit_of, plan, root, settings, text};
+use crate::kit::{Bench, ROOM, exit_of, plan, root, settings, text};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use std::fmt::Write as _;
 use std::fs;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+use uphold_core::conf::stanza::Console;
+use uphold_core::process::{Exit, SpawnError, Stage};
+use uphold_core::signal::Signal;
 use uphold_linux::command::Command;
+use uphold_linux::kill::signal_group;
+use uphold_linux::settings::Text;
 
 #[test]
 fn the_shell_is_used_as_upstart_uses_it() {

@@ -1,15 +1,10 @@
 //! Settings, failures, users, descriptors and the shell.
 
-use crate::kit::{Bench, PLAIN, exit_of, plan, root, settings, text};
-use nix::sys::memfd::{MFdFlags, memfd_create};
-use std::fmt::Write as _;
+use crate::kit::{Bench, exit_of, root, settings, text};
 use std::fs;
-use std::os::fd::AsFd;
 use std::path::Path;
-use uphold_core::conf::stanza::Console;
-use uphold_core::process::{Exit, Resource, SpawnError, Stage};
+use uphold_core::process::{Exit, Resource, Stage};
 use uphold_linux::command::Command;
-use uphold_linux::reap::next_change;
 use uphold_linux::settings::{Limit, Settings, Text};
 
 #[test]

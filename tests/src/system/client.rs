@@ -18,6 +18,7 @@ impl Client {
     /// Connects and greets.
     pub fn connect(socket: &Path) -> Result<Client> {
         let mut client = Client { stream: UnixStream::connect(socket)?, frame: [0; MAX_FRAME] };
+        client.stream.set_read_timeout(Some(super::PATIENCE))?;
         match client.ask(&Request::Hello { protocol: PROTOCOL })? {
             Reply::Hello { .. } => Ok(client),
             other => Err(Error::other(format!("{other:?}"))),
