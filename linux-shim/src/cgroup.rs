@@ -16,7 +16,7 @@ use uphold_core::conf::{ExpandError, expand};
 use uphold_core::process::{SpawnError, Stage};
 
 use crate::error;
-use crate::settings::Group;
+use crate::settings::{Group, Setting};
 
 /// The longest name of a group, its variables expanded.
 const NAME_MAX: usize = 1024;
@@ -152,7 +152,7 @@ impl Group {
 }
 
 /// A setting's file and value.
-fn translate(controller: &[u8], key: &[u8], value: &[u8]) -> (Box<[u8]>, Box<[u8]>) {
+fn translate(controller: &[u8], key: &[u8], value: &[u8]) -> Setting {
     let known = KEYS.iter().find(|(its_controller, its_key, ..)| *its_controller == controller && *its_key == key);
     match known {
         Some((_, _, file, translate)) => (file.as_bytes().into(), translate(value).into()),

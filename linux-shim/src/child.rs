@@ -189,15 +189,12 @@ fn decimal(number: i16, buffer: &mut [u8; 6]) -> &[u8] {
 fn help(helper: Helper<'_>, orders: &Orders<'_>) -> Step {
     let mut words = [std::ptr::null(); HELPER_WORDS + 1];
     words[0] = helper.program.as_ptr();
-    let mut count = 1;
-    for word in
-        helper.arguments.split_inclusive(|&byte| byte == 0).filter_map(|word| CStr::from_bytes_with_nul(word).ok())
-    {
-        match words.get_mut(..HELPER_WORDS).and_then(|words| words.get_mut(count)) {
+    let arguments = helper.arguments.split_inclusive(|&byte| byte == 0);
+    for (place, word) in (1..).zip(arguments.filter_map(|word| CStr::from_bytes_with_nul(word).ok())) {
+        match words.get_mut(..HELPER_WORDS).and_then(|words| words.get_mut(place)) {
             Some(place) => *place = word.as_ptr(),
             None => return Err(failed(Stage::Helper, Errno::E2BIG)),
         }
-        count += 1;
     }
     // SAFETY: this process has one thread and its own memory, and the helper does nothing but to run its program.
     let pid = match Errno::result(unsafe { libc::fork() }).map_err(at(Stage::Helper))? {

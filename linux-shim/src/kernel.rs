@@ -11,7 +11,8 @@ use crate::child::{self, Orders};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
-use std::ffi::{c_int, c_uint, c_void};
+use std::ffi::{CStr, c_int, c_uint, c_void};
+use std::io::Write;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use uphold_core::process::Pid;
@@ -226,9 +227,25 @@ pub fn open_terminal() -> Result<(OwnedFd, OwnedFd), Errno> {
     let locked: c_int = 0;
     // SAFETY: the request reads one number.
     Errno::result(unsafe { libc::ioctl(reader.as_raw_fd(), libc::TIOCSPTLCK, &raw const locked) })?;
-    // SAFETY: the request (Linux 4.13) takes a number, and returns a new descriptor.
-    let writer = Errno::result(unsafe { libc::ioctl(reader.as_raw_fd(), libc::TIOCGPTPEER, flags.bits()) })?;
-    Ok((reader, adopt_descriptor(writer)))
+    // SAFETY: the request takes a number, and returns a new descriptor.
+    let writer = Errno::result(unsafe { libc::ioctl(reader.as_raw_fd(), libc::TIOCGPTPEER, flags.bits()) });
+    match writer.map(adopt_descriptor) {
+        Ok(writer) => Ok((reader, writer)),
+        // Linux has that request since 4.13.
+        Err(_) => {
+            let mut path = [0; 24];
+            write!(&mut path[..], "/dev/pts/{}\0", terminal_number(&reader)?).map_err(|_| Errno::ENAMETOOLONG)?;
+            let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::ENAMETOOLONG)?;
+            open(path, flags, Mode::empty()).map(|writer| (reader, writer))
+        }
+    }
+}
+
+/// Which of the terminals below `/dev/pts` belongs to this reader.
+fn terminal_number(reader: &OwnedFd) -> Result<c_uint, Errno> {
+    let mut number: c_uint = 0;
+    // SAFETY: the request writes one number.
+    Errno::result(unsafe { libc::ioctl(reader.as_raw_fd(), libc::TIOCGPTN, &raw mut number) }).map(|_| number)
 }
 
 /// Sets a limit of this process, by the kernel's number for the resource; all ones are no limit.
@@ -331,5 +348,22 @@ impl Drop for Stack {
     fn drop(&mut self) {
         // SAFETY: our own mapping, which no child uses: the last one has exec'ed or ended.
         unsafe { libc::munmap(self.lowest.as_ptr(), STACK + Stack::GUARD) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::stat::{fstat, stat};
+
+    #[test]
+    fn a_terminal_has_the_name_of_its_number() {
+        let (reader, writer) = open_terminal().unwrap();
+        let path = format!("/dev/pts/{}", terminal_number(&reader).unwrap());
+        assert_eq!(stat(path.as_str()).unwrap().st_rdev, fstat(&writer).unwrap().st_rdev);
+        nix::unistd::write(&writer, b"a\n").unwrap();
+        let mut text = [0; 8];
+        assert_eq!(nix::unistd::read(&reader, &mut text), Ok(3));
+        assert_eq!(nix::unistd::read(&reader, &mut text), Err(Errno::EAGAIN), "it blocks");
     }
 }

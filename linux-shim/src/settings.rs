@@ -68,6 +68,9 @@ pub enum Preparation {
     Files,
 }
 
+/// A file of a control group, and what is written to it.
+pub type Setting = (Box<[u8]>, Box<[u8]>);
+
 /// A control group, and what is set in it: the last name that is given, and every setting.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Group {
@@ -75,8 +78,8 @@ pub struct Group {
     pub name: Option<Box<[u8]>>,
     /// The controllers that were asked for.
     pub controllers: Vec<Box<[u8]>>,
-    /// File and value.
-    pub values: Vec<(Box<[u8]>, Box<[u8]>)>,
+    /// What is set.
+    pub values: Vec<Setting>,
 }
 
 impl Settings {

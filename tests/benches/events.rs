@@ -43,7 +43,7 @@ const SOME: usize = 1_000;
 const MOST_FOR_STARTING: f64 = 12.0;
 
 const TURNS: usize = 201;
-const STARTS: usize = 9;
+const STARTS: usize = 25;
 
 fn main() -> ExitCode {
     let [few, many, some, all] = &STORAGES;
@@ -116,7 +116,8 @@ fn time_one(supervisor: &mut Supervisor<'_>, jobs: usize) -> Duration {
     median(turns.collect())
 }
 
-/// What an event costs that starts so many jobs without processes.
+/// What an event costs that starts so many jobs without processes: the quickest turn, for on a busy machine a turn of ten
+/// milliseconds is interrupted more often than not, and one of a single millisecond is not.
 fn time_all(supervisor: &mut Supervisor<'_>, jobs: usize) -> Duration {
     for number in 0..jobs {
         load(supervisor, &format!("job{number}"), "start on go\nstop on halt\n");
@@ -129,5 +130,5 @@ fn time_all(supervisor: &mut Supervisor<'_>, jobs: usize) -> Duration {
         emit(supervisor, b"halt");
         time
     });
-    median(turns.collect())
+    turns.min().unwrap_or_default()
 }

@@ -168,38 +168,34 @@ impl System {
         self.order(&["status", job]).trim_end().to_owned()
     }
 
-    /// The main process of a job, by `initctl status`.
+    /// The main process of a job, by `initctl status`; also while it starts or stops.
     pub fn main_process(&self, job: &str) -> Option<u32> {
-        let status = self.status(job);
-        status.lines().next()?.split_once(", process ")?.1.trim().parse().ok()
+        process_in(self.status(job).lines().next()?)
     }
 
     /// Waits until a job's status is `GOAL/STATE`; its main process if it has one.
     pub fn await_state(&mut self, job: &str, state: &str) -> Option<u32> {
         let wanted = format!("{job} {state}");
-        let what = format!("status {wanted}");
-        let line = self.await_some(&what, |system| {
+        let line = self.await_some(&format!("status {wanted}"), |system| {
             let status = system.status(job);
             let line = status.lines().next().unwrap_or_default().to_owned();
             (line == wanted || line.starts_with(&format!("{wanted},"))).then_some(line)
         });
-        line.split_once(", process ").and_then(|(_, pid)| pid.trim().parse().ok())
+        process_in(&line)
     }
 
     /// Waits until a job runs with a main process; which.
     pub fn await_running(&mut self, job: &str) -> u32 {
-        self.await_some(&format!("a main process of {job}"), |system| {
-            let status = system.status(job);
-            status.starts_with(&format!("{job} start/running, process ")).then(|| system.main_process(job)).flatten()
-        })
+        self.await_replacement(job, 0)
     }
 
     /// Waits until a job runs with another main process than that one; which.
     pub fn await_replacement(&mut self, job: &str, old: u32) -> u32 {
-        self.await_some(&format!("a main process of {job} after {old}"), |system| {
+        let running = format!("{job} start/running, process ");
+        self.await_some(&format!("a main process of {job} other than {old}"), |system| {
             let status = system.status(job);
-            let pid = status.starts_with(&format!("{job} start/running, process ")).then(|| system.main_process(job));
-            pid.flatten().filter(|&pid| pid != old)
+            let line = status.lines().next().filter(|line| line.starts_with(&running))?;
+            process_in(line).filter(|&pid| pid != old)
         })
     }
 
@@ -294,6 +290,11 @@ impl Drop for System {
             self.init.wait().map(drop).unwrap_or_default();
         }
     }
+}
+
+/// The process in a line of `initctl status`.
+fn process_in(line: &str) -> Option<u32> {
+    line.split_once(", process ")?.1.trim().parse().ok()
 }
 
 /// Runs a program to its end; kills it if it does not come.

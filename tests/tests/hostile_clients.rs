@@ -172,7 +172,7 @@ fn clients_that_wait_for_ever_keep_their_places_but_stop_nobody() {
         send(process.pid, Signal::SIGCONT);
         send(process.pid, Signal::SIGKILL);
     }
-    system.await_replacement("service", 0);
+    system.await_running("service");
     system.end(Signal::SIGTERM);
 }
 
