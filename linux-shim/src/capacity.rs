@@ -43,6 +43,10 @@ pub const NAMES: usize = 4 * CLASSES;
 /// largest file seen; 8 MiB is 800 bytes for each of the ten thousand.
 pub const TEXT: usize = 8 << 20;
 
+/// Text of programs that is asked for at the start; more is asked for when it is needed. 0.1 KB a class in the median: 1 MiB
+/// is that for each of the ten thousand.
+pub const PROGRAM_TEXT: usize = 1 << 20;
+
 /// Pieces of text: a class has about eight (name, conditions, environment, …), a job four, an event two.
 pub const PIECES: usize = 8 * CLASSES + 4 * JOBS + 2 * EVENTS;
 

@@ -21,8 +21,8 @@ use uphold_core::supervisor::Supervisor;
 
 use crate::capacity::JOB_LOGS;
 use crate::kept_output::{BLOCK, Chain, Kept};
-use crate::kernel::open_terminal;
 use crate::message_log::MessageLog;
+use crate::terminals::Terminals;
 
 pub(crate) use handover::Carried;
 
@@ -73,6 +73,7 @@ struct Entry {
 pub struct JobLogs {
     directory: Vec<u8>,
     epoll: Epoll,
+    terminals: Terminals,
     entries: Vec<Entry>,
     free: Vec<u32>,
     /// What processes left behind whose files may become writable; no file twice.
@@ -89,6 +90,7 @@ impl JobLogs {
         Ok(JobLogs {
             directory: crate::options::path_bytes(&directory).to_vec(),
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
+            terminals: Terminals::new(),
             entries: Vec::with_capacity(JOB_LOGS),
             free: Vec::with_capacity(JOB_LOGS),
             ended: Vec::with_capacity(kept.blocks()),
@@ -102,12 +104,17 @@ impl JobLogs {
         &self.epoll.0
     }
 
+    /// Does what can be done while nothing else is to be done.
+    pub fn tidy(&mut self) {
+        self.terminals.tidy();
+    }
+
     /// A terminal for a process that is about to be made: its log, and the end that the process writes to.
     pub fn open(&mut self, job: JobId) -> Result<(usize, OwnedFd), Errno> {
         if self.free.is_empty() && self.entries.len() == JOB_LOGS {
             return Err(Errno::ENOSPC);
         }
-        let (reader, writer) = open_terminal()?;
+        let (reader, writer) = self.terminals.take()?;
         let index = self.free.last().map_or(self.entries.len(), |&index| index as usize);
         self.epoll.add(&reader, EpollEvent::new(EpollFlags::EPOLLIN, index as u64))?;
         let entry = Entry { terminal: Some(reader), job, pid: 0, heir: 0, backlog: Backlog::default() };
@@ -201,7 +208,9 @@ impl JobLogs {
     /// Lets go of a terminal. What is kept of its output is written, or kept on, or lost.
     fn close(&mut self, index: usize, supervisor: &Supervisor<'_>, log: &mut MessageLog) {
         let Some(entry) = self.entries.get_mut(index) else { return };
-        entry.terminal = None;
+        if let Some(reader) = entry.terminal.take() {
+            self.terminals.put_away(reader);
+        }
         self.free.push(index as u32);
         if entry.backlog.is_empty() {
             return;

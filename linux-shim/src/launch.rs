@@ -11,7 +11,7 @@ use uphold_core::process::{Pid, Process, SpawnError, Stage};
 use uphold_core::storage::JobId;
 use uphold_core::supervisor::Supervisor;
 
-use crate::linux::Linux;
+use crate::linux::{Known, Linux};
 use crate::preparation;
 use crate::settings::{Preparation, Text};
 use crate::spawn::{Failed, Plan};
@@ -34,13 +34,13 @@ impl Linux {
                 if trace {
                     self.tracer.expect(pid);
                 } else {
-                    self.ready.push_back(Input::Executed { pid });
+                    self.ready.push_back(Known::Executed(pid));
                 }
                 Input::Spawned { job, process, pid }
             }
             Err(Failed { pid: None, error }) => Input::SpawnFailed { job, process, pid: None, error },
             Err(Failed { pid: Some(pid), error }) => {
-                self.ready.push_back(Input::SpawnFailed { job, process, pid: Some(pid), error });
+                self.ready.push_back(Known::Failed { job, process, pid, error });
                 Input::Spawned { job, process, pid }
             }
         }
@@ -65,7 +65,7 @@ impl Linux {
         }
         let mut cgroup = None;
         if let (Some(group), Some(groups)) = (settings.group(), &mut self.groups) {
-            cgroup = groups.prepare(group, |name| variable(supervisor, job, process, name)).map_err(Failed::from)?;
+            cgroup = groups.prepare(group, |name| self.spawner.value(name)).map_err(Failed::from)?;
             if cgroup.is_none() && !std::mem::replace(&mut self.told.groups, true) {
                 self.log.warn(format_args!("cgroup stanzas have no effect: cgroup version 2 is not mounted"));
             }
@@ -109,14 +109,6 @@ impl Linux {
         }
         launched
     }
-}
-
-/// The value of a variable that a process gets.
-fn variable<'s>(supervisor: &'s Supervisor<'_>, job: JobId, process: Process, name: &[u8]) -> Option<&'s [u8]> {
-    supervisor.environment(job, process).find_map(|Entry(head, value)| {
-        let own = head.strip_prefix(name)?.strip_prefix(b"=")?;
-        Some(if own.is_empty() { value } else { own })
-    })
 }
 
 /// What was said already, and is not said again.

@@ -35,5 +35,6 @@ pub mod settings;
 pub mod signals;
 pub mod spawn;
 pub mod startup;
+pub(crate) mod terminals;
 pub mod trace;
 pub mod wait;

@@ -9,9 +9,9 @@ use uphold_core::bytes::Strings;
 use uphold_core::effect::{Effect, Scope};
 use uphold_core::input::Input;
 use uphold_core::notice::Notice;
-use uphold_core::process::Pid;
+use uphold_core::process::{Pid, Process, SpawnError};
 use uphold_core::signal::Signal;
-use uphold_core::storage::ClientId;
+use uphold_core::storage::{ClientId, JobId};
 use uphold_core::supervisor::Supervisor;
 use uphold_core::time::Instant;
 
@@ -58,13 +58,32 @@ pub struct Linux {
     /// Who asked for the program to be run anew; empty if a signal did.
     pub(crate) restart: Option<Vec<ClientId>>,
     /// Inputs that are known already; they go before everything else.
-    pub(crate) ready: VecDeque<Input<'static>>,
+    pub(crate) ready: VecDeque<Known>,
     /// How many changes of children may still be delivered before the others get their turn.
     children: usize,
     /// Whether there may be changes of children that were not fetched yet.
     more_children: bool,
     ended: bool,
 }
+
+/// An input that is known before its turn: small, for there is one for each process that an event starts.
+pub(crate) enum Known {
+    Executed(Pid),
+    Failed { job: JobId, process: Process, pid: Pid, error: SpawnError },
+    Gone(Pid),
+}
+
+impl Known {
+    fn input(self) -> Input<'static> {
+        match self {
+            Known::Executed(pid) => Input::Executed { pid },
+            Known::Failed { job, process, pid, error } => Input::SpawnFailed { job, process, pid: Some(pid), error },
+            Known::Gone(pid) => Input::Gone { pid },
+        }
+    }
+}
+
+const _: () = assert!(size_of::<Known>() <= 24);
 
 /// An input that was found, without the text that it may carry.
 enum Found {
@@ -80,7 +99,7 @@ impl Linux {
         programs: Programs,
         conf: ConfDir,
         job_logs: Option<JobLogs>,
-    ) -> nix::Result<Self> {
+    ) -> nix::Result<Box<Self>> {
         let wait = Wait::new()?;
         if let Some(logs) = &job_logs {
             wait.watch(logs.descriptor(), Source::JobLogs)?;
@@ -89,7 +108,7 @@ impl Linux {
             wait.watch(descriptor, Source::Configuration)?;
         }
         let open_files = OpenFiles::raise();
-        Ok(Linux {
+        Ok(Box::new(Linux {
             log,
             programs,
             conf,
@@ -107,7 +126,7 @@ impl Linux {
             children: 0,
             more_children: true,
             ended: false,
-        })
+        }))
     }
 
     /// Gives jobs the control groups that they ask for.
@@ -205,8 +224,8 @@ impl Linux {
 
     /// One turn: what is ready, then children, then the rest, each bounded.
     fn find(&mut self, deadline: Option<Instant>, supervisor: &mut Supervisor<'_>) -> nix::Result<Option<Found>> {
-        if let Some(input) = self.ready.pop_front() {
-            return Ok(Some(Found::Input(input)));
+        if let Some(known) = self.ready.pop_front() {
+            return Ok(Some(Found::Input(known.input())));
         }
         self.ready.clear();
         if self.children > 0 {
@@ -239,6 +258,9 @@ impl Linux {
 
     fn wait_for_more(&mut self, now: Instant, deadline: Option<Instant>) -> nix::Result<()> {
         self.children = if self.more_children { CHILDREN_AT_ONCE } else { 0 };
+        if let Some(logs) = &mut self.job_logs {
+            logs.tidy();
+        }
         self.wait.wait(now, deadline)
     }
 
@@ -312,7 +334,7 @@ impl Linux {
                 }
                 if signal_one(child, Signal(0)) == Ok(false) {
                     // Its exit was told before its birth.
-                    self.ready.push_back(Input::Gone { pid: child });
+                    self.ready.push_back(Known::Gone(child));
                 }
                 Input::Forked { parent: pid, child }
             }

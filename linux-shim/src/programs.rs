@@ -8,6 +8,7 @@ use uphold_core::conf::stanza::{Console, Stanza};
 use uphold_core::process::Process;
 use uphold_core::storage::ClassId;
 
+use crate::capacity::{CLASSES, PROGRAM_TEXT};
 use crate::command::Command;
 use crate::preparation::{FILE_MAKER_OPTIONS, LOADER_OPTIONS};
 use crate::settings::{DEFAULT_UMASK, Limit, Preparation, Settings, Text};
@@ -15,21 +16,36 @@ use crate::settings::{DEFAULT_UMASK, Limit, Preparation, Settings, Text};
 /// In front of each packed command: which process, whether it is a script, and its length.
 const HEADER: usize = 6;
 
-/// One class's programs. The text holds for each process that there is `PROCESS FORM LENGTH TEXT`.
-#[derive(Default, serde::Serialize, serde::Deserialize)]
+/// One class's programs, for another table. The text holds for each process that there is `PROCESS FORM LENGTH TEXT`.
+#[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct Program {
+    class: ClassId,
+    text: Box<[u8]>,
+    settings: Option<Box<Settings>>,
+}
+
+/// Where one class's programs are.
+#[derive(Default)]
+struct Place {
     /// Whose this is: a place may be another class's by now.
     class: Option<ClassId>,
-    text: Box<[u8]>,
+    start: u32,
+    len: u32,
     settings: Option<Box<Settings>>,
 }
 
 /// The programs of all classes, by the class's place.
 pub struct Programs {
-    table: Vec<Program>,
+    table: Vec<Place>,
+    /// All texts, and holes where classes have gone.
+    text: Vec<u8>,
+    holes: usize,
     /// What a class without settings has.
     plain: Settings,
 }
+
+/// Holes that are not worth closing.
+const SLACK: usize = 16 << 10;
 
 /// The programs of a class whose job file is being read.
 pub struct Draft {
@@ -43,7 +59,8 @@ impl Programs {
         let mut plain = Settings::default();
         plain.console = console;
         plain.umask = Some(umask).filter(|&umask| umask != DEFAULT_UMASK);
-        Programs { table: Vec::new(), plain }
+        // Room costs nothing until it is used, and moving to a larger one would.
+        Programs { table: Vec::with_capacity(CLASSES), text: Vec::with_capacity(PROGRAM_TEXT), holes: 0, plain }
     }
 
     /// Nothing but the defaults.
@@ -53,33 +70,54 @@ impl Programs {
 
     /// Keeps what was read for a class.
     pub fn keep(&mut self, class: ClassId, draft: Draft) {
-        let index = class.index();
-        if self.table.len() <= index {
-            self.table.resize_with(index + 1, Program::default);
-        }
         let settings = (draft.settings != self.plain).then(|| Box::new(draft.settings.clone()));
-        self.table[index] = Program { class: Some(class), text: draft.pack(), settings };
+        self.put_back(Program { class, text: draft.pack(), settings });
     }
 
     /// Lets go of what was kept for a class.
     pub fn retire(&mut self, class: ClassId) {
-        if let Some(program) = self.table.get_mut(class.index()).filter(|program| program.class == Some(class)) {
-            *program = Program::default();
+        if self.table.get(class.index()).is_some_and(|place| place.class == Some(class)) {
+            self.clear(class.index());
+        }
+    }
+
+    fn clear(&mut self, index: usize) {
+        let Place { len, .. } = std::mem::take(&mut self.table[index]);
+        self.holes += len as usize;
+        if self.holes > SLACK && self.holes > self.text.len() / 2 {
+            let mut text = Vec::with_capacity(self.text.capacity());
+            for place in &mut self.table {
+                let start = text.len() as u32;
+                text.extend_from_slice(&self.text[place.start as usize..(place.start + place.len) as usize]);
+                place.start = start;
+            }
+            (self.text, self.holes) = (text, 0);
         }
     }
 
     /// All programs, for [`put_back`](Self::put_back) in another table.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Program> {
-        self.table.iter().filter(|program| program.class.is_some())
+    pub(crate) fn all(&self) -> impl Iterator<Item = Program> {
+        self.table.iter().filter_map(|place| {
+            let settings = place.settings.clone();
+            Some(Program { class: place.class?, text: self.text(place).into(), settings })
+        })
     }
 
     /// Keeps a program that another table had.
     pub(crate) fn put_back(&mut self, program: Program) {
-        let Some(index) = program.class.map(ClassId::index) else { return };
+        let Program { class, text, settings } = program;
+        let index = class.index();
         if self.table.len() <= index {
-            self.table.resize_with(index + 1, Program::default);
+            self.table.resize_with(index + 1, Place::default);
         }
-        self.table[index] = program;
+        self.clear(index);
+        let place = Place { class: Some(class), start: self.text.len() as u32, len: text.len() as u32, settings };
+        self.text.extend_from_slice(&text);
+        self.table[index] = place;
+    }
+
+    fn text(&self, place: &Place) -> &[u8] {
+        &self.text[place.start as usize..(place.start + place.len) as usize]
     }
 
     /// What `umask` is for a job that says nothing about it.
@@ -89,7 +127,7 @@ impl Programs {
 
     /// What a process of the class runs.
     pub fn command(&self, class: ClassId, process: Process) -> Option<Command<'_>> {
-        let mut rest: &[u8] = &self.program(class)?.text;
+        let mut rest = self.text(self.place(class)?);
         while let Some((&[which, form, a, b, c, d], after)) = rest.split_first_chunk::<HEADER>() {
             let (text, next) = after.split_at_checked(u32::from_le_bytes([a, b, c, d]) as usize)?;
             if usize::from(which) == process.index() {
@@ -102,11 +140,11 @@ impl Programs {
 
     /// How the processes of the class are set up.
     pub fn settings(&self, class: ClassId) -> &Settings {
-        self.program(class).and_then(|program| program.settings.as_deref()).unwrap_or(&self.plain)
+        self.place(class).and_then(|place| place.settings.as_deref()).unwrap_or(&self.plain)
     }
 
-    fn program(&self, class: ClassId) -> Option<&Program> {
-        self.table.get(class.index()).filter(|program| program.class == Some(class))
+    fn place(&self, class: ClassId) -> Option<&Place> {
+        self.table.get(class.index()).filter(|place| place.class == Some(class))
     }
 }
 
@@ -155,5 +193,41 @@ impl Draft {
             text.extend_from_slice(line);
         }
         text.into_boxed_slice()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uphold_core::supervisor::Storage;
+
+    #[test]
+    fn what_is_kept_stays_when_holes_are_closed() {
+        let mut storage = Storage::<8, 1, 2, 3, 4, 2, 2, 256, 16, 4>::new();
+        let mut supervisor = storage.supervisor();
+        let mut programs = Programs::new(Console::None, DEFAULT_UMASK);
+        let long = vec![b'x'; SLACK];
+        let mut keep = |programs: &mut Programs, name: &[u8], line: &[u8]| {
+            let class = supervisor.begin_class(name).unwrap();
+            let mut draft = programs.draft();
+            draft.apply(&Stanza::Exec(Process::Main, line)).unwrap();
+            draft.apply(&Stanza::Script(Process::PostStop, name)).unwrap();
+            programs.keep(class, draft);
+            class
+        };
+        let classes = [b"a", b"b", b"c"].map(|name| keep(&mut programs, name, &long));
+        let last = keep(&mut programs, b"d", b"line");
+        for class in classes {
+            assert_eq!(programs.command(class, Process::Main), Some(Command::Exec(&long)));
+            programs.retire(class);
+            assert_eq!(programs.command(class, Process::Main), None);
+            assert_eq!(programs.command(last, Process::Main), Some(Command::Exec(b"line")));
+            assert_eq!(programs.command(last, Process::PostStop), Some(Command::Script(b"d")));
+            assert_eq!(programs.command(last, Process::PreStop), None);
+        }
+        assert!(programs.text.len() < SLACK, "the holes are still there");
+        let mut other = Programs::new(Console::None, DEFAULT_UMASK);
+        programs.all().for_each(|program| other.put_back(program));
+        assert_eq!(other.command(last, Process::Main), Some(Command::Exec(b"line")));
     }
 }

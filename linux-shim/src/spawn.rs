@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::stat::Mode;
 use nix::unistd::{dup3, write};
 use std::ffi::{CStr, c_char, c_int};
@@ -97,6 +97,7 @@ impl Spawner {
     /// dispositions of signals must be as they will be, and signals that are all blocked must stay so.
     pub fn new(room: Room, open_files: Option<OpenFiles>) -> Result<Spawner, Errno> {
         let blocked = SigSet::thread_get_mask()?;
+        let never_blocked = [Signal::SIGKILL, Signal::SIGSTOP];
         Ok(Spawner {
             arguments: Vec::with_capacity(room.text),
             environment: Vec::with_capacity(room.text),
@@ -109,7 +110,7 @@ impl Spawner {
             open_files,
             own_groups: OwnGroups::default(),
             disposed: kernel::disposed_signals(),
-            masks: SigSet::all().iter().any(|signal| !blocked.contains(signal)),
+            masks: SigSet::all().iter().any(|signal| !never_blocked.contains(&signal) && !blocked.contains(signal)),
             spoiled: None,
         })
     }
@@ -123,6 +124,12 @@ impl Spawner {
     /// Adds a variable, `NAME=VALUE`, from pieces. What does not fit makes [`launch`](Self::launch) fail.
     pub fn variable(&mut self, pieces: &[&[u8]]) {
         self.spoiled = self.spoiled.or(append(&mut self.environment, pieces).err());
+    }
+
+    /// The value of a variable that was added.
+    pub fn value(&self, name: &[u8]) -> Option<&[u8]> {
+        let mut variables = self.environment.split(|&byte| byte == 0);
+        variables.find_map(|variable| variable.strip_prefix(name)?.strip_prefix(b"="))
     }
 
     /// Makes the process. When this returns it runs its program; or it does not exist, and has been reaped, and the

@@ -90,7 +90,7 @@ fn set_up(
     mask: u16,
     supervisor: &mut Supervisor<'_>,
     before: Option<Result<State, String>>,
-) -> Result<(Linux, Traces), String> {
+) -> Result<(Box<Linux>, Traces), String> {
     let log = MessageLog::new(options.threshold);
     let programs = Programs::new(options.default_console, mask);
     let logs = log_dir(options).and_then(|directory| JobLogs::new(directory, options.log_buffer).ok());

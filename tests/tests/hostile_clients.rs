@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use uphold_core::control::frame::{MAX_FRAME, MAX_MESSAGE, encode};
 use uphold_core::control::{PROTOCOL, Request};
-use uphold_linux::capacity::CLIENTS;
+use uphold_linux::capacity::{CLIENTS, CLIENTS_RESERVED};
 use uphold_tests::system::System;
 use uphold_tests::system::processes::{Signal, send};
 
@@ -96,7 +96,8 @@ fn clients_that_talk_rubbish_are_told_so_and_hung_up_on() {
     let unknown = [hello(), vec![3, 0, 255, 255, 255]].concat();
     let long_tail = [hello(), vec![4, 0, 1, 9, 9, 9]].concat();
     let unasked = frame(&Request::Version);
-    let text = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec();
+    // Its first two letters are the length of a frame, which this is long enough for.
+    let text = b"GET / HTTP/1.1\r\n".repeat(MAX_MESSAGE / 8);
     let noise: Vec<u8> = (0..4000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let kinds: [(&str, Vec<u8>); 7] = [
         ("a huge frame", huge),
@@ -139,11 +140,11 @@ fn clients_that_never_read() {
 }
 
 #[test]
-fn clients_that_wait_for_ever_keep_their_places_but_stop_nobody() {
-    // Each of them waits for a job that never gets there; the last places are for those who come and go.
+fn clients_that_wait_for_ever_leave_places_for_others() {
+    // Each of them waits for a job that never gets there; the last places are for those who want to know why.
     let never = format!("expect stop\nexec {DAEMON}\n");
     let service = format!("start on startup\nrespawn\nrespawn limit unlimited\nexec {DAEMON}\n");
-    let names: Vec<String> = (0..CLIENTS - 4).map(|number| format!("never-{number}")).collect();
+    let names: Vec<String> = (0..CLIENTS - CLIENTS_RESERVED).map(|number| format!("never-{number}")).collect();
     let mut jobs: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), never.as_str())).collect();
     jobs.push(("service", &service));
     let mut system = System::start(&jobs);
@@ -159,15 +160,19 @@ fn clients_that_wait_for_ever_keep_their_places_but_stop_nobody() {
     for name in &names {
         system.await_state(name, "start/spawned");
     }
-    let crowd = crowd(&system, b"");
+    let refused = system.initctl(&["stop", "service"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert_eq!(refused.err, "initctl: The supervisor's capacity is exhausted: waiting clients\n");
+    let silent = crowd(&system, b"");
     for _ in 0..3 {
         let pid = system.await_running("service");
         send(pid, Signal::SIGKILL);
         system.await_replacement("service", pid);
     }
-    drop(crowd);
-    drop(clients);
-    assert_eq!(system.order(&["list"]).lines().count(), CLIENTS - 3);
+    assert_eq!(system.order(&["list"]).lines().count(), names.len() + 1);
+    drop((silent, clients));
+    assert_eq!(system.order(&["stop", "service"]), "service stop/waiting\n");
+    assert!(system.order(&["start", "service"]).starts_with("service start/running"));
     for process in system.processes() {
         send(process.pid, Signal::SIGCONT);
         send(process.pid, Signal::SIGKILL);

@@ -8,8 +8,11 @@ mod tables;
 use std::fs;
 use std::path::Path;
 
+/// A page's name, and what writes it.
+type Page = (&'static str, fn() -> String);
+
 /// Every generated page.
-const PAGES: [(&str, fn() -> String); 6] = [
+const PAGES: [Page; 6] = [
     ("lifecycle.md", tables::lifecycle),
     ("follow.md", tables::follow),
     ("stanzas.md", tables::stanzas),
