@@ -1,14 +1,14 @@
 //! The decisions of the Uphold process supervisor.
 //!
 //! `uphold-core` runs Upstart 1.13.2 job files without knowing what a file, a clock or a process is: facts go in as
-//! [`Input`], orders come out as [`Effect`], and time is an argument. It has no heap, no `unsafe`, no I/O and no `std`, so
+//! [`Input`](input::Input), orders come out as [`Effect`](effect::Effect), and time is an argument. It has no heap, no `unsafe`, no I/O and no `std`, so
 //! the same machine supervises a Linux appliance, a bare-metal board and the pretend worlds of its own tests.
 //!
 //! The contract in one sentence: **one input in, every effect out, then the next input.**
 //!
 //! ```text
 //! loop {
-//!     while let Some(effect) = supervisor.poll_effect(now) {
+//!     while let Some(effect) = supervisor.poll_effect() {
 //!         if let Some(input) = world.perform(effect) { supervisor.handle(world.now(), input); }
 //!     }
 //!     let input = world.wait_until(supervisor.next_deadline());

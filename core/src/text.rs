@@ -17,7 +17,7 @@ use crate::limits::{Full, Limit};
 pub struct Text(u32);
 
 impl Hash for Text {
-    /// As the only 128-bit number there is, so that [`ByContent`] knows it for a handle.
+    /// As the only 128-bit number there is, so that `ByContent` knows it for a handle.
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u128(u128::from(self.0));
     }

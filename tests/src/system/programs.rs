@@ -29,7 +29,16 @@ pub fn built() -> &'static Programs {
     })
 }
 
-/// `init` as an appliance has it: optimised, and without libraries.
+/// `init` as an appliance image has it, where the tools to build it are installed.
+pub fn appliance_init() -> Option<PathBuf> {
+    let mut command = Command::new(workspace().join("tools/build-static"));
+    command.current_dir(workspace()).arg(target_directory().join("appliance"));
+    let output = command.output().ok().filter(|output| output.status.success())?;
+    let directory = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Some(PathBuf::from(directory).join("init"))
+}
+
+/// `init` optimised and without libraries, as any toolchain builds it.
 pub fn static_init() -> PathBuf {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let root = target_directory().join("static");
