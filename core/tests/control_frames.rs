@@ -262,7 +262,7 @@ fn an_end_is_told_from_an_end_within_a_frame() {
 #[test]
 fn the_largest_message_fits_and_one_byte_more_does_not() {
     let text = vec![b'x'; MAX_MESSAGE];
-    let overhead = 3; // the variant, and a length of two bytes
+    let overhead = 4; // the variant, and a length of three bytes
     let mut outbox = Outbox::new();
     let largest = Reply::Text(&text[..MAX_MESSAGE - overhead]);
     assert_eq!(outbox.put(&Reply::Text(&text[..MAX_MESSAGE - overhead + 1])), Err(Broken::TooLarge));

@@ -242,6 +242,11 @@ impl System {
         found
     }
 
+    /// Waits until so many processes belong to this system: who has forked may still be on its way out.
+    pub fn await_processes(&mut self, count: usize) {
+        self.await_some(&format!("{count} processes"), |system| (system.processes().len() == count).then_some(()));
+    }
+
     /// Ends the supervisor by a signal, and asserts that it ends well and leaves nothing running and no socket.
     pub fn end(mut self, signal: processes::Signal) {
         let before = self.processes();

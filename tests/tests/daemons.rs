@@ -61,6 +61,14 @@ impl Daemon {
         noted
     }
 
+    /// Its other processes, once those that it forked away from have gone.
+    fn await_workers(&self, system: &mut System, pid: u32) -> Vec<Process> {
+        system.await_some("the processes that stay", |system| {
+            let others: Vec<_> = system.processes().into_iter().filter(|process| process.pid != pid).collect();
+            (others.is_empty() != self.has_workers).then_some(others)
+        })
+    }
+
     fn play(&self) {
         let name = self.program;
         if !is_installed(name) {
@@ -71,8 +79,7 @@ impl Daemon {
         let mut pid = self.await_service(&mut system);
         assert_eq!(told, format!("{name} start/running, process {pid}\n"));
         for _ in 0..2 {
-            let workers: Vec<Process> = system.processes().into_iter().filter(|process| process.pid != pid).collect();
-            assert_eq!(!workers.is_empty(), self.has_workers, "{workers:?}");
+            let workers = self.await_workers(&mut system, pid);
             send(pid, Signal::SIGKILL);
             system.await_log(&format!("{name} main process ({pid}) killed by KILL signal"));
             system.await_log(&format!("{name} main process ended, respawning"));
@@ -83,7 +90,7 @@ impl Daemon {
             assert_eq!(pid, next);
         }
         assert_eq!(system.order(&["stop", name]), format!("{name} stop/waiting\n"));
-        system.await_some("its last process to go", |system| system.processes().is_empty().then_some(()));
+        system.await_processes(0);
         system.end(Signal::SIGTERM);
     }
 }

@@ -34,7 +34,7 @@ fn a_daemon_that_forks_and_makes_threads_is_followed_killed_and_replaced() {
     assert_eq!(told, format!("maxscale start/running, process {first}\n"));
     assert_eq!(system.status("maxscale"), format!("maxscale start/running, process {first}"));
     system.await_some("five threads", |_| (number_in_status(first, "Threads") == Some(5)).then_some(()));
-    assert_eq!(system.processes().len(), 1, "{:?}", system.processes());
+    system.await_processes(1);
 
     let mut pid = first;
     for _ in 0..3 {
@@ -91,7 +91,7 @@ fn a_daemon_that_crashes_is_given_up_too() {
     system.await_state("crasher", "stop/waiting");
     let log = system.log();
     assert_eq!(log.lines().filter(|line| line.ends_with("terminated with status 1")).count(), 3, "{log}");
-    assert_eq!(system.processes(), []);
+    system.await_processes(0);
     system.end(Signal::SIGTERM);
 }
 
@@ -138,7 +138,7 @@ fn the_end_of_the_supervisor_leaves_nothing_running() {
         for job in ["plain", "maxscale", "twice"] {
             system.await_running(job);
         }
-        assert_eq!(system.processes().len(), 3, "{:?}", system.processes());
+        system.await_processes(3);
         system.end(signal);
     }
 }
