@@ -169,7 +169,7 @@ fn rubbish_from_the_supervisor_is_its_fault() {
         frame::read_frame(&mut wire, &mut [0; MAX_FRAME]).unwrap();
         wire.0.write_all(&[0xff, 0xff, 0]).unwrap();
     });
-    assert_eq!(said, "initctl: The supervisor's answer cannot be read: message longer than 8192 bytes\n");
+    assert_eq!(said, "initctl: The supervisor's answer cannot be read: message longer than 32768 bytes\n");
     let said = said_of(|mut wire| {
         answer(&mut wire, &Reply::Hello { protocol: PROTOCOL });
         answer(&mut wire, &Reply::Hello { protocol: PROTOCOL });

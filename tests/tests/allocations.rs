@@ -38,7 +38,7 @@ impl Counted {
     fn assert_none(&mut self, what: &str, mut times: impl FnMut(&mut System, usize)) {
         assert!(self.counts()[0] > 0, "starting takes memory: the counting works");
         // Once beforehand: what a library asks for at first use is start-up.
-        times(&mut self.system, 10);
+        times(&mut self.system, TIMES / 10);
         let before = self.counts();
         times(&mut self.system, TIMES);
         assert_eq!(self.counts(), before, "{what}");
