@@ -70,12 +70,36 @@ const BETTER: &[(&str, &str, &str)] = &[
 
 /// Stanzas about which there is more to say.
 const STANZA_NOTES: &[(&str, &str, &str)] = &[
-    ("import", "ours", "of ChromeOS: only these variables are taken from events"),
-    ("tmpfiles", "ours", "of ChromeOS: systemd-tmpfiles is run on these files, or its absence is said"),
+    (
+        "import",
+        "ours",
+        "of ChromeOS: once a job has it, only these variables and `UPSTART_*` are taken from start and stop events; \
+                        conditions and instance names see all, and what `initctl start` gives is given",
+    ),
+    (
+        "tmpfiles",
+        "ours",
+        "of ChromeOS: `systemd-tmpfiles --create FILE...` runs before the job's first process, which ends with status \
+                          255 if it fails; if it is not installed, that is said once and the job runs",
+    ),
     (
         "cgroup",
         "better",
-        "works on cgroup v2 without a manager; without cgroup v2 it is ignored, and that is said once",
+        "works on cgroup v2 without a manager: one group a job below init's own, by default `JOB[-INSTANCE]` with `/` as \
+                          `_`. Translated: cpu shares → cpu.weight, cfs_quota_us → cpu.max, memory limit_in_bytes → memory.max, \
+                          soft_limit_in_bytes → memory.high, blkio weight → io.weight, freezer state → cgroup.freeze; anything else \
+                          is written to CONTROLLER.KEY. Without cgroup v2 the stanza is ignored, and that is said once",
+    ),
+    (
+        "apparmor load",
+        "same",
+        "`/sbin/apparmor_parser -r -W PROFILE` runs before the job's first process; ignored where AppArmor is off. \
+                               Not tried with a kernel that has it",
+    ),
+    (
+        "apparmor switch",
+        "same",
+        "main process only; ignored where AppArmor is off. Not tried with a kernel that has it",
     ),
     ("kill timeout", "better", "0 is allowed"),
     ("setuid", "better", "group 0 is not kept"),
