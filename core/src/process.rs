@@ -199,6 +199,6 @@ impl Resource {
 pub struct SpawnError {
     /// What was being done.
     pub stage: Stage,
-    /// Why it failed, in the world's own numbers.
+    /// Why it failed, in the world's own numbers; 0 where a user or group was looked up and there is none of that name.
     pub code: i32,
 }

@@ -7,7 +7,7 @@ use crate::control::{Refusal, Reply, Select, Status, Target};
 use crate::effect::{Answer, Denial};
 use crate::lifecycle::{Goal, State};
 use crate::notice::{Notice, Priority};
-use crate::process::{Exit, Process};
+use crate::process::{Exit, Process, SpawnError, Stage};
 use crate::signal::Signal;
 use crate::storage::{ClassId, JobId};
 use crate::supervisor::Supervisor;
@@ -188,8 +188,12 @@ impl fmt::Display for Words<'_, '_> {
             Notice::StateChanged { job, from, to } => write!(f, "{} state changed from {from} to {to}", name(job)),
             Notice::ProcessStarted { job, process, pid } => write!(f, "{} {process} process ({pid})", name(job)),
             Notice::SpawnFailed { job, process, error } => {
-                let reason = (self.explain)(error.code);
-                write!(f, "Failed to spawn {} {process} process: unable to {}: {reason}", name(job), error.stage)
+                write!(f, "Failed to spawn {} {process} process: unable to ", name(job))?;
+                match error {
+                    SpawnError { stage: Stage::FindUser, code: 0 } => f.write_str("find setuid user"),
+                    SpawnError { stage: Stage::FindGroup, code: 0 } => f.write_str("find setgid group"),
+                    SpawnError { stage, code } => write!(f, "{stage}: {}", (self.explain)(code)),
+                }
             }
             Notice::ProcessBecame { job, process, old, new } => {
                 write!(f, "{} {process} process ({old}) became new process ({new})", name(job))
