@@ -3,7 +3,7 @@
 use crate::bytes::split_variable;
 use crate::conf::stanza::{ConditionText, Operator};
 use crate::conf::{expand, glob};
-use crate::limits::{CONDITION_DEPTH, Full};
+use crate::limits::{ARGUMENT, CONDITION_DEPTH, Full};
 use crate::storage::{ClassId, EventId, Id, JobId};
 use crate::supervisor::Supervisor;
 use crate::text::Text;
@@ -180,7 +180,7 @@ impl Supervisor<'_> {
         };
         let Some(found) = found else { return false };
         let actual = split_variable(found).1.unwrap_or(&[]);
-        let mut expanded: heapless::Vec<u8, 1024> = heapless::Vec::new();
+        let mut expanded: heapless::Vec<u8, ARGUMENT> = heapless::Vec::new();
         let lookup = |name: &[u8]| match whose {
             Whose::Start(_) => None,
             Whose::Stop(job) => self.variable(job, name),

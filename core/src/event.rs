@@ -7,7 +7,7 @@ use crate::effect::{Answer, Denial};
 use crate::environment::find_value;
 use crate::index::Fnv;
 use crate::interest::InterestId;
-use crate::job::{Failure, Job};
+use crate::job::Failure;
 use crate::lifecycle::JobEvent;
 use crate::limits::{Full, Limit};
 use crate::notice::Notice;
@@ -378,12 +378,5 @@ fn write_result(out: &mut impl Write, failure: Option<Failure>) -> core::fmt::Re
         Some(Exit::Status(status)) => write!(out, "EXIT_STATUS={status}\0"),
         Some(Exit::Signal(signal)) => write!(out, "EXIT_SIGNAL={}\0", Signal(signal)),
         Some(Exit::Unknown) | None => Ok(()),
-    }
-}
-
-impl Job {
-    /// Whether the job waits for this event.
-    pub(crate) fn is_blocked(&self) -> bool {
-        self.blocker.is_some()
     }
 }

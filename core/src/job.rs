@@ -70,7 +70,8 @@ pub(crate) struct Failure {
     pub exit: Option<Exit>,
 }
 
-/// How many of a job's own events can be unfinished at once: one that tells of its past, and one that it waits for.
+/// How many events a job has room set aside for: one that tells of its past, and one that it waits for. Those that tell of
+/// its past can be more while others hold them up; they take what room there is.
 pub(crate) const EVENTS_PER_JOB: usize = 2;
 
 impl Indexed for Job {

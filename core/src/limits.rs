@@ -26,8 +26,6 @@ pub enum Limit {
     InstanceName,
     /// Events in one condition.
     ConditionEvents,
-    /// Depth of a condition.
-    ConditionDepth,
 }
 
 impl Limit {
@@ -44,7 +42,6 @@ impl Limit {
             Limit::Text => "text",
             Limit::InstanceName => "instance name",
             Limit::ConditionEvents => "events in a condition",
-            Limit::ConditionDepth => "condition depth",
         }
     }
 }
@@ -68,6 +65,9 @@ pub const INSTANCE_NAME: usize = 1024;
 
 /// Most events that one condition names; they are kept as the bits of a 64-bit word. Real ones have 11.
 pub const CONDITION_EVENTS: usize = 64;
+
+/// Longest argument of `stop on` once its variables have their values, in bytes; a longer one matches nothing.
+pub const ARGUMENT: usize = 1024;
 
 /// Deepest nesting of a condition; the evaluation stack is one 64-bit word. Real ones have 4.
 pub const CONDITION_DEPTH: usize = 64;

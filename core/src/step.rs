@@ -79,7 +79,7 @@ impl Supervisor<'_> {
                 && match row.wait {
                     Wait::Nothing => false,
                     Wait::Goal(goal) => job.goal != goal,
-                    Wait::Event => job.is_blocked(),
+                    Wait::Event => job.blocker.is_some(),
                     Wait::Spawned(_) => true,
                     Wait::Readiness => job.pid(Process::Main).is_some() && job.stage != Stage::Settled,
                     Wait::End(process) => job.pid(process).is_some(),

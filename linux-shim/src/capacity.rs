@@ -20,7 +20,7 @@ pub const EMITTED: usize = 1024;
 /// Live processes: a job has its main process and one other at most.
 pub const PROCESSES: usize = 2 * JOBS;
 
-/// Events at one time. A job has at most one event that it waits for and one that it has left behind.
+/// Events at one time. Two are set aside for each job: one that it waits for, and one that tells of its past.
 pub const EVENTS: usize = 2 * JOBS + EMITTED;
 
 /// Clients connected at one time. Each `initctl` that waits is one; a boot script seldom has ten.
