@@ -149,7 +149,7 @@ impl Supervisor<'_> {
     }
 
     /// A notice in words, and how loud it is. `explain` gives the world's words for the number in a
-    /// [`SpawnError`](crate::process::SpawnError).
+    /// [`SpawnError`].
     pub fn say<'a>(&'a self, notice: Notice, explain: fn(i32) -> &'static str) -> (Priority, impl fmt::Display + 'a) {
         (notice.priority(), Words { supervisor: self, notice, explain })
     }
