@@ -47,6 +47,29 @@ pub enum Effect {
         /// The signal that it is to get.
         signal: Option<Signal>,
     },
+    /// A process that another one made has become a job's main process: tell of its end even if somebody else reaps it.
+    /// Answered by `Input::Gone` if there is no such process.
+    Watch {
+        /// Its number.
+        pid: Pid,
+    },
+    /// Say which of a job's processes live, hooks and what they made left out. Answered at once by `Input::Survivors`.
+    Survey {
+        /// Whose.
+        job: JobId,
+    },
+    /// Send a signal to every process of a job, hooks and what they made left out, wherever they have moved.
+    Sweep {
+        /// Whose.
+        job: JobId,
+        /// Which signal.
+        signal: Signal,
+    },
+    /// A job rests: what is kept of its processes can be let go.
+    Rested {
+        /// Which one.
+        job: JobId,
+    },
     /// Answer a client.
     Reply {
         /// Whom.

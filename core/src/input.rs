@@ -2,7 +2,7 @@
 
 use crate::bytes::Strings;
 use crate::control::{Table, Target};
-use crate::process::{Exit, Pid, Process, SpawnError};
+use crate::process::{Exit, Pid, Process, ShortName, SpawnError};
 use crate::signal::Signal;
 use crate::storage::{ClientId, JobId};
 
@@ -69,6 +69,20 @@ pub enum Input<'a> {
         /// Whether it is traced: then it needs an order to go on.
         traced: bool,
     },
+    /// Answer to [`Effect::Survey`](crate::effect::Effect::Survey): the job's live processes, the oldest first.
+    Survivors {
+        /// Whose.
+        job: JobId,
+        /// Which; none that has ended and waits to be reaped.
+        survivors: &'a [Survivor],
+    },
+    /// A process of a job said something, in the way that its `expect` stanza names.
+    Told {
+        /// Whose.
+        job: JobId,
+        /// What.
+        word: Word<'a>,
+    },
     /// A client asks for a job's goal to change (initctl(8) start, stop, restart) or to be reloaded.
     Command {
         /// Who asks.
@@ -111,6 +125,36 @@ pub enum Input<'a> {
     /// The session ends: every job is to be stopped but those that wait for the event session-end, which get some seconds;
     /// then as for `Shutdown`.
     Logout,
+}
+
+/// A live process of a job, as the world sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Survivor {
+    /// Its number.
+    pub pid: Pid,
+    /// What it calls itself (on Linux: `comm` of proc(5)).
+    pub name: ShortName,
+    /// Whether the supervisor is its parent, and so learns how it ends.
+    pub child: bool,
+    /// Whether the file of its `pid file` stanza names it.
+    pub named: bool,
+    /// Whether it waits for something to happen: it neither computes nor reads a disk.
+    pub idle: bool,
+}
+
+/// What a process of a job says of itself (on Linux: sd_notify(3), or a newline on a descriptor).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Word<'a> {
+    /// It is ready.
+    Ready,
+    /// This process of the same job is the main one.
+    Main(Pid),
+    /// It is about to end.
+    Stopping,
+    /// It is alive: its watchdog starts again.
+    Alive,
+    /// What it is doing, for people to read.
+    Status(&'a [u8]),
 }
 
 /// What is done to an environment.

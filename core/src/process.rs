@@ -53,6 +53,27 @@ impl fmt::Display for Process {
 /// The number by which the world knows a process; never zero.
 pub type Pid = core::num::NonZeroU32;
 
+/// What a process calls itself, padded with zeros: as much as Linux keeps of it (proc(5), `comm`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ShortName(pub [u8; 16]);
+
+impl ShortName {
+    /// The name, or as much of it as there is room for.
+    pub fn new(name: &[u8]) -> Self {
+        let mut short = [0; 16];
+        short.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
+        ShortName(short)
+    }
+}
+
+impl fmt::Display for ShortName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.0.split(|byte| *byte == 0).next().unwrap_or_default();
+        crate::bytes::Show(name).fmt(f)
+    }
+}
+
 /// How a process ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -3,6 +3,7 @@
 use crate::effect::{Effect, Scope};
 use crate::follow::{self, Order, Seen, Stage};
 use crate::index::{Fnv, Indexed};
+use crate::input::{Survivor, Word};
 use crate::lifecycle::{State, Wait};
 use crate::notice::Notice;
 use crate::process::{Exit, Pid, Process};
@@ -128,10 +129,17 @@ impl Supervisor<'_> {
         };
         self.say_later(Notice::ProcessBecame { job: id, process: Process::Main, old: parent, new: child });
         self.let_go(parent);
+        self.order(Effect::Watch { pid: child });
         self.forget_process(id, Process::Main);
         self.remember_process(id, Process::Main, child);
         self.reach(id, row.next);
     }
+
+    /// The world has said which of a job's processes live.
+    pub(crate) fn surveyed(&mut self, _job: JobId, _survivors: &[Survivor]) {}
+
+    /// A process of a job has said something.
+    pub(crate) fn told(&mut self, _job: JobId, _word: Word<'_>) {}
 
     fn let_go(&mut self, pid: Pid) {
         self.order(Effect::Detach { pid, signal: None });

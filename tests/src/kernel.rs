@@ -140,6 +140,8 @@ impl Kernel {
                 let order = signal.map_or("detach".to_owned(), |signal| format!("detach with {signal}"));
                 self.go_on(pid, Some(Trace::Off), &order);
             }
+            Effect::Watch { .. } | Effect::Sweep { .. } | Effect::Rested { .. } => {}
+            Effect::Survey { job } => return Some(Input::Survivors { job, survivors: &[] }),
             Effect::Reply { client, answer } => self.answer(supervisor, client, answer),
             Effect::Say(notice) => self.hear(supervisor, notice),
             Effect::Retired(_) => {}

@@ -45,8 +45,18 @@ pub enum Stanza<'t> {
     },
     /// `normal exit`: one status (0 to 2147483647, a signal as its number times 256); a line with several gives several.
     NormalExit(i32),
-    /// `expect none|stop|fork|daemon`.
+    /// `expect none|stop|fork|daemon|notify|auto`.
     Expect(Expect),
+    /// `expect fd NUMBER`: it writes a newline to that descriptor.
+    ReadyDescriptor(u32),
+    /// `pid file PATH`: it writes its process id there.
+    PidFile(&'t [u8]),
+    /// `start timeout SECONDS`; 0 is none.
+    StartTimeout(u32),
+    /// `hook timeout SECONDS`, for each of pre-start, post-start, pre-stop and post-stop; 0 is none.
+    HookTimeout(u32),
+    /// `watchdog SECONDS`: how often it says that it is alive, at least; 0 is never.
+    Watchdog(u32),
     /// `kill signal SIGNAL`; 0 is accepted too, and 255 stands for all that is too large for a signal.
     KillSignal(Signal),
     /// `kill timeout SECONDS`.
@@ -102,6 +112,14 @@ pub enum Expect {
     Fork,
     /// It forks twice.
     Daemon,
+    /// It sends `READY=1` as sd_notify(3) does.
+    Notify,
+    /// It writes a newline to a descriptor.
+    Descriptor,
+    /// It writes its process id to a file.
+    PidFile,
+    /// Nothing that could be counted: the process that stays is the daemon.
+    Auto,
 }
 
 /// Where a process's standard descriptors lead (init(5), `console`).
@@ -223,6 +241,7 @@ const SETUP: &str = "Process environment";
 const APPARMOR: &str = "AppArmor support";
 const MISC: &str = "Miscellaneous";
 const CHROMEOS: &str = "none (ChromeOS)";
+const UPHOLD: &str = "none (Uphold)";
 const DEBUG: &str = "none (Upstart 1.13.2)";
 
 use Process::{Main, PostStart, PostStop, PreStart, PreStop};
@@ -277,6 +296,10 @@ static TABLE: &[Row] = &[
     row("kill signal",       "SIGNAL",                                   Value(value::kill_signal),      ActedOn,     MISC),
     row("kill timeout",      "INTERVAL",                                 Value(value::kill_timeout),     ActedOn,     MISC),
     row("reload signal",     "SIGNAL",                                   Value(value::reload_signal),    ActedOn,     MISC),
-    row("expect",            "none | stop | fork | daemon",              Value(value::expect),           ActedOn,     MISC),
+    row("expect",            "none | stop | fork | daemon | notify | fd N | auto", Tuple(value::expect),           ActedOn,     MISC),
+    row("pid file",          "PATH",                                     Word(|t| S::PidFile(t)),        ActedOn,     UPHOLD),
+    row("start timeout",     "SECONDS",                                  Value(value::start_timeout),    ActedOn,     UPHOLD),
+    row("hook timeout",      "SECONDS",                                  Value(value::hook_timeout),     ActedOn,     UPHOLD),
+    row("watchdog",          "SECONDS",                                  Value(value::watchdog),         ActedOn,     UPHOLD),
     row("debug",             "",                                         Unchecked(S::Debug),            ActedOn,     DEBUG),
 ];

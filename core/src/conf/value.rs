@@ -47,17 +47,6 @@ fn whole<T: TryFrom<i64>>(word: &[u8], range: RangeInclusive<i64>, otherwise: Er
     within(word, 10, range).and_then(|value| T::try_from(value).ok()).ok_or(otherwise)
 }
 
-/// `expect none|stop|fork|daemon`.
-pub(super) fn expect(word: &[u8]) -> Value {
-    Ok(Stanza::Expect(match word {
-        b"none" => Expect::None,
-        b"stop" => Expect::Stop,
-        b"fork" => Expect::Fork,
-        b"daemon" => Expect::Daemon,
-        _ => return Err(ErrorKind::UnknownStanza),
-    }))
-}
-
 /// `console none|output|owner|log`.
 pub(super) fn console(word: &[u8]) -> Value {
     Ok(Stanza::Console(match word {
@@ -69,9 +58,28 @@ pub(super) fn console(word: &[u8]) -> Value {
     }))
 }
 
+fn seconds(word: &[u8]) -> Result<u32, ErrorKind> {
+    whole(word, 0..=INT_MAX, ErrorKind::IllegalInterval)
+}
+
 /// `kill timeout SECONDS`.
 pub(super) fn kill_timeout(word: &[u8]) -> Value {
-    whole(word, 0..=INT_MAX, ErrorKind::IllegalInterval).map(Stanza::KillTimeout)
+    seconds(word).map(Stanza::KillTimeout)
+}
+
+/// `start timeout SECONDS`.
+pub(super) fn start_timeout(word: &[u8]) -> Value {
+    seconds(word).map(Stanza::StartTimeout)
+}
+
+/// `hook timeout SECONDS`.
+pub(super) fn hook_timeout(word: &[u8]) -> Value {
+    seconds(word).map(Stanza::HookTimeout)
+}
+
+/// `watchdog SECONDS`.
+pub(super) fn watchdog(word: &[u8]) -> Value {
+    seconds(word).map(Stanza::Watchdog)
 }
 
 /// A signal by name or number. Upstart takes any number here, 0 too, and finds out when it sends the signal; so do we:
@@ -135,6 +143,27 @@ pub(super) fn oom_score(word: &[u8]) -> Value {
 fn argument<T>(scanner: &mut Scanner<'_>, read: impl Fn(&[u8]) -> Result<T, ErrorKind>) -> Result<T, ConfError> {
     let word = scanner.word()?;
     read(scanner.text(word.place.clone())).map_err(|kind| word.error(kind))
+}
+
+/// `expect none|stop|fork|daemon|notify|auto`, or `expect fd NUMBER`.
+pub(super) fn expect(scanner: &mut Scanner<'_>) -> Result<Stanza<'static>, ConfError> {
+    let expect = argument(scanner, |word| {
+        Ok(match word {
+            b"none" => Expect::None,
+            b"stop" => Expect::Stop,
+            b"fork" => Expect::Fork,
+            b"daemon" => Expect::Daemon,
+            b"notify" => Expect::Notify,
+            b"auto" => Expect::Auto,
+            b"fd" => Expect::Descriptor,
+            _ => return Err(ErrorKind::UnknownStanza),
+        })
+    })?;
+    if expect != Expect::Descriptor {
+        return Ok(Stanza::Expect(expect));
+    }
+    // Descriptors 0 to 2 are the standard ones; the largest that a process may have by default is 1023 (getrlimit(2)).
+    argument(scanner, |word| whole(word, 3..=1023, ErrorKind::IllegalLimit)).map(Stanza::ReadyDescriptor)
 }
 
 /// `respawn limit COUNT INTERVAL` or `respawn limit unlimited`.
