@@ -30,7 +30,7 @@ impl Supervisor<'_> {
     pub(crate) fn command(&mut self, client: ClientId, command: Command, target: Target<'_>, wait: bool) {
         let done = match command {
             Command::Start => self.start(client, target, wait),
-            Command::Stop => self.stop(client, target, wait),
+            Command::Stop | Command::Force => self.stop(client, command, target, wait),
             Command::Restart => self.restart(client, target, wait),
             Command::Reload => return self.reload(client, target),
         };
@@ -128,10 +128,12 @@ impl Supervisor<'_> {
         Ok(job)
     }
 
-    fn stop(&mut self, client: ClientId, target: Target<'_>, wait: bool) -> Result<JobId, Denial> {
+    fn stop(&mut self, client: ClientId, command: Command, target: Target<'_>, wait: bool) -> Result<JobId, Denial> {
         let (class, found) = self.resolve_job(target)?;
         let job = found.ok_or(Denial::UnknownInstance(class))?;
-        if self.jobs.get(job).is_some_and(|job| job.goal == Goal::Stop) {
+        let forced = command == Command::Force;
+        // One that stops already can still be forced to.
+        if !forced && self.jobs.get(job).is_some_and(|job| job.goal == Goal::Stop) {
             return Err(Denial::AlreadyStopped(job));
         }
         self.room_to_wait(wait)?;
@@ -141,8 +143,12 @@ impl Supervisor<'_> {
                 self.text.replace(&mut job.stop_environment, environment);
             }
         }
-        self.wait_instead(job, client, Command::Stop, wait);
-        self.set_goal(job, Goal::Stop);
+        self.wait_instead(job, client, command, wait);
+        if forced {
+            self.force(job);
+        } else {
+            self.set_goal(job, Goal::Stop);
+        }
         Ok(job)
     }
 

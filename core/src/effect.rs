@@ -52,6 +52,13 @@ pub enum Effect {
     Watch {
         /// Its number.
         pid: Pid,
+        /// Whose place it takes.
+        instead_of: Pid,
+    },
+    /// A traced process that runs: trace it no longer, as soon as it can be let go.
+    Release {
+        /// Its number.
+        pid: Pid,
     },
     /// Say which of a job's processes live, hooks and what they made left out. Answered at once by `Input::Survivors`.
     Survey {

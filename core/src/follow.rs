@@ -1,4 +1,6 @@
-//! Following a daemon to the process that stays: `expect stop`, `expect fork` and `expect daemon` of init(5).
+//! Following a daemon to the process that stays (init(5), `expect`), and what is to be learnt when it does otherwise.
+
+use core::fmt;
 
 use crate::conf::stanza::Expect;
 
@@ -11,7 +13,7 @@ pub enum Stage {
     Settled,
     /// It is being made: its program does not run yet.
     Launched,
-    /// Its program runs and has not forked.
+    /// Its program runs and has not forked, as far as can be seen.
     Original,
     /// It is the first child, and has not begun to run.
     FirstBorn,
@@ -19,6 +21,24 @@ pub enum Stage {
     First,
     /// It is the second child, and has not begun to run.
     SecondBorn,
+    /// It was taken to be ready, and may still do what is expected.
+    Late,
+}
+
+impl Stage {
+    /// Whether its job can go on.
+    pub const fn is_ready(self) -> bool {
+        matches!(self, Stage::Settled | Stage::Late)
+    }
+
+    /// How far a process has come that is followed because the one before it is gone: a word of its own is still waited for,
+    /// forks are not.
+    pub const fn adopted(expect: Expect) -> Stage {
+        match expect {
+            Expect::None | Expect::Stop | Expect::Fork | Expect::Daemon => Stage::Settled,
+            Expect::Notify | Expect::Descriptor | Expect::PidFile | Expect::Auto => Stage::Original,
+        }
+    }
 }
 
 /// What was seen of a process that is being followed.
@@ -34,6 +54,10 @@ pub enum Seen {
     Fork,
     /// It replaced its program (traced).
     Exec,
+    /// It said that it is ready, or named the process that is.
+    Ready,
+    /// Nothing of all that for as long as [`Row::patience`] says, with all its processes idle.
+    Quiet,
 }
 
 /// What is to be done.
@@ -51,6 +75,8 @@ pub enum Order {
     Detach,
     /// Let it go for good, and follow its child.
     Switch,
+    /// It runs, traced: let it go for good at the next chance.
+    Release,
 }
 
 /// One row.
@@ -66,33 +92,73 @@ pub struct Row {
     pub order: Order,
     /// How far it has come then; [`Stage::Settled`] is ready.
     pub next: Stage,
+    /// For [`Seen::Quiet`]: after how many idle looks; see [`Row::interval`].
+    pub patience: u8,
 }
 
-/// FACTS 3.6. What is not in the table changes nothing; a traced process then goes on with the signal that stopped it.
+impl Row {
+    /// Milliseconds between two looks at processes that are expected to do something.
+    pub const fn interval(expect: Expect) -> u32 {
+        match expect {
+            Expect::PidFile => 100,
+            Expect::Auto => 250,
+            _ => 1000,
+        }
+    }
+}
+
+/// FACTS 3.6, and what makes the wrong file work. What is not in the table changes nothing; a traced process then goes on
+/// with the signal that stopped it.
+///
+/// The rows of `Quiet` are there because a process that was expected to do something and has gone idle instead will
+/// hardly do it any more. If it does, nothing is lost: when it has ended, the one that stays is followed.
 #[rustfmt::skip]
-pub static TABLE: [Row; 13] = {
+pub static TABLE: [Row; 29] = {
     use Stage::*;
     use Seen::*;
     const fn row(expect: Expect, stage: Stage, seen: Seen, order: Order, next: Stage) -> Row {
-        Row { expect, stage, seen, order, next }
+        Row { expect, stage, seen, order, next, patience: 0 }
+    }
+    const fn quiet(expect: Expect, stage: Stage, patience: u8, order: Order, next: Stage) -> Row {
+        Row { expect, stage, seen: Quiet, order, next, patience }
     }
     [
-        //  expect          stage       seen      order             next
-        row(Expect::None,   Launched,   Executed, Order::Nothing,   Settled),
-        row(Expect::Stop,   Launched,   Stop,     Order::Continue,  Settled),
+        //  expect              stage       seen      order             next
+        row(Expect::None,       Launched,   Executed, Order::Nothing,   Settled),
 
-        row(Expect::Fork,   Launched,   Trap,     Order::Follow,    Original),
-        row(Expect::Fork,   Original,   Exec,     Order::Resume,    Original),
-        row(Expect::Fork,   Original,   Fork,     Order::Switch,    FirstBorn),
-        row(Expect::Fork,   FirstBorn,  Stop,     Order::Detach,    Settled),
+        row(Expect::Stop,       Launched,   Stop,     Order::Continue,  Settled),
+        row(Expect::Stop,       Late,       Stop,     Order::Continue,  Settled),
 
-        row(Expect::Daemon, Launched,   Trap,     Order::Follow,    Original),
-        row(Expect::Daemon, Original,   Exec,     Order::Resume,    Original),
-        row(Expect::Daemon, Original,   Fork,     Order::Switch,    FirstBorn),
-        row(Expect::Daemon, FirstBorn,  Stop,     Order::Follow,    First),
-        row(Expect::Daemon, First,      Exec,     Order::Detach,    Settled),
-        row(Expect::Daemon, First,      Fork,     Order::Switch,    SecondBorn),
-        row(Expect::Daemon, SecondBorn, Stop,     Order::Detach,    Settled),
+        row(Expect::Fork,       Launched,   Trap,     Order::Follow,    Original),
+        row(Expect::Fork,       Original,   Exec,     Order::Resume,    Original),
+        row(Expect::Fork,       Original,   Fork,     Order::Switch,    FirstBorn),
+        row(Expect::Fork,       FirstBorn,  Stop,     Order::Detach,    Settled),
+
+        row(Expect::Daemon,     Launched,   Trap,     Order::Follow,    Original),
+        row(Expect::Daemon,     Original,   Exec,     Order::Resume,    Original),
+        row(Expect::Daemon,     Original,   Fork,     Order::Switch,    FirstBorn),
+        row(Expect::Daemon,     FirstBorn,  Stop,     Order::Follow,    First),
+        row(Expect::Daemon,     First,      Exec,     Order::Detach,    Settled),
+        row(Expect::Daemon,     First,      Fork,     Order::Switch,    SecondBorn),
+        row(Expect::Daemon,     SecondBorn, Stop,     Order::Detach,    Settled),
+
+        row(Expect::Notify,     Launched,   Executed, Order::Nothing,   Original),
+        row(Expect::Notify,     Original,   Ready,    Order::Nothing,   Settled),
+        row(Expect::Descriptor, Launched,   Executed, Order::Nothing,   Original),
+        row(Expect::Descriptor, Original,   Ready,    Order::Nothing,   Settled),
+        row(Expect::PidFile,    Launched,   Executed, Order::Nothing,   Original),
+        row(Expect::PidFile,    Original,   Ready,    Order::Nothing,   Settled),
+        row(Expect::Auto,       Launched,   Executed, Order::Nothing,   Original),
+
+        //    expect              stage       idle looks  order           next
+        quiet(Expect::Stop,       Launched,   10,         Order::Nothing,   Late),
+        quiet(Expect::Fork,       Original,   10,         Order::Release,   Settled),
+        quiet(Expect::Daemon,     Original,   10,         Order::Release,   Settled),
+        quiet(Expect::Daemon,     First,      2,          Order::Release,   Settled),
+        quiet(Expect::Notify,     Original,   10,         Order::Nothing,   Settled),
+        quiet(Expect::Descriptor, Original,   10,         Order::Nothing,   Settled),
+        quiet(Expect::PidFile,    Original,   100,        Order::Nothing,   Settled),
+        quiet(Expect::Auto,       Original,   2,          Order::Nothing,   Settled),
     ]
 };
 
@@ -106,4 +172,94 @@ impl Expect {
     pub const fn traces(self) -> bool {
         matches!(self, Expect::Fork | Expect::Daemon)
     }
+
+    /// The word in the job file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Expect::None => "none",
+            Expect::Stop => "stop",
+            Expect::Fork => "fork",
+            Expect::Daemon => "daemon",
+            Expect::Notify => "notify",
+            Expect::Descriptor => "fd",
+            Expect::PidFile => "pid file",
+            Expect::Auto => "auto",
+        }
+    }
+}
+
+impl fmt::Display for Expect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Which process of a job is the daemon when not the one that `expect` names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Heir {
+    /// The one that is followed, which does not do what is expected.
+    Itself,
+    /// The one that the supervisor made: what was followed was a helper of its own.
+    Launched,
+    /// A child of that one, as its session says.
+    Child,
+    /// A child's child.
+    Grandchild,
+}
+
+/// One row of what is to be learnt.
+#[derive(Clone, Copy, Debug)]
+pub struct Lesson {
+    /// What the job file expects.
+    pub expect: Expect,
+    /// How many forks were followed before; `None` is any number.
+    pub forks: Option<u8>,
+    /// Who is the daemon.
+    pub heir: Heir,
+    /// What the daemon has done.
+    pub saw: &'static str,
+    /// What the job file should expect.
+    pub right: Expect,
+}
+
+/// What to tell the author of the file. The first row that fits counts; where none does, see [`UNCLEAR`].
+#[rustfmt::skip]
+pub static LESSONS: [Lesson; 19] = {
+    use Expect as E;
+    use Heir::*;
+    const fn row(expect: Expect, forks: Option<u8>, heir: Heir, saw: &'static str, right: Expect) -> Lesson {
+        Lesson { expect, forks, heir, saw, right }
+    }
+    [
+        //  expect         forks    daemon      it did                          right
+        row(E::None,       None,    Child,      "one fork",                     E::Fork),
+        row(E::None,       None,    Grandchild, "two forks",                    E::Daemon),
+        row(E::Stop,       None,    Itself,     "no SIGSTOP",                   E::None),
+        row(E::Stop,       None,    Child,      "one fork",                     E::Fork),
+        row(E::Stop,       None,    Grandchild, "two forks",                    E::Daemon),
+        row(E::Fork,       Some(0), Itself,     "no fork",                      E::None),
+        row(E::Fork,       Some(0), Child,      "a fork that tracing misses",   E::Auto),
+        row(E::Fork,       Some(1), Launched,   "a helper's fork",              E::None),
+        row(E::Fork,       Some(1), Child,      "two forks",                    E::Daemon),
+        row(E::Fork,       Some(1), Grandchild, "two forks",                    E::Daemon),
+        row(E::Daemon,     Some(0), Itself,     "no fork",                      E::None),
+        row(E::Daemon,     Some(1), Itself,     "one fork",                     E::Fork),
+        row(E::Daemon,     Some(1), Launched,   "a helper's fork",              E::None),
+        row(E::Daemon,     Some(2), Launched,   "two helpers' forks",           E::None),
+        row(E::Daemon,     Some(2), Child,      "three forks",                  E::Auto),
+        row(E::Daemon,     Some(2), Grandchild, "three forks",                  E::Auto),
+        row(E::Notify,     None,    Itself,     "no READY=1",                   E::Auto),
+        row(E::Descriptor, None,    Itself,     "no newline",                   E::Auto),
+        row(E::PidFile,    None,    Itself,     "no process id in the file",    E::Auto),
+    ]
+};
+
+/// What is said where the table knows nothing better.
+pub const UNCLEAR: (&str, Expect) = ("something else", Expect::Auto);
+
+/// What the daemon has done, and what the job file should expect.
+pub fn lesson(expect: Expect, forks: u8, heir: Heir) -> (&'static str, Expect) {
+    let fits =
+        |row: &&Lesson| row.expect == expect && row.heir == heir && row.forks.is_none_or(|followed| followed == forks);
+    LESSONS.iter().find(fits).map_or(UNCLEAR, |row| (row.saw, row.right))
 }

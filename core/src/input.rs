@@ -134,6 +134,8 @@ pub struct Survivor {
     pub pid: Pid,
     /// What it calls itself (on Linux: `comm` of proc(5)).
     pub name: ShortName,
+    /// Who leads its session.
+    pub session: Option<Pid>,
     /// Whether the supervisor is its parent, and so learns how it ends.
     pub child: bool,
     /// Whether the file of its `pid file` stanza names it.
@@ -188,4 +190,6 @@ pub enum Command {
     Restart,
     /// Send the reload signal.
     Reload,
+    /// Goal stop, and nothing is waited for any longer than it takes to kill it.
+    Force,
 }

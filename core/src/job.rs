@@ -1,5 +1,6 @@
 //! Jobs: the instances of a class, and how they come, change and go.
 
+use crate::adopt::Inquiry;
 use crate::condition::LeafId;
 use crate::effect::Effect;
 use crate::exit::{self, Meaning, Verdict};
@@ -14,6 +15,7 @@ use crate::respawn::Respawns;
 use crate::storage::{ClassId, EventId, JobId};
 use crate::supervisor::Supervisor;
 use crate::text::Text;
+use crate::time::Instant;
 use crate::waiter::Waiter;
 
 /// One instance of a class, from its first goal start until it rests again.
@@ -49,6 +51,30 @@ pub struct Job {
     pub(crate) pids: [Option<Pid>; Process::COUNT],
     /// How far the main process is followed.
     pub(crate) stage: Stage,
+    /// The process that was made as its main process, though another may be that by now.
+    pub(crate) launched: Option<Pid>,
+    /// How many forks led from that one to the main process, as far as was seen.
+    pub(crate) forks: u8,
+    /// Whether a process was adopted that `expect` did not name.
+    pub(crate) repaired: bool,
+    /// Whether the author of its file has been told what to expect.
+    pub(crate) told: bool,
+    /// What the world has been asked.
+    pub(crate) inquiry: Inquiry,
+    /// Until when the main process's end may be its way into the background.
+    pub(crate) fresh_until: Instant,
+    /// When it must be ready.
+    pub(crate) start_by: Option<Instant>,
+    /// How often in a row the main process was found idle.
+    pub(crate) idle_looks: u8,
+    /// Whether it is to stop at any price.
+    pub(crate) forced: bool,
+    /// Whether what it waits for has been sent SIGKILL.
+    pub(crate) killed: bool,
+    /// How many processes had to be killed, or how often its watchdog was missed.
+    pub(crate) strikes: u8,
+    /// What its main process says that it is doing.
+    pub(crate) said: Text,
     pub(crate) respawns: Respawns,
     /// Its place among the timers.
     pub(crate) timer: Option<u32>,
@@ -143,6 +169,18 @@ impl Supervisor<'_> {
                 failure: None,
                 pids: [None; Process::COUNT],
                 stage: Stage::Settled,
+                launched: None,
+                forks: 0,
+                repaired: false,
+                told: false,
+                inquiry: Inquiry::Nothing,
+                fresh_until: Instant::default(),
+                start_by: None,
+                idle_looks: 0,
+                forced: false,
+                killed: false,
+                strikes: 0,
+                said: Text::EMPTY,
                 respawns: Respawns::default(),
                 timer: None,
                 events_left: EVENTS_PER_JOB as u8,
@@ -177,7 +215,9 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.remove(id) else { return };
         self.release_leaves(job.stop_leaves);
         self.free_leaves(job.stop_leaves);
-        for text in [job.name, job.environment, job.next_environment.unwrap_or_default(), job.stop_environment] {
+        for text in
+            [job.name, job.environment, job.next_environment.unwrap_or_default(), job.stop_environment, job.said]
+        {
             self.text.free(text);
         }
         self.events.unreserve(usize::from(job.events_left));
@@ -216,8 +256,14 @@ impl Supervisor<'_> {
             return;
         }
         job.goal = goal;
-        job.restart = false;
-        let rests = job.waiting && job.state.row().wait == Wait::Goal(goal);
+        (job.restart, job.forced) = (false, job.forced && goal == Goal::Stop);
+        let rests = job.waiting
+            && match job.state.row().wait {
+                Wait::Goal(awaited) => awaited == goal,
+                // Nobody waits for what is not wanted any more.
+                Wait::Readiness => goal != Goal::Start,
+                _ => false,
+            };
         self.say_later(Notice::GoalChanged { job: id, from, to: goal });
         if rests {
             self.go_on(id);
@@ -244,13 +290,22 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
         let main = process == Process::Main;
-        let listed = main && exit.is_listed(self.normal_exits(class));
         let expected = main && exit.is_mentioned(self.normal_exits(class));
-        let (state, goal, respawn, task) = (job.state, job.goal, class.respawn, class.task);
         self.say_later(Notice::ProcessEnded { job: id, process, pid, exit, expected });
         self.forget_process(id, process);
-        self.timers.disarm(&mut self.jobs, id);
+        if main && self.leaves_somebody(id, exit) {
+            return self.inquire(id, Inquiry::Ended(pid, exit));
+        }
+        self.judge_end(id, process, exit);
+    }
+
+    /// What the end of a process means for its job.
+    pub(crate) fn judge_end(&mut self, id: JobId, process: Process, exit: Exit) {
+        let Some(job) = self.jobs.get(id) else { return };
+        let Some(class) = self.classes.get(job.class) else { return };
+        let (state, goal, respawn, task) = (job.state, job.goal, class.respawn, class.task);
         let Some(row) = exit::row(process, state) else { return };
+        let listed = process == Process::Main && exit.is_listed(self.normal_exits(class));
         let failure = Failure { process: Some(process), exit: Some(exit) };
         match row.meaning {
             Meaning::MustSucceed if exit != Exit::Status(0) => self.fail(id, failure),
@@ -269,7 +324,7 @@ impl Supervisor<'_> {
     }
 
     /// The main process is to run again, unless it has done so too often.
-    fn respawn(&mut self, id: JobId) {
+    pub(crate) fn respawn(&mut self, id: JobId) {
         let now = self.now;
         let Some(job) = self.jobs.get_mut(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
@@ -334,7 +389,18 @@ impl Supervisor<'_> {
     /// Sends the kill signal to the main process and arms the kill timeout; false if there is none.
     pub(crate) fn kill(&mut self, id: JobId) -> bool {
         let Some(job) = self.jobs.get(id) else { return false };
-        let (Some(pid), Some(class)) = (job.pid(Process::Main), self.classes.get(job.class)) else { return false };
+        let Some(pid) = job.pid(Process::Main) else {
+            let others = job.repaired || job.forks > 0;
+            if others {
+                self.inquire(id, Inquiry::Rest);
+            }
+            return others;
+        };
+        if job.forced {
+            self.force_main(id);
+            return true;
+        }
+        let Some(class) = self.classes.get(job.class) else { return false };
         let (signal, deadline) = (class.kill_signal, self.now.after_seconds(class.kill_timeout));
         self.signal_main(id, pid, signal);
         self.timers.arm(&mut self.jobs, id, deadline);

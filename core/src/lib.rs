@@ -18,6 +18,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod adopt;
 mod agenda;
 pub mod bytes;
 pub mod class;
@@ -40,6 +41,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod notice;
 pub mod occupancy;
+mod overdue;
 pub mod process;
 pub mod queue;
 pub mod respawn;
@@ -55,3 +57,4 @@ pub mod time;
 pub mod timers;
 mod view;
 pub mod waiter;
+mod word;

@@ -69,6 +69,9 @@ pub const CONDITION_EVENTS: usize = 64;
 /// Longest argument of `stop on` once its variables have their values, in bytes; a longer one matches nothing.
 pub const ARGUMENT: usize = 1024;
 
+/// Longest text in which a process says what it is doing, in bytes.
+pub const STATUS: usize = 256;
+
 /// Deepest nesting of a condition; the evaluation stack is one 64-bit word. Real ones have 4.
 pub const CONDITION_DEPTH: usize = 64;
 

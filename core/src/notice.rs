@@ -1,8 +1,9 @@
 //! What the supervisor says, in Upstart's words.
 
+use crate::conf::stanza::Expect;
 use crate::lifecycle::{Goal, State};
 use crate::limits::Limit;
-use crate::process::{Exit, Pid, Process, SpawnError};
+use crate::process::{Exit, Pid, Process, ShortName, SpawnError};
 use crate::signal::Signal;
 use crate::storage::{ClassId, EventId, JobId};
 
@@ -72,6 +73,51 @@ pub enum Notice {
     NoInstance {
         class: ClassId,
     },
+    /// A daemon does not do what its file expects; `right` is what the file should expect.
+    Mistaken {
+        job: JobId,
+        expected: Expect,
+        saw: &'static str,
+        right: Expect,
+        /// The process that is followed instead, if any is.
+        following: Option<Pid>,
+    },
+    /// A process outlives its job; `in_passing` if that is nothing unusual.
+    Survivor {
+        job: JobId,
+        pid: Pid,
+        name: ShortName,
+        in_passing: bool,
+    },
+    MoreSurvivors {
+        job: JobId,
+        more: u32,
+        in_passing: bool,
+    },
+    /// `start timeout` has passed.
+    NotReady {
+        job: JobId,
+        seconds: u32,
+    },
+    /// `hook timeout` has passed.
+    HookOverdue {
+        job: JobId,
+        process: Process,
+        pid: Pid,
+        seconds: u32,
+    },
+    /// `watchdog` has passed.
+    WatchdogMissed {
+        job: JobId,
+        pid: Pid,
+        seconds: u32,
+    },
+    /// A forced stop goes on without the end of a process.
+    GivenUp {
+        job: JobId,
+        process: Process,
+        pid: Pid,
+    },
     /// The supervisor ends, and the job has not stopped in time.
     FailedToStop {
         job: JobId,
@@ -112,6 +158,8 @@ impl Notice {
             | Notice::ProcessBecame { .. }
             | Notice::ExecutableChanged { .. }
             | Notice::ProcessStopped { .. }
+            | Notice::Survivor { in_passing: true, .. }
+            | Notice::MoreSurvivors { in_passing: true, .. }
             | Notice::Signalling { .. } => Priority::Info,
             Notice::ProcessEnded { exit: Exit::Status(0), .. } | Notice::ProcessEnded { expected: true, .. } => {
                 Priority::Info
@@ -121,6 +169,13 @@ impl Notice {
             | Notice::Respawning { .. }
             | Notice::RespawningTooFast { .. }
             | Notice::NoInstance { .. }
+            | Notice::Mistaken { .. }
+            | Notice::Survivor { .. }
+            | Notice::MoreSurvivors { .. }
+            | Notice::NotReady { .. }
+            | Notice::HookOverdue { .. }
+            | Notice::WatchdogMissed { .. }
+            | Notice::GivenUp { .. }
             | Notice::FailedToStop { .. } => Priority::Warn,
             Notice::Full { .. } => Priority::Error,
         }

@@ -3,7 +3,6 @@
 use crate::effect::{Effect, Scope};
 use crate::follow::{self, Order, Seen, Stage};
 use crate::index::{Fnv, Indexed};
-use crate::input::{Survivor, Word};
 use crate::lifecycle::{State, Wait};
 use crate::notice::Notice;
 use crate::process::{Exit, Pid, Process};
@@ -46,7 +45,7 @@ impl Supervisor<'_> {
         self.running_id(pid).and_then(|id| self.running.get(id)).map(|running| (running.job, running.process))
     }
 
-    fn remember_process(&mut self, id: JobId, process: Process, pid: Pid) {
+    pub(crate) fn remember_process(&mut self, id: JobId, process: Process, pid: Pid) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.pids[process.index()] = Some(pid);
         // There is room: a job has two live processes at most.
@@ -66,6 +65,12 @@ impl Supervisor<'_> {
     /// A process that was ordered exists.
     pub(crate) fn spawned(&mut self, id: JobId, process: Process, pid: Pid) {
         self.remember_process(id, process, pid);
+        if process == Process::Main
+            && let Some(job) = self.jobs.get_mut(id)
+        {
+            job.launched = Some(pid);
+            (job.forks, job.repaired, job.told) = (0, false, false);
+        }
         self.say_later(Notice::ProcessStarted { job: id, process, pid });
         if self.jobs.get(id).is_some_and(|job| job.state.row().wait == Wait::Spawned(process)) {
             self.go_on(id);
@@ -129,17 +134,14 @@ impl Supervisor<'_> {
         };
         self.say_later(Notice::ProcessBecame { job: id, process: Process::Main, old: parent, new: child });
         self.let_go(parent);
-        self.order(Effect::Watch { pid: child });
+        self.order(Effect::Watch { pid: child, instead_of: parent });
         self.forget_process(id, Process::Main);
         self.remember_process(id, Process::Main, child);
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.forks = job.forks.saturating_add(1);
+        }
         self.reach(id, row.next);
     }
-
-    /// The world has said which of a job's processes live.
-    pub(crate) fn surveyed(&mut self, _job: JobId, _survivors: &[Survivor]) {}
-
-    /// A process of a job has said something.
-    pub(crate) fn told(&mut self, _job: JobId, _word: Word<'_>) {}
 
     fn let_go(&mut self, pid: Pid) {
         self.order(Effect::Detach { pid, signal: None });
@@ -148,11 +150,12 @@ impl Supervisor<'_> {
     fn follow_row(&self, id: JobId, seen: Seen) -> Option<&'static follow::Row> {
         let job = self.jobs.get(id)?;
         let expect = self.classes.get(job.class)?.expect;
-        follow::row(expect, job.stage, seen).filter(|_| matches!(job.state, State::Spawning | State::Spawned))
+        let open = matches!(job.state, State::Spawning | State::Spawned) || job.stage == Stage::Late;
+        follow::row(expect, job.stage, seen).filter(|_| open)
     }
 
     /// Does what the follow table says to what was seen of a process; false if it says nothing.
-    fn observe(&mut self, pid: Pid, seen: Seen) -> bool {
+    pub(crate) fn observe(&mut self, pid: Pid, seen: Seen) -> bool {
         let Some((id, Process::Main)) = self.owner(pid) else { return false };
         let Some(row) = self.follow_row(id, seen) else { return false };
         match row.order {
@@ -161,34 +164,29 @@ impl Supervisor<'_> {
             Order::Follow => self.order(Effect::Follow { pid }),
             Order::Resume => self.order(Effect::Resume { pid, signal: None }),
             Order::Detach | Order::Switch => self.let_go(pid),
+            Order::Release => self.order(Effect::Release { pid }),
         }
         self.reach(id, row.next);
         true
     }
 
+    /// The same for what was seen of a job's main process, whichever that is.
+    pub(crate) fn observe_job(&mut self, id: JobId, seen: Seen) {
+        if let Some(pid) = self.jobs.get(id).and_then(|job| job.pid(Process::Main)) {
+            self.observe(pid, seen);
+        }
+    }
+
     /// A main process has come so far; when it is ready, its job goes on.
-    fn reach(&mut self, id: JobId, stage: Stage) {
+    pub(crate) fn reach(&mut self, id: JobId, stage: Stage) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        job.stage = stage;
-        let ready = stage == Stage::Settled && job.waiting && job.state.row().wait == Wait::Readiness;
+        (job.stage, job.idle_looks) = (stage, 0);
+        let ready = stage.is_ready() && job.waiting && job.state.row().wait == Wait::Readiness;
+        if stage.is_ready() {
+            self.refresh(id);
+        }
         if ready {
             self.go_on(id);
         }
-    }
-
-    /// Sends a signal to a main process's group, and says so.
-    pub(crate) fn signal_main(&mut self, job: JobId, pid: Pid, signal: Signal) {
-        self.say_later(Notice::Signalling { job, process: Process::Main, pid, signal });
-        self.order(Effect::Signal { pid, signal, scope: Scope::Group });
-    }
-
-    /// Fires the earliest timer, if it is due: a main process has outstayed its kill timeout.
-    pub(crate) fn next_timer(&mut self) -> bool {
-        let Some(timer) = self.timers.first().filter(|timer| timer.at <= self.now) else { return false };
-        self.timers.disarm(&mut self.jobs, timer.job);
-        if let Some(pid) = self.jobs.get(timer.job).and_then(|job| job.pid(Process::Main)) {
-            self.signal_main(timer.job, pid, Signal::KILL);
-        }
-        true
     }
 }

@@ -18,6 +18,8 @@ impl Signal {
     pub const CONT: Signal = Signal(18);
     /// Stop: what a daemon of `expect stop` raises when it is ready.
     pub const STOP: Signal = Signal(19);
+    /// Abort: what a missed watchdog sends, so that a core dump can tell where the process hung.
+    pub const ABRT: Signal = Signal(6);
     /// Trap: what a traced process stops with after exec.
     pub const TRAP: Signal = Signal(5);
 

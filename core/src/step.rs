@@ -1,6 +1,6 @@
 //! One step of a job: out of its state by its goal, into the next, as the lifecycle table says.
 
-use crate::follow::Stage;
+use crate::adopt::Inquiry;
 use crate::lifecycle::{Entry, Goal, JobEvent, Next, State, Wait};
 use crate::notice::Notice;
 use crate::process::Process;
@@ -53,6 +53,11 @@ impl Supervisor<'_> {
     fn enter(&mut self, id: JobId, state: State) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let from = core::mem::replace(&mut job.state, state);
+        job.killed = false;
+        if !job.forced {
+            job.strikes = 0;
+        }
+        self.timers.disarm(&mut self.jobs, id);
         self.say_later(Notice::StateChanged { job: id, from, to: state });
         let row = state.row();
         let under_way = match row.entry {
@@ -81,18 +86,23 @@ impl Supervisor<'_> {
                     Wait::Goal(goal) => job.goal != goal,
                     Wait::Event => job.blocker.is_some(),
                     Wait::Spawned(_) => true,
-                    Wait::Readiness => job.pid(Process::Main).is_some() && job.stage != Stage::Settled,
-                    Wait::End(process) => job.pid(process).is_some(),
+                    Wait::Readiness => {
+                        job.pid(Process::Main).is_some() && !job.stage.is_ready() && job.goal == Goal::Start
+                    }
+                    Wait::End(process) => job.pid(process).is_some() || job.inquiry != Inquiry::Nothing,
                 };
         }
+        self.bound_wait(id);
     }
 
     fn emit_and_wait(&mut self, id: JobId, event: JobEvent) -> bool {
         let emitted = self.emit_job_event(id, event);
+        // A stop at any price waits for nobody who waits for the event.
+        let awaited = emitted.filter(|_| !self.jobs.get(id).is_some_and(|job| job.forced));
         if let Some(job) = self.jobs.get_mut(id) {
-            job.blocker = emitted;
+            job.blocker = awaited;
         }
-        emitted.is_some()
+        awaited.is_some()
     }
 
     /// A new run: the environment of its command or events takes the place of the last one's.

@@ -98,6 +98,8 @@ pub(crate) struct Core {
     /// The client whose `reload` has just been carried out, and on which process.
     pub reloading: Option<(ClientId, Pid)>,
     pub ending: Ending,
+    /// Whether `expect` is followed to the letter even where that is wrong.
+    pub strict: bool,
 }
 
 impl Core {
@@ -115,6 +117,7 @@ impl Core {
         session: Text::EMPTY,
         reloading: None,
         ending: Ending::Off,
+        strict: false,
     };
 
     /// Whether nothing is to be done before the next input.
@@ -313,6 +316,12 @@ impl Supervisor<'_> {
         let timer = self.timers.first().map(|timer| timer.at);
         let ending = self.core.ending.deadline();
         [timer, ending].into_iter().flatten().min()
+    }
+
+    /// From now on `expect` is followed to the letter: what is wrong is said, and nothing is adopted (init(8),
+    /// `--strict-expect`).
+    pub fn set_strict(&mut self, strict: bool) {
+        self.core.strict = strict;
     }
 
     /// Gives an order.

@@ -12,6 +12,12 @@ impl Instant {
         Instant(self.0.saturating_add(seconds as u64 * 1000))
     }
 
+    /// The moment `milliseconds` later; stays at the end of time rather than wrap.
+    #[must_use]
+    pub const fn after_milliseconds(self, milliseconds: u32) -> Instant {
+        Instant(self.0.saturating_add(milliseconds as u64))
+    }
+
     /// Whole seconds since the clock began, as Upstart counts respawn intervals (FACTS: job_process_catch_runaway).
     pub const fn whole_seconds(self) -> u64 {
         self.0 / 1000

@@ -222,6 +222,29 @@ impl fmt::Display for Words<'_, '_> {
                 write!(f, "Sending {signal} signal to {} {process} process ({pid})", name(job))
             }
             Notice::FailedToStop { job } => write!(f, "job {} failed to stop", name(job)),
+            Notice::Mistaken { job, expected, saw, right, following } => {
+                write!(f, "{} expected {expected}, saw {saw}", name(job))?;
+                if let Some(pid) = following {
+                    write!(f, ": following {pid}")?;
+                }
+                write!(f, "; \"expect {right}\" is right")
+            }
+            Notice::Survivor { job, pid, name: its, .. } => {
+                write!(f, "{} has ended, but process {pid} ({its}) still runs", name(job))
+            }
+            Notice::MoreSurvivors { job, more, .. } => {
+                write!(f, "{} has ended, but {more} more processes still run", name(job))
+            }
+            Notice::NotReady { job, seconds } => write!(f, "{} was not ready within {seconds} seconds", name(job)),
+            Notice::HookOverdue { job, process, pid, seconds } => {
+                write!(f, "{} {process} process ({pid}) has run for more than {seconds} seconds", name(job))
+            }
+            Notice::WatchdogMissed { job, pid, seconds } => {
+                write!(f, "{} main process ({pid}) has not said for {seconds} seconds that it is alive", name(job))
+            }
+            Notice::GivenUp { job, process, pid } => {
+                write!(f, "{} {process} process ({pid}) does not end, not waiting for it", name(job))
+            }
             Notice::NoInstance { class } => {
                 let unknown = Show(self.supervisor.scratch);
                 write!(

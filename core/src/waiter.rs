@@ -50,7 +50,7 @@ impl Linked for Waiter {
 const fn failure(command: Command) -> Denial {
     match command {
         Command::Start => Denial::FailedToStart,
-        Command::Stop | Command::Reload => Denial::FailedToStop,
+        Command::Stop | Command::Force | Command::Reload => Denial::FailedToStop,
         Command::Restart => Denial::FailedToRestart,
     }
 }

@@ -166,7 +166,7 @@ impl Linux {
                 let there = self.tracer.detach(pid, signal);
                 self.check_trace(pid, there);
             }
-            Effect::Watch { .. } | Effect::Sweep { .. } | Effect::Rested { .. } => {}
+            Effect::Watch { .. } | Effect::Release { .. } | Effect::Sweep { .. } | Effect::Rested { .. } => {}
             Effect::Survey { job } => return Some(Input::Survivors { job, survivors: &[] }),
             Effect::Reply { client, answer } => {
                 self.control.reply(client, &supervisor.reply(answer), &self.wait.epoll);

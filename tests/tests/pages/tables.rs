@@ -78,15 +78,33 @@ pub fn follow() -> String {
             follow::Order::Resume => "go on",
             follow::Order::Detach => "let it go",
             follow::Order::Switch => "let it go, follow the child",
+            follow::Order::Release => "let it go at the next chance",
         };
-        let next = if row.next == follow::Stage::Settled { "ready".into() } else { format!("{:?}", row.next) };
-        let expect = format!("{:?}", row.expect).to_lowercase();
-        vec![expect, format!("{:?}", row.stage), format!("{:?}", row.seen).to_lowercase(), order.into(), next]
+        let next = if row.next.is_ready() { "ready".into() } else { format!("{:?}", row.next) };
+        let seen = match row.patience {
+            0 => format!("{:?}", row.seen).to_lowercase(),
+            looks => format!("idle for {} s", f64::from(u32::from(looks) * follow::Row::interval(row.expect)) / 1000.0),
+        };
+        vec![row.expect.name().into(), format!("{:?}", row.stage), seen, order.into(), next]
+    });
+    let lessons = follow::LESSONS.iter().map(|row| {
+        let forks = row.forks.map_or("any".into(), |forks| forks.to_string());
+        let heir = match row.heir {
+            follow::Heir::Itself => "the process that is followed",
+            follow::Heir::Launched => "the process that the supervisor made",
+            follow::Heir::Child => "its child",
+            follow::Heir::Grandchild => "its grandchild",
+        };
+        vec![row.expect.name().into(), forks, heir.into(), row.saw.into(), code(&format!("expect {}", row.right))]
     });
     format!(
         "{GENERATED}# Following a daemon\n\nWhat `expect` makes of what a main process does, from its launch until it is ready. The table \
-         is `core/src/follow.rs`.\nThreads and vfork are not forks; a process that is traced goes on with every signal that stopped it.\n\n{}",
-        table(&["expect", "stage", "seen", "order", "then"], rows)
+         is `core/src/follow.rs`.\nThreads and vfork are not forks; a process that is traced goes on with every signal that stopped it.\n\n{}\n\
+         ## When the file is wrong\n\nA process that is expected to do something and is idle instead is taken to be ready. One that ends \
+         with status 0 before it is\nready, or within ten seconds after, while another process of its job lives, is not the daemon: the other \
+         one is followed.\nWhat the log says then, `NAME expected EXPECT, saw ...: following PID; \"expect RIGHT\" is right`:\n\n{}",
+        table(&["expect", "stage", "seen", "order", "then"], rows),
+        table(&["expect", "forks followed", "the daemon is", "it did", "right"], lessons)
     )
 }
 
