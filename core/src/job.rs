@@ -237,6 +237,7 @@ impl Supervisor<'_> {
                 class.last_job = job.before;
             }
         }
+        self.order(Effect::Rested { job: id });
         self.supersede(job.class);
     }
 

@@ -121,6 +121,12 @@ pub(crate) fn resume(pid: Pid, signal: Option<Signal>) -> Result<(), Errno> {
     ptrace(CONTINUE, pid, 0, number(signal) as usize)
 }
 
+/// tgkill(2) to the process's first thread: unlike kill(2), no other thread can take the signal.
+pub(crate) fn signal_first_thread(pid: Pid, Signal(signal): Signal) -> Result<(), Errno> {
+    // SAFETY: the call takes three numbers and touches no memory of ours.
+    Errno::result(unsafe { libc::syscall(libc::SYS_tgkill, pid.get(), pid.get(), libc::c_int::from(signal)) }).map(drop)
+}
+
 /// PTRACE_DETACH.
 pub(crate) fn detach(pid: Pid, signal: Option<Signal>) -> Result<(), Errno> {
     ptrace(DETACH, pid, 0, number(signal) as usize)

@@ -166,7 +166,16 @@ impl Linux {
                 let there = self.tracer.detach(pid, signal);
                 self.check_trace(pid, there);
             }
-            Effect::Watch { .. } | Effect::Release { .. } | Effect::Sweep { .. } | Effect::Rested { .. } => {}
+            Effect::Release { pid } => {
+                let there = self.tracer.release(pid);
+                self.check_trace(pid, there);
+            }
+            Effect::Watch { pid, instead_of } => {
+                if let Some(logs) = &mut self.job_logs {
+                    logs.forked(instead_of, pid);
+                }
+            }
+            Effect::Sweep { .. } | Effect::Rested { .. } => {}
             Effect::Survey { job } => return Some(Input::Survivors { job, survivors: &[] }),
             Effect::Reply { client, answer } => {
                 self.control.reply(client, &supervisor.reply(answer), &self.wait.epoll);
@@ -331,9 +340,6 @@ impl Linux {
             Kind::Trapped(Trap::Signal(signal)) => Input::Stopped { pid, signal, traced: true },
             Kind::Trapped(Trap::Exec) => Input::Replaced { pid },
             Kind::Trapped(Trap::Fork(child)) => {
-                if let Some(logs) = &mut self.job_logs {
-                    logs.forked(pid, child);
-                }
                 if signal_one(child, Signal(0)) == Ok(false) {
                     // Its exit was told before its birth.
                     self.ready.push_back(Known::Gone(child));

@@ -31,6 +31,8 @@ struct Early {
 pub struct Tracer<const TRACEES: usize> {
     known: Vec<Pid, TRACEES>,
     early: Vec<Early, EARLY_MAX>,
+    /// Tracees that run and are to be let go when they stand still.
+    leaving: Vec<Pid, TRACEES>,
     /// A held-back change whose fork has just been told.
     due: Option<Change>,
     /// How many children were let go untraced for want of room.
@@ -44,6 +46,8 @@ enum Verdict {
     Tell,
     /// Keep it until the fork is told.
     Hold,
+    /// It stands still as it was told to, so that it can be let go.
+    Release,
     /// Its fork will never be told: the process that made it is gone, or no longer traced.
     LetGo,
 }
@@ -57,7 +61,7 @@ impl<const TRACEES: usize> Default for Tracer<TRACEES> {
 impl<const TRACEES: usize> Tracer<TRACEES> {
     /// A tracer without tracees.
     pub const fn new() -> Self {
-        Tracer { known: Vec::new(), early: Vec::new(), due: None, dropped: 0 }
+        Tracer { known: Vec::new(), early: Vec::new(), leaving: Vec::new(), due: None, dropped: 0 }
     }
 
     /// Whether another process can be traced, and its first child with it. Ask before spawning with `trace`.
@@ -87,6 +91,10 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
             match self.judge(change, parent_of) {
                 Verdict::Tell => return Some(change),
                 Verdict::Hold => {}
+                Verdict::Release => {
+                    // It can only be gone, and its exit is told next.
+                    self.detach(change.pid, None).unwrap_or_default();
+                }
                 Verdict::LetGo => let_go(change.pid, change.kind),
             }
         }
@@ -107,16 +115,30 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
 
     /// Lets a stopped tracee run on and traces it no more. Says whether it is still there.
     pub fn detach(&mut self, pid: Pid, signal: Option<Signal>) -> Result<bool, Errno> {
-        self.known.retain(|&known| known != pid);
+        self.forget(pid);
         let result = there(kernel::detach(pid, signal));
         self.abandon_orphans(parent_of);
         result
+    }
+
+    /// Lets a running tracee go: it must stand still for that, so its first thread is told to stop, and the stop is not
+    /// delivered. Says whether it is still there.
+    pub fn release(&mut self, pid: Pid) -> Result<bool, Errno> {
+        if self.leaving.contains(&pid) || self.leaving.push(pid).is_err() {
+            return Ok(true);
+        }
+        there(kernel::signal_first_thread(pid, Signal::STOP))
     }
 
     fn note(&mut self, pid: Pid) {
         if !self.known.contains(&pid) && self.known.push(pid).is_err() {
             self.dropped = self.dropped.saturating_add(1);
         }
+    }
+
+    fn forget(&mut self, pid: Pid) {
+        self.known.retain(|&known| known != pid);
+        self.leaving.retain(|&leaving| leaving != pid);
     }
 
     /// What to do with a change, and what it means for the tables.
@@ -131,6 +153,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
                 }
                 Verdict::Tell
             }
+            Kind::Trapped(Trap::Signal(Signal::STOP)) if self.leaving.contains(&pid) => Verdict::Release,
             Kind::Trapped(_) if self.known.contains(&pid) => Verdict::Tell,
             Kind::Trapped(_) => self.hold(pid, kind, parent_of),
             Kind::Exited(_) => self.ended(pid, kind, parent_of),
@@ -159,7 +182,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
             early.kind = kind;
             return Verdict::Hold;
         }
-        self.known.retain(|&known| known != pid);
+        self.forget(pid);
         self.abandon_orphans(parent_of);
         Verdict::Tell
     }
