@@ -194,7 +194,7 @@ fn every_row_of_the_exit_table_can_happen() {
 
 #[test]
 fn every_row_of_the_follow_table_is_reached_and_leads_to_readiness() {
-    for expect in [Expect::None, Expect::Stop, Expect::Fork, Expect::Daemon] {
+    for expect in EXPECTS {
         let rows: Vec<_> = follow::TABLE.iter().filter(|row| row.expect == expect).collect();
         let (mut stages, mut at) = (vec![Stage::Launched], 0);
         while let Some(&stage) = stages.get(at) {
@@ -206,22 +206,51 @@ fn every_row_of_the_follow_table_is_reached_and_leads_to_readiness() {
             }
         }
         assert!(stages.contains(&Stage::Settled), "{expect:?} is never ready");
+        // Whoever can be waited for can also be given up waiting for, in every stage that lasts.
+        let lasting = stages.iter().filter(|stage| matches!(stage, Stage::Original | Stage::First));
+        let given_up = |stage: &&Stage| rows.iter().any(|row| row.stage == **stage && row.seen == Seen::Quiet);
+        assert_eq!(
+            lasting.clone().count(),
+            lasting.filter(given_up).count(),
+            "{expect:?} is waited for without an end"
+        );
         for (place, row) in rows.iter().enumerate() {
             assert!(stages.contains(&row.stage), "never reached: {row:?}");
             let twin = rows.iter().position(|other| other.stage == row.stage && other.seen == row.seen);
             assert_eq!(twin, Some(place), "two rows for what was seen: {row:?}");
             let changes_process = row.seen == Seen::Fork;
             assert_eq!(row.order == Order::Switch, changes_process, "a fork changes the process: {row:?}");
-            assert_eq!(row.next == Stage::Settled, ends_tracing(row.order, expect), "{row:?}");
+            assert_eq!(row.patience > 0, row.seen == Seen::Quiet, "{row:?}");
+            if expect.traces() {
+                assert_eq!(row.next.is_ready(), ends_tracing(row.order), "{row:?}");
+            }
         }
     }
 }
 
 /// Whether an order is the last: nothing is traced after it.
-fn ends_tracing(order: Order, expect: Expect) -> bool {
-    match order {
-        Order::Detach => true,
-        Order::Nothing | Order::Continue => !expect.traces(),
-        _ => false,
+fn ends_tracing(order: Order) -> bool {
+    matches!(order, Order::Detach | Order::Release)
+}
+
+const EXPECTS: [Expect; 8] = [
+    Expect::None,
+    Expect::Stop,
+    Expect::Fork,
+    Expect::Daemon,
+    Expect::Notify,
+    Expect::Descriptor,
+    Expect::PidFile,
+    Expect::Auto,
+];
+
+#[test]
+fn every_lesson_can_be_learnt_and_names_another_stanza() {
+    for (place, row) in follow::LESSONS.iter().enumerate() {
+        assert_ne!(row.expect, row.right, "{row:?}");
+        let twin =
+            |other: &follow::Lesson| (other.expect, other.forks, other.heir) == (row.expect, row.forks, row.heir);
+        assert_eq!(follow::LESSONS.iter().position(twin), Some(place), "two rows for one case: {row:?}");
+        assert_eq!(follow::lesson(row.expect, row.forks.unwrap_or(0), row.heir), (row.saw, row.right));
     }
 }
