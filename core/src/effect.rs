@@ -72,6 +72,14 @@ pub enum Effect {
         /// Which signal.
         signal: Signal,
     },
+    /// A job's main process has ended: tell the log which of its processes that live now still live in a while, those left
+    /// out that only take a moment to end.
+    Report {
+        /// Whose.
+        job: JobId,
+        /// Whether that is worth a warning.
+        unusual: bool,
+    },
     /// A job rests: what is kept of its processes can be let go.
     Rested {
         /// Which one.

@@ -203,8 +203,12 @@ pub enum Heir {
     Launched,
     /// A child of that one, as its session says.
     Child,
-    /// A child's child.
+    /// A child's child, as its session says.
     Grandchild,
+    /// One that came of the traced ones; forks say more of it than sessions.
+    Descendant,
+    /// Another one, when one was adopted already.
+    Later,
 }
 
 /// One row of what is to be learnt.
@@ -212,7 +216,7 @@ pub enum Heir {
 pub struct Lesson {
     /// What the job file expects.
     pub expect: Expect,
-    /// How many forks were followed before; `None` is any number.
+    /// How many forks led to the daemon, those included that only its adoption shows; `None` is any number.
     pub forks: Option<u8>,
     /// Who is the daemon.
     pub heir: Heir,
@@ -222,9 +226,9 @@ pub struct Lesson {
     pub right: Expect,
 }
 
-/// What to tell the author of the file. The first row that fits counts; where none does, see [`UNCLEAR`].
+/// What to tell the author of the file. Where no row fits, see [`UNCLEAR`].
 #[rustfmt::skip]
-pub static LESSONS: [Lesson; 19] = {
+pub static LESSONS: [Lesson; 20] = {
     use Expect as E;
     use Heir::*;
     const fn row(expect: Expect, forks: Option<u8>, heir: Heir, saw: &'static str, right: Expect) -> Lesson {
@@ -234,20 +238,25 @@ pub static LESSONS: [Lesson; 19] = {
         //  expect         forks    daemon      it did                          right
         row(E::None,       None,    Child,      "one fork",                     E::Fork),
         row(E::None,       None,    Grandchild, "two forks",                    E::Daemon),
+
         row(E::Stop,       None,    Itself,     "no SIGSTOP",                   E::None),
         row(E::Stop,       None,    Child,      "one fork",                     E::Fork),
         row(E::Stop,       None,    Grandchild, "two forks",                    E::Daemon),
+
         row(E::Fork,       Some(0), Itself,     "no fork",                      E::None),
-        row(E::Fork,       Some(0), Child,      "a fork that tracing misses",   E::Auto),
-        row(E::Fork,       Some(1), Launched,   "a helper's fork",              E::None),
-        row(E::Fork,       Some(1), Child,      "two forks",                    E::Daemon),
-        row(E::Fork,       Some(1), Grandchild, "two forks",                    E::Daemon),
+        row(E::Fork,       Some(1), Descendant, "a fork that tracing misses",   E::Auto),
+        row(E::Fork,       Some(2), Descendant, "two forks",                    E::Daemon),
+        row(E::Fork,       Some(3), Descendant, "three forks",                  E::Auto),
+        row(E::Fork,       None,    Launched,   "a helper's fork",              E::None),
+        row(E::Fork,       None,    Later,      "a helper's fork first",        E::Auto),
+
         row(E::Daemon,     Some(0), Itself,     "no fork",                      E::None),
         row(E::Daemon,     Some(1), Itself,     "one fork",                     E::Fork),
-        row(E::Daemon,     Some(1), Launched,   "a helper's fork",              E::None),
-        row(E::Daemon,     Some(2), Launched,   "two helpers' forks",           E::None),
-        row(E::Daemon,     Some(2), Child,      "three forks",                  E::Auto),
-        row(E::Daemon,     Some(2), Grandchild, "three forks",                  E::Auto),
+        row(E::Daemon,     Some(1), Descendant, "a fork that tracing misses",   E::Auto),
+        row(E::Daemon,     Some(3), Descendant, "three forks",                  E::Auto),
+        row(E::Daemon,     None,    Launched,   "a helper's fork",              E::None),
+        row(E::Daemon,     None,    Later,      "a helper's fork first",        E::Auto),
+
         row(E::Notify,     None,    Itself,     "no READY=1",                   E::Auto),
         row(E::Descriptor, None,    Itself,     "no newline",                   E::Auto),
         row(E::PidFile,    None,    Itself,     "no process id in the file",    E::Auto),

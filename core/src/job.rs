@@ -57,8 +57,13 @@ pub struct Job {
     pub(crate) forks: u8,
     /// Whether a process was adopted that `expect` did not name.
     pub(crate) repaired: bool,
-    /// Whether the author of its file has been told what to expect.
+    /// Whether the author of its file has been told what to expect, and whether he is to be.
     pub(crate) told: bool,
+    pub(crate) untaught: bool,
+    /// Whether the process that was made for it was followed again when another had ended.
+    pub(crate) helper: bool,
+    /// How the first of the processes ended whose places others took a moment ago.
+    pub(crate) first_exit: Option<Exit>,
     /// What the world has been asked.
     pub(crate) inquiry: Inquiry,
     /// Until when the main process's end may be its way into the background.
@@ -173,6 +178,9 @@ impl Supervisor<'_> {
                 forks: 0,
                 repaired: false,
                 told: false,
+                untaught: false,
+                helper: false,
+                first_exit: None,
                 inquiry: Inquiry::Nothing,
                 fresh_until: Instant::default(),
                 start_by: None,
@@ -291,7 +299,9 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
         let main = process == Process::Main;
-        let expected = main && exit.is_mentioned(self.normal_exits(class));
+        // What takes another's place for a moment and ends is nothing to make much of.
+        let passes_by = job.first_exit.is_some() && job.state != State::Killed;
+        let expected = main && (passes_by || exit.is_mentioned(self.normal_exits(class)));
         self.say_later(Notice::ProcessEnded { job: id, process, pid, exit, expected });
         self.forget_process(id, process);
         if main && self.leaves_somebody(id, exit) {

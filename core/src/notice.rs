@@ -3,7 +3,7 @@
 use crate::conf::stanza::Expect;
 use crate::lifecycle::{Goal, State};
 use crate::limits::Limit;
-use crate::process::{Exit, Pid, Process, ShortName, SpawnError};
+use crate::process::{Exit, Pid, Process, SpawnError};
 use crate::signal::Signal;
 use crate::storage::{ClassId, EventId, JobId};
 
@@ -82,18 +82,6 @@ pub enum Notice {
         /// The process that is followed instead, if any is.
         following: Option<Pid>,
     },
-    /// A process outlives its job; `in_passing` if that is nothing unusual.
-    Survivor {
-        job: JobId,
-        pid: Pid,
-        name: ShortName,
-        in_passing: bool,
-    },
-    MoreSurvivors {
-        job: JobId,
-        more: u32,
-        in_passing: bool,
-    },
     /// `start timeout` has passed.
     NotReady {
         job: JobId,
@@ -158,8 +146,6 @@ impl Notice {
             | Notice::ProcessBecame { .. }
             | Notice::ExecutableChanged { .. }
             | Notice::ProcessStopped { .. }
-            | Notice::Survivor { in_passing: true, .. }
-            | Notice::MoreSurvivors { in_passing: true, .. }
             | Notice::Signalling { .. } => Priority::Info,
             Notice::ProcessEnded { exit: Exit::Status(0), .. } | Notice::ProcessEnded { expected: true, .. } => {
                 Priority::Info
@@ -170,8 +156,6 @@ impl Notice {
             | Notice::RespawningTooFast { .. }
             | Notice::NoInstance { .. }
             | Notice::Mistaken { .. }
-            | Notice::Survivor { .. }
-            | Notice::MoreSurvivors { .. }
             | Notice::NotReady { .. }
             | Notice::HookOverdue { .. }
             | Notice::WatchdogMissed { .. }

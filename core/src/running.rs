@@ -69,7 +69,8 @@ impl Supervisor<'_> {
             && let Some(job) = self.jobs.get_mut(id)
         {
             job.launched = Some(pid);
-            (job.forks, job.repaired, job.told) = (0, false, false);
+            (job.forks, job.first_exit) = (0, None);
+            (job.repaired, job.told, job.untaught, job.helper) = (false, false, false, false);
         }
         self.say_later(Notice::ProcessStarted { job: id, process, pid });
         if self.jobs.get(id).is_some_and(|job| job.state.row().wait == Wait::Spawned(process)) {

@@ -229,12 +229,6 @@ impl fmt::Display for Words<'_, '_> {
                 }
                 write!(f, "; \"expect {right}\" is right")
             }
-            Notice::Survivor { job, pid, name: its, .. } => {
-                write!(f, "{} has ended, but process {pid} ({its}) still runs", name(job))
-            }
-            Notice::MoreSurvivors { job, more, .. } => {
-                write!(f, "{} has ended, but {more} more processes still run", name(job))
-            }
             Notice::NotReady { job, seconds } => write!(f, "{} was not ready within {seconds} seconds", name(job)),
             Notice::HookOverdue { job, process, pid, seconds } => {
                 write!(f, "{} {process} process ({pid}) has run for more than {seconds} seconds", name(job))

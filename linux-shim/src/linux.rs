@@ -175,7 +175,7 @@ impl Linux {
                     logs.forked(instead_of, pid);
                 }
             }
-            Effect::Sweep { .. } | Effect::Rested { .. } => {}
+            Effect::Sweep { .. } | Effect::Report { .. } | Effect::Rested { .. } => {}
             Effect::Survey { job } => return Some(Input::Survivors { job, survivors: &[] }),
             Effect::Reply { client, answer } => {
                 self.control.reply(client, &supervisor.reply(answer), &self.wait.epoll);

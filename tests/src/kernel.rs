@@ -140,7 +140,11 @@ impl Kernel {
                 let order = signal.map_or("detach".to_owned(), |signal| format!("detach with {signal}"));
                 self.go_on(pid, Some(Trace::Off), &order);
             }
-            Effect::Watch { .. } | Effect::Release { .. } | Effect::Sweep { .. } | Effect::Rested { .. } => {}
+            Effect::Watch { .. }
+            | Effect::Release { .. }
+            | Effect::Sweep { .. }
+            | Effect::Report { .. }
+            | Effect::Rested { .. } => {}
             Effect::Survey { job } => return Some(Input::Survivors { job, survivors: &[] }),
             Effect::Reply { client, answer } => self.answer(supervisor, client, answer),
             Effect::Say(notice) => self.hear(supervisor, notice),

@@ -1,0 +1,263 @@
+//! Adoption: when the process that a job watched is gone and another one is its daemon, that one is watched instead.
+//!
+//! The world knows which processes live that belong to a job. It is asked at three moments: when a main process has ended
+//! as the foreground half of a daemon does, when one that is expected to do something seems to have gone idle, and when a
+//! job is being stopped. The answer comes before anything else happens, so a question is at most one input old.
+
+use crate::conf::stanza::Expect;
+use crate::effect::{Effect, Scope};
+use crate::exit::{self, Meaning};
+use crate::follow::{self, Heir, Seen, Stage};
+use crate::input::Survivor;
+use crate::lifecycle::{Goal, State, Wait};
+use crate::notice::Notice;
+use crate::process::{Exit, Pid, Process};
+use crate::signal::Signal;
+use crate::storage::JobId;
+use crate::supervisor::Supervisor;
+
+/// For how many seconds after a process was taken to be the daemon its end may still be a step on the daemon's way into
+/// the background. Later, what it leaves behind are workers or a user's own processes, and nobody's daemon.
+const FRESH: u32 = 10;
+
+/// What a job has asked the world about its processes for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Inquiry {
+    /// It has not.
+    Nothing,
+    /// Its main process has ended.
+    Ended(Pid, Exit),
+    /// Its main process is expected to do something and takes its time.
+    Idleness,
+    /// It is to be killed, and no main process is left.
+    Rest,
+    /// A process was adopted a moment ago.
+    Heir,
+}
+
+impl Supervisor<'_> {
+    /// Asks the world which processes of a job live.
+    pub(crate) fn inquire(&mut self, id: JobId, inquiry: Inquiry) {
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.inquiry = inquiry;
+            self.order(Effect::Survey { job: id });
+        }
+    }
+
+    /// Whether it must be asked who is left when a main process has ended so.
+    pub(crate) fn leaves_somebody(&self, id: JobId, exit: Exit) -> bool {
+        let Some(job) = self.jobs.get(id) else { return false };
+        let Some(class) = self.classes.get(job.class) else { return false };
+        let judged = exit::row(Process::Main, job.state).is_some_and(|row| row.meaning == Meaning::Judged);
+        let fresh = matches!(job.state, State::Spawning | State::Spawned) || self.now <= job.fresh_until;
+        let quiet_end = matches!(exit, Exit::Status(0) | Exit::Unknown);
+        job.state == State::Killed || (judged && job.goal == Goal::Start && fresh && quiet_end && !class.task)
+    }
+
+    /// The world has said which processes of a job live.
+    pub(crate) fn surveyed(&mut self, id: JobId, survivors: &[Survivor]) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        let state = job.state;
+        match core::mem::replace(&mut job.inquiry, Inquiry::Nothing) {
+            Inquiry::Nothing => {}
+            Inquiry::Ended(pid, exit) if state != State::Killed => self.succeed(id, pid, exit, survivors),
+            Inquiry::Ended(..) => self.end_the_rest(id, survivors, true),
+            Inquiry::Rest => self.end_the_rest(id, survivors, false),
+            Inquiry::Heir => self.look_at_heir(id, survivors),
+            Inquiry::Idleness => self.look_at_idleness(id, survivors),
+        }
+    }
+
+    /// The process that is the daemon when the one that was watched has ended: the one whose id is written down, or the one
+    /// that the supervisor made, or an orphan, the oldest first.
+    fn heir(&self, id: JobId, survivors: &[Survivor]) -> Option<Survivor> {
+        let launched = self.jobs.get(id)?.launched;
+        let free = || survivors.iter().filter(|survivor| self.owner(survivor.pid).is_none());
+        let named = free().find(|survivor| survivor.named);
+        named
+            .or_else(|| free().find(|survivor| Some(survivor.pid) == launched))
+            .or_else(|| free().find(|survivor| survivor.child))
+            .or_else(|| free().next())
+            .copied()
+    }
+
+    /// A main process has ended: another one takes its place, or its end is judged.
+    fn succeed(&mut self, id: JobId, old: Pid, exit: Exit, survivors: &[Survivor]) {
+        let heir = self.heir(id, survivors);
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        // One that went with the first was no daemon: the first one's end is what counts.
+        let exit = job.first_exit.take().unwrap_or(exit);
+        let launched = job.launched;
+        let Some(class) = self.classes.get(job.class) else { return };
+        let Some(heir) = heir else { return self.judge_end(id, Process::Main, exit) };
+        // Without `expect` and `respawn` the original lets such a job come to its end, and files rely on that.
+        if class.expect == Expect::None && !class.respawn {
+            let unusual = heir.session != launched;
+            self.order(Effect::Report { job: id, unusual });
+            return self.judge_end(id, Process::Main, exit);
+        }
+        if self.core.strict {
+            self.teach(id, self.place_of(id, heir), None);
+            return self.judge_end(id, Process::Main, exit);
+        }
+        let expect = class.expect;
+        if let Some(job) = self.jobs.get_mut(id) {
+            (job.repaired, job.untaught) = (true, true);
+            job.first_exit = Some(exit);
+            if Some(heir.pid) == launched {
+                job.helper = true;
+            } else {
+                job.forks = job.forks.saturating_add(1);
+            }
+        }
+        self.take_over(id, old, heir.pid);
+        self.reach(id, Stage::adopted(expect));
+        self.wait_for_readiness(id);
+        self.wait_to_teach(id);
+    }
+
+    /// Where a survivor stands towards the process that the supervisor made.
+    fn place_of(&self, id: JobId, survivor: Survivor) -> Heir {
+        let Some(job) = self.jobs.get(id) else { return Heir::Itself };
+        let traces = self.classes.get(job.class).is_some_and(|class| class.expect.traces());
+        match () {
+            () if job.launched == Some(survivor.pid) => Heir::Launched,
+            () if job.told || job.helper => Heir::Later,
+            () if traces => Heir::Descendant,
+            () if survivor.session == Some(survivor.pid) || survivor.session == job.launched => Heir::Child,
+            () => Heir::Grandchild,
+        }
+    }
+
+    /// An adopted process has lived for a moment, so it is no step on the way to another: the file's author is told.
+    fn look_at_heir(&mut self, id: JobId, survivors: &[Survivor]) {
+        let main = self.jobs.get(id).and_then(|job| job.pid(Process::Main));
+        if let Some(heir) = survivors.iter().find(|survivor| Some(survivor.pid) == main) {
+            let place = self.place_of(id, *heir);
+            self.teach(id, place, main);
+        }
+        if let Some(job) = self.jobs.get_mut(id) {
+            (job.untaught, job.first_exit) = (false, None);
+        }
+        self.bound_wait(id);
+    }
+
+    /// Tells the author of a job's file what to expect.
+    fn teach(&mut self, id: JobId, heir: Heir, following: Option<Pid>) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        job.told = true;
+        let Some(class) = self.classes.get(job.class) else { return };
+        let expected = class.expect;
+        let (saw, right) = follow::lesson(expected, job.forks, heir);
+        if expected != right {
+            self.say_later(Notice::Mistaken { job: id, expected, saw, right, following });
+        }
+    }
+
+    /// Another process is the main process from now on.
+    pub(crate) fn take_over(&mut self, id: JobId, old: Pid, new: Pid) {
+        self.forget_process(id, Process::Main);
+        self.remember_process(id, Process::Main, new);
+        self.order(Effect::Watch { pid: new, instead_of: old });
+        self.refresh(id);
+    }
+
+    /// A process has just been taken to be the daemon.
+    pub(crate) fn refresh(&mut self, id: JobId) {
+        let until = self.now.after_seconds(FRESH);
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.fresh_until = until;
+        }
+    }
+
+    /// A job that is being stopped has no main process any more. What is its own beyond doubt is ended like it, one after
+    /// the other; the others are left alone, as the original leaves what has moved to a group of its own, but told of.
+    fn end_the_rest(&mut self, id: JobId, survivors: &[Survivor], tell: bool) {
+        let Some(job) = self.jobs.get(id) else { return };
+        let Some(class) = self.classes.get(job.class) else { return };
+        let all = (job.repaired || job.forced) && !self.core.strict;
+        let launched = job.launched.filter(|_| !self.core.strict);
+        let own = |survivor: &&Survivor| (all || Some(survivor.pid) == launched) && self.owner(survivor.pid).is_none();
+        let (signal, timeout, forced) = (class.kill_signal, class.kill_timeout, job.forced);
+        let tired = job.strikes > crate::overdue::MOST_STRIKES;
+        match survivors.iter().find(own).map(|survivor| survivor.pid) {
+            Some(next) if !tired => {
+                self.remember_process(id, Process::Main, next);
+                self.order(Effect::Watch { pid: next, instead_of: next });
+                if forced {
+                    return self.force_main(id);
+                }
+                self.signal_main(id, next, signal);
+                let deadline = self.now.after_seconds(timeout);
+                self.timers.arm(&mut self.jobs, id, deadline);
+                if let Some(job) = self.jobs.get_mut(id) {
+                    job.waiting = true;
+                }
+            }
+            _ => {
+                if tell && !survivors.is_empty() {
+                    self.order(Effect::Report { job: id, unusual: true });
+                }
+                self.go_on(id);
+            }
+        }
+    }
+
+    /// Looks at a main process that is expected to do something: one that has been idle for long will hardly do it.
+    fn look_at_idleness(&mut self, id: JobId, survivors: &[Survivor]) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        let Some(main) = job.pid(Process::Main).filter(|_| job.state.row().wait == Wait::Readiness && job.waiting)
+        else {
+            return;
+        };
+        if let Some(named) = survivors.iter().find(|survivor| survivor.named).map(|survivor| survivor.pid) {
+            return self.is_main(id, named, true);
+        }
+        let idle = survivors.iter().all(|survivor| survivor.idle);
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        job.idle_looks = if idle { job.idle_looks.saturating_add(1) } else { 0 };
+        let alone = survivors.iter().all(|survivor| survivor.pid == main);
+        let (looks, stage, class) = (job.idle_looks, job.stage, job.class);
+        let Some(expect) = self.classes.get(class).map(|class| class.expect) else { return };
+        let row = follow::row(expect, stage, Seen::Quiet);
+        // Helpers that live, or a parent that has not ended, may mean that there is more to come.
+        let patience = |row: &&follow::Row| looks >= row.patience.saturating_mul(if alone { 1 } else { 3 });
+        if row.filter(patience).is_none() {
+            return self.wait_for_readiness(id);
+        }
+        let following = (!self.core.strict).then_some(main);
+        self.teach(id, Heir::Itself, following);
+        if following.is_some() {
+            self.observe(main, Seen::Quiet);
+        }
+    }
+
+    /// A process of a job is its main process, as it says or has written down.
+    pub(crate) fn is_main(&mut self, id: JobId, pid: Pid, ready: bool) {
+        let Some(job) = self.jobs.get(id) else { return };
+        let Some(old) = job.pid(Process::Main) else { return };
+        if old != pid && self.owner(pid).is_none() {
+            self.say_later(Notice::ProcessBecame { job: id, process: Process::Main, old, new: pid });
+            self.take_over(id, old, pid);
+        }
+        if ready {
+            self.observe_job(id, Seen::Ready);
+        }
+    }
+
+    /// Sends every process of a job a signal, and says so.
+    pub(crate) fn sweep(&mut self, id: JobId, pid: Pid, signal: Signal) {
+        self.say_later(Notice::Signalling { job: id, process: Process::Main, pid, signal });
+        self.order(Effect::Sweep { job: id, signal });
+    }
+
+    /// Sends a signal to a main process's group, and says so; to all that lives of the job where processes were adopted, since
+    /// they may be spread over several groups.
+    pub(crate) fn signal_main(&mut self, job: JobId, pid: Pid, signal: Signal) {
+        if self.jobs.get(job).is_some_and(|job| job.repaired) {
+            return self.sweep(job, pid, signal);
+        }
+        self.say_later(Notice::Signalling { job, process: Process::Main, pid, signal });
+        self.order(Effect::Signal { pid, signal, scope: Scope::Group });
+    }
+}

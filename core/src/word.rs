@@ -1,0 +1,40 @@
+//! What processes say of themselves: `expect notify`, `expect fd` and `watchdog`.
+
+use crate::follow::Seen;
+use crate::input::Word;
+use crate::lifecycle::{Goal, Wait};
+use crate::limits::{Limit, STATUS};
+use crate::notice::Notice;
+use crate::storage::JobId;
+use crate::supervisor::Supervisor;
+
+impl Supervisor<'_> {
+    /// A process of a job has said something.
+    pub(crate) fn told(&mut self, id: JobId, word: Word<'_>) {
+        match word {
+            Word::Ready => self.observe_job(id, Seen::Ready),
+            Word::Main(pid) => self.is_main(id, pid, false),
+            Word::Stopping => self.watch_no_more(id),
+            Word::Alive => self.alive(id),
+            Word::Status(text) => self.note_status(id, text),
+        }
+    }
+
+    /// One that is about to end has no more time to say that it is alive.
+    fn watch_no_more(&mut self, id: JobId) {
+        if self.jobs.get(id).is_some_and(|job| job.state.row().wait == Wait::Goal(Goal::Stop)) {
+            self.timers.disarm(&mut self.jobs, id);
+        }
+    }
+
+    fn note_status(&mut self, id: JobId, text: &[u8]) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        match self.text.add(text.get(..STATUS).unwrap_or(text)) {
+            Ok(new) => self.text.replace(&mut job.said, new),
+            Err(_) => {
+                let class = job.class;
+                self.say_later(Notice::Full { class, limit: Limit::Text });
+            }
+        }
+    }
+}
