@@ -59,9 +59,9 @@ mod tests {
 
     #[test]
     fn an_exit_code_is_read_from_proc_before_the_reaping() {
-        let mut child = std::process::Command::new("sh").args(["-c", "read line; exit 3"]);
-        let child = child.stdin(std::process::Stdio::piped()).spawn();
-        let mut child = child.unwrap();
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "read line; exit 3"]).stdin(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let pid = Pid::new(child.id()).unwrap();
         assert_eq!(exit_code_of(pid), None);
         drop(child.stdin.take());
