@@ -80,6 +80,10 @@ pub const JOB_FILE: usize = 1 << 20;
 /// fork` or `expect daemon` are traced, for the moment that they need to become daemons.
 pub const TRACEES: usize = 2048;
 
+/// Processes that are watched by a descriptor of their own, at one time: the daemon of each job, which another process made,
+/// and those that are on their way to become one.
+pub const WATCHES: usize = JOBS + TRACEES;
+
 /// What one process may be given: the kernel's own limit for one text is 128 KB; a session's environment has 4 KB, a command
 /// line in a job file at most 1 KB.
 pub const SPAWN_ROOM: Room = Room { text: OWN_ENVIRONMENT + (128 << 10), count: 8192, paths: 64 << 10 };

@@ -2,7 +2,7 @@
 //!
 //! nix's `Signal` has no real-time signals: its `kill` and `ptrace::cont` cannot pass them on, and its `waitid` answers
 //! EINVAL for a process that one of them killed, after having reaped it, so that the exit would be lost. It has no
-//! clone(2) on a stack that is kept, and no close_range(2). Its setuid(2) is the C library's, which changes every thread
+//! clone(2) on a stack that is kept, no close_range(2) and no pidfds. Its setuid(2) is the C library's, which changes every thread
 //! of whoever's memory it runs in.
 //!
 //! Nothing here allocates, locks or panics: the child of a vfork (see `child`) uses it too.
@@ -13,7 +13,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use std::ffi::{CStr, c_int, c_uint, c_void};
 use std::io::Write;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use uphold_core::process::Pid;
 use uphold_core::signal::Signal;
@@ -88,6 +88,54 @@ pub(crate) fn kill(pid: Pid, group: bool, signal: Signal) -> Result<(), Errno> {
     let target = if group { -target } else { target };
     // SAFETY: takes two numbers.
     Errno::result(unsafe { libc::kill(target, number(Some(signal))) }).map(drop)
+}
+
+/// pidfd_open(2) (Linux 5.3): a descriptor of this very process, which no program inherits. The first process is refused,
+/// as by [`kill`].
+pub(crate) fn open_process(pid: Pid) -> Result<OwnedFd, Errno> {
+    let pid = as_pid(pid)?;
+    if pid <= 1 {
+        return Err(Errno::EPERM);
+    }
+    // SAFETY: takes two numbers, and returns a new descriptor.
+    let number = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    RawFd::try_from(number).map(adopt_descriptor).map_err(|_| Errno::EBADF)
+}
+
+/// pidfd_send_signal(2) (Linux 5.1), or the same to the group that the process leads (Linux 6.9; EINVAL before).
+pub(crate) fn signal_process(process: BorrowedFd<'_>, group: bool, signal: Signal) -> Result<(), Errno> {
+    const PROCESS_GROUP: c_uint = 1 << 2;
+    let flags = if group { PROCESS_GROUP } else { 0 };
+    let (process, null) = (process.as_raw_fd(), std::ptr::null::<libc::siginfo_t>());
+    // SAFETY: takes numbers; what the signal carries is left to the kernel.
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process, number(Some(signal)), null, flags) };
+    Errno::result(sent).map(drop)
+}
+
+/// Whether this very process is a child or a tracee of ours that was not reaped, so that [`wait_any`] will tell its end
+/// (waitid(2) with P_PIDFD, Linux 5.4). Nothing is consumed.
+pub(crate) fn is_ours(process: BorrowedFd<'_>) -> bool {
+    let id = process.as_raw_fd().unsigned_abs();
+    waitid(libc::P_PIDFD, id, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL).is_ok()
+}
+
+/// `struct pidfd_info` as it was at first.
+#[repr(C)]
+struct ProcessInfo {
+    mask: u64,
+    cgroup: u64,
+    numbers: [u32; 11],
+    exit_code: i32,
+}
+
+/// PIDFD_GET_INFO with PIDFD_INFO_EXIT (Linux 6.15): how a process ended, as wait(2) has it. `None` before it was reaped.
+pub(crate) fn exit_code(process: BorrowedFd<'_>) -> Option<c_int> {
+    const EXIT: u64 = 1 << 3;
+    const GET_INFO: u32 = nix::request_code_readwrite!(0xff, 11, size_of::<ProcessInfo>()) as u32;
+    let mut info = ProcessInfo { mask: EXIT, cgroup: 0, numbers: [0; 11], exit_code: 0 };
+    // SAFETY: the request says how large the structure is that the kernel may write to, and it lives past the call.
+    Errno::result(unsafe { libc::ioctl(process.as_raw_fd(), GET_INFO as _, &raw mut info) }).ok()?;
+    (info.mask & EXIT != 0).then_some(info.exit_code)
 }
 
 /// Stops this very process.

@@ -1,17 +1,47 @@
 //! Sending signals to jobs.
+//!
+//! A number is as good as a name while nobody but the supervisor can free it: it is so for its children until it has reaped
+//! them. Whoever may be reaped by another process is signalled by its pidfd (see `pidfd`).
 
 use crate::kernel;
 use nix::errno::Errno;
 use nix::unistd::{getpgid, getpgrp};
+use std::os::fd::BorrowedFd;
 use uphold_core::process::Pid;
 use uphold_core::signal::Signal;
 
 /// Signals one process; says whether there was one.
 pub fn signal_one(pid: Pid, signal: Signal) -> Result<bool, Errno> {
-    match kernel::kill(pid, false, signal) {
-        Ok(()) => Ok(true),
-        Err(Errno::ESRCH) => Ok(false),
-        Err(error) => Err(error),
+    there(kernel::kill(pid, false, signal))
+}
+
+/// Signals the process that the pidfd is of, and no other; says whether it was there.
+pub fn signal_exactly(process: BorrowedFd<'_>, signal: Signal) -> Result<bool, Errno> {
+    there(kernel::signal_process(process, false, signal))
+}
+
+/// [`signal_group`] for a process that is watched: nobody is signalled if it was reaped, even if its number lives on.
+///
+/// A group that it leads is signalled by the pidfd too. Another's number is used a moment after it was seen to be right: it
+/// would be a stranger's if in that moment the process were reaped by another, no member were left, and the kernel had come
+/// round to the number again.
+pub fn signal_group_of(process: BorrowedFd<'_>, pid: Pid, signal: Signal) -> Result<bool, Errno> {
+    let group = group_of(pid);
+    // Asked second: if it is there now, the number was its own when its group was looked up.
+    if signal_exactly(process, Signal(0)) == Ok(false) {
+        return Ok(false);
+    }
+    let sent = match group {
+        None => Err(Errno::ESRCH),
+        Some(group) if group == pid => match kernel::signal_process(process, true, signal) {
+            Err(Errno::EINVAL) => kernel::kill(group, true, signal),
+            sent => sent,
+        },
+        Some(group) => kernel::kill(group, true, signal),
+    };
+    match sent {
+        Err(Errno::ESRCH) => signal_exactly(process, signal),
+        sent => there(sent),
     }
 }
 
@@ -22,6 +52,14 @@ pub fn signal_group(pid: Pid, signal: Signal) -> Result<bool, Errno> {
         Some(Ok(())) => Ok(true),
         Some(Err(Errno::ESRCH)) | None => signal_one(pid, signal),
         Some(Err(error)) => Err(error),
+    }
+}
+
+fn there(sent: Result<(), Errno>) -> Result<bool, Errno> {
+    match sent {
+        Ok(()) => Ok(true),
+        Err(Errno::ESRCH) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -9,7 +9,7 @@ use uphold_core::bytes::Strings;
 use uphold_core::effect::{Effect, Scope};
 use uphold_core::input::Input;
 use uphold_core::notice::Notice;
-use uphold_core::process::{Pid, Process, SpawnError};
+use uphold_core::process::{Exit, Pid, Process, SpawnError};
 use uphold_core::signal::Signal;
 use uphold_core::storage::{ClientId, JobId};
 use uphold_core::supervisor::Supervisor;
@@ -21,10 +21,10 @@ use crate::conf_dir::{ConfDir, Target};
 use crate::control_socket::{Asked, ControlSocket};
 use crate::error;
 use crate::job_log::JobLogs;
-use crate::kill::{signal_group, signal_one};
 use crate::launch::Told;
 use crate::login_records;
 use crate::message_log::MessageLog;
+use crate::pidfd::Watches;
 use crate::programs::Programs;
 use crate::questions::Knowledge;
 use crate::reap::{Change, Kind, Trap};
@@ -55,14 +55,16 @@ pub struct Linux {
     pub(crate) groups: Option<Groups>,
     pub(crate) told: Told,
     pub(crate) tracer: Tracer<TRACEES>,
+    /// The processes that others may reap.
+    pub(crate) watches: Watches,
     /// Who asked for the program to be run anew; empty if a signal did.
     pub(crate) restart: Option<Vec<ClientId>>,
     /// Inputs that are known already; they go before everything else.
     pub(crate) ready: VecDeque<Known>,
     /// How many changes of children may still be delivered before the others get their turn.
-    children: usize,
+    pub(crate) children: usize,
     /// Whether there may be changes of children that were not fetched yet.
-    more_children: bool,
+    pub(crate) more_children: bool,
     ended: bool,
 }
 
@@ -70,7 +72,7 @@ pub struct Linux {
 pub(crate) enum Known {
     Executed(Pid),
     Failed { job: JobId, process: Process, pid: Pid, error: SpawnError },
-    Gone(Pid),
+    Forked { parent: Pid, child: Pid },
 }
 
 impl Known {
@@ -78,7 +80,7 @@ impl Known {
         match self {
             Known::Executed(pid) => Input::Executed { pid },
             Known::Failed { job, process, pid, error } => Input::SpawnFailed { job, process, pid: Some(pid), error },
-            Known::Gone(pid) => Input::Gone { pid },
+            Known::Forked { parent, child } => Input::Forked { parent, child },
         }
     }
 }
@@ -121,6 +123,7 @@ impl Linux {
             groups: None,
             told: Told::default(),
             tracer: Tracer::new(),
+            watches: Watches::new(),
             restart: None,
             ready: VecDeque::with_capacity(READY),
             children: 0,
@@ -152,7 +155,15 @@ impl Linux {
     /// Does what the supervisor orders.
     pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, effect: Effect) -> Option<Input<'static>> {
         match effect {
-            Effect::Spawn { job, process, trace } => return Some(self.spawn(supervisor, job, process, trace)),
+            Effect::Spawn { job, process, trace } => {
+                let input = self.spawn(supervisor, job, process, trace);
+                if let Input::Spawned { pid, .. } = input
+                    && let Some(exit) = self.old_end(pid)
+                {
+                    supervisor.handle(now(), Input::Exited { pid, exit });
+                }
+                return Some(input);
+            }
             Effect::Signal { pid, signal, scope } => return self.signal(pid, signal, scope),
             Effect::Follow { pid } => {
                 let there = self.tracer.follow(pid);
@@ -174,6 +185,7 @@ impl Linux {
                 if let Some(logs) = &mut self.job_logs {
                     logs.forked(instead_of, pid);
                 }
+                return self.watch(pid);
             }
             Effect::Sweep { .. } | Effect::Report { .. } | Effect::Rested { .. } => {}
             Effect::Survey { job } => return Some(Input::Survivors { job, survivors: &[] }),
@@ -195,8 +207,8 @@ impl Linux {
 
     fn signal(&mut self, pid: Pid, signal: Signal, scope: Scope) -> Option<Input<'static>> {
         let sent = match scope {
-            Scope::Process => signal_one(pid, signal),
-            Scope::Group => signal_group(pid, signal),
+            Scope::Process => self.watches.signal(pid, signal),
+            Scope::Group => self.watches.signal_group(pid, signal),
         };
         match sent {
             Ok(true) => None,
@@ -291,6 +303,7 @@ impl Linux {
                     groups.changed();
                 }
             }
+            Source::Process(pid) => return self.watched_ended(pid, supervisor).map(Found::Input),
             Source::Listener(index) => self.control.accept(index as usize, now(), &self.wait.epoll),
             Source::Client(slot) => {
                 let known = Knowledge { supervisor, threshold: self.log.threshold(), user: self.user };
@@ -334,15 +347,17 @@ impl Linux {
                 if let Some(logs) = &mut self.job_logs {
                     logs.ended(pid, supervisor, &mut self.log);
                 }
+                // Of the one that is waited for, should another have had its number since.
+                let exit = self.old_end(pid).filter(|&exit| exit != Exit::Unknown).unwrap_or(exit);
                 Input::Exited { pid, exit }
             }
             Kind::Stopped(signal) => Input::Stopped { pid, signal, traced: false },
             Kind::Trapped(Trap::Signal(signal)) => Input::Stopped { pid, signal, traced: true },
             Kind::Trapped(Trap::Exec) => Input::Replaced { pid },
             Kind::Trapped(Trap::Fork(child)) => {
-                if signal_one(child, Signal(0)) == Ok(false) {
-                    // Its exit was told before its birth.
-                    self.ready.push_back(Known::Gone(child));
+                if let Some(exit) = self.old_end(child) {
+                    self.ready.push_back(Known::Forked { parent: pid, child });
+                    return Some(Input::Exited { pid: child, exit });
                 }
                 Input::Forked { parent: pid, child }
             }

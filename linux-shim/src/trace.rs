@@ -4,14 +4,11 @@
 //! the child; [`Tracer::next_change`] holds it back, so that the fork always comes first.
 
 use crate::kernel;
+use crate::proc_stat::parent_of;
 use crate::reap::{self, Change, Kind, Trap};
 use heapless::Vec;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
-use nix::unistd::read;
-use std::io::Write;
-use uphold_core::process::Pid;
+use uphold_core::process::{Exit, Pid};
 use uphold_core::signal::Signal;
 
 /// How many children may be held back at once. Each is held for the moment between two reports of the kernel, so more
@@ -113,11 +110,33 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
         there(kernel::resume(pid, signal))
     }
 
+    /// Whether the process is traced, as far as is known, or is a new child whose fork was told.
+    pub fn knows(&self, pid: Pid) -> bool {
+        self.known.contains(&pid)
+    }
+
+    /// How the new child ended whose fork was just told, if it has; it will not be told again.
+    pub fn take_end(&mut self, pid: Pid) -> Option<Exit> {
+        let Some(Change { pid: due, kind: Kind::Exited(exit) }) = self.due else { return None };
+        if due != pid {
+            return None;
+        }
+        self.due = None;
+        self.forget(pid);
+        Some(exit)
+    }
+
+    /// Forgets a process of whose end nothing will be reported any more.
+    pub fn forget(&mut self, pid: Pid) {
+        self.known.retain(|&known| known != pid);
+        self.leaving.retain(|&leaving| leaving != pid);
+        self.abandon_orphans(parent_of);
+    }
+
     /// Lets a stopped tracee run on and traces it no more. Says whether it is still there.
     pub fn detach(&mut self, pid: Pid, signal: Option<Signal>) -> Result<bool, Errno> {
-        self.forget(pid);
         let result = there(kernel::detach(pid, signal));
-        self.abandon_orphans(parent_of);
+        self.forget(pid);
         result
     }
 
@@ -134,11 +153,6 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
         if !self.known.contains(&pid) && self.known.push(pid).is_err() {
             self.dropped = self.dropped.saturating_add(1);
         }
-    }
-
-    fn forget(&mut self, pid: Pid) {
-        self.known.retain(|&known| known != pid);
-        self.leaving.retain(|&leaving| leaving != pid);
     }
 
     /// What to do with a change, and what it means for the tables.
@@ -183,7 +197,6 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
             return Verdict::Hold;
         }
         self.forget(pid);
-        self.abandon_orphans(parent_of);
         Verdict::Tell
     }
 
@@ -221,24 +234,9 @@ fn there(result: Result<(), Errno>) -> Result<bool, Errno> {
     }
 }
 
-/// The parent of a process, from `/proc/PID/stat`.
-fn parent_of(pid: Pid) -> Option<Pid> {
-    let mut path = [0u8; 32];
-    write!(&mut path[..], "/proc/{pid}/stat").ok()?;
-    let length = path.iter().position(|&byte| byte == 0)?;
-    let file = open(&path[..length], OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
-    let mut text = [0u8; 512];
-    let length = read(&file, &mut text).ok()?;
-    // `PID (NAME) STATE PPID ...`, and the name may hold anything.
-    let name_end = text[..length].iter().rposition(|&byte| byte == b')')?;
-    let parent = text[name_end..length].split(|&byte| byte == b' ').nth(2)?;
-    std::str::from_utf8(parent).ok()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uphold_core::process::Exit;
 
     const PARENT: u32 = 1_000_000_001;
     const CHILD: u32 = 1_000_000_002;
@@ -312,11 +310,5 @@ mod tests {
         // Once the parent is gone nothing is held any more.
         assert_eq!(tracer.judge(exit(PARENT), |_| None), Verdict::Tell);
         assert!(tracer.early.is_empty());
-    }
-
-    #[test]
-    fn a_parent_is_read_from_proc() {
-        assert_eq!(parent_of(pid(std::process::id())), Pid::new(std::os::unix::process::parent_id()));
-        assert_eq!(parent_of(pid(CHILD)), None);
     }
 }

@@ -26,6 +26,8 @@ pub enum Source {
     Listener(u32),
     /// Something of that client.
     Client(u32),
+    /// The watched process of that number has ended.
+    Process(u32),
 }
 
 impl Source {
@@ -38,6 +40,7 @@ impl Source {
             Source::Groups => 3,
             Source::Listener(index) => 1 << 32 | index as u64,
             Source::Client(index) => 2 << 32 | index as u64,
+            Source::Process(pid) => 3 << 32 | pid as u64,
         }
     }
 
@@ -45,6 +48,7 @@ impl Source {
         match (token >> 32, token as u32) {
             (1, index) => Source::Listener(index),
             (2, index) => Source::Client(index),
+            (3, pid) => Source::Process(pid),
             (_, 1) => Source::Configuration,
             (_, 2) => Source::JobLogs,
             (_, 3) => Source::Groups,

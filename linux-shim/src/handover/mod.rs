@@ -2,7 +2,7 @@
 //! the program or of a library, without a job noticing.
 //!
 //! The state goes into a file in memory, which stays open over execve(2), as do the terminals of jobs, the connections of
-//! clients and the sockets that are listened on. Children, tracees, pending signals and the clock stay as they are: it is
+//! clients, the sockets that are listened on and the descriptors of watched processes. Children, tracees, pending signals and the clock stay as they are: it is
 //! the same process. If the new program cannot be run, this one carries on. If the new program cannot read the state, it
 //! starts with the job files alone, and lets go of every descriptor that was meant for the state's owner.
 
@@ -33,7 +33,7 @@ use crate::linux::Linux;
 use crate::programs::Program;
 use crate::sessions::Traces;
 use crate::trace::Tracer;
-use crate::{client_table, job_log};
+use crate::{client_table, job_log, pidfd};
 use image::{Reader, Writer};
 
 /// What the image begins with. The number is raised when the meaning of a record changes; a change of their number or
@@ -56,6 +56,7 @@ pub struct State {
     own: Own,
     clients: Vec<client_table::Carried>,
     logs: Vec<job_log::Carried>,
+    watches: Vec<pidfd::Carried>,
     programs: Vec<Program>,
 }
 
@@ -96,6 +97,8 @@ fn write_image(
     writer.put_all(clients.iter())?;
     let logs: Vec<_> = linux.job_logs.iter().flat_map(|logs| logs.carry()).collect();
     writer.put_all(logs.iter())?;
+    let watches: Vec<_> = linux.watches.carry().collect();
+    writer.put_all(watches.iter())?;
     let programs: Vec<_> = linux.programs.all().collect();
     writer.put_all(programs.iter())?;
     writer.finish(supervisor)
@@ -127,7 +130,8 @@ fn set_inherited(image: &OwnedFd, linux: &mut Linux, inherited: bool) -> Result<
     linux.control.clients().connections().try_for_each(set)?;
     let listeners = linux.control.listeners().iter().map(AsFd::as_fd);
     let terminals = linux.job_logs.iter().flat_map(|logs| logs.terminals());
-    Ok(listeners.chain(terminals).chain([image.as_fd()]).try_for_each(set)?)
+    let watches = linux.watches.descriptors();
+    Ok(listeners.chain(terminals).chain(watches).chain([image.as_fd()]).try_for_each(set)?)
 }
 
 /// The words that this program was called with, and where the image is.
@@ -183,13 +187,19 @@ fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> 
     if reader.get::<(String, u32)>()? != (HEAD.0.to_owned(), HEAD.1) {
         return Err(Error::new(ErrorKind::InvalidData, "another version of the supervisor wrote it"));
     }
-    let state =
-        State { own: reader.get()?, clients: reader.get_all()?, logs: reader.get_all()?, programs: reader.get_all()? };
+    let state = State {
+        own: reader.get()?,
+        clients: reader.get_all()?,
+        logs: reader.get_all()?,
+        watches: reader.get_all()?,
+        programs: reader.get_all()?,
+    };
     let mut seen = BTreeSet::from([number]);
     let listeners = state.own.listeners.iter().copied();
     let clients = state.clients.iter().filter_map(client_table::Carried::descriptor);
     let logs = state.logs.iter().filter_map(job_log::Carried::descriptor);
-    if !listeners.chain(clients).chain(logs).all(|number| number > 2 && seen.insert(number)) {
+    let watches = state.watches.iter().map(|watch| watch.descriptor);
+    if !listeners.chain(clients).chain(logs).chain(watches).all(|number| number > 2 && seen.insert(number)) {
         return Err(Error::new(ErrorKind::InvalidData, "a descriptor is named twice"));
     }
     reader.finish(supervisor)?;
@@ -215,7 +225,7 @@ fn adopt(number: i32) -> Result<OwnedFd> {
 impl State {
     /// Goes on where that program was. Who asked for the change is answered when all is done.
     pub fn put_back(self, linux: &mut Linux, traces: &mut Traces) {
-        let State { own, clients, logs, programs } = self;
+        let State { own, clients, logs, watches, programs } = self;
         linux.tracer = own.tracer;
         // As the original has it (FACTS 9).
         linux.log.set_threshold(if own.threshold >= Priority::Info { own.threshold } else { Priority::Message });
@@ -235,6 +245,13 @@ impl State {
             let terminal = log.descriptor().and_then(|number| adopt(number).ok());
             if let Some(logs) = &mut linux.job_logs {
                 logs.put_back(log, terminal);
+            }
+        }
+        for watch in watches {
+            let process = adopt(watch.descriptor);
+            let again = process.and_then(|process| Ok(linux.watches.put_back(&watch, process, &linux.wait.epoll)?));
+            if let Err(problem) = again {
+                linux.log.error(format_args!("Unable to watch a process: {}", error::words(&problem)));
             }
         }
         programs.into_iter().for_each(|program| linux.programs.put_back(program));

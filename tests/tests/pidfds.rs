@@ -1,0 +1,402 @@
+//! A daemon that another process reaps: its end is noticed all the same, and whoever is given its number afterwards gets none
+//! of its signals.
+
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use uphold_core::bytes::Strings;
+use uphold_core::control::{Request, Select, Target};
+use uphold_tests::system::client::Client;
+use uphold_tests::system::processes::{Process, Signal, is_running, send};
+use uphold_tests::system::{Folder, PATIENCE, System, programs, skipped};
+
+const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
+
+/// The shell makes the daemon, lives on, and reaps it.
+const REAPED: &str = "expect fork\nscript\n  sleep 1000 &\n  wait || :\n  exec sleep 1000\nend script\n";
+
+/// The program that makes the daemon lives on, and does not reap it.
+const LEFT: &str = "expect fork\nscript\n  sleep 1000 &\n  exec sleep 1000\nend script\n";
+
+/// The same, and the daemon leads a session, and so a group, of its own.
+const APART: &str = "expect fork\nscript\n  setsid sleep 1000 &\n  exec sleep 1000\nend script\n";
+
+/// The parent of a daemon, which is not the supervisor.
+fn parent_of(daemon: u32, system: &System) -> Process {
+    let text = std::fs::read_to_string(format!("/proc/{daemon}/stat")).expect("it is there");
+    let (_, tail) = text.rsplit_once(')').expect("it has a name");
+    let parent = tail.split_ascii_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("it has a parent");
+    assert_ne!(parent, system.pid());
+    Process::of(parent).expect("it is there")
+}
+
+/// Starts the job; its daemon, whose parent is not the supervisor, and that parent.
+fn start(system: &mut System, job: &str) -> (u32, Process) {
+    system.order(&["start", job]);
+    let daemon = system.await_running(job);
+    (daemon, parent_of(daemon, system))
+}
+
+/// Ends a process, if it has not ended: nobody else who has been given its number.
+fn end(process: &Process) {
+    if process.is_alive() {
+        send(process.pid, Signal::SIGKILL);
+    }
+}
+
+/// Waits until a process has its program's name: until then it may still be the shell that it was forked from.
+fn await_program(system: &mut System, pid: u32, name: &str) {
+    system.await_some(name, |_| Process::of(pid).filter(|process| process.name == name));
+}
+
+#[test]
+fn an_end_is_noticed_whoever_reaps_it_and_how_is_told() {
+    let mut system = System::start(&[("reaped", REAPED), ("left", LEFT), ("apart", APART)]);
+    for job in ["reaped", "left", "apart"] {
+        let (daemon, parent) = start(&mut system, job);
+        send(daemon, Signal::SIGKILL);
+        system.await_log(&format!("{job} main process ({daemon}) killed by KILL signal"));
+        system.await_state(job, "stop/waiting");
+        assert!(parent.is_alive(), "the end was not that of its parent");
+        end(&parent);
+    }
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_stop_comes_to_its_end_whoever_reaps() {
+    let mut system = System::start(&[("reaped", REAPED), ("left", LEFT), ("apart", APART)]);
+    for (job, is_alone) in [("reaped", false), ("left", false), ("apart", true)] {
+        let (daemon, parent) = start(&mut system, job);
+        if is_alone {
+            await_program(&mut system, daemon, "sleep");
+        }
+        assert_eq!(system.order(&["stop", job]), format!("{job} stop/waiting\n"));
+        assert!(!is_running(daemon));
+        assert!(!is_alone || parent.is_alive(), "the signal was for the daemon's own group");
+        end(&parent);
+    }
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_stop_that_crosses_the_end_does_not_hang() {
+    let mut system = System::start(&[("reaped", REAPED), ("left", LEFT), ("apart", APART)]);
+    for job in ["reaped", "left", "apart"] {
+        let (daemon, parent) = start(&mut system, job);
+        let mut client = Client::connect(&system.socket()).expect("a connection");
+        send(system.pid(), Signal::SIGSTOP);
+        send(daemon, Signal::SIGKILL);
+        client.send(&stop(job)).expect("it is sent");
+        std::thread::sleep(Duration::from_millis(20));
+        send(system.pid(), Signal::SIGCONT);
+        system.await_state(job, "stop/waiting");
+        end(&parent);
+    }
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn respawning_goes_on_whoever_reaps() {
+    let respawn = |text: &str| format!("respawn\nrespawn limit unlimited\n{text}");
+    let jobs = [("reaped", respawn(REAPED)), ("left", respawn(LEFT)), ("apart", respawn(APART))];
+    let mut system = System::start(&[("reaped", &jobs[0].1), ("left", &jobs[1].1), ("apart", &jobs[2].1)]);
+    for (job, _) in &jobs {
+        let mut daemon = start(&mut system, job).0;
+        for _ in 0..10 {
+            send(daemon, Signal::SIGKILL);
+            daemon = system.await_replacement(job, daemon);
+        }
+    }
+    // One descriptor for each daemon that lives, and no more.
+    let descriptors = || {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", system.pid())).expect("it runs");
+        let names = open.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        names.filter(|name| name.to_string_lossy().contains("pidfd")).count()
+    };
+    assert_eq!(descriptors(), jobs.len());
+}
+
+#[test]
+fn what_was_watched_is_watched_by_the_next_program() {
+    let mut system = System::start(&[("reaped", REAPED), ("left", LEFT), ("apart", APART)]);
+    for job in ["reaped", "left", "apart"] {
+        let (daemon, parent) = start(&mut system, job);
+        system.order(&["restart-init"]);
+        system.order(&["restart-init"]);
+        assert_eq!(system.main_process(job), Some(daemon));
+        send(daemon, Signal::SIGKILL);
+        system.await_log(&format!("{job} main process ({daemon}) killed by KILL signal"));
+        system.await_state(job, "stop/waiting");
+        end(&parent);
+        // An end while nobody looks: the request to restart is read before it is.
+        let (daemon, parent) = start(&mut system, job);
+        let mut client = Client::connect(&system.socket()).expect("a connection");
+        send(system.pid(), Signal::SIGSTOP);
+        client.send(&Request::Reexecute).expect("it is sent");
+        send(daemon, Signal::SIGKILL);
+        std::thread::sleep(Duration::from_millis(20));
+        send(system.pid(), Signal::SIGCONT);
+        system.await_state(job, "stop/waiting");
+        end(&parent);
+    }
+    system.end(Signal::SIGTERM);
+}
+
+fn target(job: &str) -> Target<'_> {
+    Target { job: job.as_bytes(), select: Select::Environment(Strings::EMPTY) }
+}
+
+fn stop(job: &str) -> Request<'_> {
+    Request::Stop { target: target(job), wait: false }
+}
+
+/// Where pids are few, and each comes round again soon: a namespace in which this test program runs anew, with this test
+/// alone. There it is the first process. Says whether the caller is inside; outside, what is to be done has been done then.
+fn among_few_pids(test: &str) -> bool {
+    const INSIDE: &str = "UPHOLD_TEST_FEW_PIDS";
+    if std::env::var_os(INSIDE).is_some() {
+        // Whoever builds programs needs more.
+        programs::built();
+        std::fs::write(PID_MAX, FEW_PIDS).expect("the namespace is ours");
+        // The first 300 are given out only once.
+        while spawn_and_wait("true") < 300 {}
+        return true;
+    }
+    programs::built();
+    if !has_pid_max_of_its_own() {
+        skipped("a pid namespace here has no pid_max of its own (Linux 6.14, and root's rights)");
+        return false;
+    }
+    let folder = Folder::new();
+    let mut command = Command::new("unshare");
+    // The names of some sockets are made of process ids.
+    command.args(["--pid", "--mount", "--net", "--fork", "--mount-proc", "--kill-child"]);
+    command.arg(std::env::current_exe().expect("a program knows its own path"));
+    command.args(["--exact", test, "--nocapture"]).env(INSIDE, "").env("TMPDIR", folder.path(""));
+    let ran = uphold_tests::system::run(command);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
+    assert!(ran.out.contains("1 passed"), "{}", ran.out);
+    false
+}
+
+const PID_MAX: &str = "/proc/sys/kernel/pid_max";
+
+/// A hundred for everybody.
+const FEW_PIDS: &str = "400";
+
+fn has_pid_max_of_its_own() -> bool {
+    // Before, it was everybody's, and must not be touched.
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(|byte: char| !byte.is_ascii_digit()).map(|word| word.parse().unwrap_or(0));
+    let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if version < (6, 14) {
+        return false;
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--mount", "--fork", "--mount-proc"]);
+    command.args(["sh", "-c", &format!("echo {FEW_PIDS} > {PID_MAX}")]);
+    command.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+fn spawn_and_wait(program: &str) -> u32 {
+    let mut child = Command::new(program).spawn().expect("it is made");
+    child.wait().expect("it is our child");
+    child.id()
+}
+
+/// A process that has been given a number that was another's; it notes every signal that it gets.
+struct Stranger {
+    process: Child,
+    notes: std::path::PathBuf,
+}
+
+impl Stranger {
+    /// Makes processes until one is given the number.
+    fn with_number(pid: u32, folder: &Folder) -> Stranger {
+        let notes = folder.path(&format!("signals-of-{pid}"));
+        let ready = folder.path(&format!("ready-{pid}"));
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let mut command = Command::new(DAEMON);
+            for signal in ["HUP", "INT", "QUIT", "TERM", "CONT", "USR1", "USR2", "PWR"] {
+                command.arg("count").arg(signal).arg(&notes);
+            }
+            command.arg("pid").arg(&ready);
+            let mut process = command.process_group(0).spawn().expect("it is made");
+            if process.id() == pid {
+                while !ready.exists() {
+                    std::thread::yield_now();
+                }
+                return Stranger { process, notes };
+            }
+            process.kill().expect("it is our child");
+            process.wait().expect("it is our child");
+            assert!(Instant::now() < end, "{pid} never came round");
+        }
+    }
+
+    fn assert_unharmed(mut self) {
+        assert_eq!(std::fs::read_to_string(&self.notes).unwrap_or_default(), "", "it was signalled");
+        assert_eq!(self.process.try_wait().expect("it is our child"), None, "it was killed");
+        assert_eq!(Process::of(self.process.id()).map(|process| process.name), Some("daemon".to_owned()));
+        self.process.kill().expect("it is our child");
+        self.process.wait().expect("it is our child");
+    }
+}
+
+/// While the supervisor looks away, the job's daemon dies and is reaped, and a stranger is given its number.
+fn usurp(system: &System, daemon: u32, meanwhile: impl FnOnce()) -> Stranger {
+    send(system.pid(), Signal::SIGSTOP);
+    meanwhile();
+    send(daemon, Signal::SIGKILL);
+    let end = Instant::now() + PATIENCE;
+    while Process::of(daemon).is_some() {
+        assert!(Instant::now() < end, "its parent does not reap it");
+        std::thread::yield_now();
+    }
+    let stranger = Stranger::with_number(daemon, system.folder());
+    send(system.pid(), Signal::SIGCONT);
+    stranger
+}
+
+#[test]
+fn a_stranger_with_a_daemons_number_gets_no_signal() {
+    if !among_few_pids("a_stranger_with_a_daemons_number_gets_no_signal") {
+        return;
+    }
+    let apart = "expect fork\nscript\n  setsid sleep 1000 &\n  wait || :\n  exec sleep 1000\nend script\n";
+    let mut system = System::start(&[("shared", REAPED), ("apart", apart)]);
+    for job in ["shared", "apart"] {
+        for order in
+            [stop(job), Request::Reload { target: target(job) }, Request::Restart { target: target(job), wait: false }]
+        {
+            let (daemon, parent) = start(&mut system, job);
+            if job == "apart" {
+                await_program(&mut system, daemon, "sleep");
+            }
+            let mut client = Client::connect(&system.socket()).expect("a connection");
+            let stranger = usurp(&system, daemon, || client.send(&order).expect("it is sent"));
+            if matches!(order, Request::Restart { .. }) {
+                let next = system.await_replacement(job, daemon);
+                let next_parent = parent_of(next, &system);
+                system.order(&["stop", job]);
+                end(&next_parent);
+            }
+            system.await_state(job, "stop/waiting");
+            stranger.assert_unharmed();
+            end(&parent);
+        }
+    }
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_kill_timeout_that_comes_too_late_hits_no_stranger() {
+    if !among_few_pids("a_kill_timeout_that_comes_too_late_hits_no_stranger") {
+        return;
+    }
+    let job = "expect fork\nkill timeout 1\nscript\n  trap '' TERM\n  sleep 1000 &\n  wait || :\n  exec sleep 1000\nend script\n";
+    let mut system = System::start(&[("stubborn", job)]);
+    for _ in 0..3 {
+        let (daemon, parent) = start(&mut system, "stubborn");
+        system.order(&["stop", "--no-wait", "stubborn"]);
+        assert_eq!(system.await_state("stubborn", "stop/killed"), Some(daemon));
+        let pause = || std::thread::sleep(Duration::from_millis(1100));
+        let stranger = usurp(&system, daemon, pause);
+        system.await_state("stubborn", "stop/waiting");
+        stranger.assert_unharmed();
+        end(&parent);
+    }
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_jobs_new_process_may_have_the_number_of_anothers_old_one() {
+    if !among_few_pids("a_jobs_new_process_may_have_the_number_of_anothers_old_one") {
+        return;
+    }
+    let mut system = System::start(&[("old", REAPED), ("new", "exec sleep 1000\n")]);
+    let (daemon, parent) = start(&mut system, "old");
+    let mut client = Client::connect(&system.socket()).expect("a connection");
+    send(system.pid(), Signal::SIGSTOP);
+    client.send(&Request::Start { target: target("new"), wait: false }).expect("it is sent");
+    send(daemon, Signal::SIGKILL);
+    while Process::of(daemon).is_some() {
+        std::thread::yield_now();
+    }
+    // The next process to be made is to have that number, and the supervisor makes it.
+    let is_next = |last: u32| last < daemon && (last + 1..daemon).all(|pid| Process::of(pid).is_some());
+    while !is_next(spawn_and_wait("true")) {}
+    send(system.pid(), Signal::SIGCONT);
+    let new = system.await_running("new");
+    if new != daemon {
+        skipped("another process was quicker");
+    }
+    system.await_state("old", "stop/waiting");
+    assert_eq!(system.status("new"), format!("new start/running, process {new}"));
+    assert_eq!(system.order(&["stop", "new"]), "new stop/waiting\n");
+    assert!(!is_running(new));
+    end(&parent);
+    system.end(Signal::SIGTERM);
+}
+
+/// Also when the test fails.
+struct EndOfStorm<'o>(&'o AtomicBool);
+
+impl Drop for EndOfStorm<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn bystanders_in_a_storm_of_processes_get_no_signal() {
+    if !among_few_pids("bystanders_in_a_storm_of_processes_get_no_signal") {
+        return;
+    }
+    let respawn = |text: &str| format!("respawn\nrespawn limit unlimited\nkill timeout 1\n{text}");
+    // The parent is a process of the job's group, so it goes with the daemon.
+    let with_parent = "expect fork\nscript\n  sleep 1000 &\n  wait || :\nend script\n";
+    let texts = [respawn(with_parent), respawn("exec sleep 1000\n"), respawn("expect daemon\nexec @D@ fork fork\n")];
+    let texts = texts.map(|text| text.replace("@D@", DAEMON));
+    let jobs = [("parent", texts[0].as_str()), ("plain", &texts[1]), ("daemon", &texts[2])];
+    let mut system = System::start(&jobs);
+    let over = &AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let end_of_storm = EndOfStorm(over);
+        let storm = || {
+            let mut count = 0;
+            while !over.load(Ordering::Relaxed) {
+                // Without a number there is none to be hit.
+                let Ok(mut process) = Command::new("sleep").arg("0.01").process_group(0).spawn() else { continue };
+                let status = process.wait().expect("it is our child");
+                assert_eq!(status.signal(), None, "a bystander was signalled");
+                count += 1;
+            }
+            count
+        };
+        let storms = [scope.spawn(storm), scope.spawn(storm), scope.spawn(storm)];
+        for (job, _) in &jobs {
+            system.order(&["start", job]);
+        }
+        for _ in 0..10 {
+            for (job, _) in &jobs {
+                let pid = system.await_running(job);
+                send(pid, Signal::SIGKILL);
+                system.await_replacement(job, pid);
+                // This ends it too, so it may be too late for the next.
+                system.initctl(&["reload", job]);
+                system.initctl(&["restart", job]);
+                system.order(&["stop", job]);
+                system.order(&["start", job]);
+            }
+        }
+        drop(end_of_storm);
+        let count: u32 = storms.into_iter().map(|storm| storm.join().expect("no bystander was hit")).sum();
+        assert!(count > 200, "each number had several owners: {count}");
+    });
+    system.end(Signal::SIGTERM);
+}
