@@ -9,6 +9,7 @@ pub(crate) mod child;
 pub mod client_table;
 pub mod command;
 pub mod conf_dir;
+pub mod containment;
 pub mod control_socket;
 pub mod errands;
 pub mod error;

@@ -5,7 +5,7 @@ use std::fmt::Arguments;
 
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
-use uphold_core::bytes::Strings;
+use uphold_core::bytes::{Show, Strings};
 use uphold_core::effect::{Effect, Scope};
 use uphold_core::input::Input;
 use uphold_core::notice::Notice;
@@ -15,9 +15,10 @@ use uphold_core::storage::{ClientId, JobId};
 use uphold_core::supervisor::Supervisor;
 use uphold_core::time::Instant;
 
-use crate::capacity::{CHILDREN_AT_ONCE, READY, SPAWN_ROOM, TRACEES};
+use crate::capacity::{CHILDREN_AT_ONCE, READY, SPAWN_ROOM, SURVIVORS, TRACEES};
 use crate::cgroup::Groups;
 use crate::conf_dir::{ConfDir, Target};
+use crate::containment::{Containment, Named};
 use crate::control_socket::{Asked, ControlSocket};
 use crate::error;
 use crate::job_log::JobLogs;
@@ -53,6 +54,8 @@ pub struct Linux {
     pub(crate) spawner: Spawner,
     /// Control groups, if jobs are to have any.
     pub(crate) groups: Option<Groups>,
+    /// Which processes belong to which job.
+    pub(crate) containment: Containment,
     pub(crate) told: Told,
     pub(crate) tracer: Tracer<TRACEES>,
     /// Who asked for the program to be run anew; empty if a signal did.
@@ -91,6 +94,12 @@ enum Found {
     Command(usize),
 }
 
+/// Whether a job is called so.
+fn is_called(supervisor: &Supervisor<'_>, job: JobId, [name, instance]: &Named) -> bool {
+    let class = supervisor.class_of(job);
+    class.is_some_and(|class| supervisor.class_name(class) == name) && supervisor.instance_name(job) == instance
+}
+
 impl Linux {
     /// Everything but the configuration directories' and the sockets' descriptors, which come when they are opened.
     pub fn new(
@@ -119,6 +128,7 @@ impl Linux {
             open_files,
             spawner: Spawner::new(SPAWN_ROOM, open_files)?,
             groups: None,
+            containment: Containment::new(),
             told: Told::default(),
             tracer: Tracer::new(),
             restart: None,
@@ -129,8 +139,9 @@ impl Linux {
         }))
     }
 
-    /// Gives jobs the control groups that they ask for.
+    /// Gives jobs the control groups that they ask for, and each main process one to be known by.
     pub fn use_groups(&mut self) -> nix::Result<()> {
+        self.containment.use_groups();
         let groups = Groups::new();
         if let Some(descriptor) = groups.descriptor() {
             self.wait.watch(descriptor, Source::Groups)?;
@@ -150,7 +161,7 @@ impl Linux {
     }
 
     /// Does what the supervisor orders.
-    pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, effect: Effect) -> Option<Input<'static>> {
+    pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, effect: Effect) -> Option<Input<'_>> {
         match effect {
             Effect::Spawn { job, process, trace } => return Some(self.spawn(supervisor, job, process, trace)),
             Effect::Signal { pid, signal, scope } => return self.signal(pid, signal, scope),
@@ -166,8 +177,12 @@ impl Linux {
                 let there = self.tracer.detach(pid, signal);
                 self.check_trace(pid, there);
             }
-            Effect::Watch { .. } | Effect::Sweep { .. } | Effect::Rested { .. } => {}
-            Effect::Survey { job } => return Some(Input::Survivors { job, survivors: &[] }),
+            Effect::Watch { .. } => {}
+            Effect::Survey { job } => return Some(self.survey(supervisor, job)),
+            Effect::Sweep { job, signal } => {
+                self.containment.sweep(job, signal, &|job, named| is_called(supervisor, job, named));
+            }
+            Effect::Rested { job } => self.containment.rested(job),
             Effect::Reply { client, answer } => {
                 self.control.reply(client, &supervisor.reply(answer), &self.wait.epoll);
             }
@@ -182,6 +197,15 @@ impl Linux {
             Effect::Ended => self.ended = true,
         }
         None
+    }
+
+    fn survey(&mut self, supervisor: &Supervisor<'_>, job: JobId) -> Input<'_> {
+        let survivors = self.containment.survey(job, &|job, named| is_called(supervisor, job, named));
+        if survivors.len() == SURVIVORS {
+            let name = supervisor.class_of(job).map_or(&[][..], |class| supervisor.class_name(class));
+            self.log.warn(format_args!("{} has more than {SURVIVORS} processes", Show(name)));
+        }
+        Input::Survivors { job, survivors }
     }
 
     fn signal(&mut self, pid: Pid, signal: Signal, scope: Scope) -> Option<Input<'static>> {
@@ -325,6 +349,7 @@ impl Linux {
                 if let Some(logs) = &mut self.job_logs {
                     logs.ended(pid, supervisor, &mut self.log);
                 }
+                self.containment.ended(pid, &|job, named| is_called(supervisor, job, named));
                 Input::Exited { pid, exit }
             }
             Kind::Stopped(signal) => Input::Stopped { pid, signal, traced: false },
@@ -334,6 +359,7 @@ impl Linux {
                 if let Some(logs) = &mut self.job_logs {
                     logs.forked(pid, child);
                 }
+                self.containment.forked(pid, child, &|job, named| is_called(supervisor, job, named));
                 if signal_one(child, Signal(0)) == Ok(false) {
                     // Its exit was told before its birth.
                     self.ready.push_back(Known::Gone(child));
