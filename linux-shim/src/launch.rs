@@ -89,6 +89,10 @@ impl Linux {
             Some(logs) => Some(logs.open(job).map_err(|errno| failed(Stage::Console, errno))?),
             None => None,
         };
+        let birthplace = match process {
+            Process::Main => self.containment.launching(job, cgroup.is_some()),
+            _ => None,
+        };
         let plan = Plan {
             command,
             settings,
@@ -98,9 +102,14 @@ impl Linux {
             helpers,
             confined: switches && preparation::apparmor_is_on(),
             cgroup,
+            birthplace: birthplace.as_ref().map(AsFd::as_fd),
             system_mode: !self.user,
         };
         let launched = self.spawner.launch(&plan);
+        if let Ok(pid) = launched {
+            let inside = birthplace.is_some() && self.spawner.outside().is_none();
+            self.containment.launched(job, process, pid, inside);
+        }
         if let (Some((index, _)), Some(logs)) = (terminal, &mut self.job_logs) {
             match launched {
                 Ok(pid) => logs.started(index, pid),

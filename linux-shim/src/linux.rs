@@ -5,7 +5,7 @@ use std::fmt::Arguments;
 
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
-use uphold_core::bytes::Strings;
+use uphold_core::bytes::{Show, Strings};
 use uphold_core::effect::{Effect, Scope};
 use uphold_core::input::Input;
 use uphold_core::notice::Notice;
@@ -15,13 +15,15 @@ use uphold_core::storage::{ClientId, JobId};
 use uphold_core::supervisor::Supervisor;
 use uphold_core::time::Instant;
 
-use crate::capacity::{CHILDREN_AT_ONCE, READY, SPAWN_ROOM, TRACEES};
+use crate::capacity::{CHILDREN_AT_ONCE, READY, SPAWN_ROOM, SURVIVORS, TRACEES};
 use crate::cgroup::Groups;
 use crate::conf_dir::{ConfDir, Target};
+use crate::containment::{Containment, Named};
 use crate::control_socket::{Asked, ControlSocket};
 use crate::error;
 use crate::job_log::JobLogs;
 use crate::launch::Told;
+use crate::left_behind::LeftBehind;
 use crate::login_records;
 use crate::message_log::MessageLog;
 use crate::pidfd::Watches;
@@ -53,6 +55,10 @@ pub struct Linux {
     pub(crate) spawner: Spawner,
     /// Control groups, if jobs are to have any.
     pub(crate) groups: Option<Groups>,
+    /// Which processes belong to which job.
+    pub(crate) containment: Containment,
+    /// Processes that their job's end has left.
+    left_behind: LeftBehind,
     pub(crate) told: Told,
     pub(crate) tracer: Tracer<TRACEES>,
     /// The processes that others may reap.
@@ -93,6 +99,12 @@ enum Found {
     Command(usize),
 }
 
+/// Whether a job is called so.
+fn is_called(supervisor: &Supervisor<'_>, job: JobId, [name, instance]: &Named) -> bool {
+    let class = supervisor.class_of(job);
+    class.is_some_and(|class| supervisor.class_name(class) == name) && supervisor.instance_name(job) == instance
+}
+
 impl Linux {
     /// Everything but the configuration directories' and the sockets' descriptors, which come when they are opened.
     pub fn new(
@@ -121,6 +133,8 @@ impl Linux {
             open_files,
             spawner: Spawner::new(SPAWN_ROOM, open_files)?,
             groups: None,
+            containment: Containment::new(),
+            left_behind: LeftBehind::new(),
             told: Told::default(),
             tracer: Tracer::new(),
             watches: Watches::new(),
@@ -132,8 +146,9 @@ impl Linux {
         }))
     }
 
-    /// Gives jobs the control groups that they ask for.
+    /// Gives jobs the control groups that they ask for, and each main process one to be known by.
     pub fn use_groups(&mut self) -> nix::Result<()> {
+        self.containment.use_groups();
         let groups = Groups::new();
         if let Some(descriptor) = groups.descriptor() {
             self.wait.watch(descriptor, Source::Groups)?;
@@ -153,7 +168,7 @@ impl Linux {
     }
 
     /// Does what the supervisor orders.
-    pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, effect: Effect) -> Option<Input<'static>> {
+    pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, effect: Effect) -> Option<Input<'_>> {
         match effect {
             Effect::Spawn { job, process, trace } => {
                 let input = self.spawn(supervisor, job, process, trace);
@@ -187,8 +202,12 @@ impl Linux {
                 }
                 return self.watch(pid);
             }
-            Effect::Sweep { .. } | Effect::Report { .. } | Effect::Rested { .. } => {}
-            Effect::Survey { job } => return Some(Input::Survivors { job, survivors: &[] }),
+            Effect::Survey { job } => return Some(self.survey(supervisor, job)),
+            Effect::Sweep { job, signal } => {
+                self.containment.sweep(job, signal, &|job, named| is_called(supervisor, job, named));
+            }
+            Effect::Report { job, unusual } => self.report(supervisor, job, unusual),
+            Effect::Rested { job } => self.containment.rested(job),
             Effect::Reply { client, answer } => {
                 self.control.reply(client, &supervisor.reply(answer), &self.wait.epoll);
             }
@@ -203,6 +222,23 @@ impl Linux {
             Effect::Ended => self.ended = true,
         }
         None
+    }
+
+    fn survey(&mut self, supervisor: &Supervisor<'_>, job: JobId) -> Input<'_> {
+        let survivors = self.containment.survey(job, &|job, named| is_called(supervisor, job, named));
+        if survivors.len() == SURVIVORS {
+            let name = supervisor.class_of(job).map_or(&[][..], |class| supervisor.class_name(class));
+            self.log.warn(format_args!("{} has more than {SURVIVORS} processes", Show(name)));
+        }
+        Input::Survivors { job, survivors }
+    }
+
+    /// Notes who lives of a job whose main process has ended.
+    fn report(&mut self, supervisor: &Supervisor<'_>, job: JobId, unusual: bool) {
+        self.survey(supervisor, job);
+        let class = supervisor.class_of(job).map_or(&[][..], |class| supervisor.class_name(class));
+        let name = (class, supervisor.instance_name(job));
+        self.left_behind.note(now(), name, unusual, self.containment.found(), &mut self.log);
     }
 
     fn signal(&mut self, pid: Pid, signal: Signal, scope: Scope) -> Option<Input<'static>> {
@@ -231,6 +267,8 @@ impl Linux {
     pub fn wait_until(&mut self, deadline: Option<Instant>, supervisor: &mut Supervisor<'_>) -> nix::Result<Input<'_>> {
         self.control.input_taken();
         let found = loop {
+            self.left_behind.tell(now(), &mut self.log);
+            let deadline = [deadline, self.left_behind.deadline()].into_iter().flatten().min();
             if let Some(found) = self.find(deadline, supervisor)? {
                 break found;
             }
@@ -347,6 +385,7 @@ impl Linux {
                 if let Some(logs) = &mut self.job_logs {
                     logs.ended(pid, supervisor, &mut self.log);
                 }
+                self.containment.ended(pid, &|job, named| is_called(supervisor, job, named));
                 // Of the one that is waited for, should another have had its number since.
                 let exit = self.old_end(pid).filter(|&exit| exit != Exit::Unknown).unwrap_or(exit);
                 Input::Exited { pid, exit }
@@ -355,6 +394,7 @@ impl Linux {
             Kind::Trapped(Trap::Signal(signal)) => Input::Stopped { pid, signal, traced: true },
             Kind::Trapped(Trap::Exec) => Input::Replaced { pid },
             Kind::Trapped(Trap::Fork(child)) => {
+                self.containment.forked(pid, child, &|job, named| is_called(supervisor, job, named));
                 if let Some(exit) = self.old_end(child) {
                     self.ready.push_back(Known::Forked { parent: pid, child });
                     return Some(Input::Exited { pid: child, exit });

@@ -60,6 +60,8 @@ pub struct Plan<'a> {
     pub confined: bool,
     /// The file by which it enters its control group.
     pub cgroup: Option<&'a CStr>,
+    /// The control group that it is born into, if the kernel can do that.
+    pub birthplace: Option<BorrowedFd<'a>>,
     /// Start in `/` rather than where the supervisor is.
     pub system_mode: bool,
 }
@@ -88,6 +90,8 @@ pub struct Spawner {
     masks: bool,
     /// What could not be taken in since `begin`.
     spoiled: Option<Errno>,
+    /// Why the last process was not born where it was to be.
+    outside: Option<Errno>,
 }
 
 impl Spawner {
@@ -112,7 +116,13 @@ impl Spawner {
             disposed: kernel::disposed_signals(),
             masks: SigSet::all().iter().any(|signal| !never_blocked.contains(&signal) && !blocked.contains(signal)),
             spoiled: None,
+            outside: None,
         })
+    }
+
+    /// Why the last process was not born into the control group of its plan; `None` if it was, or had none.
+    pub fn outside(&self) -> Option<Errno> {
+        self.outside
     }
 
     /// Forgets the variables of the last process.
@@ -198,7 +208,12 @@ impl Spawner {
             true => Some(SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(fork_failed)?),
             false => None,
         };
-        let made = self.stack.launch(&mut orders, awaited);
+        self.outside = None;
+        let mut made = self.stack.launch(&mut orders, awaited, plan.birthplace);
+        if let (Err(errno), Some(_)) = (made, plan.birthplace) {
+            self.outside = Some(errno);
+            made = self.stack.launch(&mut orders, awaited, None);
+        }
         if let Some(mask) = mask {
             // The mask was ours a moment ago, so it can be set again.
             mask.thread_set_mask().unwrap_or_default();

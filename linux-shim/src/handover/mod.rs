@@ -33,7 +33,7 @@ use crate::linux::Linux;
 use crate::programs::Program;
 use crate::sessions::Traces;
 use crate::trace::Tracer;
-use crate::{client_table, job_log, pidfd};
+use crate::{client_table, containment, job_log, pidfd};
 use image::{Reader, Writer};
 
 /// What the image begins with. The number is raised when the meaning of a record changes; a change of their number or
@@ -49,6 +49,7 @@ struct Own {
     tracer: Tracer<TRACEES>,
     listeners: Vec<i32>,
     traces: [Vec<Vec<u8>>; 2],
+    containment: containment::Carried,
 }
 
 /// What a program before this one has left to it.
@@ -89,7 +90,8 @@ fn write_image(
     writer.put(&HEAD)?;
     let listeners = linux.control.listeners().iter().map(AsRawFd::as_raw_fd).collect();
     let tracer = std::mem::take(&mut linux.tracer);
-    let own = Own { askers, threshold: linux.log.threshold(), tracer, listeners, traces: traces.carry() };
+    let (threshold, containment) = (linux.log.threshold(), linux.containment.carry());
+    let own = Own { askers, threshold, tracer, listeners, traces: traces.carry(), containment };
     let put = writer.put(&own);
     linux.tracer = own.tracer;
     put?;
@@ -231,6 +233,7 @@ impl State {
         linux.log.set_threshold(if own.threshold >= Priority::Info { own.threshold } else { Priority::Message });
         linux.restart = Some(own.askers).filter(|askers| !askers.is_empty());
         traces.put_back(own.traces);
+        linux.containment.put_back(own.containment);
         for listener in own.listeners {
             let listening = adopt(listener).and_then(|it| linux.control.listen(it.into(), &linux.wait.epoll));
             if let Err(problem) = listening {

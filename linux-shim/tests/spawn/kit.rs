@@ -87,6 +87,7 @@ pub fn plan<'a>(command: Command<'a>, settings: &'a Settings) -> Plan<'a> {
         helpers: [None; 2],
         confined: false,
         cgroup: None,
+        birthplace: None,
         system_mode: true,
     }
 }
