@@ -226,6 +226,13 @@ impl Case {
                         start.wait().map(drop).unwrap_or_default();
                     }
                     self.settle(system, &seen);
+                    match status {
+                        "stop/waiting" => self.bury(alive),
+                        _ => {
+                            self.phase =
+                                Phase::Stopping { stop: system.begin(&["stop", &self.name]), begun: Instant::now() }
+                        }
+                    }
                 }
             }
             Phase::Stopping { stop, begun } => {
@@ -284,10 +291,6 @@ impl Case {
             (Seen::Rests, Some(why)) => Outcome::Failed(why.clone()),
             (Seen::Not(what), _) => Outcome::Wrong(what.clone()),
         };
-        self.phase = match seen {
-            Seen::Rests => Phase::Done,
-            _ => Phase::Stopping { stop: system.begin(&["stop", &self.name]), begun: Instant::now() },
-        };
     }
 
     /// Something is wrong once more; the rest of it is done away with.
@@ -296,6 +299,11 @@ impl Case {
             Outcome::Wrong(before) => format!("{before}; {what}"),
             _ => what,
         });
+        self.bury(alive);
+    }
+
+    /// Nothing more is to be seen of it.
+    fn bury(&mut self, alive: &[u32]) {
         alive.iter().for_each(|&pid| send(pid, Signal::SIGKILL));
         self.phase = Phase::Done;
     }
