@@ -8,4 +8,5 @@ pub mod kernel;
 pub mod page;
 pub mod scenario;
 pub mod system;
+pub mod walk;
 pub mod world;

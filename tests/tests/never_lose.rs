@@ -3,15 +3,15 @@
 
 #[path = "never_lose/shapes.rs"]
 mod shapes;
-#[path = "never_lose/walk.rs"]
-mod walk;
+
+use std::path::PathBuf;
 
 use nix::unistd::geteuid;
 use shapes::{SETTINGS, SHAPES, Setting, Shape, Works};
 use uphold_tests::page::{HEAD, says, table};
 use uphold_tests::system::processes::{Signal, is_running};
-use uphold_tests::system::{System, skipped};
-use walk::{Case, Group, Outcome, play};
+use uphold_tests::system::{Launch, System, skipped};
+use uphold_tests::walk::{self, Group, Job, Outcome, play};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
@@ -21,32 +21,66 @@ fn shapes() -> impl Iterator<Item = &'static Shape> {
     SHAPES.iter().filter(move |shape| root || !shape.needs_root())
 }
 
-fn name(shape: &Shape, respawn: bool) -> String {
-    format!("{}{}", shape.name, if respawn { "-respawn" } else { "" })
+/// A shape with a setting, with `respawn` or without.
+#[derive(Clone, Copy)]
+struct Trial {
+    shape: &'static Shape,
+    setting: &'static Setting,
+    respawn: bool,
 }
 
-/// A supervisor for each setting, with a job for each shape, with `respawn` and without.
-fn groups() -> Vec<Group> {
-    let of = |setting: &'static Setting| {
+impl Trial {
+    /// Every shape that can have the setting.
+    fn all(setting: &'static Setting) -> Vec<Trial> {
         let shapes = shapes().filter(|shape| shape.can(setting));
-        let jobs =
-            shapes.flat_map(|shape| [false, true].map(|respawn| (name(shape, respawn), shape, setting, respawn)));
-        Group::start(DAEMON, &jobs.collect::<Vec<_>>())
-    };
-    SETTINGS.iter().map(of).collect()
+        shapes.flat_map(|shape| [false, true].map(|respawn| Trial { shape, setting, respawn })).collect()
+    }
+
+    fn name(&self) -> String {
+        format!("{}{}", self.shape.name, if self.respawn { "-respawn" } else { "" })
+    }
+
+    fn title(&self) -> String {
+        format!("{} with {}{}", self.shape.name, self.setting.name, if self.respawn { " and respawn" } else { "" })
+    }
+
+    fn text(&self) -> String {
+        let respawn = if self.respawn { "respawn\nrespawn limit 3 60" } else { "" };
+        self.shape.job(&self.name(), &format!("{}\n{respawn}", self.setting.stanzas), DAEMON)
+    }
+
+    fn job(&self, at: PathBuf) -> Job {
+        let notes = ["pid", "worker", "worker2"].map(|file| at.join(file)).into();
+        Job { name: self.name(), at, notes, stays: self.shape.stays }
+    }
+}
+
+/// What came of a trial, and what was said.
+struct Tried<'a> {
+    trial: Trial,
+    outcome: &'a Outcome,
+    said: &'a [String],
+}
+
+/// A supervisor with these jobs, all started.
+fn group(trials: &[Trial]) -> Group {
+    let jobs: Vec<_> = trials.iter().map(|trial| (trial.name(), trial.text())).collect();
+    let launch = Launch::new(&jobs.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect::<Vec<_>>());
+    let jobs = trials.iter().map(|trial| trial.job(walk::make_room(launch.folder(), &trial.name()))).collect();
+    Group::start(launch.start(), jobs)
 }
 
 /// What must have come of a case: what is wrong with it if it has not.
-fn mistake(case: &Case) -> Option<String> {
-    let works = match case.shape.works {
+fn mistake(case: &Tried<'_>) -> Option<String> {
+    let works = match case.trial.shape.works {
         Works::Always => true,
-        Works::AtSecond => case.respawn,
+        Works::AtSecond => case.trial.respawn,
         Works::Never => false,
     };
-    let sure = ["auto", "pid file", "notify", "fd 3"].contains(&case.setting.name);
-    let right = case.shape.right.contains(&case.setting.name);
+    let sure = ["auto", "pid file", "notify", "fd 3"].contains(&case.trial.setting.name);
+    let right = case.trial.shape.right.contains(&case.trial.setting.name);
     let advice = case.said.iter().find(|line| line.starts_with("expected "));
-    match &case.outcome {
+    match case.outcome {
         Outcome::Wrong(what) => Some(what.clone()),
         Outcome::Adopted if right => Some("the job file is right, and is told that it is not".into()),
         Outcome::Failed(why) if works && (right || sure) => Some(format!("it need not fail: {why}")),
@@ -67,7 +101,7 @@ fn is_advice(line: &str) -> bool {
 }
 
 /// The page for people.
-fn page(cases: &[&Case]) -> String {
+fn page(cases: &[Tried<'_>]) -> String {
     let words = |text: &str| text.replace("@FOLDER@/@NAME@/", "");
     let does = |shape: &Shape| words(&shape.words.replace("@PID@", "FILE").replace("@WORKER@", "FILE"));
     let mut text = format!(
@@ -82,9 +116,8 @@ fn page(cases: &[&Case]) -> String {
         text += &format!("\n## {title}\n\n");
         let headings: Vec<&str> = ["daemon"].into_iter().chain(SETTINGS.iter().map(|setting| setting.name)).collect();
         let cell = |shape: &Shape, setting: &Setting| {
-            let is = |case: &&&Case| {
-                (case.shape.name, case.setting.name, case.respawn) == (shape.name, setting.name, respawn)
-            };
+            let wanted = (shape.name, setting.name, respawn);
+            let is = |case: &&Tried<'_>| (case.trial.shape.name, case.trial.setting.name, case.trial.respawn) == wanted;
             cases.iter().find(is).map(|case| case.outcome.to_string()).unwrap_or_default()
         };
         let row = |shape: &Shape| {
@@ -98,14 +131,18 @@ fn page(cases: &[&Case]) -> String {
 
 #[test]
 fn every_shape_with_every_setting() {
-    let mut groups = groups();
+    let trials: Vec<Vec<Trial>> = SETTINGS.iter().map(Trial::all).collect();
+    let mut groups: Vec<Group> = trials.iter().map(|trials| group(trials)).collect();
     play(&mut groups);
-    let cases: Vec<&Case> = groups.iter().flat_map(|group| &group.cases).collect();
+    let ended = groups.iter().flat_map(|group| &group.cases);
+    let tried = trials.iter().flatten().zip(ended);
+    let cases: Vec<Tried> =
+        tried.map(|(trial, case)| Tried { trial: *trial, outcome: &case.outcome, said: &case.said }).collect();
     for case in &cases {
-        println!("{:32} {:40} {}", case.title(), case.outcome.to_string(), case.said.join(" | "));
+        println!("{:38} {:30} {}", case.trial.title(), case.outcome.to_string(), case.said.join(" | "));
     }
-    let mistakes: Vec<String> =
-        cases.iter().filter_map(|case| Some(format!("{}: {}", case.title(), mistake(case)?))).collect();
+    let told = |case: &Tried<'_>| Some(format!("{}: {}", case.trial.title(), mistake(case)?));
+    let mistakes: Vec<String> = cases.iter().filter_map(told).collect();
     let page = page(&cases);
     let is_whole = shapes().count() == SHAPES.len();
     assert!(mistakes.is_empty(), "{} of {} are wrong:\n{}", mistakes.len(), cases.len(), mistakes.join("\n"));
@@ -131,7 +168,7 @@ fn two_hundred_daemons_at_once() {
     let jobs: Vec<_> = jobs.iter().map(|(text, name)| (name.as_str(), text.as_str())).collect();
     let mut system = System::start(&jobs);
     for (name, _) in &jobs {
-        walk::make_room(&system, name);
+        walk::make_room(system.folder(), name);
     }
     system.order(&["emit", "--no-wait", "startup-of-all"]);
     let missing = |system: &System| walk::not_right(system, jobs.iter().map(|(name, _)| *name));

@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use uphold_tests::system::processes::{Signal, is_running, send, with_texts};
-use uphold_tests::system::{Launch, System};
-
-use super::shapes::{Setting, Shape};
+use crate::system::processes::{Signal, is_running, send, with_texts};
+use crate::system::{Folder, Process, System};
 
 /// How long a job may take until it is clear what becomes of it.
 const SETTLE: Duration = Duration::from_secs(40);
@@ -50,18 +48,27 @@ impl std::fmt::Display for Outcome {
     }
 }
 
-/// One shape with one setting, with `respawn` or without.
+/// A job that is looked at.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its name.
+    pub name: String,
+    /// The folder of its own, below that of its system.
+    pub at: PathBuf,
+    /// The files in which the processes that may be its main process note their ids.
+    pub notes: Vec<PathBuf>,
+    /// How many processes stay.
+    pub stays: usize,
+}
+
+/// A job, and what came of it.
 pub struct Case {
-    pub shape: &'static Shape,
-    pub setting: &'static Setting,
-    pub respawn: bool,
+    /// Which.
+    pub job: Job,
     /// What the supervisor said of it until it had settled, without process ids.
     pub said: Vec<String>,
+    /// What came of it.
     pub outcome: Outcome,
-    /// The job's name.
-    name: String,
-    /// The folder of its own.
-    at: PathBuf,
     phase: Phase,
 }
 
@@ -97,31 +104,23 @@ enum Seen {
     Not(String),
 }
 
-/// A supervisor with jobs of one setting.
+/// A supervisor with its jobs.
 pub struct Group {
     system: System,
+    /// Its jobs, in the order in which they were given.
     pub cases: Vec<Case>,
 }
 
 impl Group {
-    /// Starts a supervisor with one job for each name; and every job.
-    pub fn start(daemon: &str, wanted: &[(String, &'static Shape, &'static Setting, bool)]) -> Group {
-        let text = |(name, shape, setting, respawn): &(String, &Shape, &Setting, bool)| {
-            let stanzas = format!("{}\n{}", setting.stanzas, if *respawn { "respawn\nrespawn limit 3 60" } else { "" });
-            shape.job(name, &stanzas, daemon)
-        };
-        let jobs: Vec<_> = wanted.iter().map(|job| (job.0.as_str(), text(job))).collect();
-        let jobs: Vec<_> = jobs.iter().map(|(name, text)| (*name, text.as_str())).collect();
-        let system = Launch::new(&jobs).start();
+    /// Starts every job.
+    pub fn start(system: System, jobs: Vec<Job>) -> Group {
         let now = Instant::now();
-        let case = |(name, shape, setting, respawn): &(String, &'static Shape, &'static Setting, bool)| {
-            let at = make_room(&system, name);
-            let start = system.begin(&["start", name]);
+        let case = |job: Job| {
+            let start = system.begin(&["start", &job.name]);
             let phase = Phase::Settling { start, begun: now, seen: Seen::Not("unseen".into()), since: now };
-            let (said, outcome) = (Vec::new(), Outcome::Wrong("unseen".into()));
-            Case { shape, setting, respawn: *respawn, said, outcome, name: name.clone(), at, phase }
+            Case { job, said: Vec::new(), outcome: Outcome::Wrong("unseen".into()), phase }
         };
-        let cases = wanted.iter().map(case).collect();
+        let cases = jobs.into_iter().map(case).collect();
         Group { system, cases }
     }
 
@@ -129,15 +128,18 @@ impl Group {
     fn look(&mut self, living: &HashMap<PathBuf, Vec<u32>>) -> bool {
         let list = self.system.order(&["list"]);
         let status: HashMap<&str, &str> = list.lines().filter_map(|line| line.split_once(' ')).collect();
+        // If there is only one job, then all that lives is the job's, whatever it calls itself.
+        let all: Option<Vec<u32>> = (self.cases.len() == 1)
+            .then(|| self.system.processes().iter().map(|process: &Process| process.pid).collect());
         for case in &mut self.cases {
-            let status = status.get(case.name.as_str()).copied().unwrap_or("unknown");
-            let alive = living.get(&case.at).map(Vec::as_slice).unwrap_or_default();
-            case.look(&self.system, status, alive);
+            let status = status.get(case.job.name.as_str()).copied().unwrap_or("unknown");
+            let named = living.get(&case.job.at).map(Vec::as_slice).unwrap_or_default();
+            case.look(&self.system, status, all.as_deref().unwrap_or(named));
         }
         self.cases.iter().all(|case| matches!(case.phase, Phase::Done))
     }
 
-    /// Ends the supervisor; says whether that works.
+    /// Ends the supervisor, which must leave nothing behind; unless something was wrong anyway.
     pub fn end(self) {
         if self.cases.iter().all(|case| !matches!(case.outcome, Outcome::Wrong(_))) {
             self.system.end(Signal::SIGTERM);
@@ -146,8 +148,8 @@ impl Group {
 }
 
 /// A folder for what a job notes; some give up root's rights before they write.
-pub fn make_room(system: &System, job: &str) -> PathBuf {
-    let at = system.folder().below(job);
+pub fn make_room(folder: &Folder, job: &str) -> PathBuf {
+    let at = folder.below(job);
     std::fs::set_permissions(&at, PermissionsExt::from_mode(0o777)).expect("the folder is ours");
     at
 }
@@ -230,7 +232,7 @@ impl Case {
                         "stop/waiting" => self.bury(alive),
                         _ => {
                             self.phase =
-                                Phase::Stopping { stop: system.begin(&["stop", &self.name]), begun: Instant::now() }
+                                Phase::Stopping { stop: system.begin(&["stop", &self.job.name]), begun: Instant::now() }
                         }
                     }
                 }
@@ -262,25 +264,21 @@ impl Case {
             return Seen::Not(format!("{state}, {} live", alive.len()));
         };
         // Notes of processes that have gone don't count.
-        let noted = ["pid", "worker", "worker2"].map(|name| self.noted(name)).into_iter().flatten();
+        let noted = self.job.notes.iter().filter_map(|file| noted(file));
         let rights: Vec<u32> = noted.filter(|pid| alive.contains(pid)).collect();
         match () {
             () if !is_running(pid) => Seen::Not("a dead process".into()),
             () if !rights.contains(&pid) => Seen::Not(format!("another process, {} live", alive.len())),
-            () if alive.len() != self.shape.stays => {
-                Seen::Not(format!("{} processes instead of {}", alive.len(), self.shape.stays))
+            () if alive.len() != self.job.stays => {
+                Seen::Not(format!("{} processes instead of {}", alive.len(), self.job.stays))
             }
             () => Seen::Runs(pid),
         }
     }
 
-    fn noted(&self, name: &str) -> Option<u32> {
-        std::fs::read_to_string(self.at.join(name)).ok()?.trim_end().parse().ok()
-    }
-
     /// It is clear what became of it.
     fn settle(&mut self, system: &System, seen: &Seen) {
-        self.said = said(&system.log(), &self.name);
+        self.said = said(&system.log(), &self.job.name);
         let adopted = self.said.iter().any(|line| line.starts_with("expected "));
         let too_fast = self.said.iter().any(|line| line.starts_with("respawning too fast"));
         self.outcome = match (seen, self.said.last()) {
@@ -307,11 +305,10 @@ impl Case {
         alive.iter().for_each(|&pid| send(pid, Signal::SIGKILL));
         self.phase = Phase::Done;
     }
+}
 
-    /// The case in words.
-    pub fn title(&self) -> String {
-        format!("{} with {}{}", self.shape.name, self.setting.name, if self.respawn { " and respawn" } else { "" })
-    }
+fn noted(file: &Path) -> Option<u32> {
+    std::fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
 fn not_answered(seen: Seen) -> Seen {
