@@ -8,22 +8,17 @@
 mod table;
 
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nix::unistd::{User, geteuid};
 use table::{DAEMONS, Daemon};
-use uphold_tests::system::{Folder, Launch, System, programs, skipped};
+use uphold_tests::system::programs::{built, installed};
+use uphold_tests::system::{Folder, Launch, skipped};
 use uphold_tests::walk::{Group, Job, Outcome, play};
 
 /// What each is tried with: one of the first three is right, two are wrong.
 const SETTINGS: [&str; 4] = ["none", "fork", "daemon", "auto"];
-
-fn is_installed(program: &str) -> bool {
-    let own = std::env::var_os("PATH").unwrap_or_default();
-    let usual = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
-    std::env::split_paths(&own).chain(usual).any(|directory| directory.join(program).is_file())
-}
 
 /// Whether namespaces can be had.
 fn can_unshare() -> bool {
@@ -56,12 +51,12 @@ fn private_init(folder: &Folder) -> PathBuf {
                 .expect("the folder is ours");
         }
     }
-    let exists = |(_, place): &&(&str, &str)| std::path::Path::new(place).exists();
+    let exists = |(_, place): &&(&str, &str)| Path::new(place).exists();
     let bind =
         |(from, place): &(&str, &str)| format!("mount --bind '{}' {place} || exit\n", folder.path(from).display());
     let binds: String = PLACES.iter().filter(exists).map(bind).collect();
     folder.write("prepare", &format!("mount --make-rprivate / || exit\n{binds}exec \"$@\"\n"));
-    let init = programs::built().init.display();
+    let init = built().init.display();
     let prepare = folder.path("prepare");
     let text = format!("#!/bin/sh\nexec unshare --mount --net sh '{}' '{init}' \"$@\"\n", prepare.display());
     let program = folder.write("private-init", &text);
@@ -72,7 +67,7 @@ fn private_init(folder: &Folder) -> PathBuf {
 impl Daemon {
     /// Why it cannot be tried here.
     fn obstacle(&self) -> Option<String> {
-        if !is_installed(self.program) {
+        if installed(self.program).is_none() {
             return Some(format!("{} is not installed", self.program));
         }
         let refused = self.private && !(geteuid().is_root() && can_unshare());
@@ -81,7 +76,10 @@ impl Daemon {
 
     fn fill(&self, text: &str, folder: &Folder) -> String {
         let root = if geteuid().is_root() { self.as_root } else { "" };
-        text.replace("@ROOT@", root).replace("@FOLDER@", &folder.path("").display().to_string())
+        let program = installed(self.program).unwrap_or_default().display().to_string();
+        text.replace("@ROOT@", root)
+            .replace("@PROGRAM@", &program)
+            .replace("@FOLDER@", &folder.path("").display().to_string())
     }
 
     /// A supervisor whose one job is this daemon.
@@ -105,8 +103,7 @@ impl Daemon {
         } else {
             launch
         };
-        let system: System = launch.start();
-        Group::start(system, vec![job])
+        Group::start(launch.start(), vec![job])
     }
 
     /// What is wrong with what came of it.

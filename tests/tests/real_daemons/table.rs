@@ -16,7 +16,8 @@ pub struct Daemon {
     pub pid_file: &'static str,
     /// What `@ROOT@` stands for when it is root who runs it.
     pub as_root: &'static str,
-    /// How its job file runs it; `@FOLDER@` is the system's folder, `@FOLDER@/settings` its configuration.
+    /// How its job file runs it; `@FOLDER@` is the system's folder, `@FOLDER@/settings` its configuration, `@PROGRAM@` its
+    /// program with its directory.
     pub job: &'static str,
     /// Its configuration.
     pub settings: &'static str,
@@ -68,7 +69,7 @@ pub static DAEMONS: [Daemon; 12] = [
             "sshd",
             "fork",
             // It starts itself anew for each connection, and so wants its own path.
-            "script\n exec \"$(command -v sshd)\" -f @FOLDER@/settings\nend script",
+            "exec @PROGRAM@ -f @FOLDER@/settings",
             "Port 2222\nHostKey @FOLDER@/key\nPidFile @FOLDER@/data/pid\nUsePAM no\n",
         )
         .private("@FOLDER@/data/pid")
