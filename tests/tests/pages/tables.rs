@@ -9,7 +9,7 @@ use uphold_linux::capacity;
 
 use super::{code, table};
 
-const GENERATED: &str = "<!-- Generated from the program's tables; see docs/architecture.md. -->\n\n";
+use uphold_tests::page::HEAD as GENERATED;
 
 fn entry(entry: Entry) -> String {
     match entry {
