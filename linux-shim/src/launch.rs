@@ -1,5 +1,6 @@
 //! From the supervisor's order to a process: everything that its job file says, looked up.
 
+use std::fmt::Write;
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
@@ -13,6 +14,7 @@ use uphold_core::supervisor::Supervisor;
 
 use crate::linux::{Known, Linux};
 use crate::preparation;
+use crate::readiness::{Voice, value_of};
 use crate::settings::{Preparation, Text};
 use crate::spawn::{Failed, Plan};
 
@@ -59,9 +61,31 @@ impl Linux {
             return Err(failed(Stage::Trace, Errno::EAGAIN));
         }
         let settings = self.programs.settings(class);
+        let readiness = settings.readiness().filter(|_| process == Process::Main);
+        let watchdog = readiness.map_or(0, |readiness| readiness.watchdog);
+        let mut voice = Voice::default();
+        if process == Process::Main {
+            voice =
+                self.daemons.prepare(job, readiness, &self.wait.epoll).map_err(|errno| failed(Stage::Pipe, errno))?;
+        }
         self.spawner.begin();
+        let spoken = voice.variable();
         for Entry(name, value) in supervisor.environment(job, process) {
-            self.spawner.variable(&[name, value]);
+            if spoken.is_none() || !OWN_VARIABLES.iter().any(|own| name.starts_with(own)) {
+                self.spawner.variable(&[name, value]);
+            }
+        }
+        if let Some(variable) = &spoken {
+            self.spawner.variable(&[variable.as_bytes()]);
+        }
+        if watchdog > 0 {
+            let mut microseconds = heapless::String::<20>::new();
+            // Twenty digits hold any such number.
+            write!(microseconds, "{}", u64::from(watchdog) * 1_000_000).unwrap_or_default();
+            self.spawner.variable(&[b"WATCHDOG_USEC=", microseconds.as_bytes()]);
+        }
+        if readiness.is_some() {
+            self.daemons.look_at_file(job, settings, !self.user, |name| self.spawner.value(name));
         }
         let mut cgroup = None;
         if let (Some(group), Some(groups)) = (settings.group(), &mut self.groups) {
@@ -93,6 +117,8 @@ impl Linux {
             command,
             settings,
             log: terminal.as_ref().map(|(_, end)| end.as_fd()),
+            ready: voice.pipe.as_ref().map(AsFd::as_fd).zip(readiness.and_then(|it| it.descriptor.map(i32::from))),
+            watched: watchdog > 0,
             trace,
             stop_before_exec: settings.debug && self.log.is_heard(Priority::Debug),
             helpers,
@@ -101,6 +127,11 @@ impl Linux {
             system_mode: !self.user,
         };
         let launched = self.spawner.launch(&plan);
+        match launched {
+            Ok(pid) if process == Process::Main => self.daemons.launched(job, pid),
+            Err(_) if process == Process::Main => self.daemons.forget(job),
+            _ => {}
+        }
         if let (Some((index, _)), Some(logs)) = (terminal, &mut self.job_logs) {
             match launched {
                 Ok(pid) => logs.started(index, pid),
@@ -110,6 +141,18 @@ impl Linux {
         launched
     }
 }
+
+impl Linux {
+    /// The process that the file of a job's `pid file` stanza names, if the file was written since the main process was
+    /// launched. Whether there is such a process, and whose it is, is for the caller to find out.
+    pub fn named_pid(&self, supervisor: &Supervisor<'_>, job: JobId) -> Option<Pid> {
+        let settings = self.programs.settings(supervisor.class_of(job)?);
+        self.daemons.named_pid(job, settings, !self.user, |name| value_of(supervisor, job, name))
+    }
+}
+
+/// What is said to a process that speaks to us, and not what somebody else said.
+const OWN_VARIABLES: [&[u8]; 3] = [b"NOTIFY_SOCKET=", b"WATCHDOG_USEC=", b"WATCHDOG_PID="];
 
 /// What was said already, and is not said again.
 #[derive(Default)]

@@ -27,6 +27,7 @@ pub mod options;
 pub mod preparation;
 pub mod programs;
 pub mod questions;
+pub mod readiness;
 pub mod reap;
 pub mod resources;
 pub mod run_loop;

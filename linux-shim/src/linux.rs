@@ -27,6 +27,7 @@ use crate::login_records;
 use crate::message_log::MessageLog;
 use crate::programs::Programs;
 use crate::questions::Knowledge;
+use crate::readiness::Daemons;
 use crate::reap::{Change, Kind, Trap};
 use crate::resources::OpenFiles;
 use crate::signals::{self, Meaning};
@@ -53,6 +54,8 @@ pub struct Linux {
     pub(crate) spawner: Spawner,
     /// Control groups, if jobs are to have any.
     pub(crate) groups: Option<Groups>,
+    /// What the main processes of jobs say of themselves.
+    pub(crate) daemons: Daemons,
     pub(crate) told: Told,
     pub(crate) tracer: Tracer<TRACEES>,
     /// Who asked for the program to be run anew; empty if a signal did.
@@ -61,6 +64,8 @@ pub struct Linux {
     pub(crate) ready: VecDeque<Known>,
     /// How many changes of children may still be delivered before the others get their turn.
     children: usize,
+    /// An end that is told when the last words of the process are.
+    held: Option<Change>,
     /// Whether there may be changes of children that were not fetched yet.
     more_children: bool,
     ended: bool,
@@ -89,6 +94,7 @@ const _: () = assert!(size_of::<Known>() <= 24);
 enum Found {
     Input(Input<'static>),
     Command(usize),
+    Word,
 }
 
 impl Linux {
@@ -119,11 +125,13 @@ impl Linux {
             open_files,
             spawner: Spawner::new(SPAWN_ROOM, open_files)?,
             groups: None,
+            daemons: Daemons::new(),
             told: Told::default(),
             tracer: Tracer::new(),
             restart: None,
             ready: VecDeque::with_capacity(READY),
             children: 0,
+            held: None,
             more_children: true,
             ended: false,
         }))
@@ -146,7 +154,7 @@ impl Linux {
 
     /// Whether the program is to be run anew, and nothing that is known is untold.
     pub fn is_to_restart(&self) -> bool {
-        self.restart.is_some() && self.ready.is_empty()
+        self.restart.is_some() && self.ready.is_empty() && self.held.is_none() && !self.daemons.has_words()
     }
 
     /// Does what the supervisor orders.
@@ -166,7 +174,8 @@ impl Linux {
                 let there = self.tracer.detach(pid, signal);
                 self.check_trace(pid, there);
             }
-            Effect::Watch { .. } | Effect::Sweep { .. } | Effect::Rested { .. } => {}
+            Effect::Watch { .. } | Effect::Sweep { .. } => {}
+            Effect::Rested { job } => self.daemons.forget(job),
             Effect::Survey { job } => return Some(Input::Survivors { job, survivors: &[] }),
             Effect::Reply { client, answer } => {
                 self.control.reply(client, &supervisor.reply(answer), &self.wait.epoll);
@@ -221,6 +230,7 @@ impl Linux {
             Found::Input(input) => input,
             // It was read a moment ago, so it can be read again.
             Found::Command(slot) => self.control.input(slot).unwrap_or(Input::Tick),
+            Found::Word => self.daemons.told().map_or(Input::Tick, |(job, word)| Input::Told { job, word }),
         })
     }
 
@@ -230,10 +240,16 @@ impl Linux {
             return Ok(Some(Found::Input(known.input())));
         }
         self.ready.clear();
+        if self.daemons.take_word() {
+            return Ok(Some(Found::Word));
+        }
+        if let Some(change) = self.held.take() {
+            return Ok(self.heard_out(change, supervisor));
+        }
         if self.children > 0 {
             self.children -= 1;
             match self.tracer.next_change() {
-                Some(change) => return Ok(self.child_changed(change, supervisor).map(Found::Input)),
+                Some(change) => return Ok(self.heard_out(change, supervisor)),
                 None => (self.children, self.more_children) = (0, false),
             }
         }
@@ -282,6 +298,14 @@ impl Linux {
                     groups.changed();
                 }
             }
+            Source::Message(index) => {
+                let spoke = self.daemons.message(index, supervisor, &mut self.log);
+                return (spoke && self.daemons.take_word()).then_some(Found::Word);
+            }
+            Source::Descriptor(index) => {
+                let spoke = self.daemons.descriptor(index);
+                return (spoke && self.daemons.take_word()).then_some(Found::Word);
+            }
             Source::Listener(index) => self.control.accept(index as usize, now(), &self.wait.epoll),
             Source::Client(slot) => {
                 let known = Knowledge { supervisor, threshold: self.log.threshold(), user: self.user };
@@ -316,6 +340,16 @@ impl Linux {
             Meaning::Nothing => {}
         }
         None
+    }
+
+    /// What has become of a child; first what it said before it ended.
+    fn heard_out(&mut self, change: Change, supervisor: &Supervisor<'_>) -> Option<Found> {
+        let ended = matches!(change.kind, Kind::Exited(_));
+        if ended && self.daemons.last_words(change.pid, supervisor, &mut self.log) {
+            self.held = Some(change);
+            return self.daemons.take_word().then_some(Found::Word);
+        }
+        self.child_changed(change, supervisor).map(Found::Input)
     }
 
     fn child_changed(&mut self, change: Change, supervisor: &Supervisor<'_>) -> Option<Input<'static>> {

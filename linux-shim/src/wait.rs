@@ -26,6 +26,10 @@ pub enum Source {
     Listener(u32),
     /// Something of that client.
     Client(u32),
+    /// The main process of that job has sent a message.
+    Message(u32),
+    /// The main process of that job has written to its descriptor for readiness.
+    Descriptor(u32),
 }
 
 impl Source {
@@ -38,6 +42,8 @@ impl Source {
             Source::Groups => 3,
             Source::Listener(index) => 1 << 32 | index as u64,
             Source::Client(index) => 2 << 32 | index as u64,
+            Source::Message(index) => 3 << 32 | index as u64,
+            Source::Descriptor(index) => 4 << 32 | index as u64,
         }
     }
 
@@ -45,6 +51,8 @@ impl Source {
         match (token >> 32, token as u32) {
             (1, index) => Source::Listener(index),
             (2, index) => Source::Client(index),
+            (3, index) => Source::Message(index),
+            (4, index) => Source::Descriptor(index),
             (_, 1) => Source::Configuration,
             (_, 2) => Source::JobLogs,
             (_, 3) => Source::Groups,

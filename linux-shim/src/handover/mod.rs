@@ -33,12 +33,12 @@ use crate::linux::Linux;
 use crate::programs::Program;
 use crate::sessions::Traces;
 use crate::trace::Tracer;
-use crate::{client_table, job_log};
+use crate::{client_table, job_log, readiness};
 use image::{Reader, Writer};
 
 /// What the image begins with. The number is raised when the meaning of a record changes; a change of their number or
 /// fields is found out by reading.
-const HEAD: (&str, u32) = ("uphold", 1);
+const HEAD: (&str, u32) = ("uphold", 2);
 
 /// What the shim knows, but for what comes in great numbers.
 #[derive(Serialize, Deserialize)]
@@ -56,6 +56,7 @@ pub struct State {
     own: Own,
     clients: Vec<client_table::Carried>,
     logs: Vec<job_log::Carried>,
+    daemons: Vec<readiness::Carried>,
     programs: Vec<Program>,
 }
 
@@ -96,6 +97,8 @@ fn write_image(
     writer.put_all(clients.iter())?;
     let logs: Vec<_> = linux.job_logs.iter().flat_map(|logs| logs.carry()).collect();
     writer.put_all(logs.iter())?;
+    let daemons: Vec<_> = linux.daemons.carry().collect();
+    writer.put_all(daemons.iter())?;
     let programs: Vec<_> = linux.programs.all().collect();
     writer.put_all(programs.iter())?;
     writer.finish(supervisor)
@@ -127,7 +130,8 @@ fn set_inherited(image: &OwnedFd, linux: &mut Linux, inherited: bool) -> Result<
     linux.control.clients().connections().try_for_each(set)?;
     let listeners = linux.control.listeners().iter().map(AsFd::as_fd);
     let terminals = linux.job_logs.iter().flat_map(|logs| logs.terminals());
-    Ok(listeners.chain(terminals).chain([image.as_fd()]).try_for_each(set)?)
+    let daemons = linux.daemons.descriptors();
+    Ok(listeners.chain(terminals).chain(daemons).chain([image.as_fd()]).try_for_each(set)?)
 }
 
 /// The words that this program was called with, and where the image is.
@@ -183,13 +187,19 @@ fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> 
     if reader.get::<(String, u32)>()? != (HEAD.0.to_owned(), HEAD.1) {
         return Err(Error::new(ErrorKind::InvalidData, "another version of the supervisor wrote it"));
     }
-    let state =
-        State { own: reader.get()?, clients: reader.get_all()?, logs: reader.get_all()?, programs: reader.get_all()? };
+    let state = State {
+        own: reader.get()?,
+        clients: reader.get_all()?,
+        logs: reader.get_all()?,
+        daemons: reader.get_all()?,
+        programs: reader.get_all()?,
+    };
     let mut seen = BTreeSet::from([number]);
     let listeners = state.own.listeners.iter().copied();
     let clients = state.clients.iter().filter_map(client_table::Carried::descriptor);
     let logs = state.logs.iter().filter_map(job_log::Carried::descriptor);
-    if !listeners.chain(clients).chain(logs).all(|number| number > 2 && seen.insert(number)) {
+    let daemons = state.daemons.iter().flat_map(readiness::Carried::descriptors).flatten();
+    if !listeners.chain(clients).chain(logs).chain(daemons).all(|number| number > 2 && seen.insert(number)) {
         return Err(Error::new(ErrorKind::InvalidData, "a descriptor is named twice"));
     }
     reader.finish(supervisor)?;
@@ -215,7 +225,7 @@ fn adopt(number: i32) -> Result<OwnedFd> {
 impl State {
     /// Goes on where that program was. Who asked for the change is answered when all is done.
     pub fn put_back(self, linux: &mut Linux, traces: &mut Traces) {
-        let State { own, clients, logs, programs } = self;
+        let State { own, clients, logs, daemons, programs } = self;
         linux.tracer = own.tracer;
         // As the original has it (FACTS 9).
         linux.log.set_threshold(if own.threshold >= Priority::Info { own.threshold } else { Priority::Message });
@@ -236,6 +246,10 @@ impl State {
             if let Some(logs) = &mut linux.job_logs {
                 logs.put_back(log, terminal);
             }
+        }
+        for daemon in daemons {
+            let descriptors = daemon.descriptors().map(|number| number.and_then(|number| adopt(number).ok()));
+            linux.daemons.put_back(daemon, descriptors, &linux.wait.epoll);
         }
         programs.into_iter().for_each(|program| linux.programs.put_back(program));
     }
