@@ -334,7 +334,7 @@ impl Daemons {
                     index,
                     Warning::Long,
                     log,
-                    format_args!("{name}: message of more than {NOTIFICATION} bytes ignored"),
+                    format_args!("Message for {name} of more than {NOTIFICATION} bytes ignored"),
                 );
                 continue;
             }
@@ -343,7 +343,7 @@ impl Daemons {
                 if self.adopt(index, pid) {
                     words.main = Some(pid);
                 } else {
-                    let text = format_args!("{name}: MAINPID={pid} ignored, which is no process of the job");
+                    let text = format_args!("MAINPID={pid} ignored: that is no process of {name}");
                     self.warn(index, Warning::Foreign, log, text);
                 }
             }
@@ -362,7 +362,7 @@ impl Daemons {
             return true;
         }
         let process = process.map_or(0, Pid::get);
-        let text = format_args!("{name}: message of process ({process}) of user {sender} ignored");
+        let text = format_args!("Message for {name} from process ({process}) of user {sender} ignored");
         self.warn(index, Warning::Stranger, log, text);
         false
     }

@@ -12,13 +12,21 @@
 //! | `stamp FILE`     | appends the time in nanoseconds and its process id, 8 bytes each               |
 //! | `ignore SIGNAL`  | ignores a signal (`TERM`)                                                      |
 //! | `count SIGNAL FILE` | from now on, takes that signal by writing its name to the file              |
+//! | `notify TEXT`    | sends a message to `$NOTIFY_SOCKET`; `+` becomes a new line, `@` its process id |
+//! | `handover`       | forks; the parent says that the child is the main process and exits, the child goes on |
+//! | `write N TEXT`   | writes a text to descriptor N; `+` becomes a new line                          |
+//! | `close N`        | closes descriptor N                                                            |
 //! | `print TEXT`     | prints a line                                                                  |
 //! | `sleep MS`       | waits so many milliseconds                                                     |
 //! | `kill SIGNAL`    | sends itself a signal                                                          |
 //! | `exit STATUS`    | ends                                                                           |
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::mem::ManuallyDrop;
+use std::os::fd::FromRawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 use std::process::exit;
 use std::str::FromStr;
@@ -43,6 +51,10 @@ fn main() {
             "stamp" => stamp(Path::new(&next())),
             "ignore" => block(signal(&next())),
             "count" => take(signal(&next()), next()),
+            "notify" => notify(&next().replace('@', &getpid().to_string())),
+            "handover" => hand_over(),
+            "write" => write_to(number(&next()), &next()),
+            "close" => drop(adopt(number(&next()))),
             "print" => println!("{}", next()),
             "sleep" => std::thread::sleep(Duration::from_millis(number(&next()))),
             "kill" => die_of(signal(&next())),
@@ -69,6 +81,36 @@ fn fork_away() {
         ForkResult::Parent { .. } => exit(0),
         ForkResult::Child => {}
     }
+}
+
+fn hand_over() {
+    // SAFETY: there is one thread so far, so the child is as good a process as its parent.
+    match unsafe { fork() }.expect("a process is made") {
+        ForkResult::Parent { child } => {
+            notify(&format!("MAINPID={child}"));
+            exit(0)
+        }
+        ForkResult::Child => {}
+    }
+}
+
+fn notify(text: &str) {
+    let name = std::env::var("NOTIFY_SOCKET").expect("it has a socket");
+    let name = name.strip_prefix('@').expect("an abstract name");
+    let address = SocketAddr::from_abstract_name(name).expect("a name of a socket");
+    let socket = UnixDatagram::unbound().expect("a socket is made");
+    // As with a daemon that is written well, it is no mistake if nobody listens.
+    socket.send_to_addr(text.replace('+', "\n").as_bytes(), &address).map(drop).unwrap_or_default();
+}
+
+fn adopt(descriptor: u64) -> File {
+    // SAFETY: its number was given for this purpose, and nothing else here uses it.
+    unsafe { File::from_raw_fd(descriptor as i32) }
+}
+
+fn write_to(descriptor: u64, text: &str) {
+    let mut file = ManuallyDrop::new(adopt(descriptor));
+    file.write_all(text.replace('+', "\n").as_bytes()).expect("the descriptor can be written to");
 }
 
 fn fork_helper() {
