@@ -134,6 +134,18 @@ fn a_descriptor_has_the_number_that_the_job_file_says() {
 }
 
 #[test]
+fn the_pipe_outlives_the_program() {
+    let wait = "while [ ! -e @FOLDER@/go ]; do sleep 0.02; done";
+    let job = format!("expect fd 3\nscript\n  {wait}\n  exec @DAEMON@ write 3 a print up\nend script\n");
+    let mut system = with(&job);
+    begin(&mut system, "a");
+    system.order(&["restart-init"]);
+    system.folder().write("go", "");
+    // Nobody could write to a pipe that nobody reads.
+    assert_eq!(lines(&mut system, "a", 1), ["up"]);
+}
+
+#[test]
 fn the_last_words_of_a_process_are_heard_before_its_end() {
     let mut system = with("expect notify\nexec @DAEMON@ notify WATCHDOG=1 notify MAINPID=2 exit 3");
     system.order(&["start", "--no-wait", "a"]);

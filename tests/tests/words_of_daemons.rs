@@ -175,6 +175,13 @@ fn a_child_and_an_orphan_may_be_named_and_others_may_not() {
     shim.until("a word", |shim| !shim.words.is_empty());
     assert_ne!(shim.words, [format!("main {}", shim.pid())]);
     drop(shim);
+    // One that has lost its parent and come to us: it is known by the socket that it was given.
+    nix::sys::prctl::set_child_subreaper(true).expect("orphans come to us");
+    let orphan = "(setsid @DAEMON@ sleep 30 notify MAINPID=@ notify STATUS=@ &)";
+    let mut shim = Shim::start(&format!("expect notify\nscript\n  {orphan}\n  exec sleep 1000\nend script"));
+    shim.until("words", |shim| shim.words.len() == 2);
+    assert_eq!(shim.words[0].strip_prefix("main "), shim.words[1].strip_prefix("status "));
+    drop(shim);
     let mut shim = Shim::start("expect notify\nexec @DAEMON@");
     for pid in [std::process::id(), 2, 1, i32::MAX as u32] {
         shim.speak(nix::unistd::geteuid().as_raw(), &["notify", &format!("MAINPID={pid}+WATCHDOG=1")]);
@@ -187,7 +194,9 @@ fn root_and_the_jobs_own_user_are_heard() {
     if !nix::unistd::geteuid().is_root() {
         return skipped("only root can be somebody else");
     }
-    let copy = |folder: &Folder| drop(fs::copy(DAEMON, folder.path("daemon")).expect("a file is copied"));
+    let copy = |folder: &Folder| {
+        fs::copy(DAEMON, folder.path("daemon")).expect("a file is copied");
+    };
     let mut shim = Shim::start_with("expect notify\nsetuid nobody\nexec @FOLDER@/daemon notify STATUS=mine", copy);
     shim.hears(&["status mine"]);
     shim.speak(12345, &["notify", "READY=1"]);

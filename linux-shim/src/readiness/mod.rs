@@ -6,6 +6,7 @@
 //! told one after another before anything else is looked at.
 
 mod handover;
+mod hearing;
 mod message;
 mod pid_file;
 mod processes;
@@ -18,17 +19,16 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, setsockopt, socket, sockopt};
-use nix::unistd::{geteuid, pipe2, read};
+use nix::unistd::{pipe2, read};
 use serde::{Deserialize, Serialize};
-use uphold_core::bytes::Show;
 use uphold_core::environment::Entry;
 use uphold_core::input::Word;
 use uphold_core::process::{Pid, Process};
 use uphold_core::storage::JobId;
 use uphold_core::supervisor::Supervisor;
 
-use crate::capacity::{JOBS, LAST_NOTIFICATIONS, NOTIFICATION, NOTIFICATIONS_AT_ONCE, STATUS};
-use crate::kernel::{self, Received};
+use crate::capacity::{JOBS, LAST_NOTIFICATIONS, STATUS};
+use crate::kernel;
 use crate::message_log::MessageLog;
 use crate::settings::{Readiness, Settings};
 use crate::wait::Source;
@@ -38,9 +38,6 @@ use pid_file::Before;
 
 /// The number in the name of a socket.
 type Name = [u64; 2];
-
-/// How many parents are looked at from a process up to a job's main process: more than any daemon has between them.
-const ANCESTORS: usize = 32;
 
 /// A job's main process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -65,33 +62,28 @@ struct Place {
     session: u32,
     /// How the file was that is to name the process.
     before: Option<Before>,
-    /// Which [`Warning`]s were said.
+    /// Which warnings were said.
     warned: u8,
 }
 
-/// What is said once for each launch.
-#[derive(Clone, Copy)]
-enum Warning {
-    Stranger = 1,
-    Foreign = 2,
-    Long = 4,
-}
-
 /// What is being told.
+#[derive(Clone, Copy)]
 enum Telling {
     Ready,
     Main(Pid),
     Stopping,
     Alive,
-    Status(Text<u8, STATUS>),
+    Status,
 }
 
 /// What a main process is given to speak through.
 #[derive(Debug, Default)]
 pub struct Voice {
     name: Option<Name>,
-    /// The end of a pipe for it to write to.
-    pub pipe: Option<OwnedFd>,
+    /// The end of a pipe for it to write to, and the number that this is to have.
+    pub(crate) pipe: Option<(OwnedFd, u16)>,
+    /// Whether it is to know that it is watched.
+    pub(crate) watched: bool,
 }
 
 impl Voice {
@@ -124,6 +116,8 @@ pub struct Daemons {
     words: Words,
     speaker: Option<JobId>,
     telling: Option<Telling>,
+    /// The text that is being told, if it is one.
+    status: Text<u8, STATUS>,
     /// Who has ended while its last messages are heard, and how many more may come.
     last: Option<(Pid, usize)>,
 }
@@ -144,6 +138,7 @@ impl Daemons {
             words: Words::default(),
             speaker: None,
             telling: None,
+            status: Text::new(),
             last: None,
         }
     }
@@ -176,18 +171,18 @@ impl Daemons {
         let Some(wanted) = wanted else { return Ok(Voice::default()) };
         let index = self.make_room(job).ok_or(Errno::ENOMEM)?;
         let mut place = Place { job: Some(job), ..Place::default() };
-        let mut voice = Voice::default();
+        let mut voice = Voice { watched: wanted.watchdog > 0, ..Voice::default() };
         if wanted.has_socket() {
             let (name, socket) = open_socket()?;
             watch(epoll, &socket, Source::Message(index as u32))?;
             (place.name, place.socket, voice.name) = (name, Some(socket), Some(name));
         }
-        if wanted.descriptor.is_some() {
+        if let Some(number) = wanted.descriptor {
             let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
             // Only our end: the daemon writes as it likes.
             nix::fcntl::fcntl(&reader, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
             watch(epoll, &reader, Source::Descriptor(index as u32))?;
-            (place.pipe, voice.pipe) = (Some(reader), Some(writer));
+            (place.pipe, voice.pipe) = (Some(reader), Some((writer, number)));
         }
         self.places[index] = place;
         Ok(voice)
@@ -213,7 +208,7 @@ impl Daemons {
         let Some(place) = self.places.get_mut(job.index()).filter(|place| place.job == Some(job)) else { return };
         // Every process is made the leader of a session.
         place.session = pid.get();
-        place.main = main(pid);
+        place.main = hearing::main(pid);
         self.mains[job.index()] = pid.get();
     }
 
@@ -278,7 +273,8 @@ impl Daemons {
         self.telling = if let Some(pid) = words.main.take() {
             Some(Telling::Main(pid))
         } else if let Some(status) = words.status.take() {
-            Some(Telling::Status(status))
+            self.status = status;
+            Some(Telling::Status)
         } else if std::mem::take(&mut words.ready) {
             Some(Telling::Ready)
         } else if std::mem::take(&mut words.alive) {
@@ -291,12 +287,12 @@ impl Daemons {
 
     /// The word that was taken last, and whose it is.
     pub fn told(&self) -> Option<(JobId, Word<'_>)> {
-        let word = match self.telling.as_ref()? {
+        let word = match self.telling? {
             Telling::Ready => Word::Ready,
-            Telling::Main(pid) => Word::Main(*pid),
+            Telling::Main(pid) => Word::Main(pid),
             Telling::Stopping => Word::Stopping,
             Telling::Alive => Word::Alive,
-            Telling::Status(text) => Word::Status(text),
+            Telling::Status => Word::Status(&self.status),
         };
         Some((self.speaker?, word))
     }
@@ -313,118 +309,6 @@ impl Daemons {
     ) -> Option<Pid> {
         pid_file::number(self.place(job)?.before.as_ref()?, settings, system_mode, lookup)
     }
-
-    /// Takes messages from a job's socket until one has words, or the others have to have their turn.
-    fn hear(&mut self, index: usize, supervisor: &Supervisor<'_>, log: &mut MessageLog) -> bool {
-        let mut room = [0; NOTIFICATION];
-        for _ in 0..NOTIFICATIONS_AT_ONCE {
-            let Some(place) = self.places.get(index) else { return false };
-            let (Some(job), Some(socket)) = (place.job, &place.socket) else { return false };
-            let received = match kernel::receive(socket, &mut room) {
-                Ok(received) => received,
-                Err(Errno::EINTR) => continue,
-                Err(_) => return false,
-            };
-            let name = Named(job, supervisor);
-            if !self.may_speak(index, received, &name, log) {
-                continue;
-            }
-            if !received.whole {
-                self.warn(
-                    index,
-                    Warning::Long,
-                    log,
-                    format_args!("Message for {name} of more than {NOTIFICATION} bytes ignored"),
-                );
-                continue;
-            }
-            let mut words = Words::read(&room[..received.length]);
-            if let Some(pid) = words.main.take() {
-                if self.adopt(index, pid) {
-                    words.main = Some(pid);
-                } else {
-                    let text = format_args!("MAINPID={pid} ignored: that is no process of {name}");
-                    self.warn(index, Warning::Foreign, log, text);
-                }
-            }
-            (self.words, self.speaker) = (words, Some(job));
-            if self.has_words() {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Whether the sender may speak for the job: root, the supervisor's user, and the user of the main process may.
-    fn may_speak(&mut self, index: usize, received: Received, name: &Named<'_, '_>, log: &mut MessageLog) -> bool {
-        let Some((process, sender)) = received.sender else { return false };
-        if sender == 0 || sender == geteuid().as_raw() || self.user_of_main(index) == Some(sender) {
-            return true;
-        }
-        let process = process.map_or(0, Pid::get);
-        let text = format_args!("Message for {name} from process ({process}) of user {sender} ignored");
-        self.warn(index, Warning::Stranger, log, text);
-        false
-    }
-
-    /// In whose name a job's main process acts: it may change that at any time.
-    fn user_of_main(&mut self, index: usize) -> Option<u32> {
-        let ended = self.last.map(|(pid, _)| pid);
-        let main = self.places.get_mut(index)?.main.as_mut()?;
-        if processes::kin(main.pid).is_some_and(|kin| kin.began == main.began) {
-            main.user = processes::user(main.pid).or(main.user);
-        } else if ended != Some(main.pid) {
-            return None;
-        }
-        main.user
-    }
-
-    /// Makes a process a job's main one, if it belongs to the job. Says whether it does.
-    fn adopt(&mut self, index: usize, pid: Pid) -> bool {
-        let Some(place) = self.places.get_mut(index) else { return false };
-        let belongs = belongs(place, pid);
-        if belongs {
-            place.main = main(pid);
-            self.mains[index] = pid.get();
-        }
-        belongs
-    }
-
-    fn warn(&mut self, index: usize, warning: Warning, log: &mut MessageLog, text: std::fmt::Arguments<'_>) {
-        if let Some(place) = self.places.get_mut(index)
-            && place.warned & warning as u8 == 0
-        {
-            place.warned |= warning as u8;
-            log.warn(text);
-        }
-    }
-}
-
-/// A live process as a main one.
-fn main(pid: Pid) -> Option<Main> {
-    let kin = processes::kin(pid)?;
-    Some(Main { pid, began: kin.began, user: processes::user(pid) })
-}
-
-/// Whether a process lives and descends from a job's main process: by its session, by its parents, or, if it has lost them
-/// and come to the supervisor, by the name of the job's socket, with which it was started.
-fn belongs(place: &Place, pid: Pid) -> bool {
-    let own = std::process::id();
-    let given = variable(place.name);
-    let (mut at, mut first) = (pid, true);
-    for _ in 0..ANCESTORS {
-        let Some(kin) = processes::kin(at).filter(|kin| kin.live || !first) else { return false };
-        first = false;
-        if kin.session == place.session || place.main.is_some_and(|main| main.pid == at && main.began == kin.began) {
-            return true;
-        }
-        match kin.parent {
-            Some(parent) if parent.get() == own => return processes::was_given(at, given.as_bytes()),
-            Some(parent) if parent.get() > 1 => at = parent,
-            _ => return false,
-        }
-    }
-    false
 }
 
 fn open_socket() -> Result<(Name, OwnedFd), Errno> {
@@ -440,20 +324,6 @@ fn open_socket() -> Result<(Name, OwnedFd), Errno> {
 
 fn watch(epoll: &Epoll, what: impl AsFd, source: Source) -> Result<(), Errno> {
     epoll.add(what, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))
-}
-
-/// A job by its names, as messages have it.
-struct Named<'s, 'a>(JobId, &'s Supervisor<'a>);
-
-impl std::fmt::Display for Named<'_, '_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Named(job, supervisor) = *self;
-        let class = supervisor.class_of(job).map_or(&b""[..], |class| supervisor.class_name(class));
-        match supervisor.instance_name(job) {
-            b"" => write!(f, "{}", Show(class)),
-            instance => write!(f, "{} ({})", Show(class), Show(instance)),
-        }
-    }
 }
 
 /// A variable in the environment of a job's main process.
