@@ -50,9 +50,11 @@ fn variable(pid: u32, name: &str) -> Option<String> {
 }
 
 /// Sends a message to a job's socket, as that user.
-fn speak(system: &System, pid: u32, user: u32, text: &str) {
+fn speak(system: &mut System, pid: u32, user: u32, text: &str) {
     let mut command = Command::new(copied_daemon(system));
-    command.env_clear().env("NOTIFY_SOCKET", variable(pid, "NOTIFY_SOCKET").expect("it has a socket"));
+    // A process has its environment a moment after it has its program.
+    let socket = system.await_some("a socket", |_| variable(pid, "NOTIFY_SOCKET"));
+    command.env_clear().env("NOTIFY_SOCKET", socket);
     command.args(["notify", text, "exit", "0"]).uid(user).gid(user);
     assert_eq!(uphold_tests::system::run(command).code, 0);
 }
@@ -78,7 +80,7 @@ fn a_main_process_and_no_other_is_told_where_to_speak() {
 fn every_launch_has_a_name_of_its_own() {
     let mut system = with("respawn\nwatchdog 1000\nexec @DAEMON@");
     let first = begin(&mut system, "a");
-    let name = variable(first, "NOTIFY_SOCKET").expect("it has a socket");
+    let name = system.await_some("a socket", |_| variable(first, "NOTIFY_SOCKET"));
     send(first, Signal::SIGKILL);
     let second = system.await_some("another process", |system| {
         system.main_process("a").filter(|&pid| pid != first && variable(pid, "NOTIFY_SOCKET").is_some())
@@ -96,15 +98,15 @@ fn strangers_are_not_heard_and_that_is_said_once() {
     let mut system = with("expect notify\nexec @DAEMON@");
     let pid = begin(&mut system, "a");
     for _ in 0..3 {
-        speak(&system, pid, 65534, "READY=1");
+        speak(&mut system, pid, 65534, "READY=1");
     }
     system.await_some("a warning", |system| system.log().contains(" of user 65534 ignored").then_some(()));
     // Root is heard, and its process is none of the job's; also after the program was run anew.
     system.order(&["restart-init"]);
     let own = std::process::id();
-    speak(&system, pid, 0, &format!("MAINPID={own}"));
+    speak(&mut system, pid, 0, &format!("MAINPID={own}"));
     system.await_log(&format!("MAINPID={own} ignored: that is no process of a"));
-    speak(&system, pid, 0, &"x".repeat(5000));
+    speak(&mut system, pid, 0, &"x".repeat(5000));
     system.await_log("Message for a of more than 4096 bytes ignored");
     assert_eq!(system.log().matches("of user 65534 ignored").count(), 1, "{}", system.log());
 }
@@ -208,10 +210,10 @@ fn a_strangers_word_makes_nothing_ready() {
     }
     let mut system = with("expect notify\nexec @DAEMON@");
     let pid = begin(&mut system, "a");
-    speak(&system, pid, 65534, "READY=1");
+    speak(&mut system, pid, 65534, "READY=1");
     system.await_some("a warning", |system| system.log().contains(" of user 65534 ignored").then_some(()));
     assert_eq!(system.status("a"), format!("a start/spawned, process {pid}"));
-    speak(&system, pid, 0, "READY=1");
+    speak(&mut system, pid, 0, "READY=1");
     assert_eq!(system.await_running("a"), pid);
     system.end(Signal::SIGTERM);
 }

@@ -140,13 +140,20 @@ impl Shim {
 
     /// Sends to the socket of the job, as that user.
     fn speak(&self, user: u32, words: &[&str]) {
-        let environment = fs::read(format!("/proc/{}/environ", self.pid())).expect("it lives");
-        let mut variables = environment.split(|&byte| byte == 0);
-        let socket = variables.find_map(|entry| entry.strip_prefix(b"NOTIFY_SOCKET=")).expect("it has a socket");
+        // A process has its environment a moment after it has its program.
+        let end = std::time::Instant::now() + PATIENCE;
+        let socket = loop {
+            let environment = fs::read(format!("/proc/{}/environ", self.pid())).expect("it lives");
+            let mut variables = environment.split(|&byte| byte == 0);
+            if let Some(socket) = variables.find_map(|entry| entry.strip_prefix(b"NOTIFY_SOCKET=")) {
+                break String::from_utf8_lossy(socket).into_owned();
+            }
+            assert!(std::time::Instant::now() < end, "it has no socket");
+        };
         let copy = self.folder.path("speaker");
         fs::copy(DAEMON, &copy).expect("a file is copied");
         let mut command = std::process::Command::new(&copy);
-        command.env_clear().env("NOTIFY_SOCKET", std::str::from_utf8(socket).expect("a name")).uid(user).gid(user);
+        command.env_clear().env("NOTIFY_SOCKET", socket).uid(user).gid(user);
         assert!(command.args(words).args(["exit", "0"]).status().expect("it runs").success());
     }
 }
