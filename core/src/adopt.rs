@@ -92,8 +92,7 @@ impl Supervisor<'_> {
         let Some(heir) = heir else { return self.judge_end(id, Process::Main, exit) };
         // Without `expect` and `respawn` the original lets such a job come to its end, and files rely on that.
         if class.expect == Expect::None && !class.respawn {
-            let unusual = heir.session != launched;
-            self.order(Effect::Report { job: id, unusual });
+            self.order(Effect::Report { job: id });
             return self.judge_end(id, Process::Main, exit);
         }
         if self.core.strict {
@@ -196,7 +195,7 @@ impl Supervisor<'_> {
             }
             _ => {
                 if tell && !survivors.is_empty() {
-                    self.order(Effect::Report { job: id, unusual: true });
+                    self.order(Effect::Report { job: id });
                 }
                 self.go_on(id);
             }

@@ -113,7 +113,7 @@ impl Row {
 /// The rows of `Quiet` are there because a process that was expected to do something and has gone idle instead will
 /// hardly do it any more. If it does, nothing is lost: when it has ended, the one that stays is followed.
 #[rustfmt::skip]
-pub static TABLE: [Row; 29] = {
+pub static TABLE: [Row; 30] = {
     use Stage::*;
     use Seen::*;
     const fn row(expect: Expect, stage: Stage, seen: Seen, order: Order, next: Stage) -> Row {
@@ -149,6 +149,7 @@ pub static TABLE: [Row; 29] = {
         row(Expect::PidFile,    Launched,   Executed, Order::Nothing,   Original),
         row(Expect::PidFile,    Original,   Ready,    Order::Nothing,   Settled),
         row(Expect::Auto,       Launched,   Executed, Order::Nothing,   Original),
+        row(Expect::Auto,       Original,   Stop,     Order::Continue,  Settled),
 
         //    expect              stage       idle looks  order           next
         quiet(Expect::Stop,       Launched,   10,         Order::Nothing,   Late),

@@ -3,7 +3,6 @@
 
 use heapless::Vec as Few;
 use uphold_core::bytes::Show;
-use uphold_core::notice::Priority;
 use uphold_core::process::Pid;
 use uphold_core::time::Instant;
 
@@ -22,7 +21,6 @@ const NAME: usize = 128;
 
 struct Farewell {
     at: Instant,
-    priority: Priority,
     job: Few<u8, NAME>,
     /// Who lived, and since when.
     who: Few<(Pid, u64), NAMED>,
@@ -45,7 +43,6 @@ impl LeftBehind {
         &mut self,
         now: Instant,
         (class, instance): (&[u8], &[u8]),
-        unusual: bool,
         found: &[Stat],
         log: &mut MessageLog,
     ) {
@@ -54,13 +51,12 @@ impl LeftBehind {
         {
             oldest.tell(log);
         }
-        let priority = if unusual { Priority::Warn } else { Priority::Info };
         let parts: [&[u8]; 4] =
             if instance.is_empty() { [class, b"", b"", b""] } else { [class, b" (", instance, b")"] };
         let job = parts.into_iter().flatten().copied().take(NAME).collect();
         let who = found.iter().take(NAMED).map(|stat| (stat.pid, stat.start)).collect();
         let more = found.len().saturating_sub(NAMED);
-        self.farewells.push_back(Farewell { at: now.after_seconds(GRACE), priority, job, who, more });
+        self.farewells.push_back(Farewell { at: now.after_seconds(GRACE), job, who, more });
     }
 
     /// When somebody is to be told of next.
@@ -84,10 +80,10 @@ impl Farewell {
         };
         for &(pid, _) in self.who.iter().filter(same) {
             let name = Stat::of(pid).map(|stat| stat.name).unwrap_or_default();
-            log.say(self.priority, format_args!("{job} has ended, but its process {pid} ({name}) still runs"));
+            log.warn(format_args!("{job} has ended, but its process {pid} ({name}) still runs"));
         }
         if self.more > 0 {
-            log.say(self.priority, format_args!("{job} has ended, but {} more of its processes ran on", self.more));
+            log.warn(format_args!("{job} has ended, but {} more of its processes ran on", self.more));
         }
     }
 }

@@ -32,6 +32,7 @@ pub mod preparation;
 pub(crate) mod proc_stat;
 pub mod programs;
 pub mod questions;
+pub mod readiness;
 pub mod reap;
 pub mod resources;
 pub mod run_loop;

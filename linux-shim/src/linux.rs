@@ -29,6 +29,7 @@ use crate::message_log::MessageLog;
 use crate::pidfd::Watches;
 use crate::programs::Programs;
 use crate::questions::Knowledge;
+use crate::readiness::Daemons;
 use crate::reap::{Change, Kind, Trap};
 use crate::resources::OpenFiles;
 use crate::signals::{self, Meaning};
@@ -59,6 +60,8 @@ pub struct Linux {
     pub(crate) containment: Containment,
     /// Processes that their job's end has left.
     left_behind: LeftBehind,
+    /// What the main processes of jobs say of themselves.
+    pub(crate) daemons: Daemons,
     pub(crate) told: Told,
     pub(crate) tracer: Tracer<TRACEES>,
     /// The processes that others may reap.
@@ -69,6 +72,8 @@ pub struct Linux {
     pub(crate) ready: VecDeque<Known>,
     /// How many changes of children may still be delivered before the others get their turn.
     pub(crate) children: usize,
+    /// An end that is told when the last words of the process are.
+    held: Option<Change>,
     /// Whether there may be changes of children that were not fetched yet.
     pub(crate) more_children: bool,
     ended: bool,
@@ -97,6 +102,7 @@ const _: () = assert!(size_of::<Known>() <= 24);
 enum Found {
     Input(Input<'static>),
     Command(usize),
+    Word,
 }
 
 /// Whether a job is called so.
@@ -135,12 +141,14 @@ impl Linux {
             groups: None,
             containment: Containment::new(),
             left_behind: LeftBehind::new(),
+            daemons: Daemons::new(),
             told: Told::default(),
             tracer: Tracer::new(),
             watches: Watches::new(),
             restart: None,
             ready: VecDeque::with_capacity(READY),
             children: 0,
+            held: None,
             more_children: true,
             ended: false,
         }))
@@ -164,7 +172,7 @@ impl Linux {
 
     /// Whether the program is to be run anew, and nothing that is known is untold.
     pub fn is_to_restart(&self) -> bool {
-        self.restart.is_some() && self.ready.is_empty()
+        self.restart.is_some() && self.ready.is_empty() && self.held.is_none() && !self.daemons.has_words()
     }
 
     /// Does what the supervisor orders.
@@ -206,8 +214,11 @@ impl Linux {
             Effect::Sweep { job, signal } => {
                 self.containment.sweep(job, signal, &|job, named| is_called(supervisor, job, named));
             }
-            Effect::Report { job, unusual } => self.report(supervisor, job, unusual),
-            Effect::Rested { job } => self.containment.rested(job),
+            Effect::Report { job } => self.report(supervisor, job),
+            Effect::Rested { job } => {
+                self.containment.rested(job);
+                self.daemons.forget(job);
+            }
             Effect::Reply { client, answer } => {
                 self.control.reply(client, &supervisor.reply(answer), &self.wait.epoll);
             }
@@ -225,7 +236,8 @@ impl Linux {
     }
 
     fn survey(&mut self, supervisor: &Supervisor<'_>, job: JobId) -> Input<'_> {
-        let survivors = self.containment.survey(job, &|job, named| is_called(supervisor, job, named));
+        let named = self.named_pid(supervisor, job);
+        let survivors = self.containment.survey(job, named, &|job, named| is_called(supervisor, job, named));
         if survivors.len() == SURVIVORS {
             let name = supervisor.class_of(job).map_or(&[][..], |class| supervisor.class_name(class));
             self.log.warn(format_args!("{} has more than {SURVIVORS} processes", Show(name)));
@@ -234,11 +246,11 @@ impl Linux {
     }
 
     /// Notes who lives of a job whose main process has ended.
-    fn report(&mut self, supervisor: &Supervisor<'_>, job: JobId, unusual: bool) {
+    fn report(&mut self, supervisor: &Supervisor<'_>, job: JobId) {
         self.survey(supervisor, job);
         let class = supervisor.class_of(job).map_or(&[][..], |class| supervisor.class_name(class));
         let name = (class, supervisor.instance_name(job));
-        self.left_behind.note(now(), name, unusual, self.containment.found(), &mut self.log);
+        self.left_behind.note(now(), name, self.containment.found(), &mut self.log);
     }
 
     fn signal(&mut self, pid: Pid, signal: Signal, scope: Scope) -> Option<Input<'static>> {
@@ -280,6 +292,7 @@ impl Linux {
             Found::Input(input) => input,
             // It was read a moment ago, so it can be read again.
             Found::Command(slot) => self.control.input(slot).unwrap_or(Input::Tick),
+            Found::Word => self.daemons.told().map_or(Input::Tick, |(job, word)| Input::Told { job, word }),
         })
     }
 
@@ -289,10 +302,16 @@ impl Linux {
             return Ok(Some(Found::Input(known.input())));
         }
         self.ready.clear();
+        if self.daemons.take_word() {
+            return Ok(Some(Found::Word));
+        }
+        if let Some(change) = self.held.take() {
+            return Ok(self.heard_out(change, supervisor));
+        }
         if self.children > 0 {
             self.children -= 1;
             match self.tracer.next_change() {
-                Some(change) => return Ok(self.child_changed(change, supervisor).map(Found::Input)),
+                Some(change) => return Ok(self.heard_out(change, supervisor)),
                 None => (self.children, self.more_children) = (0, false),
             }
         }
@@ -342,6 +361,14 @@ impl Linux {
                 }
             }
             Source::Process(pid) => return self.watched_ended(pid, supervisor).map(Found::Input),
+            Source::Message(index) => {
+                let spoke = self.daemons.message(index, supervisor, &mut self.log);
+                return (spoke && self.daemons.take_word()).then_some(Found::Word);
+            }
+            Source::Descriptor(index) => {
+                let spoke = self.daemons.descriptor(index);
+                return (spoke && self.daemons.take_word()).then_some(Found::Word);
+            }
             Source::Listener(index) => self.control.accept(index as usize, now(), &self.wait.epoll),
             Source::Client(slot) => {
                 let known = Knowledge { supervisor, threshold: self.log.threshold(), user: self.user };
@@ -376,6 +403,16 @@ impl Linux {
             Meaning::Nothing => {}
         }
         None
+    }
+
+    /// What has become of a child; first what it said before it ended.
+    fn heard_out(&mut self, change: Change, supervisor: &Supervisor<'_>) -> Option<Found> {
+        let ended = matches!(change.kind, Kind::Exited(_));
+        if ended && self.daemons.last_words(change.pid, supervisor, &mut self.log) {
+            self.held = Some(change);
+            return self.daemons.take_word().then_some(Found::Word);
+        }
+        self.child_changed(change, supervisor).map(Found::Input)
     }
 
     fn child_changed(&mut self, change: Change, supervisor: &Supervisor<'_>) -> Option<Input<'static>> {

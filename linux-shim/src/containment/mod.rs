@@ -207,7 +207,9 @@ impl Containment {
     }
 
     /// Who lives of a job, the oldest first; but who was made by a main process before the last one comes last.
-    pub fn survey(&mut self, job: JobId, is_called: &dyn Fn(JobId, &Named) -> bool) -> &[Survivor] {
+    ///
+    /// `named` is the process that a file names as the job's main one.
+    pub fn survey(&mut self, job: JobId, named: Option<Pid>, is_called: &dyn Fn(JobId, &Named) -> bool) -> &[Survivor] {
         self.find(job, is_called);
         self.survivors.clear();
         let own = self.own.map_or(0, Pid::get);
@@ -216,8 +218,7 @@ impl Containment {
             name: stat.name,
             session: Pid::new(stat.session),
             child: stat.parent == own,
-            // Nobody reads the file yet.
-            named: false,
+            named: named == Some(stat.pid),
             idle: stat.is_idle(),
         }));
         &self.survivors

@@ -87,7 +87,7 @@ impl Stat {
 
     /// Whether it waits for something to happen.
     pub fn is_idle(&self) -> bool {
-        matches!(self.state, b'S' | b'I')
+        !matches!(self.state, b'R' | b'D')
     }
 }
 

@@ -82,6 +82,8 @@ pub fn plan<'a>(command: Command<'a>, settings: &'a Settings) -> Plan<'a> {
         command,
         settings,
         log: None,
+        ready: None,
+        watched: false,
         trace: false,
         stop_before_exec: false,
         helpers: [None; 2],

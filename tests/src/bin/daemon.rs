@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::mem::ManuallyDrop;
 use std::os::fd::FromRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
@@ -26,6 +27,7 @@ type Row = (&'static str, &'static str, &'static str, fn(&mut Words));
 static WORDS: &[Row] = &[
     // making processes
     ("fork",     "",          "forks; the parent exits, the child goes on",                  |_| leave(|_| {})),
+    ("handover", "",          "forks; the parent says that the child is the main process",   |_| leave(|child| notify(&format!("MAINPID={child}")))),
     ("linger",   "MS",        "forks; the parent exits so much later",                       |w| { let ms = w.number(); leave(|_| sleep(ms)) }),
     ("wait",     "MS",        "forks; the parent reaps the child, and exits so much later",  |w| { let ms = w.number(); leave(|child| { reap(child); sleep(ms) }) }),
     ("far",      "",          "forks in a thread of its own; the parent exits",              |w| fork_in_a_thread(w)),
@@ -41,7 +43,8 @@ static WORDS: &[Row] = &[
     ("session",  "",          "becomes the leader of a session of its own",                  |_| setsid().map(drop).expect("it leads no group")),
     ("user",     "NAME",      "gives up its rights for those of that user",                  |w| become_user(&w.next())),
     ("wipe",     "",          "overwrites its environment",                                  |_| wipe_environment()),
-    ("close",    "",          "closes every descriptor",                                     |_| close_descriptors()),
+    ("closeall", "",          "closes every descriptor",                                     |_| close_descriptors()),
+    ("close",    "N",         "closes descriptor N",                                         |w| drop(adopt(w.number()))),
     ("traceme",  "",          "asks its parent to trace it",                                 |_| ptrace::traceme().unwrap_or_default()),
     // signals
     ("stop",     "",          "stops itself until it is told to go on",                      |_| raise(Signal::SIGSTOP).expect("it may stop itself")),
@@ -52,7 +55,8 @@ static WORDS: &[Row] = &[
     ("pid",      "FILE",      "writes its process id to the file",                           |w| note(&w.next())),
     ("stamp",    "FILE",      "appends time (ns) and process id, 8 bytes each",              |w| stamp(Path::new(&w.next()))),
     ("print",    "TEXT",      "prints a line",                                               |w| println!("{}", w.next())),
-    ("notify",   "TEXT",      "says it as sd_notify(3) does",                                |w| notify(w.next().as_bytes())),
+    ("notify",   "TEXT",      "says it as sd_notify(3) does; `+` is a newline, `@` its pid", |w| notify(&w.next().replace('@', &getpid().to_string()))),
+    ("write",    "N TEXT",    "writes that to descriptor N; `+` is a newline",               |w| { let n = w.number(); write_to(n, &w.next()) }),
     ("line",     "N",         "writes a newline to descriptor N, and closes it",             |w| newline(w.number() as i32)),
     // time and end
     ("sleep",    "MS",        "waits so many milliseconds",                                  |w| sleep(w.number())),
@@ -253,14 +257,26 @@ fn note(file: &str) {
     written.expect("the file can be written");
 }
 
-fn notify(text: &[u8]) {
+fn notify(text: &str) {
     let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return };
     let address = match name.as_bytes().strip_prefix(b"@") {
         Some(name) => SocketAddr::from_abstract_name(name),
         None => SocketAddr::from_pathname(&name),
     };
     let socket = UnixDatagram::unbound().expect("a socket is made");
-    socket.send_to_addr(text, &address.expect("a name of a socket")).map(drop).expect("somebody listens");
+    let text = text.replace('+', "\n");
+    // As with a daemon that is written well, it is no mistake if nobody listens.
+    socket.send_to_addr(text.as_bytes(), &address.expect("a name of a socket")).map(drop).unwrap_or_default();
+}
+
+fn adopt(descriptor: u64) -> File {
+    // SAFETY: its number was given for this purpose, and nothing else here uses it.
+    unsafe { File::from_raw_fd(descriptor as i32) }
+}
+
+fn write_to(descriptor: u64, text: &str) {
+    let mut file = ManuallyDrop::new(adopt(descriptor));
+    file.write_all(text.replace('+', "\n").as_bytes()).expect("the descriptor can be written to");
 }
 
 fn newline(descriptor: i32) {
