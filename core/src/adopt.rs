@@ -121,17 +121,21 @@ impl Supervisor<'_> {
         let traces = self.classes.get(job.class).is_some_and(|class| class.expect.traces());
         match () {
             () if job.launched == Some(survivor.pid) => Heir::Launched,
-            () if job.told || job.helper => Heir::Later,
+            () if traces && (job.told || job.helper) => Heir::Later,
             () if traces => Heir::Descendant,
-            () if survivor.session == Some(survivor.pid) || survivor.session == job.launched => Heir::Child,
+            () if survivor.session == Some(survivor.pid) => Heir::Child,
+            () if survivor.session == job.launched => Heir::Akin,
             () => Heir::Grandchild,
         }
     }
 
     /// An adopted process has lived for a moment, so it is no step on the way to another: the file's author is told.
     fn look_at_heir(&mut self, id: JobId, survivors: &[Survivor]) {
-        let main = self.jobs.get(id).and_then(|job| job.pid(Process::Main));
-        if let Some(heir) = survivors.iter().find(|survivor| Some(survivor.pid) == main) {
+        let Some(job) = self.jobs.get(id) else { return };
+        let main = job.pid(Process::Main);
+        // Who has its own way to say that it is ready may fork as it likes.
+        let counts = self.classes.get(job.class).is_some_and(|class| Stage::adopted(class.expect) == Stage::Settled);
+        if let Some(heir) = survivors.iter().find(|survivor| counts && Some(survivor.pid) == main) {
             let place = self.place_of(id, *heir);
             self.teach(id, place, main);
         }

@@ -202,13 +202,15 @@ pub enum Heir {
     Itself,
     /// The one that the supervisor made: what was followed was a helper of its own.
     Launched,
-    /// A child of that one, as its session says.
+    /// A child of that one, which leads a session of its own.
     Child,
-    /// A child's child, as its session says.
+    /// A child's child: somebody else led the session that it is in.
     Grandchild,
+    /// Child or child's child: it is still in that one's session.
+    Akin,
     /// One that came of the traced ones; forks say more of it than sessions.
     Descendant,
-    /// Another one, when one was adopted already.
+    /// Another one, when a traced one was adopted already.
     Later,
 }
 
@@ -229,7 +231,7 @@ pub struct Lesson {
 
 /// What to tell the author of the file. Where no row fits, see [`UNCLEAR`].
 #[rustfmt::skip]
-pub static LESSONS: [Lesson; 20] = {
+pub static LESSONS: [Lesson; 22] = {
     use Expect as E;
     use Heir::*;
     const fn row(expect: Expect, forks: Option<u8>, heir: Heir, saw: &'static str, right: Expect) -> Lesson {
@@ -239,10 +241,12 @@ pub static LESSONS: [Lesson; 20] = {
         //  expect         forks    daemon      it did                          right
         row(E::None,       None,    Child,      "one fork",                     E::Fork),
         row(E::None,       None,    Grandchild, "two forks",                    E::Daemon),
+        row(E::None,       None,    Akin,       "a fork or more",               E::Auto),
 
         row(E::Stop,       None,    Itself,     "no SIGSTOP",                   E::None),
         row(E::Stop,       None,    Child,      "one fork",                     E::Fork),
         row(E::Stop,       None,    Grandchild, "two forks",                    E::Daemon),
+        row(E::Stop,       None,    Akin,       "a fork or more",               E::Auto),
 
         row(E::Fork,       Some(0), Itself,     "no fork",                      E::None),
         row(E::Fork,       Some(1), Descendant, "a fork that tracing misses",   E::Auto),

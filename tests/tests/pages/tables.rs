@@ -94,6 +94,7 @@ pub fn follow() -> String {
             follow::Heir::Launched => "the process that the supervisor made",
             follow::Heir::Child => "its child",
             follow::Heir::Grandchild => "its grandchild",
+            follow::Heir::Akin => "its child or grandchild",
             follow::Heir::Descendant => "what the traced ones left",
             follow::Heir::Later => "another one, after one that was adopted",
         };
