@@ -33,6 +33,8 @@ pub enum Outcome {
     Adopted,
     /// It failed, said so, and nothing of it lived.
     Failed(String),
+    /// It ended as a job in the foreground does; whether what it left running was told.
+    Left(bool),
     /// What must never be.
     Wrong(String),
 }
@@ -43,6 +45,8 @@ impl std::fmt::Display for Outcome {
             Outcome::Right => f.write_str("right process"),
             Outcome::Adopted => f.write_str("right process (adopted)"),
             Outcome::Failed(why) => write!(f, "fails: {why}"),
+            Outcome::Left(true) => f.write_str("ends, and says what it leaves"),
+            Outcome::Left(false) => f.write_str("ends"),
             Outcome::Wrong(why) => write!(f, "WRONG: {why}"),
         }
     }
@@ -59,6 +63,9 @@ pub struct Job {
     pub notes: Vec<PathBuf>,
     /// How many processes stay.
     pub stays: usize,
+    /// Whether its first process alone is the job, so that it may end and leave others: without `expect` and `respawn`,
+    /// Upstart has it so and job files rely on it.
+    pub may_leave: bool,
 }
 
 /// A job, and what came of it.
@@ -100,6 +107,8 @@ enum Seen {
     Runs(u32),
     /// It is at rest and nothing of it lives.
     Rests,
+    /// It is at rest, as it may be, and others live.
+    Leaves,
     /// Something else, which must not last.
     Not(String),
 }
@@ -259,6 +268,9 @@ impl Case {
         if status == "stop/waiting" && alive.is_empty() {
             return Seen::Rests;
         }
+        if status == "stop/waiting" && self.job.may_leave {
+            return Seen::Leaves;
+        }
         let state = without_pids(status);
         let Some(pid) = status.strip_prefix("start/running, process ").and_then(|pid| pid.parse().ok()) else {
             return Seen::Not(format!("{state}, {} live", alive.len()));
@@ -284,6 +296,8 @@ impl Case {
         self.outcome = match (seen, self.said.last()) {
             (Seen::Runs(_), _) if adopted => Outcome::Adopted,
             (Seen::Runs(_), _) => Outcome::Right,
+            (Seen::Leaves, said) => Outcome::Left(said.is_some()),
+            (Seen::Rests, None) if self.job.may_leave => Outcome::Left(false),
             (Seen::Rests, None) => Outcome::Wrong("fails without a word".into()),
             (Seen::Rests, _) if too_fast => Outcome::Failed("respawning too fast".into()),
             (Seen::Rests, Some(why)) => Outcome::Failed(why.clone()),
@@ -315,7 +329,7 @@ fn not_answered(seen: Seen) -> Seen {
     match seen {
         Seen::Not(what) => Seen::Not(format!("{what}, start hangs")),
         Seen::Runs(_) => Seen::Not("it runs, start hangs".into()),
-        Seen::Rests => Seen::Not("it rests, start hangs".into()),
+        Seen::Rests | Seen::Leaves => Seen::Not("it rests, start hangs".into()),
     }
 }
 

@@ -96,7 +96,8 @@ impl Daemon {
         let job = format!("respawn\nrespawn limit 3 60\nexpect {setting}\n{}\n", self.fill(self.job, folder));
         folder.write(&format!("conf/{}.conf", self.program), &job);
         let notes = vec![PathBuf::from(self.fill(self.pid_file, folder))];
-        let job = Job { name: self.program.into(), at: folder.path("data"), notes, stays: self.stays };
+        let job =
+            Job { name: self.program.into(), at: folder.path("data"), notes, stays: self.stays, may_leave: false };
         let launch = if self.private {
             let program = private_init(folder);
             launch.program(&program)

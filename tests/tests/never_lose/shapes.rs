@@ -112,7 +112,7 @@ pub static SHAPES: &[Shape] = &[
     shape("parent-stays",  "the parent lives on for a while",                 "linger 1500 pid @PID@",                      &["fork"]),
     shape("sleeps",        "waits 300 ms, then forks",                        "sleep 300 fork pid @PID@",                   &["fork"]),
     shape("sleeps-twice",  "waits 300 ms before each of two forks",           "sleep 300 fork sleep 300 fork pid @PID@",    &["daemon"]),
-    shape("fork-stop",     "forks, then raises SIGSTOP",                      "fork pid @PID@ stop",                        &[]),
+    shape("fork-stop",     "forks, then raises SIGSTOP",                      "fork pid @PID@ stop",                        &["fork"]),
     shape("deaf",          "ignores TERM, and forks",                         "ignore TERM fork pid @PID@",                 &["fork"]),
     shape("deaf-twice",    "ignores TERM, and forks twice",                   "ignore TERM fork session fork pid @PID@",    &["daemon"]),
     shape("notifies",      "says READY=1",                                    "pid @PID@ sleep 50 notify READY=1",          &["none", "notify"]),
