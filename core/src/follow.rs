@@ -210,6 +210,8 @@ pub enum Heir {
     Akin,
     /// One that came of the traced ones; forks say more of it than sessions.
     Descendant,
+    /// The one between that one and what is followed.
+    Middle,
     /// Another one, when a traced one was adopted already.
     Later,
 }
@@ -231,7 +233,7 @@ pub struct Lesson {
 
 /// What to tell the author of the file. Where no row fits, see [`UNCLEAR`].
 #[rustfmt::skip]
-pub static LESSONS: [Lesson; 22] = {
+pub static LESSONS: [Lesson; 23] = {
     use Expect as E;
     use Heir::*;
     const fn row(expect: Expect, forks: Option<u8>, heir: Heir, saw: &'static str, right: Expect) -> Lesson {
@@ -257,6 +259,7 @@ pub static LESSONS: [Lesson; 22] = {
 
         row(E::Daemon,     Some(0), Itself,     "no fork",                      E::None),
         row(E::Daemon,     Some(1), Itself,     "one fork",                     E::Fork),
+        row(E::Daemon,     None,    Middle,     "one fork",                     E::Fork),
         row(E::Daemon,     Some(1), Descendant, "a fork that tracing misses",   E::Auto),
         row(E::Daemon,     Some(3), Descendant, "three forks",                  E::Auto),
         row(E::Daemon,     None,    Launched,   "a helper's fork",              E::None),

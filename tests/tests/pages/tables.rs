@@ -96,6 +96,7 @@ pub fn follow() -> String {
             follow::Heir::Grandchild => "its grandchild",
             follow::Heir::Akin => "its child or grandchild",
             follow::Heir::Descendant => "what the traced ones left",
+            follow::Heir::Middle => "the one that made what is followed",
             follow::Heir::Later => "another one, after one that was adopted",
         };
         vec![row.expect.name().into(), forks, heir.into(), row.saw.into(), code(&format!("expect {}", row.right))]
