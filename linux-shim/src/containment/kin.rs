@@ -27,6 +27,9 @@ const SLACK: u64 = TICKS;
 /// How long after its launch a main process may make a daemon that nothing but the moment of its coming gives away.
 const SOON: u64 = 5 * TICKS;
 
+/// How many numbers may be given within one tick.
+const SAME_TICK: u32 = 1000;
+
 /// How far below an orphan's number the number of its parent's parent is looked for.
 const NEAR: u32 = 32;
 
@@ -90,18 +93,35 @@ impl<const N: usize> Marks<N> {
     }
 }
 
+/// The launch of a main process.
+#[derive(Clone, Copy, Default, Debug, serde::Serialize, serde::Deserialize)]
+struct Birth {
+    /// Ticks since boot.
+    time: u64,
+    /// Its number, once it is known.
+    pid: Option<Pid>,
+}
+
+impl Birth {
+    /// Whether a process began earlier. Within one tick the numbers say it, which are given in order.
+    fn is_after(&self, stat: &Stat) -> bool {
+        let below = |pid: Pid| (1..SAME_TICK).contains(&pid.get().saturating_sub(stat.pid.get()));
+        stat.start < self.time || (stat.start <= self.time + 1 && self.pid.is_some_and(below))
+    }
+}
+
 /// What is remembered of a job from its first process until it rests.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Life {
     pub(super) job: JobId,
-    /// When its first main process was launched, in ticks since boot.
-    since: Option<u64>,
-    /// When its last one was.
-    pub(super) latest: u64,
+    /// Its first main process.
+    since: Option<Birth>,
+    /// Its last one.
+    latest: Birth,
     /// The number of its control group.
     pub(super) group: Option<u32>,
     mains: Marks<4>,
-    hooks: Marks<2>,
+    hooks: Marks<4>,
 }
 
 impl Life {
@@ -111,7 +131,17 @@ impl Life {
     }
 
     fn may_have(&self, stat: &Stat) -> bool {
-        self.since.is_some_and(|since| stat.start >= since)
+        self.since.is_some_and(|since| !since.is_after(stat))
+    }
+
+    /// Whether a process began before the last main process.
+    pub(super) fn has_before(&self, stat: &Stat) -> bool {
+        self.latest.is_after(stat)
+    }
+
+    /// When the last main process was launched, in ticks since boot.
+    pub(super) fn latest(&self) -> u64 {
+        self.latest.time
     }
 }
 
@@ -148,7 +178,7 @@ impl Kin {
         }
         let life = self.lives.get_mut(job.index())?;
         if life.as_ref().is_none_or(|life| life.job != job) {
-            *life = Some(Life { job, since: None, latest: 0, group: None, mains: Marks::default(), hooks: Marks::default() });
+            *life = Some(Life { job, since: None, latest: Birth::default(), group: None, mains: Marks::default(), hooks: Marks::default() });
         }
         life.as_mut()
     }
@@ -169,8 +199,15 @@ impl Kin {
     /// A main process is about to be launched.
     pub(super) fn launching(&mut self, job: JobId, now: u64) {
         if let Some(life) = self.life_mut(job) {
-            life.since.get_or_insert(now);
-            life.latest = now;
+            life.latest = Birth { time: now, pid: None };
+        }
+    }
+
+    /// It was launched.
+    pub(super) fn launched(&mut self, job: JobId, pid: Pid) {
+        if let Some(life) = self.life_mut(job) {
+            life.latest.pid = Some(pid);
+            life.since.get_or_insert(life.latest);
         }
     }
 
@@ -181,13 +218,6 @@ impl Kin {
             Owner::Main(job) => self.life_mut(job).into_iter().for_each(|life| life.mains.add(mark)),
             Owner::Hook(job) => self.life_mut(job).into_iter().for_each(|life| life.hooks.add(mark)),
             Owner::Nobody => {}
-        }
-    }
-
-    /// An orphan was found to be somebody's: a session or group that it leads is theirs too.
-    pub(super) fn found(&mut self, owner: Owner, stat: &Stat) {
-        if stat.session == stat.pid.get() || stat.group == stat.pid.get() {
-            self.mark(owner, stat.pid, stat.start);
         }
     }
 
@@ -245,7 +275,7 @@ impl Kin {
         let distance = |(_, pid): &(Owner, Pid)| number.wrapping_sub(pid.get());
         let (owner, _) = ended.min_by_key(distance)?;
         let soon = |job| {
-            self.life(job).is_some_and(|life| stat.start >= life.latest && stat.start <= life.latest + SOON)
+            self.life(job).is_some_and(|life| !life.has_before(stat) && stat.start <= life.latest.time + SOON)
         };
         match owner {
             Owner::Main(job) | Owner::Hook(job) if soon(job) => Some(owner),

@@ -141,11 +141,14 @@ impl Containment {
         let owner = if process == Process::Main { Owner::Main(job) } else { Owner::Hook(job) };
         let now = now();
         let start = match self.kin.life(job) {
-            Some(life) if process == Process::Main => life.latest,
+            Some(life) if process == Process::Main => life.latest(),
             // It began before it was noted.
             _ => now.saturating_sub(TICKS),
         };
         self.kin.mark(owner, pid, start);
+        if process == Process::Main {
+            self.kin.launched(job, pid);
+        }
         self.know(pid, owner);
         if process == Process::Main && !inside {
             self.leave_group(job);
@@ -199,7 +202,8 @@ impl Containment {
         for &orphan in &self.orphans {
             if let Some(stat) = Stat::of(orphan) {
                 let owner = self.kin.judge(&stat, &self.table, world);
-                self.kin.found(owner, &stat);
+                // It may yet come to lead a session, and leave it to others.
+                self.kin.mark(owner, orphan, stat.start);
                 self.table.put(orphan, owner);
             }
         }
@@ -234,8 +238,9 @@ impl Containment {
             self.look(&Proc(is_called));
             self.find_family(job);
         }
-        let latest = self.kin.life(job).map_or(0, |life| life.latest);
-        self.found.sort_unstable_by_key(|stat| (stat.start < latest, stat.start, stat.pid));
+        let life = self.kin.life(job);
+        let is_left = |stat: &Stat| life.is_some_and(|life| life.has_before(stat));
+        self.found.sort_unstable_by_key(|stat| (is_left(stat), stat.start, stat.pid));
         self.found.dedup_by_key(|stat| stat.pid);
     }
 

@@ -5,6 +5,9 @@
 //! |------------------|--------------------------------------------------------------------------------|
 //! | `fork`           | forks; the parent exits, the child goes on                                     |
 //! | `helper`         | forks a child that exits at once, and reaps it                                 |
+//! | `spare`          | forks a child that stays                                                       |
+//! | `bare`           | runs itself anew, for the words that follow, with no environment               |
+//! | `disguise`       | overwrites its arguments and its environment                                   |
 //! | `session`        | becomes the leader of a session of its own                                     |
 //! | `threads N`      | makes N threads that stay                                                      |
 //! | `stop`           | stops itself until it is told to go on                                         |
@@ -19,8 +22,10 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::exit;
+use std::process::{Command, exit};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -36,6 +41,9 @@ fn main() {
         match word.as_str() {
             "fork" => fork_away(),
             "helper" => fork_helper(),
+            "spare" => fork_spare(),
+            "bare" => run_bare(words),
+            "disguise" => overwrite(),
             "session" => setsid().map(drop).expect("it leads no group"),
             "threads" => make_threads(number(&next())),
             "stop" => raise(Signal::SIGSTOP).expect("it may stop itself"),
@@ -76,6 +84,32 @@ fn fork_helper() {
     match unsafe { fork() }.expect("a process is made") {
         ForkResult::Parent { child } => drop(waitpid(child, None)),
         ForkResult::Child => exit(0),
+    }
+}
+
+fn fork_spare() {
+    // SAFETY: there is one thread so far, so the child is as good a process as its parent.
+    while let ForkResult::Child = unsafe { fork() }.expect("a process is made") {
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+fn run_bare(words: impl Iterator<Item = String>) -> ! {
+    let problem = Command::new("/proc/self/exe").args(words).env_clear().exec();
+    panic!("{problem}");
+}
+
+/// As setproctitle(3) of some daemons does it.
+fn overwrite() {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("/proc is mounted");
+    let (_, fields) = stat.rsplit_once(')').expect("a name");
+    // From `arg_start` to `arg_end`, and from `env_start` to `env_end` (proc(5)).
+    let fields: Vec<usize> = fields.split_ascii_whitespace().skip(45).filter_map(|field| field.parse().ok()).collect();
+    let memory = OpenOptions::new().write(true).open("/proc/self/mem").expect("it is ours");
+    for range in [fields[0]..fields[1], fields[2]..fields[3]] {
+        memory.write_all_at(&vec![b'x'; range.len()], range.start as u64).expect("it is ours");
     }
 }
 
