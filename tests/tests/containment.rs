@@ -134,7 +134,8 @@ impl Bench {
     /// Waits until a process has noted its number in a file; which.
     fn noted(&self, file: &str) -> Pid {
         let path: PathBuf = self.folder.path(file);
-        wait_for(file, || std::fs::read_to_string(&path).ok()?.strip_suffix('\n')?.parse().ok())
+        let what = format!("{file}, {:?}", processes::descendants(std::process::id()));
+        wait_for(&what, || std::fs::read_to_string(&path).ok()?.strip_suffix('\n')?.parse().ok())
     }
 
     /// Waits until so many processes live of a job; which.

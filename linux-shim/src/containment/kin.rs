@@ -120,6 +120,9 @@ pub(super) struct Life {
     latest: Birth,
     /// The number of its control group.
     pub(super) group: Option<u32>,
+    /// Whether everybody in the group was killed at once. Linux from 6.12 on takes whoever is born into such a group
+    /// later for one of them, and kills it.
+    pub(super) is_spent: bool,
     mains: Marks<4>,
     hooks: Marks<4>,
 }
@@ -178,7 +181,7 @@ impl Kin {
         }
         let life = self.lives.get_mut(job.index())?;
         if life.as_ref().is_none_or(|life| life.job != job) {
-            *life = Some(Life { job, since: None, latest: Birth::default(), group: None, mains: Marks::default(), hooks: Marks::default() });
+            *life = Some(Life { job, since: None, latest: Birth::default(), group: None, is_spent: false, mains: Marks::default(), hooks: Marks::default() });
         }
         life.as_mut()
     }

@@ -120,6 +120,11 @@ impl Containment {
         }
         let groups = self.groups.as_mut().filter(|_| !moves)?;
         let life = self.kin.life_mut(job)?;
+        if std::mem::take(&mut life.is_spent)
+            && let Some(number) = life.group.take()
+        {
+            groups.release(number);
+        }
         if let Some(opened) = life.group.and_then(|number| groups.open(number).ok()) {
             return Some(opened);
         }
@@ -264,11 +269,11 @@ impl Containment {
 
     /// Sends a signal to everybody who lives of a job.
     pub fn sweep(&mut self, job: JobId, signal: Signal, is_called: &dyn Fn(JobId, &Named) -> bool) {
-        let number = self.kin.life(job).and_then(|life| life.group);
-        if let (Some(number), Some(groups)) = (number, &self.groups)
+        if let (Some(life), Some(groups)) = (self.kin.life_mut(job), &self.groups)
             && signal == Signal::KILL
-            && groups.kill(number).is_ok()
+            && life.group.is_some_and(|number| groups.kill(number).is_ok())
         {
+            life.is_spent = true;
             return;
         }
         for _ in 0..if signal == Signal::KILL { ROUNDS } else { 1 } {
@@ -287,6 +292,7 @@ impl Containment {
     }
 
     fn let_go(&mut self, life: &Life) {
+        self.table.disown(life.job);
         if let (Some(number), Some(groups)) = (life.group, &mut self.groups) {
             groups.release(number);
         }
