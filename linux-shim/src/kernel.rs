@@ -7,9 +7,9 @@
 //!
 //! Nothing here allocates, locks or panics: the child of a vfork (see `child`) uses it too.
 
+use nix::NixPath;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::NixPath;
 use nix::sys::stat::Mode;
 use std::ffi::{CStr, c_int, c_uint, c_void};
 use std::io::Write;

@@ -181,7 +181,15 @@ impl Kin {
         }
         let life = self.lives.get_mut(job.index())?;
         if life.as_ref().is_none_or(|life| life.job != job) {
-            *life = Some(Life { job, since: None, latest: Birth::default(), group: None, is_spent: false, mains: Marks::default(), hooks: Marks::default() });
+            *life = Some(Life {
+                job,
+                since: None,
+                latest: Birth::default(),
+                group: None,
+                is_spent: false,
+                mains: Marks::default(),
+                hooks: Marks::default(),
+            });
         }
         life.as_mut()
     }
@@ -277,9 +285,8 @@ impl Kin {
         let ended = self.ends.iter().copied().chain(untold);
         let distance = |(_, pid): &(Owner, Pid)| number.wrapping_sub(pid.get());
         let (owner, _) = ended.min_by_key(distance)?;
-        let soon = |job| {
-            self.life(job).is_some_and(|life| !life.has_before(stat) && stat.start <= life.latest.time + SOON)
-        };
+        let soon =
+            |job| self.life(job).is_some_and(|life| !life.has_before(stat) && stat.start <= life.latest.time + SOON);
         match owner {
             Owner::Main(job) | Owner::Hook(job) if soon(job) => Some(owner),
             _ => None,
