@@ -123,7 +123,7 @@ pub(super) struct Life {
     /// Whether everybody in the group was killed at once. Linux from 6.12 on takes whoever is born into such a group
     /// later for one of them, and kills it.
     pub(super) is_spent: bool,
-    mains: Marks<4>,
+    mains: Marks<6>,
     hooks: Marks<4>,
 }
 
@@ -254,8 +254,13 @@ impl Kin {
 
     /// Whose an orphan is.
     pub(super) fn judge(&self, stat: &Stat, table: &Table, world: &impl World) -> Owner {
-        let owner = self.by_session(stat, world).or_else(|| self.by_name(stat, world));
-        owner.or_else(|| self.by_end(stat, table, world)).unwrap_or(Owner::Nobody)
+        let owner = self.surely(stat, world).or_else(|| self.by_end(stat, table, world));
+        owner.unwrap_or(Owner::Nobody)
+    }
+
+    /// Whose an orphan is, if its session or its environment says it.
+    pub(super) fn surely(&self, stat: &Stat, world: &impl World) -> Option<Owner> {
+        self.by_session(stat, world).or_else(|| self.by_name(stat, world))
     }
 
     /// Whose mark it bears.

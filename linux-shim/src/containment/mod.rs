@@ -204,11 +204,20 @@ impl Containment {
                 orphans.push(child);
             }
         });
-        for &orphan in &self.orphans {
-            if let Some(stat) = Stat::of(orphan) {
-                let owner = self.kin.judge(&stat, &self.table, world);
+        // Whoever says whose it is goes first: it speaks for its session too, and so for others that say nothing.
+        for guess in [false, true] {
+            for &orphan in &self.orphans {
+                let Some(stat) = Stat::of(orphan).filter(|_| self.table.get(orphan).is_none()) else { continue };
+                let owner = match guess {
+                    false => self.kin.surely(&stat, world),
+                    true => Some(self.kin.judge(&stat, &self.table, world)),
+                };
+                let Some(owner) = owner else { continue };
                 // It may yet come to lead a session, and leave it to others.
                 self.kin.mark(owner, orphan, stat.start);
+                if let Some(session) = Pid::new(stat.session).filter(|session| !guess && *session != orphan) {
+                    self.kin.mark(owner, session, stat.start);
+                }
                 self.table.put(orphan, owner);
             }
         }
