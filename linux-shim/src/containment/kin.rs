@@ -77,19 +77,23 @@ impl<const N: usize> Marks<N> {
         self.0.push(mark).unwrap_or_default();
     }
 
-    /// Whether a process is one of those, or in a session or group of one.
     fn cover(&self, stat: &Stat, world: &impl World) -> bool {
-        self.0.iter().any(|mark| {
-            let number = mark.number.get();
-            if mark.number == stat.pid {
-                return stat.start <= mark.start + SLACK;
-            }
-            // The number may have come to somebody else since.
-            let is_new = |leader: Stat| leader.start > mark.start + SLACK;
-            (stat.session == number || stat.group == number)
-                && stat.start >= mark.start
-                && !world.stat(mark.number).is_some_and(is_new)
-        })
+        self.0.iter().any(|mark| mark.covers(stat, world))
+    }
+}
+
+impl Mark {
+    /// Whether a process is that one, or in its session or group.
+    fn covers(&self, stat: &Stat, world: &impl World) -> bool {
+        let number = self.number.get();
+        if self.number == stat.pid {
+            return stat.start <= self.start + SLACK;
+        }
+        // The number may have come to somebody else since.
+        let is_new = |leader: Stat| leader.start > self.start + SLACK;
+        (stat.session == number || stat.group == number)
+            && stat.start >= self.start
+            && !world.stat(self.number).is_some_and(is_new)
     }
 }
 
@@ -131,6 +135,13 @@ impl Life {
     /// Whether a main process was launched already.
     pub(super) fn has_begun(&self) -> bool {
         self.since.is_some()
+    }
+
+    /// Whether a process bears a mark of the main process. Those of the first and the last one are never forgotten.
+    fn covers(&self, stat: &Stat, world: &impl World) -> bool {
+        let launched = [self.since, Some(self.latest)].into_iter().flatten();
+        let mut marks = launched.filter_map(|birth| Some(Mark { number: birth.pid?, start: birth.time }));
+        self.mains.cover(stat, world) || marks.any(|mark| mark.covers(stat, world))
     }
 
     fn may_have(&self, stat: &Stat) -> bool {
@@ -267,7 +278,7 @@ impl Kin {
     pub(super) fn by_session(&self, stat: &Stat, world: &impl World) -> Option<Owner> {
         self.lives().find_map(|life| match () {
             () if life.hooks.cover(stat, world) => Some(Owner::Hook(life.job)),
-            () if life.may_have(stat) && life.mains.cover(stat, world) => Some(Owner::Main(life.job)),
+            () if life.may_have(stat) && life.covers(stat, world) => Some(Owner::Main(life.job)),
             () => None,
         })
     }

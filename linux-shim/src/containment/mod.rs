@@ -213,9 +213,10 @@ impl Containment {
                     true => Some(self.kin.judge(&stat, &self.table, world)),
                 };
                 let Some(owner) = owner else { continue };
+                let is_new = !guess && self.kin.by_session(&stat, world).is_none();
                 // It may yet come to lead a session, and leave it to others.
                 self.kin.mark(owner, orphan, stat.start);
-                if let Some(session) = Pid::new(stat.session).filter(|session| !guess && *session != orphan) {
+                if let Some(session) = Pid::new(stat.session).filter(|session| is_new && *session != orphan) {
                     self.kin.mark(owner, session, stat.start);
                 }
                 self.table.put(orphan, owner);
