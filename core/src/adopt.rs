@@ -105,7 +105,8 @@ impl Supervisor<'_> {
         if let Some(job) = self.jobs.get_mut(id) {
             job.untaught = true;
             if Some(heir.pid) == launched {
-                job.helper = true;
+                // One that left nobody was a helper of its own; else it was a step on the way, whose end the first one awaits.
+                job.helper = !survivors.iter().any(|other| other.child && other.pid != heir.pid);
             } else {
                 job.forks = job.forks.saturating_add(1);
             }
@@ -136,6 +137,11 @@ impl Supervisor<'_> {
         let main = job.pid(Process::Main);
         // Who has its own way to say that it is ready may fork as it likes.
         let counts = self.classes.get(job.class).is_some_and(|class| Stage::adopted(class.expect) == Stage::Settled);
+        // While the first process lives beside an orphan, either may be the daemon.
+        let two = main == job.launched && survivors.iter().any(|other| other.child && Some(other.pid) != main);
+        if two && self.now < job.fresh_until {
+            return self.wait_to_teach(id);
+        }
         if let Some(heir) = survivors.iter().find(|survivor| counts && Some(survivor.pid) == main) {
             let place = self.place_of(id, *heir);
             self.teach(id, place, main);

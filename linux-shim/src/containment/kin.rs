@@ -27,6 +27,9 @@ const SLACK: u64 = TICKS;
 /// How long after its launch a main process may make a daemon that nothing but the moment of its coming gives away.
 const SOON: u64 = 5 * TICKS;
 
+/// How many numbers may be given within one tick.
+const SAME_TICK: u32 = 1000;
+
 /// How far below an orphan's number the number of its parent's parent is looked for.
 const NEAR: u32 = 32;
 
@@ -74,19 +77,40 @@ impl<const N: usize> Marks<N> {
         self.0.push(mark).unwrap_or_default();
     }
 
-    /// Whether a process is one of those, or in a session or group of one.
     fn cover(&self, stat: &Stat, world: &impl World) -> bool {
-        self.0.iter().any(|mark| {
-            let number = mark.number.get();
-            if mark.number == stat.pid {
-                return stat.start <= mark.start + SLACK;
-            }
-            // The number may have come to somebody else since.
-            let is_new = |leader: Stat| leader.start > mark.start + SLACK;
-            (stat.session == number || stat.group == number)
-                && stat.start >= mark.start
-                && !world.stat(mark.number).is_some_and(is_new)
-        })
+        self.0.iter().any(|mark| mark.covers(stat, world))
+    }
+}
+
+impl Mark {
+    /// Whether a process is that one, or in its session or group.
+    fn covers(&self, stat: &Stat, world: &impl World) -> bool {
+        let number = self.number.get();
+        if self.number == stat.pid {
+            return stat.start <= self.start + SLACK;
+        }
+        // The number may have come to somebody else since.
+        let is_new = |leader: Stat| leader.start > self.start + SLACK;
+        (stat.session == number || stat.group == number)
+            && stat.start >= self.start
+            && !world.stat(self.number).is_some_and(is_new)
+    }
+}
+
+/// The launch of a main process.
+#[derive(Clone, Copy, Default, Debug, serde::Serialize, serde::Deserialize)]
+struct Birth {
+    /// Ticks since boot.
+    time: u64,
+    /// Its number, once it is known.
+    pid: Option<Pid>,
+}
+
+impl Birth {
+    /// Whether a process began earlier. Within one tick the numbers say it, which are given in order.
+    fn is_after(&self, stat: &Stat) -> bool {
+        let below = |pid: Pid| (1..SAME_TICK).contains(&pid.get().saturating_sub(stat.pid.get()));
+        stat.start < self.time || (stat.start <= self.time + 1 && self.pid.is_some_and(below))
     }
 }
 
@@ -94,14 +118,17 @@ impl<const N: usize> Marks<N> {
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Life {
     pub(super) job: JobId,
-    /// When its first main process was launched, in ticks since boot.
-    since: Option<u64>,
-    /// When its last one was.
-    pub(super) latest: u64,
+    /// Its first main process.
+    since: Option<Birth>,
+    /// Its last one.
+    latest: Birth,
     /// The number of its control group.
     pub(super) group: Option<u32>,
-    mains: Marks<4>,
-    hooks: Marks<2>,
+    /// Whether everybody in the group was killed at once. Linux from 6.12 on takes whoever is born into such a group
+    /// later for one of them, and kills it.
+    pub(super) is_spent: bool,
+    mains: Marks<6>,
+    hooks: Marks<4>,
 }
 
 impl Life {
@@ -110,8 +137,25 @@ impl Life {
         self.since.is_some()
     }
 
+    /// Whether a process bears a mark of the main process. Those of the first and the last one are never forgotten.
+    fn covers(&self, stat: &Stat, world: &impl World) -> bool {
+        let launched = [self.since, Some(self.latest)].into_iter().flatten();
+        let mut marks = launched.filter_map(|birth| Some(Mark { number: birth.pid?, start: birth.time }));
+        self.mains.cover(stat, world) || marks.any(|mark| mark.covers(stat, world))
+    }
+
     fn may_have(&self, stat: &Stat) -> bool {
-        self.since.is_some_and(|since| stat.start >= since)
+        self.since.is_some_and(|since| !since.is_after(stat))
+    }
+
+    /// Whether a process began before the last main process.
+    pub(super) fn has_before(&self, stat: &Stat) -> bool {
+        self.latest.is_after(stat)
+    }
+
+    /// When the last main process was launched, in ticks since boot.
+    pub(super) fn latest(&self) -> u64 {
+        self.latest.time
     }
 }
 
@@ -151,8 +195,9 @@ impl Kin {
             *life = Some(Life {
                 job,
                 since: None,
-                latest: 0,
+                latest: Birth::default(),
                 group: None,
+                is_spent: false,
                 mains: Marks::default(),
                 hooks: Marks::default(),
             });
@@ -176,8 +221,15 @@ impl Kin {
     /// A main process is about to be launched.
     pub(super) fn launching(&mut self, job: JobId, now: u64) {
         if let Some(life) = self.life_mut(job) {
-            life.since.get_or_insert(now);
-            life.latest = now;
+            life.latest = Birth { time: now, pid: None };
+        }
+    }
+
+    /// It was launched.
+    pub(super) fn launched(&mut self, job: JobId, pid: Pid) {
+        if let Some(life) = self.life_mut(job) {
+            life.latest.pid = Some(pid);
+            life.since.get_or_insert(life.latest);
         }
     }
 
@@ -188,13 +240,6 @@ impl Kin {
             Owner::Main(job) => self.life_mut(job).into_iter().for_each(|life| life.mains.add(mark)),
             Owner::Hook(job) => self.life_mut(job).into_iter().for_each(|life| life.hooks.add(mark)),
             Owner::Nobody => {}
-        }
-    }
-
-    /// An orphan was found to be somebody's: a session or group that it leads is theirs too.
-    pub(super) fn found(&mut self, owner: Owner, stat: &Stat) {
-        if stat.session == stat.pid.get() || stat.group == stat.pid.get() {
-            self.mark(owner, stat.pid, stat.start);
         }
     }
 
@@ -220,15 +265,20 @@ impl Kin {
 
     /// Whose an orphan is.
     pub(super) fn judge(&self, stat: &Stat, table: &Table, world: &impl World) -> Owner {
-        let owner = self.by_session(stat, world).or_else(|| self.by_name(stat, world));
-        owner.or_else(|| self.by_end(stat, table, world)).unwrap_or(Owner::Nobody)
+        let owner = self.surely(stat, world).or_else(|| self.by_end(stat, table, world));
+        owner.unwrap_or(Owner::Nobody)
+    }
+
+    /// Whose an orphan is, if its session or its environment says it.
+    pub(super) fn surely(&self, stat: &Stat, world: &impl World) -> Option<Owner> {
+        self.by_session(stat, world).or_else(|| self.by_name(stat, world))
     }
 
     /// Whose mark it bears.
     pub(super) fn by_session(&self, stat: &Stat, world: &impl World) -> Option<Owner> {
         self.lives().find_map(|life| match () {
             () if life.hooks.cover(stat, world) => Some(Owner::Hook(life.job)),
-            () if life.may_have(stat) && life.mains.cover(stat, world) => Some(Owner::Main(life.job)),
+            () if life.may_have(stat) && life.covers(stat, world) => Some(Owner::Main(life.job)),
             () => None,
         })
     }
@@ -252,7 +302,7 @@ impl Kin {
         let distance = |(_, pid): &(Owner, Pid)| number.wrapping_sub(pid.get());
         let (owner, _) = ended.min_by_key(distance)?;
         let soon =
-            |job| self.life(job).is_some_and(|life| stat.start >= life.latest && stat.start <= life.latest + SOON);
+            |job| self.life(job).is_some_and(|life| !life.has_before(stat) && stat.start <= life.latest.time + SOON);
         match owner {
             Owner::Main(job) | Owner::Hook(job) if soon(job) => Some(owner),
             _ => None,

@@ -120,6 +120,11 @@ impl Containment {
         }
         let groups = self.groups.as_mut().filter(|_| !moves)?;
         let life = self.kin.life_mut(job)?;
+        if std::mem::take(&mut life.is_spent)
+            && let Some(number) = life.group.take()
+        {
+            groups.release(number);
+        }
         if let Some(opened) = life.group.and_then(|number| groups.open(number).ok()) {
             return Some(opened);
         }
@@ -141,11 +146,14 @@ impl Containment {
         let owner = if process == Process::Main { Owner::Main(job) } else { Owner::Hook(job) };
         let now = now();
         let start = match self.kin.life(job) {
-            Some(life) if process == Process::Main => life.latest,
+            Some(life) if process == Process::Main => life.latest(),
             // It began before it was noted.
             _ => now.saturating_sub(TICKS),
         };
         self.kin.mark(owner, pid, start);
+        if process == Process::Main {
+            self.kin.launched(job, pid);
+        }
         self.know(pid, owner);
         if process == Process::Main && !inside {
             self.leave_group(job);
@@ -196,10 +204,21 @@ impl Containment {
                 orphans.push(child);
             }
         });
-        for &orphan in &self.orphans {
-            if let Some(stat) = Stat::of(orphan) {
-                let owner = self.kin.judge(&stat, &self.table, world);
-                self.kin.found(owner, &stat);
+        // Whoever says whose it is goes first: it speaks for its session too, and so for others that say nothing.
+        for guess in [false, true] {
+            for &orphan in &self.orphans {
+                let Some(stat) = Stat::of(orphan).filter(|_| self.table.get(orphan).is_none()) else { continue };
+                let owner = match guess {
+                    false => self.kin.surely(&stat, world),
+                    true => Some(self.kin.judge(&stat, &self.table, world)),
+                };
+                let Some(owner) = owner else { continue };
+                let is_new = !guess && self.kin.by_session(&stat, world).is_none();
+                // It may yet come to lead a session, and leave it to others.
+                self.kin.mark(owner, orphan, stat.start);
+                if let Some(session) = Pid::new(stat.session).filter(|session| is_new && *session != orphan) {
+                    self.kin.mark(owner, session, stat.start);
+                }
                 self.table.put(orphan, owner);
             }
         }
@@ -241,8 +260,9 @@ impl Containment {
             self.look(&Proc(is_called));
             self.find_family(job);
         }
-        let latest = self.kin.life(job).map_or(0, |life| life.latest);
-        self.found.sort_unstable_by_key(|stat| (stat.start < latest, stat.start, stat.pid));
+        let life = self.kin.life(job);
+        let is_left = |stat: &Stat| life.is_some_and(|life| life.has_before(stat));
+        self.found.sort_unstable_by_key(|stat| (is_left(stat), stat.start, stat.pid));
         self.found.dedup_by_key(|stat| stat.pid);
     }
 
@@ -266,11 +286,11 @@ impl Containment {
 
     /// Sends a signal to everybody who lives of a job.
     pub fn sweep(&mut self, job: JobId, signal: Signal, is_called: &dyn Fn(JobId, &Named) -> bool) {
-        let number = self.kin.life(job).and_then(|life| life.group);
-        if let (Some(number), Some(groups)) = (number, &self.groups)
+        if let (Some(life), Some(groups)) = (self.kin.life_mut(job), &self.groups)
             && signal == Signal::KILL
-            && groups.kill(number).is_ok()
+            && life.group.is_some_and(|number| groups.kill(number).is_ok())
         {
+            life.is_spent = true;
             return;
         }
         for _ in 0..if signal == Signal::KILL { ROUNDS } else { 1 } {
@@ -289,6 +309,7 @@ impl Containment {
     }
 
     fn let_go(&mut self, life: &Life) {
+        self.table.disown(life.job);
         if let (Some(number), Some(groups)) = (life.group, &mut self.groups) {
             groups.release(number);
         }

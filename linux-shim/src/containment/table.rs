@@ -1,6 +1,7 @@
 //! Whose a child of the supervisor is, by its number.
 
 use uphold_core::process::Pid;
+use uphold_core::storage::JobId;
 
 use super::kin::Owner;
 
@@ -52,6 +53,13 @@ impl Table {
             at = (at + 1) & self.mask();
         }
         Err(at)
+    }
+
+    /// A job rests: what is left of it is nobody's.
+    pub(super) fn disown(&mut self, job: JobId) {
+        let of_job = |owner: Owner| matches!(owner, Owner::Main(of) | Owner::Hook(of) if of == job);
+        let left = self.entries.iter_mut().filter(|known| of_job(known.owner));
+        left.for_each(|known| known.owner = Owner::Nobody);
     }
 
     /// Whose it is, if that is known.

@@ -7,6 +7,7 @@ use std::mem::ManuallyDrop;
 use std::os::fd::FromRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -33,6 +34,7 @@ static WORDS: &[Row] = &[
     ("far",      "",          "forks in a thread of its own; the parent exits",              |w| fork_in_a_thread(w)),
     ("spawn",    "",          "starts itself anew by posix_spawn(3), and exits",             |w| { w.itself().spawn().expect("it can be started"); exit(0) }),
     ("helper",   "",          "forks a child that exits at once, and reaps it",              |_| beside(reap, || {})),
+    ("spare",    "",          "forks a child that stays",                                    |_| beside(drop, || stay())),
     ("worker",   "FILE MS",   "forks a child that notes its pid and ends then (0: never)",   worker),
     ("debug",    "",          "forks a child, and traces it until it ends",                  |_| beside(attach, || sleep(50))),
     ("debugged", "",          "forks a child that asks to be traced, and stops",             |_| beside(wait_on, ask_and_stop)),
@@ -42,7 +44,9 @@ static WORDS: &[Row] = &[
     // changing itself
     ("session",  "",          "becomes the leader of a session of its own",                  |_| setsid().map(drop).expect("it leads no group")),
     ("user",     "NAME",      "gives up its rights for those of that user",                  |w| become_user(&w.next())),
-    ("wipe",     "",          "overwrites its environment",                                  |_| wipe_environment()),
+    ("bare",     "",          "runs itself anew, for the words that follow, with no environment", |w| panic!("{}", w.itself().env_clear().exec())),
+    ("disguise", "",          "overwrites its arguments and its environment",                |_| overwrite(true)),
+    ("wipe",     "",          "overwrites its environment",                                  |_| overwrite(false)),
     ("closeall", "",          "closes every descriptor",                                     |_| close_descriptors()),
     ("close",    "N",         "closes descriptor N",                                         |w| drop(adopt(w.number()))),
     ("traceme",  "",          "asks its parent to trace it",                                 |_| ptrace::traceme().unwrap_or_default()),
@@ -205,19 +209,15 @@ fn become_user(name: &str) {
     setgroups(&[]).and_then(|()| setgid(user.gid)).and_then(|()| setuid(user.uid)).expect("it may become that user");
 }
 
-/// What daemons do that write their state where `ps` shows it.
-fn wipe_environment() {
-    unsafe extern "C" {
-        static environ: *const *mut libc::c_char;
-    }
-    // SAFETY: environ(7) is a list of texts that ends in a null pointer; nothing else runs that could change it, and each
-    // text is overwritten within its length.
-    unsafe {
-        let mut entry = environ;
-        while !(*entry).is_null() {
-            (*entry).write_bytes(0, libc::strlen(*entry));
-            entry = entry.add(1);
-        }
+/// As setproctitle(3) of some daemons does it.
+fn overwrite(arguments_too: bool) {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("/proc is mounted");
+    let (_, fields) = stat.rsplit_once(')').expect("a name");
+    // From `arg_start` to `arg_end`, and from `env_start` to `env_end` (proc(5)).
+    let fields: Vec<usize> = fields.split_ascii_whitespace().skip(45).filter_map(|field| field.parse().ok()).collect();
+    let memory = OpenOptions::new().write(true).open("/proc/self/mem").expect("it is ours");
+    for range in [fields[0]..fields[1], fields[2]..fields[3]].into_iter().skip(usize::from(!arguments_too)) {
+        memory.write_all_at(&vec![b'x'; range.len()], range.start as u64).expect("it is ours");
     }
 }
 
