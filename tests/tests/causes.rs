@@ -79,9 +79,9 @@ fn nothing_waits_for_what_cannot_come() {
         shutdown: false,
     };
     let (mut world, mut dice) = (world(), 1_u64);
-    for _ in 0..20_000 {
+    for _ in 0..2_000 {
         let mut steps = Vec::new();
-        CHOICES.list(&world, &mut steps);
+        CHOICES.list(&mut world, &mut steps);
         if steps.is_empty() {
             break;
         }
