@@ -33,6 +33,8 @@ pub(crate) enum Inquiry {
     Rest,
     /// A process was adopted a moment ago.
     Heir,
+    /// The process that should have ended after the second fork may still live.
+    Middle,
 }
 
 impl Supervisor<'_> {
@@ -64,6 +66,7 @@ impl Supervisor<'_> {
             Inquiry::Ended(..) => self.end_the_rest(id, survivors, true),
             Inquiry::Rest => self.end_the_rest(id, survivors, false),
             Inquiry::Heir => self.look_at_heir(id, survivors),
+            Inquiry::Middle => self.look_at_middle(id, survivors),
             Inquiry::Idleness => self.look_at_idleness(id, survivors),
         }
     }
@@ -85,15 +88,13 @@ impl Supervisor<'_> {
     fn succeed(&mut self, id: JobId, old: Pid, exit: Exit, survivors: &[Survivor]) {
         let heir = self.heir(id, survivors);
         let Some(job) = self.jobs.get_mut(id) else { return };
-        // One that went with the first was no daemon: the first one's end is what counts.
-        let exit = job.first_exit.take().unwrap_or(exit);
+        job.middle = None;
         let launched = job.launched;
         let Some(class) = self.classes.get(job.class) else { return };
         let Some(heir) = heir else { return self.judge_end(id, Process::Main, exit) };
         // Without `expect` and `respawn` the original lets such a job come to its end, and files rely on that.
         if class.expect == Expect::None && !class.respawn {
-            let unusual = heir.session != launched;
-            self.order(Effect::Report { job: id, unusual });
+            self.order(Effect::Report { job: id });
             return self.judge_end(id, Process::Main, exit);
         }
         if self.core.strict {
@@ -102,15 +103,15 @@ impl Supervisor<'_> {
         }
         let expect = class.expect;
         if let Some(job) = self.jobs.get_mut(id) {
-            (job.repaired, job.untaught) = (true, true);
-            job.first_exit = Some(exit);
+            job.untaught = true;
             if Some(heir.pid) == launched {
-                job.helper = true;
+                // One that left nobody was a helper of its own; else it was a step on the way, whose end the first one awaits.
+                job.helper = !survivors.iter().any(|other| other.child && other.pid != heir.pid);
             } else {
                 job.forks = job.forks.saturating_add(1);
             }
         }
-        self.take_over(id, old, heir.pid);
+        self.adopt(id, old, heir.pid);
         self.reach(id, Stage::adopted(expect));
         self.wait_for_readiness(id);
         self.wait_to_teach(id);
@@ -122,24 +123,57 @@ impl Supervisor<'_> {
         let traces = self.classes.get(job.class).is_some_and(|class| class.expect.traces());
         match () {
             () if job.launched == Some(survivor.pid) => Heir::Launched,
-            () if job.told || job.helper => Heir::Later,
+            () if traces && (job.told || job.helper) => Heir::Later,
             () if traces => Heir::Descendant,
-            () if survivor.session == Some(survivor.pid) || survivor.session == job.launched => Heir::Child,
+            () if survivor.session == Some(survivor.pid) => Heir::Child,
+            () if survivor.session == job.launched => Heir::Akin,
             () => Heir::Grandchild,
         }
     }
 
     /// An adopted process has lived for a moment, so it is no step on the way to another: the file's author is told.
     fn look_at_heir(&mut self, id: JobId, survivors: &[Survivor]) {
-        let main = self.jobs.get(id).and_then(|job| job.pid(Process::Main));
-        if let Some(heir) = survivors.iter().find(|survivor| Some(survivor.pid) == main) {
+        let Some(job) = self.jobs.get(id) else { return };
+        let main = job.pid(Process::Main);
+        // Who has its own way to say that it is ready may fork as it likes.
+        let counts = self.classes.get(job.class).is_some_and(|class| Stage::adopted(class.expect) == Stage::Settled);
+        // While the first process lives beside an orphan, either may be the daemon.
+        let two = main == job.launched && survivors.iter().any(|other| other.child && Some(other.pid) != main);
+        if two && self.now < job.fresh_until {
+            return self.wait_to_teach(id);
+        }
+        if let Some(heir) = survivors.iter().find(|survivor| counts && Some(survivor.pid) == main) {
             let place = self.place_of(id, *heir);
             self.teach(id, place, main);
         }
         if let Some(job) = self.jobs.get_mut(id) {
-            (job.untaught, job.first_exit) = (false, None);
+            job.untaught = false;
         }
         self.bound_wait(id);
+    }
+
+    /// The daemon was named by its second fork a while ago: a process between it and the first that still lives is the daemon
+    /// itself, and what was named is a worker of its own.
+    fn look_at_middle(&mut self, id: JobId, survivors: &[Survivor]) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        let (middle, main) = (job.middle.take(), job.pid(Process::Main));
+        let master = survivors.iter().map(|survivor| survivor.pid).find(|pid| Some(*pid) == middle);
+        if let (Some(master), Some(main)) = (master, main) {
+            let following = (!self.core.strict).then_some(master);
+            self.teach(id, Heir::Middle, following);
+            if following.is_some() {
+                self.adopt(id, main, master);
+            }
+        }
+        self.bound_wait(id);
+    }
+
+    /// Another process is the main process from now on, and the job's processes may be spread over groups and sessions.
+    fn adopt(&mut self, id: JobId, old: Pid, new: Pid) {
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.repaired = true;
+        }
+        self.take_over(id, old, new);
     }
 
     /// Tells the author of a job's file what to expect.
@@ -196,7 +230,7 @@ impl Supervisor<'_> {
             }
             _ => {
                 if tell && !survivors.is_empty() {
-                    self.order(Effect::Report { job: id, unusual: true });
+                    self.order(Effect::Report { job: id });
                 }
                 self.go_on(id);
             }
@@ -225,10 +259,18 @@ impl Supervisor<'_> {
         if row.filter(patience).is_none() {
             return self.wait_for_readiness(id);
         }
-        let following = (!self.core.strict).then_some(main);
-        self.teach(id, Heir::Itself, following);
+        let Some(job) = self.jobs.get(id) else { return };
+        // Who forks and stays has made a worker, and is the daemon itself.
+        let master =
+            survivors.iter().map(|survivor| survivor.pid).find(|pid| Some(*pid) == job.launched && *pid != main);
+        let heir = if master.is_some() { Heir::Launched } else { Heir::Itself };
+        let following = (!self.core.strict).then_some(master.unwrap_or(main));
+        self.teach(id, heir, following);
         if following.is_some() {
             self.observe(main, Seen::Quiet);
+            if let Some(master) = master {
+                self.adopt(id, main, master);
+            }
         }
     }
 

@@ -77,8 +77,6 @@ pub enum Effect {
     Report {
         /// Whose.
         job: JobId,
-        /// Whether that is worth a warning.
-        unusual: bool,
     },
     /// A job rests: what is kept of its processes can be let go.
     Rested {

@@ -113,7 +113,7 @@ impl Row {
 /// The rows of `Quiet` are there because a process that was expected to do something and has gone idle instead will
 /// hardly do it any more. If it does, nothing is lost: when it has ended, the one that stays is followed.
 #[rustfmt::skip]
-pub static TABLE: [Row; 29] = {
+pub static TABLE: [Row; 30] = {
     use Stage::*;
     use Seen::*;
     const fn row(expect: Expect, stage: Stage, seen: Seen, order: Order, next: Stage) -> Row {
@@ -149,6 +149,7 @@ pub static TABLE: [Row; 29] = {
         row(Expect::PidFile,    Launched,   Executed, Order::Nothing,   Original),
         row(Expect::PidFile,    Original,   Ready,    Order::Nothing,   Settled),
         row(Expect::Auto,       Launched,   Executed, Order::Nothing,   Original),
+        row(Expect::Auto,       Original,   Stop,     Order::Continue,  Settled),
 
         //    expect              stage       idle looks  order           next
         quiet(Expect::Stop,       Launched,   10,         Order::Nothing,   Late),
@@ -201,13 +202,17 @@ pub enum Heir {
     Itself,
     /// The one that the supervisor made: what was followed was a helper of its own.
     Launched,
-    /// A child of that one, as its session says.
+    /// A child of that one, which leads a session of its own.
     Child,
-    /// A child's child, as its session says.
+    /// A child's child: somebody else led the session that it is in.
     Grandchild,
+    /// Child or child's child: it is still in that one's session.
+    Akin,
     /// One that came of the traced ones; forks say more of it than sessions.
     Descendant,
-    /// Another one, when one was adopted already.
+    /// The one between that one and what is followed.
+    Middle,
+    /// Another one, when a traced one was adopted already.
     Later,
 }
 
@@ -228,7 +233,7 @@ pub struct Lesson {
 
 /// What to tell the author of the file. Where no row fits, see [`UNCLEAR`].
 #[rustfmt::skip]
-pub static LESSONS: [Lesson; 20] = {
+pub static LESSONS: [Lesson; 23] = {
     use Expect as E;
     use Heir::*;
     const fn row(expect: Expect, forks: Option<u8>, heir: Heir, saw: &'static str, right: Expect) -> Lesson {
@@ -238,10 +243,12 @@ pub static LESSONS: [Lesson; 20] = {
         //  expect         forks    daemon      it did                          right
         row(E::None,       None,    Child,      "one fork",                     E::Fork),
         row(E::None,       None,    Grandchild, "two forks",                    E::Daemon),
+        row(E::None,       None,    Akin,       "a fork or more",               E::Auto),
 
         row(E::Stop,       None,    Itself,     "no SIGSTOP",                   E::None),
         row(E::Stop,       None,    Child,      "one fork",                     E::Fork),
         row(E::Stop,       None,    Grandchild, "two forks",                    E::Daemon),
+        row(E::Stop,       None,    Akin,       "a fork or more",               E::Auto),
 
         row(E::Fork,       Some(0), Itself,     "no fork",                      E::None),
         row(E::Fork,       Some(1), Descendant, "a fork that tracing misses",   E::Auto),
@@ -252,6 +259,7 @@ pub static LESSONS: [Lesson; 20] = {
 
         row(E::Daemon,     Some(0), Itself,     "no fork",                      E::None),
         row(E::Daemon,     Some(1), Itself,     "one fork",                     E::Fork),
+        row(E::Daemon,     None,    Middle,     "one fork",                     E::Fork),
         row(E::Daemon,     Some(1), Descendant, "a fork that tracing misses",   E::Auto),
         row(E::Daemon,     Some(3), Descendant, "three forks",                  E::Auto),
         row(E::Daemon,     None,    Launched,   "a helper's fork",              E::None),

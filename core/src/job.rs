@@ -62,8 +62,8 @@ pub struct Job {
     pub(crate) untaught: bool,
     /// Whether the process that was made for it was followed again when another had ended.
     pub(crate) helper: bool,
-    /// How the first of the processes ended whose places others took a moment ago.
-    pub(crate) first_exit: Option<Exit>,
+    /// The child that made the one which `expect daemon` names: if it stays, it is a master and no step on the way.
+    pub(crate) middle: Option<Pid>,
     /// What the world has been asked.
     pub(crate) inquiry: Inquiry,
     /// Until when the main process's end may be its way into the background.
@@ -180,7 +180,7 @@ impl Supervisor<'_> {
                 told: false,
                 untaught: false,
                 helper: false,
-                first_exit: None,
+                middle: None,
                 inquiry: Inquiry::Nothing,
                 fresh_until: Instant::default(),
                 start_by: None,
@@ -299,9 +299,7 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
         let main = process == Process::Main;
-        // What takes another's place for a moment and ends is nothing to make much of.
-        let passes_by = job.first_exit.is_some() && job.state != State::Killed;
-        let expected = main && (passes_by || exit.is_mentioned(self.normal_exits(class)));
+        let expected = main && exit.is_mentioned(self.normal_exits(class));
         self.say_later(Notice::ProcessEnded { job: id, process, pid, exit, expected });
         self.forget_process(id, process);
         if main && self.leaves_somebody(id, exit) {

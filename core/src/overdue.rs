@@ -22,6 +22,9 @@ const LAST_WAIT: u32 = 2;
 /// about to end too, does not.
 const TRIAL: u32 = 300;
 
+/// Seconds in which the process between the first and the daemon has ended, if it was only a step.
+const MIDDLE: u32 = 3;
+
 /// How many processes a forced stop ends one after the other before it gives the rest up.
 pub(crate) const MOST_STRIKES: u8 = 16;
 
@@ -37,6 +40,7 @@ impl Supervisor<'_> {
             Wait::End(Process::Main) => return,
             Wait::End(_) if job.forced => class.kill_timeout,
             Wait::End(_) if class.hook_timeout > 0 => class.hook_timeout,
+            Wait::Goal(Goal::Stop) if job.middle.is_some() => MIDDLE,
             Wait::Goal(Goal::Stop) if class.watchdog > 0 => class.watchdog,
             Wait::Readiness => {
                 let by = (class.start_timeout > 0).then(|| self.now.after_seconds(class.start_timeout));
@@ -82,6 +86,7 @@ impl Supervisor<'_> {
         match job.state.row().wait {
             Wait::Readiness => self.not_ready_yet(id),
             Wait::Goal(_) if job.untaught => self.inquire(id, Inquiry::Heir),
+            Wait::Goal(_) if job.middle.is_some() => self.inquire(id, Inquiry::Middle),
             Wait::Goal(_) => self.watchdog_missed(id),
             Wait::End(process) => self.does_not_end(id, process),
             Wait::Nothing | Wait::Event | Wait::Spawned(_) => {}

@@ -70,7 +70,7 @@ impl Supervisor<'_> {
             && let Some(job) = self.jobs.get_mut(id)
         {
             job.launched = Some(pid);
-            (job.forks, job.first_exit) = (0, None);
+            (job.forks, job.middle) = (0, None);
             (job.repaired, job.told, job.untaught, job.helper) = (false, false, false, false);
             self.text.replace(&mut job.said, Text::EMPTY);
         }
@@ -142,6 +142,7 @@ impl Supervisor<'_> {
         self.remember_process(id, Process::Main, child);
         if let Some(job) = self.jobs.get_mut(id) {
             job.forks = job.forks.saturating_add(1);
+            job.middle = Some(parent).filter(|_| row.next == Stage::SecondBorn);
         }
         self.reach(id, row.next);
     }

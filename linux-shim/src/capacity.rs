@@ -84,6 +84,40 @@ pub const TRACEES: usize = 2048;
 /// and those that are on their way to become one.
 pub const WATCHES: usize = JOBS + TRACEES;
 
+/// Children of the supervisor of which it is known whose they are: the processes of jobs, and orphans that came to it.
+pub const CHILDREN: usize = PROCESSES + 4096;
+
+/// Orphans that are looked at in one go; more wait for the next time.
+pub const ORPHANS: usize = 1024;
+
+/// Processes of one job that can be told at one time. A busy web server has some hundreds.
+pub const SURVIVORS: usize = 4096;
+
+/// Jobs that have just ended while some of their processes live on, and of which the log will be told.
+pub const FAREWELLS: usize = 256;
+
+/// Control groups of jobs that rest while somebody lives on in them.
+pub const LEFT_GROUPS: usize = 1024;
+
+/// Bytes of one message by which a daemon says something of itself: several times what any sends; longer ones are ignored.
+pub const NOTIFICATION: usize = 4096;
+
+/// Bytes of what a daemon says of its doings: a line for people.
+pub const STATUS: usize = 256;
+
+/// Messages of one daemon that are looked at in one turn, until one of them has something to say.
+pub const NOTIFICATIONS_AT_ONCE: usize = 8;
+
+/// Messages that are still heard of a daemon that has ended, before its end is told: the kernel keeps 10 for it by default.
+pub const LAST_NOTIFICATIONS: usize = 16;
+
+/// Bytes of a process's environment that are searched when it is said to be a job's main process: as much as one can be
+/// given by us, and its arguments.
+pub const ENVIRONMENT_SEARCHED: usize = 512 << 10;
+
+/// Bytes of a file that names a process: a number and white space.
+pub const PID_FILE: usize = 64;
+
 /// What one process may be given: the kernel's own limit for one text is 128 KB; a session's environment has 4 KB, a command
 /// line in a job file at most 1 KB.
 pub const SPAWN_ROOM: Room = Room { text: OWN_ENVIRONMENT + (128 << 10), count: 8192, paths: 64 << 10 };

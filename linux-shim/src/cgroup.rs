@@ -174,7 +174,7 @@ fn no_limit(text: &[u8]) -> Vec<u8> {
 }
 
 /// The supervisor's own group, where the hierarchy of version 2 is mounted.
-fn find_base() -> Option<PathBuf> {
+pub(crate) fn find_base() -> Option<PathBuf> {
     let mounts = fs::read("/proc/self/mounts").ok()?;
     let mount = mounts.split(|&byte| byte == b'\n').find_map(|line| {
         let mut fields = line.split(|&byte| byte == b' ').skip(1);

@@ -5,14 +5,13 @@
 //! `kernel`), because the C library's functions would change every thread of the supervisor with them.
 
 use crate::accounts;
-use crate::command::SCRIPT_DESCRIPTOR;
 use crate::kernel;
 use crate::preparation::Helper;
 use crate::settings::{DEFAULT_UMASK, Limit, Settings, Text};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{chdir, chroot, getegid, geteuid, setsid, write};
+use nix::unistd::{chdir, chroot, getegid, geteuid, getpid, setsid, write};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::os::fd::AsRawFd;
 use uphold_core::conf::stanza::Console;
@@ -35,8 +34,10 @@ pub(crate) struct Orders<'a> {
     pub(crate) null: c_int,
     /// The terminal for the output.
     pub(crate) log: Option<c_int>,
-    /// The script for the shell.
-    pub(crate) script: Option<c_int>,
+    /// The script for the shell, and the number that it is to have.
+    pub(crate) script: Option<(c_int, c_int)>,
+    /// Where it says that it is ready, and the number that this is to have.
+    pub(crate) ready: Option<(c_int, c_int)>,
     /// The supervisor's own low descriptors start here ...
     pub(crate) first_slot: c_int,
     /// ... and from here on there is nothing for the child.
@@ -45,7 +46,9 @@ pub(crate) struct Orders<'a> {
     /// end in NUL and live as long as the orders; so do those of the environment.
     pub(crate) arguments: &'a mut [*const c_char],
     /// The environment with a null at the end.
-    pub(crate) environment: &'a [*const c_char],
+    pub(crate) environment: &'a mut [*const c_char],
+    /// Whether the last variable is WATCHDOG_PID, which is to be this process.
+    pub(crate) watched: bool,
     /// The paths to try, each ended by NUL.
     pub(crate) candidates: &'a [u8],
     /// What is to be run to its end before.
@@ -106,7 +109,26 @@ fn set_up(orders: &mut Orders<'_>) -> Step {
     place(settings, orders.system_mode)?;
     identity(orders)?;
     signals(orders)?;
+    let mut own = [0; OWN_NUMBER.len() + 11];
+    if orders.watched
+        && let Some(last) = orders.environment.len().checked_sub(2)
+        && let Some(variable) = orders.environment.get_mut(last)
+    {
+        *variable = own_number(&mut own).as_ptr();
+    }
     Err(execute(orders))
+}
+
+/// The variable that tells a process its own number (sd_watchdog_enabled(3)).
+const OWN_NUMBER: &[u8] = b"WATCHDOG_PID=";
+
+/// That variable, and its NUL.
+fn own_number(room: &mut [u8; OWN_NUMBER.len() + 11]) -> &CStr {
+    let mut digits = [0; 10];
+    let number = decimal(i64::from(getpid().as_raw()), &mut digits);
+    let text = OWN_NUMBER.iter().chain(number);
+    room.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
+    CStr::from_bytes_until_nul(room).unwrap_or_default()
 }
 
 fn failed(stage: Stage, errno: Errno) -> SpawnError {
@@ -117,7 +139,8 @@ fn at(stage: Stage) -> impl Fn(Errno) -> SpawnError {
     move |errno| failed(stage, errno)
 }
 
-/// Descriptors 0, 1, 2 and, for a long script, 9; everything else is closed, at the latest by exec.
+/// Descriptors 0, 1, 2, one for a long script, and one on which the process says that it is ready; everything else is
+/// closed, at the latest by exec.
 ///
 /// The table was shared with the supervisor so far, because copying it takes the longer the more is open. Closing the
 /// end of it for ourselves alone makes the kernel copy only the beginning.
@@ -136,10 +159,11 @@ fn descriptors(orders: &Orders<'_>) -> Step {
         (Console::Output, _) => console(false).or_else(|_| lead([null; 3]))?,
         (Console::Owner, _) => console(true)?,
     }
-    match orders.script {
-        Some(script) => kernel::duplicate(script, SCRIPT_DESCRIPTOR).map_err(at(Stage::Console)),
-        None => Ok(()),
+    // The last one may take the number of a slot: by now none is needed any more.
+    for (slot, number) in [orders.script, orders.ready].into_iter().flatten() {
+        kernel::duplicate(slot, number).map_err(at(Stage::Console))?;
     }
+    Ok(())
 }
 
 /// Makes the standard descriptors lead where these do.
@@ -166,8 +190,9 @@ fn write_file(stage: Stage, path: &CStr, text: &[u8]) -> Step {
     file.and_then(|file| write(&file, text)).map(drop).map_err(at(stage))
 }
 
-/// A number in decimal, at the end of the buffer.
-fn decimal(number: i16, buffer: &mut [u8; 6]) -> &[u8] {
+/// A number in decimal, at the end of the buffer, which has room for it.
+fn decimal(number: impl Into<i64>, buffer: &mut [u8]) -> &[u8] {
+    let number = number.into();
     let mut rest = number.unsigned_abs();
     let mut at = buffer.len();
     loop {

@@ -6,15 +6,30 @@ const SHELL: &[u8] = b"/bin/sh";
 /// Characters that make an `exec` line one for the shell.
 const SHELL_CHARACTERS: &[u8] = b"~`!$^&*()=|\\{}[];\"'<>?";
 
-/// Where a long script is read from: [`SCRIPT_DESCRIPTOR`], by its name.
-const SCRIPT_FILE: &[u8] = b"/proc/self/fd/9";
+/// Where the shell finds a long script.
+#[derive(PartialEq, Eq, Debug)]
+pub struct ScriptPlace {
+    /// An open descriptor.
+    pub descriptor: i32,
+    /// Its name, from which the script is read.
+    pub file: &'static [u8],
+    /// The first line: the shell, which has opened the script by name, closes the descriptor, so that nothing the script
+    /// starts inherits it.
+    pub prologue: &'static [u8],
+}
 
-/// The descriptor on which the shell finds a long script.
-pub const SCRIPT_DESCRIPTOR: i32 = 9;
+const USUAL_PLACE: ScriptPlace = ScriptPlace { descriptor: 9, file: b"/proc/self/fd/9", prologue: b"exec 9<&-\n" };
 
-/// The first line of a long script: the shell, which has opened the script by name, closes the descriptor, so that
-/// nothing the script starts inherits it.
-pub const SCRIPT_PROLOGUE: &[u8] = b"exec 9<&-\n";
+/// For a process to which the usual one means something (`expect fd 9`).
+const OTHER_PLACE: ScriptPlace = ScriptPlace { descriptor: 8, file: b"/proc/self/fd/8", prologue: b"exec 8<&-\n" };
+
+/// The place for a long script of a process that is given this descriptor besides.
+pub const fn script_place(given: Option<i32>) -> &'static ScriptPlace {
+    match given {
+        Some(9) => &OTHER_PLACE,
+        _ => &USUAL_PLACE,
+    }
+}
 
 /// What to run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,20 +72,20 @@ impl<'a> Command<'a> {
         }
     }
 
-    /// The arguments in order; the first names the program.
-    pub fn arguments(self) -> impl Iterator<Item = Argument<'a>> {
+    /// The arguments in order; the first names the program. A long script lies at that place.
+    pub fn arguments(self, place: &ScriptPlace) -> impl Iterator<Item = Argument<'a>> {
         let form = self.form();
         let (words, shell): (&[u8], [Option<Argument<'a>>; 5]) = match form {
             Form::Direct(line) => (line, [None; 5]),
             Form::Replace(line) => (b"", shell(b"-c", [b"exec ", line], true)),
             Form::Line(line) => (b"", shell(b"-c", [line, b""], true)),
-            Form::File(_) => (b"", shell(b"", [SCRIPT_FILE, b""], false)),
+            Form::File(_) => (b"", shell(b"", [place.file, b""], false)),
         };
         let words = words.split(|&byte| byte == b' ' || byte == b'\t').filter(|word| !word.is_empty());
         shell.into_iter().flatten().chain(words.map(|word| [word, b"".as_slice()]))
     }
 
-    /// The script, where the shell is to find it on [`SCRIPT_DESCRIPTOR`] after [`SCRIPT_PROLOGUE`].
+    /// The script, where the shell is to find it at a [`ScriptPlace`], after its prologue.
     pub fn script_file(self) -> Option<&'a [u8]> {
         match self.form() {
             Form::File(body) => Some(body),
@@ -91,7 +106,7 @@ mod tests {
     use super::*;
 
     fn joined(command: Command<'_>) -> Vec<String> {
-        command.arguments().map(|pieces| String::from_utf8(pieces.concat()).unwrap()).collect()
+        command.arguments(script_place(None)).map(|pieces| String::from_utf8(pieces.concat()).unwrap()).collect()
     }
 
     #[test]

@@ -7,16 +7,19 @@
 //!
 //! Nothing here allocates, locks or panics: the child of a vfork (see `child`) uses it too.
 
-use crate::child::{self, Orders};
+use nix::NixPath;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use std::ffi::{CStr, c_int, c_uint, c_void};
 use std::io::Write;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr::NonNull;
 use uphold_core::process::Pid;
 use uphold_core::signal::Signal;
+
+mod stack;
+
+pub(crate) use stack::Stack;
 
 // The requests of ptrace(2), the same on every Linux; the C libraries do not agree on their type.
 const TRACE_ME: u32 = 0;
@@ -253,8 +256,13 @@ pub(crate) fn close_range(first: c_int, last: c_int, flags: c_uint) -> Result<()
     Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first as c_uint, last as c_uint, flags) }).map(drop)
 }
 
-/// Makes `to` another number of the descriptor `from`, inherited by programs.
+/// Makes `to` a number of the descriptor `from`, inherited by programs.
 pub(crate) fn duplicate(from: c_int, to: c_int) -> Result<(), Errno> {
+    if from == to {
+        // dup2(2) would leave it as it is.
+        // SAFETY: takes numbers.
+        return Errno::result(unsafe { libc::fcntl(from, libc::F_SETFD, 0) }).map(drop);
+    }
     // SAFETY: takes numbers; only children that are about to run another program use this, on their own table.
     Errno::result(unsafe { libc::dup2(from, to) }).map(drop)
 }
@@ -355,54 +363,90 @@ mod numbers {
     pub(super) use libc::{SYS_setgid32 as SETGID, SYS_setgroups32 as SETGROUPS, SYS_setuid32 as SETUID};
 }
 
-/// The stack of a child: ample for the set-up, and only what is used of it is ever resident.
-const STACK: usize = 128 * 1024;
-
-/// A stack for children, with pages below it that may not be touched.
-pub(crate) struct Stack {
-    lowest: NonNull<c_void>,
-}
-
-impl Stack {
-    const GUARD: usize = 64 * 1024;
-
-    pub(crate) fn new() -> Result<Stack, Errno> {
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE;
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a new mapping where the kernel likes.
-        let lowest = unsafe { libc::mmap(std::ptr::null_mut(), STACK + Stack::GUARD, access, flags, -1, 0) };
-        if lowest == libc::MAP_FAILED {
-            return Err(Errno::last());
+/// Bytes that nobody can guess; zeros stay where the kernel has none to give yet. Does not wait for better ones.
+pub(crate) fn random(room: &mut [u8]) {
+    /// GRND_INSECURE (Linux 5.6): what there is, early in the boot too.
+    const INSECURE: c_uint = 4;
+    for flags in [INSECURE, libc::GRND_NONBLOCK] {
+        // SAFETY: the room is as large as said.
+        let got = unsafe { libc::getrandom(room.as_mut_ptr().cast(), room.len(), flags) };
+        if usize::try_from(got) == Ok(room.len()) {
+            return;
         }
-        let stack = Stack { lowest: NonNull::new(lowest).ok_or(Errno::ENOMEM)? };
-        // SAFETY: the beginning of our own mapping, which nobody uses yet.
-        Errno::result(unsafe { libc::mprotect(lowest, Stack::GUARD, libc::PROT_NONE) })?;
-        Ok(stack)
-    }
-
-    /// Makes a process that carries out the orders. Sharing memory, this returns when the process runs its program, or
-    /// has left its answer in the orders and is about to end. Otherwise it returns at once, the process has a copy of
-    /// everything, and there will be no answer.
-    ///
-    /// All signals must be blocked, so that no handler of ours runs in the child.
-    pub(crate) fn launch(&mut self, orders: &mut Orders<'_>, share_memory: bool) -> Result<Pid, Errno> {
-        let sharing = if share_memory { libc::CLONE_VM | libc::CLONE_VFORK } else { 0 };
-        let flags = sharing | libc::CLONE_FILES | libc::SIGCHLD;
-        // SAFETY: one past the end of the mapping; its size is a multiple of every alignment a stack wants.
-        let top = unsafe { self.lowest.as_ptr().byte_add(STACK + Stack::GUARD) };
-        // SAFETY: the stack is the child's alone: with shared memory we stand still until the child has exec'ed or
-        // ended, and else it has a copy. The orders live until then, and nobody looks at them meanwhile. `run` keeps
-        // to what is allowed in such a child.
-        let number = Errno::result(unsafe { libc::clone(child::run, top, flags, (&raw mut *orders).cast()) })?;
-        u32::try_from(number).ok().and_then(Pid::new).ok_or(Errno::EAGAIN)
     }
 }
 
-impl Drop for Stack {
-    fn drop(&mut self) {
-        // SAFETY: our own mapping, which no child uses: the last one has exec'ed or ended.
-        unsafe { libc::munmap(self.lowest.as_ptr(), STACK + Stack::GUARD) };
+/// A message, as the kernel vouches for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Received {
+    /// Bytes of it that were taken.
+    pub(crate) length: usize,
+    /// Whether that is all.
+    pub(crate) whole: bool,
+    /// Who sent it: process (none if it is in another world of numbers) and user.
+    pub(crate) sender: Option<(Option<Pid>, u32)>,
+}
+
+/// Takes the next message from a socket that asks for credentials (SO_PASSCRED in unix(7)).
+pub(crate) fn receive(socket: &OwnedFd, room: &mut [u8]) -> Result<Received, Errno> {
+    // Room for the credentials, which come first, and for nothing else: descriptors that come with them are closed by the
+    // kernel.
+    // SAFETY: takes a number.
+    const CONTROL: usize = unsafe { libc::CMSG_SPACE(size_of::<libc::ucred>() as c_uint) } as usize;
+    let mut control = [0_u64; CONTROL.div_ceil(8)];
+    let mut part = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
+    // SAFETY: msghdr is numbers and pointers, for which zeros are a value.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    (header.msg_iov, header.msg_iovlen) = (&raw mut part, 1);
+    (header.msg_control, header.msg_controllen) = (control.as_mut_ptr().cast(), CONTROL as _);
+    let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
+    // SAFETY: the header names one part and one control buffer, each as large as it says; all live past the call.
+    let length = Errno::result(unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, flags) })?;
+    // SAFETY: the kernel has filled in the header.
+    let first = unsafe { libc::CMSG_FIRSTHDR(&raw const header).as_ref() };
+    let first = first.filter(|first| first.cmsg_level == libc::SOL_SOCKET && first.cmsg_type == libc::SCM_CREDENTIALS);
+    let sender = first.map(|first| {
+        // SAFETY: control data of this kind is such a structure, for which the buffer has room.
+        let who: libc::ucred = unsafe { libc::CMSG_DATA(first).cast::<libc::ucred>().read_unaligned() };
+        (u32::try_from(who.pid).ok().and_then(Pid::new), who.uid)
+    });
+    let whole = header.msg_flags & libc::MSG_TRUNC == 0;
+    Ok(Received { length: length.unsigned_abs(), whole, sender })
+}
+
+/// Reads a directory: the name of each entry, and whether it is a directory itself. Unlike readdir(3), it asks nobody for
+/// memory.
+pub(crate) fn each_entry(directory: &OwnedFd, mut take: impl FnMut(&[u8], bool)) {
+    /// In an entry: its length, its kind, and its name, which ends in NUL (getdents64(2)).
+    const LENGTH: std::ops::Range<usize> = 16..18;
+    const KIND: usize = 18;
+    const NAME: usize = 19;
+    let mut buffer = [0u64; 256];
+    loop {
+        let size = size_of_val(&buffer);
+        let pointer = buffer.as_mut_ptr();
+        // SAFETY: the buffer is as large as said.
+        let read = unsafe { libc::syscall(libc::SYS_getdents64, directory.as_raw_fd(), pointer, size) };
+        let Ok(read @ 1..) = usize::try_from(read) else { return };
+        // SAFETY: plain numbers seen as bytes, of which there are no more.
+        let bytes = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), read.min(size)) };
+        let mut rest = bytes;
+        while let (Some(&[low, high]), Some(kind)) = (rest.get(LENGTH), rest.get(KIND)) {
+            let length = usize::from(u16::from_ne_bytes([low, high])).max(NAME);
+            let name = rest.get(NAME..length).unwrap_or_default();
+            let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+            if !matches!(name, b"" | b"." | b"..") {
+                take(name, *kind == libc::DT_DIR);
+            }
+            rest = rest.get(length..).unwrap_or_default();
+        }
     }
+}
+
+/// rmdir(2), of a path that need not end in NUL.
+pub(crate) fn remove_directory(path: &[u8]) -> Result<(), Errno> {
+    // SAFETY: the path ends in NUL.
+    path.with_nix_path(|path| Errno::result(unsafe { libc::rmdir(path.as_ptr()) }).map(drop))?
 }
 
 #[cfg(test)]

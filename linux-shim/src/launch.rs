@@ -1,5 +1,6 @@
 //! From the supervisor's order to a process: everything that its job file says, looked up.
 
+use std::fmt::Write;
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
@@ -13,7 +14,8 @@ use uphold_core::supervisor::Supervisor;
 
 use crate::linux::{Known, Linux};
 use crate::preparation;
-use crate::settings::{Preparation, Text};
+use crate::readiness::{Voice, value_of};
+use crate::settings::{Preparation, Settings, Text};
 use crate::spawn::{Failed, Plan};
 
 fn failed(stage: Stage, errno: Errno) -> Failed {
@@ -29,7 +31,13 @@ impl Linux {
         process: Process,
         trace: bool,
     ) -> Input<'static> {
-        match self.launch(supervisor, job, process, trace) {
+        let launched = self.launch(supervisor, job, process, trace);
+        match launched {
+            Ok(pid) if process == Process::Main => self.daemons.launched(job, pid),
+            Err(_) if process == Process::Main => self.daemons.forget(job),
+            _ => {}
+        }
+        match launched {
             Ok(pid) => {
                 if trace {
                     self.tracer.expect(pid);
@@ -54,15 +62,12 @@ impl Linux {
         trace: bool,
     ) -> Result<Pid, Failed> {
         let class = supervisor.class_of(job).ok_or_else(|| failed(Stage::Execute, Errno::ENOENT))?;
-        let command = self.programs.command(class, process).ok_or_else(|| failed(Stage::Execute, Errno::ENOENT))?;
         if trace && !self.tracer.has_room() {
             return Err(failed(Stage::Trace, Errno::EAGAIN));
         }
+        let voice = self.address(supervisor, job, process)?;
+        let command = self.programs.command(class, process).ok_or_else(|| failed(Stage::Execute, Errno::ENOENT))?;
         let settings = self.programs.settings(class);
-        self.spawner.begin();
-        for Entry(name, value) in supervisor.environment(job, process) {
-            self.spawner.variable(&[name, value]);
-        }
         let mut cgroup = None;
         if let (Some(group), Some(groups)) = (settings.group(), &mut self.groups) {
             cgroup = groups.prepare(group, |name| self.spawner.value(name)).map_err(Failed::from)?;
@@ -89,18 +94,29 @@ impl Linux {
             Some(logs) => Some(logs.open(job).map_err(|errno| failed(Stage::Console, errno))?),
             None => None,
         };
+        let birthplace = match process {
+            Process::Main => self.containment.launching(job, cgroup.is_some()),
+            _ => None,
+        };
         let plan = Plan {
             command,
             settings,
             log: terminal.as_ref().map(|(_, end)| end.as_fd()),
+            ready: voice.pipe.as_ref().map(|(end, number)| (end.as_fd(), i32::from(*number))),
+            watched: voice.watched,
             trace,
             stop_before_exec: settings.debug && self.log.is_heard(Priority::Debug),
             helpers,
             confined: switches && preparation::apparmor_is_on(),
             cgroup,
+            birthplace: birthplace.as_ref().map(AsFd::as_fd),
             system_mode: !self.user,
         };
         let launched = self.spawner.launch(&plan);
+        if let Ok(pid) = launched {
+            let inside = birthplace.is_some() && self.spawner.outside().is_none();
+            self.containment.launched(job, process, pid, inside);
+        }
         if let (Some((index, _)), Some(logs)) = (terminal, &mut self.job_logs) {
             match launched {
                 Ok(pid) => logs.started(index, pid),
@@ -110,6 +126,49 @@ impl Linux {
         launched
     }
 }
+
+impl Linux {
+    /// Gives a process its environment, and a main process the means to say that it is ready.
+    fn address(&mut self, supervisor: &Supervisor<'_>, job: JobId, process: Process) -> Result<Voice, Failed> {
+        self.spawner.begin();
+        let class = supervisor.class_of(job).filter(|_| process == Process::Main);
+        let settings = class.map(|class| self.programs.settings(class));
+        let readiness = settings.and_then(Settings::readiness);
+        let voice = match process {
+            Process::Main => self.daemons.prepare(job, readiness, &self.wait.epoll),
+            _ => Ok(Voice::default()),
+        };
+        let voice = voice.map_err(|errno| failed(Stage::Pipe, errno))?;
+        let spoken = voice.variable();
+        for Entry(name, value) in supervisor.environment(job, process) {
+            if spoken.is_none() || !OWN_VARIABLES.iter().any(|own| name.starts_with(own)) {
+                self.spawner.variable(&[name, value]);
+            }
+        }
+        if let Some(variable) = &spoken {
+            self.spawner.variable(&[variable.as_bytes()]);
+        }
+        let (Some(settings), Some(readiness)) = (settings, readiness) else { return Ok(voice) };
+        if readiness.watchdog > 0 {
+            let mut microseconds = heapless::String::<20>::new();
+            // Twenty digits hold any such number.
+            write!(microseconds, "{}", u64::from(readiness.watchdog) * 1_000_000).unwrap_or_default();
+            self.spawner.variable(&[b"WATCHDOG_USEC=", microseconds.as_bytes()]);
+        }
+        self.daemons.look_at_file(job, settings, !self.user, |name| self.spawner.value(name));
+        Ok(voice)
+    }
+
+    /// The process that the file of a job's `pid file` stanza names, if the file was written since the main process was
+    /// launched. Whether there is such a process, and whose it is, is for the caller to find out.
+    pub fn named_pid(&self, supervisor: &Supervisor<'_>, job: JobId) -> Option<Pid> {
+        let settings = self.programs.settings(supervisor.class_of(job)?);
+        self.daemons.named_pid(job, settings, !self.user, |name| value_of(supervisor, job, name))
+    }
+}
+
+/// What is said to a process that speaks to us, and not what somebody else said.
+const OWN_VARIABLES: [&[u8]; 3] = [b"NOTIFY_SOCKET=", b"WATCHDOG_USEC=", b"WATCHDOG_PID="];
 
 /// What was said already, and is not said again.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use std::fmt::Arguments;
 
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
-use uphold_core::bytes::Strings;
+use uphold_core::bytes::{Show, Strings};
 use uphold_core::effect::{Effect, Scope};
 use uphold_core::input::Input;
 use uphold_core::notice::Notice;
@@ -15,18 +15,21 @@ use uphold_core::storage::{ClientId, JobId};
 use uphold_core::supervisor::Supervisor;
 use uphold_core::time::Instant;
 
-use crate::capacity::{CHILDREN_AT_ONCE, READY, SPAWN_ROOM, TRACEES};
+use crate::capacity::{CHILDREN_AT_ONCE, READY, SPAWN_ROOM, SURVIVORS, TRACEES};
 use crate::cgroup::Groups;
 use crate::conf_dir::{ConfDir, Target};
+use crate::containment::{Containment, Named};
 use crate::control_socket::{Asked, ControlSocket};
 use crate::error;
 use crate::job_log::JobLogs;
 use crate::launch::Told;
+use crate::left_behind::LeftBehind;
 use crate::login_records;
 use crate::message_log::MessageLog;
 use crate::pidfd::Watches;
 use crate::programs::Programs;
 use crate::questions::Knowledge;
+use crate::readiness::Daemons;
 use crate::reap::{Change, Kind, Trap};
 use crate::resources::OpenFiles;
 use crate::signals::{self, Meaning};
@@ -53,6 +56,12 @@ pub struct Linux {
     pub(crate) spawner: Spawner,
     /// Control groups, if jobs are to have any.
     pub(crate) groups: Option<Groups>,
+    /// Which processes belong to which job.
+    pub(crate) containment: Containment,
+    /// Processes that their job's end has left.
+    left_behind: LeftBehind,
+    /// What the main processes of jobs say of themselves.
+    pub(crate) daemons: Daemons,
     pub(crate) told: Told,
     pub(crate) tracer: Tracer<TRACEES>,
     /// The processes that others may reap.
@@ -63,6 +72,8 @@ pub struct Linux {
     pub(crate) ready: VecDeque<Known>,
     /// How many changes of children may still be delivered before the others get their turn.
     pub(crate) children: usize,
+    /// An end that is told when the last words of the process are.
+    held: Option<Change>,
     /// Whether there may be changes of children that were not fetched yet.
     pub(crate) more_children: bool,
     ended: bool,
@@ -91,6 +102,13 @@ const _: () = assert!(size_of::<Known>() <= 24);
 enum Found {
     Input(Input<'static>),
     Command(usize),
+    Word,
+}
+
+/// Whether a job is called so.
+fn is_called(supervisor: &Supervisor<'_>, job: JobId, [name, instance]: &Named) -> bool {
+    let class = supervisor.class_of(job);
+    class.is_some_and(|class| supervisor.class_name(class) == name) && supervisor.instance_name(job) == instance
 }
 
 impl Linux {
@@ -121,19 +139,24 @@ impl Linux {
             open_files,
             spawner: Spawner::new(SPAWN_ROOM, open_files)?,
             groups: None,
+            containment: Containment::new(),
+            left_behind: LeftBehind::new(),
+            daemons: Daemons::new(),
             told: Told::default(),
             tracer: Tracer::new(),
             watches: Watches::new(),
             restart: None,
             ready: VecDeque::with_capacity(READY),
             children: 0,
+            held: None,
             more_children: true,
             ended: false,
         }))
     }
 
-    /// Gives jobs the control groups that they ask for.
+    /// Gives jobs the control groups that they ask for, and each main process one to be known by.
     pub fn use_groups(&mut self) -> nix::Result<()> {
+        self.containment.use_groups();
         let groups = Groups::new();
         if let Some(descriptor) = groups.descriptor() {
             self.wait.watch(descriptor, Source::Groups)?;
@@ -149,11 +172,11 @@ impl Linux {
 
     /// Whether the program is to be run anew, and nothing that is known is untold.
     pub fn is_to_restart(&self) -> bool {
-        self.restart.is_some() && self.ready.is_empty()
+        self.restart.is_some() && self.ready.is_empty() && self.held.is_none() && !self.daemons.has_words()
     }
 
     /// Does what the supervisor orders.
-    pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, effect: Effect) -> Option<Input<'static>> {
+    pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, effect: Effect) -> Option<Input<'_>> {
         match effect {
             Effect::Spawn { job, process, trace } => {
                 let input = self.spawn(supervisor, job, process, trace);
@@ -187,8 +210,15 @@ impl Linux {
                 }
                 return self.watch(pid);
             }
-            Effect::Sweep { .. } | Effect::Report { .. } | Effect::Rested { .. } => {}
-            Effect::Survey { job } => return Some(Input::Survivors { job, survivors: &[] }),
+            Effect::Survey { job } => return Some(self.survey(supervisor, job)),
+            Effect::Sweep { job, signal } => {
+                self.containment.sweep(job, signal, &|job, named| is_called(supervisor, job, named));
+            }
+            Effect::Report { job } => self.report(supervisor, job),
+            Effect::Rested { job } => {
+                self.containment.rested(job);
+                self.daemons.forget(job);
+            }
             Effect::Reply { client, answer } => {
                 self.control.reply(client, &supervisor.reply(answer), &self.wait.epoll);
             }
@@ -203,6 +233,24 @@ impl Linux {
             Effect::Ended => self.ended = true,
         }
         None
+    }
+
+    fn survey(&mut self, supervisor: &Supervisor<'_>, job: JobId) -> Input<'_> {
+        let named = self.named_pid(supervisor, job);
+        let survivors = self.containment.survey(job, named, &|job, named| is_called(supervisor, job, named));
+        if survivors.len() == SURVIVORS {
+            let name = supervisor.class_of(job).map_or(&[][..], |class| supervisor.class_name(class));
+            self.log.warn(format_args!("{} has more than {SURVIVORS} processes", Show(name)));
+        }
+        Input::Survivors { job, survivors }
+    }
+
+    /// Notes who lives of a job whose main process has ended.
+    fn report(&mut self, supervisor: &Supervisor<'_>, job: JobId) {
+        self.survey(supervisor, job);
+        let class = supervisor.class_of(job).map_or(&[][..], |class| supervisor.class_name(class));
+        let name = (class, supervisor.instance_name(job));
+        self.left_behind.note(now(), name, self.containment.found(), &mut self.log);
     }
 
     fn signal(&mut self, pid: Pid, signal: Signal, scope: Scope) -> Option<Input<'static>> {
@@ -231,6 +279,8 @@ impl Linux {
     pub fn wait_until(&mut self, deadline: Option<Instant>, supervisor: &mut Supervisor<'_>) -> nix::Result<Input<'_>> {
         self.control.input_taken();
         let found = loop {
+            self.left_behind.tell(now(), &mut self.log);
+            let deadline = [deadline, self.left_behind.deadline()].into_iter().flatten().min();
             if let Some(found) = self.find(deadline, supervisor)? {
                 break found;
             }
@@ -242,6 +292,7 @@ impl Linux {
             Found::Input(input) => input,
             // It was read a moment ago, so it can be read again.
             Found::Command(slot) => self.control.input(slot).unwrap_or(Input::Tick),
+            Found::Word => self.daemons.told().map_or(Input::Tick, |(job, word)| Input::Told { job, word }),
         })
     }
 
@@ -251,10 +302,16 @@ impl Linux {
             return Ok(Some(Found::Input(known.input())));
         }
         self.ready.clear();
+        if self.daemons.take_word() {
+            return Ok(Some(Found::Word));
+        }
+        if let Some(change) = self.held.take() {
+            return Ok(self.heard_out(change, supervisor));
+        }
         if self.children > 0 {
             self.children -= 1;
             match self.tracer.next_change() {
-                Some(change) => return Ok(self.child_changed(change, supervisor).map(Found::Input)),
+                Some(change) => return Ok(self.heard_out(change, supervisor)),
                 None => (self.children, self.more_children) = (0, false),
             }
         }
@@ -304,6 +361,14 @@ impl Linux {
                 }
             }
             Source::Process(pid) => return self.watched_ended(pid, supervisor).map(Found::Input),
+            Source::Message(index) => {
+                let spoke = self.daemons.message(index, supervisor, &mut self.log);
+                return (spoke && self.daemons.take_word()).then_some(Found::Word);
+            }
+            Source::Descriptor(index) => {
+                let spoke = self.daemons.descriptor(index);
+                return (spoke && self.daemons.take_word()).then_some(Found::Word);
+            }
             Source::Listener(index) => self.control.accept(index as usize, now(), &self.wait.epoll),
             Source::Client(slot) => {
                 let known = Knowledge { supervisor, threshold: self.log.threshold(), user: self.user };
@@ -340,6 +405,16 @@ impl Linux {
         None
     }
 
+    /// What has become of a child; first what it said before it ended.
+    fn heard_out(&mut self, change: Change, supervisor: &Supervisor<'_>) -> Option<Found> {
+        let ended = matches!(change.kind, Kind::Exited(_));
+        if ended && self.daemons.last_words(change.pid, supervisor, &mut self.log) {
+            self.held = Some(change);
+            return self.daemons.take_word().then_some(Found::Word);
+        }
+        self.child_changed(change, supervisor).map(Found::Input)
+    }
+
     fn child_changed(&mut self, change: Change, supervisor: &Supervisor<'_>) -> Option<Input<'static>> {
         let pid = change.pid;
         Some(match change.kind {
@@ -347,6 +422,7 @@ impl Linux {
                 if let Some(logs) = &mut self.job_logs {
                     logs.ended(pid, supervisor, &mut self.log);
                 }
+                self.containment.ended(pid, &|job, named| is_called(supervisor, job, named));
                 // Of the one that is waited for, should another have had its number since.
                 let exit = self.old_end(pid).filter(|&exit| exit != Exit::Unknown).unwrap_or(exit);
                 Input::Exited { pid, exit }
@@ -355,6 +431,7 @@ impl Linux {
             Kind::Trapped(Trap::Signal(signal)) => Input::Stopped { pid, signal, traced: true },
             Kind::Trapped(Trap::Exec) => Input::Replaced { pid },
             Kind::Trapped(Trap::Fork(child)) => {
+                self.containment.forked(pid, child, &|job, named| is_called(supervisor, job, named));
                 if let Some(exit) = self.old_end(child) {
                     self.ready.push_back(Known::Forked { parent: pid, child });
                     return Some(Input::Exited { pid: child, exit });

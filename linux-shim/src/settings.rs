@@ -31,6 +31,20 @@ struct Rare {
     /// The arguments of helpers, each ended by NUL.
     helpers: [Box<[u8]>; 2],
     group: Group,
+    readiness: Readiness,
+}
+
+/// How a job's main process says that it is ready, that it is alive, and which process it is.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct Readiness {
+    /// `expect notify`: by messages (sd_notify(3)).
+    pub notify: bool,
+    /// `expect fd NUMBER`: by a newline on that descriptor, 3 to 1023.
+    pub descriptor: Option<u16>,
+    /// `pid file PATH`, in which variables may stand.
+    pub pid_file: Option<Box<[u8]>>,
+    /// `watchdog SECONDS`; 0 is none.
+    pub watchdog: u32,
 }
 
 /// `limit RESOURCE SOFT HARD`; `None` is `unlimited`.
@@ -82,6 +96,13 @@ pub struct Group {
     pub values: Vec<Setting>,
 }
 
+impl Readiness {
+    /// Whether the main process gets a socket for its messages: a watchdog needs one too.
+    pub fn has_socket(&self) -> bool {
+        self.notify || self.watchdog > 0
+    }
+}
+
 impl Settings {
     /// Sets a text. Text with a NUL byte in it is refused: the kernel could not take it.
     pub fn set(&mut self, which: Text, value: &[u8]) -> Result<(), NulError> {
@@ -127,6 +148,25 @@ impl Settings {
     /// The control group that is asked for.
     pub fn group_mut(&mut self) -> &mut Group {
         &mut self.rare().group
+    }
+
+    /// How the main process says that it is ready, if it says anything.
+    pub fn readiness(&self) -> Option<&Readiness> {
+        self.rare.as_ref().map(|rare| &rare.readiness).filter(|readiness| **readiness != Readiness::default())
+    }
+
+    /// How the main process says that it is ready.
+    pub fn readiness_mut(&mut self) -> &mut Readiness {
+        &mut self.rare().readiness
+    }
+
+    /// Takes an `expect` stanza, of which the last counts: messages, a descriptor, or neither.
+    pub fn expect(&mut self, notify: bool, descriptor: Option<u16>) {
+        // What is not set need not be taken back.
+        if notify || descriptor.is_some() || self.readiness().is_some() {
+            let readiness = self.readiness_mut();
+            (readiness.notify, readiness.descriptor) = (notify, descriptor);
+        }
     }
 
     fn rare(&mut self) -> &mut Rare {

@@ -6,7 +6,7 @@
 
 use crate::accounts::OwnGroups;
 use crate::child::Orders;
-use crate::command::{Command, SCRIPT_PROLOGUE};
+use crate::command::{Command, ScriptPlace, script_place};
 use crate::kernel::{self, Stack, adopt_descriptor};
 use crate::preparation::Helper;
 use crate::resources::OpenFiles;
@@ -49,6 +49,10 @@ pub struct Plan<'a> {
     pub settings: &'a Settings,
     /// For `console log`: the terminal that is to be its standard output and error. Without it they are `/dev/null`.
     pub log: Option<BorrowedFd<'a>>,
+    /// For `expect fd`: the end of a pipe that it is to write to, and the number that it is to have there, 3 to 1023.
+    pub ready: Option<(BorrowedFd<'a>, c_int)>,
+    /// Tell it its own number in the variable WATCHDOG_PID.
+    pub watched: bool,
     /// Trace it: its exec stops it.
     pub trace: bool,
     /// Have it stop itself before exec (`debug`). Then nothing is known of its exec: should it fail, it ends with
@@ -60,6 +64,8 @@ pub struct Plan<'a> {
     pub confined: bool,
     /// The file by which it enters its control group.
     pub cgroup: Option<&'a CStr>,
+    /// The control group that it is born into, if the kernel can do that.
+    pub birthplace: Option<BorrowedFd<'a>>,
     /// Start in `/` rather than where the supervisor is.
     pub system_mode: bool,
 }
@@ -88,6 +94,8 @@ pub struct Spawner {
     masks: bool,
     /// What could not be taken in since `begin`.
     spoiled: Option<Errno>,
+    /// Why the last process was not born where it was to be.
+    outside: Option<Errno>,
 }
 
 impl Spawner {
@@ -112,7 +120,13 @@ impl Spawner {
             disposed: kernel::disposed_signals(),
             masks: SigSet::all().iter().any(|signal| !never_blocked.contains(&signal) && !blocked.contains(signal)),
             spoiled: None,
+            outside: None,
         })
+    }
+
+    /// Why the last process was not born into the control group of its plan; `None` if it was, or had none.
+    pub fn outside(&self) -> Option<Errno> {
+        self.outside
     }
 
     /// Forgets the variables of the last process.
@@ -137,22 +151,27 @@ impl Spawner {
     ///
     /// A process killed by a signal on the way to its program counts as made, and its exit is told as any other.
     pub fn launch(&mut self, plan: &Plan<'_>) -> Result<Pid, Failed> {
-        self.prepare(plan).map_err(|errno| failed(Stage::Execute, errno))?;
-        let script = plan.command.script_file().map(script_file).transpose();
+        let place = script_place(plan.ready.map(|(_, number)| number));
+        self.prepare(plan, place).map_err(|errno| failed(Stage::Execute, errno))?;
+        let script = plan.command.script_file().map(|body| script_file(place, body)).transpose();
         let script = script.map_err(|errno| failed(Stage::Pipe, errno))?;
-        let filled = self.slots.fill(plan.log, script.as_ref().map(AsFd::as_fd));
+        let filled = self.slots.fill([plan.log, script.as_ref().map(AsFd::as_fd), plan.ready.map(|(end, _)| end)]);
         let result = match filled {
-            Ok(()) => self.make(plan, script.is_some()),
+            Ok(()) => self.make(plan, script.is_some().then_some(place.descriptor)),
             Err(errno) => Err(failed(Stage::Console, errno).into()),
         };
-        self.slots.clear(plan.log.is_some(), script.is_some());
+        self.slots.clear([plan.log.is_some(), script.is_some(), plan.ready.is_some()]);
         result
     }
 
     /// Lays out arguments, environment and paths as execve(2) wants them.
-    fn prepare(&mut self, plan: &Plan<'_>) -> Result<(), Errno> {
+    fn prepare(&mut self, plan: &Plan<'_>, place: &ScriptPlace) -> Result<(), Errno> {
+        if plan.watched {
+            // The last one, for the process to put its number in.
+            self.variable(&[b"WATCHDOG_PID="]);
+        }
         self.arguments.clear();
-        for argument in plan.command.arguments() {
+        for argument in plan.command.arguments(place) {
             append(&mut self.arguments, &argument)?;
         }
         match self.spoiled {
@@ -168,18 +187,20 @@ impl Spawner {
         point(&mut self.variable_pointers, &self.environment)
     }
 
-    fn make(&mut self, plan: &Plan<'_>, script: bool) -> Result<Pid, Failed> {
+    fn make(&mut self, plan: &Plan<'_>, script: Option<c_int>) -> Result<Pid, Failed> {
         let awaited = !plan.stop_before_exec && plan.helpers == [None; 2];
         let slots = &self.slots;
         let mut orders = Orders {
             settings: plan.settings,
             null: slots.null.as_raw_fd(),
             log: plan.log.map(|_| slots.log.as_raw_fd()),
-            script: script.then_some(slots.script.as_raw_fd()),
+            script: script.map(|number| (slots.script.as_raw_fd(), number)),
+            ready: plan.ready.map(|(_, number)| (slots.ready.as_raw_fd(), number)),
             first_slot: slots.first(),
             first_unwanted: slots.last() + 1,
             arguments: &mut self.argument_pointers,
-            environment: &self.variable_pointers,
+            environment: &mut self.variable_pointers,
+            watched: plan.watched,
             candidates: &self.paths,
             helpers: plan.helpers,
             cgroup: plan.cgroup,
@@ -198,7 +219,12 @@ impl Spawner {
             true => Some(SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(fork_failed)?),
             false => None,
         };
-        let made = self.stack.launch(&mut orders, awaited);
+        self.outside = None;
+        let mut made = self.stack.launch(&mut orders, awaited, plan.birthplace);
+        if let (Err(errno), Some(_)) = (made, plan.birthplace) {
+            self.outside = Some(errno);
+            made = self.stack.launch(&mut orders, awaited, None);
+        }
         if let Some(mask) = mask {
             // The mask was ours a moment ago, so it can be set again.
             mask.thread_set_mask().unwrap_or_default();
@@ -282,12 +308,12 @@ fn find_paths(paths: &mut Vec<u8>, arguments: &[u8], environment: &[u8]) -> Resu
 ///
 /// Upstart uses a pipe. A file takes a script of any length without blocking the supervisor, may be opened by the user
 /// of `setuid` whoever made it (a pipe may not), and the shell reads it in blocks (from a pipe some read bytes).
-fn script_file(body: &[u8]) -> Result<OwnedFd, Errno> {
+fn script_file(place: &ScriptPlace, body: &[u8]) -> Result<OwnedFd, Errno> {
     /// MFD_NOEXEC_SEAL (Linux 6.3): systems may demand it.
     const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(8);
     let file = memfd_create(c"script", MFdFlags::MFD_CLOEXEC | NOEXEC_SEAL)
         .or_else(|_| memfd_create(c"script", MFdFlags::MFD_CLOEXEC))?;
-    for mut piece in [SCRIPT_PROLOGUE, body] {
+    for mut piece in [place.prologue, body] {
         while !piece.is_empty() {
             match write(&file, piece) {
                 Ok(0) => return Err(Errno::EIO),
@@ -306,6 +332,7 @@ struct Slots {
     null: OwnedFd,
     log: OwnedFd,
     script: OwnedFd,
+    ready: OwnedFd,
     nowhere: OwnedFd,
     has_null: bool,
 }
@@ -314,11 +341,12 @@ impl Slots {
     fn new() -> Result<Slots, Errno> {
         let nowhere = EventFd::from_flags(EfdFlags::EFD_CLOEXEC)?;
         let slot = || fcntl(&nowhere, FcntlArg::F_DUPFD_CLOEXEC(FIRST_SLOT)).map(adopt_descriptor);
-        Ok(Slots { null: slot()?, log: slot()?, script: slot()?, nowhere: slot()?, has_null: false })
+        let (null, log, script, ready, nowhere) = (slot()?, slot()?, slot()?, slot()?, slot()?);
+        Ok(Slots { null, log, script, ready, nowhere, has_null: false })
     }
 
-    fn numbers(&self) -> [c_int; 4] {
-        [&self.null, &self.log, &self.script, &self.nowhere].map(OwnedFd::as_raw_fd)
+    fn numbers(&self) -> [c_int; 5] {
+        [&self.null, &self.log, &self.script, &self.ready, &self.nowhere].map(OwnedFd::as_raw_fd)
     }
 
     fn first(&self) -> c_int {
@@ -329,14 +357,14 @@ impl Slots {
         self.numbers().into_iter().fold(0, c_int::max)
     }
 
-    /// Has the slots lead to these, and to the null device.
-    fn fill(&mut self, log: Option<BorrowedFd<'_>>, script: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
+    /// Has the slots for log, script and readiness lead to these, and the first to the null device.
+    fn fill(&mut self, with: [Option<BorrowedFd<'_>>; 3]) -> Result<(), Errno> {
         if !self.has_null {
             let null = open(c"/dev/null", OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty())?;
             dup3(&null, &mut self.null, OFlag::O_CLOEXEC)?;
             self.has_null = true;
         }
-        for (slot, with) in [(&mut self.log, log), (&mut self.script, script)] {
+        for (slot, with) in [&mut self.log, &mut self.script, &mut self.ready].into_iter().zip(with) {
             if let Some(with) = with {
                 dup3(with, slot, OFlag::O_CLOEXEC)?;
             }
@@ -345,8 +373,8 @@ impl Slots {
     }
 
     /// Lets go of what the slots lead to, so that a log ends when its job does.
-    fn clear(&mut self, log: bool, script: bool) {
-        for (slot, filled) in [(&mut self.log, log), (&mut self.script, script)] {
+    fn clear(&mut self, filled: [bool; 3]) {
+        for (slot, filled) in [&mut self.log, &mut self.script, &mut self.ready].into_iter().zip(filled) {
             if filled {
                 // Both are open, so this cannot fail.
                 dup3(&self.nowhere, slot, OFlag::O_CLOEXEC).unwrap_or_default();

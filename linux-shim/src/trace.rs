@@ -196,7 +196,9 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
             early.kind = kind;
             return Verdict::Hold;
         }
-        self.forget(pid);
+        self.known.retain(|&known| known != pid);
+        self.leaving.retain(|&leaving| leaving != pid);
+        self.abandon_orphans(parent_of);
         Verdict::Tell
     }
 

@@ -28,6 +28,10 @@ pub enum Source {
     Client(u32),
     /// The watched process of that number has ended.
     Process(u32),
+    /// The main process of that job has sent a message.
+    Message(u32),
+    /// The main process of that job has written to its descriptor for readiness.
+    Descriptor(u32),
 }
 
 impl Source {
@@ -41,6 +45,8 @@ impl Source {
             Source::Listener(index) => 1 << 32 | index as u64,
             Source::Client(index) => 2 << 32 | index as u64,
             Source::Process(pid) => 3 << 32 | pid as u64,
+            Source::Message(index) => 4 << 32 | index as u64,
+            Source::Descriptor(index) => 5 << 32 | index as u64,
         }
     }
 
@@ -49,6 +55,8 @@ impl Source {
             (1, index) => Source::Listener(index),
             (2, index) => Source::Client(index),
             (3, pid) => Source::Process(pid),
+            (4, index) => Source::Message(index),
+            (5, index) => Source::Descriptor(index),
             (_, 1) => Source::Configuration,
             (_, 2) => Source::JobLogs,
             (_, 3) => Source::Groups,

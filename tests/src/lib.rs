@@ -5,6 +5,8 @@ pub mod choices;
 pub mod explore;
 pub mod happening;
 pub mod kernel;
+pub mod page;
 pub mod scenario;
 pub mod system;
+pub mod walk;
 pub mod world;

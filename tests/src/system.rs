@@ -149,11 +149,22 @@ impl System {
         self.folder.path("run/uphold").join(self.pid().to_string()).join("control")
     }
 
-    /// `initctl ARGUMENTS`, run where it finds this supervisor and no other.
-    pub fn initctl(&self, arguments: &[&str]) -> Ran {
+    fn client(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&programs::built().initctl);
         command.env_clear().env("XDG_RUNTIME_DIR", self.folder.path("run")).args(["--user"]).args(arguments);
-        run(command)
+        command
+    }
+
+    /// `initctl ARGUMENTS`, run where it finds this supervisor and no other.
+    pub fn initctl(&self, arguments: &[&str]) -> Ran {
+        run(self.client(arguments))
+    }
+
+    /// The same, not waited for; what it prints goes nowhere.
+    pub fn begin(&self, arguments: &[&str]) -> Child {
+        let mut command = self.client(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 
     /// `initctl ARGUMENTS`, which must succeed; what it prints.

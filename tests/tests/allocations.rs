@@ -61,6 +61,7 @@ fn respawns_take_no_memory() {
         ("log", format!("{forever}env A=1\nexport A\nexec {DAEMON} print hello\n")),
         ("none", format!("{forever}console none\npre-start exec {DAEMON} exit 0\nexec {DAEMON}\n")),
         ("script", format!("{forever}nice 3\nlimit core 0 0\nscript\n  : two lines\n  exec {DAEMON}\nend script\n")),
+        ("says", format!("{forever}watchdog 1000\nexec {DAEMON} notify STATUS=up+WATCHDOG=1+MAINPID=@\n")),
         ("fork", format!("{forever}expect fork\nexec {DAEMON} fork\n")),
     ];
     let jobs: Vec<(&str, &str)> = jobs.iter().map(|(name, text)| (*name, text.as_str())).collect();

@@ -3,10 +3,10 @@
 //! Everything of theirs lies in the test's folder, and they listen on sockets there. What is not installed is skipped.
 
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 
 use nix::unistd::geteuid;
 use uphold_tests::system::processes::{Process, Signal, is_running, number_in_status, send};
+use uphold_tests::system::programs::installed;
 use uphold_tests::system::{Launch, System, skipped};
 
 /// One daemon: what it is called, how it is configured, and what its job file says.
@@ -27,12 +27,6 @@ struct Daemon {
     threads: u64,
     /// Whether it has other processes, which outlive it when it is killed.
     has_workers: bool,
-}
-
-fn is_installed(program: &str) -> bool {
-    let own = std::env::var_os("PATH").unwrap_or_default();
-    let usual = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
-    std::env::split_paths(&own).chain(usual).any(|directory| directory.join(program).is_file())
 }
 
 impl Daemon {
@@ -71,7 +65,7 @@ impl Daemon {
 
     fn play(&self) {
         let name = self.program;
-        if !is_installed(name) {
+        if installed(name).is_none() {
             return skipped(&format!("{name} is not installed"));
         }
         let mut system = self.system();

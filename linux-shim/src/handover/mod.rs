@@ -33,12 +33,12 @@ use crate::linux::Linux;
 use crate::programs::Program;
 use crate::sessions::Traces;
 use crate::trace::Tracer;
-use crate::{client_table, job_log, pidfd};
+use crate::{client_table, containment, job_log, pidfd, readiness};
 use image::{Reader, Writer};
 
 /// What the image begins with. The number is raised when the meaning of a record changes; a change of their number or
 /// fields is found out by reading.
-const HEAD: (&str, u32) = ("uphold", 1);
+const HEAD: (&str, u32) = ("uphold", 2);
 
 /// What the shim knows, but for what comes in great numbers.
 #[derive(Serialize, Deserialize)]
@@ -49,6 +49,7 @@ struct Own {
     tracer: Tracer<TRACEES>,
     listeners: Vec<i32>,
     traces: [Vec<Vec<u8>>; 2],
+    containment: containment::Carried,
 }
 
 /// What a program before this one has left to it.
@@ -57,6 +58,7 @@ pub struct State {
     clients: Vec<client_table::Carried>,
     logs: Vec<job_log::Carried>,
     watches: Vec<pidfd::Carried>,
+    daemons: Vec<readiness::Carried>,
     programs: Vec<Program>,
 }
 
@@ -89,7 +91,8 @@ fn write_image(
     writer.put(&HEAD)?;
     let listeners = linux.control.listeners().iter().map(AsRawFd::as_raw_fd).collect();
     let tracer = std::mem::take(&mut linux.tracer);
-    let own = Own { askers, threshold: linux.log.threshold(), tracer, listeners, traces: traces.carry() };
+    let (threshold, containment) = (linux.log.threshold(), linux.containment.carry());
+    let own = Own { askers, threshold, tracer, listeners, traces: traces.carry(), containment };
     let put = writer.put(&own);
     linux.tracer = own.tracer;
     put?;
@@ -99,6 +102,8 @@ fn write_image(
     writer.put_all(logs.iter())?;
     let watches: Vec<_> = linux.watches.carry().collect();
     writer.put_all(watches.iter())?;
+    let daemons: Vec<_> = linux.daemons.carry().collect();
+    writer.put_all(daemons.iter())?;
     let programs: Vec<_> = linux.programs.all().collect();
     writer.put_all(programs.iter())?;
     writer.finish(supervisor)
@@ -131,7 +136,8 @@ fn set_inherited(image: &OwnedFd, linux: &mut Linux, inherited: bool) -> Result<
     let listeners = linux.control.listeners().iter().map(AsFd::as_fd);
     let terminals = linux.job_logs.iter().flat_map(|logs| logs.terminals());
     let watches = linux.watches.descriptors();
-    Ok(listeners.chain(terminals).chain(watches).chain([image.as_fd()]).try_for_each(set)?)
+    let daemons = linux.daemons.descriptors();
+    Ok(listeners.chain(terminals).chain(watches).chain(daemons).chain([image.as_fd()]).try_for_each(set)?)
 }
 
 /// The words that this program was called with, and where the image is.
@@ -192,6 +198,7 @@ fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> 
         clients: reader.get_all()?,
         logs: reader.get_all()?,
         watches: reader.get_all()?,
+        daemons: reader.get_all()?,
         programs: reader.get_all()?,
     };
     let mut seen = BTreeSet::from([number]);
@@ -199,7 +206,9 @@ fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> 
     let clients = state.clients.iter().filter_map(client_table::Carried::descriptor);
     let logs = state.logs.iter().filter_map(job_log::Carried::descriptor);
     let watches = state.watches.iter().map(|watch| watch.descriptor);
-    if !listeners.chain(clients).chain(logs).chain(watches).all(|number| number > 2 && seen.insert(number)) {
+    let daemons = state.daemons.iter().flat_map(readiness::Carried::descriptors).flatten();
+    let named = listeners.chain(clients).chain(logs).chain(watches).chain(daemons);
+    if !named.into_iter().all(|number| number > 2 && seen.insert(number)) {
         return Err(Error::new(ErrorKind::InvalidData, "a descriptor is named twice"));
     }
     reader.finish(supervisor)?;
@@ -225,12 +234,13 @@ fn adopt(number: i32) -> Result<OwnedFd> {
 impl State {
     /// Goes on where that program was. Who asked for the change is answered when all is done.
     pub fn put_back(self, linux: &mut Linux, traces: &mut Traces) {
-        let State { own, clients, logs, watches, programs } = self;
+        let State { own, clients, logs, watches, daemons, programs } = self;
         linux.tracer = own.tracer;
         // As the original has it (FACTS 9).
         linux.log.set_threshold(if own.threshold >= Priority::Info { own.threshold } else { Priority::Message });
         linux.restart = Some(own.askers).filter(|askers| !askers.is_empty());
         traces.put_back(own.traces);
+        linux.containment.put_back(own.containment);
         for listener in own.listeners {
             let listening = adopt(listener).and_then(|it| linux.control.listen(it.into(), &linux.wait.epoll));
             if let Err(problem) = listening {
@@ -253,6 +263,10 @@ impl State {
             if let Err(problem) = again {
                 linux.log.error(format_args!("Unable to watch a process: {}", error::words(&problem)));
             }
+        }
+        for daemon in daemons {
+            let descriptors = daemon.descriptors().map(|number| number.and_then(|number| adopt(number).ok()));
+            linux.daemons.put_back(daemon, descriptors, &linux.wait.epoll);
         }
         programs.into_iter().for_each(|program| linux.programs.put_back(program));
     }

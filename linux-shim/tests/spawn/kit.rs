@@ -82,11 +82,14 @@ pub fn plan<'a>(command: Command<'a>, settings: &'a Settings) -> Plan<'a> {
         command,
         settings,
         log: None,
+        ready: None,
+        watched: false,
         trace: false,
         stop_before_exec: false,
         helpers: [None; 2],
         confined: false,
         cgroup: None,
+        birthplace: None,
         system_mode: true,
     }
 }

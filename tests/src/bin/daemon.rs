@@ -1,91 +1,230 @@
 //! A daemon that behaves as it is told: its arguments are done one after another, and after the last it waits for a
-//! signal to end it.
-//!
-//! | words            | what it does                                                                   |
-//! |------------------|--------------------------------------------------------------------------------|
-//! | `fork`           | forks; the parent exits, the child goes on                                     |
-//! | `helper`         | forks a child that exits at once, and reaps it                                 |
-//! | `session`        | becomes the leader of a session of its own                                     |
-//! | `threads N`      | makes N threads that stay                                                      |
-//! | `stop`           | stops itself until it is told to go on                                         |
-//! | `pid FILE`       | writes its process id to the file                                              |
-//! | `stamp FILE`     | appends the time in nanoseconds and its process id, 8 bytes each               |
-//! | `ignore SIGNAL`  | ignores a signal (`TERM`)                                                      |
-//! | `count SIGNAL FILE` | from now on, takes that signal by writing its name to the file              |
-//! | `print TEXT`     | prints a line                                                                  |
-//! | `sleep MS`       | waits so many milliseconds                                                     |
-//! | `kill SIGNAL`    | sends itself a signal                                                          |
-//! | `exit STATUS`    | ends                                                                           |
+//! signal to end it. [`WORDS`] says what it understands.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::mem::ManuallyDrop;
+use std::os::fd::FromRawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::exit;
+use std::process::{Command, exit};
 use std::str::FromStr;
 use std::time::Duration;
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
-use nix::sys::wait::waitpid;
+use nix::sys::ptrace;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, raise};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::{ForkResult, fork, getpid, setsid};
+use nix::unistd::{ForkResult, Pid, User, fork, getpid, setgid, setgroups, setsid, setuid};
+
+/// A word, what follows it, what it does, and the deed itself.
+type Row = (&'static str, &'static str, &'static str, fn(&mut Words));
+
+#[rustfmt::skip]
+static WORDS: &[Row] = &[
+    // making processes
+    ("fork",     "",          "forks; the parent exits, the child goes on",                  |_| leave(|_| {})),
+    ("handover", "",          "forks; the parent says that the child is the main process",   |_| leave(|child| notify(&format!("MAINPID={child}")))),
+    ("linger",   "MS",        "forks; the parent exits so much later",                       |w| { let ms = w.number(); leave(|_| sleep(ms)) }),
+    ("wait",     "MS",        "forks; the parent reaps the child, and exits so much later",  |w| { let ms = w.number(); leave(|child| { reap(child); sleep(ms) }) }),
+    ("far",      "",          "forks in a thread of its own; the parent exits",              |w| fork_in_a_thread(w)),
+    ("spawn",    "",          "starts itself anew by posix_spawn(3), and exits",             |w| { w.itself().spawn().expect("it can be started"); exit(0) }),
+    ("helper",   "",          "forks a child that exits at once, and reaps it",              |_| beside(reap, || {})),
+    ("spare",    "",          "forks a child that stays",                                    |_| beside(drop, || stay())),
+    ("worker",   "FILE MS",   "forks a child that notes its pid and ends then (0: never)",   worker),
+    ("debug",    "",          "forks a child, and traces it until it ends",                  |_| beside(attach, || sleep(50))),
+    ("debugged", "",          "forks a child that asks to be traced, and stops",             |_| beside(wait_on, ask_and_stop)),
+    ("exec",     "",          "replaces itself by itself, with the words that follow",       |w| panic!("{}", w.itself().exec())),
+    ("become",   "PROGRAM",   "replaces itself by that program; its words follow",           |w| panic!("{}", Command::new(w.next()).args(w.rest()).exec())),
+    ("threads",  "N",         "makes N threads that stay",                                   |w| (0..w.number()).for_each(|_| drop(std::thread::spawn(|| stay())))),
+    // changing itself
+    ("session",  "",          "becomes the leader of a session of its own",                  |_| setsid().map(drop).expect("it leads no group")),
+    ("user",     "NAME",      "gives up its rights for those of that user",                  |w| become_user(&w.next())),
+    ("bare",     "",          "runs itself anew, for the words that follow, with no environment", |w| panic!("{}", w.itself().env_clear().exec())),
+    ("disguise", "",          "overwrites its arguments and its environment",                |_| overwrite(true)),
+    ("wipe",     "",          "overwrites its environment",                                  |_| overwrite(false)),
+    ("closeall", "",          "closes every descriptor",                                     |_| close_descriptors()),
+    ("close",    "N",         "closes descriptor N",                                         |w| drop(adopt(w.number()))),
+    ("traceme",  "",          "asks its parent to trace it",                                 |_| ptrace::traceme().unwrap_or_default()),
+    // signals
+    ("stop",     "",          "stops itself until it is told to go on",                      |_| raise(Signal::SIGSTOP).expect("it may stop itself")),
+    ("ignore",   "SIGNAL",    "ignores a signal (`TERM`)",                                   |w| block(w.signal())),
+    ("count",    "SIGNAL FILE", "takes that signal by writing its name to the file",         |w| { let signal = w.signal(); take(signal, w.next()) }),
+    ("kill",     "SIGNAL",    "sends itself a signal",                                       |w| die_of(w.signal())),
+    // telling
+    ("pid",      "FILE",      "writes its process id to the file",                           |w| note(&w.next())),
+    ("stamp",    "FILE",      "appends time (ns) and process id, 8 bytes each",              |w| stamp(Path::new(&w.next()))),
+    ("print",    "TEXT",      "prints a line",                                               |w| println!("{}", w.next())),
+    ("notify",   "TEXT",      "says it as sd_notify(3) does; `+` is a newline, `@` its pid", |w| notify(&w.next().replace('@', &getpid().to_string()))),
+    ("write",    "N TEXT",    "writes that to descriptor N; `+` is a newline",               |w| { let n = w.number(); write_to(n, &w.next()) }),
+    ("line",     "N",         "writes a newline to descriptor N, and closes it",             |w| newline(w.number() as i32)),
+    // time and end
+    ("sleep",    "MS",        "waits so many milliseconds",                                  |w| sleep(w.number())),
+    ("once",     "FILE",      "ends with status 1 unless there is that file; makes it",      |w| end_once(Path::new(&w.next()))),
+    ("exit",     "STATUS",    "ends",                                                        |w| exit(w.number() as i32)),
+];
 
 fn main() {
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        let mut next = || words.next().unwrap_or_else(|| panic!("{word} needs a word"));
-        match word.as_str() {
-            "fork" => fork_away(),
-            "helper" => fork_helper(),
-            "session" => setsid().map(drop).expect("it leads no group"),
-            "threads" => make_threads(number(&next())),
-            "stop" => raise(Signal::SIGSTOP).expect("it may stop itself"),
-            "pid" => std::fs::write(next(), format!("{}\n", getpid())).expect("the file can be written"),
-            "stamp" => stamp(Path::new(&next())),
-            "ignore" => block(signal(&next())),
-            "count" => take(signal(&next()), next()),
-            "print" => println!("{}", next()),
-            "sleep" => std::thread::sleep(Duration::from_millis(number(&next()))),
-            "kill" => die_of(signal(&next())),
-            "exit" => exit(number(&next()) as i32),
-            _ => panic!("what is {word}?"),
+    let mut words = Words { word: String::new(), rest: std::env::args().skip(1).collect::<Vec<_>>().into_iter() };
+    words.perform();
+    stay();
+}
+
+/// The words that are still to be done.
+struct Words {
+    /// The one that is being done.
+    word: String,
+    rest: std::vec::IntoIter<String>,
+}
+
+impl Words {
+    fn perform(&mut self) {
+        while let Some(word) = self.rest.next() {
+            let row = WORDS.iter().find(|row| row.0 == word);
+            let Some((.., deed)) = row else {
+                let known = WORDS.iter().map(|(word, more, what, _)| format!("{word} {more}: {what}\n"));
+                panic!("what is {word}?\n{}", known.collect::<String>());
+            };
+            self.word = word;
+            deed(self);
         }
     }
+
+    fn next(&mut self) -> String {
+        self.rest.next().unwrap_or_else(|| panic!("{} needs a word", self.word))
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next().parse().unwrap_or_else(|_| panic!("{} needs a number", self.word))
+    }
+
+    fn signal(&mut self) -> Signal {
+        Signal::from_str(&format!("SIG{}", self.next())).unwrap_or_else(|_| panic!("{} needs a signal", self.word))
+    }
+
+    fn rest(&mut self) -> std::vec::IntoIter<String> {
+        std::mem::take(&mut self.rest)
+    }
+
+    /// This program, with the words that are left.
+    fn itself(&mut self) -> Command {
+        let mut command = Command::new(std::env::current_exe().expect("a program knows its own path"));
+        command.args(self.rest());
+        command
+    }
+}
+
+fn stay() -> ! {
     loop {
         std::thread::park();
     }
 }
 
-fn number(word: &str) -> u64 {
-    word.parse().unwrap_or_else(|_| panic!("{word} is no number"))
+fn sleep(ms: u64) {
+    std::thread::sleep(Duration::from_millis(ms));
 }
 
-fn signal(word: &str) -> Signal {
-    Signal::from_str(&format!("SIG{word}")).unwrap_or_else(|_| panic!("{word} is no signal"))
-}
-
-fn fork_away() {
-    // SAFETY: there is one thread so far, so the child is as good a process as its parent.
+/// Forks; the child's number in the parent.
+fn make_child() -> Option<Pid> {
+    // SAFETY: the other threads, if there are any, are parked and hold nothing that the child could wait for.
     match unsafe { fork() }.expect("a process is made") {
-        ForkResult::Parent { .. } => exit(0),
-        ForkResult::Child => {}
+        ForkResult::Parent { child } => Some(child),
+        ForkResult::Child => None,
     }
 }
 
-fn fork_helper() {
-    // SAFETY: there is one thread so far, so the child is as good a process as its parent.
-    match unsafe { fork() }.expect("a process is made") {
-        ForkResult::Parent { child } => drop(waitpid(child, None)),
-        ForkResult::Child => exit(0),
+/// Forks; the parent does its part and exits, the child goes on.
+fn leave(parent: impl FnOnce(Pid)) {
+    if let Some(child) = make_child() {
+        parent(child);
+        exit(0);
     }
 }
 
-fn make_threads(count: u64) {
-    for _ in 0..count {
-        std::thread::spawn(|| {
-            loop {
-                std::thread::park();
-            }
-        });
+/// Forks; the child does its part and exits, the parent does its own and goes on.
+fn beside(parent: impl FnOnce(Pid), child: impl FnOnce()) {
+    match make_child() {
+        Some(pid) => parent(pid),
+        None => {
+            child();
+            exit(0);
+        }
+    }
+}
+
+fn reap(child: Pid) {
+    // Whoever traces the child may have reaped it.
+    waitpid(child, None).map(drop).unwrap_or_default();
+}
+
+fn worker(words: &mut Words) {
+    let (file, ms) = (words.next(), words.number());
+    beside(
+        |_| {},
+        || {
+            note(&file);
+            if ms == 0 { stay() } else { sleep(ms) }
+        },
+    );
+}
+
+fn fork_in_a_thread(words: &mut Words) {
+    let mut words = Words { word: words.word.clone(), rest: words.rest() };
+    std::thread::spawn(move || {
+        leave(|_| {});
+        words.perform();
+        stay();
+    });
+    stay();
+}
+
+/// Traces a child until it ends, unless somebody else does already.
+fn attach(child: Pid) {
+    ptrace::attach(child).unwrap_or_default();
+    wait_on(child);
+}
+
+/// Waits for a child's end; lets it go on whenever it stands still.
+fn wait_on(child: Pid) {
+    while let Ok(status) = waitpid(child, Some(WaitPidFlag::WUNTRACED)) {
+        match status {
+            WaitStatus::Exited(..) | WaitStatus::Signaled(..) => return,
+            _ if ptrace::cont(child, None).is_ok() => {}
+            _ => kill(child, Signal::SIGCONT).unwrap_or_default(),
+        }
+    }
+}
+
+fn ask_and_stop() {
+    ptrace::traceme().unwrap_or_default();
+    raise(Signal::SIGSTOP).expect("it may stop itself");
+}
+
+fn become_user(name: &str) {
+    let user = User::from_name(name).expect("users can be looked up").expect("there is that user");
+    setgroups(&[]).and_then(|()| setgid(user.gid)).and_then(|()| setuid(user.uid)).expect("it may become that user");
+}
+
+/// As setproctitle(3) of some daemons does it.
+fn overwrite(arguments_too: bool) {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("/proc is mounted");
+    let (_, fields) = stat.rsplit_once(')').expect("a name");
+    // From `arg_start` to `arg_end`, and from `env_start` to `env_end` (proc(5)).
+    let fields: Vec<usize> = fields.split_ascii_whitespace().skip(45).filter_map(|field| field.parse().ok()).collect();
+    let memory = OpenOptions::new().write(true).open("/proc/self/mem").expect("it is ours");
+    for range in [fields[0]..fields[1], fields[2]..fields[3]].into_iter().skip(usize::from(!arguments_too)) {
+        memory.write_all_at(&vec![b'x'; range.len()], range.start as u64).expect("it is ours");
+    }
+}
+
+fn close_descriptors() {
+    for descriptor in 0..1024 {
+        // SAFETY: nothing that runs from here on uses a descriptor that it has not opened itself.
+        unsafe { libc::close(descriptor) };
     }
 }
 
@@ -109,6 +248,52 @@ fn take(signal: Signal, file: String) {
             append(Path::new(&file), format!("{taken}\n").as_bytes());
         }
     });
+}
+
+fn note(file: &str) {
+    // In one step, so that nobody reads half of it.
+    let new = format!("{file}.{}", getpid());
+    let written = std::fs::write(&new, format!("{}\n", getpid())).and_then(|()| std::fs::rename(&new, file));
+    written.expect("the file can be written");
+}
+
+fn notify(text: &str) {
+    let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let address = match name.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(&name),
+    };
+    let socket = UnixDatagram::unbound().expect("a socket is made");
+    let text = text.replace('+', "\n");
+    // As with a daemon that is written well, it is no mistake if nobody listens.
+    socket.send_to_addr(text.as_bytes(), &address.expect("a name of a socket")).map(drop).unwrap_or_default();
+}
+
+fn adopt(descriptor: u64) -> File {
+    // SAFETY: its number was given for this purpose, and nothing else here uses it.
+    unsafe { File::from_raw_fd(descriptor as i32) }
+}
+
+fn write_to(descriptor: u64, text: &str) {
+    let mut file = ManuallyDrop::new(adopt(descriptor));
+    file.write_all(text.replace('+', "\n").as_bytes()).expect("the descriptor can be written to");
+}
+
+fn newline(descriptor: i32) {
+    // SAFETY: only a flag is asked for, which changes nothing, whatever the number is.
+    if unsafe { libc::fcntl(descriptor, libc::F_GETFD) } < 0 {
+        return;
+    }
+    // SAFETY: it was inherited for this, and nothing else uses it.
+    let mut file = unsafe { File::from_raw_fd(descriptor) };
+    file.write_all(b"\n").expect("somebody reads");
+}
+
+fn end_once(file: &Path) {
+    if !file.exists() {
+        std::fs::write(file, "").expect("the file can be written");
+        exit(1);
+    }
 }
 
 fn stamp(file: &Path) {

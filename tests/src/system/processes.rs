@@ -70,6 +70,13 @@ pub fn marked(name: &str, value: &str) -> Vec<Process> {
     all().filter(has).collect()
 }
 
+/// Every live process, with its command line and its environment as far as they can be read; each text ends in a zero byte.
+pub fn with_texts() -> impl Iterator<Item = (u32, Vec<u8>, Vec<u8>)> {
+    let text = |pid: u32, file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let live = all().filter(|process| !process.zombie);
+    live.map(move |process| (process.pid, text(process.pid, "cmdline"), text(process.pid, "environ")))
+}
+
 /// A number in `/proc/PID/status`.
 pub fn number_in_status(pid: u32, field: &str) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;

@@ -49,6 +49,13 @@ pub fn static_init() -> PathBuf {
     root.join(target).join("release/init")
 }
 
+/// Where a program of the system is, also one that only root has in its path.
+pub fn installed(program: &str) -> Option<PathBuf> {
+    let own = std::env::var_os("PATH").unwrap_or_default();
+    let usual = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
+    std::env::split_paths(&own).chain(usual).map(|directory| directory.join(program)).find(|path| path.is_file())
+}
+
 /// The target directory that this test was built in.
 pub fn target_directory() -> PathBuf {
     Place::of_this_test().root

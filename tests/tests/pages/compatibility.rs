@@ -14,6 +14,11 @@ const BETTER: &[(&str, &str, &str)] = &[
         "`tests/scenarios/expect-fork-helper.txt`",
     ),
     (
+        "a daemon that another process reaps, or leaves unreaped",
+        "its end is noticed at once, with its status, and whoever gets its pid is not signalled; Upstart never hears of it",
+        "`tests/tests/pidfds.rs`",
+    ),
+    (
         "`respawn` of a daemon that dies before it is ready, and `start` of a job that is to be respawned",
         "the job is started again; Upstart shows it as running without a process",
         "`tests/scenarios/main-dies-before-it-is-ready.txt`",

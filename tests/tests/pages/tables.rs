@@ -9,7 +9,7 @@ use uphold_linux::capacity;
 
 use super::{code, table};
 
-const GENERATED: &str = "<!-- Generated from the program's tables; see docs/architecture.md. -->\n\n";
+use uphold_tests::page::HEAD as GENERATED;
 
 fn entry(entry: Entry) -> String {
     match entry {
@@ -94,7 +94,9 @@ pub fn follow() -> String {
             follow::Heir::Launched => "the process that the supervisor made",
             follow::Heir::Child => "its child",
             follow::Heir::Grandchild => "its grandchild",
+            follow::Heir::Akin => "its child or grandchild",
             follow::Heir::Descendant => "what the traced ones left",
+            follow::Heir::Middle => "the one that made what is followed",
             follow::Heir::Later => "another one, after one that was adopted",
         };
         vec![row.expect.name().into(), forks, heir.into(), row.saw.into(), code(&format!("expect {}", row.right))]

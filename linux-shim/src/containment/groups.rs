@@ -1,0 +1,187 @@
+//! Control groups of jobs, where the kernel's one hierarchy (version 2) is there and may be written to: one for each job,
+//! below one of the supervisor's own. Only a job's main process is born into it, so that who is in it is who belongs to it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
+use nix::unistd::{mkdir, write};
+use uphold_core::process::Pid;
+
+use super::process::each_number;
+use crate::capacity::LEFT_GROUPS;
+use crate::cgroup::find_base;
+use crate::kernel;
+
+/// What the names of supervisors' groups begin with; the supervisor's process id follows.
+const PREFIX: &str = "uphold-";
+
+/// Where the hierarchy is usually mounted.
+const USUAL: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+
+/// The longest path of a group.
+const PATH: usize = 1000;
+
+/// How deep the groups are looked through that a job made below its own.
+const DEPTH: usize = 4;
+
+/// How many groups are tried to be removed when another is made: more than are left at a time, in the long run.
+const TRIES: usize = 2;
+
+/// How many names are tried for a group.
+const NAMES: u32 = 64;
+
+type GroupPath = heapless::Vec<u8, PATH>;
+
+/// The groups of jobs.
+pub(super) struct Groups {
+    home: PathBuf,
+    next: u32,
+    /// Groups of jobs that rest, in which somebody lives on.
+    left: Vec<u32>,
+}
+
+/// Whether there is such a hierarchy by now, as far as can be told in no time.
+pub(super) fn may_be_there() -> bool {
+    USUAL.iter().any(|place| statfs(*place).is_ok_and(|found| found.filesystem_type() == CGROUP2_SUPER_MAGIC))
+}
+
+impl Groups {
+    /// A group for the groups of this supervisor.
+    ///
+    /// # Errors
+    /// ENOENT: there is no such hierarchy. Others: it may not be written to.
+    pub(super) fn new() -> Result<Self, Errno> {
+        let base = find_base().ok_or(Errno::ENOENT)?;
+        tidy(&base);
+        let home = base.join(format!("{PREFIX}{}", std::process::id()));
+        let made = mkdir(&home, Mode::from_bits_truncate(0o755));
+        if let Err(errno) = made
+            && errno != Errno::EEXIST
+        {
+            return Err(if errno == Errno::ENOENT { Errno::EACCES } else { errno });
+        }
+        // A program before this one may have had some, of which nothing is known.
+        remove_below(&home);
+        let used = entries(&home).filter_map(|path| path.file_name()?.to_str()?.parse::<u32>().ok()).max();
+        Ok(Groups { home, next: used.map_or(0, |used| used + 1), left: Vec::with_capacity(LEFT_GROUPS) })
+    }
+
+    /// Where the groups are.
+    pub(super) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    fn path(&self, number: u32, file: &str) -> Result<GroupPath, Errno> {
+        let mut path = GroupPath::new();
+        let slash = if file.is_empty() { "" } else { "/" };
+        let place = path.extend_from_slice(self.home.as_os_str().as_bytes());
+        place.map_err(|_| Errno::ENAMETOOLONG)?;
+        write!(path, "/{number}{slash}{file}").map_err(|_| Errno::ENAMETOOLONG)?;
+        Ok(path)
+    }
+
+    /// A new group.
+    pub(super) fn make(&mut self) -> Result<u32, Errno> {
+        for _ in 0..TRIES.min(self.left.len()) {
+            let left = self.left.swap_remove(0);
+            self.release(left);
+        }
+        for _ in 0..NAMES {
+            let number = self.next;
+            self.next = self.next.wrapping_add(1);
+            match mkdir(&*self.path(number, "")?, Mode::from_bits_truncate(0o755)) {
+                Err(Errno::EEXIST) => {}
+                made => return made.map(|()| number),
+            }
+        }
+        Err(Errno::EEXIST)
+    }
+
+    /// A group, for processes to be born into.
+    pub(super) fn open(&self, number: u32) -> Result<OwnedFd, Errno> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        open(&*self.path(number, "")?, flags, Mode::empty())
+    }
+
+    /// Every process in a group and in those below it.
+    pub(super) fn each_process(&self, number: u32, mut take: impl FnMut(Pid)) -> Result<(), Errno> {
+        let mut path = self.path(number, "")?;
+        look_through(&mut path, DEPTH, &mut take)
+    }
+
+    /// Kills every process in a group and in those below it (Linux 5.14).
+    pub(super) fn kill(&self, number: u32) -> Result<(), Errno> {
+        let file = open(&*self.path(number, "cgroup.kill")?, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+        write(&file, b"1").map(drop)
+    }
+
+    /// Removes a group, at once or when it is found empty.
+    pub(super) fn release(&mut self, number: u32) {
+        let removed = self.path(number, "").and_then(|path| kernel::remove_directory(&path));
+        // One too many stays until the supervisor ends.
+        if removed == Err(Errno::EBUSY) && self.left.len() < self.left.capacity() {
+            self.left.push(number);
+        }
+    }
+}
+
+impl Drop for Groups {
+    fn drop(&mut self) {
+        remove_below(&self.home);
+        // Somebody may live on in it.
+        fs::remove_dir(&self.home).unwrap_or_default();
+    }
+}
+
+fn look_through(path: &mut GroupPath, depth: usize, take: &mut impl FnMut(Pid)) -> Result<(), Errno> {
+    let length = path.len();
+    path.extend_from_slice(b"/cgroup.procs").map_err(|_| Errno::ENAMETOOLONG)?;
+    let list = open(&**path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+    path.truncate(length);
+    each_number(&list?, &mut *take);
+    if depth == 0 {
+        return Ok(());
+    }
+    let directory = open(&**path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+    kernel::each_entry(&directory, |name, is_directory| {
+        let mut down = || {
+            path.push(b'/').map_err(|_| Errno::ENAMETOOLONG)?;
+            path.extend_from_slice(name).map_err(|_| Errno::ENAMETOOLONG)?;
+            look_through(path, depth - 1, take)
+        };
+        if is_directory {
+            // One that has gone meanwhile has nobody in it.
+            down().unwrap_or_default();
+            path.truncate(length);
+        }
+    });
+    Ok(())
+}
+
+fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
+}
+
+/// Removes the groups below one in which nobody lives.
+fn remove_below(group: &Path) {
+    entries(group).for_each(|path| fs::remove_dir(path).unwrap_or_default());
+}
+
+/// Removes what supervisors have left behind that were killed.
+fn tidy(base: &Path) {
+    for path in entries(base) {
+        let name = path.file_name().and_then(|name| name.to_str()?.strip_prefix(PREFIX));
+        if name.is_some_and(|pid| !pid.is_empty() && !Path::new("/proc").join(pid).exists()) {
+            remove_below(&path);
+            fs::remove_dir(&path).unwrap_or_default();
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What cannot be seen again is handed to the program that takes this one's place: who is whose, and which groups there are.
+
+use serde::{Deserialize, Serialize};
+
+use super::Containment;
+use super::kin::Life;
+use super::table::Known;
+
+/// What is known of jobs' processes.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Carried {
+    lives: Vec<Life>,
+    children: Vec<Known>,
+    /// Where the groups are.
+    home: Option<String>,
+}
+
+impl Containment {
+    /// What is to be handed over.
+    pub(crate) fn carry(&self) -> Carried {
+        let home = self.groups.as_ref().and_then(|groups| groups.home().to_str());
+        let (lives, children) = (self.kin.lives().cloned().collect(), self.table.entries().to_vec());
+        Carried { lives, children, home: home.map(str::to_owned) }
+    }
+
+    /// Goes on where another program was.
+    pub(crate) fn put_back(&mut self, carried: Carried) {
+        let Carried { lives, children, home } = carried;
+        let now = self.groups.as_ref().and_then(|groups| groups.home().to_str());
+        let same = home.is_some() && home.as_deref() == now;
+        for mut life in lives {
+            // In a group that is not known here nobody can be found.
+            life.group = life.group.filter(|_| same);
+            self.kin.put_back(life);
+        }
+        children.into_iter().for_each(|known| self.know(known.pid, known.owner));
+    }
+}

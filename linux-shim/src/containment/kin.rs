@@ -1,0 +1,314 @@
+//! To which job an orphan belongs, where no control group says it: rules over what `/proc` shows, in order of how much
+//! they prove.
+//!
+//! 1. Its session or process group is one that was seen in a job: of processes that the supervisor made, of forks that
+//!    tracing saw, of orphans found before. This is the kernel's word, and tells hooks from main processes.
+//! 2. Its environment names the job.
+//! 3. It came when a process of the job had ended, began soon after the job's main process was launched, and no other job
+//!    is nearer: of several, that of which a process had the number nearest below its own, since numbers are given in
+//!    order.
+//!
+//! Nothing that began before a job's first main process is ever the job's.
+
+use heapless::Vec;
+use uphold_core::process::Pid;
+use uphold_core::storage::JobId;
+
+use super::process::{Named, Stat, TICKS};
+use super::table::Table;
+use crate::capacity::JOBS;
+
+/// How many ends of processes are remembered until orphans are next looked for: more than happen between two looks.
+const ENDS: usize = 16;
+
+/// How much later than it was noted a process may have begun, in ticks: the supervisor may be held up in between.
+const SLACK: u64 = TICKS;
+
+/// How long after its launch a main process may make a daemon that nothing but the moment of its coming gives away.
+const SOON: u64 = 5 * TICKS;
+
+/// How many numbers may be given within one tick.
+const SAME_TICK: u32 = 1000;
+
+/// How far below an orphan's number the number of its parent's parent is looked for.
+const NEAR: u32 = 32;
+
+/// Whose a process is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub enum Owner {
+    /// It belongs to the job's main process.
+    Main(JobId),
+    /// It is a hook, or belongs to one.
+    Hook(JobId),
+    /// No job's.
+    Nobody,
+}
+
+/// What the rules ask of the world.
+pub trait World {
+    /// What is known of a process.
+    fn stat(&self, pid: Pid) -> Option<Stat>;
+    /// What its environment says.
+    fn named(&self, pid: Pid) -> Option<Named>;
+    /// Whether a job is called so.
+    fn is_called(&self, job: JobId, named: &Named) -> bool;
+}
+
+/// A process that was a job's: its number may be that of a session or of a process group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+struct Mark {
+    number: Pid,
+    start: u64,
+}
+
+/// The last few marks; the oldest gives way.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+struct Marks<const N: usize>(Vec<Mark, N>);
+
+impl<const N: usize> Marks<N> {
+    fn add(&mut self, mark: Mark) {
+        if self.0.contains(&mark) {
+            return;
+        }
+        if self.0.is_full() {
+            self.0.remove(0);
+        }
+        // There is room now.
+        self.0.push(mark).unwrap_or_default();
+    }
+
+    fn cover(&self, stat: &Stat, world: &impl World) -> bool {
+        self.0.iter().any(|mark| mark.covers(stat, world))
+    }
+}
+
+impl Mark {
+    /// Whether a process is that one, or in its session or group.
+    fn covers(&self, stat: &Stat, world: &impl World) -> bool {
+        let number = self.number.get();
+        if self.number == stat.pid {
+            return stat.start <= self.start + SLACK;
+        }
+        // The number may have come to somebody else since.
+        let is_new = |leader: Stat| leader.start > self.start + SLACK;
+        (stat.session == number || stat.group == number)
+            && stat.start >= self.start
+            && !world.stat(self.number).is_some_and(is_new)
+    }
+}
+
+/// The launch of a main process.
+#[derive(Clone, Copy, Default, Debug, serde::Serialize, serde::Deserialize)]
+struct Birth {
+    /// Ticks since boot.
+    time: u64,
+    /// Its number, once it is known.
+    pid: Option<Pid>,
+}
+
+impl Birth {
+    /// Whether a process began earlier. Within one tick the numbers say it, which are given in order.
+    fn is_after(&self, stat: &Stat) -> bool {
+        let below = |pid: Pid| (1..SAME_TICK).contains(&pid.get().saturating_sub(stat.pid.get()));
+        stat.start < self.time || (stat.start <= self.time + 1 && self.pid.is_some_and(below))
+    }
+}
+
+/// What is remembered of a job from its first process until it rests.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct Life {
+    pub(super) job: JobId,
+    /// Its first main process.
+    since: Option<Birth>,
+    /// Its last one.
+    latest: Birth,
+    /// The number of its control group.
+    pub(super) group: Option<u32>,
+    /// Whether everybody in the group was killed at once. Linux from 6.12 on takes whoever is born into such a group
+    /// later for one of them, and kills it.
+    pub(super) is_spent: bool,
+    mains: Marks<6>,
+    hooks: Marks<4>,
+}
+
+impl Life {
+    /// Whether a main process was launched already.
+    pub(super) fn has_begun(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// Whether a process bears a mark of the main process. Those of the first and the last one are never forgotten.
+    fn covers(&self, stat: &Stat, world: &impl World) -> bool {
+        let launched = [self.since, Some(self.latest)].into_iter().flatten();
+        let mut marks = launched.filter_map(|birth| Some(Mark { number: birth.pid?, start: birth.time }));
+        self.mains.cover(stat, world) || marks.any(|mark| mark.covers(stat, world))
+    }
+
+    fn may_have(&self, stat: &Stat) -> bool {
+        self.since.is_some_and(|since| !since.is_after(stat))
+    }
+
+    /// Whether a process began before the last main process.
+    pub(super) fn has_before(&self, stat: &Stat) -> bool {
+        self.latest.is_after(stat)
+    }
+
+    /// When the last main process was launched, in ticks since boot.
+    pub(super) fn latest(&self) -> u64 {
+        self.latest.time
+    }
+}
+
+/// The jobs that have processes, and whose processes ended of late.
+pub(super) struct Kin {
+    lives: std::vec::Vec<Option<Life>>,
+    /// Who ended, and under which number, since orphans were last looked for.
+    ends: Vec<(Owner, Pid), ENDS>,
+}
+
+impl Kin {
+    /// Nobody.
+    pub(super) fn new() -> Self {
+        Kin { lives: std::vec::Vec::with_capacity(JOBS), ends: Vec::new() }
+    }
+
+    /// Every life.
+    pub(super) fn lives(&self) -> impl Iterator<Item = &Life> {
+        self.lives.iter().flatten()
+    }
+
+    /// The job's life.
+    pub(super) fn life(&self, job: JobId) -> Option<&Life> {
+        self.lives.get(job.index())?.as_ref().filter(|life| life.job == job)
+    }
+
+    /// The job's life, a new one if need be; `None` if no storage has such a job.
+    pub(super) fn life_mut(&mut self, job: JobId) -> Option<&mut Life> {
+        if self.lives.len() <= job.index() {
+            if job.index() >= self.lives.capacity() {
+                return None;
+            }
+            self.lives.resize(job.index() + 1, None);
+        }
+        let life = self.lives.get_mut(job.index())?;
+        if life.as_ref().is_none_or(|life| life.job != job) {
+            *life = Some(Life {
+                job,
+                since: None,
+                latest: Birth::default(),
+                group: None,
+                is_spent: false,
+                mains: Marks::default(),
+                hooks: Marks::default(),
+            });
+        }
+        life.as_mut()
+    }
+
+    /// Forgets the job that had the same place before, should nobody have said that it rests.
+    pub(super) fn succeed(&mut self, job: JobId) -> Option<Life> {
+        let before = self.lives.get(job.index())?.as_ref()?.job;
+        if before == job { None } else { self.forget(before) }
+    }
+
+    /// Goes on with a life.
+    pub(super) fn put_back(&mut self, life: Life) {
+        if let Some(place) = self.life_mut(life.job) {
+            *place = life;
+        }
+    }
+
+    /// A main process is about to be launched.
+    pub(super) fn launching(&mut self, job: JobId, now: u64) {
+        if let Some(life) = self.life_mut(job) {
+            life.latest = Birth { time: now, pid: None };
+        }
+    }
+
+    /// It was launched.
+    pub(super) fn launched(&mut self, job: JobId, pid: Pid) {
+        if let Some(life) = self.life_mut(job) {
+            life.latest.pid = Some(pid);
+            life.since.get_or_insert(life.latest);
+        }
+    }
+
+    /// A process that began then, or a little later, is a job's.
+    pub(super) fn mark(&mut self, owner: Owner, number: Pid, start: u64) {
+        let mark = Mark { number, start };
+        match owner {
+            Owner::Main(job) => self.life_mut(job).into_iter().for_each(|life| life.mains.add(mark)),
+            Owner::Hook(job) => self.life_mut(job).into_iter().for_each(|life| life.hooks.add(mark)),
+            Owner::Nobody => {}
+        }
+    }
+
+    /// A child has ended.
+    pub(super) fn ended(&mut self, owner: Owner, pid: Pid) {
+        if self.ends.is_full() {
+            self.ends.remove(0);
+        }
+        // There is room now.
+        self.ends.push((owner, pid)).unwrap_or_default();
+    }
+
+    /// Orphans have been looked for: who comes from now on, comes from whoever ends from now on.
+    pub(super) fn looked(&mut self) {
+        self.ends.clear();
+    }
+
+    /// A job rests; what was remembered of it.
+    pub(super) fn forget(&mut self, job: JobId) -> Option<Life> {
+        self.ends.retain(|(owner, _)| !matches!(owner, Owner::Main(of) | Owner::Hook(of) if *of == job));
+        self.lives.get_mut(job.index())?.take_if(|life| life.job == job)
+    }
+
+    /// Whose an orphan is.
+    pub(super) fn judge(&self, stat: &Stat, table: &Table, world: &impl World) -> Owner {
+        let owner = self.surely(stat, world).or_else(|| self.by_end(stat, table, world));
+        owner.unwrap_or(Owner::Nobody)
+    }
+
+    /// Whose an orphan is, if its session or its environment says it.
+    pub(super) fn surely(&self, stat: &Stat, world: &impl World) -> Option<Owner> {
+        self.by_session(stat, world).or_else(|| self.by_name(stat, world))
+    }
+
+    /// Whose mark it bears.
+    pub(super) fn by_session(&self, stat: &Stat, world: &impl World) -> Option<Owner> {
+        self.lives().find_map(|life| match () {
+            () if life.hooks.cover(stat, world) => Some(Owner::Hook(life.job)),
+            () if life.may_have(stat) && life.covers(stat, world) => Some(Owner::Main(life.job)),
+            () => None,
+        })
+    }
+
+    fn by_name(&self, stat: &Stat, world: &impl World) -> Option<Owner> {
+        let named = world.named(stat.pid)?;
+        let job = self.lives().find(|life| life.may_have(stat) && world.is_called(life.job, &named))?.job;
+        let ended = |owner| self.ends.iter().any(|(ended, _)| *ended == owner);
+        // The environment of hooks says the same.
+        let is_hooks = ended(Owner::Hook(job)) && !ended(Owner::Main(job));
+        Some(if is_hooks { Owner::Hook(job) } else { Owner::Main(job) })
+    }
+
+    fn by_end(&self, stat: &Stat, table: &Table, world: &impl World) -> Option<Owner> {
+        let number = stat.pid.get();
+        // Somebody may have ended whose end is to be told yet.
+        let near = (1..=NEAR).filter_map(|below| Pid::new(number.checked_sub(below)?));
+        let untold = near.filter_map(|pid| Some((table.get(pid)?, pid))).next();
+        let untold = untold.filter(|(_, pid)| world.stat(*pid).is_some_and(|stat| !stat.is_alive()));
+        let ended = self.ends.iter().copied().chain(untold);
+        let distance = |(_, pid): &(Owner, Pid)| number.wrapping_sub(pid.get());
+        let (owner, _) = ended.min_by_key(distance)?;
+        let soon =
+            |job| self.life(job).is_some_and(|life| !life.has_before(stat) && stat.start <= life.latest.time + SOON);
+        match owner {
+            Owner::Main(job) | Owner::Hook(job) if soon(job) => Some(owner),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! The rules against a pretend `/proc`.
+
+use super::*;
+use uphold_core::process::ShortName;
+use uphold_core::supervisor::Storage;
+
+/// The jobs "a" and "b".
+fn jobs() -> [JobId; 2] {
+    use uphold_core::{bytes::Strings, control, effect::Effect, input, notice::Notice, storage, time};
+    let mut storage = Storage::<8, 4, 8, 12, 16, 8, 8, 4096, 96>::new();
+    let mut supervisor = storage.supervisor();
+    [b"a", b"b"].map(|name: &[u8; 1]| {
+        let class = supervisor.begin_class(name).unwrap();
+        supervisor.commit_class(class).unwrap();
+        let client = storage::ClientId { slot: 0, generation: u32::from(name[0]) };
+        let target = control::Target { job: name, select: control::Select::Environment(Strings::EMPTY) };
+        let command = input::Command::Start;
+        supervisor.handle(time::Instant(1), input::Input::Command { client, command, target, wait: false });
+        let mut started = None;
+        while let Some(effect) = supervisor.poll_effect() {
+            if let Effect::Say(Notice::GoalChanged { job, .. }) = effect {
+                started = Some(job);
+            }
+        }
+        started.unwrap()
+    })
+}
+
+fn pid(number: u32) -> Pid {
+    Pid::new(number).unwrap()
+}
+
+/// A process: its number, its session, when it began, and whether it has ended.
+fn process(number: u32, session: u32, start: u64, ended: bool) -> Stat {
+    let (name, state) = (ShortName::default(), if ended { b'Z' } else { b'S' });
+    Stat { pid: pid(number), name, state, parent: 1, group: session, session, threads: 1, start }
+}
+
+/// Processes, and the jobs that their environments name.
+#[derive(Default)]
+struct Pretend {
+    processes: std::vec::Vec<Stat>,
+    names: std::vec::Vec<(u32, JobId, &'static [u8])>,
+}
+
+impl World for Pretend {
+    fn stat(&self, pid: Pid) -> Option<Stat> {
+        self.processes.iter().find(|stat| stat.pid == pid).copied()
+    }
+    fn named(&self, pid: Pid) -> Option<Named> {
+        let (.., name) = self.names.iter().find(|(number, ..)| *number == pid.get())?;
+        Some([Vec::from_slice(name).unwrap(), Vec::new()])
+    }
+    fn is_called(&self, job: JobId, named: &Named) -> bool {
+        self.names.iter().any(|(_, named_job, name)| *named_job == job && *name == &named[0][..])
+    }
+}
+
+/// Job a's main process is 100, b's is 200, both of time 1000; a's hook is 150.
+fn family() -> (Kin, Table, [JobId; 2]) {
+    let (mut kin, mut table, [a, b]) = (Kin::new(), Table::new(12), jobs());
+    for (job, number) in [(a, 100), (b, 200)] {
+        kin.launching(job, 1000);
+        kin.launched(job, pid(number));
+        kin.mark(Owner::Main(job), pid(number), 1000);
+        table.put(pid(number), Owner::Main(job));
+    }
+    kin.mark(Owner::Hook(a), pid(150), 1000);
+    table.put(pid(150), Owner::Hook(a));
+    (kin, table, [a, b])
+}
+
+#[test]
+fn a_session_tells_jobs_and_hooks_apart() {
+    let (kin, table, [a, b]) = family();
+    let world = Pretend { names: vec![(301, b, b"b"), (302, a, b"a")], ..Pretend::default() };
+    let judge = |stat| kin.judge(&stat, &table, &world);
+    assert_eq!(judge(process(300, 100, 1001, false)), Owner::Main(a));
+    assert_eq!(judge(process(301, 100, 1001, false)), Owner::Main(a), "whatever it says");
+    assert_eq!(judge(process(302, 150, 1001, false)), Owner::Hook(a), "whatever it says");
+    assert_eq!(judge(process(303, 303, 1001, false)), Owner::Nobody);
+}
+
+#[test]
+fn a_number_that_was_given_again_means_nothing() {
+    let (kin, table, _) = family();
+    let world = Pretend { processes: vec![process(100, 100, 9000, false)], ..Pretend::default() };
+    assert_eq!(kin.judge(&process(300, 100, 9001, false), &table, &world), Owner::Nobody);
+}
+
+#[test]
+fn a_name_counts_for_whoever_began_later_than_the_job() {
+    let (mut kin, mut table, [a, b]) = family();
+    let world = Pretend { names: vec![(300, b, b"b"), (90, b, b"b"), (301, a, b"a")], ..Pretend::default() };
+    assert_eq!(kin.judge(&process(300, 300, 1001, false), &table, &world), Owner::Main(b));
+    assert_eq!(kin.judge(&process(90, 90, 999, false), &table, &world), Owner::Nobody);
+    assert_eq!(kin.judge(&process(90, 90, 1000, false), &table, &world), Owner::Nobody, "within one tick");
+    // After a hook's end it is the hook's.
+    kin.ended(table.take(pid(150)).unwrap(), pid(150));
+    assert_eq!(kin.judge(&process(301, 301, 1001, false), &table, &world), Owner::Hook(a));
+}
+
+#[test]
+fn who_says_nothing_belongs_to_the_nearest_that_ended() {
+    let (mut kin, mut table, [a, b]) = family();
+    let mut world = Pretend::default();
+    kin.ended(table.take(pid(100)).unwrap(), pid(100));
+    assert_eq!(kin.judge(&process(205, 205, 1001, false), &table, &world), Owner::Main(a), "b's still runs");
+    assert_eq!(kin.judge(&process(205, 205, 1000 + SOON + 1, false), &table, &world), Owner::Nobody, "it is late");
+    world.processes.push(process(200, 200, 1000, true));
+    assert_eq!(kin.judge(&process(205, 205, 1001, false), &table, &world), Owner::Main(b), "untold");
+    assert_eq!(kin.judge(&process(105, 105, 1001, false), &table, &world), Owner::Main(a));
+    kin.looked();
+    assert_eq!(kin.judge(&process(105, 105, 1001, false), &table, &world), Owner::Nobody, "nobody has ended");
+}

@@ -1,0 +1,89 @@
+//! Processes that outlive their job. They are told of once they have had time to end: most do so a moment after the main
+//! process, and are nobody's business.
+
+use heapless::Vec as Few;
+use uphold_core::bytes::Show;
+use uphold_core::process::Pid;
+use uphold_core::time::Instant;
+
+use crate::capacity::FAREWELLS;
+use crate::containment::Stat;
+use crate::message_log::MessageLog;
+
+/// Seconds that they get.
+const GRACE: u32 = 2;
+
+/// How many of one job are named; of more, only their number is told.
+const NAMED: usize = 8;
+
+/// How much of a job's name is told, in bytes.
+const NAME: usize = 128;
+
+struct Farewell {
+    at: Instant,
+    job: Few<u8, NAME>,
+    /// Who lived, and since when.
+    who: Few<(Pid, u64), NAMED>,
+    more: usize,
+}
+
+/// Jobs that have ended while some of their processes lived.
+pub(crate) struct LeftBehind {
+    /// The earliest first: all get the same time.
+    farewells: std::collections::VecDeque<Farewell>,
+}
+
+impl LeftBehind {
+    pub(crate) fn new() -> Self {
+        LeftBehind { farewells: std::collections::VecDeque::with_capacity(FAREWELLS) }
+    }
+
+    /// Has the log told of these later, if they still live then. Without room the oldest are told of now.
+    pub(crate) fn note(
+        &mut self,
+        now: Instant,
+        (class, instance): (&[u8], &[u8]),
+        found: &[Stat],
+        log: &mut MessageLog,
+    ) {
+        if self.farewells.len() == FAREWELLS
+            && let Some(oldest) = self.farewells.pop_front()
+        {
+            oldest.tell(log);
+        }
+        let parts: [&[u8]; 4] =
+            if instance.is_empty() { [class, b"", b"", b""] } else { [class, b" (", instance, b")"] };
+        let job = parts.into_iter().flatten().copied().take(NAME).collect();
+        let who = found.iter().take(NAMED).map(|stat| (stat.pid, stat.start)).collect();
+        let more = found.len().saturating_sub(NAMED);
+        self.farewells.push_back(Farewell { at: now.after_seconds(GRACE), job, who, more });
+    }
+
+    /// When somebody is to be told of next.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.farewells.front().map(|farewell| farewell.at)
+    }
+
+    /// Tells of those whose time has passed.
+    pub(crate) fn tell(&mut self, now: Instant, log: &mut MessageLog) {
+        while let Some(farewell) = self.farewells.pop_front_if(|farewell| farewell.at <= now) {
+            farewell.tell(log);
+        }
+    }
+}
+
+impl Farewell {
+    fn tell(&self, log: &mut MessageLog) {
+        let job = Show(&self.job);
+        let same = |&&(pid, start): &&(Pid, u64)| {
+            Stat::of(pid).filter(|stat| stat.start == start && stat.is_alive()).is_some()
+        };
+        for &(pid, _) in self.who.iter().filter(same) {
+            let name = Stat::of(pid).map(|stat| stat.name).unwrap_or_default();
+            log.warn(format_args!("{job} has ended, but its process {pid} ({name}) still runs"));
+        }
+        if self.more > 0 {
+            log.warn(format_args!("{job} has ended, but {} more of its processes ran on", self.more));
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Who is listened to, and which process a daemon may say is the main one.
+
+use std::fmt::{Arguments, Display, Formatter};
+
+use nix::errno::Errno;
+use nix::unistd::geteuid;
+use uphold_core::bytes::Show;
+use uphold_core::process::Pid;
+use uphold_core::storage::JobId;
+use uphold_core::supervisor::Supervisor;
+
+use super::message::Words;
+use super::{Daemons, Main, Place, processes, variable};
+use crate::capacity::{NOTIFICATION, NOTIFICATIONS_AT_ONCE};
+use crate::kernel::{self, Received};
+use crate::message_log::MessageLog;
+
+/// How many parents are looked at from a process up to a job's main process: more than any daemon has between them.
+const ANCESTORS: usize = 32;
+
+/// What is said once for each launch.
+#[derive(Clone, Copy)]
+enum Warning {
+    Stranger = 1,
+    Foreign = 2,
+    Long = 4,
+}
+
+impl Daemons {
+    /// Takes messages from a job's socket until one has words, or the others have to have their turn.
+    pub(super) fn hear(&mut self, index: usize, supervisor: &Supervisor<'_>, log: &mut MessageLog) -> bool {
+        let mut room = [0; NOTIFICATION];
+        for _ in 0..NOTIFICATIONS_AT_ONCE {
+            let Some(place) = self.places.get(index) else { return false };
+            let (Some(job), Some(socket)) = (place.job, &place.socket) else { return false };
+            let received = match kernel::receive(socket, &mut room) {
+                Ok(received) => received,
+                Err(Errno::EINTR) => continue,
+                Err(_) => return false,
+            };
+            let name = Named(job, supervisor);
+            if !self.may_speak(index, received, &name, log) {
+                continue;
+            }
+            if !received.whole {
+                self.warn(
+                    index,
+                    Warning::Long,
+                    log,
+                    format_args!("Message for {name} of more than {NOTIFICATION} bytes ignored"),
+                );
+                continue;
+            }
+            let mut words = Words::read(&room[..received.length]);
+            if let Some(pid) = words.main.take() {
+                if self.adopt(index, pid) {
+                    words.main = Some(pid);
+                } else {
+                    let text = format_args!("MAINPID={pid} ignored: that is no process of {name}");
+                    self.warn(index, Warning::Foreign, log, text);
+                }
+            }
+            (self.words, self.speaker) = (words, Some(job));
+            if self.has_words() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether the sender may speak for the job: root, the supervisor's user, and the user of the main process may.
+    fn may_speak(&mut self, index: usize, received: Received, name: &Named<'_, '_>, log: &mut MessageLog) -> bool {
+        let Some((process, sender)) = received.sender else { return false };
+        if sender == 0 || sender == geteuid().as_raw() || self.user_of_main(index) == Some(sender) {
+            return true;
+        }
+        let process = process.map_or(0, Pid::get);
+        let text = format_args!("Message for {name} from process ({process}) of user {sender} ignored");
+        self.warn(index, Warning::Stranger, log, text);
+        false
+    }
+
+    /// In whose name a job's main process acts: it may change that at any time.
+    fn user_of_main(&mut self, index: usize) -> Option<u32> {
+        let ended = self.last.map(|(pid, _)| pid);
+        let main = self.places.get_mut(index)?.main.as_mut()?;
+        if processes::kin(main.pid).is_some_and(|kin| kin.began == main.began) {
+            main.user = processes::user(main.pid).or(main.user);
+        } else if ended != Some(main.pid) {
+            return None;
+        }
+        main.user
+    }
+
+    /// Makes a process a job's main one, if it belongs to the job. Says whether it does.
+    fn adopt(&mut self, index: usize, pid: Pid) -> bool {
+        let Some(place) = self.places.get_mut(index) else { return false };
+        let belongs = belongs(place, pid);
+        if belongs {
+            place.main = main(pid);
+            self.mains[index] = pid.get();
+        }
+        belongs
+    }
+
+    fn warn(&mut self, index: usize, warning: Warning, log: &mut MessageLog, text: Arguments<'_>) {
+        if let Some(place) = self.places.get_mut(index)
+            && place.warned & warning as u8 == 0
+        {
+            place.warned |= warning as u8;
+            log.warn(text);
+        }
+    }
+}
+
+/// A live process as a main one.
+pub(super) fn main(pid: Pid) -> Option<Main> {
+    let kin = processes::kin(pid)?;
+    Some(Main { pid, began: kin.began, user: processes::user(pid) })
+}
+
+/// Whether a process lives and descends from a job's main process: by its session, by its parents, or, if it has lost them
+/// and come to the supervisor, by the name of the job's socket, with which it was started.
+fn belongs(place: &Place, pid: Pid) -> bool {
+    let own = std::process::id();
+    let given = variable(place.name);
+    let (mut at, mut first) = (pid, true);
+    for _ in 0..ANCESTORS {
+        let Some(kin) = processes::kin(at).filter(|kin| kin.live || !first) else { return false };
+        first = false;
+        if kin.session == place.session || place.main.is_some_and(|main| main.pid == at && main.began == kin.began) {
+            return true;
+        }
+        match kin.parent {
+            Some(parent) if parent.get() == own => return processes::was_given(at, given.as_bytes()),
+            Some(parent) if parent.get() > 1 => at = parent,
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// A job by its names, as messages have it.
+struct Named<'s, 'a>(JobId, &'s Supervisor<'a>);
+
+impl Display for Named<'_, '_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let Named(job, supervisor) = *self;
+        let class = supervisor.class_of(job).map_or(&b""[..], |class| supervisor.class_name(class));
+        match supervisor.instance_name(job) {
+            b"" => write!(f, "{}", Show(class)),
+            instance => write!(f, "{} ({})", Show(class), Show(instance)),
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! Which processes belong to a job, whatever they do to be forgotten: by control groups, and by the rules that hold without.
+
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::prctl::set_child_subreaper;
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use uphold_core::bytes::Strings;
+use uphold_core::conf::stanza::Console;
+use uphold_core::control::{Select, Target};
+use uphold_core::effect::Effect;
+use uphold_core::input::{Command, Input, Survivor};
+use uphold_core::notice::Notice;
+use uphold_core::process::{Pid, Process};
+use uphold_core::signal::Signal;
+use uphold_core::storage::{ClientId, JobId};
+use uphold_core::supervisor::Storage;
+use uphold_core::time;
+use uphold_linux::containment::{Containment, Named};
+use uphold_linux::settings::Settings;
+use uphold_linux::spawn::{Plan, Room, Spawner};
+use uphold_tests::system::{Folder, processes, skipped};
+
+/// How long anything is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
+
+/// The jobs of a bench.
+const NAMES: [&str; 2] = ["one", "two"];
+
+/// What a supervisor does for its jobs' processes, step by step.
+struct Bench {
+    containment: Containment,
+    spawner: Spawner,
+    folder: Folder,
+    jobs: Vec<JobId>,
+    live: Vec<Pid>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// As many jobs as have names.
+fn job_ids() -> Vec<JobId> {
+    let mut storage = Storage::<8, 4, 8, 12, 16, 8, 8, 4096, 96>::new();
+    let mut supervisor = storage.supervisor();
+    let mut jobs = Vec::new();
+    for name in NAMES {
+        let class = supervisor.begin_class(name.as_bytes()).expect("there is room");
+        supervisor.commit_class(class).expect("there is room");
+        let client = ClientId { slot: 0, generation: jobs.len() as u32 };
+        let target = Target { job: name.as_bytes(), select: Select::Environment(Strings::EMPTY) };
+        supervisor.handle(time::Instant(1), Input::Command { client, command: Command::Start, target, wait: false });
+        while let Some(effect) = supervisor.poll_effect() {
+            if let Effect::Say(Notice::GoalChanged { job, .. }) = effect {
+                jobs.push(job);
+            }
+        }
+    }
+    jobs
+}
+
+impl Bench {
+    /// One with control groups or without; `None` if they are wanted and not to be had.
+    fn new(groups: bool) -> Option<Bench> {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(|broken| broken.into_inner());
+        set_child_subreaper(true).expect("orphans come here");
+        let mut containment = Containment::new();
+        if groups && !containment.use_groups() {
+            skipped("no control groups may be made here");
+            return None;
+        }
+        let room = Room { text: 4096, count: 64, paths: 4096 };
+        let spawner = Spawner::new(room, None).expect("a spawner");
+        Some(Bench { containment, spawner, folder: Folder::new(), jobs: job_ids(), live: Vec::new(), _turn: turn })
+    }
+
+    /// Makes a process of a job that does what these words say (see `daemon`); `@` is the bench's folder.
+    fn launch(&mut self, job: usize, process: Process, words: &str) -> Pid {
+        let line = format!("{DAEMON} {words}").replace('@', &format!("{}/", self.folder.path("").display()));
+        let id = self.jobs[job];
+        let group = if process == Process::Main { self.containment.launching(id, false) } else { None };
+        self.spawner.begin();
+        self.spawner.variable(&[b"UPSTART_JOB=", NAMES[job].as_bytes()]);
+        self.spawner.variable(&[b"UPSTART_INSTANCE="]);
+        let mut settings = Settings::default();
+        settings.console = Console::None;
+        let plan = Plan {
+            ready: None,
+            watched: false,
+            command: uphold_linux::command::Command::Exec(line.as_bytes()),
+            settings: &settings,
+            log: None,
+            trace: false,
+            stop_before_exec: false,
+            helpers: [None; 2],
+            confined: false,
+            cgroup: None,
+            birthplace: group.as_ref().map(AsFd::as_fd),
+            system_mode: true,
+        };
+        let pid = self.spawner.launch(&plan).expect("it is made");
+        assert_eq!(self.spawner.outside(), None);
+        self.containment.launched(id, process, pid, group.is_some());
+        self.live.push(pid);
+        pid
+    }
+
+    fn main(&mut self, job: usize, words: &str) -> Pid {
+        self.launch(job, Process::Main, words)
+    }
+
+    /// Waits until a process has ended, and tells of its end.
+    fn end(&mut self, pid: Pid) {
+        let number = nix::unistd::Pid::from_raw(pid.get() as i32);
+        waitpid(number, None).expect("it is a child");
+        self.live.retain(|live| *live != pid);
+        self.containment.ended(pid, &is_called(&self.jobs));
+    }
+
+    fn survey(&mut self, job: usize) -> Vec<Survivor> {
+        self.containment.survey(self.jobs[job], None, &is_called(&self.jobs)).to_vec()
+    }
+
+    fn pids(&mut self, job: usize) -> Vec<Pid> {
+        self.survey(job).iter().map(|survivor| survivor.pid).collect()
+    }
+
+    fn sweep(&mut self, job: usize, signal: Signal) {
+        self.containment.sweep(self.jobs[job], signal, &is_called(&self.jobs));
+    }
+
+    /// Waits until a process has noted its number in a file; which.
+    fn noted(&self, file: &str) -> Pid {
+        let path: PathBuf = self.folder.path(file);
+        let what = format!("{file}, {:?}", processes::descendants(std::process::id()));
+        wait_for(&what, || std::fs::read_to_string(&path).ok()?.strip_suffix('\n')?.parse().ok())
+    }
+
+    /// Waits until so many processes live of a job; which.
+    fn await_count(&mut self, job: usize, count: usize) -> Vec<Pid> {
+        wait_for(&format!("{count} processes"), || Some(self.pids(job)).filter(|pids| pids.len() == count))
+    }
+
+    /// Reaps orphans that have ended.
+    fn reap(&mut self, pid: Pid) {
+        self.live.push(pid);
+        self.end(pid);
+    }
+}
+
+fn is_called(jobs: &[JobId]) -> impl Fn(JobId, &Named) -> bool {
+    |job, [name, instance]| {
+        let at = jobs.iter().position(|known| *known == job).expect("one of ours");
+        name == NAMES[at].as_bytes() && instance.is_empty()
+    }
+}
+
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match look() {
+            Some(found) => return found,
+            None => assert!(Instant::now() < end, "waited in vain: {what}"),
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // Whoever is left is ours.
+        loop {
+            for process in processes::descendants(std::process::id()) {
+                processes::send(process.pid, processes::Signal::SIGKILL);
+            }
+            while waitpid(None, Some(WaitPidFlag::WNOHANG)).is_ok_and(|status| status.pid().is_some()) {}
+            if waitpid(None, Some(WaitPidFlag::WNOHANG)) == Err(Errno::ECHILD) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+/// Does it in both ways.
+fn both(play: impl Fn(&mut Bench)) {
+    for groups in [true, false] {
+        if let Some(mut bench) = Bench::new(groups) {
+            play(&mut bench);
+            assert_eq!(bench.containment.has_group(bench.jobs[0]), groups);
+        }
+    }
+}
+
+/// The ways of a daemon to leave its parent, up to the point where it notes its number.
+const WAYS: [&str; 7] = [
+    "fork",
+    "fork session",
+    "fork session fork",
+    "fork session disguise fork",
+    "fork fork disguise",
+    "fork session bare fork",
+    "bare fork session fork",
+];
+
+#[test]
+fn a_daemon_is_found_whichever_way_it_went() {
+    both(|bench| {
+        for way in WAYS {
+            let launched = bench.main(0, &format!("{way} pid @daemon"));
+            bench.end(launched);
+            let early = bench.survey(0);
+            let daemon = bench.noted("daemon");
+            let found = wait_for(way, || {
+                // An intermediate process may take its time to end.
+                Some(bench.survey(0)).filter(|found| found.len() == 1)
+            });
+            assert_eq!((found[0].pid, found[0].child), (daemon, true), "{way}, at first {early:?}");
+            assert_eq!(found[0].name.to_string(), if way.contains("bare") { "exe" } else { "daemon" });
+            bench.sweep(0, Signal::KILL);
+            bench.reap(daemon);
+            assert_eq!(bench.pids(0), [], "{way}");
+            std::fs::remove_file(bench.folder.path("daemon")).expect("it was written");
+        }
+    });
+}
+
+#[test]
+fn a_main_process_is_known_with_its_children_the_oldest_first() {
+    both(|bench| {
+        let main = bench.main(0, "spare spare threads 2 pid @main");
+        bench.noted("main");
+        let found = bench.survey(0);
+        assert_eq!((found.len(), found[0].pid), (3, main));
+        assert_eq!(found.iter().map(|one| one.child).collect::<Vec<_>>(), [true, false, false]);
+        assert!(found.windows(2).all(|pair| pair[0].pid < pair[1].pid), "{found:?}");
+        wait_for("rest", || bench.survey(0).iter().all(|one| one.idle).then_some(()));
+        assert!(found.iter().all(|one| !one.named));
+        bench.sweep(0, Signal::TERM);
+        bench.end(main);
+        // Who was left behind was signalled too.
+        bench.await_count(0, 0);
+    });
+}
+
+#[test]
+fn workers_are_found_when_their_master_is_killed() {
+    both(|bench| {
+        let launched = bench.main(0, "fork session spare spare pid @master");
+        bench.end(launched);
+        let master = bench.noted("master");
+        let found = wait_for("three", || Some(bench.pids(0)).filter(|pids| pids.len() == 3));
+        assert_eq!(found[0], master);
+        processes::send(master.get(), processes::Signal::SIGKILL);
+        bench.reap(master);
+        assert_eq!(bench.pids(0), found[1..]);
+        // A new main process goes before what the last one left.
+        let next = bench.main(0, "pid @next");
+        assert_eq!(bench.pids(0)[0], next);
+        bench.sweep(0, Signal::KILL);
+        bench.end(next);
+        bench.await_count(0, 0);
+    });
+}
+
+#[test]
+fn two_jobs_are_told_apart() {
+    both(|bench| {
+        for way in WAYS {
+            // Without groups, daemons that hide everything are told apart by when they come.
+            let hides = !bench.containment.has_group(bench.jobs[0])
+                && ["bare", "disguise"].iter().any(|word| way.contains(word));
+            let launched = [0, 1].map(|job| {
+                let pid = bench.main(job, &format!("{way} pid @daemon-{job}"));
+                if hides {
+                    bench.end(pid);
+                    bench.noted(&format!("daemon-{job}"));
+                    bench.await_count(job, 1);
+                }
+                pid
+            });
+            let daemons = [0, 1].map(|job| bench.noted(&format!("daemon-{job}")));
+            launched.into_iter().filter(|_| !hides).for_each(|pid| bench.end(pid));
+            for (job, daemon) in daemons.into_iter().enumerate() {
+                assert_eq!(bench.await_count(job, 1), [daemon], "{way}, job {job}");
+            }
+            bench.sweep(0, Signal::KILL);
+            bench.reap(daemons[0]);
+            assert_eq!((bench.pids(0).len(), bench.pids(1).len()), (0, 1), "{way}");
+            bench.sweep(1, Signal::KILL);
+            bench.reap(daemons[1]);
+            for job in [0, 1] {
+                std::fs::remove_file(bench.folder.path(&format!("daemon-{job}"))).expect("it was written");
+            }
+        }
+    });
+}
+
+#[test]
+fn what_hooks_leave_behind_is_left_out() {
+    both(|bench| {
+        let before = bench.launch(0, Process::PreStart, "fork session pid @before");
+        bench.end(before);
+        let left = bench.noted("before");
+        let main = bench.main(0, "pid @main");
+        let hook = bench.launch(0, Process::PostStart, "fork session fork pid @after");
+        bench.end(hook);
+        let also = bench.noted("after");
+        let running = bench.launch(0, Process::PreStop, "spare pid @running");
+        bench.noted("running");
+        assert_eq!(bench.pids(0), [main]);
+        bench.sweep(0, Signal::KILL);
+        bench.end(main);
+        assert_eq!(bench.pids(0), []);
+        for pid in [left, also, running] {
+            assert!(processes::is_running(pid.get()), "hooks are not swept");
+        }
+    });
+}
+
+#[test]
+fn a_strangers_orphan_is_nobodys() {
+    both(|bench| {
+        let path = bench.folder.path("stranger");
+        let words = ["fork", "session", "pid", path.to_str().expect("a path in UTF-8")];
+        let mut parent = std::process::Command::new(DAEMON).args(words).spawn().expect("it is made");
+        parent.wait().expect("it ends");
+        let stranger = bench.noted("stranger").get();
+        let main = bench.main(0, "sleep 50 exit 0");
+        bench.end(main);
+        assert_eq!(bench.pids(0), []);
+        bench.sweep(0, Signal::KILL);
+        assert!(processes::is_running(stranger));
+    });
+}
+
+#[test]
+fn a_job_at_rest_is_forgotten() {
+    both(|bench| {
+        let main = bench.main(0, "spare pid @main");
+        bench.noted("main");
+        let spare = bench.pids(0)[1];
+        processes::send(main.get(), processes::Signal::SIGKILL);
+        bench.end(main);
+        assert_eq!(bench.pids(0), [spare]);
+        let job = bench.jobs[0];
+        bench.containment.rested(job);
+        assert!(!bench.containment.has_group(job));
+        let main = bench.main(0, "pid @main");
+        assert_eq!(bench.pids(0), [main], "what was left of the last time is not its");
+    });
+}

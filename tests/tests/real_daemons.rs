@@ -1,0 +1,172 @@
+//! Daemons as Debian packages them, each with the stanza that is right for it, with wrong ones and with `expect auto`: the
+//! job runs with the daemon's own process or fails and says why, and `stop` leaves nothing alive.
+//!
+//! Everything of theirs lies in the test's folder. Those that insist on paths of the system, or on ports, run in mount and
+//! network namespaces of their own. What is not installed, or needs rights that are not there, is skipped.
+
+#[path = "real_daemons/table.rs"]
+mod table;
+
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nix::unistd::{User, geteuid};
+use table::{DAEMONS, Daemon};
+use uphold_tests::system::programs::{built, installed};
+use uphold_tests::system::{Folder, Launch, skipped};
+use uphold_tests::walk::{Group, Job, Outcome, play};
+
+/// What each is tried with: one of the first three is right, two are wrong.
+const SETTINGS: [&str; 4] = ["none", "fork", "daemon", "auto"];
+
+/// Whether namespaces can be had.
+fn can_unshare() -> bool {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--net", "true"]).stdin(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Paths of the system that daemons write to or act upon, and what they find there instead.
+#[rustfmt::skip]
+const PLACES: [(&str, &str); 4] = [
+    ("system-run",   "/run"),
+    ("spool",        "/var/spool/cron"),
+    ("cron.d",       "/etc/cron.d"),
+    ("crontab",      "/etc/crontab"),
+];
+
+/// A program that becomes the supervisor in namespaces of its own.
+fn private_init(folder: &Folder) -> PathBuf {
+    for directory in
+        ["system-run", "system-run/sshd", "spool", "spool/crontabs", "spool/atjobs", "spool/atspool", "cron.d"]
+    {
+        std::fs::set_permissions(folder.below(directory), PermissionsExt::from_mode(0o755))
+            .expect("the folder is ours");
+    }
+    folder.write("crontab", "");
+    if let Ok(Some(user)) = User::from_name("daemon") {
+        for directory in ["spool/atjobs", "spool/atspool"] {
+            chown(folder.path(directory), Some(user.uid.as_raw()), Some(user.gid.as_raw()))
+                .expect("the folder is ours");
+        }
+    }
+    let exists = |(_, place): &&(&str, &str)| Path::new(place).exists();
+    let bind =
+        |(from, place): &(&str, &str)| format!("mount --bind '{}' {place} || exit\n", folder.path(from).display());
+    let binds: String = PLACES.iter().filter(exists).map(bind).collect();
+    folder.write("prepare", &format!("mount --make-rprivate / || exit\n{binds}exec \"$@\"\n"));
+    let init = built().init.display();
+    let prepare = folder.path("prepare");
+    let text = format!("#!/bin/sh\nexec unshare --mount --net sh '{}' '{init}' \"$@\"\n", prepare.display());
+    let program = folder.write("private-init", &text);
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("the file is ours");
+    program
+}
+
+impl Daemon {
+    /// Why it cannot be tried here.
+    fn obstacle(&self) -> Option<String> {
+        if installed(self.program).is_none() {
+            return Some(format!("{} is not installed", self.program));
+        }
+        let refused = self.private && !(geteuid().is_root() && can_unshare());
+        refused.then(|| format!("{} needs namespaces, and root", self.program))
+    }
+
+    fn fill(&self, text: &str, folder: &Folder) -> String {
+        let root = if geteuid().is_root() { self.as_root } else { "" };
+        let program = installed(self.program).unwrap_or_default().display().to_string();
+        text.replace("@ROOT@", root)
+            .replace("@PROGRAM@", &program)
+            .replace("@FOLDER@", &folder.path("").display().to_string())
+    }
+
+    /// A supervisor whose one job is this daemon.
+    fn group(&self, setting: &str) -> Group {
+        let launch = Launch::new(&[]);
+        let folder = launch.folder();
+        folder.below("data");
+        folder.write("settings", &self.fill(self.settings, folder));
+        if self.needs_key {
+            let mut command = Command::new("ssh-keygen");
+            command.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(folder.path("key")).stdin(Stdio::null());
+            assert!(command.status().is_ok_and(|status| status.success()), "{command:?}");
+        }
+        let job = format!("respawn\nrespawn limit 3 60\nexpect {setting}\n{}\n", self.fill(self.job, folder));
+        folder.write(&format!("conf/{}.conf", self.program), &job);
+        let notes = vec![PathBuf::from(self.fill(self.pid_file, folder))];
+        let job =
+            Job { name: self.program.into(), at: folder.path("data"), notes, stays: self.stays, may_leave: false };
+        let launch = if self.private {
+            let program = private_init(folder);
+            launch.program(&program)
+        } else {
+            launch
+        };
+        Group::start(launch.start(), vec![job])
+    }
+
+    /// What is wrong with what came of it.
+    fn mistake(&self, setting: &str, outcome: &Outcome) -> Option<String> {
+        match outcome {
+            Outcome::Wrong(what) => Some(what.clone()),
+            Outcome::Right => None,
+            Outcome::Adopted if setting != self.right => None,
+            Outcome::Failed(_) if setting != self.right && setting != "auto" => None,
+            other => Some(format!("expect {} is right, and yet: {other}", self.right)),
+        }
+    }
+}
+
+/// Tries one daemon with every setting, all at once.
+fn try_out(program: &str) {
+    let daemon = DAEMONS.iter().find(|daemon| daemon.program == program).expect("it has a row");
+    if let Some(why) = daemon.obstacle() {
+        return skipped(&why);
+    }
+    let mut groups: Vec<Group> = SETTINGS.iter().map(|setting| daemon.group(setting)).collect();
+    play(&mut groups);
+    let mut mistakes = Vec::new();
+    for (setting, group) in SETTINGS.iter().zip(&groups) {
+        for case in &group.cases {
+            println!("{program} with {setting}: {} ({})", case.outcome, case.said.join(" | "));
+            mistakes
+                .extend(daemon.mistake(setting, &case.outcome).map(|what| format!("{program} with {setting}: {what}")));
+        }
+    }
+    assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
+    groups.into_iter().for_each(Group::end);
+}
+
+/// One test for each row of the table.
+macro_rules! tests {
+    ($($name:ident: $program:literal,)*) => {
+        $(#[test]
+        fn $name() {
+            try_out($program);
+        })*
+
+        #[test]
+        fn every_row_is_a_test() {
+            let tried = [$($program),*];
+            let rows: Vec<&str> = DAEMONS.iter().map(|daemon| daemon.program).collect();
+            assert_eq!(rows, tried);
+        }
+    };
+}
+
+tests! {
+    nginx: "nginx",
+    redis: "redis-server",
+    memcached: "memcached",
+    openssh: "sshd",
+    cron: "cron",
+    at: "atd",
+    rsyslog: "rsyslogd",
+    dnsmasq: "dnsmasq",
+    lighttpd: "lighttpd",
+    haproxy: "haproxy",
+    dbus: "dbus-daemon",
+    mariadb: "mariadbd",
+}

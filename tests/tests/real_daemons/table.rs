@@ -1,0 +1,123 @@
+//! What each daemon is called, how it is configured, and what it does.
+
+/// One daemon.
+pub struct Daemon {
+    /// Its program, without its directory.
+    pub program: &'static str,
+    /// What `expect` should say of it.
+    pub right: &'static str,
+    /// How many processes it has once it works.
+    pub stays: usize,
+    /// Whether it insists on paths of the system or on ports, and so runs in namespaces of its own.
+    pub private: bool,
+    /// Whether it needs a host key, which then lies in `@FOLDER@/key`.
+    pub needs_key: bool,
+    /// The file in which it notes its process id.
+    pub pid_file: &'static str,
+    /// What `@ROOT@` stands for when it is root who runs it.
+    pub as_root: &'static str,
+    /// How its job file runs it; `@FOLDER@` is the system's folder, `@FOLDER@/settings` its configuration, `@PROGRAM@` its
+    /// program with its directory.
+    pub job: &'static str,
+    /// Its configuration.
+    pub settings: &'static str,
+}
+
+const fn daemon(program: &'static str, right: &'static str, job: &'static str, settings: &'static str) -> Daemon {
+    let (stays, private, needs_key) = (1, false, false);
+    Daemon { program, right, stays, private, needs_key, pid_file: "@FOLDER@/data/pid", as_root: "", job, settings }
+}
+
+impl Daemon {
+    const fn root(self, as_root: &'static str) -> Daemon {
+        Daemon { as_root, ..self }
+    }
+
+    const fn private(self, pid_file: &'static str) -> Daemon {
+        Daemon { private: true, pid_file, ..self }
+    }
+}
+
+/// Each forks as often as `docs/never-lose.md` says of its shape; sshd not at all if it leads its session and process 1 is
+/// its parent, which is not so here.
+pub static DAEMONS: [Daemon; 12] = [
+    Daemon {
+        stays: 3,
+        // A socket that it left behind when it was killed would be in its way.
+        ..daemon(
+            "nginx",
+            "fork",
+            "pre-start exec rm -f @FOLDER@/socket\nexec nginx -p @FOLDER@ -e @FOLDER@/data/log -c @FOLDER@/settings",
+            "@ROOT@\nworker_processes 2;\npid data/pid;\nevents {}\nhttp {\n  access_log off;\n\
+             client_body_temp_path data/body;\n  proxy_temp_path data/proxy;\n  fastcgi_temp_path data/fastcgi;\n\
+             uwsgi_temp_path data/uwsgi;\n  scgi_temp_path data/scgi;\n\
+             server { listen unix:@FOLDER@/socket; return 204; }\n}\n",
+        )
+        .root("user root;")
+    },
+    daemon(
+        "redis-server",
+        "fork",
+        "exec redis-server @FOLDER@/settings",
+        "port 0\nunixsocket @FOLDER@/socket\ndir @FOLDER@/data\npidfile @FOLDER@/data/pid\nsave \"\"\ndaemonize yes\n\
+         logfile @FOLDER@/data/log\n",
+    ),
+    daemon("memcached", "fork", "exec memcached -d -s @FOLDER@/socket -P @FOLDER@/data/pid @ROOT@", "").root("-u root"),
+    Daemon {
+        needs_key: true,
+        ..daemon(
+            "sshd",
+            "fork",
+            // It starts itself anew for each connection, and so wants its own path.
+            "exec @PROGRAM@ -f @FOLDER@/settings",
+            "Port 2222\nHostKey @FOLDER@/key\nPidFile @FOLDER@/data/pid\nUsePAM no\n",
+        )
+        .private("@FOLDER@/data/pid")
+    },
+    daemon("cron", "fork", "exec cron", "").private("@FOLDER@/system-run/crond.pid"),
+    daemon("atd", "fork", "exec atd", "").private("@FOLDER@/system-run/atd.pid"),
+    daemon(
+        "rsyslogd",
+        "fork",
+        "exec rsyslogd -i @FOLDER@/data/pid -f @FOLDER@/settings",
+        "global(workDirectory=\"@FOLDER@/data\")\nmodule(load=\"imuxsock\" SysSock.Use=\"off\")\n\
+         input(type=\"imuxsock\" Socket=\"@FOLDER@/socket\")\naction(type=\"omfile\" file=\"@FOLDER@/data/log\")\n",
+    ),
+    daemon(
+        "dnsmasq",
+        "daemon",
+        "exec dnsmasq -C @FOLDER@/settings",
+        "port=5300\nno-resolv\nno-hosts\npid-file=@FOLDER@/data/pid\nuser=root\n",
+    )
+    .private("@FOLDER@/data/pid"),
+    daemon(
+        "lighttpd",
+        "daemon",
+        "exec lighttpd -f @FOLDER@/settings",
+        "server.document-root = \"@FOLDER@/data\"\nserver.bind = \"@FOLDER@/socket\"\nserver.pid-file = \"@FOLDER@/data/pid\"\n\
+         server.errorlog = \"@FOLDER@/data/log\"\n",
+    ),
+    daemon(
+        "haproxy",
+        "fork",
+        "exec haproxy -D -f @FOLDER@/settings",
+        "global\n  pidfile @FOLDER@/data/pid\n  maxconn 20\ndefaults\n  mode http\n  timeout connect 1s\n  timeout client 1s\n  \
+         timeout server 1s\nfrontend all\n  bind unix@@FOLDER@/socket\n",
+    ),
+    daemon(
+        "dbus-daemon",
+        "fork",
+        // It does not start where its last pid file lies.
+        "pre-start exec rm -f @FOLDER@/data/pid\nexec dbus-daemon --fork --config-file=@FOLDER@/settings",
+        "<busconfig>\n<type>session</type>\n<listen>unix:path=@FOLDER@/socket</listen>\n<pidfile>@FOLDER@/data/pid</pidfile>\n\
+         <auth>EXTERNAL</auth>\n<policy context=\"default\"><allow send_destination=\"*\"/></policy>\n</busconfig>\n",
+    ),
+    daemon(
+        "mariadbd",
+        "none",
+        "exec mariadbd --defaults-file=@FOLDER@/settings",
+        "[mariadbd]\ndatadir = @FOLDER@/data\nsocket = @FOLDER@/socket\npid-file = @FOLDER@/data/pid\nskip-networking\n\
+         skip-grant-tables\nskip-innodb\ndefault-storage-engine = Aria\n@ROOT@\n",
+    )
+    .root("user = root"),
+];

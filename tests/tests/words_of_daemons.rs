@@ -1,0 +1,313 @@
+//! What the world tells the core of what daemons say: the shim alone, with real processes, and the inputs that it finds.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
+
+use uphold_core::bytes::Strings;
+use uphold_core::conf::stanza::Console;
+use uphold_core::input::{Input, Word};
+use uphold_core::notice::Priority;
+use uphold_core::process::Pid;
+use uphold_core::storage::JobId;
+use uphold_core::supervisor::{Storage, Supervisor};
+use uphold_core::time::Instant;
+use uphold_linux::conf_dir::ConfDir;
+use uphold_linux::linux::Linux;
+use uphold_linux::message_log::MessageLog;
+use uphold_linux::programs::Programs;
+use uphold_linux::wait::now;
+use uphold_tests::system::processes::{Signal, send};
+use uphold_tests::system::{Folder, PATIENCE, skipped};
+
+const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
+
+static TURN: Mutex<()> = Mutex::new(());
+
+type Small = Storage<8, 8, 16, 40, 64, 64, 64, 16384, 256>;
+
+/// The shim, a core that is told everything, and what it was told that daemons have said.
+struct Shim {
+    supervisor: Supervisor<'static>,
+    linux: Box<Linux>,
+    folder: Folder,
+    job: Option<JobId>,
+    pids: Vec<Pid>,
+    words: Vec<String>,
+    /// Reaping is for the whole process, so tests take turns.
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Shim {
+    /// One job that has just been started.
+    fn start(text: &str) -> Shim {
+        Shim::start_with(text, |_| ())
+    }
+
+    /// The same, with things done to the folder before.
+    fn start_with(text: &str, prepare: impl FnOnce(&Folder)) -> Shim {
+        let turn = TURN.lock().unwrap_or_else(|broken| broken.into_inner());
+        let folder = Folder::new();
+        let conf = folder.below("conf");
+        let text = text.replace("@FOLDER@", &folder.path("").display().to_string()).replace("@DAEMON@", DAEMON);
+        fs::write(conf.join("a.conf"), format!("start on go\nconsole none\n{text}\n")).expect("a file is written");
+        prepare(&folder);
+        let storage: &'static mut Small = Box::leak(Box::new(Storage::new()));
+        let mut supervisor = storage.supervisor();
+        supervisor.set_base_environment(Strings(b"PATH=/usr/bin:/bin\0")).expect("there is room");
+        let programs = Programs::new(Console::None, 0o022);
+        let conf = ConfDir::new(None, vec![conf]);
+        let mut linux = Linux::new(true, MessageLog::new(Priority::Warn), programs, conf, None).expect("a shim");
+        linux.configuration(&mut supervisor, |conf, target| conf.load_all(target));
+        let event = Input::Emit { client: None, event: b"go", environment: Strings::EMPTY, wait: false };
+        supervisor.handle(now(), event);
+        let mut shim = Shim { supervisor, linux, folder, job: None, pids: Vec::new(), words: Vec::new(), _turn: turn };
+        shim.until("a process", |shim| shim.job.is_some());
+        shim
+    }
+
+    fn hear(job_seen: &mut Option<JobId>, pids: &mut Vec<Pid>, input: Input<'_>) {
+        match input {
+            Input::Spawned { job, pid, .. } => {
+                *job_seen = Some(job);
+                pids.push(pid);
+            }
+            Input::SpawnFailed { error, .. } => panic!("{error:?}"),
+            _ => {}
+        }
+    }
+
+    /// One input, and what comes of it.
+    fn turn(&mut self) {
+        while let Some(effect) = self.supervisor.poll_effect() {
+            if let Some(input) = self.linux.perform(&mut self.supervisor, effect) {
+                Self::hear(&mut self.job, &mut self.pids, input);
+                self.supervisor.handle(now(), input);
+            }
+        }
+        let deadline = Instant(now().0 + 5);
+        let input = self.linux.wait_until(Some(deadline), &mut self.supervisor).expect("it waits");
+        if let Input::Told { word, .. } = input {
+            self.words.push(match word {
+                Word::Ready => "ready".to_owned(),
+                Word::Main(pid) => format!("main {pid}"),
+                Word::Stopping => "stopping".to_owned(),
+                Word::Alive => "alive".to_owned(),
+                Word::Status(text) => format!("status {}", String::from_utf8_lossy(text)),
+            });
+        }
+        self.supervisor.handle(now(), input);
+    }
+
+    fn until(&mut self, what: &str, done: impl Fn(&Shim) -> bool) {
+        let end = std::time::Instant::now() + PATIENCE;
+        while !done(self) {
+            assert!(std::time::Instant::now() < end, "waited in vain: {what}; {:?}", self.words);
+            self.turn();
+        }
+    }
+
+    /// Waits until the last of these words was told; they are all that were.
+    fn hears(&mut self, words: &[&str]) {
+        self.until("words", |shim| shim.words.len() >= words.len());
+        self.rest();
+        assert_eq!(self.words, words);
+    }
+
+    /// Some turns in which nothing needs to happen.
+    fn rest(&mut self) {
+        for _ in 0..20 {
+            self.turn();
+        }
+    }
+
+    fn pid(&self) -> u32 {
+        self.pids.last().expect("a process").get()
+    }
+
+    fn named(&self) -> Option<u32> {
+        self.linux.named_pid(&self.supervisor, self.job?).map(Pid::get)
+    }
+
+    fn await_file(&mut self, name: &str) -> PathBuf {
+        let path = self.folder.path(name);
+        let there = path.clone();
+        self.until(name, |_| fs::read(&there).is_ok_and(|text| text.ends_with(b"\n")));
+        path
+    }
+
+    /// Sends to the socket of the job, as that user.
+    fn speak(&self, user: u32, words: &[&str]) {
+        // A process has its environment a moment after it has its program.
+        let end = std::time::Instant::now() + PATIENCE;
+        let socket = loop {
+            let environment = fs::read(format!("/proc/{}/environ", self.pid())).expect("it lives");
+            let mut variables = environment.split(|&byte| byte == 0);
+            if let Some(socket) = variables.find_map(|entry| entry.strip_prefix(b"NOTIFY_SOCKET=")) {
+                break String::from_utf8_lossy(socket).into_owned();
+            }
+            assert!(std::time::Instant::now() < end, "it has no socket");
+        };
+        let copy = copied(DAEMON, self.folder.path("speaker"));
+        let mut command = std::process::Command::new(&copy);
+        command.env_clear().env("NOTIFY_SOCKET", socket).uid(user).gid(user);
+        assert!(command.args(words).args(["exit", "0"]).status().expect("it runs").success());
+    }
+}
+
+/// A copy of a program, for it may lie where only its builder looks. Another program makes it: a file that is open for
+/// writing cannot be run, and whatever is open here is so for a moment in every child of another test.
+fn copied(program: &str, to: PathBuf) -> PathBuf {
+    if !to.exists() {
+        assert!(std::process::Command::new("cp").arg(program).arg(&to).status().expect("cp runs").success());
+    }
+    to
+}
+
+impl Drop for Shim {
+    fn drop(&mut self) {
+        for pid in &self.pids {
+            send(pid.get(), Signal::SIGKILL);
+        }
+    }
+}
+
+#[test]
+fn words_come_in_an_order_that_makes_sense_whatever_the_lines() {
+    let mut shim = Shim::start(
+        "expect notify\nexec @DAEMON@ notify READY=1+STATUS=up+MAINPID=@+X=y notify WATCHDOG=1 notify STOPPING=1",
+    );
+    let main = format!("main {}", shim.pid());
+    shim.hears(&[&main, "status up", "ready", "alive", "stopping"]);
+}
+
+#[test]
+fn a_child_and_an_orphan_may_be_named_and_others_may_not() {
+    // A child in a session of its own, whose parent lives.
+    let mut shim = Shim::start("expect notify\nscript\n  setsid @DAEMON@ notify MAINPID=@ &\n  wait\nend script");
+    shim.until("a word", |shim| !shim.words.is_empty());
+    assert_ne!(shim.words, [format!("main {}", shim.pid())]);
+    drop(shim);
+    // One that has lost its parent and come to us: it is known by the socket that it was given.
+    nix::sys::prctl::set_child_subreaper(true).expect("orphans come to us");
+    let orphan = "(setsid @DAEMON@ sleep 30 notify MAINPID=@ notify STATUS=@ &)";
+    let mut shim = Shim::start(&format!("expect notify\nscript\n  {orphan}\n  exec sleep 1000\nend script"));
+    shim.until("words", |shim| shim.words.len() == 2);
+    assert_eq!(shim.words[0].strip_prefix("main "), shim.words[1].strip_prefix("status "));
+    drop(shim);
+    let mut shim = Shim::start("expect notify\nexec @DAEMON@");
+    for pid in [std::process::id(), 2, 1, i32::MAX as u32] {
+        shim.speak(nix::unistd::geteuid().as_raw(), &["notify", &format!("MAINPID={pid}+WATCHDOG=1")]);
+    }
+    shim.hears(&["alive"; 4]);
+}
+
+#[test]
+fn root_and_the_jobs_own_user_are_heard() {
+    if !nix::unistd::geteuid().is_root() {
+        return skipped("only root can be somebody else");
+    }
+    let copy = |folder: &Folder| drop(copied(DAEMON, folder.path("daemon")));
+    let mut shim = Shim::start_with("expect notify\nsetuid nobody\nexec @FOLDER@/daemon notify STATUS=mine", copy);
+    shim.hears(&["status mine"]);
+    shim.speak(12345, &["notify", "READY=1"]);
+    shim.speak(0, &["notify", "STATUS=root"]);
+    shim.speak(65534, &["notify", "STATUS=nobody"]);
+    shim.hears(&["status mine", "status root", "status nobody"]);
+}
+
+#[test]
+fn a_flood_of_one_daemon_leaves_others_their_turn() {
+    let mut shim = Shim::start(
+        "expect notify\nscript\n  @DAEMON@ notify MAINPID=@ &\n  while :; do @DAEMON@ notify WATCHDOG=1 exit 0; done\nend script",
+    );
+    shim.until("the other one's word", |shim| shim.words.iter().any(|word| word.starts_with("main ")));
+    let turns = shim.words.len();
+    shim.rest();
+    assert!(shim.words.len() <= turns + 20, "one word a turn");
+}
+
+#[test]
+fn a_newline_is_a_word_and_an_end_is_none() {
+    for number in [3, 9, 12, 1023] {
+        let mut shim =
+            Shim::start(&format!("expect fd {number}\nexec @DAEMON@ write {number} 12 sleep 20 write {number} 3+4+"));
+        shim.hears(&["ready"]);
+    }
+    let mut shim = Shim::start("expect fd 5\nexec @DAEMON@ write 5 12 close 5 pid @FOLDER@/done");
+    shim.await_file("done");
+    shim.rest();
+    assert_eq!(shim.words, [""; 0]);
+}
+
+#[test]
+fn a_file_counts_if_it_was_written_since_the_launch_and_holds_a_number() {
+    let job = "pid file @FOLDER@/$NAME.pid\nenv NAME=x\nexec @DAEMON@ sleep 50 pid @FOLDER@/x.pid";
+    let mut shim = Shim::start_with(job, |folder| drop(folder.write("x.pid", "4711\n")));
+    assert_eq!(shim.named(), None, "it is there since before");
+    let own = shim.pid();
+    let file = shim.folder.path("x.pid");
+    shim.until("a number", |shim| shim.named() == Some(own));
+    for (text, number) in [
+        (&b""[..], None),
+        (b"0", None),
+        (b"1\n", None),
+        (b"-7", None),
+        (b"12x", None),
+        (b"1 2", None),
+        (b" \t4711 \n", Some(4711)),
+        (&[b'7'; 65], None),
+        (&[b' '; 65], None),
+    ] {
+        fs::write(&file, text).expect("a file is written");
+        assert_eq!(shim.named(), number, "{text:?}");
+    }
+    // As a copy that keeps its time, and as one that was written before the clock was set back.
+    fs::write(&file, "4711\n").expect("a file is written");
+    let time = |seconds| fs::File::open(&file).and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH + seconds));
+    time(Duration::from_secs(1_000_000)).expect("its time can be set");
+    assert_eq!(shim.named(), None, "it is old");
+    time(Duration::from_secs(4_000_000_000)).expect("its time can be set");
+    assert_eq!(shim.named(), Some(4711));
+    fs::remove_file(&file).expect("it is there");
+    assert_eq!(shim.named(), None);
+    nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).expect("a pipe is made");
+    assert_eq!(shim.named(), None, "it does not wait for a pipe");
+    fs::remove_file(&file).expect("it is there");
+    let other = shim.folder.write("other", "815\n");
+    std::os::unix::fs::symlink(other, &file).expect("a link is made");
+    assert_eq!(shim.named(), Some(815), "a link to a file is as good");
+}
+
+#[test]
+fn a_file_of_tomorrow_that_is_there_already_is_old_too() {
+    let job = "pid file @FOLDER@/x.pid\nexec @DAEMON@";
+    let shim = Shim::start_with(job, |folder| {
+        let file = fs::File::open(folder.write("x.pid", "4711\n")).expect("it is there");
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000)).expect("its time can be set");
+    });
+    assert_eq!(shim.named(), None);
+}
+
+#[test]
+fn a_file_is_where_the_daemon_sees_it() {
+    let shim = Shim::start_with("chdir @FOLDER@/below\npid file x.pid\nexec sleep 1000", |folder| {
+        folder.below("below");
+    });
+    shim.folder.write("below/x.pid", "4711\n");
+    assert_eq!(shim.named(), Some(4711));
+    drop(shim);
+    if !nix::unistd::geteuid().is_root() || !std::path::Path::new("/bin/busybox").exists() {
+        return skipped("a root of its own needs root, and a program that needs nothing else");
+    }
+    let shim = Shim::start_with("chroot @FOLDER@/root\npid file /run/x.pid\nexec /busybox sleep 1000", |folder| {
+        folder.below("root");
+        copied("/bin/busybox", folder.path("root/busybox"));
+        std::os::unix::fs::symlink("/below", folder.path("root/run")).expect("a link is made");
+        folder.below("root/below");
+    });
+    shim.folder.write("root/below/x.pid", "4711\n");
+    assert_eq!(shim.named(), Some(4711));
+}
