@@ -47,16 +47,16 @@ fn every_kind_of_wait_is_named() {
         ("1 exits 0",             "svc",    ""),
         ("B: stop svc",           "svc",    "svc: waiting for its pre-stop process (2)"),
         ("2 exits 0",             "svc",    "svc: waiting for the event stopping, which the job blocker holds"),
-        ("C: start --no-wait late N=1", "blocker", "blocker: waiting for its main process (3) to end"),
-        ("3 exits 0",             "svc",    "svc: waiting for its main process (1) to end"),
+        ("C: start --no-wait late N=1", "blocker", "blocker: waiting for its main process (2) to end"),
+        ("2 exits 0",             "svc",    "svc: waiting for its main process (1) to end"),
         ("1 dies of TERM",        "svc",    "svc: waiting for its post-stop process (1)"),
         ("1 exits 0",             "svc",    ""),
         ("start --no-wait daemon", "daemon", "daemon: waiting for its main process (1) to be ready (expect fork)"),
-        ("start --no-wait task",  "task",   "task: waiting for its main process (3) to end"),
+        ("start --no-wait task",  "task",   "task: waiting for its main process (2) to end"),
         ("start --no-wait early", "early",  "early: waiting for the event starting, which \"start on\" of the job both holds"),
         ("start --no-wait held",  "held",   ""),
-        ("stop --no-wait late N=1", "late", "late (1): waiting for its main process (2) to end"),
-        ("2 dies of TERM",        "late",   ""),
+        ("stop --no-wait late N=1", "late", "late (1): waiting for its main process (3) to end"),
+        ("3 dies of TERM",        "late",   ""),
     ];
     let mut world = world();
     for (happening, job, wanted) in steps {
