@@ -84,9 +84,9 @@ const BETTER: &[(&str, &str, &str)] = &[
     (
         "a main process of a job with `expect` or `respawn` that ends with status 0 at once, or before it is ready, and leaves a process",
         "that process is adopted, and the log says which stanza is right; Upstart ends or respawns the job and loses the process",
-        "`core/src/adopt.rs`",
+        "`tests/tests/never_lose.rs`",
     ),
-    ("processes that outlive their job", "init's log tells of them; Upstart says nothing", "`core/src/adopt.rs`"),
+    ("processes that outlive their job", "init's log tells of them; Upstart says nothing", "`tests/tests/never_lose.rs`"),
     (
         "a `start`, `stop` or `restart` that takes longer than ten seconds",
         "standard error says which process, event or job is waited for; Upstart says nothing",
