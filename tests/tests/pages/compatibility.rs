@@ -86,7 +86,11 @@ const BETTER: &[(&str, &str, &str)] = &[
         "that process is adopted, and the log says which stanza is right; Upstart ends or respawns the job and loses the process",
         "`tests/tests/never_lose.rs`",
     ),
-    ("processes that outlive their job", "init's log tells of them; Upstart says nothing", "`tests/tests/never_lose.rs`"),
+    (
+        "processes that outlive their job",
+        "init's log tells of them; Upstart says nothing",
+        "`tests/tests/never_lose.rs`",
+    ),
     (
         "a `start`, `stop` or `restart` that takes longer than ten seconds",
         "standard error says which process, event or job is waited for; Upstart says nothing",
