@@ -86,7 +86,8 @@ pub fn start<'a>(call: &'a Call, options: &Options) -> Asked<'a> {
 
 /// `stop`
 pub fn stop<'a>(call: &'a Call, options: &Options) -> Asked<'a> {
-    call.target(options).map(|(target, wait)| Request::Stop { target, wait })
+    let (target, wait) = call.target(options)?;
+    Ok(if options.force { Request::Force { target, wait } } else { Request::Stop { target, wait } })
 }
 
 /// `restart`

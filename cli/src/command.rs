@@ -2,8 +2,8 @@
 
 use crate::call::{self, Asked, Call};
 use crate::options::{
-    CHECK_CONF, ENUMERATE, GLOBAL_TABLE, NO_WAIT_EMIT, NO_WAIT_RESTART, NO_WAIT_START, NO_WAIT_STOP, Opt, Options,
-    SET_ENV, UNREACHABLE,
+    CHECK_CONF, ENUMERATE, GLOBAL_TABLE, NO_WAIT_EMIT, NO_WAIT_RESTART, NO_WAIT_START, Opt, Options, SET_ENV, STOP,
+    UNREACHABLE,
 };
 use crate::print::Failure;
 use crate::texts::{self, Texts};
@@ -101,7 +101,7 @@ pub(crate) enum Hint {
 pub const COMMANDS: &[Command] = &[
     //  name                             group        arguments               own options       request                              reply    on error   help
     ask("start",                         Jobs,        "JOB [KEY=VALUE]...",   &NO_WAIT_START,   call::start,                         Status,  ShowUsage, texts::START),
-    ask("stop",                          Jobs,        "JOB [KEY=VALUE]...",   &NO_WAIT_STOP,    call::stop,                          Status,  ShowUsage, texts::STOP),
+    ask("stop",                          Jobs,        "JOB [KEY=VALUE]...",   &STOP,            call::stop,                          Status,  ShowUsage, texts::STOP),
     ask("restart",                       Jobs,        "JOB [KEY=VALUE]...",   &NO_WAIT_RESTART, call::restart,                       Status,  Without,   texts::RESTART),
     ask("reload",                        Jobs,        "JOB [KEY=VALUE]...",   &[],              call::reload,                        Nothing, ShowUsage, texts::RELOAD),
     ask("status",                        Jobs,        "JOB [KEY=VALUE]...",   &[],              call::status,                        Status,  ShowUsage, texts::STATUS),

@@ -22,6 +22,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use uphold_core::control::frame::{self, Broken, FrameError, MAX_FRAME, PageReader};
 use uphold_core::control::{PROTOCOL, Reply, Request};
 
@@ -29,18 +30,30 @@ use uphold_core::control::{PROTOCOL, Reply, Request};
 const SYSTEM_SOCKET: &str = "/run/uphold/control";
 /// The name of a session supervisor's socket, in a directory named by its process id.
 const SESSION_SOCKET: &str = "control";
+/// How long an answer may take that needs nobody to do anything.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection on which both sides speak the same protocol.
 pub struct Connection {
     link: Link,
     frame: Box<[u8; MAX_FRAME]>,
+    route: Route,
 }
 
 impl Connection {
     /// Finds the supervisor, connects, and compares protocols.
     pub fn open(options: &Options) -> Result<Self, Failure> {
-        let (stream, place) = connect(options)?;
-        let mut connection = Connection { link: Link(stream), frame: Box::new([0; MAX_FRAME]) };
+        let (stream, route) = connect(options)?;
+        Self::greet(stream, route)
+    }
+
+    /// How it came to be.
+    pub fn route(&self) -> &Route {
+        &self.route
+    }
+
+    fn greet(stream: UnixStream, place: Route) -> Result<Self, Failure> {
+        let mut connection = Connection { link: Link(stream), frame: Box::new([0; MAX_FRAME]), route: place.clone() };
         match connection.ask(&Request::Hello { protocol: PROTOCOL })? {
             Reply::Hello { protocol: PROTOCOL } => Ok(connection),
             Reply::Hello { protocol } => Err(Failure::new(format_args!(
@@ -163,58 +176,67 @@ impl embedded_io::Write for Link {
 }
 
 /// A place where a supervisor may listen.
-enum Place {
+#[derive(Clone)]
+pub enum Route {
+    /// A path.
     File(PathBuf),
     /// A name that is in no file system (unix(7), "abstract").
     Abstract(OsString),
 }
 
-impl Place {
-    fn connect(&self) -> io::Result<UnixStream> {
+impl Route {
+    /// One more connection to the same supervisor, on which no answer is waited for longer than some seconds.
+    pub fn connect(&self) -> Result<Connection, Failure> {
+        let stream = self.open().and_then(|stream| stream.set_read_timeout(Some(PATIENCE)).map(|()| stream));
+        let stream = stream.map_err(|error| unable(format_args!("{self}: {}", words(&error))))?;
+        Connection::greet(stream, self.clone())
+    }
+
+    fn open(&self) -> io::Result<UnixStream> {
         match self {
-            Place::File(path) => UnixStream::connect(path),
-            Place::Abstract(name) => UnixStream::connect_addr(&SocketAddr::from_abstract_name(name.as_bytes())?),
+            Route::File(path) => UnixStream::connect(path),
+            Route::Abstract(name) => UnixStream::connect_addr(&SocketAddr::from_abstract_name(name.as_bytes())?),
         }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::File(path) => path.display().fmt(f),
-            Place::Abstract(name) => name.display().fmt(f),
+            Route::File(path) => path.display().fmt(f),
+            Route::Abstract(name) => name.display().fmt(f),
         }
     }
 }
 
 /// Connects to the supervisor that is meant, by the rules above; the second value says where that is.
-fn connect(options: &Options) -> Result<(UnixStream, Place), Failure> {
+fn connect(options: &Options) -> Result<(UnixStream, Route), Failure> {
     let session = std::env::var_os("UPSTART_SESSION").filter(|address| !address.is_empty() && !options.system);
     let place = match (&options.socket, session) {
-        (Some(path), _) => Place::File(path.into()),
+        (Some(path), _) => Route::File(path.into()),
         (None, Some(address)) => parse_address(&address)?,
         (None, None) if options.user => return newest_session(),
-        (None, None) if options.system || Path::new(SYSTEM_SOCKET).exists() => Place::File(SYSTEM_SOCKET.into()),
+        (None, None) if options.system || Path::new(SYSTEM_SOCKET).exists() => Route::File(SYSTEM_SOCKET.into()),
         (None, None) => match newest_session() {
             Ok(found) => return Ok(found),
             // Nobody asked for a session: what is missing is the system's supervisor.
-            Err(_) => Place::File(SYSTEM_SOCKET.into()),
+            Err(_) => Route::File(SYSTEM_SOCKET.into()),
         },
     };
-    match place.connect() {
+    match place.open() {
         Ok(stream) => Ok((stream, place)),
         Err(error) => Err(unable(format_args!("Failed to connect to socket {place}: {}", words(&error)))),
     }
 }
 
 /// Reads the address in `UPSTART_SESSION`, written as D-Bus writes them: `unix:KEY=VALUE,...`.
-fn parse_address(address: &OsStr) -> Result<Place, Failure> {
+fn parse_address(address: &OsStr) -> Result<Route, Failure> {
     let keys = address.as_bytes().strip_prefix(b"unix:").unwrap_or_default();
     let place = keys.split(|&byte| byte == b',').find_map(|entry| {
         if let Some(path) = entry.strip_prefix(b"path=") {
-            Some(Place::File(OsStr::from_bytes(path).into()))
+            Some(Route::File(OsStr::from_bytes(path).into()))
         } else {
-            entry.strip_prefix(b"abstract=").map(|name| Place::Abstract(OsStr::from_bytes(name).into()))
+            entry.strip_prefix(b"abstract=").map(|name| Route::Abstract(OsStr::from_bytes(name).into()))
         }
     });
     place.ok_or_else(|| {
@@ -223,7 +245,7 @@ fn parse_address(address: &OsStr) -> Result<Place, Failure> {
 }
 
 /// Connects to the session supervisor of this user that began last and still answers.
-fn newest_session() -> Result<(UnixStream, Place), Failure> {
+fn newest_session() -> Result<(UnixStream, Route), Failure> {
     // The owner of its own directory in /proc is the only way to a process's user without a foreign function.
     let user = fs::metadata("/proc/self").map(|own| own.uid());
     let user = user.map_err(|error| unable(format_args!("Who calls is unknown, /proc/self: {}", words(&error))))?;
@@ -243,8 +265,8 @@ fn newest_session() -> Result<(UnixStream, Place), Failure> {
     }
     sockets.sort_unstable_by(|older, newer| newer.cmp(older));
     for (_, path) in sockets {
-        let place = Place::File(path);
-        if let Ok(stream) = place.connect() {
+        let place = Route::File(path);
+        if let Ok(stream) = place.open() {
             return Ok((stream, place));
         }
     }

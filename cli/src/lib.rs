@@ -21,6 +21,7 @@ mod connection;
 mod environment;
 pub mod help;
 pub mod options;
+mod patience;
 mod print;
 mod reboot;
 mod runlevel;
@@ -37,6 +38,7 @@ use call::Call;
 use command::{Command, Work};
 use connection::Connection;
 use options::{Options, Show, Until};
+use patience::Patience;
 use print::Failure;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -138,6 +140,8 @@ fn ask(context: &mut Context<'_>, command: &Command) -> Result<(), Failure> {
     let Work::Ask { request, answer, hint } = command.work else { return Ok(()) };
     let mut request = request(&context.call, context.options).map_err(|missing| context.wrong(missing))?;
     let mut connection = context.connect()?;
+    let heard = !context.options.quiet;
+    let _patience = if heard { Patience::with(context.program, connection.route(), &request) } else { None };
     loop {
         let reply = connection.ask(&request)?;
         match print::reply(context.out, context.options.quiet, answer, hint, &reply)? {

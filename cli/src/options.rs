@@ -16,6 +16,8 @@ pub struct Opt {
     apply: fn(&mut Options, OsString),
     /// Its help; empty: not shown.
     pub help: &'static str,
+    /// What the page says of an option that Upstart does not have.
+    pub note: &'static str,
 }
 
 /// What is shown instead of doing anything.
@@ -70,7 +72,7 @@ pub struct Options {
     pub(crate) cancel: bool,
     /// `shutdown`: only say so.
     pub(crate) warn_only: bool,
-    /// `reboot`: do it here and now.
+    /// `reboot`: do it here and now; `stop`: wait for nobody.
     pub(crate) force: bool,
     /// `reboot`: only note it in wtmp.
     pub(crate) wtmp_only: bool,
@@ -115,7 +117,8 @@ pub const COMMON: &[Opt] = &[
 ];
 
 /// Which socket; ours.
-pub(crate) const SOCKET: Opt = row(None, "socket", Some("PATH"), |to, path| to.socket = Some(path), "");
+pub(crate) const SOCKET: Opt =
+    ours("socket", Some("PATH"), |to, path| to.socket = Some(path), "ask the supervisor at this socket");
 /// Which file instead of /var/run/utmp; ours.
 pub(crate) const UTMP: Opt = row(None, "utmp", Some("FILE"), |to, path| to.utmp = Some(path), "");
 /// Which file instead of /var/log/wtmp; ours.
@@ -123,8 +126,8 @@ pub(crate) const WTMP: Opt = row(None, "wtmp", Some("FILE"), |to, path| to.wtmp 
 
 /// The option of `start`.
 pub(crate) const NO_WAIT_START: [Opt; 1] = [no_wait("do not wait for job to start before exiting")];
-/// The option of `stop`.
-pub(crate) const NO_WAIT_STOP: [Opt; 1] = [no_wait("do not wait for job to stop before exiting")];
+/// The options of `stop`.
+pub(crate) const STOP: [Opt; 2] = [no_wait("do not wait for job to stop before exiting"), FORCE];
 /// The option of `restart`.
 pub(crate) const NO_WAIT_RESTART: [Opt; 1] = [no_wait("do not wait for job to restart before exiting")];
 /// The option of `emit`.
@@ -171,6 +174,24 @@ const fn no_wait(help: &'static str) -> Opt {
     row(Some(b'n'), "no-wait", None, |to, _| to.no_wait = true, help)
 }
 
+/// Waits for nothing; ours.
+const FORCE: Opt = ours(
+    "force",
+    None,
+    |to, _| to.force = true,
+    "kill what the job waits for, or do not wait for it; also for a job that is being stopped already",
+);
+
+/// One row for an option that Upstart does not have: its help stays as it is.
+const fn ours(
+    long: &'static str,
+    argument: Option<&'static str>,
+    apply: fn(&mut Options, OsString),
+    note: &'static str,
+) -> Opt {
+    Opt { short: None, long, argument, apply, help: "", note }
+}
+
 /// One row of a table of options.
 pub(crate) const fn row(
     short: Option<u8>,
@@ -179,7 +200,7 @@ pub(crate) const fn row(
     apply: fn(&mut Options, OsString),
     help: &'static str,
 ) -> Opt {
-    Opt { short, long, argument, apply, help }
+    Opt { short, long, argument, apply, help, note: "" }
 }
 
 /// How far to parse.

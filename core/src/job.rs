@@ -313,11 +313,13 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
         let (state, goal, respawn, task) = (job.state, job.goal, class.respawn, class.task);
+        let given_up = job.forced && job.killed;
         let Some(row) = exit::row(process, state) else { return };
         let listed = process == Process::Main && exit.is_listed(self.normal_exits(class));
         let failure = Failure { process: Some(process), exit: Some(exit) };
         match row.meaning {
-            Meaning::MustSucceed if exit != Exit::Status(0) => self.fail(id, failure),
+            // One that a forced stop killed has done nothing wrong.
+            Meaning::MustSucceed if exit != Exit::Status(0) && !given_up => self.fail(id, failure),
             Meaning::Judged if goal == Goal::Start => {
                 match exit::judge(exit, respawn && !self.core.ending.is_on(), task, listed) {
                     Verdict::Done => self.set_goal(id, Goal::Stop),

@@ -21,6 +21,7 @@
 mod adopt;
 mod agenda;
 pub mod bytes;
+pub mod cause;
 pub mod class;
 mod command;
 pub mod condition;

@@ -9,6 +9,7 @@ use crate::process::{Exit, Pid, Process};
 use crate::signal::Signal;
 use crate::storage::{Id, JobId};
 use crate::supervisor::Supervisor;
+use crate::text::Text;
 
 /// A live process of a job.
 #[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
@@ -71,6 +72,7 @@ impl Supervisor<'_> {
             job.launched = Some(pid);
             (job.forks, job.middle) = (0, None);
             (job.repaired, job.told, job.untaught, job.helper) = (false, false, false, false);
+            self.text.replace(&mut job.said, Text::EMPTY);
         }
         self.say_later(Notice::ProcessStarted { job: id, process, pid });
         if self.jobs.get(id).is_some_and(|job| job.state.row().wait == Wait::Spawned(process)) {

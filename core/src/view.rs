@@ -29,7 +29,7 @@ impl Supervisor<'_> {
     /// There is no such job, or its name cannot be told from the variables.
     pub fn status(&mut self, target: Target<'_>) -> Result<Status<'_>, Refusal<'_>> {
         match self.resolve_job(target) {
-            Ok((_, Some(job))) => Ok(self.job_status(job)),
+            Ok((_, Some(job))) => Ok(Status { said: self.said(job), ..self.job_status(job) }),
             Ok((class, None))
                 if self.has_one_instance(class) && target.select == Select::Environment(Strings::EMPTY) =>
             {
@@ -38,6 +38,12 @@ impl Supervisor<'_> {
             Ok((class, None)) => Err(self.refusal(Denial::UnknownInstance(class))),
             Err(denial) => Err(self.refusal(denial)),
         }
+    }
+
+    /// What a job's main process says that it is doing.
+    fn said(&self, id: JobId) -> &[u8] {
+        let job = self.jobs.get(id).filter(|job| job.pid(Process::Main).is_some());
+        job.map_or(&[], |job| self.text.get(job.said))
     }
 
     fn has_one_instance(&self, class: ClassId) -> bool {
@@ -70,13 +76,7 @@ impl Supervisor<'_> {
     }
 
     fn class_status(&self, class: ClassId) -> Status<'_> {
-        Status {
-            job: self.class_name(class),
-            instance: &[],
-            goal: Goal::Stop,
-            state: State::Waiting,
-            processes: heapless::Vec::new(),
-        }
+        Status { job: self.class_name(class), ..Status::default() }
     }
 
     fn job_status(&self, id: JobId) -> Status<'_> {
@@ -91,6 +91,7 @@ impl Supervisor<'_> {
             goal: job.goal,
             state: job.state,
             processes: live.collect(),
+            said: &[],
         }
     }
 

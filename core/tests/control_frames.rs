@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::hint::black_box;
 use uphold_core::bytes::Strings;
+use uphold_core::conf::stanza::Expect;
 use uphold_core::control::frame::{
     self, Broken, FrameError, HEADER, Inbox, MAX_FRAME, MAX_MESSAGE, MAX_PAGE, Outbox, PageReader, PageWriter,
 };
-use uphold_core::control::{Refusal, Reply, Request, Select, Status, Target};
+use uphold_core::control::{Cause, Holder, Refusal, Reply, Request, Select, Status, Target, Waiting};
 use uphold_core::lifecycle::{Goal, State};
 use uphold_core::process::Process;
 
@@ -77,7 +78,9 @@ fn requests() -> Vec<Request<'static>> {
         Request::Version,
         Request::Start { target: BY_VARIABLES, wait: true },
         Request::Stop { target: INSTANCE, wait: false },
+        Request::Force { target: INSTANCE, wait: true },
         Request::Restart { target: BY_VARIABLES, wait: true },
+        Request::Explain { target: INSTANCE },
         Request::Reload { target: INSTANCE },
         Request::Status { target: Target { job: b"", select: Select::Environment(Strings::EMPTY) } },
         Request::List { from: u32::MAX },
@@ -121,7 +124,9 @@ fn statuses() -> Vec<(Status<'static>, &'static str)> {
         goal,
         state,
         processes: processes.iter().copied().collect(),
+        said: b"",
     };
+    let working = [(Process::Main, 6)];
     vec![
         (status(b"svc", b"", Goal::Stop, State::Waiting, &[]), "svc stop/waiting"),
         (status(b"svc", b"", Goal::Start, State::Running, &[(Process::Main, 17)]), "svc start/running, process 17"),
@@ -143,6 +148,36 @@ fn statuses() -> Vec<(Status<'static>, &'static str)> {
             "c stop/pre-stop, (pre-stop) process 3",
         ),
         (status(b"a", b"", Goal::Stop, State::PostStop, &[(Process::PostStop, 5)]), "a stop/post-stop, process 5"),
+        (
+            Status {
+                said: b"3 \x1b[1mof\n 4 \xff \xc3\xbc",
+                ..status(b"a", b"", Goal::Start, State::Running, &working)
+            },
+            "a start/running, process 6\n\t3 \u{fffd}[1mof\u{fffd} 4 \u{fffd} \u{fc}",
+        ),
+    ]
+}
+
+fn waits() -> Vec<(Waiting<'static>, &'static str)> {
+    let one = |cause| Waiting { job: b"svc", instance: b"one", cause };
+    let event = |holder| one(Cause::Event { event: b"stopping", of_failure: false, holder });
+    let (job, instance): (&[u8], &[u8]) = (b"other", b"");
+    vec![
+        (one(Cause::Ended(Process::PreStop, 12)), "svc (one): waiting for its pre-stop process (12)"),
+        (one(Cause::Ended(Process::Main, 12)), "svc (one): waiting for its main process (12) to end"),
+        (one(Cause::Ready(12, Expect::Fork)), "svc (one): waiting for its main process (12) to be ready (expect fork)"),
+        (one(Cause::Spawned(Process::Main)), "svc (one): waiting for its main process to be made"),
+        (one(Cause::Survivors), "svc (one): waiting to learn which of its processes live"),
+        (event(Holder::Nobody), "svc (one): waiting for the event stopping"),
+        (event(Holder::Job { job, instance }), "svc (one): waiting for the event stopping, which the job other holds"),
+        (
+            event(Holder::StartOn { job }),
+            "svc (one): waiting for the event stopping, which \"start on\" of the job other holds",
+        ),
+        (
+            event(Holder::StopOn { job, instance: b"2" }),
+            "svc (one): waiting for the event stopping, which \"stop on\" of the job other (2) holds",
+        ),
     ]
 }
 
@@ -155,6 +190,7 @@ fn replies() -> Vec<Reply<'static>> {
         Reply::Page { next: Some(3), statuses: b"\x00\xff" },
     ];
     replies.extend(statuses().into_iter().map(|(status, _)| Reply::Job(status)));
+    replies.extend(waits().into_iter().map(|(waiting, _)| Reply::Waiting(waiting)));
     replies.extend(refusals().into_iter().map(|(refusal, _)| Reply::Error(refusal)));
     replies
 }
@@ -192,6 +228,13 @@ fn refusals_are_said_in_upstarts_words() {
 fn a_status_is_said_in_upstarts_form() {
     for (status, words) in statuses() {
         assert_eq!(status.to_string(), words);
+    }
+}
+
+#[test]
+fn a_wait_is_said_with_who_could_end_it() {
+    for (waiting, words) in waits() {
+        assert_eq!(waiting.to_string(), words);
     }
 }
 

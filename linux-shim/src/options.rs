@@ -36,6 +36,8 @@ pub struct Options {
     pub inherit_environment: bool,
     /// Bytes of job output that are kept while their files cannot be written.
     pub log_buffer: usize,
+    /// Whether `expect` is followed to the letter, even where it is wrong.
+    pub strict_expect: bool,
     /// Whether another supervisor's program has become this one.
     pub restart: bool,
     /// Where what that one knew can be read.
@@ -59,6 +61,7 @@ impl Default for Options {
             socket: None,
             inherit_environment: true,
             log_buffer: LOG_BUFFER,
+            strict_expect: false,
             restart: false,
             state_fd: None,
             threshold: Priority::Message,
@@ -185,6 +188,7 @@ const TABLE: &[Row] = &[
     row(None,       "session",          "",      "use D-Bus session bus rather than system bus (for testing)", Action::Flag(nothing)),
     row(None,       "socket",           "PATH",  "",                                                     Action::Word(|o, w| { o.socket = Some(path(w)); Ok(()) })),
     row(None,       "startup-event",    "NAME",  "specify an alternative initial event (for testing)",   Action::Word(|o, w| { o.startup_event = Some(w); Ok(()) })),
+    row(None,       "strict-expect",    "",      "",                                                     Action::Flag(|o| o.strict_expect = true)),
     row(None,       "user",             "",      "start in user mode (as used for user sessions)",       Action::Flag(|o| o.user = true)),
     row(None,       "write-state-file", "",      "attempt to write state file on every re-exec",         Action::Flag(nothing)),
     row(Some(b'q'), "quiet",            "",      "reduce output to errors only",                         Action::Flag(|o| o.threshold = Priority::Error)),

@@ -59,6 +59,7 @@ pub fn consider<'r>(request: &Request<'r>, trusted: bool, page: &'r mut [u8], kn
         Request::Hello { .. } => Turn::Answer(Reply::Hello { protocol: PROTOCOL }),
         Request::Version => Turn::Answer(Reply::Text(VERSION)),
         Request::Status { target } => Turn::Answer(status(target, supervisor)),
+        Request::Explain { target } => Turn::Answer(explain(target, supervisor)),
         Request::List { from } => Turn::Answer(list(from, page, supervisor)),
         Request::Usage { job } => Turn::Answer(usage(job, supervisor)),
         Request::ShowConfig { job } => Turn::Answer(config(job, supervisor)),
@@ -68,8 +69,8 @@ pub fn consider<'r>(request: &Request<'r>, trusted: bool, page: &'r mut [u8], kn
         Request::ListEnvironment { table, from } => Turn::Answer(variables(table, from, page, supervisor)),
         Request::GetEnvironment { table, name } => Turn::Answer(variable(table, name, supervisor)),
 
-        Request::Start { .. } | Request::Stop { .. } | Request::Restart { .. } | Request::Reload { .. } => Turn::Input,
-        Request::Emit { .. } => Turn::Input,
+        Request::Start { .. } | Request::Stop { .. } | Request::Force { .. } => Turn::Input,
+        Request::Restart { .. } | Request::Reload { .. } | Request::Emit { .. } => Turn::Input,
         Request::SetEnvironment { .. } | Request::UnsetEnvironment { .. } | Request::ResetEnvironment { .. }
             if user =>
         {
@@ -96,6 +97,7 @@ pub fn input<'r>(client: ClientId, request: &Request<'r>) -> Option<Input<'r>> {
     Some(match *request {
         Request::Start { target, wait } => command(Command::Start, target, wait),
         Request::Stop { target, wait } => command(Command::Stop, target, wait),
+        Request::Force { target, wait } => command(Command::Force, target, wait),
         Request::Restart { target, wait } => command(Command::Restart, target, wait),
         Request::Reload { target } => command(Command::Reload, target, false),
         Request::Emit { event, environment, wait } => Input::Emit { client: Some(client), event, environment, wait },
@@ -109,7 +111,7 @@ pub fn input<'r>(client: ClientId, request: &Request<'r>) -> Option<Input<'r>> {
 /// Whether a client wants to wait until what it asks for has come about.
 pub fn waits(request: &Request<'_>) -> bool {
     match *request {
-        Request::Start { wait, .. } | Request::Stop { wait, .. } => wait,
+        Request::Start { wait, .. } | Request::Stop { wait, .. } | Request::Force { wait, .. } => wait,
         Request::Restart { wait, .. } | Request::Emit { wait, .. } => wait,
         _ => false,
     }
@@ -123,6 +125,7 @@ pub fn is_well_formed(request: &Request<'_>) -> bool {
     };
     match request {
         Request::Start { target, .. } | Request::Stop { target, .. } | Request::Restart { target, .. } => fine(target),
+        Request::Force { target, .. } | Request::Explain { target } => fine(target),
         Request::Reload { target } | Request::Status { target } => fine(target),
         Request::Emit { environment, .. } => environment.is_well_formed(),
         Request::SetEnvironment { entry, .. } => !entry.contains(&0),
@@ -134,6 +137,13 @@ pub fn is_well_formed(request: &Request<'_>) -> bool {
 fn status<'r>(target: Target<'r>, supervisor: &'r mut Supervisor<'_>) -> Reply<'r> {
     match supervisor.status(target) {
         Ok(status) => Reply::Job(status),
+        Err(refusal) => Reply::Error(refusal),
+    }
+}
+
+fn explain<'r>(target: Target<'r>, supervisor: &'r mut Supervisor<'_>) -> Reply<'r> {
+    match supervisor.explain(target) {
+        Ok(waiting) => Reply::Waiting(waiting),
         Err(refusal) => Reply::Error(refusal),
     }
 }

@@ -70,6 +70,7 @@ fn supervise(options: &Options) -> ExitCode {
     let mut supervisor = storage.supervisor();
     // Before anything is opened, so that descriptors can be told apart.
     let before = options.state_fd.map(|number| handover::read(number, &mut supervisor));
+    supervisor.set_strict(options.strict_expect);
     match set_up(options, mask, &mut supervisor, before) {
         Ok((mut linux, traces)) => {
             let ended = run_loop::run(&mut supervisor, &mut linux, &traces);

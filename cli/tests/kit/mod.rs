@@ -199,5 +199,5 @@ pub fn status(
     state: State,
     processes: &[(Process, u32)],
 ) -> Status<'static> {
-    Status { job, instance, goal, state, processes: processes.iter().copied().collect() }
+    Status { job, instance, goal, state, processes: processes.iter().copied().collect(), said: b"" }
 }

@@ -8,13 +8,14 @@ pub mod frame;
 mod refusal;
 
 use crate::bytes::Strings;
+use crate::conf::stanza::Expect;
 use crate::lifecycle::{Goal, State};
 use crate::notice::Priority;
 use crate::process::Process;
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol; both sides must have the same.
-pub const PROTOCOL: u16 = 1;
+pub const PROTOCOL: u16 = 2;
 
 /// What a client asks. Byte strings are text as the kernel has it.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -40,6 +41,13 @@ pub enum Request<'a> {
         /// Whether the reply waits until the job has stopped.
         wait: bool,
     },
+    /// Stops a job and waits for nothing longer than it takes to kill it; also one that is being stopped already.
+    Force {
+        /// Which job.
+        target: Target<'a>,
+        /// Whether the reply waits until the job has stopped.
+        wait: bool,
+    },
     /// Stops a job and starts it again.
     Restart {
         /// Which job.
@@ -54,6 +62,11 @@ pub enum Request<'a> {
     },
     /// One job's status.
     Status {
+        /// Which job.
+        target: Target<'a>,
+    },
+    /// What a job waits for.
+    Explain {
         /// Which job.
         target: Target<'a>,
     },
@@ -210,6 +223,8 @@ pub enum Reply<'a> {
         /// The variables.
         entries: Strings<'a>,
     },
+    /// To `Explain`.
+    Waiting(Waiting<'a>),
     /// Refused or failed.
     Error(Refusal<'a>),
 }
@@ -227,13 +242,73 @@ pub struct Status<'a> {
     pub state: State,
     /// Its processes that live, in the order of [`Process`].
     pub processes: heapless::Vec<(Process, u32), { Process::COUNT }>,
+    /// What the main process says that it is doing; empty if it does not say, and in answers to anything but `Status`.
+    pub said: &'a [u8],
 }
 
 impl Default for Status<'_> {
     /// A job of no name, at rest.
     fn default() -> Self {
         let processes = heapless::Vec::new();
-        Status { job: &[], instance: &[], goal: Goal::Stop, state: State::Waiting, processes }
+        Status { job: &[], instance: &[], goal: Goal::Stop, state: State::Waiting, processes, said: &[] }
+    }
+}
+
+/// What a job waits for, in names. Its `Display` is what `initctl` says while `stop` takes its time, with the job's name.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Waiting<'a> {
+    /// The job's name.
+    pub job: &'a [u8],
+    /// The instance's name.
+    pub instance: &'a [u8],
+    /// What it waits for.
+    #[serde(borrow)]
+    pub cause: Cause<'a>,
+}
+
+/// [`cause::Cause`](crate::cause::Cause) in names and numbers.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Cause<'a> {
+    Step,
+    Goal(Goal),
+    Spawned(Process),
+    Ended(Process, u32),
+    Ready(u32, Expect),
+    Survivors,
+    Event {
+        #[serde(borrow)]
+        event: &'a [u8],
+        /// Whether `/failed` follows the name.
+        of_failure: bool,
+        holder: Holder<'a>,
+    },
+    Nothing,
+}
+
+/// [`cause::Holder`](crate::cause::Holder) in names.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Holder<'a> {
+    Nobody,
+    Job {
+        #[serde(borrow)]
+        job: &'a [u8],
+        instance: &'a [u8],
+    },
+    StartOn {
+        job: &'a [u8],
+    },
+    StopOn {
+        job: &'a [u8],
+        instance: &'a [u8],
+    },
+}
+
+impl Cause<'_> {
+    /// Whether somebody must act or wait: not so of a job that rests, runs as it should, or is about to go on.
+    pub const fn is_a_wait(&self) -> bool {
+        !matches!(self, Cause::Step | Cause::Goal(_))
     }
 }
 

@@ -1,6 +1,6 @@
-//! What a client is told, in Upstart's words: refusals and the line of `initctl status`.
+//! What a client is told: refusals and the line of `initctl status` in Upstart's words, and what a job waits for.
 
-use super::{Refusal, Status};
+use super::{Cause, Holder, Refusal, Status, Waiting};
 use crate::bytes::Show;
 use crate::process::Process;
 use core::fmt;
@@ -60,7 +60,8 @@ impl fmt::Display for Refusal<'_> {
 /// The lines of `initctl status` and `initctl list` (initctl(8)), without the last line end:
 ///
 /// `JOB[ (INSTANCE)] GOAL/STATE[, process PID]`, then a line `\tNAME process PID` for each further process. Of
-/// a post-start or pre-stop process that comes first, the name is given in parentheses.
+/// a post-start or pre-stop process that comes first, the name is given in parentheses. Last, `\tTEXT` if the main process
+/// has said what it does.
 impl fmt::Display for Status<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}/{}", Named(self.job, self.instance), self.goal, self.state)?;
@@ -70,6 +71,54 @@ impl fmt::Display for Status<'_> {
             Some((_, pid)) => write!(f, ", process {pid}")?,
             None => {}
         }
-        processes.try_for_each(|(process, pid)| write!(f, "\n\t{process} process {pid}"))
+        processes.try_for_each(|(process, pid)| write!(f, "\n\t{process} process {pid}"))?;
+        if self.said.is_empty() { Ok(()) } else { write!(f, "\n\t{}", Printable(self.said)) }
+    }
+}
+
+/// Text of whoever wrote it, for a terminal: what does not print is shown as U+FFFD.
+struct Printable<'a>(&'a [u8]);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.utf8_chunks().try_for_each(|chunk| {
+            let broken = if chunk.invalid().is_empty() { "" } else { "\u{fffd}" };
+            let mut shown = chunk.valid().chars().map(|it| if it.is_control() { '\u{fffd}' } else { it });
+            shown.try_for_each(|it| fmt::Write::write_char(f, it))?;
+            f.write_str(broken)
+        })
+    }
+}
+
+/// What `initctl stop` says while it waits: `JOB[ (INSTANCE)]: waiting for ...`.
+impl fmt::Display for Waiting<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: waiting ", Named(self.job, self.instance))?;
+        match self.cause {
+            Cause::Step | Cause::Goal(_) => f.write_str("for its turn"),
+            Cause::Spawned(process) => write!(f, "for its {process} process to be made"),
+            Cause::Ended(Process::Main, pid) => write!(f, "for its main process ({pid}) to end"),
+            Cause::Ended(process, pid) => write!(f, "for its {process} process ({pid})"),
+            Cause::Ready(pid, expect) => write!(f, "for its main process ({pid}) to be ready (expect {expect})"),
+            Cause::Survivors => f.write_str("to learn which of its processes live"),
+            Cause::Event { event, of_failure, holder } => {
+                let rest = if of_failure { "/failed" } else { "" };
+                write!(f, "for the event {}{rest}{holder}", Show(event))
+            }
+            Cause::Nothing => f.write_str("for nothing that is known"),
+        }
+    }
+}
+
+impl fmt::Display for Holder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Holder::Nobody => Ok(()),
+            Holder::Job { job, instance } => write!(f, ", which the job {} holds", Named(job, instance)),
+            Holder::StartOn { job } => write!(f, ", which \"start on\" of the job {} holds", Named(job, &[])),
+            Holder::StopOn { job, instance } => {
+                write!(f, ", which \"stop on\" of the job {} holds", Named(job, instance))
+            }
+        }
     }
 }

@@ -71,6 +71,36 @@ const BETTER: &[(&str, &str, &str)] = &[
         "kept within a bound that `--log-buffer` sets, and what is dropped is counted; Upstart grows",
         "`tests/tests/shim_behaviour.rs`",
     ),
+    (
+        "`stop` of a job that is not ready yet (start/spawned)",
+        "the daemon is killed at once; Upstart waits until it is ready or dies, for ever if it does neither",
+        "`tests/tests/waits.rs`",
+    ),
+    (
+        "a daemon that never does what `expect` says, and is idle",
+        "it is taken to be ready, and the log says which stanza is right; Upstart waits for ever",
+        "`tests/tests/waits.rs`",
+    ),
+    (
+        "a main process of a job with `expect` or `respawn` that ends with status 0 at once, or before it is ready, and leaves a process",
+        "that process is adopted, and the log says which stanza is right; Upstart ends or respawns the job and loses the process",
+        "`tests/tests/never_lose.rs`",
+    ),
+    (
+        "processes that outlive their job",
+        "init's log tells of them; Upstart says nothing",
+        "`tests/tests/never_lose.rs`",
+    ),
+    (
+        "a `start`, `stop` or `restart` that takes longer than ten seconds",
+        "standard error says which process, event or job is waited for; Upstart says nothing",
+        "`tests/tests/waits.rs`",
+    ),
+    (
+        "a `stop` that hangs in a hook or in another job",
+        "`stop --force` ends it, and `hook timeout` bounds hooks; Upstart has no way",
+        "`tests/tests/waits.rs`",
+    ),
 ];
 
 /// Stanzas about which there is more to say.
@@ -106,6 +136,10 @@ const STANZA_NOTES: &[(&str, &str, &str)] = &[
         "same",
         "main process only; ignored where AppArmor is off. Not tried with a kernel that has it",
     ),
+    ("start timeout", "ours", "a daemon that is not ready by then has failed; see following.md"),
+    ("hook timeout", "ours", "a pre-start, post-start, pre-stop or post-stop process gets SIGKILL then"),
+    ("watchdog", "ours", "a daemon that has not said `WATCHDOG=1` for so long gets SIGABRT"),
+    ("expect", "better", "`notify`, `fd` and `auto` are ours; a wrong one is repaired, see following.md"),
     ("kill timeout", "better", "0 is allowed"),
     ("setuid", "better", "group 0 is not kept"),
 ];

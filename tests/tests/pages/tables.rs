@@ -5,6 +5,7 @@ use uphold_core::lifecycle::{self, Entry, Next, Wait};
 use uphold_core::limits::{CONDITION_EVENTS, INSTANCE_NAME, SCRATCH};
 use uphold_core::{control, exit, follow};
 use uphold_initctl::command::{COMMANDS, Group};
+use uphold_initctl::options::BUS;
 use uphold_linux::capacity;
 
 use super::{code, table};
@@ -132,12 +133,22 @@ pub fn commands() -> String {
     let mut text = format!(
         "{GENERATED}# Commands of initctl\n\nThe table is `cli/src/command.rs`; `initctl COMMAND --help` says more.\n"
     );
+    let options = COMMANDS.iter().flat_map(|command| command.options.iter().map(move |option| (command.name, option)));
+    let all = BUS.iter().map(|option| ("every command", option)).chain(options);
+    let ours = all.filter(|(_, option)| !option.note.is_empty());
+    let ours = ours.map(|(command, option)| {
+        let argument = option.argument.map_or(String::new(), |argument| format!("={argument}"));
+        vec![code(command), code(&format!("--{}{argument}", option.long)), option.note.into()]
+    });
+    let ours = table(&["command", "option", "what it does"], ours);
     for (group, heading) in groups {
         let of_group = COMMANDS.iter().filter(|command| command.group == group);
         let rows = of_group.map(|command| vec![code(command.name), code(command.arguments), command.summary.into()]);
         text += &format!("\n## {heading}\n\n{}", table(&["command", "arguments", "what it does"], rows));
     }
-    text
+    text + &format!(
+        "\n## Options that Upstart does not have\n\n`--help` does not show them: its text stays Upstart's.\n\n{ours}"
+    )
 }
 
 pub fn limits() -> String {

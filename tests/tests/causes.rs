@@ -1,0 +1,129 @@
+//! What a job waits for can always be said, and could always come.
+
+use uphold_core::bytes::Strings;
+use uphold_core::cause::{Cause, Holder};
+use uphold_core::control::{Select, Target};
+use uphold_core::input::{Input, Word};
+use uphold_core::process::{Exit, Process};
+use uphold_tests::choices::Choices;
+use uphold_tests::world::{Small, World};
+
+const JOBS: [(&str, &str); 8] = [
+    ("svc", "start on go\nexec main\npre-start exec hook\npre-stop exec hook\npost-stop exec hook\n"),
+    ("daemon", "expect fork\nexec main\n"),
+    ("task", "task\nexec main\n"),
+    ("blocker", "start on stopping svc\ntask\nexec main\n"),
+    ("both", "start on (starting early and never)\nexec main\n"),
+    ("early", "exec main\n"),
+    ("held", "exec main\nstop on (starting late and never)\n"),
+    ("late", "instance $N\nexec main\n"),
+];
+
+fn world() -> World<Small> {
+    let mut world = World::new(Small::new());
+    for (name, file) in JOBS {
+        world.load(name, file).expect("a good job file");
+    }
+    world
+}
+
+fn target(job: &str) -> Target<'_> {
+    Target { job: job.as_bytes(), select: Select::Environment(Strings(b"N=1\0")) }
+}
+
+/// What a job waits for, in words; empty where that is nobody's doing.
+fn words(world: &mut World<Small>, job: &str) -> String {
+    let mut supervisor = world.memory.supervisor();
+    let waiting = supervisor.explain(target(job)).expect("a job of that name");
+    if waiting.cause.is_a_wait() { waiting.to_string() } else { String::new() }
+}
+
+#[test]
+fn every_kind_of_wait_is_named() {
+    #[rustfmt::skip]
+    let steps: [(&str, &str, &str); 14] = [
+        // what happens           job       what it waits for
+        ("emit --no-wait go",     "svc",    "svc: waiting for its pre-start process (1)"),
+        ("1 exits 0",             "svc",    ""),
+        ("B: stop svc",           "svc",    "svc: waiting for its pre-stop process (2)"),
+        ("2 exits 0",             "svc",    "svc: waiting for the event stopping, which the job blocker holds"),
+        ("C: start --no-wait late N=1", "blocker", "blocker: waiting for its main process (2) to end"),
+        ("2 exits 0",             "svc",    "svc: waiting for its main process (1) to end"),
+        ("1 dies of TERM",        "svc",    "svc: waiting for its post-stop process (1)"),
+        ("1 exits 0",             "svc",    ""),
+        ("start --no-wait daemon", "daemon", "daemon: waiting for its main process (1) to be ready (expect fork)"),
+        ("start --no-wait task",  "task",   "task: waiting for its main process (2) to end"),
+        ("start --no-wait early", "early",  "early: waiting for the event starting, which \"start on\" of the job both holds"),
+        ("start --no-wait held",  "held",   ""),
+        ("stop --no-wait late N=1", "late", "late (1): waiting for its main process (3) to end"),
+        ("3 dies of TERM",        "late",   ""),
+    ];
+    let mut world = world();
+    for (happening, job, wanted) in steps {
+        world.happen(&happening.parse().expect("words that are known"));
+        assert_eq!(words(&mut world, job), wanted, "after {happening}: {:?}", world.status());
+    }
+    world.happen(&"start --no-wait late N=1".parse().expect("words that are known"));
+    let held = "late (1): waiting for the event starting, which \"stop on\" of the job held holds";
+    assert_eq!(words(&mut world, "late"), held);
+}
+
+#[test]
+fn nothing_waits_for_what_cannot_come() {
+    const CHOICES: Choices = Choices {
+        jobs: &["svc", "daemon", "task", "early", "held", "late N=1", "late N=2"],
+        events: &["go", "never"],
+        ends: &[Exit::Status(0), Exit::Status(1), Exit::Signal(15)],
+        late_ends: true,
+        waiting: 3,
+        shutdown: false,
+    };
+    let (mut world, mut dice) = (world(), 1_u64);
+    for _ in 0..2_000 {
+        let mut steps = Vec::new();
+        CHOICES.list(&mut world, &mut steps);
+        if steps.is_empty() {
+            break;
+        }
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let step = steps.swap_remove((dice >> 33) as usize % steps.len());
+        world.happen(&step.happening);
+        let supervisor = world.memory.supervisor();
+        for job in supervisor.jobs() {
+            let cause = supervisor.cause(job);
+            let fine = match cause {
+                Cause::Step | Cause::Spawned(_) | Cause::Survivors | Cause::Nothing => false,
+                Cause::Goal(_) => true,
+                Cause::Ended(_, pid) | Cause::Ready(pid, _) => world.kernel.children.iter().any(|it| it.pid == pid),
+                Cause::Event(_, holder) => match holder {
+                    Some(Holder::Job(holder) | Holder::StopOn(holder)) => supervisor.jobs().any(|it| it == holder),
+                    Some(Holder::StartOn(_)) => true,
+                    None => false,
+                },
+            };
+            assert!(fine, "{cause:?} after {}: {:?}", step.happening, supervisor.instance_name(job));
+        }
+    }
+}
+
+#[test]
+fn only_status_tells_what_a_daemon_says_that_it_does() {
+    let mut world = world();
+    world.happen(&"start --no-wait early".parse().expect("words that are known"));
+    world.happen(&"emit --no-wait never".parse().expect("words that are known"));
+    let job = world.memory.supervisor().jobs().next().expect("a job");
+    world.give(Input::Told { job, word: Word::Status(b"3 of 4\x07") });
+    let mut supervisor = world.memory.supervisor();
+    let status = supervisor.status(target("early")).expect("a job").to_string();
+    let (pid, listed) = supervisor
+        .next_status(0)
+        .into_iter()
+        .chain((1..JOBS.len() as u32).filter_map(|slot| supervisor.next_status(slot << 16)))
+        .find_map(|(status, _)| {
+            let main = status.processes.iter().find(|(process, _)| *process == Process::Main)?.1;
+            (status.job == b"early").then(|| (main, status.to_string()))
+        })
+        .expect("a process");
+    assert_eq!(listed, format!("early start/running, process {pid}"));
+    assert_eq!(status, format!("{listed}\n\t3 of 4\u{fffd}"));
+}

@@ -1,0 +1,212 @@
+//! Nothing is waited for without end, and while something is, people are told what.
+
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use uphold_tests::system::processes::{Signal, send};
+use uphold_tests::system::{Launch, System};
+
+const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
+
+/// Far below any timeout of the jobs here, which are of hours.
+const AT_ONCE: Duration = Duration::from_secs(30);
+
+/// What `initctl` prints when a job has stopped; asserts that it did not take long.
+fn stops_at_once(system: &System, words: &[&str]) -> String {
+    let begin = Instant::now();
+    let told = system.order(words);
+    assert!(begin.elapsed() < AT_ONCE, "{words:?} took {:?}", begin.elapsed());
+    told
+}
+
+#[test]
+fn stop_by_force_waits_for_no_hook() {
+    let mut system = System::start(&[
+        ("before", "pre-start exec sleep 1000\nexec sleep 1000"),
+        ("ending", "kill timeout 9999\npre-stop exec sleep 1000\nexec sleep 1000"),
+        ("after", "post-stop exec sleep 1000\nexec sleep 1000"),
+    ]);
+    system.order(&["start", "--no-wait", "before"]);
+    let hook = system.await_state("before", "start/pre-start").expect("a process");
+    assert_eq!(stops_at_once(&system, &["stop", "--force", "before"]), "before stop/waiting\n");
+    system.await_log(&format!("before pre-start process ({hook}) killed by KILL signal"));
+
+    for (job, state) in [("ending", "stop/pre-stop"), ("after", "stop/post-stop")] {
+        system.order(&["start", job]);
+        system.order(&["stop", "--no-wait", job]);
+        system.await_state(job, state);
+        // Without force it is as the original has it.
+        let again = system.initctl(&["stop", job]);
+        assert_eq!((again.code, again.err), (1, format!("initctl: Job has already been stopped: {job}\n")));
+        let told = system.initctl(&["stop", "--force", job]);
+        assert!([format!("{job} stop/waiting\n"), String::new()].contains(&told.out), "{told:?}");
+        system.await_state(job, "stop/waiting");
+    }
+    system.await_processes(0);
+    let gone = system.initctl(&["stop", "--force", "ending"]);
+    assert_eq!((gone.code, gone.err.as_str()), (1, "initctl: Unknown instance: \n"));
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn stop_by_force_waits_for_no_other_job_and_for_no_handler() {
+    let deaf = format!("kill timeout 9999\nexec {DAEMON} ignore TERM pid @FOLDER@/pid");
+    let mut system = System::start(&[
+        ("svc", "exec sleep 1000"),
+        ("other", "start on stopping svc\ntask\nexec sleep 1000"),
+        ("deaf", &deaf),
+    ]);
+    system.order(&["start", "svc"]);
+    system.order(&["stop", "--no-wait", "svc"]);
+    system.await_state("svc", "stop/stopping");
+    system.await_running("other");
+    assert_eq!(stops_at_once(&system, &["stop", "--force", "svc"]), "svc stop/waiting\n");
+    let other = system.await_running("other");
+    assert_eq!(system.order(&["stop", "other"]), "other stop/waiting\n");
+
+    let main = {
+        system.order(&["start", "deaf"]);
+        system.await_some("a daemon that is deaf", |system| {
+            std::fs::read_to_string(system.folder().path("pid")).ok().filter(|text| text.ends_with('\n'))
+        });
+        system.await_running("deaf")
+    };
+    assert_ne!(main, other);
+    assert_eq!(stops_at_once(&system, &["stop", "--force", "deaf"]), "deaf stop/waiting\n");
+    system.await_log(&format!("deaf main process ({main}) killed by KILL signal"));
+    system.await_processes(0);
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_daemon_that_is_not_ready_is_stopped_at_once() {
+    // Its file says how long to wait, so that it is not taken to be ready before.
+    let mut system = System::start(&[("svc", "expect fork\nstart timeout 9999\nexec sleep 1000")]);
+    system.order(&["start", "--no-wait", "svc"]);
+    system.await_state("svc", "start/spawned").expect("a process");
+    assert_eq!(stops_at_once(&system, &["stop", "svc"]), "svc stop/waiting\n");
+    system.await_processes(0);
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn who_waits_for_long_is_told_for_what() {
+    let deaf = format!("kill timeout 9999\nexec {DAEMON} ignore TERM pid @FOLDER@/pid");
+    let mut system = System::start(&[
+        ("svc", &deaf),
+        ("other", "start on stopping svc\ntask\nexec sleep 1000"),
+        ("hooked", "pre-stop exec sleep 1000\nexec sleep 1000"),
+        ("quiet", "pre-stop exec sleep 1000\nexec sleep 1000"),
+        ("slow", "expect fork\nstart timeout 9999\nexec sleep 1000"),
+    ]);
+    for job in ["svc", "hooked", "quiet"] {
+        system.order(&["start", job]);
+    }
+    system.await_some("a daemon that is deaf", |system| {
+        std::fs::read_to_string(system.folder().path("pid")).ok().filter(|text| text.ends_with('\n'))
+    });
+    let main = system.await_running("svc");
+    let begin = Instant::now();
+    std::thread::scope(|scope| {
+        let (done, ended) = channel();
+        let commands = [&["stop", "svc"][..], &["restart", "hooked"], &["-q", "stop", "quiet"], &["start", "slow"]];
+        for words in commands {
+            let (done, system) = (done.clone(), &system);
+            scope.spawn(move || done.send((words, system.initctl(words))));
+        }
+        // The first words are said after ten seconds, and once more ten seconds later if they are others.
+        std::thread::sleep(Duration::from_secs(15));
+        let slow = system.main_process("slow").expect("a process");
+        let hook = system.order(&["status", "hooked"]);
+        let hook = hook.trim_end().rsplit_once(' ').expect("a process").1.to_owned();
+        system.order(&["stop", "other"]);
+        std::thread::sleep(Duration::from_secs(22).saturating_sub(begin.elapsed()));
+        for job in ["svc", "hooked", "quiet", "slow"] {
+            system.order(&["stop", "--force", job]);
+        }
+        for _ in commands {
+            let (words, ran) = ended.recv().expect("every command ends");
+            let told = match words {
+                [_, "svc"] => format!(
+                    "initctl: svc: waiting for the event stopping, which the job other holds\n\
+                     initctl: svc: waiting for its main process ({main}) to end\n"
+                ),
+                [_, "hooked"] => format!("initctl: hooked: waiting for its pre-stop process ({hook})\n"),
+                [_, "slow"] => {
+                    format!("initctl: slow: waiting for its main process ({slow}) to be ready (expect fork)\n")
+                }
+                _ => String::new(),
+            };
+            assert_eq!(ran.err, told, "{words:?}");
+        }
+    });
+    system.await_processes(0);
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_daemon_has_as_long_to_be_ready_as_its_file_says() {
+    let mut system = System::start(&[
+        ("once", "expect fork\nstart timeout 1\nexec sleep 1000"),
+        ("again", "expect fork\nstart timeout 1\nrespawn\nrespawn limit 2 60\nexec sleep 1000"),
+    ]);
+    for (job, respawns) in [("once", 0), ("again", 2)] {
+        let ran = system.initctl(&["start", job]);
+        assert_eq!((ran.code, ran.err.as_str()), (1, "initctl: Job failed to start\n"), "{ran:?}");
+        system.await_state(job, "stop/waiting");
+        let log = system.log();
+        let count = |what: &str| log.lines().filter(|line| line.ends_with(&format!("{job} {what}"))).count();
+        assert_eq!(count("was not ready within 1 seconds"), respawns + 1, "{log}");
+        assert_eq!(count("main process ended, respawning"), respawns, "{log}");
+    }
+    system.await_log("again respawning too fast, stopped");
+    system.await_processes(0);
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_hook_has_as_long_as_its_file_says() {
+    let mut system = System::start(&[
+        ("before", "hook timeout 1\npre-start exec sleep 1000\nexec sleep 1000"),
+        ("ending", "hook timeout 1\npre-stop exec sleep 1000\nexec sleep 1000"),
+        ("after", "hook timeout 1\npost-stop exec sleep 1000\nexec sleep 1000"),
+    ]);
+    let ran = system.initctl(&["start", "before"]);
+    assert_eq!((ran.code, ran.err.as_str()), (1, "initctl: Job failed to start\n"));
+    for (job, code) in [("ending", 0), ("after", 1)] {
+        system.order(&["start", job]);
+        // A post-stop process that does not end well is a failure, as in the original.
+        assert_eq!(system.initctl(&["stop", job]).code, code, "{job}");
+    }
+    for job in ["before", "ending", "after"] {
+        system.await_state(job, "stop/waiting");
+    }
+    for hook in ["before pre-start", "ending pre-stop", "after post-stop"] {
+        let log = system.log();
+        let line = log.lines().find(|line| line.contains(&format!("{hook} process (")) && line.ends_with("1 seconds"));
+        assert!(line.is_some_and(|line| line.contains(") has run for more than ")), "{hook}: {log}");
+    }
+    system.await_processes(0);
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn with_strict_expect_what_is_wrong_is_said_and_left() {
+    let launch = Launch::new(&[("svc", "expect fork\nexec sleep 1000")]);
+    let mut system = launch.option("--strict-expect").start();
+    system.order(&["start", "--no-wait", "svc"]);
+    let main = system.await_state("svc", "start/spawned");
+    system.order(&["restart-init"]);
+    system.await_log("svc expected fork, saw no fork; \"expect none\" is right");
+    assert_eq!(system.await_state("svc", "start/spawned"), main);
+    assert_eq!(system.order(&["stop", "svc"]), "svc stop/waiting\n");
+
+    let mut system = System::start(&[("svc", "expect fork\nexec sleep 1000")]);
+    let told = system.order(&["start", "svc"]);
+    let main = system.await_running("svc");
+    assert_eq!(told, format!("svc start/running, process {main}\n"));
+    system.await_log(&format!("svc expected fork, saw no fork: following {main}; \"expect none\" is right"));
+    send(main, Signal::SIGTERM);
+    system.await_state("svc", "stop/waiting");
+    system.end(Signal::SIGTERM);
+}
