@@ -37,8 +37,8 @@ impl Choices {
     pub fn list<M: Memory>(&self, world: &mut World<M>, steps: &mut Vec<Step>) {
         let deadline = world.deadline();
         if let Some(deadline) = deadline {
-            let seconds = (deadline.0 - 1_000_000).div_ceil(1000) as u32;
-            steps.push(Happening::Passes { seconds }.into());
+            let milliseconds = (deadline.0 - 1_000_000) as u32;
+            steps.push(Happening::Passes { milliseconds }.into());
         }
         let (has_deadline, room) = (deadline.is_some(), world.kernel.children.len() < PROCESSES);
         for child in &world.kernel.children {

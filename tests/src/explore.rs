@@ -49,7 +49,7 @@ impl fmt::Display for Step {
     /// As a scenario has it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.late {
-            writeln!(f, "{}", Happening::Passes { seconds: LATE })?;
+            writeln!(f, "{}", Happening::Passes { milliseconds: LATE * 1000 })?;
         }
         if !self.outcomes.is_empty() {
             writeln!(f, "{}", Happening::Spawns { outcomes: self.outcomes.clone() })?;

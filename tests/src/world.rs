@@ -6,7 +6,8 @@ use std::hash::{Hash, Hasher};
 use uphold_core::bytes::Strings;
 use uphold_core::conf::{ConfError, Parser};
 use uphold_core::control::{Select, Status, Target};
-use uphold_core::input::Input;
+use uphold_core::effect::Effect;
+use uphold_core::input::{Input, Word};
 use uphold_core::lifecycle::{Goal, State, Wait};
 use uphold_core::occupancy::Occupancy;
 use uphold_core::process::{Pid, Process};
@@ -15,7 +16,7 @@ use uphold_core::storage::ClientId;
 use uphold_core::supervisor::{Storage, Supervisor};
 use uphold_core::time::Instant;
 
-use crate::happening::Happening;
+use crate::happening::{Happening, Saying};
 use crate::kernel::{CLIENTS, Client, Kernel, Trace};
 
 /// A storage of whatever size.
@@ -132,7 +133,16 @@ impl<M: Memory> World<M> {
                 self.give(Input::Replaced { pid });
             }
             Happening::Forks { pid, stillborn } => self.fork(pid, stillborn),
-            Happening::Passes { seconds } => self.pass(seconds),
+            Happening::Leaves { pid } => {
+                self.change(pid, |child| child.has_forked = true);
+                self.kernel.leave(pid);
+            }
+            Happening::Leads { pid } => self.change(pid, |child| child.session = pid),
+            Happening::Works { pid, busy } => self.change(pid, |child| child.busy = busy),
+            Happening::Named { pid } => self.change(pid, |child| child.named = true),
+            Happening::Sleeps { pid } => self.change(pid, |child| child.sleeps = true),
+            Happening::Says { pid, ref saying } => self.say(pid, saying),
+            Happening::Passes { milliseconds } => self.pass(milliseconds),
             Happening::Shutdown => self.give(Input::Shutdown),
             Happening::Spawns { ref outcomes } => {
                 self.kernel.outcomes.clone_from(outcomes);
@@ -190,7 +200,7 @@ impl<M: Memory> World<M> {
     fn fork(&mut self, parent: Pid, stillborn: bool) {
         self.change(parent, |child| (child.halted, child.has_forked) = (true, true));
         let Some(of) = self.kernel.child(parent).copied() else { return };
-        let made = self.kernel.make(of.job, of.process, Trace::Newborn, true);
+        let made = self.kernel.make(of.job, of.process, Trace::Newborn, Some(&of));
         let Some(child) = made else { return self.kernel.wrong(|| "too many processes".into()) };
         if stillborn {
             self.kernel.forget(child);
@@ -202,8 +212,22 @@ impl<M: Memory> World<M> {
         self.give(Input::Forked { parent, child });
     }
 
-    fn pass(&mut self, seconds: u32) {
-        let end = self.now.after_seconds(seconds);
+    fn say(&mut self, pid: Pid, saying: &Saying) {
+        let Some(job) = self.kernel.child(pid).map(|child| child.job) else {
+            return self.kernel.wrong(|| format!("there is no process {pid}"));
+        };
+        let word = match saying {
+            Saying::Ready => Word::Ready,
+            Saying::Main(pid) => Word::Main(*pid),
+            Saying::Stopping => Word::Stopping,
+            Saying::Alive => Word::Alive,
+            Saying::Status(text) => Word::Status(text.as_bytes()),
+        };
+        self.give(Input::Told { job, word });
+    }
+
+    fn pass(&mut self, milliseconds: u32) {
+        let end = self.now.after_milliseconds(milliseconds);
         while let Some(deadline) = self.memory.supervisor().next_deadline().filter(|&deadline| deadline <= end) {
             self.now = self.now.max(deadline);
             self.give(Input::Tick);
@@ -237,6 +261,10 @@ impl<M: Memory> World<M> {
                 if let Some(input) = self.kernel.perform(&supervisor, effect) {
                     supervisor.handle(self.now, input);
                 }
+                if let Effect::Survey { job } = effect {
+                    let survivors = self.kernel.survey(job);
+                    supervisor.handle(self.now, Input::Survivors { job, survivors: &survivors });
+                }
             }
             let Some(input) = self.kernel.ready.pop_front() else { break };
             if let Input::SpawnFailed { pid: Some(pid), .. } = input {
@@ -262,6 +290,7 @@ impl<M: Memory> World<M> {
         self.kernel.children.hash(hasher);
         self.kernel.clients.hash(hasher);
         self.kernel.ended.hash(hasher);
+        self.kernel.left.hash(hasher);
     }
 
     /// Looks whether all is as it must be between two inputs.
@@ -350,11 +379,12 @@ impl Kernel {
             self.wrong(|| format!("{} stands still for ever", halted.pid));
         }
         let nobodys = |child: &crate::kernel::Child| child.trace == Trace::Off && !pids.contains(&child.pid);
-        let lost = self.children.iter().find(|child| nobodys(child) && !child.forked && !child.has_forked).copied();
+        let lost = self.children.iter().find(|child| nobodys(child) && !child.forked && !child.has_forked && !child.sleeps).copied();
         if let Some(lost) = lost {
             self.wrong(|| format!("{} {} was lost", lost.process, lost.pid));
         }
-        self.children.retain(|child| !nobodys(child));
+        let keeps = self.keeps;
+        self.children.retain(|child| !nobodys(child) || (keeps && child.process == Process::Main));
         self.children.iter_mut().for_each(|child| child.watched = pids.contains(&child.pid));
         if let Some(client) = self.clients.iter().position(|&client| client == Client::Asked) {
             self.wrong(|| format!("{} was not answered", crate::happening::letter(client)));
