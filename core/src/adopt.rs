@@ -132,7 +132,11 @@ impl Supervisor<'_> {
     /// An adopted process has lived for a moment, so it is no step on the way to another: the file's author is told.
     fn look_at_heir(&mut self, id: JobId, survivors: &[Survivor]) {
         let main = self.jobs.get(id).and_then(|job| job.pid(Process::Main));
-        if let Some(heir) = survivors.iter().find(|survivor| Some(survivor.pid) == main) {
+        // A file that waits for the daemon's own word says nothing of forks, so there is nothing to put right.
+        let class = self.jobs.get(id).and_then(|job| self.classes.get(job.class));
+        let counts_forks = class.is_some_and(|class| Stage::adopted(class.expect).is_ready());
+        let stays = survivors.iter().find(|survivor| Some(survivor.pid) == main).filter(|_| counts_forks);
+        if let Some(heir) = stays {
             let place = self.place_of(id, *heir);
             self.teach(id, place, main);
         }
