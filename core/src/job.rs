@@ -318,8 +318,10 @@ impl Supervisor<'_> {
         let Some(row) = exit::row(process, state) else { return };
         let listed = process == Process::Main && exit.is_listed(self.normal_exits(class));
         let failure = Failure { process: Some(process), exit: Some(exit) };
+        let cut_short = job.forced && job.killed;
         match row.meaning {
-            Meaning::MustSucceed if exit != Exit::Status(0) => self.fail(id, failure),
+            // One that a forced stop kills has not failed.
+            Meaning::MustSucceed if exit != Exit::Status(0) && !cut_short => self.fail(id, failure),
             Meaning::Judged if goal == Goal::Start => {
                 match exit::judge(exit, respawn && !self.core.ending.is_on(), task, listed) {
                     Verdict::Done => self.set_goal(id, Goal::Stop),
