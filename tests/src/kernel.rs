@@ -156,13 +156,13 @@ impl Kernel {
         }
     }
 
-    /// A new process with the lowest free number.
+    /// A new process with the lowest free number, above its parent's if another process made it.
     pub fn make(&mut self, job: JobId, process: Process, trace: Trace, parent: Option<&Child>) -> Option<Pid> {
         // The number of a session is not given away while somebody is in it.
-        let taken = |number: u32| {
-            self.children.iter().any(|child| child.pid.get() == number || child.session.get() == number)
-        };
-        let pid = (1..).find(|&number| !taken(number)).and_then(Pid::new)?;
+        let taken =
+            |number: u32| self.children.iter().any(|child| child.pid.get() == number || child.session.get() == number);
+        let lowest = parent.map_or(1, |parent| parent.pid.get() + 1);
+        let pid = (lowest..).find(|&number| !taken(number)).and_then(Pid::new)?;
         let child = Child {
             pid,
             job,
@@ -344,9 +344,8 @@ impl Kernel {
 
     /// A job rests: what it has left is nobody's.
     fn let_go(&mut self, job: JobId) {
-        let is_lost = |child: &&Child| {
-            child.job == job && !child.forked && !child.has_forked && !child.vanished && !child.sleeps
-        };
+        let is_lost =
+            |child: &&Child| child.job == job && !child.forked && !child.has_forked && !child.vanished && !child.sleeps;
         if let Some(lost) = self.children.iter().find(is_lost).copied() {
             self.wrong(|| format!("{} {} was lost when its job came to rest", lost.process, lost.pid));
         }

@@ -379,12 +379,16 @@ impl Kernel {
             self.wrong(|| format!("{} stands still for ever", halted.pid));
         }
         let nobodys = |child: &crate::kernel::Child| child.trace == Trace::Off && !pids.contains(&child.pid);
-        let lost = self.children.iter().find(|child| nobodys(child) && !child.forked && !child.has_forked && !child.sleeps).copied();
+        let lost = self
+            .children
+            .iter()
+            .find(|child| nobodys(child) && !child.forked && !child.has_forked && !child.sleeps)
+            .copied();
         if let Some(lost) = lost {
             self.wrong(|| format!("{} {} was lost", lost.process, lost.pid));
         }
         let keeps = self.keeps;
-        self.children.retain(|child| !nobodys(child) || (keeps && child.process == Process::Main));
+        self.children.retain(|child| !nobodys(child) || child.sleeps || (keeps && child.process == Process::Main));
         self.children.iter_mut().for_each(|child| child.watched = pids.contains(&child.pid));
         if let Some(client) = self.clients.iter().position(|&client| client == Client::Asked) {
             self.wrong(|| format!("{} was not answered", crate::happening::letter(client)));
