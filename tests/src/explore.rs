@@ -19,7 +19,7 @@ use crate::world::{Memory, World};
 pub const NOW: Instant = Instant(1_000_000);
 
 /// More states than any kind of job has: something grows without bound.
-const MOST_STATES: usize = 1_000_000;
+const MOST_STATES: usize = 60_000;
 
 /// When late things happen: the windows of `respawn limit` have passed, and no daemon is fresh.
 const LATE: u32 = 90;

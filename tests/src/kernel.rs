@@ -161,7 +161,8 @@ impl Kernel {
         // The number of a session is not given away while somebody is in it.
         let taken =
             |number: u32| self.children.iter().any(|child| child.pid.get() == number || child.session.get() == number);
-        let lowest = parent.map_or(1, |parent| parent.pid.get() + 1);
+        // Growing numbers are easier to read, and endless.
+        let lowest = parent.filter(|_| self.journal.is_some()).map_or(1, |parent| parent.pid.get() + 1);
         let pid = (lowest..).find(|&number| !taken(number)).and_then(Pid::new)?;
         let child = Child {
             pid,

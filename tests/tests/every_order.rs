@@ -116,7 +116,7 @@ fn wrong_files() -> Vec<Kind> {
             orphans,
             speaks,
             writes,
-            busy: true,
+            busy: !writes,
             ends: &ENDS[..2],
             late_ends: false,
             events: &[],
