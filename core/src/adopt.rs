@@ -30,11 +30,22 @@ pub(crate) enum Inquiry {
     /// Its main process is expected to do something and takes its time.
     Idleness,
     /// It is to be killed, and no main process is left.
-    Rest,
+    Rest(Look),
     /// A process was adopted a moment ago.
     Heir,
     /// The process that should have ended after the second fork may still live.
     Middle,
+}
+
+/// When those are looked for whom a main process leaves that was to be killed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Look {
+    /// There was no main process to be killed.
+    Only,
+    /// It has ended just now: the others had the same signal, and may still be about to end.
+    First,
+    /// They have had a moment for it.
+    Second,
 }
 
 impl Supervisor<'_> {
@@ -63,8 +74,8 @@ impl Supervisor<'_> {
         match core::mem::replace(&mut job.inquiry, Inquiry::Nothing) {
             Inquiry::Nothing => {}
             Inquiry::Ended(pid, exit) if state != State::Killed => self.succeed(id, pid, exit, survivors),
-            Inquiry::Ended(..) => self.end_the_rest(id, survivors, true),
-            Inquiry::Rest => self.end_the_rest(id, survivors, false),
+            Inquiry::Ended(..) => self.end_the_rest(id, survivors, Look::First),
+            Inquiry::Rest(look) => self.end_the_rest(id, survivors, look),
             Inquiry::Heir => self.look_at_heir(id, survivors),
             Inquiry::Middle => self.look_at_middle(id, survivors),
             Inquiry::Idleness => self.look_at_idleness(id, survivors),
@@ -206,7 +217,7 @@ impl Supervisor<'_> {
 
     /// A job that is being stopped has no main process any more. What is its own beyond doubt is ended like it, one after
     /// the other; the others are left alone, as the original leaves what has moved to a group of its own, but told of.
-    fn end_the_rest(&mut self, id: JobId, survivors: &[Survivor], tell: bool) {
+    fn end_the_rest(&mut self, id: JobId, survivors: &[Survivor], look: Look) {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
         let all = (job.repaired || job.forced) && !self.core.strict;
@@ -215,6 +226,10 @@ impl Supervisor<'_> {
         let (signal, timeout, forced) = (class.kill_signal, class.kill_timeout, job.forced);
         let tired = job.strikes > crate::overdue::MOST_STRIKES;
         match survivors.iter().find(own).map(|survivor| survivor.pid) {
+            Some(_) if look == Look::First && !forced && !tired => {
+                let at = self.now.after_milliseconds(crate::overdue::MOMENT);
+                self.timers.arm(&mut self.jobs, id, at);
+            }
             Some(next) if !tired => {
                 self.remember_process(id, Process::Main, next);
                 self.order(Effect::Watch { pid: next, instead_of: next });
@@ -225,11 +240,11 @@ impl Supervisor<'_> {
                 let deadline = self.now.after_seconds(timeout);
                 self.timers.arm(&mut self.jobs, id, deadline);
                 if let Some(job) = self.jobs.get_mut(id) {
-                    job.waiting = true;
+                    (job.waiting, job.killed) = (true, false);
                 }
             }
             _ => {
-                if tell && !survivors.is_empty() {
+                if look != Look::Only && !survivors.is_empty() {
                     self.order(Effect::Report { job: id });
                 }
                 self.go_on(id);

@@ -58,7 +58,8 @@ impl Supervisor<'_> {
             return Cause::Step;
         }
         let main = job.pid(Process::Main);
-        let asked = if job.inquiry == Inquiry::Nothing { Cause::Nothing } else { Cause::Survivors };
+        let given_a_moment = job.timer.is_some() || job.inquiry != Inquiry::Nothing;
+        let asked = if given_a_moment { Cause::Survivors } else { Cause::Nothing };
         let Some(class) = self.classes.get(job.class) else { return Cause::Nothing };
         match job.state.row().wait {
             Wait::Nothing => Cause::Nothing,

@@ -36,6 +36,13 @@ pub(crate) enum Ending {
 const PASSED: usize = usize::MAX;
 
 impl Ending {
+    /// As if it had all been so much earlier.
+    pub(crate) fn turn_back(&mut self, milliseconds: u64) {
+        if let Ending::Leaving { until, .. } | Ending::Stopping { until, .. } = self {
+            *until = Instant(until.0.saturating_sub(milliseconds));
+        }
+    }
+
     pub(crate) const fn is_on(self) -> bool {
         !matches!(self, Ending::Off)
     }

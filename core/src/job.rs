@@ -1,6 +1,6 @@
 //! Jobs: the instances of a class, and how they come, change and go.
 
-use crate::adopt::Inquiry;
+use crate::adopt::{Inquiry, Look};
 use crate::condition::LeafId;
 use crate::effect::Effect;
 use crate::exit::{self, Meaning, Verdict};
@@ -313,13 +313,13 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
         let (state, goal, respawn, task) = (job.state, job.goal, class.respawn, class.task);
-        let given_up = job.forced && job.killed;
         let Some(row) = exit::row(process, state) else { return };
         let listed = process == Process::Main && exit.is_listed(self.normal_exits(class));
         let failure = Failure { process: Some(process), exit: Some(exit) };
+        let cut_short = job.forced && job.killed;
         match row.meaning {
-            // One that a forced stop killed has done nothing wrong.
-            Meaning::MustSucceed if exit != Exit::Status(0) && !given_up => self.fail(id, failure),
+            // One that a forced stop kills has not failed.
+            Meaning::MustSucceed if exit != Exit::Status(0) && !cut_short => self.fail(id, failure),
             Meaning::Judged if goal == Goal::Start => {
                 match exit::judge(exit, respawn && !self.core.ending.is_on(), task, listed) {
                     Verdict::Done => self.set_goal(id, Goal::Stop),
@@ -403,7 +403,7 @@ impl Supervisor<'_> {
         let Some(pid) = job.pid(Process::Main) else {
             let others = job.repaired || job.forks > 0;
             if others {
-                self.inquire(id, Inquiry::Rest);
+                self.inquire(id, Inquiry::Rest(Look::Only));
             }
             return others;
         };

@@ -2,7 +2,7 @@
 //!
 //! A job has one timer at most, since it waits for one thing at a time. It is armed when the job begins to wait.
 
-use crate::adopt::Inquiry;
+use crate::adopt::{Inquiry, Look};
 use crate::conf::stanza::Expect;
 use crate::effect::{Effect, Scope};
 use crate::follow;
@@ -24,6 +24,9 @@ const TRIAL: u32 = 300;
 
 /// Seconds in which the process between the first and the daemon has ended, if it was only a step.
 const MIDDLE: u32 = 3;
+
+/// Milliseconds in which those end who had the same signal as a main process that has ended.
+pub(crate) const MOMENT: u32 = 100;
 
 /// How many processes a forced stop ends one after the other before it gives the rest up.
 pub(crate) const MOST_STRIKES: u8 = 16;
@@ -131,7 +134,7 @@ impl Supervisor<'_> {
     /// A process that is to end does not: it is killed; if that does not help and the stop is forced, it is given up.
     fn does_not_end(&mut self, id: JobId, process: Process) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        let Some(pid) = job.pid(process) else { return };
+        let Some(pid) = job.pid(process) else { return self.inquire(id, Inquiry::Rest(Look::Second)) };
         job.strikes = job.strikes.saturating_add(1);
         let (forced, again) = (job.forced, job.killed);
         let timed = self.classes.get(job.class).map(|class| class.hook_timeout).filter(|_| !forced);

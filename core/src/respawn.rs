@@ -24,6 +24,11 @@ pub struct Respawns {
 }
 
 impl Respawns {
+    /// As if it had all been so much earlier.
+    pub(crate) fn turn_back(&mut self, milliseconds: u64) {
+        self.window = self.window.saturating_sub(milliseconds / 1000);
+    }
+
     /// Counts one; false if it is one too many.
     pub fn admit(&mut self, now: Instant, limit: RespawnLimit) -> bool {
         if limit.count == 0 || limit.interval == 0 {

@@ -119,6 +119,8 @@ impl Supervisor<'_> {
         }
         match self.owner(pid) {
             Some((job, process)) if !traced => self.say_later(Notice::ProcessStopped { job, process, pid, signal }),
+            // Nobody follows it any more: the job is being stopped.
+            Some((job, _)) if seen.is_some_and(|seen| self.is_tracings_own(job, seen)) => self.let_go(pid),
             Some(_) => self.order(Effect::Resume { pid, signal: Some(signal) }),
             // The trap and the stop of a child's birth are tracing's own doing.
             None if traced => {
@@ -127,6 +129,15 @@ impl Supervisor<'_> {
             }
             None => {}
         }
+    }
+
+    /// Whether a stop of a main process is tracing's own doing: it is the first one of its program, or of its life.
+    fn is_tracings_own(&self, id: JobId, seen: Seen) -> bool {
+        let stage = self.jobs.get(id).map(|job| job.stage);
+        matches!(
+            (stage, seen),
+            (Some(Stage::Launched), Seen::Trap) | (Some(Stage::FirstBorn | Stage::SecondBorn), Seen::Stop)
+        )
     }
 
     /// A traced process forked.

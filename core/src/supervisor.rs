@@ -324,6 +324,25 @@ impl Supervisor<'_> {
         self.core.strict = strict;
     }
 
+    /// Sets every clock back: what was to happen at `now` is to happen so much earlier, and what is over is over for good.
+    /// So two states that differ in nothing but the time of day become one, and a search of all states comes to an end.
+    pub fn turn_back(&mut self, now: Instant, milliseconds: u64) {
+        let earlier = |at: Instant| Instant(at.0.saturating_sub(milliseconds));
+        for timer in self.timers.heap.iter_mut() {
+            timer.at = earlier(timer.at);
+        }
+        let mut at = self.jobs.id_from(0);
+        while let Some(id) = at {
+            if let Some(job) = self.jobs.get_mut(id) {
+                job.fresh_until = if job.fresh_until <= now { Instant::default() } else { earlier(job.fresh_until) };
+                job.start_by = job.start_by.map(earlier);
+                job.respawns.turn_back(milliseconds);
+            }
+            at = self.jobs.id_from(id.index() + 1);
+        }
+        self.core.ending.turn_back(milliseconds);
+    }
+
     /// Gives an order.
     pub(crate) fn order(&mut self, effect: Effect) {
         let given = self.core.outbox.push_back(effect);

@@ -1,11 +1,11 @@
 //! What can happen next: everything that people, programs and the kernel can do as things stand.
 
 use uphold_core::input::Command;
-use uphold_core::process::{Exit, Process};
+use uphold_core::process::{Exit, Pid, Process};
 use uphold_core::signal::Signal;
 
-use crate::explore::Step;
-use crate::happening::{Happening, Text};
+use crate::explore::{NOW, Step};
+use crate::happening::{Happening, Saying, Text};
 use crate::kernel::{Child, Client, Trace};
 use crate::world::{Memory, World};
 
@@ -24,25 +24,44 @@ pub struct Choices {
     pub waiting: usize,
     /// Whether everything may be told to end.
     pub shutdown: bool,
+    /// How many children a main process may leave behind unseen; with none, who is not watched ends at once, unseen.
+    pub orphans: u8,
+    /// Whether a main process may say something of itself.
+    pub speaks: bool,
+    /// Whether a pid file may name a process.
+    pub writes: bool,
+    /// Whether a main process may compute when it is looked at.
+    pub busy: bool,
 }
+
+/// How often in a row a deadline may pass without an order, at most: a hundred looks, and three times that with helpers.
+pub const PATIENCE: usize = 310;
 
 /// With so many processes none forks any more: one, its child, and one of which the supervisor knows nothing.
 const PROCESSES: usize = 3;
+
+/// A process that there is not.
+const NOBODY: Pid = Pid::new(99).expect("not zero");
 
 /// The signal that nobody sends in the normal course of things.
 const USR1: Signal = Signal(10);
 
 impl Choices {
     /// Everything that can happen next.
-    pub fn list<M: Memory>(&self, world: &mut World<M>, steps: &mut Vec<Step>) {
+    pub fn list<M: Memory + Clone>(&self, world: &mut World<M>, steps: &mut Vec<Step>) {
         let deadline = world.deadline();
-        if let Some(deadline) = deadline {
-            let seconds = (deadline.0 - 1_000_000).div_ceil(1000) as u32;
-            steps.push(Happening::Passes { seconds }.into());
-        }
+        self.time(world, steps);
         let (has_deadline, room) = (deadline.is_some(), world.kernel.children.len() < PROCESSES);
         for child in &world.kernel.children {
+            if !child.watched && child.trace == Trace::Off {
+                steps.push(Happening::Ends { pid: child.pid, exit: Exit::Status(0) }.into());
+                continue;
+            }
             self.process(child, has_deadline, steps);
+            if self.is_free(child) && world.kernel.left < self.orphans && room {
+                steps.push(Happening::Leaves { pid: child.pid }.into());
+            }
+            self.words(&world.kernel.children, child, steps);
             if child.trace == Trace::Followed && room {
                 steps.push(Happening::Forks { pid: child.pid, stillborn: false }.into());
                 steps.push(Happening::Forks { pid: child.pid, stillborn: true }.into());
@@ -51,6 +70,45 @@ impl Choices {
         self.clients(&world.kernel.clients, steps);
         if self.shutdown {
             steps.push(Happening::Shutdown.into());
+        }
+    }
+
+    /// Whether a main process can do as it likes.
+    fn is_free(&self, child: &Child) -> bool {
+        let runs = matches!(child.trace, Trace::Off | Trace::Followed);
+        child.process == Process::Main && child.watched && runs && !child.vanished
+    }
+
+    /// What a main process may say, and whose number may be written down.
+    fn words(&self, children: &[Child], child: &Child, steps: &mut Vec<Step>) {
+        let pid = child.pid;
+        if !self.is_free(child) || child.trace != Trace::Off {
+            return;
+        }
+        if self.speaks {
+            let sayings = [Saying::Ready, Saying::Alive, Saying::Stopping, Saying::Main(NOBODY)];
+            let others = children.iter().filter(|other| other.process == Process::Main && other.pid != pid);
+            for saying in sayings.into_iter().chain(others.map(|other| Saying::Main(other.pid))) {
+                steps.push(Happening::Says { pid, saying }.into());
+            }
+        }
+        if self.writes && !children.iter().any(|child| child.named) {
+            let its = children.iter().filter(|child| child.process == Process::Main && child.trace == Trace::Off);
+            steps.extend(its.map(|child| Step::from(Happening::Named { pid: child.pid })));
+        }
+    }
+
+    /// Time passes until something is ordered; what is only looked at in between changes nothing.
+    fn time<M: Memory + Clone>(&self, world: &mut World<M>, steps: &mut Vec<Step>) {
+        let Some(first) = world.deadline() else { return };
+        if let Some(at) = world.clone().pass_until_ordered(NOW, PATIENCE) {
+            steps.push(Happening::Passes { milliseconds: (at.0 - NOW.0) as u32 }.into());
+        }
+        let looked_at = world.kernel.children.iter().find(|child| self.is_free(child)).map(|child| child.pid);
+        // A second look at one that computes would show nothing new.
+        if self.busy && first <= NOW.after_seconds(1) && looked_at.is_some() {
+            let happening = Happening::Passes { milliseconds: (first.0 - NOW.0) as u32 };
+            steps.push(Step { busy: looked_at, ..happening.into() });
         }
     }
 
@@ -96,7 +154,7 @@ impl Choices {
         match child.trace {
             Trace::Off if main => {
                 can(stop(Signal::STOP));
-                if child.forked {
+                if if self.orphans > 0 { child.parent.is_some() } else { child.forked } {
                     can(Happening::Vanishes { pid });
                 }
             }

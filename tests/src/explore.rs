@@ -9,16 +9,20 @@ use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use uphold_core::process::Pid;
 use uphold_core::time::Instant;
 
 use crate::happening::{Happening, Outcome, Outcomes};
 use crate::world::{Memory, World};
 
-/// When everything happens. That time stands still keeps the number of states finite.
-const NOW: Instant = Instant(1_000_000);
+/// When everything happens: after each step all clocks are set back, which keeps the number of states finite.
+pub const NOW: Instant = Instant(1_000_000);
 
-/// When late things happen: the windows of `respawn limit` have passed.
-const LATE: u32 = 10;
+/// More states than any kind of job has: something grows without bound.
+const MOST_STATES: usize = 1_000_000;
+
+/// When late things happen: the windows of `respawn limit` have passed, and no daemon is fresh.
+const LATE: u32 = 90;
 
 /// One step of a way through the states.
 #[derive(Clone, Debug)]
@@ -27,13 +31,15 @@ pub struct Step {
     pub late: bool,
     /// How the spawns go that it leads to.
     pub outcomes: Outcomes,
+    /// Who computes meanwhile.
+    pub busy: Option<Pid>,
     /// What happens.
     pub happening: Happening,
 }
 
 impl From<Happening> for Step {
     fn from(happening: Happening) -> Step {
-        Step { late: false, outcomes: Outcomes::new(), happening }
+        Step { late: false, outcomes: Outcomes::new(), busy: None, happening }
     }
 }
 
@@ -49,12 +55,16 @@ impl fmt::Display for Step {
     /// As a scenario has it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.late {
-            writeln!(f, "{}", Happening::Passes { seconds: LATE })?;
+            writeln!(f, "{}", Happening::Passes { milliseconds: LATE * 1000 })?;
         }
         if !self.outcomes.is_empty() {
             writeln!(f, "{}", Happening::Spawns { outcomes: self.outcomes.clone() })?;
         }
-        write!(f, "{}", self.happening)
+        if let Some(pid) = self.busy {
+            writeln!(f, "{}", Happening::Works { pid, busy: true })?;
+        }
+        write!(f, "{}", self.happening)?;
+        self.busy.map_or(Ok(()), |pid| write!(f, "\n{}", Happening::Works { pid, busy: false }))
     }
 }
 
@@ -137,18 +147,21 @@ struct Search<'c, M> {
     edges: Vec<Edge>,
     queue: VecDeque<(Number, Box<World<M>>)>,
     choices: &'c dyn Fn(&mut World<M>, &mut Vec<Step>),
+    promise: &'c dyn Fn(&World<M>) -> Result<(), String>,
 }
 
-/// Explores everything that can follow from a world, `choices` saying what can happen next in each.
+/// Explores everything that can follow from a world, `choices` saying what can happen next in each, and `promise` what must
+/// come of each if nobody does anything.
 ///
 /// # Errors
 /// Something is wrong somewhere.
 pub fn explore<M: Memory + Clone>(
     mut world: World<M>,
     choices: &dyn Fn(&mut World<M>, &mut Vec<Step>),
+    promise: &dyn Fn(&World<M>) -> Result<(), String>,
 ) -> Result<Seen, Violation> {
-    let mut search =
-        Search { known: HashMap::default(), nodes: Vec::new(), edges: Vec::new(), queue: VecDeque::new(), choices };
+    let (known, nodes, edges, queue) = (HashMap::default(), Vec::new(), Vec::new(), VecDeque::new());
+    let mut search = Search { known, nodes, edges, queue, choices, promise };
     search.meet(0, &Happening::Shutdown.into(), &mut world)?;
     while let Some((number, mut world)) = search.queue.pop_front() {
         if world.kernel.ended {
@@ -172,9 +185,14 @@ impl<M: Memory + Clone> Search<'_, M> {
         let next = &mut next;
         next.now = if step.late { NOW.after_seconds(LATE) } else { NOW };
         next.happen(&Happening::Spawns { outcomes: step.outcomes.clone() });
+        if let Some(pid) = step.busy {
+            next.happen(&Happening::Works { pid, busy: true });
+        }
         if catch_unwind(AssertUnwindSafe(|| next.happen(&step.happening))).is_err() {
             next.kernel.wrong(|| "panic".into());
         }
+        next.kernel.children.iter_mut().for_each(|child| child.busy = false);
+        next.turn_back(NOW);
         let spawns = next.kernel.spawns;
         self.meet(from, step, next)?;
         for place in step.outcomes.len()..spawns {
@@ -199,12 +217,21 @@ impl<M: Memory + Clone> Search<'_, M> {
             return Err(Violation { what, steps });
         }
         (world.kernel.outcomes, world.kernel.spawns) = (Outcomes::new(), 0);
+        (world.kernel.killed, world.kernel.rested) = Default::default();
         let mut mixer = Mixer::default();
         world.fingerprint(&mut mixer);
         let new = self.nodes.len() as Number;
         let to = *self.known.entry(mixer.finish()).or_insert(new);
         self.edges.push(Edge { from, to, asked_for });
         if to == new {
+            if self.nodes.len() > MOST_STATES {
+                return Err(Violation { what: "the states do not come to an end".into(), steps: self.way_to(from) });
+            }
+            if let Err(what) = (self.promise)(world) {
+                let mut steps = self.way_to(from);
+                steps.push(step.clone());
+                return Err(Violation { what, steps });
+            }
             self.nodes.push(Node { parent: from, step: step.clone(), rests: calm.rests, settled: calm.settled });
             self.queue.push_back((new, Box::new(world.clone())));
         }

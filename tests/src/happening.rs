@@ -31,8 +31,20 @@ pub enum Happening {
     Execs { pid: Pid },
     /// A process stops by a signal; a traced child does so at its birth.
     Stops { pid: Pid, signal: Signal },
+    /// A process leaves a child behind, and tracing does not see it: vfork, posix_spawn, a thread's fork.
+    Leaves { pid: Pid },
+    /// A process begins a session of its own.
+    Leads { pid: Pid },
+    /// From now on a process computes, or waits for something to happen.
+    Works { pid: Pid, busy: bool },
+    /// A pid file names a process.
+    Named { pid: Pid },
+    /// A process sleeps in the kernel, where not even SIGKILL ends it.
+    Sleeps { pid: Pid },
+    /// A process says something of itself.
+    Says { pid: Pid, saying: Saying },
     /// Time passes, and every deadline in it is met.
-    Passes { seconds: u32 },
+    Passes { milliseconds: u32 },
     /// Everything is to end.
     Shutdown,
     /// How the next spawns go.
@@ -43,6 +55,29 @@ pub enum Happening {
 
 /// Words that are known when the program is written, or were read from a file.
 pub type Text = std::borrow::Cow<'static, str>;
+
+/// What a process says: the words of sd_notify(3).
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Saying {
+    Ready,
+    Main(Pid),
+    Stopping,
+    Alive,
+    Status(Text),
+}
+
+impl fmt::Display for Saying {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Saying::Ready => f.write_str("READY"),
+            Saying::Main(pid) => write!(f, "MAINPID {pid}"),
+            Saying::Stopping => f.write_str("STOPPING"),
+            Saying::Alive => f.write_str("WATCHDOG"),
+            Saying::Status(text) => write!(f, "STATUS {text}"),
+        }
+    }
+}
 
 /// How a spawn goes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -63,8 +98,13 @@ impl Outcome {
 /// How one spawn after another goes; all others work.
 pub type Outcomes = heapless::Vec<Outcome, 8>;
 
-const COMMANDS: [(&str, Command); 4] =
-    [("start", Command::Start), ("stop", Command::Stop), ("restart", Command::Restart), ("reload", Command::Reload)];
+const COMMANDS: [(&str, Command); 5] = [
+    ("start", Command::Start),
+    ("stop --force", Command::Force),
+    ("stop", Command::Stop),
+    ("restart", Command::Restart),
+    ("reload", Command::Reload),
+];
 
 const OUTCOMES: [(&str, Outcome); 3] =
     [("work", Outcome::Works), ("fail", Outcome::Fails), ("lack-program", Outcome::NoProgram)];
@@ -94,7 +134,16 @@ impl fmt::Display for Happening {
             Happening::Forks { pid, stillborn: true } => write!(f, "{pid} forks stillborn"),
             Happening::Execs { pid } => write!(f, "{pid} execs"),
             Happening::Stops { pid, signal } => write!(f, "{pid} stops by {signal}"),
-            Happening::Passes { seconds } => write!(f, "{seconds} seconds pass"),
+            Happening::Leaves { pid } => write!(f, "{pid} leaves a child"),
+            Happening::Leads { pid } => write!(f, "{pid} leads a session"),
+            Happening::Works { pid, busy } => write!(f, "{pid} is {}", if *busy { "busy" } else { "idle" }),
+            Happening::Named { pid } => write!(f, "{pid} is named"),
+            Happening::Sleeps { pid } => write!(f, "{pid} sleeps in the kernel"),
+            Happening::Says { pid, saying } => write!(f, "{pid} says {saying}"),
+            Happening::Passes { milliseconds } if milliseconds % 1000 == 0 => {
+                write!(f, "{} seconds pass", milliseconds / 1000)
+            }
+            Happening::Passes { milliseconds } => write!(f, "{milliseconds} ms pass"),
             Happening::Shutdown => f.write_str("shutdown"),
             Happening::Spawns { outcomes } => {
                 f.write_str("spawns")?;
@@ -123,8 +172,9 @@ fn parse(line: &str) -> Option<Happening> {
     match words[..] {
         ["shutdown"] => return Some(Happening::Shutdown),
         [seconds, "second" | "seconds", "pass" | "passes"] => {
-            return Some(Happening::Passes { seconds: seconds.parse().ok()? });
+            return Some(Happening::Passes { milliseconds: seconds.parse::<u32>().ok()?.checked_mul(1000)? });
         }
+        [milliseconds, "ms", "pass"] => return Some(Happening::Passes { milliseconds: milliseconds.parse().ok()? }),
         ["spawns", ref rest @ ..] => {
             let find = |word: &&str| OUTCOMES.iter().find(|(known, _)| known == word).map(|(_, outcome)| *outcome);
             return Some(Happening::Spawns { outcomes: rest.iter().map(find).collect::<Option<_>>()? });
@@ -146,14 +196,17 @@ fn parse_client(client: usize, line: &str) -> Option<Happening> {
     if line == "hangs up" {
         return Some(Happening::HangsUp { client });
     }
-    let (name, rest) = line.split_once(' ')?;
+    let (name, command) = match COMMANDS.iter().find(|(name, _)| line.starts_with(name)) {
+        Some((name, command)) => (*name, Some(*command)),
+        None => ("emit", None),
+    };
+    let rest = line.strip_prefix(name)?.strip_prefix(' ')?;
     let (wait, rest) = rest.strip_prefix("--no-wait ").map_or((true, rest), |rest| (false, rest));
     let text = Text::Owned(rest.to_owned());
-    if name == "emit" {
-        return Some(Happening::Emit { client, wait, text });
-    }
-    let &(_, command) = COMMANDS.iter().find(|(known, _)| *known == name)?;
-    Some(Happening::Ask { client, command, wait, text })
+    Some(match command {
+        Some(command) => Happening::Ask { client, command, wait, text },
+        None => Happening::Emit { client, wait, text },
+    })
 }
 
 fn parse_process(pid: Pid, words: &[&str]) -> Option<Happening> {
@@ -168,7 +221,26 @@ fn parse_process(pid: Pid, words: &[&str]) -> Option<Happening> {
         ["forks", "stillborn"] => Happening::Forks { pid, stillborn: true },
         ["execs"] => Happening::Execs { pid },
         ["stops", "by", name] => Happening::Stops { pid, signal: signal(name)? },
+        ["exits"] => Happening::Ends { pid, exit: Exit::Unknown },
+        ["leaves", "a", "child"] => Happening::Leaves { pid },
+        ["leads", "a", "session"] => Happening::Leads { pid },
+        ["is", "busy"] => Happening::Works { pid, busy: true },
+        ["is", "idle"] => Happening::Works { pid, busy: false },
+        ["is", "named"] => Happening::Named { pid },
+        ["sleeps", "in", "the", "kernel"] => Happening::Sleeps { pid },
+        ["says", words @ ..] => Happening::Says { pid, saying: parse_saying(words)? },
         ["environment"] => Happening::Shows { pid },
+        _ => return None,
+    })
+}
+
+fn parse_saying(words: &[&str]) -> Option<Saying> {
+    Some(match words {
+        ["READY"] => Saying::Ready,
+        ["MAINPID", pid] => Saying::Main(pid.parse().ok()?),
+        ["STOPPING"] => Saying::Stopping,
+        ["WATCHDOG"] => Saying::Alive,
+        ["STATUS", words @ ..] => Saying::Status(Text::Owned(words.join(" "))),
         _ => return None,
     })
 }

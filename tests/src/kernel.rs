@@ -4,9 +4,11 @@ use std::fmt::Write;
 
 use heapless::{Deque, Vec};
 use uphold_core::effect::{Answer, Effect, Scope};
-use uphold_core::input::Input;
+use uphold_core::input::{Input, Survivor};
+use uphold_core::lifecycle::State;
 use uphold_core::notice::Notice;
-use uphold_core::process::{Pid, Process, SpawnError, Stage};
+use uphold_core::process::{Pid, Process, ShortName, SpawnError, Stage};
+use uphold_core::signal::Signal;
 use uphold_core::storage::{ClientId, JobId};
 use uphold_core::supervisor::Supervisor;
 
@@ -39,6 +41,16 @@ pub struct Child {
     pub watched: bool,
     /// Whether it is gone without the supervisor's having been told.
     pub vanished: bool,
+    /// Who made it, if not the supervisor, and has not ended.
+    pub parent: Option<Pid>,
+    /// Who leads its session, which here is its process group too.
+    pub session: Pid,
+    /// Whether it computes, rather than wait for something to happen.
+    pub busy: bool,
+    /// Whether a pid file names it.
+    pub named: bool,
+    /// Whether it sleeps where not even SIGKILL ends it.
+    pub sleeps: bool,
 }
 
 /// What tracing reports of a process.
@@ -83,6 +95,16 @@ pub struct Kernel {
     pub fault: Option<String>,
     /// What was done, if anybody wants to know.
     pub journal: Option<std::vec::Vec<String>>,
+    /// Whether processes that the supervisor does not watch go on to live; otherwise they end at once, unseen.
+    pub keeps: bool,
+    /// How many children were left behind since a main process was spawned last.
+    pub left: u8,
+    /// How many orders there were that are more than questions.
+    pub orders: usize,
+    /// Who has been sent SIGKILL.
+    pub killed: Vec<Pid, PROCESSES>,
+    /// Jobs that have come to rest.
+    pub rested: std::vec::Vec<String>,
     /// Known facts that come before all others.
     pub(crate) ready: Deque<Input<'static>, 16>,
 }
@@ -93,9 +115,34 @@ impl Kernel {
         self.children.iter_mut().find(|child| child.pid == pid)
     }
 
-    /// A process is no more.
+    /// A process is no more; its children are the supervisor's now.
     pub fn forget(&mut self, pid: Pid) {
         self.children.retain(|child| child.pid != pid);
+        self.children.iter_mut().filter(|child| child.parent == Some(pid)).for_each(|child| child.parent = None);
+        self.killed.retain(|&killed| killed != pid);
+    }
+
+    /// A process leaves a child behind that nobody sees.
+    pub fn leave(&mut self, parent: Pid) {
+        let Some(of) = self.child(parent).copied() else { return };
+        match self.make(of.job, of.process, Trace::Off, Some(&of)) {
+            Some(_) => self.left = self.left.saturating_add(1),
+            None => self.wrong(|| "too many processes".into()),
+        }
+    }
+
+    /// A job's live processes, the oldest first; what its hooks made is left out.
+    pub fn survey(&self, job: JobId) -> Vec<Survivor, PROCESSES> {
+        let is_its = |child: &&Child| child.job == job && child.process == Process::Main && !child.vanished;
+        let survivor = |child: &Child| Survivor {
+            pid: child.pid,
+            name: ShortName::new(b"daemon"),
+            session: Some(child.session),
+            child: child.parent.is_none(),
+            named: child.named,
+            idle: !child.busy,
+        };
+        self.children.iter().filter(is_its).map(survivor).collect()
     }
 
     /// Notes that something is wrong; the first time counts.
@@ -109,12 +156,30 @@ impl Kernel {
         }
     }
 
-    /// A new process with the lowest free number.
-    pub fn make(&mut self, job: JobId, process: Process, trace: Trace, forked: bool) -> Option<Pid> {
-        let taken = |number: u32| self.children.iter().any(|child| child.pid.get() == number);
-        let pid = (1..).find(|&number| !taken(number)).and_then(Pid::new)?;
-        let (halted, has_forked, vanished) = (false, false, false);
-        let child = Child { pid, job, process, trace, halted, forked, has_forked, watched: !forked, vanished };
+    /// A new process with the lowest free number, above its parent's if another process made it.
+    pub fn make(&mut self, job: JobId, process: Process, trace: Trace, parent: Option<&Child>) -> Option<Pid> {
+        // The number of a session is not given away while somebody is in it.
+        let taken =
+            |number: u32| self.children.iter().any(|child| child.pid.get() == number || child.session.get() == number);
+        // Growing numbers are easier to read, and endless.
+        let lowest = parent.filter(|_| self.journal.is_some()).map_or(1, |parent| parent.pid.get() + 1);
+        let pid = (lowest..).find(|&number| !taken(number)).and_then(Pid::new)?;
+        let child = Child {
+            pid,
+            job,
+            process,
+            trace,
+            halted: false,
+            forked: parent.is_some(),
+            has_forked: false,
+            watched: parent.is_none(),
+            vanished: false,
+            parent: parent.map(|parent| parent.pid),
+            session: parent.map_or(pid, |parent| parent.session),
+            busy: false,
+            named: false,
+            sleeps: false,
+        };
         self.children.push(child).ok()?;
         self.children.sort_unstable_by_key(|child| child.pid);
         Some(pid)
@@ -122,6 +187,7 @@ impl Kernel {
 
     /// Does what the supervisor orders.
     pub fn perform(&mut self, supervisor: &Supervisor<'_>, effect: Effect) -> Option<Input<'static>> {
+        self.orders += usize::from(!matches!(effect, Effect::Survey { .. }));
         match effect {
             Effect::Spawn { job, process, trace } => return self.spawn(supervisor, job, process, trace),
             Effect::Signal { pid, signal, scope } => {
@@ -129,7 +195,7 @@ impl Kernel {
                     Scope::Group => format!("{signal} to group {pid}"),
                     Scope::Process => format!("{signal} to {pid}"),
                 });
-                return self.signal(pid);
+                return self.signal(supervisor, pid, signal, scope);
             }
             Effect::Follow { pid } => self.go_on(pid, Some(Trace::Followed), "follow"),
             Effect::Resume { pid, signal } => {
@@ -140,12 +206,16 @@ impl Kernel {
                 let order = signal.map_or("detach".to_owned(), |signal| format!("detach with {signal}"));
                 self.go_on(pid, Some(Trace::Off), &order);
             }
-            Effect::Watch { .. }
-            | Effect::Release { .. }
-            | Effect::Sweep { .. }
-            | Effect::Report { .. }
-            | Effect::Rested { .. } => {}
-            Effect::Survey { job } => return Some(Input::Survivors { job, survivors: &[] }),
+            Effect::Watch { pid, instead_of } => return self.watch(pid, instead_of),
+            Effect::Release { pid } => self.release(pid),
+            Effect::Sweep { job, signal } => self.sweep(supervisor, job, signal),
+            Effect::Report { job } => self.note(|| {
+                let job = name_of(supervisor, job);
+                format!("report who is left of {job}")
+            }),
+            Effect::Rested { job } => self.let_go(job),
+            // The world answers, since the answer is too long to be kept.
+            Effect::Survey { .. } => {}
             Effect::Reply { client, answer } => self.answer(supervisor, client, answer),
             Effect::Say(notice) => self.hear(supervisor, notice),
             Effect::Retired(_) => {}
@@ -173,20 +243,22 @@ impl Kernel {
             self.wrong(|| format!("a {process} process for a job that is no more"));
         }
         let is_its = |child: &Child| child.job == job && child.process == process && child.watched;
-        if self.children.iter().any(|child| is_its(child) && !child.vanished) {
+        if process == Process::Main {
+            self.left = 0;
+        }
+        if self.children.iter().any(|child| is_its(child) && !child.vanished && !child.sleeps) {
             self.wrong(|| format!("a second {process} process"));
         }
         let error = SpawnError { stage: if outcome == Outcome::Fails { Stage::Fork } else { Stage::Execute }, code: 2 };
         if outcome == Outcome::Fails {
             return Some(Input::SpawnFailed { job, process, pid: None, error });
         }
-        let Some(pid) = self.make(job, process, if trace { Trace::Launched } else { Trace::Off }, false) else {
+        let Some(pid) = self.make(job, process, if trace { Trace::Launched } else { Trace::Off }, None) else {
             self.wrong(|| "too many processes".into());
             return Some(Input::SpawnFailed { job, process, pid: None, error });
         };
-        let name = |id| String::from_utf8_lossy(supervisor.class_name(id)).into_owned();
         self.note(|| {
-            let job = supervisor.class_of(job).map(name).unwrap_or_default();
+            let job = name_of(supervisor, job);
             format!("spawn {job} {process}: {pid}{}", if trace { ", traced" } else { "" })
         });
         let next = match outcome {
@@ -200,7 +272,18 @@ impl Kernel {
         Some(Input::Spawned { job, process, pid })
     }
 
-    fn signal(&mut self, pid: Pid) -> Option<Input<'static>> {
+    fn signal(
+        &mut self,
+        supervisor: &Supervisor<'_>,
+        pid: Pid,
+        signal: Signal,
+        scope: Scope,
+    ) -> Option<Input<'static>> {
+        if !is_somebodys(supervisor, pid) {
+            self.wrong(|| format!("{signal} to {pid}, a stranger"));
+        }
+        let group = |child: &Child| scope == Scope::Group && child.session == pid;
+        self.note_killed(signal, |child| child.pid == pid || group(child));
         match self.child(pid) {
             Some(child) if !child.vanished => None,
             _ => {
@@ -208,6 +291,66 @@ impl Kernel {
                 Some(Input::Gone { pid })
             }
         }
+    }
+
+    fn sweep(&mut self, supervisor: &Supervisor<'_>, job: JobId, signal: Signal) {
+        self.note(|| format!("{signal} to all of {}", name_of(supervisor, job)));
+        if supervisor.class_of(job).is_none() {
+            self.wrong(|| format!("{signal} to all of a job that is no more"));
+        }
+        self.note_killed(signal, |child| child.job == job && child.process == Process::Main);
+    }
+
+    fn note_killed(&mut self, signal: Signal, is_meant: impl Fn(&Child) -> bool) {
+        if signal != Signal::KILL {
+            return;
+        }
+        for child in self.children.iter().filter(|child| is_meant(child) && !child.vanished) {
+            if !self.killed.contains(&child.pid) && self.killed.push(child.pid).is_err() {
+                break;
+            }
+        }
+    }
+
+    /// Another process takes a watched one's place.
+    fn watch(&mut self, pid: Pid, instead_of: Pid) -> Option<Input<'static>> {
+        self.note(|| format!("watch {pid}"));
+        if let Some(old) = self.child(instead_of).filter(|old| old.pid != pid) {
+            (old.watched, old.has_forked) = (false, true);
+        }
+        match self.child(pid).filter(|child| !child.vanished) {
+            Some(child) => {
+                child.watched = true;
+                None
+            }
+            None => {
+                self.forget(pid);
+                // Once is enough.
+                for _ in 0..self.ready.len() {
+                    let fact = self.ready.pop_front().filter(|fact| *fact != Input::Gone { pid });
+                    let _room = fact.map(|fact| self.ready.push_back(fact));
+                }
+                Some(Input::Gone { pid })
+            }
+        }
+    }
+
+    fn release(&mut self, pid: Pid) {
+        self.note(|| format!("release {pid}"));
+        match self.child(pid) {
+            Some(child) if child.trace != Trace::Off && !child.halted => child.trace = Trace::Off,
+            _ => self.wrong(|| format!("an order to release {pid}, which is not traced or does not run")),
+        }
+    }
+
+    /// A job rests: what it has left is nobody's.
+    fn let_go(&mut self, job: JobId) {
+        let is_lost =
+            |child: &&Child| child.job == job && !child.forked && !child.has_forked && !child.vanished && !child.sleeps;
+        if let Some(lost) = self.children.iter().find(is_lost).copied() {
+            self.wrong(|| format!("{} {} was lost when its job came to rest", lost.process, lost.pid));
+        }
+        self.children.retain(|child| child.job != job || child.trace != Trace::Off);
     }
 
     fn go_on(&mut self, pid: Pid, trace: Option<Trace>, order: &str) {
@@ -237,6 +380,9 @@ impl Kernel {
     }
 
     fn hear(&mut self, supervisor: &Supervisor<'_>, notice: Notice) {
+        if let Notice::StateChanged { job, to: State::Waiting, .. } = notice {
+            self.rested.push(name_of(supervisor, job));
+        }
         if self.journal.is_none() {
             return;
         }
@@ -252,6 +398,23 @@ impl Kernel {
             self.note(|| words.to_string());
         }
     }
+}
+
+fn name_of(supervisor: &Supervisor<'_>, job: JobId) -> String {
+    let name = |class| String::from_utf8_lossy(supervisor.class_name(class)).into_owned();
+    supervisor.class_of(job).map(name).unwrap_or_default()
+}
+
+/// Whether the supervisor takes a process for a job's.
+fn is_somebodys(supervisor: &Supervisor<'_>, pid: Pid) -> bool {
+    let mut from = 0;
+    while let Some((status, next)) = supervisor.next_status(from) {
+        if status.processes.iter().any(|&(_, its)| its == pid.get()) {
+            return true;
+        }
+        from = next;
+    }
+    false
 }
 
 /// A reply as `initctl` prints it.

@@ -4,6 +4,7 @@
 pub mod choices;
 pub mod explore;
 pub mod happening;
+pub mod invariants;
 pub mod kernel;
 pub mod page;
 pub mod scenario;

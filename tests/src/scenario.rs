@@ -12,6 +12,8 @@
 //!           | A: svc start/running, process 1           |
 //! ```
 //!
+//! A line `strict` before the jobs has `expect` followed to the letter.
+//!
 //! A row without an input goes on with the row above it. Inputs are the words of [`Happening`]; effects are orders, answers
 //! and what the log is told (but for goals and states: the last column has them). Playing a scenario gives the same text
 //! with what really follows, so a scenario holds if it is what playing it gives.
@@ -37,7 +39,7 @@ struct Row {
 pub fn play(text: &str) -> Result<String, String> {
     let (head, table) = text.split_once("\ninput ").ok_or("there is no table")?;
     let mut world = World::new(Small::new());
-    world.kernel.journal = Some(Vec::new());
+    (world.kernel.journal, world.kernel.keeps) = (Some(Vec::new()), true);
     load(&mut world, head)?;
     let mut rows = Vec::new();
     for line in table.lines().skip(1) {
@@ -53,6 +55,10 @@ pub fn play(text: &str) -> Result<String, String> {
 fn load(world: &mut World<Small>, head: &str) -> Result<(), String> {
     let mut jobs: Vec<(&str, String)> = Vec::new();
     for line in head.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if line == "strict" {
+            world.memory.supervisor().set_strict(true);
+            continue;
+        }
         match (line.strip_prefix("job "), line.strip_prefix("    "), jobs.last_mut()) {
             (Some(name), _, _) => jobs.push((name, String::new())),
             (None, Some(stanza), Some((_, file))) => {

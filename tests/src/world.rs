@@ -5,17 +5,19 @@ use std::hash::{Hash, Hasher};
 
 use uphold_core::bytes::Strings;
 use uphold_core::conf::{ConfError, Parser};
-use uphold_core::control::{Select, Status, Target};
-use uphold_core::input::Input;
-use uphold_core::lifecycle::{Goal, State, Wait};
+use uphold_core::control::{Select, Target};
+use uphold_core::effect::Effect;
+use uphold_core::input::{Input, Word};
+use uphold_core::lifecycle::{Goal, State};
 use uphold_core::occupancy::Occupancy;
-use uphold_core::process::{Pid, Process};
+use uphold_core::process::Pid;
 use uphold_core::signal::Signal;
 use uphold_core::storage::ClientId;
 use uphold_core::supervisor::{Storage, Supervisor};
 use uphold_core::time::Instant;
 
-use crate::happening::Happening;
+use crate::happening::{Happening, Saying};
+use crate::invariants::{self, JobStatus, View};
 use crate::kernel::{CLIENTS, Client, Kernel, Trace};
 
 /// A storage of whatever size.
@@ -132,7 +134,16 @@ impl<M: Memory> World<M> {
                 self.give(Input::Replaced { pid });
             }
             Happening::Forks { pid, stillborn } => self.fork(pid, stillborn),
-            Happening::Passes { seconds } => self.pass(seconds),
+            Happening::Leaves { pid } => {
+                self.change(pid, |child| child.has_forked = true);
+                self.kernel.leave(pid);
+            }
+            Happening::Leads { pid } => self.change(pid, |child| child.session = pid),
+            Happening::Works { pid, busy } => self.change(pid, |child| child.busy = busy),
+            Happening::Named { pid } => self.change(pid, |child| child.named = true),
+            Happening::Sleeps { pid } => self.change(pid, |child| child.sleeps = true),
+            Happening::Says { pid, ref saying } => self.say(pid, saying),
+            Happening::Passes { milliseconds } => self.pass(milliseconds),
             Happening::Shutdown => self.give(Input::Shutdown),
             Happening::Spawns { ref outcomes } => {
                 self.kernel.outcomes.clone_from(outcomes);
@@ -190,7 +201,7 @@ impl<M: Memory> World<M> {
     fn fork(&mut self, parent: Pid, stillborn: bool) {
         self.change(parent, |child| (child.halted, child.has_forked) = (true, true));
         let Some(of) = self.kernel.child(parent).copied() else { return };
-        let made = self.kernel.make(of.job, of.process, Trace::Newborn, true);
+        let made = self.kernel.make(of.job, of.process, Trace::Newborn, Some(&of));
         let Some(child) = made else { return self.kernel.wrong(|| "too many processes".into()) };
         if stillborn {
             self.kernel.forget(child);
@@ -202,8 +213,22 @@ impl<M: Memory> World<M> {
         self.give(Input::Forked { parent, child });
     }
 
-    fn pass(&mut self, seconds: u32) {
-        let end = self.now.after_seconds(seconds);
+    fn say(&mut self, pid: Pid, saying: &Saying) {
+        let Some(job) = self.kernel.child(pid).map(|child| child.job) else {
+            return self.kernel.wrong(|| format!("there is no process {pid}"));
+        };
+        let word = match saying {
+            Saying::Ready => Word::Ready,
+            Saying::Main(pid) => Word::Main(*pid),
+            Saying::Stopping => Word::Stopping,
+            Saying::Alive => Word::Alive,
+            Saying::Status(text) => Word::Status(text.as_bytes()),
+        };
+        self.give(Input::Told { job, word });
+    }
+
+    fn pass(&mut self, milliseconds: u32) {
+        let end = self.now.after_milliseconds(milliseconds);
         while let Some(deadline) = self.memory.supervisor().next_deadline().filter(|&deadline| deadline <= end) {
             self.now = self.now.max(deadline);
             self.give(Input::Tick);
@@ -214,6 +239,21 @@ impl<M: Memory> World<M> {
         self.now = end;
     }
 
+    /// Time passes from deadline to deadline, until something is ordered that is more than a question: says when that is;
+    /// none if there is no deadline, or too many pass.
+    pub fn pass_until_ordered(&mut self, from: Instant, most: usize) -> Option<Instant> {
+        self.now = from;
+        let orders = self.kernel.orders;
+        for _ in 0..most {
+            let deadline = self.deadline()?;
+            self.pass((deadline.0 - self.now.0) as u32);
+            if self.kernel.orders != orders {
+                return Some(deadline);
+            }
+        }
+        None
+    }
+
     fn show(&mut self, pid: Pid) {
         let Some(child) = self.kernel.child(pid).copied() else { return };
         let supervisor = self.memory.supervisor();
@@ -221,6 +261,13 @@ impl<M: Memory> World<M> {
         for entry in supervisor.environment(child.job, child.process) {
             journal.push(String::from_utf8_lossy(&[entry.0, entry.1].concat()).into_owned());
         }
+    }
+
+    /// Makes it that time again, as if everything so far had happened earlier.
+    pub fn turn_back(&mut self, time: Instant) {
+        let passed = self.now.0.saturating_sub(time.0);
+        self.memory.supervisor().turn_back(self.now, passed);
+        self.now = time;
     }
 
     /// One input in, every effect out.
@@ -236,6 +283,10 @@ impl<M: Memory> World<M> {
                 }
                 if let Some(input) = self.kernel.perform(&supervisor, effect) {
                     supervisor.handle(self.now, input);
+                }
+                if let Effect::Survey { job } = effect {
+                    let survivors = self.kernel.survey(job);
+                    supervisor.handle(self.now, Input::Survivors { job, survivors: &survivors });
                 }
             }
             let Some(input) = self.kernel.ready.pop_front() else { break };
@@ -262,37 +313,30 @@ impl<M: Memory> World<M> {
         self.kernel.children.hash(hasher);
         self.kernel.clients.hash(hasher);
         self.kernel.ended.hash(hasher);
+        self.kernel.left.hash(hasher);
     }
 
-    /// Looks whether all is as it must be between two inputs.
+    /// Looks whether all is as it must be between two inputs: see [`invariants`](crate::invariants).
     pub fn check(&mut self) -> Calm {
         let mut supervisor = self.memory.supervisor();
         let occupancy = supervisor.occupancy();
-        let over = self.kernel.ended;
-        let (mut settled, mut jobs, mut pids) = (true, 0, heapless::Vec::<Pid, 32>::new());
+        let mut jobs = Vec::new();
         let mut from = 0;
         while let Some((status, next)) = supervisor.next_status(from) {
             from = next;
-            jobs += usize::from(status.state != State::Waiting || status.goal != Goal::Stop);
-            settled &= is_at_rest(&status);
-            if let Some(wrong) = self.kernel.reason_to_doubt(&status) {
-                self.kernel.wrong(|| format!("{status}: {wrong}"));
+            if status.state != State::Waiting || status.goal != Goal::Stop {
+                jobs.push(JobStatus::of(&status));
             }
-            pids.extend(status.processes.iter().filter_map(|&(_, pid)| Pid::new(pid)));
         }
-        if jobs != occupancy.jobs.used || pids.len() != occupancy.processes.used {
-            self.kernel.wrong(|| format!("{jobs} jobs with {} processes, but {occupancy:?}", pids.len()));
-        }
-        self.kernel.look_around(&pids);
         let rests = occupancy.jobs.used == 0 && occupancy.events.used == 0;
-        if rests && occupancy != self.idle {
-            let idle = self.idle;
-            self.kernel.wrong(|| format!("at rest, but not all is given back:\n{occupancy:?}\nwas\n{idle:?}"));
-        }
-        if rests && self.kernel.clients.contains(&Client::Waits) {
-            self.kernel.wrong(|| "a client waits for nothing".into());
+        let view =
+            View { jobs: &jobs, occupancy, idle: self.idle, rests, has_deadline: supervisor.next_deadline().is_some() };
+        if let Some(what) = invariants::broken(&self.kernel, &view) {
+            self.kernel.wrong(|| what);
         }
         let _unused = supervisor.poll_effect().map(|effect| self.kernel.wrong(|| format!("{effect:?} came late")));
+        self.kernel.look_around(|pid| jobs.iter().any(|job| job.has(pid)));
+        let (over, settled) = (self.kernel.ended, jobs.iter().all(JobStatus::is_settled));
         Calm { rests: rests || over, settled: settled || over }
     }
 
@@ -316,48 +360,4 @@ impl<M: Memory> World<M> {
 fn id(client: usize) -> ClientId {
     assert!(client < CLIENTS, "no such client");
     ClientId { slot: client as u32, generation: 0 }
-}
-
-fn is_at_rest(status: &Status<'_>) -> bool {
-    matches!((status.goal, status.state), (Goal::Stop, State::Waiting) | (Goal::Start, State::Running))
-}
-
-impl Kernel {
-    /// Why a job could not come out of its state, if it could not.
-    fn reason_to_doubt(&self, status: &Status<'_>) -> Option<&'static str> {
-        let lives = |process: Process| {
-            let pid = status.processes.iter().find(|(its, _)| *its == process).map(|(_, pid)| *pid);
-            pid.is_some_and(|pid| self.children.iter().any(|child| child.pid.get() == pid))
-        };
-        match status.state.row().wait {
-            Wait::Goal(goal) if status.goal == goal => Some("it has its goal and does not go"),
-            Wait::Goal(_) | Wait::Event => None,
-            Wait::Nothing => Some("there is nothing to wait for"),
-            Wait::Spawned(_) => Some("the spawn was answered"),
-            Wait::Readiness if lives(Process::Main) => None,
-            Wait::End(process) if lives(process) => None,
-            Wait::Readiness | Wait::End(_) => Some("what it waits for does not live"),
-        }
-    }
-
-    /// Compares what lives to what the supervisor knows; processes that are nobody's any more are left to themselves.
-    fn look_around(&mut self, pids: &[Pid]) {
-        let dead = pids.iter().find(|&&pid| !self.children.iter().any(|child| child.pid == pid));
-        if let Some(pid) = dead.copied() {
-            self.wrong(|| format!("{pid} is dead, and the supervisor was told"));
-        }
-        if let Some(halted) = self.children.iter().find(|child| child.halted).copied() {
-            self.wrong(|| format!("{} stands still for ever", halted.pid));
-        }
-        let nobodys = |child: &crate::kernel::Child| child.trace == Trace::Off && !pids.contains(&child.pid);
-        let lost = self.children.iter().find(|child| nobodys(child) && !child.forked && !child.has_forked).copied();
-        if let Some(lost) = lost {
-            self.wrong(|| format!("{} {} was lost", lost.process, lost.pid));
-        }
-        self.children.retain(|child| !nobodys(child));
-        self.children.iter_mut().for_each(|child| child.watched = pids.contains(&child.pid));
-        if let Some(client) = self.clients.iter().position(|&client| client == Client::Asked) {
-            self.wrong(|| format!("{} was not answered", crate::happening::letter(client)));
-        }
-    }
 }

@@ -77,6 +77,10 @@ fn nothing_waits_for_what_cannot_come() {
         late_ends: true,
         waiting: 3,
         shutdown: false,
+        orphans: 0,
+        speaks: false,
+        writes: false,
+        busy: false,
     };
     let (mut world, mut dice) = (world(), 1_u64);
     for _ in 0..2_000 {
@@ -92,7 +96,8 @@ fn nothing_waits_for_what_cannot_come() {
         for job in supervisor.jobs() {
             let cause = supervisor.cause(job);
             let fine = match cause {
-                Cause::Step | Cause::Spawned(_) | Cause::Survivors | Cause::Nothing => false,
+                Cause::Step | Cause::Spawned(_) | Cause::Nothing => false,
+                Cause::Survivors => supervisor.next_deadline().is_some(),
                 Cause::Goal(_) => true,
                 Cause::Ended(_, pid) | Cause::Ready(pid, _) => world.kernel.children.iter().any(|it| it.pid == pid),
                 Cause::Event(_, holder) => match holder {

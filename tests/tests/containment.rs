@@ -220,7 +220,7 @@ fn a_daemon_is_found_whichever_way_it_went() {
                 Some(bench.survey(0)).filter(|found| found.len() == 1)
             });
             assert_eq!((found[0].pid, found[0].child), (daemon, true), "{way}, at first {early:?}");
-            assert_eq!(found[0].name.to_string(), if way.contains("bare") { "daemon" } else { "daemon" });
+            assert_eq!(found[0].name.to_string(), "daemon");
             bench.sweep(0, Signal::KILL);
             bench.reap(daemon);
             assert_eq!(bench.pids(0), [], "{way}");

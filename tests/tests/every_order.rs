@@ -8,10 +8,25 @@ use uphold_core::process::Exit;
 use uphold_core::supervisor::Storage;
 use uphold_tests::choices::Choices;
 use uphold_tests::explore::{Seen, Violation, explore};
+use uphold_tests::invariants::{force_always_ends, idleness_ends_every_start};
 use uphold_tests::world::{Tiny, World};
 
 const HOOKS: [&str; 4] = ["pre-start", "post-start", "pre-stop", "post-stop"];
 const EXPECTATIONS: [&str; 4] = ["", "expect stop", "expect fork", "expect daemon"];
+
+/// What can happen to a job of a simple kind.
+const PLAIN: Choices = Choices {
+    jobs: &["a"],
+    events: &["go", "halt"],
+    ends: ENDS,
+    late_ends: false,
+    waiting: 0,
+    shutdown: false,
+    orphans: 0,
+    speaks: false,
+    writes: false,
+    busy: false,
+};
 
 /// One kind of job, and what is done to it.
 struct Kind {
@@ -41,6 +56,7 @@ fn kinds() -> Vec<Kind> {
         (instances.choices.jobs, instances.choices.events) = (&["a N=1"], &["go N=1", "go", "halt"]);
         kinds.push(instances);
     }
+    kinds.extend(wrong_files());
     let only = std::env::var("ONLY").unwrap_or_default();
     kinds.retain(|kind| kind.file.contains(&only));
     kinds
@@ -48,7 +64,7 @@ fn kinds() -> Vec<Kind> {
 
 fn kind(file: String, waiting: usize, shutdown: bool) -> Kind {
     let late_ends = file.contains("respawn");
-    let choices = Choices { jobs: &["a"], events: &["go", "halt"], ends: ENDS, late_ends, waiting, shutdown };
+    let choices = Choices { late_ends, waiting, shutdown, ..PLAIN };
     Kind { file, choices }
 }
 
@@ -66,6 +82,49 @@ fn job(hooks: usize, stanzas: &[&str]) -> String {
 }
 
 const ENDS: &[Exit] = &[Exit::Status(0), Exit::Status(1), Exit::Status(3), Exit::Signal(15)];
+
+/// Daemons that do otherwise than their files say, say something of themselves, or take too long.
+fn wrong_files() -> Vec<Kind> {
+    const RESPAWN: &str = "respawn\nrespawn limit 1 5";
+    // What the file says besides, children left behind unseen, whether the daemon speaks, and whether it writes its number.
+    let rows: &[(&[&str], u8, bool, bool)] = &[
+        (&[""], 1, false, false),
+        (&[RESPAWN], 2, false, false),
+        (&["expect stop"], 1, false, false),
+        (&["expect stop", RESPAWN], 1, false, false),
+        (&["expect fork"], 1, false, false),
+        (&["expect fork", RESPAWN], 1, false, false),
+        (&["expect daemon"], 1, false, false),
+        (&["expect notify"], 1, true, false),
+        (&["expect notify", "start timeout 3", "watchdog 4", RESPAWN], 1, true, false),
+        (&["expect fd 3"], 1, true, false),
+        (&["expect auto"], 1, false, false),
+        (&["expect auto", RESPAWN, "start timeout 3"], 1, false, false),
+        (&["pid file /run/a.pid"], 1, false, true),
+        (&["expect fork", "start timeout 3"], 1, false, false),
+        (&["hook timeout 3", "pre-start exec hook", "post-start exec hook"], 0, false, false),
+        (&["hook timeout 3", "pre-stop exec hook", "post-stop exec hook", RESPAWN], 1, false, false),
+        (&["expect stop", "pre-stop exec hook", "post-stop exec hook"], 1, false, false),
+    ];
+    let make = |&(stanzas, orphans, speaks, writes): &(&[&str], u8, bool, bool)| {
+        let mut lines = vec!["exec main"];
+        lines.extend(stanzas);
+        let mut kind = kind(job(0, &lines), 1, false);
+        kind.choices = Choices {
+            orphans,
+            speaks,
+            writes,
+            busy: !writes,
+            ends: &ENDS[..2],
+            late_ends: false,
+            events: &[],
+            waiting: 0,
+            ..kind.choices
+        };
+        kind
+    };
+    rows.iter().map(make).collect()
+}
 
 /// Two jobs that have to do with each other: what stands in their files besides the process.
 const PAIRS: &[(&str, &str)] = &[
@@ -91,14 +150,22 @@ fn explore_pair((a, b): (&str, &str)) -> Result<Seen, Violation> {
         world.load(name, &format!("exec main\n{stanzas}\n")).expect("a good job file");
     }
     let ends = &ENDS[..2];
-    let choices = Choices { jobs: &["a", "b"], events: &[], ends, late_ends: false, waiting: 0, shutdown: false };
-    explore(world, &|world, steps| choices.list(world, steps))
+    let choices = Choices { jobs: &["a", "b"], events: &[], ends, ..PLAIN };
+    explore(world, &|world, steps| choices.list(world, steps), &|world| {
+        force_always_ends(world, "a")?;
+        force_always_ends(world, "b")
+    })
 }
 
 fn explore_kind(kind: &Kind) -> Result<Seen, Violation> {
     let mut world = World::new(Tiny::new());
     world.load("a", &kind.file).expect("a good job file");
-    explore(world, &|world, steps| kind.choices.list(world, steps))
+    world.kernel.keeps = kind.choices.orphans > 0;
+    let instances = kind.choices.jobs != ["a"];
+    explore(world, &|world, steps| kind.choices.list(world, steps), &|world| {
+        idleness_ends_every_start(world)?;
+        if instances { Ok(()) } else { force_always_ends(world, "a") }
+    })
 }
 
 /// Explores every kind, on all processors.

@@ -26,6 +26,10 @@ const CHOICES: Choices = Choices {
     late_ends: true,
     waiting: 3,
     shutdown: false,
+    orphans: 0,
+    speaks: false,
+    writes: false,
+    busy: false,
 };
 
 /// Numbers that look as if they meant nothing, the same ones each time.

@@ -1,0 +1,243 @@
+//! What must hold between any two inputs, one function each; and what must come of any state if nobody helps.
+
+use uphold_core::control::Status;
+use uphold_core::input::Command;
+use uphold_core::lifecycle::{Goal, State, Wait};
+use uphold_core::occupancy::Occupancy;
+use uphold_core::process::{Exit, Pid, Process};
+use uphold_core::signal::Signal;
+
+use crate::choices::PATIENCE;
+use crate::explore::NOW;
+use crate::happening::{Happening, Text, letter};
+use crate::kernel::{CLIENTS, Child, Client, Kernel, Trace};
+use crate::world::{Memory, World};
+
+/// How a job stands that does not rest.
+pub struct JobStatus {
+    /// As `initctl status` says it.
+    pub words: String,
+    /// What it is to become.
+    pub goal: Goal,
+    /// Where it is.
+    pub state: State,
+    /// Its processes.
+    pub processes: Vec<(Process, Pid)>,
+}
+
+impl JobStatus {
+    /// A copy of what is shown.
+    pub fn of(status: &Status<'_>) -> JobStatus {
+        let processes = status.processes.iter().filter_map(|&(process, pid)| Some((process, Pid::new(pid)?))).collect();
+        JobStatus { words: status.to_string(), goal: status.goal, state: status.state, processes }
+    }
+
+    /// Whether a process is shown as its own.
+    pub fn has(&self, pid: Pid) -> bool {
+        self.processes.iter().any(|&(_, its)| its == pid)
+    }
+
+    /// Whether it is on its way nowhere.
+    pub fn is_settled(&self) -> bool {
+        (self.goal, self.state) == (Goal::Start, State::Running)
+    }
+}
+
+/// What is known of the supervisor between two inputs.
+pub struct View<'a> {
+    /// The jobs that do not rest.
+    pub jobs: &'a [JobStatus],
+    /// How full its memory is.
+    pub occupancy: Occupancy,
+    /// How full it is when nothing lives.
+    pub idle: Occupancy,
+    /// Whether no job lives and no event is unfinished.
+    pub rests: bool,
+    /// Whether it wants to be woken.
+    pub has_deadline: bool,
+}
+
+/// An invariant: what is wrong, if it does not hold.
+type Invariant = fn(&Kernel, &View<'_>) -> Option<String>;
+
+const INVARIANTS: [Invariant; 9] = [
+    nothing_waits_for_what_cannot_come,
+    no_start_waits_without_a_bound,
+    every_job_and_process_is_shown,
+    no_dead_process_is_shown,
+    no_process_has_two_owners,
+    nothing_traced_stands_still,
+    no_process_is_lost,
+    all_memory_is_given_back,
+    everybody_who_asked_is_answered,
+];
+
+/// The first invariant that does not hold.
+pub fn broken(kernel: &Kernel, view: &View<'_>) -> Option<String> {
+    INVARIANTS.iter().find_map(|invariant| invariant(kernel, view))
+}
+
+/// Each job that is on its way has a live cause to go on: a live process, or another job that holds an event up and has one.
+fn nothing_waits_for_what_cannot_come(kernel: &Kernel, view: &View<'_>) -> Option<String> {
+    let lives = |pid: Pid| kernel.children.iter().any(|child| child.pid == pid);
+    let has_process = |job: &JobStatus| job.processes.iter().any(|&(_, pid)| lives(pid));
+    let doubt = |place: usize, job: &JobStatus| {
+        let others = || view.jobs.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, job)| job);
+        let awaited = |process| job.processes.iter().any(|&(its, pid)| its == process && lives(pid));
+        match job.state.row().wait {
+            Wait::Goal(goal) if job.goal == goal => Some("it has its goal and does not go"),
+            Wait::Goal(_) => None,
+            Wait::Event => (!others().any(has_process)).then_some("nobody alive holds up its event"),
+            Wait::Nothing => Some("there is nothing to wait for"),
+            Wait::Spawned(_) => Some("the spawn was answered"),
+            Wait::Readiness => (!awaited(Process::Main)).then_some("what is to be ready does not live"),
+            // Those who had a signal with the main process are given a moment.
+            Wait::End(Process::Main) if job.processes.is_empty() && view.has_deadline => None,
+            Wait::End(process) => (!awaited(process)).then_some("what it waits for does not live"),
+        }
+    };
+    let mut jobs = view.jobs.iter().enumerate();
+    jobs.find_map(|(place, job)| doubt(place, job).map(|why| format!("{}: {why}", job.words)))
+}
+
+/// Nobody is waited for to be ready without being looked at now and then.
+fn no_start_waits_without_a_bound(_: &Kernel, view: &View<'_>) -> Option<String> {
+    let unbound = view.jobs.iter().find(|job| job.state.row().wait == Wait::Readiness && !view.has_deadline);
+    unbound.map(|job| format!("{}: nothing bounds its start", job.words))
+}
+
+fn every_job_and_process_is_shown(_: &Kernel, view: &View<'_>) -> Option<String> {
+    let (jobs, shown) = (view.jobs.len(), view.jobs.iter().map(|job| job.processes.len()).sum::<usize>());
+    let same = jobs == view.occupancy.jobs.used && shown == view.occupancy.processes.used;
+    (!same).then(|| format!("{jobs} jobs with {shown} processes, but {:?}", view.occupancy))
+}
+
+/// What the supervisor was told to be dead it does not show.
+fn no_dead_process_is_shown(kernel: &Kernel, view: &View<'_>) -> Option<String> {
+    let mut shown = view.jobs.iter().flat_map(|job| &job.processes);
+    let dead = shown.find(|(_, pid)| !kernel.children.iter().any(|child| child.pid == *pid));
+    dead.map(|(_, pid)| format!("{pid} is dead, and the supervisor was told"))
+}
+
+fn no_process_has_two_owners(kernel: &Kernel, view: &View<'_>) -> Option<String> {
+    let owners = |pid| view.jobs.iter().flat_map(|job| &job.processes).filter(|(_, its)| *its == pid).count();
+    let shared = kernel.children.iter().find(|child| owners(child.pid) > 1);
+    shared.map(|child| format!("{} is shown twice", child.pid))
+}
+
+fn nothing_traced_stands_still(kernel: &Kernel, _: &View<'_>) -> Option<String> {
+    let halted = kernel.children.iter().find(|child| child.halted);
+    halted.map(|child| format!("{} stands still for ever", child.pid))
+}
+
+/// What the supervisor made is shown while it lives, unless another took its place, or nothing can end it.
+fn no_process_is_lost(kernel: &Kernel, view: &View<'_>) -> Option<String> {
+    let is_lost = |child: &&Child| {
+        let unseen = child.trace == Trace::Off && !view.jobs.iter().any(|job| job.has(child.pid));
+        unseen && !child.forked && !child.has_forked && !child.sleeps
+    };
+    kernel.children.iter().find(is_lost).map(|lost| format!("{} {} was lost", lost.process, lost.pid))
+}
+
+fn all_memory_is_given_back(_: &Kernel, view: &View<'_>) -> Option<String> {
+    let kept = view.rests && view.occupancy != view.idle;
+    kept.then(|| format!("at rest, but not all is given back:\n{:?}\nwas\n{:?}", view.occupancy, view.idle))
+}
+
+/// Nobody waits when nothing is left to wait for, and who did not want to wait has his answer. (That nobody is answered
+/// twice is seen when the answer comes.)
+fn everybody_who_asked_is_answered(kernel: &Kernel, view: &View<'_>) -> Option<String> {
+    let asks = |client: &Client| *client == Client::Asked || (*client == Client::Waits && view.rests);
+    kernel.clients.iter().position(asks).map(|client| format!("{} was not answered", letter(client)))
+}
+
+/// Inputs that a forced stop may take.
+const FORCED_INPUTS: usize = 64;
+
+/// A forced stop brings a job to rest with no help but the ends of those that it kills; and with none at all, when nothing
+/// that it kills ever ends. Who asked for it is answered.
+///
+/// # Errors
+/// It does not: where it stays.
+pub fn force_always_ends<M: Memory + Clone>(world: &World<M>, name: &'static str) -> Result<(), String> {
+    for dies in [true, false] {
+        let mut world = world.clone();
+        let lives = world.status().iter().any(|status| status.split(' ').next() == Some(name));
+        if world.kernel.ended || !lives {
+            return Ok(());
+        }
+        stays_after_force(&mut world, name, dies).map_or(Ok(()), |stays| {
+            let all = if dies { "" } else { " of what never dies" };
+            Err(format!("a forced stop{all} does not end: {stays}"))
+        })?;
+    }
+    Ok(())
+}
+
+fn stays_after_force<M: Memory + Clone>(world: &mut World<M>, name: &'static str, dies: bool) -> Option<String> {
+    const ASKER: usize = CLIENTS - 1;
+    world.now = NOW;
+    world.kernel.journal = Some(Vec::new());
+    world.kernel.killed.clear();
+    world.kernel.rested.clear();
+    let (command, text) = (Command::Force, Text::Borrowed(name));
+    world.happen(&Happening::Ask { client: ASKER, command, wait: true, text });
+    for _ in 0..FORCED_INPUTS {
+        if let Some(fault) = world.kernel.fault.take() {
+            return Some(fault);
+        }
+        if world.kernel.rested.iter().any(|rested| rested == name) {
+            let waits = world.kernel.clients[ASKER] == Client::Waits;
+            return waits.then(|| "nobody is told that it has ended".to_owned());
+        }
+        if world.kernel.clients[ASKER] == Client::Idle {
+            // Unless an event of another job has started it again.
+            let started = |status: &String| status.starts_with(&format!("{name} start/"));
+            if world.status().iter().any(started) {
+                return None;
+            }
+            let answer = world.kernel.journal.iter().flatten().find(|line| line.starts_with(letter(ASKER)));
+            return Some(format!("it was answered before its end: {answer:?}"));
+        }
+        world.kernel.children.iter_mut().for_each(|child| child.sleeps = !dies);
+        let killed = world.kernel.killed.first().copied().filter(|_| dies);
+        if let Some(pid) = killed {
+            world.happen(&Happening::Ends { pid, exit: Exit::Signal(Signal::KILL.0) });
+        } else if let Some(deadline) = world.deadline() {
+            world.happen(&Happening::Passes { milliseconds: deadline.0.saturating_sub(world.now.0) as u32 });
+        } else {
+            break;
+        }
+    }
+    Some(world.status().join("; "))
+}
+
+/// A job whose main process runs, is idle and does no more of what is expected goes on by itself.
+///
+/// # Errors
+/// It does not.
+pub fn idleness_ends_every_start<M: Memory + Clone>(world: &World<M>) -> Result<(), String> {
+    let mut world = world.clone();
+    let waits = |status: &Vec<String>| status.iter().any(|status| status.contains("start/spawned"));
+    let expects = |child: &Child| matches!(child.trace, Trace::Launched | Trace::Newborn) || child.vanished;
+    let before = world.status();
+    if !waits(&before) || world.kernel.children.iter().any(expects) {
+        return Ok(());
+    }
+    match world.pass_until_ordered(NOW, PATIENCE) {
+        Some(_) => Ok(()),
+        None => Err(format!("{}: idle, and nothing comes of it", before.join("; "))),
+    }
+}
+
+impl Kernel {
+    /// Notes what is the supervisor's, and forgets what is nobody's.
+    pub(crate) fn look_around(&mut self, is_somebodys: impl Fn(Pid) -> bool) {
+        let keeps = self.keeps;
+        self.children.retain(|child| {
+            let strange = child.trace == Trace::Off && !is_somebodys(child.pid);
+            !strange || child.sleeps || (keeps && child.process == Process::Main && !child.vanished)
+        });
+        self.children.iter_mut().for_each(|child| child.watched = is_somebodys(child.pid));
+    }
+}
