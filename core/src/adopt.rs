@@ -62,7 +62,7 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return false };
         let Some(class) = self.classes.get(job.class) else { return false };
         let judged = exit::row(Process::Main, job.state).is_some_and(|row| row.meaning == Meaning::Judged);
-        let fresh = matches!(job.state, State::Spawning | State::Spawned) || self.now <= job.fresh_until;
+        let fresh = matches!(job.state, State::Spawning | State::Spawned) || self.now <= job.following.fresh_until;
         let quiet_end = matches!(exit, Exit::Status(0) | Exit::Unknown);
         job.state == State::Killed || (judged && job.goal == Goal::Start && fresh && quiet_end && !class.task)
     }
@@ -85,7 +85,7 @@ impl Supervisor<'_> {
     /// The process that is the daemon when the one that was watched has ended: the one whose id is written down, or the one
     /// that the supervisor made, or an orphan, the oldest first.
     fn heir(&self, id: JobId, survivors: &[Survivor]) -> Option<Survivor> {
-        let launched = self.jobs.get(id)?.launched;
+        let launched = self.jobs.get(id)?.following.launched;
         let free = || survivors.iter().filter(|survivor| self.owner(survivor.pid).is_none());
         let named = free().find(|survivor| survivor.named);
         named
@@ -99,8 +99,8 @@ impl Supervisor<'_> {
     fn succeed(&mut self, id: JobId, old: Pid, exit: Exit, survivors: &[Survivor]) {
         let heir = self.heir(id, survivors);
         let Some(job) = self.jobs.get_mut(id) else { return };
-        job.middle = None;
-        let launched = job.launched;
+        job.following.middle = None;
+        let launched = job.following.launched;
         let Some(class) = self.classes.get(job.class) else { return };
         let Some(heir) = heir else { return self.judge_end(id, Process::Main, exit) };
         // Without `expect` and `respawn` the original lets such a job come to its end, and files rely on that.
@@ -114,12 +114,12 @@ impl Supervisor<'_> {
         }
         let expect = class.expect;
         if let Some(job) = self.jobs.get_mut(id) {
-            job.untaught = true;
+            job.following.untaught = true;
             if Some(heir.pid) == launched {
                 // One that left nobody was a helper of its own; else it was a step on the way, whose end the first one awaits.
-                job.helper = !survivors.iter().any(|other| other.child && other.pid != heir.pid);
+                job.following.helper = !survivors.iter().any(|other| other.child && other.pid != heir.pid);
             } else {
-                job.forks = job.forks.saturating_add(1);
+                job.following.forks = (job.following.forks + 1).min(follow::MOST_FORKS);
             }
         }
         self.adopt(id, old, heir.pid);
@@ -133,11 +133,11 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return Heir::Itself };
         let traces = self.classes.get(job.class).is_some_and(|class| class.expect.traces());
         match () {
-            () if job.launched == Some(survivor.pid) => Heir::Launched,
-            () if traces && (job.told || job.helper) => Heir::Later,
+            () if job.following.launched == Some(survivor.pid) => Heir::Launched,
+            () if traces && (job.following.told || job.following.helper) => Heir::Later,
             () if traces => Heir::Descendant,
             () if survivor.session == Some(survivor.pid) => Heir::Child,
-            () if survivor.session == job.launched => Heir::Akin,
+            () if survivor.session == job.following.launched => Heir::Akin,
             () => Heir::Grandchild,
         }
     }
@@ -149,8 +149,9 @@ impl Supervisor<'_> {
         // Who has its own way to say that it is ready may fork as it likes.
         let counts = self.classes.get(job.class).is_some_and(|class| Stage::adopted(class.expect) == Stage::Settled);
         // While the first process lives beside an orphan, either may be the daemon.
-        let two = main == job.launched && survivors.iter().any(|other| other.child && Some(other.pid) != main);
-        if two && self.now < job.fresh_until {
+        let two =
+            main == job.following.launched && survivors.iter().any(|other| other.child && Some(other.pid) != main);
+        if two && self.now < job.following.fresh_until {
             return self.wait_to_teach(id);
         }
         if let Some(heir) = survivors.iter().find(|survivor| counts && Some(survivor.pid) == main) {
@@ -158,7 +159,7 @@ impl Supervisor<'_> {
             self.teach(id, place, main);
         }
         if let Some(job) = self.jobs.get_mut(id) {
-            job.untaught = false;
+            job.following.untaught = false;
         }
         self.bound_wait(id);
     }
@@ -167,7 +168,7 @@ impl Supervisor<'_> {
     /// itself, and what was named is a worker of its own.
     fn look_at_middle(&mut self, id: JobId, survivors: &[Survivor]) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        let (middle, main) = (job.middle.take(), job.pid(Process::Main));
+        let (middle, main) = (job.following.middle.take(), job.pid(Process::Main));
         let master = survivors.iter().map(|survivor| survivor.pid).find(|pid| Some(*pid) == middle);
         if let (Some(master), Some(main)) = (master, main) {
             let following = (!self.core.strict).then_some(master);
@@ -182,7 +183,7 @@ impl Supervisor<'_> {
     /// Another process is the main process from now on, and the job's processes may be spread over groups and sessions.
     fn adopt(&mut self, id: JobId, old: Pid, new: Pid) {
         if let Some(job) = self.jobs.get_mut(id) {
-            job.repaired = true;
+            job.following.repaired = true;
         }
         self.take_over(id, old, new);
     }
@@ -190,10 +191,10 @@ impl Supervisor<'_> {
     /// Tells the author of a job's file what to expect.
     fn teach(&mut self, id: JobId, heir: Heir, following: Option<Pid>) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        job.told = true;
+        job.following.told = true;
         let Some(class) = self.classes.get(job.class) else { return };
         let expected = class.expect;
-        let (saw, right) = follow::lesson(expected, job.forks, heir);
+        let (saw, right) = follow::lesson(expected, job.following.forks, heir);
         if expected != right {
             self.say_later(Notice::Mistaken { job: id, expected, saw, right, following });
         }
@@ -211,7 +212,7 @@ impl Supervisor<'_> {
     pub(crate) fn refresh(&mut self, id: JobId) {
         let until = self.now.after_seconds(FRESH);
         if let Some(job) = self.jobs.get_mut(id) {
-            job.fresh_until = until;
+            job.following.fresh_until = until;
         }
     }
 
@@ -220,8 +221,8 @@ impl Supervisor<'_> {
     fn end_the_rest(&mut self, id: JobId, survivors: &[Survivor], look: Look) {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
-        let all = (job.repaired || job.forced) && !self.core.strict;
-        let launched = job.launched.filter(|_| !self.core.strict);
+        let all = (job.following.repaired || job.forced) && !self.core.strict;
+        let launched = job.following.launched.filter(|_| !self.core.strict);
         let own = |survivor: &&Survivor| (all || Some(survivor.pid) == launched) && self.owner(survivor.pid).is_none();
         let (signal, timeout, forced) = (class.kill_signal, class.kill_timeout, job.forced);
         let tired = job.strikes > crate::overdue::MOST_STRIKES;
@@ -264,9 +265,9 @@ impl Supervisor<'_> {
         }
         let idle = survivors.iter().all(|survivor| survivor.idle);
         let Some(job) = self.jobs.get_mut(id) else { return };
-        job.idle_looks = if idle { job.idle_looks.saturating_add(1) } else { 0 };
+        job.following.idle_looks = if idle { job.following.idle_looks.saturating_add(1) } else { 0 };
         let alone = survivors.iter().all(|survivor| survivor.pid == main);
-        let (looks, stage, class) = (job.idle_looks, job.stage, job.class);
+        let (looks, stage, class) = (job.following.idle_looks, job.following.stage, job.class);
         let Some(expect) = self.classes.get(class).map(|class| class.expect) else { return };
         let row = follow::row(expect, stage, Seen::Quiet);
         // Helpers that live, or a parent that has not ended, may mean that there is more to come.
@@ -276,8 +277,10 @@ impl Supervisor<'_> {
         }
         let Some(job) = self.jobs.get(id) else { return };
         // Who forks and stays has made a worker, and is the daemon itself.
-        let master =
-            survivors.iter().map(|survivor| survivor.pid).find(|pid| Some(*pid) == job.launched && *pid != main);
+        let master = survivors
+            .iter()
+            .map(|survivor| survivor.pid)
+            .find(|pid| Some(*pid) == job.following.launched && *pid != main);
         let heir = if master.is_some() { Heir::Launched } else { Heir::Itself };
         let following = (!self.core.strict).then_some(master.unwrap_or(main));
         self.teach(id, heir, following);
@@ -311,7 +314,7 @@ impl Supervisor<'_> {
     /// Sends a signal to a main process's group, and says so; to all that lives of the job where processes were adopted, since
     /// they may be spread over several groups.
     pub(crate) fn signal_main(&mut self, job: JobId, pid: Pid, signal: Signal) {
-        if self.jobs.get(job).is_some_and(|job| job.repaired) {
+        if self.jobs.get(job).is_some_and(|job| job.following.repaired) {
             return self.sweep(job, pid, signal);
         }
         self.say_later(Notice::Signalling { job, process: Process::Main, pid, signal });

@@ -271,6 +271,9 @@ pub static LESSONS: [Lesson; 23] = {
     ]
 };
 
+/// As many forks as need to be told from more.
+pub(crate) const MOST_FORKS: u8 = 4;
+
 /// What is said where the table knows nothing better.
 pub const UNCLEAR: (&str, Expect) = ("something else", Expect::Auto);
 

@@ -5,6 +5,7 @@ use crate::condition::LeafId;
 use crate::effect::Effect;
 use crate::exit::{self, Meaning, Verdict};
 use crate::follow::Stage;
+use crate::following::Following;
 use crate::index::{Fnv, Indexed};
 use crate::lifecycle::{Goal, State, Wait};
 use crate::limits::Full;
@@ -49,29 +50,10 @@ pub struct Job {
     pub(crate) waiters: Queue<Waiter>,
     pub(crate) failure: Option<Failure>,
     pub(crate) pids: [Option<Pid>; Process::COUNT],
-    /// How far the main process is followed.
-    pub(crate) stage: Stage,
-    /// The process that was made as its main process, though another may be that by now.
-    pub(crate) launched: Option<Pid>,
-    /// How many forks led from that one to the main process, as far as was seen.
-    pub(crate) forks: u8,
-    /// Whether a process was adopted that `expect` did not name.
-    pub(crate) repaired: bool,
-    /// Whether the author of its file has been told what to expect, and whether he is to be.
-    pub(crate) told: bool,
-    pub(crate) untaught: bool,
-    /// Whether the process that was made for it was followed again when another had ended.
-    pub(crate) helper: bool,
-    /// The child that made the one which `expect daemon` names: if it stays, it is a master and no step on the way.
-    pub(crate) middle: Option<Pid>,
+    /// How its main process is followed.
+    pub(crate) following: Following,
     /// What the world has been asked.
     pub(crate) inquiry: Inquiry,
-    /// Until when the main process's end may be its way into the background.
-    pub(crate) fresh_until: Instant,
-    /// When it must be ready.
-    pub(crate) start_by: Option<Instant>,
-    /// How often in a row the main process was found idle.
-    pub(crate) idle_looks: u8,
     /// Whether it is to stop at any price.
     pub(crate) forced: bool,
     /// Whether what it waits for has been sent SIGKILL.
@@ -173,18 +155,8 @@ impl Supervisor<'_> {
                 waiters: Queue::new(),
                 failure: None,
                 pids: [None; Process::COUNT],
-                stage: Stage::Settled,
-                launched: None,
-                forks: 0,
-                repaired: false,
-                told: false,
-                untaught: false,
-                helper: false,
-                middle: None,
+                following: Following::default(),
                 inquiry: Inquiry::Nothing,
-                fresh_until: Instant::default(),
-                start_by: None,
-                idle_looks: 0,
                 forced: false,
                 killed: false,
                 strikes: 0,
@@ -390,7 +362,7 @@ impl Supervisor<'_> {
         }
         let main = process == Process::Main;
         if main {
-            job.stage = Stage::Launched;
+            job.following.stage = Stage::Launched;
         }
         let trace = main && class.expect.traces();
         self.order(Effect::Spawn { job: id, process, trace });
@@ -401,7 +373,7 @@ impl Supervisor<'_> {
     pub(crate) fn kill(&mut self, id: JobId) -> bool {
         let Some(job) = self.jobs.get(id) else { return false };
         let Some(pid) = job.pid(Process::Main) else {
-            let others = job.repaired || job.forks > 0;
+            let others = job.following.repaired || job.following.forks > 0;
             if others {
                 self.inquire(id, Inquiry::Rest(Look::Only));
             }

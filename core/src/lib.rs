@@ -34,6 +34,7 @@ pub mod environment;
 pub mod event;
 pub mod exit;
 pub mod follow;
+mod following;
 pub mod index;
 pub mod input;
 pub mod interest;

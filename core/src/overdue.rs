@@ -36,19 +36,19 @@ impl Supervisor<'_> {
     pub(crate) fn bound_wait(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(id).filter(|job| job.waiting) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
-        if job.untaught && job.state == State::Running {
+        if job.following.untaught && job.state == State::Running {
             return self.wait_to_teach(id);
         }
         let seconds = match job.state.row().wait {
             Wait::End(Process::Main) => return,
             Wait::End(_) if job.forced => class.kill_timeout,
             Wait::End(_) if class.hook_timeout > 0 => class.hook_timeout,
-            Wait::Goal(Goal::Stop) if job.middle.is_some() => MIDDLE,
+            Wait::Goal(Goal::Stop) if job.following.middle.is_some() => MIDDLE,
             Wait::Goal(Goal::Stop) if class.watchdog > 0 => class.watchdog,
             Wait::Readiness => {
                 let by = (class.start_timeout > 0).then(|| self.now.after_seconds(class.start_timeout));
                 if let Some(job) = self.jobs.get_mut(id) {
-                    (job.start_by, job.idle_looks) = (by, 0);
+                    (job.following.start_by, job.following.idle_looks) = (by, 0);
                 }
                 return self.wait_for_readiness(id);
             }
@@ -63,11 +63,11 @@ impl Supervisor<'_> {
     /// With a `start timeout` the file itself says how long to wait, and idleness proves nothing.
     pub(crate) fn wait_for_readiness(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(id) else { return };
-        let waits = job.waiting && job.state.row().wait == Wait::Readiness && !job.stage.is_ready();
+        let waits = job.waiting && job.state.row().wait == Wait::Readiness && !job.following.stage.is_ready();
         let Some(class) = self.classes.get(job.class).filter(|_| waits) else { return };
-        let looks = (job.start_by.is_none() && !job.told) || class.expect == Expect::PidFile;
+        let looks = (job.following.start_by.is_none() && !job.following.told) || class.expect == Expect::PidFile;
         let look = looks.then(|| self.now.after_milliseconds(follow::Row::interval(class.expect)));
-        if let Some(at) = [look, job.start_by].into_iter().flatten().min() {
+        if let Some(at) = [look, job.following.start_by].into_iter().flatten().min() {
             self.timers.arm(&mut self.jobs, id, at);
         }
     }
@@ -88,8 +88,8 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return true };
         match job.state.row().wait {
             Wait::Readiness => self.not_ready_yet(id),
-            Wait::Goal(_) if job.untaught => self.inquire(id, Inquiry::Heir),
-            Wait::Goal(_) if job.middle.is_some() => self.inquire(id, Inquiry::Middle),
+            Wait::Goal(_) if job.following.untaught => self.inquire(id, Inquiry::Heir),
+            Wait::Goal(_) if job.following.middle.is_some() => self.inquire(id, Inquiry::Middle),
             Wait::Goal(_) => self.watchdog_missed(id),
             Wait::End(process) => self.does_not_end(id, process),
             Wait::Nothing | Wait::Event | Wait::Spawned(_) => {}
@@ -99,7 +99,7 @@ impl Supervisor<'_> {
 
     fn not_ready_yet(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(id) else { return };
-        let late = job.start_by.is_some_and(|by| by <= self.now);
+        let late = job.following.start_by.is_some_and(|by| by <= self.now);
         if !late {
             return self.inquire(id, Inquiry::Idleness);
         }
@@ -154,7 +154,7 @@ impl Supervisor<'_> {
     fn kill_now(&mut self, id: JobId, process: Process, pid: Pid) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.killed = true;
-        let (forced, repaired) = (job.forced, job.repaired);
+        let (forced, repaired) = (job.forced, job.following.repaired);
         if process == Process::Main {
             if forced || repaired {
                 self.order(Effect::Signal { pid, signal: Signal::KILL, scope: Scope::Group });

@@ -1,7 +1,8 @@
 //! Live processes: whose a pid is, and what its stops, forks, execs and end mean.
 
 use crate::effect::{Effect, Scope};
-use crate::follow::{self, Order, Seen, Stage};
+use crate::follow::{self, MOST_FORKS, Order, Seen, Stage};
+use crate::following::Following;
 use crate::index::{Fnv, Indexed};
 use crate::lifecycle::{State, Wait};
 use crate::notice::Notice;
@@ -69,9 +70,8 @@ impl Supervisor<'_> {
         if process == Process::Main
             && let Some(job) = self.jobs.get_mut(id)
         {
-            job.launched = Some(pid);
-            (job.forks, job.middle) = (0, None);
-            (job.repaired, job.told, job.untaught, job.helper) = (false, false, false, false);
+            let stage = job.following.stage;
+            job.following = Following { stage, launched: Some(pid), ..Following::default() };
             self.text.replace(&mut job.said, Text::EMPTY);
         }
         self.say_later(Notice::ProcessStarted { job: id, process, pid });
@@ -133,7 +133,7 @@ impl Supervisor<'_> {
 
     /// Whether a stop of a main process is tracing's own doing: it is the first one of its program, or of its life.
     fn is_tracings_own(&self, id: JobId, seen: Seen) -> bool {
-        let stage = self.jobs.get(id).map(|job| job.stage);
+        let stage = self.jobs.get(id).map(|job| job.following.stage);
         matches!(
             (stage, seen),
             (Some(Stage::Launched), Seen::Trap) | (Some(Stage::FirstBorn | Stage::SecondBorn), Seen::Stop)
@@ -152,8 +152,8 @@ impl Supervisor<'_> {
         self.forget_process(id, Process::Main);
         self.remember_process(id, Process::Main, child);
         if let Some(job) = self.jobs.get_mut(id) {
-            job.forks = job.forks.saturating_add(1);
-            job.middle = Some(parent).filter(|_| row.next == Stage::SecondBorn);
+            job.following.forks = (job.following.forks + 1).min(MOST_FORKS);
+            job.following.middle = Some(parent).filter(|_| row.next == Stage::SecondBorn);
         }
         self.reach(id, row.next);
     }
@@ -165,8 +165,8 @@ impl Supervisor<'_> {
     fn follow_row(&self, id: JobId, seen: Seen) -> Option<&'static follow::Row> {
         let job = self.jobs.get(id)?;
         let expect = self.classes.get(job.class)?.expect;
-        let open = matches!(job.state, State::Spawning | State::Spawned) || job.stage == Stage::Late;
-        follow::row(expect, job.stage, seen).filter(|_| open)
+        let open = matches!(job.state, State::Spawning | State::Spawned) || job.following.stage == Stage::Late;
+        follow::row(expect, job.following.stage, seen).filter(|_| open)
     }
 
     /// Does what the follow table says to what was seen of a process; false if it says nothing.
@@ -195,7 +195,7 @@ impl Supervisor<'_> {
     /// A main process has come so far; when it is ready, its job goes on.
     pub(crate) fn reach(&mut self, id: JobId, stage: Stage) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        (job.stage, job.idle_looks) = (stage, 0);
+        (job.following.stage, job.following.idle_looks) = (stage, 0);
         let ready = stage.is_ready() && job.waiting && job.state.row().wait == Wait::Readiness;
         if stage.is_ready() {
             self.refresh(id);

@@ -1,6 +1,7 @@
 //! One step of a job: out of its state by its goal, into the next, as the lifecycle table says.
 
 use crate::adopt::Inquiry;
+use crate::following::Following;
 use crate::lifecycle::{Entry, Goal, JobEvent, Next, State, Wait};
 use crate::notice::Notice;
 use crate::process::Process;
@@ -57,6 +58,11 @@ impl Supervisor<'_> {
         if !job.forced {
             job.strikes = 0;
         }
+        match state {
+            State::Stopping => job.following = job.following.closed(),
+            State::PostStopping => job.following = Following::default(),
+            _ => {}
+        }
         self.timers.disarm(&mut self.jobs, id);
         self.say_later(Notice::StateChanged { job: id, from, to: state });
         let row = state.row();
@@ -87,7 +93,7 @@ impl Supervisor<'_> {
                     Wait::Event => job.blocker.is_some(),
                     Wait::Spawned(_) => true,
                     Wait::Readiness => {
-                        job.pid(Process::Main).is_some() && !job.stage.is_ready() && job.goal == Goal::Start
+                        job.pid(Process::Main).is_some() && !job.following.stage.is_ready() && job.goal == Goal::Start
                     }
                     Wait::End(process) => job.pid(process).is_some() || job.inquiry != Inquiry::Nothing,
                 };

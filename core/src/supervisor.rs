@@ -334,8 +334,12 @@ impl Supervisor<'_> {
         let mut at = self.jobs.id_from(0);
         while let Some(id) = at {
             if let Some(job) = self.jobs.get_mut(id) {
-                job.fresh_until = if job.fresh_until <= now { Instant::default() } else { earlier(job.fresh_until) };
-                job.start_by = job.start_by.map(earlier);
+                job.following.fresh_until = if job.following.fresh_until <= now {
+                    Instant::default()
+                } else {
+                    earlier(job.following.fresh_until)
+                };
+                job.following.start_by = job.following.start_by.map(earlier);
                 job.respawns.turn_back(milliseconds);
             }
             at = self.jobs.id_from(id.index() + 1);

@@ -97,6 +97,8 @@ pub struct Kernel {
     pub journal: Option<std::vec::Vec<String>>,
     /// Whether processes that the supervisor does not watch go on to live; otherwise they end at once, unseen.
     pub keeps: bool,
+    /// Whether `expect` is followed to the letter.
+    pub strict: bool,
     /// How many children were left behind since a main process was spawned last.
     pub left: u8,
     /// How many orders there were that are more than questions.

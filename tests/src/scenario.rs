@@ -57,6 +57,7 @@ fn load(world: &mut World<Small>, head: &str) -> Result<(), String> {
     for line in head.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         if line == "strict" {
             world.memory.supervisor().set_strict(true);
+            world.kernel.strict = true;
             continue;
         }
         match (line.strip_prefix("job "), line.strip_prefix("    "), jobs.last_mut()) {

@@ -1,0 +1,39 @@
+//! What a job knows of the way that its main process has taken.
+
+use crate::follow::Stage;
+use crate::process::Pid;
+use crate::time::Instant;
+
+/// How a main process is followed, from its launch until it and those that took its place are gone.
+#[derive(Clone, Copy, Debug, Default, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Following {
+    /// How far the main process is followed.
+    pub(crate) stage: Stage,
+    /// The process that was made as its main process, though another may be that by now.
+    pub(crate) launched: Option<Pid>,
+    /// How many forks led from that one to the main process, as far as was seen.
+    pub(crate) forks: u8,
+    /// Whether a process was adopted that `expect` did not name.
+    pub(crate) repaired: bool,
+    /// Whether the author of its file has been told what to expect, and whether he is to be.
+    pub(crate) told: bool,
+    pub(crate) untaught: bool,
+    /// Whether the process that was made for it was followed again when another had ended.
+    pub(crate) helper: bool,
+    /// The child that made the one which `expect daemon` names: if it stays, it is a master and no step on the way.
+    pub(crate) middle: Option<Pid>,
+    /// Until when the main process's end may be its way into the background.
+    pub(crate) fresh_until: Instant,
+    /// When it must be ready.
+    pub(crate) start_by: Option<Instant>,
+    /// How often in a row the main process was found idle.
+    pub(crate) idle_looks: u8,
+}
+
+impl Following {
+    /// The job is to stop: nothing more is looked for but those who have to end with it.
+    pub(crate) fn closed(self) -> Following {
+        let Following { stage, launched, forks, repaired, told, .. } = self;
+        Following { stage, launched, forks, repaired, told, ..Following::default() }
+    }
+}
