@@ -16,7 +16,6 @@ use crate::respawn::Respawns;
 use crate::storage::{ClassId, EventId, JobId};
 use crate::supervisor::Supervisor;
 use crate::text::Text;
-use crate::time::Instant;
 use crate::waiter::Waiter;
 
 /// One instance of a class, from its first goal start until it rests again.

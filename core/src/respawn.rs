@@ -24,9 +24,13 @@ pub struct Respawns {
 }
 
 impl Respawns {
-    /// As if it had all been so much earlier.
-    pub(crate) fn turn_back(&mut self, milliseconds: u64) {
-        self.window = self.window.saturating_sub(milliseconds / 1000);
+    /// As if it had all been so much earlier; a window that has closed by `now` is forgotten.
+    pub(crate) fn turn_back(&mut self, now: Instant, limit: RespawnLimit, milliseconds: u64) {
+        let closed = now.whole_seconds().saturating_sub(self.window) >= u64::from(limit.interval);
+        *self = match closed {
+            true => Respawns::default(),
+            false => Respawns { window: self.window.saturating_sub(milliseconds / 1000), count: self.count },
+        };
     }
 
     /// Counts one; false if it is one too many.

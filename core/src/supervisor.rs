@@ -16,6 +16,7 @@ use crate::limits::{Limit, SCRATCH};
 use crate::notice::Notice;
 use crate::process::Pid;
 use crate::queue::Queue;
+use crate::respawn::RespawnLimit;
 use crate::running::Running;
 use crate::storage::{ClassId, ClientId, Pool, PoolView};
 use crate::text::{Arena, Text, TextView};
@@ -340,7 +341,8 @@ impl Supervisor<'_> {
                     earlier(job.following.fresh_until)
                 };
                 job.following.start_by = job.following.start_by.map(earlier);
-                job.respawns.turn_back(milliseconds);
+                let limit = self.classes.get(job.class).map_or(RespawnLimit::DEFAULT, |class| class.limit);
+                job.respawns.turn_back(now, limit, milliseconds);
             }
             at = self.jobs.id_from(id.index() + 1);
         }
