@@ -10,7 +10,7 @@ use uphold_core::bytes::Strings;
 use uphold_core::control::{Request, Select, Target};
 use uphold_tests::system::client::Client;
 use uphold_tests::system::processes::{Process, Signal, is_running, send};
-use uphold_tests::system::{Folder, PATIENCE, System, programs, skipped};
+use uphold_tests::system::{Folder, Launch, PATIENCE, System, programs, skipped};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
@@ -22,6 +22,11 @@ const LEFT: &str = "expect fork\nscript\n  sleep 1000 &\n  exec sleep 1000\nend 
 
 /// The same, and the daemon leads a session, and so a group, of its own.
 const APART: &str = "expect fork\nscript\n  setsid sleep 1000 &\n  exec sleep 1000\nend script\n";
+
+/// A supervisor that leaves the first process alone when the job ends, so that there is somebody else who can reap.
+fn to_the_letter(jobs: &[(&str, &str)]) -> System {
+    Launch::new(jobs).option("--strict-expect").start()
+}
 
 /// The parent of a daemon, which is not the supervisor.
 fn parent_of(daemon: u32, system: &System) -> Process {
@@ -53,7 +58,7 @@ fn await_program(system: &mut System, pid: u32, name: &str) {
 
 #[test]
 fn an_end_is_noticed_whoever_reaps_it_and_how_is_told() {
-    let mut system = System::start(&[("reaped", REAPED), ("left", LEFT), ("apart", APART)]);
+    let mut system = to_the_letter(&[("reaped", REAPED), ("left", LEFT), ("apart", APART)]);
     for job in ["reaped", "left", "apart"] {
         let (daemon, parent) = start(&mut system, job);
         send(daemon, Signal::SIGKILL);
@@ -66,8 +71,19 @@ fn an_end_is_noticed_whoever_reaps_it_and_how_is_told() {
 }
 
 #[test]
-fn a_stop_comes_to_its_end_whoever_reaps() {
+fn what_the_supervisor_made_ends_with_its_job() {
     let mut system = System::start(&[("reaped", REAPED), ("left", LEFT), ("apart", APART)]);
+    for job in ["reaped", "left", "apart"] {
+        let (daemon, parent) = start(&mut system, job);
+        system.order(&["stop", job]);
+        assert!(!is_running(daemon) && !parent.is_alive(), "{}", system.log());
+    }
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_stop_comes_to_its_end_whoever_reaps() {
+    let mut system = to_the_letter(&[("reaped", REAPED), ("left", LEFT), ("apart", APART)]);
     for (job, is_alone) in [("reaped", false), ("left", false), ("apart", true)] {
         let (daemon, parent) = start(&mut system, job);
         if is_alone {
@@ -83,7 +99,7 @@ fn a_stop_comes_to_its_end_whoever_reaps() {
 
 #[test]
 fn a_stop_that_crosses_the_end_does_not_hang() {
-    let mut system = System::start(&[("reaped", REAPED), ("left", LEFT), ("apart", APART)]);
+    let mut system = to_the_letter(&[("reaped", REAPED), ("left", LEFT), ("apart", APART)]);
     for job in ["reaped", "left", "apart"] {
         let (daemon, parent) = start(&mut system, job);
         let mut client = Client::connect(&system.socket()).expect("a connection");
@@ -102,7 +118,7 @@ fn a_stop_that_crosses_the_end_does_not_hang() {
 fn respawning_goes_on_whoever_reaps() {
     let respawn = |text: &str| format!("respawn\nrespawn limit unlimited\n{text}");
     let jobs = [("reaped", respawn(REAPED)), ("left", respawn(LEFT)), ("apart", respawn(APART))];
-    let mut system = System::start(&[("reaped", &jobs[0].1), ("left", &jobs[1].1), ("apart", &jobs[2].1)]);
+    let mut system = to_the_letter(&[("reaped", &jobs[0].1), ("left", &jobs[1].1), ("apart", &jobs[2].1)]);
     for (job, _) in &jobs {
         let mut daemon = start(&mut system, job).0;
         for _ in 0..10 {
@@ -121,7 +137,7 @@ fn respawning_goes_on_whoever_reaps() {
 
 #[test]
 fn what_was_watched_is_watched_by_the_next_program() {
-    let mut system = System::start(&[("reaped", REAPED), ("left", LEFT), ("apart", APART)]);
+    let mut system = to_the_letter(&[("reaped", REAPED), ("left", LEFT), ("apart", APART)]);
     for job in ["reaped", "left", "apart"] {
         let (daemon, parent) = start(&mut system, job);
         system.order(&["restart-init"]);
@@ -268,7 +284,7 @@ fn a_stranger_with_a_daemons_number_gets_no_signal() {
         return;
     }
     let apart = "expect fork\nscript\n  setsid sleep 1000 &\n  wait || :\n  exec sleep 1000\nend script\n";
-    let mut system = System::start(&[("shared", REAPED), ("apart", apart)]);
+    let mut system = to_the_letter(&[("shared", REAPED), ("apart", apart)]);
     for job in ["shared", "apart"] {
         for order in
             [stop(job), Request::Reload { target: target(job) }, Request::Restart { target: target(job), wait: false }]
@@ -299,7 +315,7 @@ fn a_kill_timeout_that_comes_too_late_hits_no_stranger() {
         return;
     }
     let job = "expect fork\nkill timeout 1\nscript\n  trap '' TERM\n  sleep 1000 &\n  wait || :\n  exec sleep 1000\nend script\n";
-    let mut system = System::start(&[("stubborn", job)]);
+    let mut system = to_the_letter(&[("stubborn", job)]);
     for _ in 0..3 {
         let (daemon, parent) = start(&mut system, "stubborn");
         system.order(&["stop", "--no-wait", "stubborn"]);
@@ -318,7 +334,7 @@ fn a_jobs_new_process_may_have_the_number_of_anothers_old_one() {
     if !among_few_pids("a_jobs_new_process_may_have_the_number_of_anothers_old_one") {
         return;
     }
-    let mut system = System::start(&[("old", REAPED), ("new", "exec sleep 1000\n")]);
+    let mut system = to_the_letter(&[("old", REAPED), ("new", "exec sleep 1000\n")]);
     let (daemon, parent) = start(&mut system, "old");
     let mut client = Client::connect(&system.socket()).expect("a connection");
     send(system.pid(), Signal::SIGSTOP);
@@ -361,7 +377,7 @@ fn bystanders_in_a_storm_of_processes_get_no_signal() {
     let texts = [respawn(with_parent), respawn("exec sleep 1000\n"), respawn("expect daemon\nexec @D@ fork fork\n")];
     let texts = texts.map(|text| text.replace("@D@", DAEMON));
     let jobs = [("parent", texts[0].as_str()), ("plain", &texts[1]), ("daemon", &texts[2])];
-    let mut system = System::start(&jobs);
+    let mut system = to_the_letter(&jobs);
     let over = &AtomicBool::new(false);
     std::thread::scope(|scope| {
         let end_of_storm = EndOfStorm(over);
