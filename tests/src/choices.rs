@@ -37,8 +37,8 @@ pub struct Choices {
 /// How often in a row a deadline may pass without an order, at most: a hundred looks, and three times that with helpers.
 pub const PATIENCE: usize = 310;
 
-/// With so many processes none forks any more: one, its child, and one of which the supervisor knows nothing.
-const PROCESSES: usize = 3;
+/// With so many processes none forks any more: one, and its child; with orphans, one more.
+const PROCESSES: usize = 2;
 
 /// A process that there is not.
 const NOBODY: Pid = Pid::new(99).expect("not zero");
@@ -51,7 +51,8 @@ impl Choices {
     pub fn list<M: Memory + Clone>(&self, world: &mut World<M>, steps: &mut Vec<Step>) {
         let deadline = world.deadline();
         self.time(world, steps);
-        let (has_deadline, room) = (deadline.is_some(), world.kernel.children.len() < PROCESSES);
+        let most = PROCESSES + usize::from(self.orphans > 0);
+        let (has_deadline, room) = (deadline.is_some(), world.kernel.children.len() < most);
         for child in &world.kernel.children {
             if !child.watched && child.trace == Trace::Off {
                 steps.push(Happening::Ends { pid: child.pid, exit: Exit::Status(0) }.into());
@@ -67,7 +68,11 @@ impl Choices {
                 steps.push(Happening::Forks { pid: child.pid, stillborn: true }.into());
             }
         }
-        self.clients(&world.kernel.clients, steps);
+        // A child that nobody watches stops or dies at once: nobody is so quick as to ask for something before that.
+        let is_newborn = |child: &Child| child.trace == Trace::Newborn && !child.watched;
+        if !world.kernel.children.iter().any(is_newborn) {
+            self.clients(&world.kernel.clients, steps);
+        }
         if self.shutdown {
             steps.push(Happening::Shutdown.into());
         }

@@ -14,6 +14,8 @@ use uphold_tests::world::{Tiny, World};
 const HOOKS: [&str; 4] = ["pre-start", "post-start", "pre-stop", "post-stop"];
 const EXPECTATIONS: [&str; 4] = ["", "expect stop", "expect fork", "expect daemon"];
 
+const TRACED: [&str; 2] = ["expect fork", "expect daemon"];
+
 /// What can happen to a job of a simple kind.
 const PLAIN: Choices = Choices {
     jobs: &["a"],
@@ -40,7 +42,9 @@ fn kinds() -> Vec<Kind> {
     for hooks in 0..16 {
         for task in ["", "task"] {
             kinds.push(kind(job(hooks, &[task]), 2, true));
-            for expect in EXPECTATIONS {
+            // Tracing makes many states, and hooks know little of it: none of them, each by itself, and all.
+            let few = matches!(hooks, 0 | 1 | 2 | 4 | 8 | 15);
+            for expect in EXPECTATIONS.into_iter().filter(|expect| few || !TRACED.contains(expect)) {
                 for respawn in ["", "respawn\nrespawn limit 1 5"] {
                     kinds.push(kind(job(hooks, &["exec main", "normal exit 3", expect, respawn, task]), 1, false));
                 }
@@ -136,7 +140,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("", "start on starting a\nstop on stopped a\npost-stop exec hook"),
     ("task", "start on stopped a RESULT=failed\nstop on starting a"),
     ("stop on starting b", "start on stopped a\nstop on starting a"),
-    ("expect fork", "start on starting a\nstop on stopping a\npre-start exec hook"),
+    ("expect fork", "start on starting a\ntask"),
     ("post-start exec hook\nrespawn\nrespawn limit 1 5", "start on started a\nstop on stopping a\nexpect stop"),
     ("start on started b", "start on starting a\npre-start exec hook\ntask"),
 ];
