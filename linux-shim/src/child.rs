@@ -1,82 +1,177 @@
-//! What a new process does between its making and its program: FACTS 6, in that order.
-//!
-//! The child of a vfork runs in the supervisor's memory, while the supervisor stands still. So nothing here allocates,
-//! locks, panics or calls a library function that might; users and groups are set by the bare system calls (see
-//! `kernel`), because the C library's functions would change every thread of the supervisor with them.
+//! Making processes by clone(2) or fork(2), and having them run programs.
 
-use crate::accounts;
-use crate::kernel;
-use crate::preparation::Helper;
-use crate::settings::{DEFAULT_UMASK, Limit, Settings, Text};
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr::NonNull;
+
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::{Mode, umask};
-use nix::unistd::{chdir, chroot, getegid, geteuid, getpid, setsid, write};
-use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
-use std::os::fd::AsRawFd;
-use uphold_core::conf::stanza::Console;
-use uphold_core::process::{Pid, Resource, SpawnError, Stage};
-use uphold_core::signal::Signal;
+use uphold_core::process::Pid;
+
+use crate::set_up::{Orders, set_up};
 
 /// The status of a process whose set-up failed, should anyone come to see it.
-pub(crate) const FAILED: c_int = 255;
+const FAILED: c_int = 255;
 
-const CONSOLE_DEVICE: &CStr = c"/dev/console";
-const SHELL: &CStr = c"/bin/sh";
+/// CLONE_INTO_CGROUP (Linux 5.7).
+const INTO_CGROUP: u64 = 1 << 33;
 
-/// How many words a helper's command line may have.
-const HELPER_WORDS: usize = 256;
+/// What clone3(2) takes, all of it 64 bits wide.
+type CloneArguments = [u64; 11];
 
-/// Everything the child needs, prepared beforehand.
-pub(crate) struct Orders<'a> {
-    pub(crate) settings: &'a Settings,
-    /// The null device, and below `first_unwanted` as the next two.
-    pub(crate) null: c_int,
-    /// The terminal for the output.
-    pub(crate) log: Option<c_int>,
-    /// The script for the shell, and the number that it is to have.
-    pub(crate) script: Option<(c_int, c_int)>,
-    /// Where it says that it is ready, and the number that this is to have.
-    pub(crate) ready: Option<(c_int, c_int)>,
-    /// The supervisor's own low descriptors start here ...
-    pub(crate) first_slot: c_int,
-    /// ... and from here on there is nothing for the child.
-    pub(crate) first_unwanted: c_int,
-    /// The arguments with a null at the end, and with one free place before the first. The pointers lead to texts that
-    /// end in NUL and live as long as the orders; so do those of the environment.
-    pub(crate) arguments: &'a mut [*const c_char],
-    /// The environment with a null at the end.
-    pub(crate) environment: &'a mut [*const c_char],
-    /// Whether the last variable is WATCHDOG_PID, which is to be this process.
-    pub(crate) watched: bool,
-    /// The paths to try, each ended by NUL.
-    pub(crate) candidates: &'a [u8],
-    /// What is to be run to its end before.
-    pub(crate) helpers: [Option<Helper<'a>>; 2],
-    /// The file by which the process enters its control group.
-    pub(crate) cgroup: Option<&'a CStr>,
-    /// The limit of open files to go back to, soft and hard.
-    pub(crate) open_files: Option<(u64, u64)>,
-    /// The supplementary groups of processes that keep the supervisor's user; `None` if the child has them already.
-    pub(crate) own_groups: Result<Option<&'a [u32]>, SpawnError>,
-    /// The signals whose disposition is not the default, the first as the lowest bit.
-    pub(crate) disposed: u64,
-    /// Whether the AppArmor profile of the settings is to be switched to.
-    pub(crate) confined: bool,
-    pub(crate) trace: bool,
-    pub(crate) stop_before_exec: bool,
-    pub(crate) system_mode: bool,
-    /// Whether the supervisor waits until the program runs.
-    pub(crate) awaited: bool,
-    /// The child's answer, when there is something to say.
-    pub(crate) failure: Option<SpawnError>,
+const fn clone_arguments(flags: u64, stack: u64, stack_size: u64, cgroup: u64) -> CloneArguments {
+    let (pidfd, child_tid, parent_tid, tls, set_tid, set_tid_size) = (0, 0, 0, 0, 0, 0);
+    let signal = libc::SIGCHLD as u64;
+    [flags, pidfd, child_tid, parent_tid, signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup]
 }
 
-type Step = Result<(), SpawnError>;
+/// The stack of a child: ample for the set-up, and only what is used of it is ever resident.
+const STACK: usize = 128 * 1024;
+
+/// A stack for children, with pages below it that may not be touched.
+pub(crate) struct Stack {
+    lowest: NonNull<c_void>,
+}
+
+impl Stack {
+    const GUARD: usize = 64 * 1024;
+
+    pub(crate) fn new() -> Result<Stack, Errno> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE;
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a new mapping where the kernel likes.
+        let lowest = unsafe { libc::mmap(std::ptr::null_mut(), STACK + Stack::GUARD, access, flags, -1, 0) };
+        if lowest == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        let stack = Stack { lowest: NonNull::new(lowest).ok_or(Errno::ENOMEM)? };
+        // SAFETY: the beginning of our own mapping, which nobody uses yet.
+        Errno::result(unsafe { libc::mprotect(lowest, Stack::GUARD, libc::PROT_NONE) })?;
+        Ok(stack)
+    }
+
+    /// Makes a process that carries out the orders. Sharing memory, this returns when the process runs its program, or
+    /// has left its answer in the orders and is about to end. Otherwise it returns at once, the process has a copy of
+    /// everything, and there will be no answer.
+    ///
+    /// All signals must be blocked, so that no handler of ours runs in the child.
+    ///
+    /// With a control group, it is born into that, which costs far less than to move there: on a machine that has nothing
+    /// else to do, the kernel lets a process that moves wait for milliseconds.
+    pub(crate) fn launch(
+        &mut self,
+        orders: &mut Orders<'_>,
+        share_memory: bool,
+        group: Option<BorrowedFd<'_>>,
+    ) -> Result<Pid, Errno> {
+        let sharing = if share_memory { libc::CLONE_VM | libc::CLONE_VFORK } else { 0 };
+        let flags = sharing | libc::CLONE_FILES;
+        // SAFETY: one past the end of the mapping; its size is a multiple of every alignment a stack wants.
+        let top = unsafe { self.lowest.as_ptr().byte_add(STACK + Stack::GUARD) };
+        // SAFETY: the stack is the child's alone: with shared memory we stand still until the child has exec'ed or
+        // ended, and else it has a copy. The orders live until then, and nobody looks at them meanwhile. `run` keeps
+        // to what is allowed in such a child.
+        let number = match group {
+            None => unsafe { libc::clone(run, top, flags | libc::SIGCHLD, (&raw mut *orders).cast()) },
+            Some(group) => {
+                let bottom = self.lowest.as_ptr().addr() + Stack::GUARD;
+                let flags = flags as u64 | INTO_CGROUP;
+                let arguments = clone_arguments(flags, bottom as u64, STACK as u64, group.as_raw_fd() as u64);
+                // SAFETY: as above; the arguments name that stack.
+                unsafe { clone3(&arguments, (&raw mut *orders).cast()) }
+            }
+        };
+        let number = Errno::result(number)?;
+        u32::try_from(number).ok().and_then(Pid::new).ok_or(Errno::EAGAIN)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: our own mapping, which no child uses: the last one has exec'ed or ended.
+        unsafe { libc::munmap(self.lowest.as_ptr(), STACK + Stack::GUARD) };
+    }
+}
+
+/// clone3(2), the new process running [`run`] with these orders. No C library offers it.
+///
+/// # Safety
+/// As for clone(2): the stack that the arguments name is nobody's but the child's, and the orders live, looked at by
+/// nobody else, until the child has exec'ed or ended.
+#[cfg(target_arch = "x86_64")]
+unsafe fn clone3(arguments: &CloneArguments, orders: *mut c_void) -> c_int {
+    let result: isize;
+    // SAFETY: the caller vouches for stack and orders. The child, where the result is 0, has the same registers, never
+    // comes out of `run`, and finds its stack aligned for a call; in its parent only the registers named here change.
+    unsafe {
+        std::arch::asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "mov rdi, {orders}",
+            "call {run}",
+            "ud2",
+            "2:",
+            orders = in(reg) orders,
+            run = sym run,
+            inlateout("rax") libc::SYS_clone3 as isize => result,
+            in("rdi") arguments.as_ptr(),
+            in("rsi") size_of_val(arguments),
+            out("rcx") _,
+            out("r11") _,
+        );
+    }
+    answer(result)
+}
+
+/// clone3(2), the new process running [`run`] with these orders. No C library offers it.
+///
+/// # Safety
+/// As for clone(2): the stack that the arguments name is nobody's but the child's, and the orders live, looked at by
+/// nobody else, until the child has exec'ed or ended.
+#[cfg(target_arch = "aarch64")]
+unsafe fn clone3(arguments: &CloneArguments, orders: *mut c_void) -> c_int {
+    let result: isize;
+    // SAFETY: as for the other machine.
+    unsafe {
+        std::arch::asm!(
+            "svc 0",
+            "cbnz x0, 2f",
+            "mov x29, xzr",
+            "mov x0, {orders}",
+            "bl {run}",
+            "brk 1",
+            "2:",
+            orders = in(reg) orders,
+            run = sym run,
+            inlateout("x0") arguments.as_ptr() as isize => result,
+            in("x1") size_of_val(arguments),
+            in("x8") libc::SYS_clone3,
+        );
+    }
+    answer(result)
+}
+
+/// A machine for which nobody has written it: groups are not used there.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+unsafe fn clone3(_: &CloneArguments, _: *mut c_void) -> c_int {
+    answer(-(libc::ENOSYS as isize))
+}
+
+/// What the kernel answered, as the C library would say it.
+fn answer(result: isize) -> c_int {
+    match c_int::try_from(result) {
+        Ok(number @ ..=-1) => {
+            Errno::from_raw(-number).set();
+            -1
+        }
+        number => number.unwrap_or(-1),
+    }
+}
 
 /// The child. `orders` points to [`Orders`] that nobody else looks at until the child has exec'ed or ended.
-pub(crate) extern "C" fn run(orders: *mut c_void) -> c_int {
-    // SAFETY: `kernel::Stack::launch`, the only caller, passes orders that live longer than this call, and does not touch
+extern "C" fn run(orders: *mut c_void) -> c_int {
+    // SAFETY: `Stack::launch`, the only caller, passes orders that live longer than this call, and does not touch
     // them during it.
     let orders = unsafe { &mut *orders.cast::<Orders<'_>>() };
     orders.failure = set_up(orders).err();
@@ -84,303 +179,22 @@ pub(crate) extern "C" fn run(orders: *mut c_void) -> c_int {
     unsafe { libc::_exit(FAILED) }
 }
 
-fn set_up(orders: &mut Orders<'_>) -> Step {
-    // It cannot fail: a new process leads no group.
-    setsid().map(drop).unwrap_or_default();
-    descriptors(orders)?;
-    let settings = orders.settings;
-    if let Some(group) = orders.cgroup {
-        write_file(Stage::Cgroup, group, b"0")?;
-    }
-    for helper in orders.helpers.into_iter().flatten() {
-        help(helper, orders)?;
-    }
-    if let Some(profile) = settings.get(Text::Profile).filter(|_| orders.confined) {
-        write_file(Stage::Profile, c"/proc/self/attr/exec", profile.to_bytes())?;
-    }
-    limits(orders)?;
-    umask(Mode::from_bits_truncate(settings.umask.unwrap_or(DEFAULT_UMASK).into()));
-    if let Some(nice) = settings.nice {
-        kernel::set_priority(nice).map_err(at(Stage::Priority))?;
-    }
-    if let Some(score) = settings.oom_score {
-        write_file(Stage::OomAdjustment, c"/proc/self/oom_score_adj", decimal(score, &mut [0; 6]))?;
-    }
-    place(settings, orders.system_mode)?;
-    identity(orders)?;
-    signals(orders)?;
-    let mut own = [0; OWN_NUMBER.len() + 11];
-    if orders.watched
-        && let Some(last) = orders.environment.len().checked_sub(2)
-        && let Some(variable) = orders.environment.get_mut(last)
-    {
-        *variable = own_number(&mut own).as_ptr();
-    }
-    Err(execute(orders))
-}
-
-/// The variable that tells a process its own number (sd_watchdog_enabled(3)).
-const OWN_NUMBER: &[u8] = b"WATCHDOG_PID=";
-
-/// That variable, and its NUL.
-fn own_number(room: &mut [u8; OWN_NUMBER.len() + 11]) -> &CStr {
-    let mut digits = [0; 10];
-    let number = decimal(i64::from(getpid().as_raw()), &mut digits);
-    let text = OWN_NUMBER.iter().chain(number);
-    room.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
-    CStr::from_bytes_until_nul(room).unwrap_or_default()
-}
-
-fn failed(stage: Stage, errno: Errno) -> SpawnError {
-    SpawnError { stage, code: errno as i32 }
-}
-
-fn at(stage: Stage) -> impl Fn(Errno) -> SpawnError {
-    move |errno| failed(stage, errno)
-}
-
-/// Descriptors 0, 1, 2, one for a long script, and one on which the process says that it is ready; everything else is
-/// closed, at the latest by exec.
-///
-/// The table was shared with the supervisor so far, because copying it takes the longer the more is open. Closing the
-/// end of it for ourselves alone makes the kernel copy only the beginning.
-fn descriptors(orders: &Orders<'_>) -> Step {
-    if kernel::close_range(orders.first_unwanted, c_int::MAX, kernel::UNSHARE).is_err() {
-        nix::sched::unshare(nix::sched::CloneFlags::CLONE_FILES).map_err(at(Stage::Console))?;
-    }
-    if orders.first_slot > 3 {
-        // What this misses (before Linux 5.9) exec closes.
-        kernel::close_range(3, orders.first_slot - 1, 0).unwrap_or_default();
-    }
-    let null = orders.null;
-    match (orders.settings.console, orders.log) {
-        (Console::Log, Some(log)) => lead([null, log, log])?,
-        (Console::None | Console::Log, _) => lead([null; 3])?,
-        (Console::Output, _) => console(false).or_else(|_| lead([null; 3]))?,
-        (Console::Owner, _) => console(true)?,
-    }
-    // The last one may take the number of a slot: by now none is needed any more.
-    for (slot, number) in [orders.script, orders.ready].into_iter().flatten() {
-        kernel::duplicate(slot, number).map_err(at(Stage::Console))?;
-    }
-    Ok(())
-}
-
-/// Makes the standard descriptors lead where these do.
-fn lead(descriptors: [c_int; 3]) -> Step {
-    for (standard, descriptor) in (0..).zip(descriptors) {
-        kernel::duplicate(descriptor, standard).map_err(at(Stage::Console))?;
-    }
-    Ok(())
-}
-
-/// Makes the standard descriptors lead to the console.
-fn console(control: bool) -> Step {
-    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let console = open(CONSOLE_DEVICE, flags, Mode::empty()).map_err(at(Stage::Console))?;
-    if control {
-        // A console that is no terminal cannot be one's controlling terminal: then there is none.
-        kernel::control_terminal(console.as_raw_fd()).unwrap_or_default();
-    }
-    lead([console.as_raw_fd(); 3])
-}
-
-fn write_file(stage: Stage, path: &CStr, text: &[u8]) -> Step {
-    let file = open(path, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty());
-    file.and_then(|file| write(&file, text)).map(drop).map_err(at(stage))
-}
-
-/// A number in decimal, at the end of the buffer, which has room for it.
-fn decimal(number: impl Into<i64>, buffer: &mut [u8]) -> &[u8] {
-    let number = number.into();
-    let mut rest = number.unsigned_abs();
-    let mut at = buffer.len();
-    loop {
-        at -= 1;
-        buffer[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if number < 0 {
-        at -= 1;
-        buffer[at] = b'-';
-    }
-    &buffer[at..]
-}
-
-/// Runs a helper to its end. Only a process that nobody waits for has any: its memory is its own.
-fn help(helper: Helper<'_>, orders: &Orders<'_>) -> Step {
-    let mut words = [std::ptr::null(); HELPER_WORDS + 1];
-    words[0] = helper.program.as_ptr();
-    let arguments = helper.arguments.split_inclusive(|&byte| byte == 0);
-    for (place, word) in (1..).zip(arguments.filter_map(|word| CStr::from_bytes_with_nul(word).ok())) {
-        match words.get_mut(..HELPER_WORDS).and_then(|words| words.get_mut(place)) {
-            Some(place) => *place = word.as_ptr(),
-            None => return Err(failed(Stage::Helper, Errno::E2BIG)),
-        }
-    }
-    // SAFETY: this process has one thread and its own memory, and the helper does nothing but to run its program.
-    let pid = match Errno::result(unsafe { libc::fork() }).map_err(at(Stage::Helper))? {
+/// Makes a process as fork(2) does, with memory of its own, that does this and ends. Nothing may wait for what another thread
+/// holds; there is one thread.
+pub(crate) fn fork(deed: impl FnOnce()) -> Result<Option<Pid>, Errno> {
+    // SAFETY: this process has one thread, so the child is as good a process as its parent.
+    match Errno::result(unsafe { libc::fork() })? {
         0 => {
-            kernel::default_signals(orders.disposed);
-            kernel::block_signals(0);
-            execve(helper.program, &words, orders.environment);
+            deed();
             // SAFETY: ends this process without running anything of the supervisor's.
             unsafe { libc::_exit(FAILED) }
         }
-        pid => u32::try_from(pid).ok().and_then(Pid::new),
-    };
-    let ended = pid.map(kernel::await_exit).transpose().map_err(at(Stage::Helper))?.flatten();
-    match ended {
-        Some(kernel::Waited { code: libc::CLD_EXITED, status: 0, .. }) => Ok(()),
-        _ => Err(failed(Stage::Helper, Errno::EIO)),
+        pid => Ok(u32::try_from(pid).ok().and_then(Pid::new)),
     }
 }
 
-/// How many resources the kernel knows (RLIM_NLIMITS).
-const RESOURCES: c_uint = 16;
-
-fn limits(orders: &Orders<'_>) -> Step {
-    if let Some((soft, hard)) = orders.open_files {
-        // It was raised from there, so it can go back there.
-        kernel::set_limit(libc::RLIMIT_NOFILE as c_uint, soft, hard).unwrap_or_default();
-    }
-    let limits = orders.settings.limits();
-    if limits.is_empty() {
-        return Ok(());
-    }
-    // By the kernel's numbers, so that of several bad limits the same one is named as ever.
-    for number in 0..RESOURCES {
-        for Limit { resource, soft, hard } in limits {
-            if number_of(*resource) == number {
-                let [soft, hard] = [soft, hard].map(|limit| limit.unwrap_or(u64::MAX));
-                kernel::set_limit(number, soft, hard).map_err(at(Stage::Limit(*resource)))?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn number_of(resource: Resource) -> c_uint {
-    (match resource {
-        Resource::As => libc::RLIMIT_AS,
-        Resource::Core => libc::RLIMIT_CORE,
-        Resource::Cpu => libc::RLIMIT_CPU,
-        Resource::Data => libc::RLIMIT_DATA,
-        Resource::Fsize => libc::RLIMIT_FSIZE,
-        Resource::Memlock => libc::RLIMIT_MEMLOCK,
-        Resource::Msgqueue => libc::RLIMIT_MSGQUEUE,
-        Resource::Nice => libc::RLIMIT_NICE,
-        Resource::Nofile => libc::RLIMIT_NOFILE,
-        Resource::Nproc => libc::RLIMIT_NPROC,
-        Resource::Rss => libc::RLIMIT_RSS,
-        Resource::Rtprio => libc::RLIMIT_RTPRIO,
-        Resource::Sigpending => libc::RLIMIT_SIGPENDING,
-        Resource::Stack => libc::RLIMIT_STACK,
-    }) as c_uint
-}
-
-fn place(settings: &Settings, system_mode: bool) -> Step {
-    if let Some(root) = settings.get(Text::Chroot) {
-        chroot(root).map_err(at(Stage::Root))?;
-    }
-    if let Some(directory) = settings.get(Text::Chdir).or(system_mode.then_some(c"/")) {
-        chdir(directory).map_err(at(Stage::Directory))?;
-    }
-    Ok(())
-}
-
-/// Users and groups. Code 0 of the four look-up stages says that there is no such name or number.
-fn identity(orders: &Orders<'_>) -> Step {
-    let settings = orders.settings;
-    if [Text::Chroot, Text::Setuid, Text::Setgid].into_iter().all(|which| settings.get(which).is_none()) {
-        return match orders.own_groups? {
-            Some(groups) => kernel::set_groups(groups).map_err(at(Stage::Groups)),
-            None => Ok(()),
-        };
-    }
-    let user = match settings.get(Text::Setuid) {
-        Some(name) => Some(accounts::found(Stage::FindUser, accounts::user_named(name.to_bytes()))?),
-        None => None,
-    };
-    let group = match settings.get(Text::Setgid) {
-        Some(name) => Some(accounts::found(Stage::FindGroup, accounts::group_named(name.to_bytes()))?),
-        None => None,
-    };
-    let user_group = user.as_ref().map(|user| user.gid);
-    let own_group = getegid().as_raw();
-    if geteuid().is_root() {
-        let own;
-        let login = match &user {
-            Some(user) => &user.name,
-            None => {
-                own = accounts::own_user()?;
-                &own.name
-            }
-        };
-        if group.is_none() {
-            accounts::check_own_group(own_group)?;
-        }
-        // Upstart leaves group 0 in the list of a `setuid` job that has no `setgid`; the user's own group belongs there.
-        let first = group.or(user_group).unwrap_or(own_group);
-        let groups = accounts::groups_of(login, first).map_err(at(Stage::Groups))?;
-        kernel::set_groups(&groups).map_err(at(Stage::Groups))?;
-    }
-    if let Some(group) = group.or(user_group) {
-        kernel::set_group(group).map_err(at(Stage::SetGroup))?;
-    }
-    if let Some(user) = user {
-        kernel::set_user(user.uid).map_err(at(Stage::SetUser))?;
-    }
-    Ok(())
-}
-
-/// Default dispositions, nothing blocked, and the trace.
-///
-/// All signals are blocked until here, so none can run a handler of the supervisor's in its own memory.
-fn signals(orders: &Orders<'_>) -> Step {
-    kernel::default_signals(orders.disposed);
-    if orders.stop_before_exec {
-        kernel::block_signals(0);
-        kernel::stop_here();
-    }
-    if orders.trace {
-        // A signal would stop a traced process at once, and with it the supervisor, which waits for its exec and could
-        // not let it go on. So only the trap of exec comes through; the supervisor unblocks the rest at that stop.
-        // It does not where it does not wait.
-        kernel::block_signals(if orders.awaited { !(1 << (Signal::TRAP.0 - 1)) } else { 0 });
-        return kernel::trace_me().map_err(at(Stage::Trace));
-    }
-    kernel::block_signals(0);
-    Ok(())
-}
-
-/// execvp(3), with the search done beforehand: returns only what went wrong.
-fn execute(orders: &mut Orders<'_>) -> SpawnError {
-    let mut rest = orders.candidates;
-    let (mut denied, mut last) = (false, Errno::ENOENT);
-    while let Ok(path) = CStr::from_bytes_until_nul(rest) {
-        rest = rest.get(path.count_bytes() + 1..).unwrap_or_default();
-        last = execve(path, orders.arguments.get(1..).unwrap_or_default(), orders.environment);
-        match last {
-            Errno::ENOENT | Errno::ENOTDIR | Errno::ESTALE | Errno::ENODEV | Errno::ETIMEDOUT => {}
-            Errno::EACCES => denied = true,
-            Errno::ENOEXEC => {
-                // A script without `#!`: the shell's first argument is its path, the job's own arguments follow.
-                if let [before, name, ..] = &mut *orders.arguments {
-                    (*before, *name) = (SHELL.as_ptr(), path.as_ptr());
-                }
-                return failed(Stage::Execute, execve(SHELL, orders.arguments, orders.environment));
-            }
-            other => return failed(Stage::Execute, other),
-        }
-    }
-    failed(Stage::Execute, if denied { Errno::EACCES } else { last })
-}
-
-fn execve(path: &CStr, arguments: &[*const c_char], environment: &[*const c_char]) -> Errno {
+/// execve(2): returns only what went wrong.
+pub(crate) fn execve(path: &CStr, arguments: &[*const c_char], environment: &[*const c_char]) -> Errno {
     // SAFETY: the path ends in NUL; both lists end in a null, and their entries are texts that end in NUL and live as
     // long as the orders.
     unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };

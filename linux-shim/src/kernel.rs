@@ -17,10 +17,6 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use uphold_core::process::Pid;
 use uphold_core::signal::Signal;
 
-mod stack;
-
-pub(crate) use stack::Stack;
-
 // The requests of ptrace(2), the same on every Linux; the C libraries do not agree on their type.
 const TRACE_ME: u32 = 0;
 const CONTINUE: u32 = 7;

@@ -37,6 +37,7 @@ pub mod reap;
 pub mod resources;
 pub mod run_loop;
 pub mod sessions;
+mod set_up;
 pub mod settings;
 pub mod signals;
 pub mod spawn;

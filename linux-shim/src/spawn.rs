@@ -5,11 +5,12 @@
 //! shares the descriptor table too until its first step, for the same reason.
 
 use crate::accounts::OwnGroups;
-use crate::child::Orders;
+use crate::child::Stack;
 use crate::command::{Command, ScriptPlace, script_place};
-use crate::kernel::{self, Stack, adopt_descriptor};
+use crate::kernel::{self, adopt_descriptor};
 use crate::preparation::Helper;
 use crate::resources::OpenFiles;
+use crate::set_up::Orders;
 use crate::settings::Settings;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};

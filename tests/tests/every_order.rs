@@ -140,7 +140,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("", "start on starting a\nstop on stopped a\npost-stop exec hook"),
     ("task", "start on stopped a RESULT=failed\nstop on starting a"),
     ("stop on starting b", "start on stopped a\nstop on starting a"),
-    ("expect fork", "start on starting a\ntask"),
+    ("expect auto", "start on starting a\nstop on stopping a\npre-start exec hook"),
     ("post-start exec hook\nrespawn\nrespawn limit 1 5", "start on started a\nstop on stopping a\nexpect stop"),
     ("start on started b", "start on starting a\npre-start exec hook\ntask"),
 ];
