@@ -100,9 +100,8 @@ impl Row {
     /// Milliseconds between two looks at processes that are expected to do something.
     pub const fn interval(expect: Expect) -> u32 {
         match expect {
-            Expect::PidFile => 100,
-            Expect::Auto => 250,
-            _ => 1000,
+            Expect::PidFile | Expect::Auto => 250,
+            _ => 2500,
         }
     }
 }
@@ -152,13 +151,13 @@ pub static TABLE: [Row; 30] = {
         row(Expect::Auto,       Original,   Stop,     Order::Continue,  Settled),
 
         //    expect              stage       idle looks  order           next
-        quiet(Expect::Stop,       Launched,   10,         Order::Nothing,   Late),
-        quiet(Expect::Fork,       Original,   10,         Order::Release,   Settled),
-        quiet(Expect::Daemon,     Original,   10,         Order::Release,   Settled),
-        quiet(Expect::Daemon,     First,      2,          Order::Release,   Settled),
-        quiet(Expect::Notify,     Original,   10,         Order::Nothing,   Settled),
-        quiet(Expect::Descriptor, Original,   10,         Order::Nothing,   Settled),
-        quiet(Expect::PidFile,    Original,   100,        Order::Nothing,   Settled),
+        quiet(Expect::Stop,       Launched,   4,          Order::Nothing,   Late),
+        quiet(Expect::Fork,       Original,   4,          Order::Release,   Settled),
+        quiet(Expect::Daemon,     Original,   4,          Order::Release,   Settled),
+        quiet(Expect::Daemon,     First,      1,          Order::Release,   Settled),
+        quiet(Expect::Notify,     Original,   4,          Order::Nothing,   Settled),
+        quiet(Expect::Descriptor, Original,   4,          Order::Nothing,   Settled),
+        quiet(Expect::PidFile,    Original,   40,         Order::Nothing,   Settled),
         quiet(Expect::Auto,       Original,   2,          Order::Nothing,   Settled),
     ]
 };

@@ -326,8 +326,9 @@ impl Supervisor<'_> {
     }
 
     /// Sets every clock back: what was to happen at `now` is to happen so much earlier, and what is over is over for good.
-    /// So two states that differ in nothing but the time of day become one, and a search of all states comes to an end.
-    pub fn turn_back(&mut self, now: Instant, milliseconds: u64) {
+    /// Numbers of processes that are not `known` to anybody any more are forgotten. So two states that differ in nothing that
+    /// matters become one, and a search of all states comes to an end.
+    pub fn turn_back(&mut self, now: Instant, milliseconds: u64, known: impl Fn(Pid) -> bool) {
         let earlier = |at: Instant| Instant(at.0.saturating_sub(milliseconds));
         for timer in self.timers.heap.iter_mut() {
             timer.at = earlier(timer.at);
@@ -340,6 +341,9 @@ impl Supervisor<'_> {
                 } else {
                     earlier(job.following.fresh_until)
                 };
+                job.following.launched = job.following.launched.filter(|&pid| known(pid));
+                // That there was one has still to be seen to.
+                job.following.middle = job.following.middle.map(|pid| if known(pid) { pid } else { Pid::MAX });
                 job.following.start_by = job.following.start_by.map(earlier);
                 let limit = self.classes.get(job.class).map_or(RespawnLimit::DEFAULT, |class| class.limit);
                 job.respawns.turn_back(now, limit, milliseconds);

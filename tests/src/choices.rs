@@ -34,11 +34,14 @@ pub struct Choices {
     pub busy: bool,
 }
 
-/// How often in a row a deadline may pass without an order, at most: a hundred looks, and three times that with helpers.
-pub const PATIENCE: usize = 310;
+/// How often in a row a deadline may pass without an order, at most: forty looks, and three times that with helpers.
+pub const PATIENCE: usize = 130;
 
 /// With so many processes none forks any more: one, and its child; with orphans, one more.
 const PROCESSES: usize = 2;
+
+/// How often the processes of one run fork in all: as often as anybody expects; with orphans, once more.
+const FORKS: u8 = 2;
 
 /// A process that there is not.
 const NOBODY: Pid = Pid::new(99).expect("not zero");
@@ -63,7 +66,7 @@ impl Choices {
                 steps.push(Happening::Leaves { pid: child.pid }.into());
             }
             self.words(&world.kernel.children, child, steps);
-            if child.trace == Trace::Followed && room {
+            if child.trace == Trace::Followed && room && world.kernel.forks < FORKS + u8::from(self.orphans > 0) {
                 steps.push(Happening::Forks { pid: child.pid, stillborn: false }.into());
                 steps.push(Happening::Forks { pid: child.pid, stillborn: true }.into());
             }

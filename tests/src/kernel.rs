@@ -99,6 +99,8 @@ pub struct Kernel {
     pub keeps: bool,
     /// Whether `expect` is followed to the letter.
     pub strict: bool,
+    /// How many traced forks there were since a main process was spawned last.
+    pub forks: u8,
     /// How many children were left behind since a main process was spawned last.
     pub left: u8,
     /// How many orders there were that are more than questions.
@@ -246,7 +248,7 @@ impl Kernel {
         }
         let is_its = |child: &Child| child.job == job && child.process == process && child.watched;
         if process == Process::Main {
-            self.left = 0;
+            (self.left, self.forks) = (0, 0);
         }
         if self.children.iter().any(|child| is_its(child) && !child.vanished && !child.sleeps) {
             self.wrong(|| format!("a second {process} process"));

@@ -199,6 +199,7 @@ impl<M: Memory> World<M> {
     }
 
     fn fork(&mut self, parent: Pid, stillborn: bool) {
+        self.kernel.forks = self.kernel.forks.saturating_add(1);
         self.change(parent, |child| (child.halted, child.has_forked) = (true, true));
         let Some(of) = self.kernel.child(parent).copied() else { return };
         let made = self.kernel.make(of.job, of.process, Trace::Newborn, Some(&of));
@@ -266,7 +267,9 @@ impl<M: Memory> World<M> {
     /// Makes it that time again, as if everything so far had happened earlier.
     pub fn turn_back(&mut self, time: Instant) {
         let passed = self.now.0.saturating_sub(time.0);
-        self.memory.supervisor().turn_back(self.now, passed);
+        let children = &self.kernel.children;
+        let known = |pid| children.iter().any(|child| child.pid == pid || child.session == pid);
+        self.memory.supervisor().turn_back(self.now, passed, known);
         self.now = time;
     }
 
@@ -313,7 +316,7 @@ impl<M: Memory> World<M> {
         self.kernel.children.hash(hasher);
         self.kernel.clients.hash(hasher);
         self.kernel.ended.hash(hasher);
-        self.kernel.left.hash(hasher);
+        (self.kernel.left, self.kernel.forks).hash(hasher);
     }
 
     /// Looks whether all is as it must be between two inputs: see [`invariants`](crate::invariants).
