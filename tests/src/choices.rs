@@ -40,7 +40,7 @@ pub const PATIENCE: usize = 130;
 /// With so many processes none forks any more: one, and its child; with orphans, one more.
 const PROCESSES: usize = 2;
 
-/// How often the processes of one run fork in all: as often as anybody expects; with orphans, once more.
+/// How often the processes of one run fork in all: as often as anybody expects.
 const FORKS: u8 = 2;
 
 /// A process that there is not.
@@ -66,7 +66,7 @@ impl Choices {
                 steps.push(Happening::Leaves { pid: child.pid }.into());
             }
             self.words(&world.kernel.children, child, steps);
-            if child.trace == Trace::Followed && room && world.kernel.forks < FORKS + u8::from(self.orphans > 0) {
+            if child.trace == Trace::Followed && room && world.kernel.forks < FORKS {
                 steps.push(Happening::Forks { pid: child.pid, stillborn: false }.into());
                 steps.push(Happening::Forks { pid: child.pid, stillborn: true }.into());
             }
