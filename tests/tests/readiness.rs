@@ -162,7 +162,6 @@ fn the_last_words_of_a_process_are_heard_before_its_end() {
 // What it does once it knows.
 
 #[test]
-
 fn a_job_runs_when_its_daemon_says_that_it_is_ready() {
     let mut system = with("expect notify\nexec @DAEMON@ sleep 300 notify STATUS=warm+READY=1");
     let pid = begin(&mut system, "a");
@@ -179,9 +178,8 @@ fn a_job_runs_when_its_daemon_says_that_it_is_ready() {
 }
 
 #[test]
-
 fn a_process_that_is_named_becomes_the_main_one() {
-    let mut system = with("expect notify\nrespawn\nexec @DAEMON@ session handover notify READY=1");
+    let mut system = with("expect notify\nrespawn\nexec @DAEMON@ handover session notify READY=1");
     let before = begin(&mut system, "a");
     let pid = system.await_running("a");
     assert!(pid != before || !is_running(before));
@@ -195,7 +193,6 @@ fn a_process_that_is_named_becomes_the_main_one() {
 }
 
 #[test]
-
 fn a_daemon_that_is_silent_for_too_long_is_replaced() {
     let mut system = with("expect notify\nwatchdog 1\nrespawn\nexec @DAEMON@ notify READY=1+WATCHDOG=1");
     system.order(&["start", "a"]);
@@ -206,7 +203,6 @@ fn a_daemon_that_is_silent_for_too_long_is_replaced() {
 }
 
 #[test]
-
 fn a_strangers_word_makes_nothing_ready() {
     if !nix::unistd::geteuid().is_root() {
         return skipped("only root can be somebody else");
@@ -222,7 +218,6 @@ fn a_strangers_word_makes_nothing_ready() {
 }
 
 #[test]
-
 fn a_user_of_its_own_may_speak_for_its_job() {
     if !nix::unistd::geteuid().is_root() {
         return skipped("only root can give a job a user of its own");
@@ -235,7 +230,6 @@ fn a_user_of_its_own_may_speak_for_its_job() {
 }
 
 #[test]
-
 fn a_newline_on_the_descriptor_is_readiness_and_its_end_is_not() {
     let mut system = with_jobs(&[
         ("says", "expect fd 7\nexec @DAEMON@ sleep 100 write 7 started+"),
@@ -256,7 +250,6 @@ fn a_newline_on_the_descriptor_is_readiness_and_its_end_is_not() {
 }
 
 #[test]
-
 fn a_file_names_the_main_process() {
     let mut system =
         with("pid file @FOLDER@/$WHAT.pid\nenv WHAT=a\nexec @DAEMON@ sleep 100 fork session pid @FOLDER@/a.pid");
@@ -270,7 +263,6 @@ fn a_file_names_the_main_process() {
 }
 
 #[test]
-
 fn a_file_that_is_old_or_somebody_elses_or_garbage_names_nobody() {
     let own = std::process::id();
     let mut system = with_jobs(&[
