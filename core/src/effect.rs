@@ -18,6 +18,8 @@ pub enum Effect {
         process: Process,
         /// Whether it is to be traced from its exec on.
         trace: bool,
+        /// Whether another process may come to take its place, so that it should be known beyond doubt which are the job's.
+        contain: bool,
     },
     /// Send a signal. Answered by `Input::Gone` if there is no such process.
     Signal {

@@ -371,7 +371,8 @@ impl Supervisor<'_> {
             job.following.stage = Stage::Launched;
         }
         let trace = main && class.expect.traces();
-        self.order(Effect::Spawn { job: id, process, trace });
+        let contain = main && (class.respawn || class.expect != Expect::None);
+        self.order(Effect::Spawn { job: id, process, trace, contain });
         true
     }
 

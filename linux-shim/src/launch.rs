@@ -22,6 +22,15 @@ fn failed(stage: Stage, errno: Errno) -> Failed {
     Failed::from(SpawnError { stage, code: errno as i32 })
 }
 
+/// How a process is to be made.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    /// Traced from its exec on.
+    pub(crate) trace: bool,
+    /// In a control group of its own, where that can be had.
+    pub(crate) contain: bool,
+}
+
 impl Linux {
     /// Makes a process of a job.
     pub(crate) fn spawn(
@@ -29,9 +38,9 @@ impl Linux {
         supervisor: &Supervisor<'_>,
         job: JobId,
         process: Process,
-        trace: bool,
+        wanted: Wanted,
     ) -> Input<'static> {
-        let launched = self.launch(supervisor, job, process, trace);
+        let launched = self.launch(supervisor, job, process, wanted);
         match launched {
             Ok(pid) if process == Process::Main => self.daemons.launched(job, pid),
             Err(_) if process == Process::Main => self.daemons.forget(job),
@@ -39,7 +48,7 @@ impl Linux {
         }
         match launched {
             Ok(pid) => {
-                if trace {
+                if wanted.trace {
                     self.tracer.expect(pid);
                 } else {
                     self.ready.push_back(Known::Executed(pid));
@@ -59,7 +68,7 @@ impl Linux {
         supervisor: &Supervisor<'_>,
         job: JobId,
         process: Process,
-        trace: bool,
+        Wanted { trace, contain }: Wanted,
     ) -> Result<Pid, Failed> {
         let class = supervisor.class_of(job).ok_or_else(|| failed(Stage::Execute, Errno::ENOENT))?;
         if trace && !self.tracer.has_room() {
@@ -95,7 +104,7 @@ impl Linux {
             None => None,
         };
         let birthplace = match process {
-            Process::Main => self.containment.launching(job, cgroup.is_some()),
+            Process::Main => self.containment.launching(job, contain && cgroup.is_none()),
             _ => None,
         };
         let plan = Plan {

@@ -22,7 +22,7 @@ use crate::containment::{Containment, Named};
 use crate::control_socket::{Asked, ControlSocket};
 use crate::error;
 use crate::job_log::JobLogs;
-use crate::launch::Told;
+use crate::launch::{Told, Wanted};
 use crate::left_behind::LeftBehind;
 use crate::login_records;
 use crate::message_log::MessageLog;
@@ -178,8 +178,8 @@ impl Linux {
     /// Does what the supervisor orders.
     pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, effect: Effect) -> Option<Input<'_>> {
         match effect {
-            Effect::Spawn { job, process, trace } => {
-                let input = self.spawn(supervisor, job, process, trace);
+            Effect::Spawn { job, process, trace, contain } => {
+                let input = self.spawn(supervisor, job, process, Wanted { trace, contain });
                 if let Input::Spawned { pid, .. } = input
                     && let Some(exit) = self.old_end(pid)
                 {

@@ -82,7 +82,7 @@ impl Bench {
     fn launch(&mut self, job: usize, process: Process, words: &str) -> Pid {
         let line = format!("{DAEMON} {words}").replace('@', &format!("{}/", self.folder.path("").display()));
         let id = self.jobs[job];
-        let group = if process == Process::Main { self.containment.launching(id, false) } else { None };
+        let group = if process == Process::Main { self.containment.launching(id, true) } else { None };
         self.spawner.begin();
         self.spawner.variable(&[b"UPSTART_JOB=", NAMES[job].as_bytes()]);
         self.spawner.variable(&[b"UPSTART_INSTANCE="]);

@@ -1,7 +1,8 @@
 //! Which processes belong to a job: its main process, what that made, and what of it came to the supervisor as orphans.
 //!
-//! Where control groups are to be had, a main process is born into one, and nobody leaves it unnoticed (see [`groups`]).
-//! Elsewhere, and for jobs with a `cgroup` stanza, the rules of [`kin`] tell to whom orphans belong; whoever descends
+//! Where control groups are to be had, a main process that another may replace is born into one, and nobody leaves it
+//! unnoticed (see [`groups`]): a group makes a launch a quarter slower, so the other jobs have none. For those, elsewhere,
+//! and for jobs with a `cgroup` stanza, the rules of [`kin`] tell to whom orphans belong; whoever descends
 //! from them or from the main process belongs to it too. Hooks, and what they made, are left out.
 //!
 //! Nothing here asks for memory after its making, and nothing is looked at unless somebody asks.
@@ -110,15 +111,15 @@ impl Containment {
         self.kin.life(job).is_some_and(|life| life.group.is_some())
     }
 
-    /// A job's main process is about to be launched. Returns the group that it should be born into, unless it `moves` into
-    /// another.
-    pub fn launching(&mut self, job: JobId, moves: bool) -> Option<OwnedFd> {
+    /// A job's main process is about to be launched. Returns the group that it should be born into, if it is to have one of
+    /// its own.
+    pub fn launching(&mut self, job: JobId, grouped: bool) -> Option<OwnedFd> {
         self.begin(job);
         self.kin.launching(job, now());
         if self.wants_groups && groups::may_be_there() {
             self.use_groups();
         }
-        let groups = self.groups.as_mut().filter(|_| !moves)?;
+        let groups = self.groups.as_mut().filter(|_| grouped)?;
         let life = self.kin.life_mut(job)?;
         if std::mem::take(&mut life.is_spent)
             && let Some(number) = life.group.take()
