@@ -85,7 +85,7 @@ pub static SHAPES: &[Shape] = &[
     shape("exits-once",    "exits before it forks; works the second time",    "once @PID@.once fork pid @PID@",             &["fork"]).works(Works::AtSecond),
     shape("stops-second",  "exits before it raises SIGSTOP; works the second time", "once @PID@.once pid @PID@ stop",       &["stop"]).works(Works::AtSecond),
     shape("exits",         "exits before it forks, always",                   "sleep 20 exit 1 fork pid @PID@",             &[]).works(Works::Never),
-    shape("killed",        "forks; the child is killed before it is ready",   "fork sleep 300 kill KILL pid @PID@",         &[]).works(Works::Never),
+    shape("killed",        "forks; the child is killed before it is ready",   "fork sleep 1000 kill KILL pid @PID@",         &[]).works(Works::Never),
     shape("threads-first", "makes threads, then forks",                       "threads 3 fork pid @PID@",                   &["fork"]),
     shape("threads-after", "forks, then makes threads",                       "fork pid @PID@ threads 4",                   &["fork"]),
     shape("thread-forks",  "forks from a second thread",                      "far pid @PID@",                              &[]),
