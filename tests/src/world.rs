@@ -319,7 +319,7 @@ impl<M: Memory> World<M> {
         (self.kernel.left, self.kernel.forks).hash(hasher);
     }
 
-    /// Looks whether all is as it must be between two inputs: see [`invariants`](crate::invariants).
+    /// Looks whether all is as it must be between two inputs: see [`invariants`](crate::invariants::broken).
     pub fn check(&mut self) -> Calm {
         let mut supervisor = self.memory.supervisor();
         let occupancy = supervisor.occupancy();

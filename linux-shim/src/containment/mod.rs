@@ -1,8 +1,8 @@
 //! Which processes belong to a job: its main process, what that made, and what of it came to the supervisor as orphans.
 //!
 //! Where control groups are to be had, a main process that another may replace is born into one, and nobody leaves it
-//! unnoticed (see [`groups`]): a group makes a launch a quarter slower, so the other jobs have none. For those, elsewhere,
-//! and for jobs with a `cgroup` stanza, the rules of [`kin`] tell to whom orphans belong; whoever descends
+//! unnoticed (see `groups`): a group makes a launch a quarter slower, so the other jobs have none. For those, elsewhere,
+//! and for jobs with a `cgroup` stanza, the rules of `kin` tell to whom orphans belong; whoever descends
 //! from them or from the main process belongs to it too. Hooks, and what they made, are left out.
 //!
 //! Nothing here asks for memory after its making, and nothing is looked at unless somebody asks.

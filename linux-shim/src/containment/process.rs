@@ -41,7 +41,7 @@ pub struct Stat {
     pub session: u32,
     /// How many threads it has.
     pub threads: u32,
-    /// When it began: ticks since boot, see [`TICKS`].
+    /// When it began: ticks since boot, 100 a second.
     pub start: u64,
 }
 
