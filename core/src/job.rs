@@ -285,7 +285,6 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
         let (state, goal, respawn, task) = (job.state, job.goal, class.respawn, class.task);
-        let unready = state == State::Spawned && class.expect != Expect::None && !task && !self.core.strict;
         let Some(row) = exit::row(process, state) else { return };
         let listed = process == Process::Main && exit.is_listed(self.normal_exits(class));
         let failure = Failure { process: Some(process), exit: Some(exit) };
@@ -295,11 +294,6 @@ impl Supervisor<'_> {
             Meaning::MustSucceed if exit != Exit::Status(0) && !cut_short => self.fail(id, failure),
             Meaning::Judged if goal == Goal::Start => {
                 match exit::judge(exit, respawn && !self.core.ending.is_on(), task, listed) {
-                    // Who ends before it is ready has failed, however it ends.
-                    Verdict::Done if unready => {
-                        self.say_later(Notice::EndedUnready { job: id, process });
-                        self.fail(id, failure);
-                    }
                     Verdict::Done => self.set_goal(id, Goal::Stop),
                     Verdict::Failed => self.fail(id, failure),
                     Verdict::Respawn => self.respawn(id),

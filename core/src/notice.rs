@@ -82,11 +82,6 @@ pub enum Notice {
         /// The process that is followed instead, if any is.
         following: Option<Pid>,
     },
-    /// A main process has ended in peace, and was never ready.
-    EndedUnready {
-        job: JobId,
-        process: Process,
-    },
     /// `start timeout` has passed.
     NotReady {
         job: JobId,
@@ -161,7 +156,6 @@ impl Notice {
             | Notice::RespawningTooFast { .. }
             | Notice::NoInstance { .. }
             | Notice::Mistaken { .. }
-            | Notice::EndedUnready { .. }
             | Notice::NotReady { .. }
             | Notice::HookOverdue { .. }
             | Notice::WatchdogMissed { .. }

@@ -230,9 +230,6 @@ impl fmt::Display for Words<'_, '_> {
                 }
                 write!(f, "; \"expect {right}\" is right")
             }
-            Notice::EndedUnready { job, process } => {
-                write!(f, "{} {process} process ended before it was ready", name(job))
-            }
             Notice::NotReady { job, seconds } => write!(f, "{} was not ready within {seconds} seconds", name(job)),
             Notice::HookOverdue { job, process, pid, seconds } => {
                 write!(f, "{} {process} process ({pid}) has run for more than {seconds} seconds", name(job))
