@@ -7,6 +7,7 @@
 //!
 //! Nothing here asks for memory after its making, and nothing is looked at unless somebody asks.
 
+mod found;
 mod groups;
 mod handover;
 mod kin;
@@ -25,6 +26,7 @@ use uphold_core::storage::JobId;
 use crate::capacity::{CHILDREN, ORPHANS, SURVIVORS};
 use crate::kernel;
 use crate::kill::signal_one;
+use found::Found;
 use groups::Groups;
 use kin::{Kin, Life, Owner, World};
 use process::TICKS;
@@ -45,10 +47,8 @@ pub struct Containment {
     wants_groups: bool,
     groups: Option<Groups>,
     orphans: Vec<Pid>,
-    found: Vec<Stat>,
+    found: Found,
     survivors: Vec<Survivor>,
-    /// Whether there was not enough room for all survivors.
-    full: bool,
 }
 
 /// `/proc`, and how jobs are called.
@@ -91,9 +91,8 @@ impl Containment {
             wants_groups: false,
             groups: None,
             orphans: Vec::with_capacity(ORPHANS),
-            found: Vec::with_capacity(SURVIVORS),
+            found: Found::new(),
             survivors: Vec::with_capacity(SURVIVORS),
-            full: false,
         }
     }
 
@@ -233,7 +232,7 @@ impl Containment {
         self.find(job, is_called);
         self.survivors.clear();
         let own = self.own.map_or(0, Pid::get);
-        self.survivors.extend(self.found.iter().map(|stat| Survivor {
+        self.survivors.extend(self.found.alive.iter().map(|stat| Survivor {
             pid: stat.pid,
             name: stat.name,
             session: Pid::new(stat.session),
@@ -246,41 +245,41 @@ impl Containment {
 
     /// The same, as `/proc` has them.
     pub(crate) fn found(&self) -> &[Stat] {
-        &self.found
+        &self.found.alive
     }
 
     /// Whether the last survey left some out, for there were too many.
     pub fn was_full(&self) -> bool {
-        self.full
+        self.found.full
     }
 
     fn find(&mut self, job: JobId, is_called: &dyn Fn(JobId, &Named) -> bool) {
-        self.found.clear();
-        self.full = false;
-        if !self.find_in_group(job) {
-            self.look(&Proc(is_called));
-            self.find_family(job);
-        }
+        let mut found = std::mem::take(&mut self.found);
+        found.look(|found| {
+            if !self.find_in_group(job, found) {
+                self.look(&Proc(is_called));
+                self.find_family(job, found);
+            }
+        });
         let life = self.kin.life(job);
         let is_left = |stat: &Stat| life.is_some_and(|life| life.has_before(stat));
-        self.found.sort_unstable_by_key(|stat| (is_left(stat), stat.start, stat.pid));
-        self.found.dedup_by_key(|stat| stat.pid);
+        found.alive.sort_unstable_by_key(|stat| (is_left(stat), stat.start, stat.pid));
+        found.alive.dedup_by_key(|stat| stat.pid);
+        self.found = found;
     }
 
-    fn find_in_group(&mut self, job: JobId) -> bool {
-        let Self { kin, groups, found, full, .. } = self;
-        let Some(number) = kin.life(job).and_then(|life| life.group) else { return false };
-        let looked = groups.as_ref().map(|groups| groups.each_process(number, |pid| add(found, full, pid)));
+    fn find_in_group(&self, job: JobId, found: &mut Found) -> bool {
+        let Some(number) = self.kin.life(job).and_then(|life| life.group) else { return false };
+        let looked = self.groups.as_ref().map(|groups| groups.each_process(number, |pid| found.add(pid)));
         matches!(looked, Some(Ok(())))
     }
 
-    fn find_family(&mut self, job: JobId) {
-        let Self { table, found, full, .. } = self;
-        let roots = table.entries().iter().filter(|known| known.owner == Owner::Main(job));
-        roots.for_each(|known| add(found, full, known.pid));
+    fn find_family(&self, job: JobId, found: &mut Found) {
+        let roots = self.table.entries().iter().filter(|known| known.owner == Owner::Main(job));
+        roots.for_each(|known| found.add(known.pid));
         let mut at = 0;
-        while let Some(&Stat { pid, threads, .. }) = found.get(at) {
-            process::each_child(pid, threads, |child| add(found, full, child));
+        while let Some(&Stat { pid, threads, .. }) = found.alive.get(at) {
+            process::each_child(pid, threads, |child| found.add(child));
             at += 1;
         }
     }
@@ -298,7 +297,7 @@ impl Containment {
             self.find(job, is_called);
             let own = self.own.map_or(0, Pid::get);
             // Who cannot be signalled has gone, or is not ours to signal: the next survey tells.
-            self.found.iter().for_each(|stat| send(stat, own, signal).unwrap_or_default());
+            self.found.alive.iter().for_each(|stat| send(stat, own, signal).unwrap_or_default());
         }
     }
 
@@ -314,14 +313,6 @@ impl Containment {
         if let (Some(number), Some(groups)) = (life.group, &mut self.groups) {
             groups.release(number);
         }
-    }
-}
-
-fn add(found: &mut Vec<Stat>, full: &mut bool, pid: Pid) {
-    if found.len() == found.capacity() {
-        *full = true;
-    } else if let Some(stat) = Stat::of(pid).filter(Stat::is_alive) {
-        found.push(stat);
     }
 }
 

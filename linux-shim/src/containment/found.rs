@@ -1,0 +1,100 @@
+//! Who lives of a job, put together from lists that are old as soon as they have been read.
+
+use uphold_core::process::Pid;
+
+use super::process::Stat;
+use crate::capacity::SURVIVORS;
+
+/// How often a job is looked at whose processes end meanwhile.
+const LOOKS: usize = 8;
+
+/// Who was found.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) alive: Vec<Stat>,
+    /// Who was on a list, and had ended when looked at.
+    ended: Vec<Pid>,
+    /// Whether there was not enough room for all.
+    pub(super) full: bool,
+}
+
+impl Found {
+    pub(super) fn new() -> Self {
+        let (alive, ended) = (Vec::with_capacity(SURVIVORS), Vec::with_capacity(SURVIVORS));
+        Found { alive, ended, full: false }
+    }
+
+    /// Has everybody on a list taken in, and that again while somebody turns out to have ended since it was read: who ended
+    /// may have made another before, of whom that list says nothing.
+    pub(super) fn look(&mut self, mut list: impl FnMut(&mut Self)) {
+        self.ended.clear();
+        for _ in 0..LOOKS {
+            let ended = self.ended.len();
+            self.alive.clear();
+            self.full = false;
+            list(self);
+            if self.ended.len() == ended {
+                break;
+            }
+        }
+    }
+
+    /// Takes in a process from a list.
+    pub(super) fn add(&mut self, pid: Pid) {
+        match Stat::of(pid).filter(Stat::is_alive) {
+            Some(_) if self.alive.len() == self.alive.capacity() => self.full = true,
+            Some(stat) => self.alive.push(stat),
+            None if self.ended.contains(&pid) || self.ended.len() == self.ended.capacity() => {}
+            None => self.ended.push(pid),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command};
+
+    use super::*;
+
+    fn pid(child: &Child) -> Pid {
+        Pid::new(child.id()).unwrap()
+    }
+
+    fn pids(found: &Found) -> Vec<Pid> {
+        found.alive.iter().map(|stat| stat.pid).collect()
+    }
+
+    #[test]
+    fn who_was_made_by_one_that_has_ended_since_is_found() {
+        let mut parent = Command::new("true").spawn().unwrap();
+        let mut heir = Command::new("sleep").arg("1000").spawn().unwrap();
+        let lists = [pid(&parent), pid(&heir)];
+        parent.wait().unwrap();
+        let mut found = Found::new();
+        let mut looks = 0;
+        found.look(|found| {
+            found.add(lists[looks]);
+            looks += 1;
+        });
+        assert_eq!(pids(&found), [pid(&heir)]);
+        heir.kill().unwrap();
+        heir.wait().unwrap();
+    }
+
+    #[test]
+    fn who_stays_dead_is_looked_at_twice() {
+        let mut zombie = Command::new("true").spawn().unwrap();
+        let pid = pid(&zombie);
+        while Stat::of(pid).is_some_and(|stat| stat.is_alive()) {
+            std::thread::yield_now();
+        }
+        let mut found = Found::new();
+        let mut looks = 0;
+        found.look(|found| {
+            found.add(pid);
+            looks += 1;
+        });
+        assert_eq!((pids(&found), looks), (vec![], 2));
+        zombie.wait().unwrap();
+    }
+}
