@@ -285,6 +285,9 @@ impl<M: Memory> World<M> {
                     return self.kernel.wrong(|| "it does not come to rest".into());
                 }
                 if let Some(input) = self.kernel.perform(&supervisor, effect) {
+                    if let Some(pid) = self.kernel.reused.take() {
+                        supervisor.handle(self.now, Input::Gone { pid });
+                    }
                     supervisor.handle(self.now, input);
                 }
                 if let Effect::Survey { job } = effect {
