@@ -15,6 +15,7 @@ use crate::process::{Exit, Pid, Process};
 use crate::signal::Signal;
 use crate::storage::JobId;
 use crate::supervisor::Supervisor;
+use crate::timers::Alarm;
 
 /// For how many seconds after a process was taken to be the daemon its end may still be a step on the daemon's way into
 /// the background. Later, what it leaves behind are workers or a user's own processes, and nobody's daemon.
@@ -229,7 +230,7 @@ impl Supervisor<'_> {
         match survivors.iter().find(own).map(|survivor| survivor.pid) {
             Some(_) if look == Look::First && !forced && !tired => {
                 let at = self.now.after_milliseconds(crate::overdue::MOMENT);
-                self.timers.arm(&mut self.jobs, id, at);
+                self.timers.arm(&mut self.jobs, id, Alarm::End, at);
             }
             Some(next) if !tired => {
                 self.remember_process(id, Process::Main, next);
@@ -239,7 +240,7 @@ impl Supervisor<'_> {
                 }
                 self.signal_main(id, next, signal);
                 let deadline = self.now.after_seconds(timeout);
-                self.timers.arm(&mut self.jobs, id, deadline);
+                self.timers.arm(&mut self.jobs, id, Alarm::End, deadline);
                 if let Some(job) = self.jobs.get_mut(id) {
                     (job.waiting, job.killed) = (true, false);
                 }
@@ -262,6 +263,10 @@ impl Supervisor<'_> {
         };
         if let Some(named) = survivors.iter().find(|survivor| survivor.named).map(|survivor| survivor.pid) {
             return self.is_main(id, named, true);
+        }
+        // The file says how long to wait, or its author has been told already.
+        if job.following.start_by.is_some() || job.following.told {
+            return self.wait_for_readiness(id);
         }
         let idle = survivors.iter().all(|survivor| survivor.idle);
         let Some(job) = self.jobs.get_mut(id) else { return };
@@ -290,6 +295,7 @@ impl Supervisor<'_> {
                 self.adopt(id, main, master);
             }
         }
+        self.wait_for_readiness(id);
     }
 
     /// A process of a job is its main process, as it says or has written down.

@@ -3,9 +3,10 @@
 use crate::bytes::Strings;
 use crate::condition::LeafId;
 use crate::conf::stanza::{ConditionText, Expect, Operator, Stanza};
+use crate::effect::Effect;
 use crate::index::{Fnv, Indexed};
 use crate::interest::InterestId;
-use crate::limits::{CONDITION_EVENTS, Full, Limit};
+use crate::limits::{CONDITION_EVENTS, EVENT_NAME, Full, Limit};
 use crate::process::Process;
 use crate::respawn::RespawnLimit;
 use crate::signal::Signal;
@@ -195,14 +196,7 @@ impl Supervisor<'_> {
 
     fn append(&mut self, id: ClassId, field: fn(&mut Class) -> &mut Text, pieces: &[&[u8]]) -> Result<(), Full> {
         let Some(class) = self.classes.get_mut(id) else { return Ok(()) };
-        self.text.begin()?;
-        self.text.push_text(*field(class))?;
-        for piece in pieces {
-            self.text.push(piece)?;
-        }
-        let new = self.text.finish();
-        self.text.replace(field(class), new);
-        Ok(())
+        pieces.iter().try_for_each(|piece| self.text.append(field(class), piece))
     }
 
     fn set_start_on(&mut self, id: ClassId, condition: ConditionText<'_>) -> Result<(), Full> {
@@ -230,8 +224,12 @@ impl Supervisor<'_> {
     }
 
     fn check_condition(&self, condition: ConditionText<'_>) -> Result<usize, Full> {
-        let events = count_events(condition);
-        if events > CONDITION_EVENTS { Err(Full { limit: Limit::ConditionEvents }) } else { Ok(events) }
+        let is_long = |operator| matches!(operator, Operator::Event(name, _) if name.len() > EVENT_NAME);
+        match count_events(condition) {
+            events if events > CONDITION_EVENTS => Err(Full { limit: Limit::ConditionEvents }),
+            _ if condition.operators().any(is_long) => Err(Full { limit: Limit::EventName }),
+            events => Ok(events),
+        }
     }
 
     /// The class takes effect: at once, or, if one of its name has instances, when the last of them has ended.
@@ -309,6 +307,15 @@ impl Supervisor<'_> {
         self.classes.get(id).is_some_and(|class| class.first_job.is_some())
     }
 
+    /// An instance of a class has been let go: if it was the last one, the class gives way to what its file says now.
+    pub(crate) fn supersede_soon(&mut self, id: ClassId) {
+        if self.classes.get(id).is_some_and(|class| class.deleted || class.successor.is_some())
+            && let Some(other) = self.core.superseded.replace(id).filter(|other| *other != id)
+        {
+            self.supersede(other);
+        }
+    }
+
     /// Puts a class whose instances have all ended aside for what its file says now.
     pub(crate) fn supersede(&mut self, id: ClassId) {
         let Some(class) = self.classes.get_mut(id) else { return };
@@ -342,12 +349,15 @@ impl Supervisor<'_> {
 
     fn free_class(&mut self, id: ClassId) {
         let Some(mut class) = self.classes.remove(id) else { return };
+        let was_seen = !matches!(class.phase, Phase::Draft);
         self.release_leaves(class.start_leaves);
         self.free_leaves(class.start_leaves);
         for text in class.texts() {
             self.text.free(*text);
         }
-        self.retired(id);
+        if was_seen {
+            self.order(Effect::Retired(id));
+        }
     }
 
     /// A class's name; empty if it is no more.

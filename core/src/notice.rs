@@ -1,6 +1,7 @@
 //! What the supervisor says, in Upstart's words.
 
 use crate::conf::stanza::Expect;
+use crate::effect::Denial;
 use crate::lifecycle::{Goal, State};
 use crate::limits::Limit;
 use crate::process::{Exit, Pid, Process, SpawnError};
@@ -70,8 +71,10 @@ pub enum Notice {
         pid: Pid,
         signal: Signal,
     },
+    /// An event could not start a job, because its variables give no instance's name.
     NoInstance {
         class: ClassId,
+        why: Denial,
     },
     /// A daemon does not do what its file expects; `right` is what the file should expect.
     Mistaken {

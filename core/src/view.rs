@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::bytes::{Show, Strings};
-use crate::control::{Refusal, Reply, Select, Status, Target};
+use crate::control::{Named, Refusal, Reply, Select, Status, Target};
 use crate::effect::{Answer, Denial};
 use crate::lifecycle::{Goal, State};
 use crate::notice::{Notice, Priority};
@@ -162,23 +162,11 @@ struct Words<'a, 's> {
     explain: fn(i32) -> &'static str,
 }
 
-/// A job as messages name it: `JOB`, or `JOB (INSTANCE)`.
-struct JobName<'a>(&'a [u8], &'a [u8]);
-
-impl fmt::Display for JobName<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.1 {
-            [] => Show(self.0).fmt(f),
-            instance => write!(f, "{} ({})", Show(self.0), Show(instance)),
-        }
-    }
-}
-
 impl fmt::Display for Words<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |id: JobId| {
             let class = self.supervisor.class_of(id);
-            JobName(class.map_or(&[], |class| self.supervisor.class_name(class)), self.supervisor.instance_name(id))
+            Named(class.map_or(&[], |class| self.supervisor.class_name(class)), self.supervisor.instance_name(id))
         };
         match self.notice {
             Notice::HandlingEvent(event) => {
@@ -240,13 +228,9 @@ impl fmt::Display for Words<'_, '_> {
             Notice::GivenUp { job, process, pid } => {
                 write!(f, "{} {process} process ({pid}) does not end, not waiting for it", name(job))
             }
-            Notice::NoInstance { class } => {
-                let unknown = Show(self.supervisor.scratch);
-                write!(
-                    f,
-                    "Failed to obtain {} instance: Unknown parameter: {unknown}",
-                    Show(self.supervisor.class_name(class))
-                )
+            Notice::NoInstance { class, why } => {
+                let class = Show(self.supervisor.class_name(class));
+                write!(f, "Failed to obtain {class} instance: {}", self.supervisor.refusal(why))
             }
             Notice::Full { class, limit } => {
                 write!(f, "No room for {}: the limit of {limit} is reached", Show(self.supervisor.class_name(class)))

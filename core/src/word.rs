@@ -2,11 +2,11 @@
 
 use crate::follow::Seen;
 use crate::input::Word;
-use crate::lifecycle::{Goal, Wait};
 use crate::limits::{Limit, STATUS};
 use crate::notice::Notice;
 use crate::storage::JobId;
 use crate::supervisor::Supervisor;
+use crate::timers::Alarm;
 
 impl Supervisor<'_> {
     /// A process of a job has said something.
@@ -22,7 +22,7 @@ impl Supervisor<'_> {
 
     /// One that is about to end has no more time to say that it is alive.
     fn watch_no_more(&mut self, id: JobId) {
-        if self.jobs.get(id).is_some_and(|job| job.state.row().wait == Wait::Goal(Goal::Stop)) {
+        if self.timers.armed(&self.jobs, id) == Some(Alarm::Watchdog) {
             self.timers.disarm(&mut self.jobs, id);
         }
     }

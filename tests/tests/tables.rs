@@ -72,7 +72,11 @@ fn a_stop_finds_its_way_out_of_what_the_manual_leaves_out() {
     for state in [SecuritySpawning, Security, PreStarting, Spawning] {
         assert_eq!(next(state, Goal::Stop), Some(Stopping), "{state}");
     }
-    assert_eq!(next(PostStarting, Goal::Stop), Some(PostStart), "a post-start process that is being made is waited for");
+    assert_eq!(
+        next(PostStarting, Goal::Stop),
+        Some(PostStart),
+        "a post-start process that is being made is waited for"
+    );
     assert_eq!(all_next(Running, Goal::Stop), [PreStopping, Stopping], "without a main process there is no pre-stop");
 }
 

@@ -6,6 +6,7 @@
 
 pub mod frame;
 mod refusal;
+pub(crate) use refusal::Named;
 
 use crate::bytes::Strings;
 use crate::conf::stanza::Expect;
