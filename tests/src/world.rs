@@ -9,6 +9,7 @@ use uphold_core::control::{Select, Target};
 use uphold_core::effect::Effect;
 use uphold_core::input::{Input, Word};
 use uphold_core::lifecycle::{Goal, State};
+use uphold_core::limits::Full;
 use uphold_core::occupancy::Occupancy;
 use uphold_core::process::Pid;
 use uphold_core::signal::Signal;
@@ -69,6 +70,15 @@ pub struct World<M> {
     idle: Occupancy,
 }
 
+/// Why a job file is not loaded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LoadError {
+    /// It is wrong.
+    Wrong(ConfError),
+    /// There is no room for it.
+    Full(Full),
+}
+
 /// How a world is, after an input and all that followed from it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Calm {
@@ -90,16 +100,16 @@ impl<M: Memory> World<M> {
     /// Loads a job file.
     ///
     /// # Errors
-    /// The file is wrong.
-    pub fn load(&mut self, name: &str, file: &str) -> Result<(), ConfError> {
+    /// The file is wrong, or there is no room for it.
+    pub fn load(&mut self, name: &str, file: &str) -> Result<(), LoadError> {
         let mut text = file.as_bytes().to_vec();
         let mut supervisor = self.memory.supervisor();
-        let class = supervisor.begin_class(name.as_bytes()).expect("room for a class");
+        let class = supervisor.begin_class(name.as_bytes()).map_err(LoadError::Full)?;
         let mut parser = Parser::new(&mut text);
         while let Some(stanza) = parser.next() {
-            supervisor.apply(class, &stanza?).expect("room for a stanza");
+            supervisor.apply(class, &stanza.map_err(LoadError::Wrong)?).map_err(LoadError::Full)?;
         }
-        supervisor.commit_class(class).expect("room for a class");
+        supervisor.commit_class(class).map_err(LoadError::Full)?;
         self.idle = supervisor.occupancy();
         Ok(())
     }
