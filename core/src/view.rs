@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::bytes::{Show, Strings};
+use crate::class::Class;
 use crate::control::{Named, Refusal, Reply, Select, Status, Target};
 use crate::effect::{Answer, Denial};
 use crate::lifecycle::{Goal, State};
@@ -50,29 +51,37 @@ impl Supervisor<'_> {
         self.classes.get(class).is_some_and(|class| class.instance.is_empty())
     }
 
-    /// The first status of the list at or after a place, and the place after it; 0 is the first place.
-    pub fn next_status(&self, from: u32) -> Option<(Status<'_>, u32)> {
+    /// The statuses of the list from a place on, each with the place after it; 0 is the first place. Instances are told apart
+    /// by how many of their class come before them: while a list is fetched page by page, the end of one moves the others up.
+    pub fn statuses(&self, from: u32) -> impl Iterator<Item = (Status<'_>, u32)> {
         let (mut slot, mut ordinal) = ((from >> 16) as usize, from & 0xffff);
-        loop {
-            let id = self.classes.id_from(slot)?;
-            if id.index() != slot {
-                (slot, ordinal) = (id.index(), 0);
-            }
-            let class = self.classes.get(id)?;
-            if class.is_current() {
-                let here = (slot as u32) << 16 | (ordinal + 1);
-                let mut job = class.first_job;
-                for _ in 0..ordinal {
-                    job = job.and_then(|job| self.jobs.get(job)).and_then(|job| job.after);
+        // The instance at that place, if it is known without counting.
+        let mut known: Option<Option<JobId>> = None;
+        core::iter::from_fn(move || {
+            loop {
+                let id = self.classes.id_from(slot)?;
+                if id.index() != slot {
+                    (slot, ordinal, known) = (id.index(), 0, None);
                 }
-                match job {
-                    Some(job) => return Some((self.job_status(job), here)),
-                    None if ordinal == 0 => return Some((self.class_status(id), here)),
-                    None => {}
+                let class = self.classes.get(id)?;
+                let job = known.take().unwrap_or_else(|| self.instances(class).nth(ordinal as usize));
+                let status = match job {
+                    Some(job) => Some(self.job_status(job)),
+                    None => (ordinal == 0).then(|| self.class_status(id)),
+                };
+                if let Some(status) = status.filter(|_| class.is_current()) {
+                    ordinal += 1;
+                    known = Some(job.and_then(|job| self.jobs.get(job)?.after));
+                    return Some((status, (slot as u32) << 16 | ordinal));
                 }
+                (slot, ordinal, known) = (slot + 1, 0, None);
             }
-            (slot, ordinal) = (slot + 1, 0);
-        }
+        })
+    }
+
+    /// A class's instances, in the order in which they were made.
+    fn instances(&self, class: &Class) -> impl Iterator<Item = JobId> {
+        core::iter::successors(class.first_job, |&job| self.jobs.get(job)?.after)
     }
 
     fn class_status(&self, class: ClassId) -> Status<'_> {

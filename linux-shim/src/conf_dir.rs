@@ -264,9 +264,7 @@ impl ConfDir {
     /// Drops the jobs that no file stands for any more.
     fn drop_vanished(&self, to: &mut Target<'_, '_>) {
         let mut vanished: Vec<Vec<u8>> = Vec::new();
-        let mut cursor = 0;
-        while let Some((status, next)) = to.supervisor.next_status(cursor) {
-            cursor = next;
+        for (status, _) in to.supervisor.statuses(0) {
             let known = vanished.last().is_some_and(|job| job == status.job);
             if !known && self.place_of(&with_suffix(status.job, b".conf")).is_none() {
                 vanished.push(status.job.to_vec());

@@ -152,7 +152,7 @@ fn list<'r>(from: u32, page: &'r mut [u8], supervisor: &Supervisor<'_>) -> Reply
     let mut writer = PageWriter::new(page);
     let mut cursor = from;
     let mut next = None;
-    while let Some((status, after)) = supervisor.next_status(cursor) {
+    for (status, after) in supervisor.statuses(from) {
         if writer.push(&status).is_err() {
             next = Some(cursor);
             break;

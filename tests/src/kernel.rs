@@ -418,14 +418,7 @@ fn name_of(supervisor: &Supervisor<'_>, job: JobId) -> String {
 
 /// Whether the supervisor takes a process for a job's.
 fn is_somebodys(supervisor: &Supervisor<'_>, pid: Pid) -> bool {
-    let mut from = 0;
-    while let Some((status, next)) = supervisor.next_status(from) {
-        if status.processes.iter().any(|&(_, its)| its == pid.get()) {
-            return true;
-        }
-        from = next;
-    }
-    false
+    supervisor.statuses(0).any(|(status, _)| status.processes.iter().any(|&(_, its)| its == pid.get()))
 }
 
 /// A reply as `initctl` prints it.

@@ -337,9 +337,7 @@ impl<M: Memory> World<M> {
         let mut supervisor = self.memory.supervisor();
         let occupancy = supervisor.occupancy();
         let mut jobs = Vec::new();
-        let mut from = 0;
-        while let Some((status, next)) = supervisor.next_status(from) {
-            from = next;
+        for (status, _) in supervisor.statuses(0) {
             if status.state != State::Waiting || status.goal != Goal::Stop {
                 jobs.push(JobStatus::of(&status));
             }
@@ -359,9 +357,8 @@ impl<M: Memory> World<M> {
     /// The status of every job that does not rest.
     pub fn status(&mut self) -> Vec<String> {
         let supervisor = self.memory.supervisor();
-        let (mut all, mut from) = (Vec::new(), 0);
-        while let Some((status, next)) = supervisor.next_status(from) {
-            from = next;
+        let mut all = Vec::new();
+        for (status, _) in supervisor.statuses(0) {
             if status.state != State::Waiting || status.goal != Goal::Stop {
                 let mut line = String::new();
                 if write!(line, "{status}").is_ok() {
