@@ -90,8 +90,8 @@ impl Exit {
         normal_exits.any(|listed| listed == code)
     }
 
-    /// Whether `normal exit` lists its bare number, which is what makes its message quiet. For a signal that is another
-    /// question than whether it is listed (FACTS: normal-exit-log-priority).
+    /// Whether `normal exit` lists the plain number, as recorded (normal-exit-log-priority). This only lowers the priority of
+    /// its message; for a signal it has nothing to do with whether the signal is listed.
     pub fn is_mentioned(self, mut normal_exits: impl Iterator<Item = i32>) -> bool {
         match self {
             Exit::Status(number) | Exit::Signal(number) => normal_exits.any(|listed| listed == i32::from(number)),

@@ -201,15 +201,15 @@ pub enum Heir {
     Itself,
     /// The one that the supervisor made: what was followed was a helper of its own.
     Launched,
-    /// A child of that one, which leads a session of its own.
+    /// A child of the one that the supervisor made, which leads a session of its own.
     Child,
-    /// A child's child: somebody else led the session that it is in.
+    /// A grandchild: somebody in between led the session that it is in.
     Grandchild,
-    /// Child or child's child: it is still in that one's session.
+    /// Its child or grandchild, still in its session: which of the two cannot be told.
     Akin,
-    /// One that came of the traced ones; forks say more of it than sessions.
+    /// A descendant of those that were traced: how many forks were seen says more of it than its session.
     Descendant,
-    /// The one between that one and what is followed.
+    /// The one between the one that the supervisor made and the one that is followed.
     Middle,
     /// Another one, when a traced one was adopted already.
     Later,
@@ -270,7 +270,7 @@ pub static LESSONS: [Lesson; 23] = {
     ]
 };
 
-/// As many forks as need to be told from more.
+/// Forks beyond this number are not told apart.
 pub(crate) const MOST_FORKS: u8 = 4;
 
 /// What is said where the table knows nothing better.

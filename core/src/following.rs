@@ -15,10 +15,10 @@ pub(crate) struct Following {
     pub(crate) forks: u8,
     /// Whether a process was adopted that `expect` did not name.
     pub(crate) repaired: bool,
-    /// Whether the author of its file has been told what to expect, and whether he is to be.
+    /// Whether the log has told the author of its file what to expect, and whether it is about to.
     pub(crate) told: bool,
     pub(crate) untaught: bool,
-    /// Whether the process that was made for it was followed again when another had ended.
+    /// Whether following went back to the launched process when a helper that had been followed ended.
     pub(crate) helper: bool,
     /// The child that made the one which `expect daemon` names: if it stays, it is a master and no step on the way.
     pub(crate) middle: Option<Pid>,

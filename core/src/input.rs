@@ -120,7 +120,7 @@ pub enum Input<'a> {
         client: ClientId,
     },
     /// Every job is to be stopped, none started or respawned from now on; [`Effect::Ended`](crate::effect::Effect::Ended)
-    /// follows when no process is left.
+    /// follows.
     Shutdown,
     /// The session ends: every job is to be stopped but those that wait for the event session-end, which get some seconds;
     /// then as for `Shutdown`.

@@ -117,7 +117,7 @@ impl Job {
 }
 
 impl Supervisor<'_> {
-    /// The instance of a class whose name is in scratch memory.
+    /// The instance of a class that has this name.
     pub(crate) fn find_job(&self, class: ClassId, name: &[u8]) -> Option<JobId> {
         let is_it = |job: &Job| job.class == class && self.text.get(job.name) == name;
         self.job_index.find(&self.jobs, hash_instance(class, name), is_it)

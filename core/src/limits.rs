@@ -78,7 +78,7 @@ pub const ARGUMENT: usize = 1024;
 /// Longest text in which a process says what it is doing, in bytes.
 pub const STATUS: usize = 256;
 
-/// Deepest nesting of a condition; the evaluation stack is one 64-bit word. Real ones have 4.
+/// Deepest nesting of a condition. Real ones have 4.
 pub const CONDITION_DEPTH: usize = 64;
 
 /// Memory for names on their way in or out: the longest instance name, or the longest job name of a request.

@@ -147,7 +147,7 @@ impl Supervisor<'_> {
             return self.order(Effect::Resume { pid: parent, signal: None });
         };
         self.say_later(Notice::ProcessBecame { job: id, process: Process::Main, old: parent, new: child });
-        self.let_go(parent);
+        self.carry_out(row.order, parent);
         self.order(Effect::Watch { pid: child, instead_of: parent });
         self.forget_process(id, Process::Main);
         self.remember_process(id, Process::Main, child);
@@ -173,7 +173,13 @@ impl Supervisor<'_> {
     pub(crate) fn observe(&mut self, pid: Pid, seen: Seen) -> bool {
         let Some((id, Process::Main)) = self.owner(pid) else { return false };
         let Some(row) = self.follow_row(id, seen) else { return false };
-        match row.order {
+        self.carry_out(row.order, pid);
+        self.reach(id, row.next);
+        true
+    }
+
+    fn carry_out(&mut self, order: Order, pid: Pid) {
+        match order {
             Order::Nothing => {}
             Order::Continue => self.order(Effect::Signal { pid, signal: Signal::CONT, scope: Scope::Process }),
             Order::Follow => self.order(Effect::Follow { pid }),
@@ -181,8 +187,6 @@ impl Supervisor<'_> {
             Order::Detach | Order::Switch => self.let_go(pid),
             Order::Release => self.order(Effect::Release { pid }),
         }
-        self.reach(id, row.next);
-        true
     }
 
     /// The same for what was seen of a job's main process, whichever that is.

@@ -322,14 +322,6 @@ impl TextView<'_> {
         }
     }
 
-    /// What has been written so far.
-    pub fn draft(&self) -> &[u8] {
-        match self.tally.open {
-            0 => &[],
-            open => self.bytes.get(open as usize - 1 + HEADER..).unwrap_or(&[]),
-        }
-    }
-
     /// Ends the piece that is being written.
     pub fn finish(&mut self) -> Text {
         let len = self.written();

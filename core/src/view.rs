@@ -1,15 +1,11 @@
-//! What may be asked without changing anything: names, statuses, and the words for answers and notices.
+//! What may be asked without changing anything: names, statuses, and answers as clients get them.
 
-use core::fmt;
-
-use crate::bytes::{Show, Strings};
+use crate::bytes::Strings;
 use crate::class::Class;
-use crate::control::{Named, Refusal, Reply, Select, Status, Target};
+use crate::control::{Refusal, Reply, Select, Status, Target};
 use crate::effect::{Answer, Denial};
 use crate::lifecycle::{Goal, State};
-use crate::notice::{Notice, Priority};
-use crate::process::{Exit, Process, SpawnError, Stage};
-use crate::signal::Signal;
+use crate::process::Process;
 use crate::storage::{ClassId, JobId};
 use crate::supervisor::Supervisor;
 
@@ -155,95 +151,6 @@ impl Supervisor<'_> {
             Denial::EmptyName => Refusal::EmptyName,
             Denial::ShuttingDown => Refusal::ShuttingDown,
             Denial::Full(limit) => Refusal::Full(limit.name()),
-        }
-    }
-
-    /// A notice in words, and how loud it is. `explain` gives the world's words for the number in a
-    /// [`SpawnError`].
-    pub fn say<'a>(&'a self, notice: Notice, explain: fn(i32) -> &'static str) -> (Priority, impl fmt::Display + 'a) {
-        (notice.priority(), Words { supervisor: self, notice, explain })
-    }
-}
-
-struct Words<'a, 's> {
-    supervisor: &'a Supervisor<'s>,
-    notice: Notice,
-    explain: fn(i32) -> &'static str,
-}
-
-impl fmt::Display for Words<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |id: JobId| {
-            let class = self.supervisor.class_of(id);
-            Named(class.map_or(&[], |class| self.supervisor.class_name(class)), self.supervisor.instance_name(id))
-        };
-        match self.notice {
-            Notice::HandlingEvent(event) => {
-                let (event, rest) = self.supervisor.event_name(event);
-                write!(f, "Handling {}{} event", Show(event), Show(rest))
-            }
-            Notice::GoalChanged { job, from, to } => write!(f, "{} goal changed from {from} to {to}", name(job)),
-            Notice::StateChanged { job, from, to } => write!(f, "{} state changed from {from} to {to}", name(job)),
-            Notice::ProcessStarted { job, process, pid } => write!(f, "{} {process} process ({pid})", name(job)),
-            Notice::SpawnFailed { job, process, error } => {
-                write!(f, "Failed to spawn {} {process} process: unable to ", name(job))?;
-                match error {
-                    SpawnError { stage: Stage::FindUser, code: 0 } => f.write_str("find setuid user"),
-                    SpawnError { stage: Stage::FindGroup, code: 0 } => f.write_str("find setgid group"),
-                    SpawnError { stage, code } => write!(f, "{stage}: {}", (self.explain)(code)),
-                }
-            }
-            Notice::ProcessBecame { job, process, old, new } => {
-                write!(f, "{} {process} process ({old}) became new process ({new})", name(job))
-            }
-            Notice::ExecutableChanged { job, process, pid } => {
-                write!(f, "{} {process} process ({pid}) executable changed", name(job))
-            }
-            Notice::ProcessEnded { job, process, pid, exit, .. } => {
-                write!(f, "{} {process} process ({pid}) ", name(job))?;
-                match exit {
-                    Exit::Status(0) => f.write_str("exited normally"),
-                    Exit::Status(status) => write!(f, "terminated with status {status}"),
-                    Exit::Signal(number) => match Signal(number).name() {
-                        Some(signal) => write!(f, "killed by {signal} signal"),
-                        None => write!(f, "killed by signal {number}"),
-                    },
-                    Exit::Unknown => f.write_str("is gone"),
-                }
-            }
-            Notice::ProcessStopped { job, process, pid, signal } => {
-                write!(f, "{} {process} process ({pid}) stopped by {signal} signal", name(job))
-            }
-            Notice::Respawning { job, process } => write!(f, "{} {process} process ended, respawning", name(job)),
-            Notice::RespawningTooFast { job } => write!(f, "{} respawning too fast, stopped", name(job)),
-            Notice::Signalling { job, process, pid, signal } => {
-                write!(f, "Sending {signal} signal to {} {process} process ({pid})", name(job))
-            }
-            Notice::FailedToStop { job } => write!(f, "job {} failed to stop", name(job)),
-            Notice::Mistaken { job, expected, saw, right, following } => {
-                write!(f, "{} expected {expected}, saw {saw}", name(job))?;
-                if let Some(pid) = following {
-                    write!(f, ": following {pid}")?;
-                }
-                write!(f, "; \"expect {right}\" is right")
-            }
-            Notice::NotReady { job, seconds } => write!(f, "{} was not ready within {seconds} seconds", name(job)),
-            Notice::HookOverdue { job, process, pid, seconds } => {
-                write!(f, "{} {process} process ({pid}) has run for more than {seconds} seconds", name(job))
-            }
-            Notice::WatchdogMissed { job, pid, seconds } => {
-                write!(f, "{} main process ({pid}) has not said for {seconds} seconds that it is alive", name(job))
-            }
-            Notice::GivenUp { job, process, pid } => {
-                write!(f, "{} {process} process ({pid}) does not end, not waiting for it", name(job))
-            }
-            Notice::NoInstance { class, why } => {
-                let class = Show(self.supervisor.class_name(class));
-                write!(f, "Failed to obtain {class} instance: {}", self.supervisor.refusal(why))
-            }
-            Notice::Full { class, limit } => {
-                write!(f, "No room for {}: the limit of {limit} is reached", Show(self.supervisor.class_name(class)))
-            }
         }
     }
 }
