@@ -111,7 +111,7 @@ fn refusals_and_what_is_missing() {
         ("set-env",                       "variable value"),
         ("unset-env",                     "variable name"),
         ("notify-dbus-address",           "D-Bus address"),
-        ("notify-cgroup-manager-address", "D-Bus address"),
+        ("notify-cgroup-manager-address", "address"),
     ];
     for (command, what) in missing {
         let err = format!("initctl: missing {what}\nTry `initctl --help' for more information.\n");
