@@ -211,8 +211,7 @@ fn files_are_checked_without_a_supervisor() {
     let illegal = ": Error while loading configuration file: Illegal signal status, expected integer";
     assert_eq!(check(&[&signal]), ran("", &error(&signal, illegal), 1));
     let overridden = check(&[&over]);
-    let expected =
-        format!("ERROR: File {}: syntax invalid:\ninit:over.override:2: Expected token\n", over.display());
+    let expected = format!("ERROR: File {}: syntax invalid:\ninit:over.override:2: Expected token\n", over.display());
     assert_eq!(overridden, ran("", &expected, 1));
     let shelled = check(&[&shell]);
     let begin = format!("ERROR: File {}: shell syntax invalid in pre-start section:\n/bin/sh: 4: ", shell.display());

@@ -57,6 +57,11 @@ pub enum Notice {
         pid: Pid,
         signal: Signal,
     },
+    ProcessContinued {
+        job: JobId,
+        process: Process,
+        pid: Pid,
+    },
     Respawning {
         job: JobId,
         process: Process,
@@ -146,6 +151,7 @@ impl Notice {
             | Notice::ProcessBecame { .. }
             | Notice::ExecutableChanged { .. }
             | Notice::ProcessStopped { .. }
+            | Notice::ProcessContinued { .. }
             | Notice::Signalling { .. } => Priority::Info,
             Notice::ProcessEnded { exit: Exit::Status(0), .. } | Notice::ProcessEnded { expected: true, .. } => {
                 Priority::Info

@@ -217,6 +217,9 @@ impl fmt::Display for Words<'_, '_> {
             Notice::ProcessStopped { job, process, pid, signal } => {
                 write!(f, "{} {process} process ({pid}) stopped by {signal} signal", name(job))
             }
+            Notice::ProcessContinued { job, process, pid } => {
+                write!(f, "{} {process} process ({pid}) continued by {} signal", name(job), Signal::CONT)
+            }
             Notice::Respawning { job, process } => write!(f, "{} {process} process ended, respawning", name(job)),
             Notice::RespawningTooFast { job } => write!(f, "{} respawning too fast, stopped", name(job)),
             Notice::Signalling { job, process, pid, signal } => {
