@@ -132,5 +132,6 @@ fn sessions_are_listed_while_they_live() {
     assert_eq!(list(folder.0.clone()), ran(&format!("{own} unix:abstract=/x/1\n"), "", 0));
     let err = "initctl: Unable to query session directory\n";
     assert_eq!(list(folder.path("nowhere")), ran("", err, 1));
+    assert_eq!(list(folder.below("nobody")), ran("", "", 0));
     assert_eq!(run(initctl(INITCTL).arg("list-sessions")), ran("", err, 1));
 }
