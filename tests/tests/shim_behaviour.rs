@@ -320,3 +320,25 @@ fn some_directories_and_links_are_passed_over() {
     assert!(system.log().contains(&dangling), "{}", system.log());
     system.end(Signal::SIGTERM);
 }
+
+#[test]
+fn without_a_terminal_for_its_log_a_job_runs_all_the_same() {
+    let launch = Launch::new(&[("job", "exec sh -c 'echo lost; exec sleep 1000'\n")]);
+    let program = launch.folder().path("init");
+    let init = uphold_tests::system::programs::built().init.display().to_string();
+    // A mount namespace in which no terminal can be made.
+    let script = format!(
+        "#!/bin/sh\nexec unshare --mount sh -c 'mount -t tmpfs none /dev/pts && exec {init} \"$@\"' {init} \"$@\"\n"
+    );
+    fs::write(&program, script).expect("a program is written");
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("it is ours");
+    let mounts = Command::new("unshare").args(["--mount", "mount", "-t", "tmpfs", "none", "/dev/pts"]).status();
+    if !mounts.is_ok_and(|status| status.success()) {
+        return skipped("no file system can be mounted here");
+    }
+    let mut system = launch.program(&program).start();
+    system.order(&["start", "job"]);
+    system.await_running("job");
+    assert!(system.log().contains("Failed to create pty - disabling logging for job"), "{}", system.log());
+    system.end(Signal::SIGTERM);
+}
