@@ -143,7 +143,6 @@ pub enum Denial {
     FailedToRestart,
     EventFailed,
     UnknownInstanceOf(ClassId),
-    EmptyVariable,
     EmptyJob,
     BadEnvironment,
     EmptyName,
