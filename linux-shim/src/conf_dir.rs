@@ -173,13 +173,13 @@ impl ConfDir {
             let whole = self.directories[place].join(&path);
             // Follows links: a linked file is a job, a linked directory is looked into if it is called like one.
             match fs::metadata(&whole) {
-                Ok(file) if file.is_dir() && fs::symlink_metadata(&whole).is_ok_and(|link| link.is_symlink()) => {
-                    if is_conf(&name) {
+                Ok(file) if file.is_dir() => {
+                    let linked = fs::symlink_metadata(&whole).is_ok_and(|link| link.is_symlink());
+                    let looked_into = if linked { is_conf(&name) } else { !is_ignored(&name) };
+                    if looked_into {
                         self.visit(place, &path, within, to);
                     }
                 }
-                Ok(file) if file.is_dir() && !is_ignored(&name) => self.visit(place, &path, within, to),
-                Ok(file) if file.is_dir() => {}
                 Err(error) if is_conf(&name) && error.kind() == std::io::ErrorKind::NotFound => {
                     to.log.warn(format_args!("{}: {}", whole.display(), error::words(&error)));
                 }
