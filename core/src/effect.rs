@@ -145,7 +145,6 @@ pub enum Denial {
     EventFailed,
     /// A request about an environment names an instance that does not live.
     UnknownInstanceOf(ClassId),
-    EmptyVariable,
     EmptyJob,
     BadEnvironment,
     EmptyName,

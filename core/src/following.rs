@@ -28,6 +28,8 @@ pub(crate) struct Following {
     pub(crate) start_by: Option<Instant>,
     /// How often in a row the main process was found idle.
     pub(crate) idle_looks: u8,
+    /// It goes on after a stop, and that is to be said when the job has come as far as it gets.
+    pub(crate) continued: bool,
 }
 
 impl Following {

@@ -69,6 +69,11 @@ pub enum Input<'a> {
         /// Whether it is traced: then it needs an order to go on.
         traced: bool,
     },
+    /// A process that a signal had stopped goes on.
+    Continued {
+        /// Its number.
+        pid: Pid,
+    },
     /// Answer to [`Effect::Survey`](crate::effect::Effect::Survey): the job's live processes, the oldest first.
     Survivors {
         /// Whose.

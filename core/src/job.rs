@@ -279,7 +279,7 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
         let main = process == Process::Main;
-        let expected = main && exit.is_mentioned(self.normal_exits(class));
+        let expected = exit.is_mentioned(self.normal_exits(class));
         self.say_later(Notice::ProcessEnded { job: id, process, pid, exit, expected });
         self.forget_process(id, process);
         if main && self.leaves_somebody(id, exit) {

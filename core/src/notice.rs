@@ -63,6 +63,11 @@ pub enum Notice {
         pid: Pid,
         signal: Signal,
     },
+    ProcessContinued {
+        job: JobId,
+        process: Process,
+        pid: Pid,
+    },
     Respawning {
         job: JobId,
         process: Process,
@@ -154,6 +159,7 @@ impl Notice {
             | Notice::ProcessBecame { .. }
             | Notice::ExecutableChanged { .. }
             | Notice::ProcessStopped { .. }
+            | Notice::ProcessContinued { .. }
             | Notice::Signalling { .. } => Priority::Info,
             Notice::ProcessEnded { exit: Exit::Status(0), .. } | Notice::ProcessEnded { expected: true, .. } => {
                 Priority::Info
@@ -218,6 +224,9 @@ impl fmt::Display for Words<'_, '_> {
             }
             Notice::ProcessStopped { job, process, pid, signal } => {
                 write!(f, "{} {process} process ({pid}) stopped by {signal} signal", name(job))
+            }
+            Notice::ProcessContinued { job, process, pid } => {
+                write!(f, "{} {process} process ({pid}) continued by {} signal", name(job), Signal::CONT)
             }
             Notice::Respawning { job, process } => write!(f, "{} {process} process ended, respawning", name(job)),
             Notice::RespawningTooFast { job } => write!(f, "{} respawning too fast, stopped", name(job)),

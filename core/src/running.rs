@@ -107,6 +107,25 @@ impl Supervisor<'_> {
         }
     }
 
+    /// A process goes on after a stop. Of one that was ready by its stop, Upstart hears it when the job has gone as far as
+    /// that led it, and before any event is seen to.
+    pub(crate) fn continued(&mut self, pid: Pid) {
+        let Some((id, process)) = self.owner(pid) else { return };
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        job.following.continued = process == Process::Main && job.moving;
+        if !job.following.continued {
+            self.say_later(Notice::ProcessContinued { job: id, process, pid });
+        }
+    }
+
+    /// What was to be said when the job had come as far as it gets.
+    pub(crate) fn say_continued(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        if let (true, Some(pid)) = (core::mem::take(&mut job.following.continued), job.pid(Process::Main)) {
+            self.say_later(Notice::ProcessContinued { job: id, process: Process::Main, pid });
+        }
+    }
+
     /// A process stopped.
     pub(crate) fn stopped(&mut self, pid: Pid, signal: Signal, traced: bool) {
         let seen = match (signal, traced) {
@@ -114,11 +133,15 @@ impl Supervisor<'_> {
             (Signal::STOP, _) => Some(Seen::Stop),
             _ => None,
         };
+        let owner = self.owner(pid);
+        if let Some((job, process)) = owner.filter(|_| !traced) {
+            self.say_later(Notice::ProcessStopped { job, process, pid, signal });
+        }
         if seen.is_some_and(|seen| self.observe(pid, seen)) {
             return;
         }
-        match self.owner(pid) {
-            Some((job, process)) if !traced => self.say_later(Notice::ProcessStopped { job, process, pid, signal }),
+        match owner {
+            Some(_) if !traced => {}
             // Nobody follows it any more: the job is being stopped.
             Some((job, _)) if seen.is_some_and(|seen| self.is_tracings_own(job, seen)) => self.let_go(pid),
             Some(_) => self.order(Effect::Resume { pid, signal: Some(signal) }),

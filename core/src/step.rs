@@ -23,6 +23,7 @@ impl Supervisor<'_> {
         }
         job.moving = false;
         self.core.moving.pop(&mut self.jobs);
+        self.say_continued(id);
         self.free_if_at_rest(id);
     }
 

@@ -282,6 +282,7 @@ impl Supervisor<'_> {
             Input::Forked { parent, child } => self.forked(parent, child),
             Input::Replaced { pid } => self.replaced(pid),
             Input::Stopped { pid, signal, traced } => self.stopped(pid, signal, traced),
+            Input::Continued { pid } => self.continued(pid),
             Input::Survivors { job, survivors } => self.surveyed(job, survivors),
             Input::Told { job, word } => self.told(job, word),
             Input::Command { client, command, target, wait } => self.command(client, command, target, wait),

@@ -28,13 +28,8 @@ impl Supervisor<'_> {
     }
 
     fn change_table(&mut self, table: Table<'_>, change: Change<'_>) -> Result<(), Denial> {
-        let name = match change {
-            Change::Set { entry, .. } => split_variable(entry).0,
-            Change::Unset { name } => name,
-            Change::Reset => return self.reset(table),
-        };
-        if name.is_empty() {
-            return Err(Denial::EmptyVariable);
+        if let Change::Reset = change {
+            return self.reset(table);
         }
         match self.owner_of(table)? {
             Owner::Job(job) => Ok(self.change_job(job, change)?),

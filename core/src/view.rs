@@ -145,7 +145,6 @@ impl Supervisor<'_> {
             Denial::UnknownInstanceOf(class) => {
                 Refusal::UnknownInstanceOf { job: self.class_name(class), instance: self.scratch }
             }
-            Denial::EmptyVariable => Refusal::EmptyVariable,
             Denial::EmptyJob => Refusal::EmptyJob,
             Denial::BadEnvironment => Refusal::BadEnvironment,
             Denial::EmptyName => Refusal::EmptyName,

@@ -140,7 +140,7 @@ impl ConfDir {
         let path = below.join(name);
         if mask.contains(AddWatchFlags::IN_ISDIR) {
             if mask.intersects(AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO) {
-                if !is_hidden(name) {
+                if !is_ignored(name) {
                     self.visit(place, &path, &mut Vec::new(), to);
                 }
             } else {
@@ -170,10 +170,19 @@ impl ConfDir {
         };
         for name in names {
             let path = below.join(&name);
-            // Follows links: a linked file is a job, a linked directory is looked into.
-            match fs::metadata(self.directories[place].join(&path)) {
-                Ok(file) if file.is_dir() && !is_hidden(&name) => self.visit(place, &path, within, to),
-                Ok(file) if file.is_dir() => {}
+            let whole = self.directories[place].join(&path);
+            // Follows links: a linked file is a job, a linked directory is looked into if it is called like one.
+            match fs::metadata(&whole) {
+                Ok(file) if file.is_dir() => {
+                    let linked = fs::symlink_metadata(&whole).is_ok_and(|link| link.is_symlink());
+                    let looked_into = if linked { is_conf(&name) } else { !is_ignored(&name) };
+                    if looked_into {
+                        self.visit(place, &path, within, to);
+                    }
+                }
+                Err(error) if is_conf(&name) && error.kind() == std::io::ErrorKind::NotFound => {
+                    to.log.warn(format_args!("{}: {}", whole.display(), error::words(&error)));
+                }
                 _ if self.place_of(&path).is_some_and(|first| first >= place) => self.touch(&path, to),
                 _ => {}
             }
@@ -384,8 +393,26 @@ fn with_suffix(job: &[u8], suffix: &[u8]) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(&[job, suffix].concat()))
 }
 
-fn is_hidden(name: &OsStr) -> bool {
-    name.as_bytes().starts_with(b".")
+/// Names of directories in which nobody keeps job files: of version control, ...
+const IGNORED: [&str; 7] = ["RCS", "CVS", "CVS.adm", "SCCS", "BitKeeper", "{arch}", "_darcs"];
+
+/// ... and what the names of backups, and of what editors and package managers leave, end with.
+const LEFT_BEHIND: [&str; 9] = ["~", ".bak", ".swp", ".swo", ".swn", ",v", ".rpmsave", ".rpmorig", ".rpmnew"];
+
+/// Whether a directory is not looked into, nor is anything below it.
+fn is_ignored(name: &OsStr) -> bool {
+    let bytes = name.as_bytes();
+    let ending = Path::new(name).extension().unwrap_or_default().as_bytes();
+    bytes.starts_with(b".")
+        || IGNORED.iter().any(|ignored| name == *ignored)
+        || LEFT_BEHIND.iter().any(|end| bytes.len() > end.len() && bytes.ends_with(end.as_bytes()))
+        || (bytes.len() > 1 && bytes.starts_with(b"#") && bytes.ends_with(b"#"))
+        || ending.starts_with(b"dpkg-")
+}
+
+/// Whether a name is that of a job file.
+fn is_conf(name: &OsStr) -> bool {
+    [&b".conf"[..], b".override"].iter().any(|end| name.as_bytes().ends_with(end))
 }
 
 /// Whether a file that has just come is all there: a link is, a new file is being written and will be closed.

@@ -22,6 +22,7 @@ use crate::containment::{Containment, Named};
 use crate::control_socket::{Asked, ControlSocket};
 use crate::error;
 use crate::job_log::JobLogs;
+use crate::kernel;
 use crate::launch::{Told, Wanted};
 use crate::left_behind::LeftBehind;
 use crate::login_records;
@@ -259,6 +260,7 @@ impl Linux {
             Scope::Group => self.watches.signal_group(pid, signal),
         };
         match sent {
+            Ok(true) if signal == Signal::CONT && kernel::continues(pid) => Some(Input::Continued { pid }),
             Ok(true) => None,
             Ok(false) => Some(Input::Gone { pid }),
             Err(errno) => {
@@ -428,6 +430,7 @@ impl Linux {
                 Input::Exited { pid, exit }
             }
             Kind::Stopped(signal) => Input::Stopped { pid, signal, traced: false },
+            Kind::Continued => Input::Continued { pid },
             Kind::Trapped(Trap::Signal(signal)) => Input::Stopped { pid, signal, traced: true },
             Kind::Trapped(Trap::Exec) => Input::Replaced { pid },
             Kind::Trapped(Trap::Fork(child)) => {

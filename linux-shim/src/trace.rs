@@ -171,7 +171,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
             Kind::Trapped(_) if self.known.contains(&pid) => Verdict::Tell,
             Kind::Trapped(_) => self.hold(pid, kind, parent_of),
             Kind::Exited(_) => self.ended(pid, kind, parent_of),
-            Kind::Stopped(_) => Verdict::Tell,
+            Kind::Stopped(_) | Kind::Continued => Verdict::Tell,
         }
     }
 

@@ -296,7 +296,7 @@ impl Kernel {
         let group = |child: &Child| scope == Scope::Group && child.session == pid;
         self.note_killed(signal, |child| child.pid == pid || group(child));
         match self.child(pid) {
-            Some(child) if !child.vanished => None,
+            Some(child) if !child.vanished => (signal == Signal::CONT).then_some(Input::Continued { pid }),
             _ => {
                 self.forget(pid);
                 Some(Input::Gone { pid })

@@ -222,3 +222,12 @@ fn a_state_that_cannot_be_read_is_done_without() {
     system.order(&["start", "service"]);
     system.end(Signal::SIGTERM);
 }
+
+#[test]
+fn one_that_is_asked_for_is_told_of() {
+    let system = System::start(&[]);
+    system.order(&["log-priority", "info"]);
+    restart(&system);
+    assert!(system.has_said("Restarting"), "{}", system.log());
+    system.end(Signal::SIGTERM);
+}

@@ -195,13 +195,13 @@ fn a_directory_that_contains_itself_is_told_and_left() {
     let launch = Launch::new(&[("a", "exec true")]);
     let below = launch.folder().below("conf/sub");
     launch.folder().write("conf/sub/b.conf", "exec true");
-    std::os::unix::fs::symlink("..", below.join("up")).unwrap();
+    std::os::unix::fs::symlink("..", below.join("up.conf")).unwrap();
     let system = launch.start();
     let list = system.order(&["list"]);
     let mut jobs: Vec<&str> = list.lines().collect();
     jobs.sort_unstable();
     assert_eq!(jobs, ["a stop/waiting", "sub/b stop/waiting"]);
-    assert!(system.log().contains("conf/sub/up: Unable to load configuration"), "{}", system.log());
+    assert!(system.log().contains("conf/sub/up.conf: Unable to load configuration"), "{}", system.log());
     system.end(Signal::SIGTERM);
 }
 
@@ -294,5 +294,51 @@ fn renamed_files_and_directories_are_renamed_jobs() {
     fs::write(elsewhere.join("later.conf"), "exec true").unwrap();
     fs::rename(conf.join("b.conf"), conf.join("b.conf.bak")).unwrap();
     await_jobs("nothing left", &[]);
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn some_directories_and_links_are_passed_over() {
+    let launch = Launch::new(&[("job", "exec sleep 1\n")]);
+    let conf = launch.folder().path("conf");
+    let elsewhere = launch.folder().below("elsewhere");
+    let directories =
+        ["below", "CVS", ".git", "old.dpkg-dist", "backup~", "#saved#", "x.rpmnew"].map(|it| conf.join(it));
+    for directory in directories.iter().chain([&elsewhere]) {
+        fs::create_dir_all(directory).expect("a directory is made");
+        fs::write(directory.join("x.conf"), "exec sleep 1\n").expect("a job file is written");
+    }
+    for (link, to) in [("linked", &elsewhere), ("named.conf", &elsewhere), ("dangling.conf", &conf.join("nowhere"))] {
+        std::os::unix::fs::symlink(to, conf.join(link)).expect("a link is made");
+    }
+    let system = launch.start();
+    let list = system.order(&["list"]);
+    let mut jobs: Vec<&str> = list.lines().collect();
+    jobs.sort_unstable();
+    assert_eq!(jobs, ["below/x stop/waiting", "job stop/waiting", "named.conf/x stop/waiting"]);
+    let dangling = format!("{}: No such file or directory", conf.join("dangling.conf").display());
+    assert!(system.log().contains(&dangling), "{}", system.log());
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn without_a_terminal_for_its_log_a_job_runs_all_the_same() {
+    let launch = Launch::new(&[("job", "exec sh -c 'echo lost; exec sleep 1000'\n")]);
+    let program = launch.folder().path("init");
+    let init = uphold_tests::system::programs::built().init.display().to_string();
+    // A mount namespace in which no terminal can be made.
+    let script = format!(
+        "#!/bin/sh\nexec unshare --mount sh -c 'mount -t tmpfs none /dev/pts && exec {init} \"$@\"' {init} \"$@\"\n"
+    );
+    fs::write(&program, script).expect("a program is written");
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("it is ours");
+    let mounts = Command::new("unshare").args(["--mount", "mount", "-t", "tmpfs", "none", "/dev/pts"]).status();
+    if !mounts.is_ok_and(|status| status.success()) {
+        return skipped("no file system can be mounted here");
+    }
+    let mut system = launch.program(&program).start();
+    system.order(&["start", "job"]);
+    system.await_running("job");
+    assert!(system.log().contains("Failed to create pty - disabling logging for job"), "{}", system.log());
     system.end(Signal::SIGTERM);
 }

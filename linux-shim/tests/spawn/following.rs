@@ -94,7 +94,7 @@ fn traced(bench: &mut Bench, command: Command<'_>, ends: usize) -> Vec<Change> {
             }
             Kind::Trapped(_) => assert_eq!(tracer.resume(change.pid, None), Ok(true)),
             Kind::Exited(_) => ended += 1,
-            Kind::Stopped(_) => panic!("{change:?}"),
+            Kind::Stopped(_) | Kind::Continued => panic!("{change:?}"),
         }
     }
     assert_eq!(tracer.take_dropped(), 0);
@@ -146,7 +146,7 @@ fn a_fork_is_told_before_its_child_s_stop_when_the_kernel_has_it_the_other_way_r
                     assert_eq!(tracer.resume(change.pid, None), Ok(true));
                 }
                 Kind::Exited(_) => ended += 1,
-                Kind::Stopped(_) => panic!("{change:?}"),
+                Kind::Stopped(_) | Kind::Continued => panic!("{change:?}"),
             }
             pause();
         }
