@@ -288,8 +288,11 @@ impl Supervisor<'_> {
             .find(|pid| Some(*pid) == job.following.launched && *pid != main);
         let heir = if master.is_some() { Heir::Launched } else { Heir::Itself };
         let following = (!self.core.strict).then_some(master.unwrap_or(main));
-        self.teach(id, heir, following);
-        if following.is_some() {
+        let as_expected = master.is_none() && follow::is_last(expect, stage);
+        if !as_expected {
+            self.teach(id, heir, following);
+        }
+        if as_expected || following.is_some() {
             self.observe(main, Seen::Quiet);
             if let Some(master) = master {
                 self.adopt(id, main, master);

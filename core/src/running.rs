@@ -112,6 +112,8 @@ impl Supervisor<'_> {
         let seen = match (signal, traced) {
             (Signal::TRAP, true) => Some(Seen::Trap),
             (Signal::STOP, _) => Some(Seen::Stop),
+            // To be told to go on takes the stop of its birth away from a child.
+            (Signal::CONT, true) if self.is_newborn(pid) => Some(Seen::Stop),
             _ => None,
         };
         if seen.is_some_and(|seen| self.observe(pid, seen)) {
@@ -129,6 +131,12 @@ impl Supervisor<'_> {
             }
             None => {}
         }
+    }
+
+    /// Whether a process is a main one whose life has not begun, as far as was seen.
+    fn is_newborn(&self, pid: Pid) -> bool {
+        let job = self.owner(pid).and_then(|(job, _)| self.jobs.get(job));
+        job.is_some_and(|job| matches!(job.following.stage, Stage::FirstBorn | Stage::SecondBorn))
     }
 
     /// Whether a stop of a main process is tracing's own doing: it is the first one of its program, or of its life.
