@@ -2,6 +2,7 @@
 //! process, and are nobody's business.
 
 use heapless::Vec as Few;
+use serde::{Deserialize, Serialize};
 use uphold_core::bytes::Show;
 use uphold_core::process::Pid;
 use uphold_core::time::Instant;
@@ -19,7 +20,9 @@ const NAMED: usize = 8;
 /// How much of a job's name is told, in bytes.
 const NAME: usize = 128;
 
-struct Farewell {
+/// What one job left.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Farewell {
     at: Instant,
     job: Few<u8, NAME>,
     /// Who lived, and since when.
@@ -57,6 +60,16 @@ impl LeftBehind {
         let who = found.iter().take(NAMED).map(|stat| (stat.pid, stat.start)).collect();
         let more = found.len().saturating_sub(NAMED);
         self.farewells.push_back(Farewell { at: now.after_seconds(GRACE), job, who, more });
+    }
+
+    /// What the program is to know that takes this one's place.
+    pub(crate) fn carry(&self) -> Vec<Farewell> {
+        self.farewells.iter().cloned().collect()
+    }
+
+    /// Goes on where another program was.
+    pub(crate) fn put_back(&mut self, carried: Vec<Farewell>) {
+        self.farewells.extend(carried.into_iter().take(FAREWELLS));
     }
 
     /// When somebody is to be told of next.

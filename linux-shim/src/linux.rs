@@ -59,7 +59,7 @@ pub struct Linux {
     /// Which processes belong to which job.
     pub(crate) containment: Containment,
     /// Processes that their job's end has left.
-    left_behind: LeftBehind,
+    pub(crate) left_behind: LeftBehind,
     /// What the main processes of jobs say of themselves.
     pub(crate) daemons: Daemons,
     pub(crate) told: Told,
