@@ -54,7 +54,8 @@ impl Supervisor<'_> {
     pub(crate) fn inquire(&mut self, id: JobId, inquiry: Inquiry) {
         if let Some(job) = self.jobs.get_mut(id) {
             job.inquiry = inquiry;
-            self.order(Effect::Survey { job: id });
+            let anywhere = job.state != State::Killed;
+            self.order(Effect::Survey { job: id, anywhere });
         }
     }
 

@@ -300,7 +300,7 @@ impl<M: Memory> World<M> {
                     }
                     supervisor.handle(self.now, input);
                 }
-                if let Effect::Survey { job } = effect {
+                if let Effect::Survey { job, .. } = effect {
                     let survivors = self.kernel.survey(job);
                     supervisor.handle(self.now, Input::Survivors { job, survivors: &survivors });
                 }

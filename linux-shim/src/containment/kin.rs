@@ -127,6 +127,8 @@ pub(super) struct Life {
     /// Whether everybody in the group was killed at once. Linux from 6.12 on takes whoever is born into such a group
     /// later for one of them, and kills it.
     pub(super) is_spent: bool,
+    /// Whether some of its processes have left the group.
+    pub(super) strays: bool,
     mains: Marks<6>,
     hooks: Marks<4>,
 }
@@ -198,6 +200,7 @@ impl Kin {
                 latest: Birth::default(),
                 group: None,
                 is_spent: false,
+                strays: false,
                 mains: Marks::default(),
                 hooks: Marks::default(),
             });

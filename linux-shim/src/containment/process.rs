@@ -21,6 +21,9 @@ const NAME: usize = 512;
 /// What a process calls its job and its instance.
 pub type Named = [heapless::Vec<u8, NAME>; 2];
 
+/// The longest path of a control group that is told from others.
+const GROUP: usize = 1024;
+
 /// The variables that say so.
 const NAMES: [&[u8]; 2] = [b"UPSTART_JOB=", b"UPSTART_INSTANCE="];
 
@@ -172,6 +175,30 @@ pub fn named(pid: Pid) -> Option<Named> {
     });
     let [job, instance] = found;
     Some([job?, instance.unwrap_or_default()])
+}
+
+/// Where a process is in the one hierarchy of control groups (cgroups(7)).
+fn group_of(pid: impl std::fmt::Display) -> Option<heapless::Vec<u8, GROUP>> {
+    let file = open_in_proc(format_args!("{pid}/cgroup"))?;
+    let (mut line, mut found) = (heapless::Vec::<u8, { GROUP + 4 }>::new(), None);
+    each_piece(&file, |piece| {
+        for &byte in piece {
+            if byte != b'\n' {
+                // A longer one is not compared.
+                line.push(byte).unwrap_or_default();
+                continue;
+            }
+            found = found.take().or_else(|| heapless::Vec::from_slice(line.strip_prefix(b"0::")?).ok());
+            line.clear();
+        }
+    });
+    found
+}
+
+/// Whether a process is in the control group that we are in, as far as can be told.
+pub fn is_in_our_group(pid: Pid) -> bool {
+    let (own, other) = (group_of("self"), group_of(pid));
+    own.is_none() || other.is_none() || own == other
 }
 
 #[cfg(test)]
