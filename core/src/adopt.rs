@@ -60,13 +60,19 @@ impl Supervisor<'_> {
     }
 
     /// Whether it must be asked who is left when a main process has ended so.
-    pub(crate) fn leaves_somebody(&self, id: JobId, exit: Exit) -> bool {
+    pub(crate) fn leaves_somebody(&self, id: JobId) -> bool {
         let Some(job) = self.jobs.get(id) else { return false };
         let Some(class) = self.classes.get(job.class) else { return false };
         let judged = exit::row(Process::Main, job.state).is_some_and(|row| row.meaning == Meaning::Judged);
-        let fresh = matches!(job.state, State::Spawning | State::Spawned) || self.now <= job.following.fresh_until;
-        let quiet_end = matches!(exit, Exit::Status(0) | Exit::Unknown);
-        job.state == State::Killed || (judged && job.goal == Goal::Start && fresh && quiet_end && !class.task)
+        job.state == State::Killed || (judged && job.goal == Goal::Start && !class.task)
+    }
+
+    /// Whether a main process's end may be a step on its daemon's way.
+    fn may_be_a_step(&self, id: JobId, exit: Exit) -> bool {
+        let Some(job) = self.jobs.get(id) else { return false };
+        let unready = matches!(job.state, State::Spawning | State::Spawned);
+        let fresh = unready || job.following.guessed || self.now <= job.following.fresh_until;
+        fresh && matches!(exit, Exit::Status(0) | Exit::Unknown)
     }
 
     /// The world has said which processes of a job live.
@@ -100,13 +106,15 @@ impl Supervisor<'_> {
     /// A main process has ended: another one takes its place, or its end is judged.
     fn succeed(&mut self, id: JobId, old: Pid, exit: Exit, survivors: &[Survivor]) {
         let heir = self.heir(id, survivors);
+        let is_step = self.may_be_a_step(id, exit);
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.following.middle = None;
         let launched = job.following.launched;
         let Some(class) = self.classes.get(job.class) else { return };
         let Some(heir) = heir else { return self.judge_end(id, Process::Main, exit) };
-        // Without `expect` and `respawn` the original lets such a job come to its end, and files rely on that.
-        if class.expect == Expect::None && !class.respawn {
+        // One that has failed, or that was the daemon, has left its workers; the log tells of them. Without `expect` and
+        // `respawn` the original lets such a job come to its end, and files rely on that.
+        if !is_step || (class.expect == Expect::None && !class.respawn) {
             self.order(Effect::Report { job: id });
             return self.judge_end(id, Process::Main, exit);
         }
@@ -116,7 +124,7 @@ impl Supervisor<'_> {
         }
         let expect = class.expect;
         if let Some(job) = self.jobs.get_mut(id) {
-            job.following.untaught = true;
+            (job.following.untaught, job.following.guessed) = (true, expect == Expect::Auto);
             if Some(heir.pid) == launched {
                 // One that left nobody was a helper of its own; else it was a step on the way, whose end the first one awaits.
                 job.following.helper = !survivors.iter().any(|other| other.child && other.pid != heir.pid);

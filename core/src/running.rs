@@ -182,6 +182,9 @@ impl Supervisor<'_> {
         let Some((id, Process::Main)) = self.owner(pid) else { return false };
         let Some(row) = self.follow_row(id, seen) else { return false };
         self.carry_out(row.order, pid);
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.following.guessed = seen == Seen::Quiet;
+        }
         self.reach(id, row.next);
         true
     }

@@ -1,4 +1,4 @@
-//! Processes that outlive their job. They are told of once they have had time to end: most do so a moment after the main
+//! Processes that outlive their job or its main process. They are told of once they have had time to end: most do so a moment after the main
 //! process, and are nobody's business.
 
 use heapless::Vec as Few;
@@ -93,10 +93,10 @@ impl Farewell {
         };
         for &(pid, _) in self.who.iter().filter(same) {
             let name = Stat::of(pid).map(|stat| stat.name).unwrap_or_default();
-            log.warn(format_args!("{job} has ended, but its process {pid} ({name}) still runs"));
+            log.warn(format_args!("{job} has left process {pid} ({name}) behind, which still runs"));
         }
         if self.more > 0 {
-            log.warn(format_args!("{job} has ended, but {} more of its processes ran on", self.more));
+            log.warn(format_args!("{job} has left {} more processes behind", self.more));
         }
     }
 }

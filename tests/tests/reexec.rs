@@ -103,7 +103,7 @@ fn what_a_job_has_left_is_still_told_of() {
     system.await_some("a session of its own", |_| (session_of(left)? == left).then_some(()));
     system.order(&["stop", "leaver"]);
     restart(&system);
-    system.await_log(&format!("leaver has ended, but its process {left} (sleep) still runs"));
+    system.await_log(&format!("leaver has left process {left} (sleep) behind, which still runs"));
 }
 
 /// The session that a process is in (proc(5)).
