@@ -362,6 +362,23 @@ fn a_strangers_orphan_is_nobodys() {
 }
 
 #[test]
+fn a_stranger_that_comes_when_a_main_process_ends_is_nobodys() {
+    both(|bench| {
+        let main = bench.main(0, "pid @main sleep 300 exit 0");
+        bench.noted("main");
+        let path = bench.folder.path("stranger");
+        let words = ["fork", "session", "fork", "pid", path.to_str().expect("a path in UTF-8")];
+        let mut parent = std::process::Command::new(DAEMON).args(words).spawn().expect("it is made");
+        parent.wait().expect("it ends");
+        let stranger = bench.noted("stranger").get();
+        bench.end(main);
+        assert_eq!(bench.pids(0), []);
+        bench.sweep(0, Signal::KILL);
+        assert!(processes::is_running(stranger));
+    });
+}
+
+#[test]
 fn a_job_at_rest_is_forgotten() {
     both(|bench| {
         let main = bench.main(0, "spare pid @main");

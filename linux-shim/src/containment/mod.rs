@@ -67,6 +67,10 @@ impl World for Proc<'_> {
         process::named(pid).filter(|_| !self.moved || !process::is_in_our_group(pid))
     }
 
+    fn is_foreign(&self, pid: Pid) -> bool {
+        process::is_foreign(pid)
+    }
+
     fn is_called(&self, job: JobId, named: &Named) -> bool {
         (self.is_called)(job, named)
     }
@@ -194,12 +198,13 @@ impl Containment {
         if let Owner::Hook(job) = owner
             && self.kin.life(job).is_some_and(|life| life.has_begun() && life.group.is_none())
         {
-            self.look(&Proc { is_called, moved: false });
+            self.look(&Proc { is_called, moved: false }, &mut |_| {});
         }
     }
 
-    /// Finds out whose the orphans are that have come. Of those that have moved only those that say it.
-    fn look(&mut self, world: &Proc<'_>) {
+    /// Finds out whose the orphans are that have come. Of those that have moved only those that say it. One
+    /// that has ended says nothing any more, and is left undecided.
+    fn look(&mut self, world: &Proc<'_>, undecided: &mut dyn FnMut(Pid)) {
         let Some(own) = self.own.and_then(Stat::of) else { return };
         let (orphans, table) = (&mut self.orphans, &self.table);
         orphans.clear();
@@ -208,10 +213,16 @@ impl Containment {
                 orphans.push(child);
             }
         });
+        let mut all = true;
         // Whoever says whose it is goes first: it speaks for its session too, and so for others that say nothing.
         for &guess in if world.moved { &[false][..] } else { &[false, true] } {
             for &orphan in &self.orphans {
                 let Some(stat) = Stat::of(orphan).filter(|_| self.table.get(orphan).is_none()) else { continue };
+                if guess && !stat.is_alive() {
+                    all = false;
+                    undecided(orphan);
+                    continue;
+                }
                 let owner = match guess {
                     false => self.kin.surely(&stat, world),
                     true => Some(self.kin.judge(&stat, &self.table, world)),
@@ -226,7 +237,7 @@ impl Containment {
                 self.table.put(orphan, owner);
             }
         }
-        if !world.moved {
+        if all && !world.moved {
             self.kin.looked();
         }
     }
@@ -272,7 +283,7 @@ impl Containment {
             let grouped = self.find_in_group(job, found);
             let strays = self.kin.life(job).is_some_and(|life| life.strays);
             if !grouped || strays || (anywhere && found.alive.is_empty()) {
-                self.look(&Proc { is_called, moved: grouped });
+                self.look(&Proc { is_called, moved: grouped }, &mut |pid| found.note_end(pid));
                 self.find_family(job, found);
                 if let Some(life) = self.kin.life_mut(job) {
                     life.strays |= grouped && !found.alive.is_empty();
