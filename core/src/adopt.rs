@@ -216,6 +216,10 @@ impl Supervisor<'_> {
         self.remember_process(id, Process::Main, new);
         self.order(Effect::Watch { pid: new, instead_of: old });
         self.refresh(id);
+        // What its predecessor has not said is not held against it.
+        if let Some(job) = self.jobs.get_mut(id).filter(|job| job.goal == Goal::Start) {
+            job.strikes = 0;
+        }
     }
 
     /// A process has just been taken to be the daemon.
