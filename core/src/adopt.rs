@@ -120,6 +120,7 @@ impl Supervisor<'_> {
         }
         if self.core.strict {
             self.teach(id, self.place_of(id, heir), None);
+            self.order(Effect::Report { job: id });
             return self.judge_end(id, Process::Main, exit);
         }
         let expect = class.expect;
@@ -215,11 +216,11 @@ impl Supervisor<'_> {
         self.forget_process(id, Process::Main);
         self.remember_process(id, Process::Main, new);
         self.order(Effect::Watch { pid: new, instead_of: old });
-        self.refresh(id);
         // What its predecessor has not said is not held against it.
         if let Some(job) = self.jobs.get_mut(id).filter(|job| job.goal == Goal::Start) {
             job.strikes = 0;
         }
+        self.refresh(id);
     }
 
     /// A process has just been taken to be the daemon.
