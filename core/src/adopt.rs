@@ -54,18 +54,25 @@ impl Supervisor<'_> {
     pub(crate) fn inquire(&mut self, id: JobId, inquiry: Inquiry) {
         if let Some(job) = self.jobs.get_mut(id) {
             job.inquiry = inquiry;
-            self.order(Effect::Survey { job: id });
+            let anywhere = job.state != State::Killed;
+            self.order(Effect::Survey { job: id, anywhere });
         }
     }
 
     /// Whether it must be asked who is left when a main process has ended so.
-    pub(crate) fn leaves_somebody(&self, id: JobId, exit: Exit) -> bool {
+    pub(crate) fn leaves_somebody(&self, id: JobId) -> bool {
         let Some(job) = self.jobs.get(id) else { return false };
         let Some(class) = self.classes.get(job.class) else { return false };
         let judged = exit::row(Process::Main, job.state).is_some_and(|row| row.meaning == Meaning::Judged);
-        let fresh = matches!(job.state, State::Spawning | State::Spawned) || self.now <= job.following.fresh_until;
-        let quiet_end = matches!(exit, Exit::Status(0) | Exit::Unknown);
-        job.state == State::Killed || (judged && job.goal == Goal::Start && fresh && quiet_end && !class.task)
+        job.state == State::Killed || (judged && job.goal == Goal::Start && !class.task)
+    }
+
+    /// Whether a main process's end may be a step on its daemon's way.
+    fn may_be_a_step(&self, id: JobId, exit: Exit) -> bool {
+        let Some(job) = self.jobs.get(id) else { return false };
+        let unready = matches!(job.state, State::Spawning | State::Spawned);
+        let fresh = unready || job.following.guessed || self.now <= job.following.fresh_until;
+        fresh && matches!(exit, Exit::Status(0) | Exit::Unknown)
     }
 
     /// The world has said which processes of a job live.
@@ -99,23 +106,26 @@ impl Supervisor<'_> {
     /// A main process has ended: another one takes its place, or its end is judged.
     fn succeed(&mut self, id: JobId, old: Pid, exit: Exit, survivors: &[Survivor]) {
         let heir = self.heir(id, survivors);
+        let is_step = self.may_be_a_step(id, exit);
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.following.middle = None;
         let launched = job.following.launched;
         let Some(class) = self.classes.get(job.class) else { return };
         let Some(heir) = heir else { return self.judge_end(id, Process::Main, exit) };
-        // Without `expect` and `respawn` the original lets such a job come to its end, and files rely on that.
-        if class.expect == Expect::None && !class.respawn {
+        // One that has failed, or that was the daemon, has left its workers; the log tells of them. Without `expect` and
+        // `respawn` the original lets such a job come to its end, and files rely on that.
+        if !is_step || (class.expect == Expect::None && !class.respawn) {
             self.order(Effect::Report { job: id });
             return self.judge_end(id, Process::Main, exit);
         }
         if self.core.strict {
             self.teach(id, self.place_of(id, heir), None);
+            self.order(Effect::Report { job: id });
             return self.judge_end(id, Process::Main, exit);
         }
         let expect = class.expect;
         if let Some(job) = self.jobs.get_mut(id) {
-            job.following.untaught = true;
+            (job.following.untaught, job.following.guessed) = (true, expect == Expect::Auto);
             if Some(heir.pid) == launched {
                 // One that left nobody was a helper of its own; else it was a step on the way, whose end the first one awaits.
                 job.following.helper = !survivors.iter().any(|other| other.child && other.pid != heir.pid);
@@ -206,6 +216,10 @@ impl Supervisor<'_> {
         self.forget_process(id, Process::Main);
         self.remember_process(id, Process::Main, new);
         self.order(Effect::Watch { pid: new, instead_of: old });
+        // What its predecessor has not said is not held against it.
+        if let Some(job) = self.jobs.get_mut(id).filter(|job| job.goal == Goal::Start) {
+            job.strikes = 0;
+        }
         self.refresh(id);
     }
 
@@ -288,8 +302,11 @@ impl Supervisor<'_> {
             .find(|pid| Some(*pid) == job.following.launched && *pid != main);
         let heir = if master.is_some() { Heir::Launched } else { Heir::Itself };
         let following = (!self.core.strict).then_some(master.unwrap_or(main));
-        self.teach(id, heir, following);
-        if following.is_some() {
+        let as_expected = master.is_none() && follow::is_last(expect, stage);
+        if !as_expected {
+            self.teach(id, heir, following);
+        }
+        if as_expected || following.is_some() {
             self.observe(main, Seen::Quiet);
             if let Some(master) = master {
                 self.adopt(id, main, master);

@@ -66,6 +66,8 @@ pub enum Effect {
     Survey {
         /// Whose.
         job: JobId,
+        /// Whether they are to be looked for in every place if they are not where they were put.
+        anywhere: bool,
     },
     /// Send a signal to every process of a job, hooks and what they made left out, wherever they have moved.
     Sweep {

@@ -22,6 +22,8 @@ pub(crate) struct Following {
     pub(crate) helper: bool,
     /// The child that made the one which `expect daemon` names: if it stays, it is a master and no step on the way.
     pub(crate) middle: Option<Pid>,
+    /// Whether it is only taken to be ready, since it went idle: what is expected of it may come at any time.
+    pub(crate) guessed: bool,
     /// Until when the main process's end may be its way into the background.
     pub(crate) fresh_until: Instant,
     /// When it must be ready.

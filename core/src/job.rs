@@ -282,7 +282,7 @@ impl Supervisor<'_> {
         let expected = exit.is_mentioned(self.normal_exits(class));
         self.say_later(Notice::ProcessEnded { job: id, process, pid, exit, expected });
         self.forget_process(id, process);
-        if main && self.leaves_somebody(id, exit) {
+        if main && self.leaves_somebody(id) {
             return self.inquire(id, Inquiry::Ended(pid, exit));
         }
         self.judge_end(id, process, exit);

@@ -131,6 +131,8 @@ impl Supervisor<'_> {
         let seen = match (signal, traced) {
             (Signal::TRAP, true) => Some(Seen::Trap),
             (Signal::STOP, _) => Some(Seen::Stop),
+            // To be told to go on takes the stop of its birth away from a child.
+            (Signal::CONT, true) if self.is_newborn(pid) => Some(Seen::Stop),
             _ => None,
         };
         let owner = self.owner(pid);
@@ -152,6 +154,12 @@ impl Supervisor<'_> {
             }
             None => {}
         }
+    }
+
+    /// Whether a process is a main one whose life has not begun, as far as was seen.
+    fn is_newborn(&self, pid: Pid) -> bool {
+        let job = self.owner(pid).and_then(|(job, _)| self.jobs.get(job));
+        job.is_some_and(|job| matches!(job.following.stage, Stage::FirstBorn | Stage::SecondBorn))
     }
 
     /// Whether a stop of a main process is tracing's own doing: it is the first one of its program, or of its life.
@@ -197,6 +205,9 @@ impl Supervisor<'_> {
         let Some((id, Process::Main)) = self.owner(pid) else { return false };
         let Some(row) = self.follow_row(id, seen) else { return false };
         self.carry_out(row.order, pid);
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.following.guessed = seen == Seen::Quiet;
+        }
         self.reach(id, row.next);
         true
     }

@@ -12,11 +12,21 @@ impl Supervisor<'_> {
     /// A process of a job has said something.
     pub(crate) fn told(&mut self, id: JobId, word: Word<'_>) {
         match word {
-            Word::Ready => self.observe_job(id, Seen::Ready),
+            Word::Ready => self.is_ready(id),
             Word::Main(pid) => self.is_main(id, pid, false),
             Word::Stopping => self.watch_no_more(id),
             Word::Alive => self.alive(id),
             Word::Status(text) => self.note_status(id, text),
+        }
+    }
+
+    /// It says that it is ready, though it may have been taken to be so before.
+    fn is_ready(&mut self, id: JobId) {
+        self.observe_job(id, Seen::Ready);
+        if let Some(job) = self.jobs.get_mut(id)
+            && core::mem::take(&mut job.following.guessed)
+        {
+            self.refresh(id);
         }
     }
 

@@ -201,7 +201,7 @@ impl<M: Memory> World<M> {
             traced = child.trace != Trace::Off;
             child.halted = traced;
             // A child inherits what its parent's tracing reports.
-            if child.trace == Trace::Newborn && signal == Signal::STOP {
+            if child.trace == Trace::Newborn && matches!(signal, Signal::STOP | Signal::CONT) {
                 child.trace = Trace::Followed;
             }
         });
@@ -300,7 +300,7 @@ impl<M: Memory> World<M> {
                     }
                     supervisor.handle(self.now, input);
                 }
-                if let Effect::Survey { job } = effect {
+                if let Effect::Survey { job, .. } = effect {
                     let survivors = self.kernel.survey(job);
                     supervisor.handle(self.now, Input::Survivors { job, survivors: &survivors });
                 }
