@@ -139,17 +139,20 @@ impl Supervisor<'_> {
         self.wait_to_teach(id);
     }
 
-    /// Where a survivor stands towards the process that the supervisor made.
+    /// How a survivor is related to the process that the supervisor made. Forks that nobody saw are counted only where the
+    /// numbers prove that nobody was made in between; else fewer may seem to be than there were.
     fn place_of(&self, id: JobId, survivor: Survivor) -> Heir {
         let Some(job) = self.jobs.get(id) else { return Heir::Itself };
         let traces = self.classes.get(job.class).is_some_and(|class| class.expect.traces());
+        let (launched, session, pid) = (job.following.launched, survivor.session, Some(survivor.pid));
+        let next = |number: Option<Pid>| number.and_then(|number| Pid::new(number.get().wrapping_add(1)));
         match () {
-            () if job.following.launched == Some(survivor.pid) => Heir::Launched,
+            () if launched == pid => Heir::Launched,
             () if traces && (job.following.told || job.following.helper) => Heir::Later,
             () if traces => Heir::Descendant,
-            () if survivor.session == Some(survivor.pid) => Heir::Child,
-            () if survivor.session == job.following.launched => Heir::Akin,
-            () => Heir::Grandchild,
+            () if next(launched) == pid => Heir::Child,
+            () if next(launched) == session && next(session) == pid => Heir::Grandchild,
+            () => Heir::Akin,
         }
     }
 
@@ -284,14 +287,19 @@ impl Supervisor<'_> {
         }
         let idle = survivors.iter().all(|survivor| survivor.idle);
         let Some(job) = self.jobs.get_mut(id) else { return };
-        job.following.idle_looks = if idle { job.following.idle_looks.saturating_add(1) } else { 0 };
+        let (idle_looks, busy_looks) = (job.following.idle_looks, job.following.busy_looks);
+        (job.following.idle_looks, job.following.busy_looks) =
+            if idle { (idle_looks.saturating_add(1), busy_looks) } else { (0, busy_looks.saturating_add(1)) };
+        let busy = job.following.busy_looks;
         let alone = survivors.iter().all(|survivor| survivor.pid == main);
         let (looks, stage, class) = (job.following.idle_looks, job.following.stage, job.class);
         let Some(expect) = self.classes.get(class).map(|class| class.expect) else { return };
         let row = follow::row(expect, stage, Seen::Quiet);
         // Helpers that live, or a parent that has not ended, may mean that there is more to come.
-        let patience = |row: &&follow::Row| looks >= row.patience.saturating_mul(if alone { 1 } else { 3 });
-        if row.filter(patience).is_none() {
+        let is_over = |row: &&follow::Row| {
+            looks >= row.patience.saturating_mul(if alone { 1 } else { 3 }) || busy >= follow::Row::most_busy(expect)
+        };
+        if row.filter(is_over).is_none() {
             return self.wait_for_readiness(id);
         }
         let Some(job) = self.jobs.get(id) else { return };

@@ -97,13 +97,26 @@ pub struct Row {
 }
 
 impl Row {
-    /// Milliseconds between two looks at processes that are expected to do something.
-    pub const fn interval(expect: Expect) -> u32 {
-        match expect {
+    /// Milliseconds until the next look at processes that are expected to do something. When `busy` looks have found them
+    /// computing, and these are more than a few, they are looked at less and less often.
+    pub const fn interval(expect: Expect, busy: u8) -> u32 {
+        let first = match expect {
             Expect::PidFile | Expect::Auto => 250,
             _ => 2500,
+        };
+        first << busy.saturating_sub(Row::FEW)
+    }
+
+    /// After how many looks at processes that compute nothing more is waited for: more than a minute, by
+    /// [`interval`](Self::interval).
+    pub const fn most_busy(expect: Expect) -> u8 {
+        match expect {
+            Expect::PidFile | Expect::Auto => Row::FEW + 8,
+            _ => Row::FEW + 5,
         }
     }
+
+    const FEW: u8 = 4;
 }
 
 /// FACTS 3.6, and what makes the wrong file work. What is not in the table changes nothing; a traced process then goes on
@@ -204,11 +217,11 @@ pub enum Heir {
     Itself,
     /// The one that the supervisor made: what was followed was a helper of its own.
     Launched,
-    /// A child of the one that the supervisor made, which leads a session of its own.
+    /// A child of the one that the supervisor made.
     Child,
-    /// A grandchild: somebody in between led the session that it is in.
+    /// A grandchild of it.
     Grandchild,
-    /// Its child or grandchild, still in its session: which of the two cannot be told.
+    /// A descendant of it, by how many forks cannot be told.
     Akin,
     /// A descendant of those that were traced: how many forks were seen says more of it than its session.
     Descendant,

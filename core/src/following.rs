@@ -28,8 +28,9 @@ pub(crate) struct Following {
     pub(crate) fresh_until: Instant,
     /// When it must be ready.
     pub(crate) start_by: Option<Instant>,
-    /// How often in a row the main process was found idle.
+    /// How often in a row the main process was found idle, and how often it was not.
     pub(crate) idle_looks: u8,
+    pub(crate) busy_looks: u8,
     /// It goes on after a stop, and that is to be said when the job has come as far as it gets.
     pub(crate) continued: bool,
 }

@@ -49,7 +49,8 @@ impl Supervisor<'_> {
             Wait::Readiness => {
                 let by = (class.start_timeout > 0).then(|| self.now.after_seconds(class.start_timeout));
                 if let Some(job) = self.jobs.get_mut(id) {
-                    (job.following.start_by, job.following.idle_looks) = (by, 0);
+                    job.following.start_by = by;
+                    (job.following.idle_looks, job.following.busy_looks) = (0, 0);
                 }
                 return self.wait_for_readiness(id);
             }
@@ -67,7 +68,8 @@ impl Supervisor<'_> {
         let waits = job.waiting && job.state.row().wait == Wait::Readiness && !job.following.stage.is_ready();
         let Some(class) = self.classes.get(job.class).filter(|_| waits) else { return };
         let looks = (job.following.start_by.is_none() && !job.following.told) || class.expect == Expect::PidFile;
-        let look = looks.then(|| self.now.after_milliseconds(follow::Row::interval(class.expect)));
+        let busy = if job.following.idle_looks == 0 { job.following.busy_looks } else { 0 };
+        let look = looks.then(|| self.now.after_milliseconds(follow::Row::interval(class.expect, busy)));
         if let Some(at) = [look, job.following.start_by].into_iter().flatten().min() {
             self.timers.arm(&mut self.jobs, id, Alarm::Readiness, at);
         }

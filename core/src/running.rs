@@ -233,7 +233,8 @@ impl Supervisor<'_> {
     /// A main process has come so far; when it is ready, its job goes on.
     pub(crate) fn reach(&mut self, id: JobId, stage: Stage) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        (job.following.stage, job.following.idle_looks) = (stage, 0);
+        job.following.stage = stage;
+        (job.following.idle_looks, job.following.busy_looks) = (0, 0);
         let ready = stage.is_ready() && job.waiting && job.state.row().wait == Wait::Readiness;
         if stage.is_ready() {
             self.refresh(id);

@@ -54,7 +54,11 @@ pub const TICKS: u64 = 100;
 impl Stat {
     /// What there is to know of that process.
     pub fn of(pid: Pid) -> Option<Stat> {
-        let file = open_in_proc(format_args!("{pid}/stat"))?;
+        Stat::read(pid, format_args!("{pid}/stat"))
+    }
+
+    fn read(pid: Pid, place: Arguments<'_>) -> Option<Stat> {
+        let file = open_in_proc(place)?;
         let mut text = [0; 1024];
         let length = read(&file, &mut text).ok()?;
         Stat::parse(pid, text.get(..length)?)
@@ -88,9 +92,18 @@ impl Stat {
         !matches!(self.state, b'Z' | b'X' | b'x') || self.threads > 1
     }
 
-    /// Whether it waits for something to happen.
+    /// Whether it waits for something to happen, with all its threads.
     pub fn is_idle(&self) -> bool {
-        !matches!(self.state, b'R' | b'D')
+        let pid = self.pid;
+        let waits = |state| !matches!(state, b'R' | b'D');
+        let mut idle = waits(self.state);
+        if self.threads > 1 {
+            each_thread(pid, |thread| {
+                let stat = Stat::read(thread, format_args!("{pid}/task/{thread}/stat"));
+                idle &= stat.is_none_or(|stat| waits(stat.state));
+            });
+        }
+        idle
     }
 }
 
@@ -143,13 +156,14 @@ pub fn each_child(of: Pid, threads: u32, mut take: impl FnMut(Pid)) {
             each_number(&file, &mut take);
         }
     };
-    if threads <= 1 {
-        return of_thread(of);
-    }
+    if threads <= 1 { of_thread(of) } else { each_thread(of, of_thread) }
+}
+
+fn each_thread(of: Pid, mut take: impl FnMut(Pid)) {
     let Some(directory) = open_in_proc(format_args!("{of}/task")) else { return };
     kernel::each_entry(&directory, |name, _| {
         let thread = number(name).and_then(|number| u32::try_from(number).ok());
-        thread.and_then(Pid::new).into_iter().for_each(&mut of_thread);
+        thread.and_then(Pid::new).into_iter().for_each(&mut take);
     });
 }
 
@@ -243,5 +257,21 @@ mod tests {
         assert!(stat.is_alive() && stat.threads > 0 && stat.start > 0);
         assert_eq!(named(own), None);
         assert!(is_foreign(own));
+    }
+
+    #[test]
+    fn a_process_is_not_idle_while_a_thread_of_it_computes() {
+        let over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    std::hint::spin_loop()
+                }
+            });
+            let own = Stat::of(Pid::new(std::process::id()).unwrap()).unwrap();
+            let first_thread_waits = Stat { state: b'S', ..own };
+            assert!(own.threads > 1 && !first_thread_waits.is_idle());
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
     }
 }

@@ -84,7 +84,7 @@ pub fn follow() -> String {
         let next = if row.next.is_ready() { "ready".into() } else { format!("{:?}", row.next) };
         let seen = match row.patience {
             0 => format!("{:?}", row.seen).to_lowercase(),
-            looks => format!("idle for {} s", f64::from(u32::from(looks) * follow::Row::interval(row.expect)) / 1000.0),
+            looks => format!("idle for {} s", f64::from(u32::from(looks) * follow::Row::interval(row.expect, 0)) / 1000.0),
         };
         vec![row.expect.name().into(), format!("{:?}", row.stage), seen, order.into(), next]
     });
@@ -95,7 +95,7 @@ pub fn follow() -> String {
             follow::Heir::Launched => "the process that the supervisor made",
             follow::Heir::Child => "its child",
             follow::Heir::Grandchild => "its grandchild",
-            follow::Heir::Akin => "its child or grandchild",
+            follow::Heir::Akin => "its descendant",
             follow::Heir::Descendant => "what the traced ones left",
             follow::Heir::Middle => "the one that made what is followed",
             follow::Heir::Later => "another one, after one that was adopted",
