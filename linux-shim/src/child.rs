@@ -63,8 +63,8 @@ impl Stack {
         share_memory: bool,
         group: Option<BorrowedFd<'_>>,
     ) -> Result<Pid, Errno> {
-        let sharing = if share_memory { libc::CLONE_VM | libc::CLONE_VFORK } else { 0 };
-        let flags = sharing | libc::CLONE_FILES;
+        // Without memory in common we go on at once, and change what the descriptors lead to that it is to have.
+        let flags = if share_memory { libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES } else { 0 };
         // SAFETY: one past the end of the mapping; its size is a multiple of every alignment a stack wants.
         let top = unsafe { self.lowest.as_ptr().byte_add(STACK + Stack::GUARD) };
         // SAFETY: the stack is the child's alone: with shared memory we stand still until the child has exec'ed or

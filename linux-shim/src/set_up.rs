@@ -131,8 +131,8 @@ fn at(stage: Stage) -> impl Fn(Errno) -> SpawnError {
 /// Descriptors 0, 1, 2, one for a long script, and one on which the process says that it is ready; everything else is
 /// closed, at the latest by exec.
 ///
-/// The table was shared with the supervisor so far, because copying it takes the longer the more is open. Closing the
-/// end of it for ourselves alone makes the kernel copy only the beginning.
+/// The table was shared with a supervisor that waits so far, because copying it takes the longer the more is open. Closing
+/// the end of it for ourselves alone makes the kernel copy only the beginning.
 fn descriptors(orders: &Orders<'_>) -> Step {
     if kernel::close_range(orders.first_unwanted, c_int::MAX, kernel::UNSHARE).is_err() {
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_FILES).map_err(at(Stage::Console))?;

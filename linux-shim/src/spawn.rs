@@ -2,7 +2,7 @@
 //!
 //! A process is made by clone(2) with CLONE_VM and CLONE_VFORK: it borrows the supervisor's memory until it has exec'ed,
 //! so that making it costs the same however large the supervisor is, and what went wrong is simply written down. It
-//! shares the descriptor table too until its first step, for the same reason.
+//! shares the descriptor table too until its first step, for the same reason. One that nobody waits for shares neither.
 
 use crate::accounts::OwnGroups;
 use crate::child::Stack;
