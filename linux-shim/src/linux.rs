@@ -313,7 +313,12 @@ impl Linux {
         }
         if self.children > 0 {
             self.children -= 1;
-            match self.tracer.next_change() {
+            let change = self.tracer.next_change();
+            let dropped = self.tracer.take_dropped();
+            if dropped > 0 {
+                self.log.warn(format_args!("{dropped} new processes were not traced: too many came at once"));
+            }
+            match change {
                 Some(change) => return Ok(self.heard_out(change, supervisor)),
                 None => (self.children, self.more_children) = (0, false),
             }
