@@ -13,7 +13,7 @@ use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::set_cad_enabled;
-use nix::sys::stat::Mode;
+use nix::sys::stat::{FileStat, Mode, fstat};
 
 use crate::error;
 use crate::kernel;
@@ -52,14 +52,17 @@ fn needs_mount(place: &Path) -> bool {
     device(place).is_some() && device(place) == place.parent().and_then(device)
 }
 
-/// Gives this process the console where it has none.
+/// Gives this process the console where it has none, or nothing.
 fn open_console() {
-    let has_output = fs::metadata("/proc/self/fd/1").map_or(true, |output| output.rdev() != libc::makedev(1, 3));
-    if has_output {
+    // The kernel found no console when it started us. The standard library has put the null device in its place, or
+    // `kernel` a directory.
+    let nowhere =
+        |output: FileStat| output.st_rdev == libc::makedev(1, 3) || output.st_mode & libc::S_IFMT == libc::S_IFDIR;
+    if !fstat(std::io::stdout()).is_ok_and(nowhere) {
         return;
     }
-    // The kernel found no console when it started us; the standard library has put the null device in its place.
-    if let Ok(console) = open("/dev/console", OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty()) {
+    let device = |path| open(path, OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty());
+    if let Ok(console) = device("/dev/console").or_else(|_| device("/dev/null")) {
         let dup = nix::unistd::dup2_stdin(&console);
         dup.and_then(|()| nix::unistd::dup2_stdout(&console))
             .and_then(|()| nix::unistd::dup2_stderr(&console))

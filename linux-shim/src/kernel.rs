@@ -465,6 +465,32 @@ pub(crate) fn remove_directory(path: &[u8]) -> Result<(), Errno> {
     path.with_nix_path(|path| Errno::result(unsafe { libc::rmdir(path.as_ptr()) }).map(drop))?
 }
 
+/// Called by the C library before `main`.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEFORE_MAIN: extern "C" fn() = hold_standard_descriptors;
+
+/// Rust's library opens the null device for standard descriptors that are closed, and ends the program where there is none.
+/// A kernel that finds no console starts process 1 so, on a disk where `/dev` is still bare. So something else is opened
+/// before that: `first_process` puts the console or the null device there when it has made `/dev`.
+extern "C" fn hold_standard_descriptors() {
+    // SAFETY: takes nothing.
+    if unsafe { libc::getpid() } != 1 {
+        return;
+    }
+    loop {
+        // SAFETY: the path ends in NUL. The lowest number that is free is taken.
+        let number = unsafe { libc::open(c"/".as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY) };
+        if number > 2 {
+            // SAFETY: opened just now, and nobody else's.
+            unsafe { libc::close(number) };
+        }
+        if !(0..2).contains(&number) {
+            return;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
