@@ -14,6 +14,7 @@ use nix::libc;
 use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::set_cad_enabled;
 use nix::sys::stat::{FileStat, Mode, fstat};
+use nix::unistd::{AccessFlags, access};
 
 use crate::error;
 use crate::kernel;
@@ -33,13 +34,21 @@ const CALM: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NOEXEC);
 const QUIET: MsFlags = CALM.union(MsFlags::MS_NODEV);
 
 /// Makes the world that the kernel left bare one that jobs can live in. What it does without is said where it is missed.
-pub fn settle_in() {
+///
+/// The usual control socket needs a `/run` that can be written to. Where there is one, or something is mounted there, it is
+/// left to the jobs, as it always was.
+pub fn settle_in(usual_socket: bool) {
     for (place, kind, flags, options) in FILE_SYSTEMS {
         // The kernel's own /dev has no /dev/pts; the others are there, or cannot be made.
         fs::create_dir(place).unwrap_or_default();
         if needs_mount(Path::new(place)) {
             mount(Some(kind), place, Some(kind), flags, Some(options)).unwrap_or_default();
         }
+    }
+    let run = Path::new("/run");
+    if usual_socket && needs_mount(run) && access(run, AccessFlags::W_OK) == Err(Errno::EROFS) {
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        mount(Some("tmpfs"), run, Some("tmpfs"), flags, Some("mode=0755")).unwrap_or_default();
     }
     // It fails if somebody has made us a leader already.
     nix::unistd::setsid().map(drop).unwrap_or_default();

@@ -44,6 +44,7 @@ pub mod signals;
 mod slots;
 pub mod spawn;
 pub mod startup;
+mod system_socket;
 pub(crate) mod terminals;
 pub mod trace;
 pub mod wait;

@@ -23,7 +23,7 @@ for each in bin sbin lib lib64; do [ ! -e /$each ] || ln -s usr/$each $root/$eac
 mount --bind /usr $root/usr; mount --bind $folder $root/folder; mount --bind $programs $root/programs
 cp /etc/passwd /etc/group /etc/ld.so.cache $root/etc/
 eval \"$before\"
-exec chroot $root /programs/init --confdir /folder/conf --logdir /folder/log --no-startup-event \"$@\" <&- >&- 2>&-
+exec chroot $root /programs/init --confdir /folder/conf --logdir /folder/log \"$@\" <&- >&- 2>&-
 ";
 
 /// One world at a time: each looks for its first process among the children of this one.
@@ -38,6 +38,10 @@ struct World {
 impl World {
     /// A world with these job files, after something was done to its `$root`; `None`, and why, if there can be none.
     fn start(jobs: &[(&str, &str)], before: &str) -> Option<World> {
+        World::begin(jobs, before, &["--no-startup-event"])
+    }
+
+    fn begin(jobs: &[(&str, &str)], before: &str, options: &[&str]) -> Option<World> {
         let works = || Command::new("unshare").args(["--mount", "--pid", "--fork", "true"]).status();
         if !geteuid().is_root() || !works().is_ok_and(|status| status.success()) {
             skipped("no namespaces here");
@@ -64,7 +68,7 @@ impl World {
             PREPARE,
             "sh",
         ]);
-        command.args([&folder.path("."), programs]).arg(before);
+        command.args([&folder.path("."), programs]).arg(before).args(options);
         let outside = command.stdin(Stdio::null()).spawn().expect("unshare runs");
         let mut world = World { folder, outside, pid: 0 };
         world.pid = world.await_some("a first process", |world| {
@@ -130,4 +134,57 @@ fn without_a_console_and_with_a_bare_dev_it_starts() {
     run_to_its_end(&mut client, b"look");
     let seen = std::fs::read_to_string(world.folder.path("seen")).expect("it was written");
     assert!(["/dev/console\n", "/dev/null\n"].iter().any(|device| seen == device.repeat(3)), "{seen}");
+}
+
+/// Mounts something over the directory of the socket.
+const MOUNTS: (&str, &str) = ("mounts", "task\nexec mount -t tmpfs again /run\n");
+
+#[test]
+fn a_read_only_root_gets_a_run_for_the_socket() {
+    let _turn = TURN.lock().unwrap_or_else(|broken| broken.into_inner());
+    let Some(mut world) = World::start(&[("idle", "exec sleep 1000\n")], "mount -o remount,ro $root") else { return };
+    let mut client = world.client();
+    assert_eq!(world.mounted("/run").as_deref(), Some("tmpfs"));
+    run_to_its_end(&mut client, b"idle");
+}
+
+#[test]
+fn a_socket_that_is_hidden_is_opened_again() {
+    let _turn = TURN.lock().unwrap_or_else(|broken| broken.into_inner());
+    let Some(mut world) = World::start(&[MOUNTS], "") else { return };
+    for _ in 0..3 {
+        let mut client = world.client();
+        run_to_its_end(&mut client, b"mounts");
+        let socket = world.path("/run/uphold/control");
+        // Until it is there the path leads nowhere.
+        drop(world.client());
+        // One that was removed is there after the next reload, or with the next program.
+        for signal in [Signal::SIGHUP, Signal::SIGTERM] {
+            std::fs::remove_file(&socket).expect("it is there");
+            send(world.pid, signal);
+            drop(world.client());
+        }
+        assert!(matches!(client.ask(&Request::Version), Ok(Reply::Text(_))), "who was connected stays so");
+    }
+    // Descriptors of sockets: one that is listened at, and the client's.
+    let sockets = || {
+        let open = std::fs::read_dir(world.path("/proc/1/fd")).expect("it runs").flatten();
+        let names = open.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        names.filter(|name| name.to_string_lossy().starts_with("socket:")).count()
+    };
+    let end = Instant::now() + PATIENCE;
+    while sockets() != 1 {
+        assert!(Instant::now() < end, "{} sockets are open", sockets());
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_socket_that_could_not_be_opened_is_opened_when_there_is_room() {
+    let _turn = TURN.lock().unwrap_or_else(|broken| broken.into_inner());
+    // Something is mounted at /run that cannot be written to; it is the jobs' business to do something about that.
+    let before = "mount -t tmpfs -o ro none $root/run";
+    let job = "start on begin\ntask\nexec mount -t tmpfs again /run\n";
+    let Some(mut world) = World::begin(&[("mounts", job)], before, &["--startup-event", "begin"]) else { return };
+    world.client();
 }
