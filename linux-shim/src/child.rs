@@ -261,8 +261,9 @@ unsafe fn make(call: c_long, arguments: [usize; 5], orders: *mut c_void) -> c_in
             "syscall",
             "test rax, rax",
             "jnz 2f",
-            "xor ebp, ebp",
+            // The orders may be in rbp, which is to be zero where nobody called.
             "mov rdi, {orders}",
+            "xor ebp, ebp",
             "call {run}",
             "ud2",
             "2:",
@@ -295,8 +296,8 @@ unsafe fn make(call: c_long, arguments: [usize; 5], orders: *mut c_void) -> c_in
         std::arch::asm!(
             "svc 0",
             "cbnz x0, 2f",
-            "mov x29, xzr",
             "mov x0, {orders}",
+            "mov x29, xzr",
             "bl {run}",
             "brk 1",
             "2:",
