@@ -1,7 +1,7 @@
 //! Users and groups from `/etc/passwd` and `/etc/group`, without NSS and without the heap.
 //!
-//! The child of a vfork looks them up after chroot(2), where the C library's functions may neither be called (they
-//! allocate, lock and load libraries) nor trusted (the library they would load lies inside the job's root). Files are
+//! A child in the supervisor's memory looks them up after chroot(2), where the C library's functions may neither be called
+//! (they allocate, lock and load libraries) nor trusted (the library they would load lies inside the job's root). Files are
 //! read through a small buffer, byte by byte, so that a line may be of any length.
 
 use heapless::Vec;

@@ -2,6 +2,7 @@
 //! lies in .bss, and a slot that was never taken was never touched.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use uphold_core::supervisor::Storage;
 
@@ -125,6 +126,16 @@ pub const SPAWN_ROOM: Room = Room { text: OWN_ENVIRONMENT + (128 << 10), count: 
 
 /// Bytes of all entries of init's own environment that jobs of a session inherit: the kernel allows 2 MB, people have 4 KB.
 pub const OWN_ENVIRONMENT: usize = 256 << 10;
+
+/// How long a new process may be on its way to its program, while the supervisor waits: a slow disk, or a network file
+/// system whose server starts anew. Then it is killed, and has failed.
+pub const LAUNCH_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long it is not looked at, whether somebody has stopped it: a hundred times what it needs.
+pub const LAUNCH_LOOK: Duration = Duration::from_millis(100);
+
+/// How long the end of one that was killed on its way is waited for.
+pub const LAUNCH_LAST: Duration = Duration::from_secs(1);
 
 const _: () = assert!(JOBS >= 10_240 && CLASSES >= JOBS, "what the project promises");
 const _: () = assert!(EVENTS >= 2 * JOBS, "the supervisor's own events must never be refused");

@@ -2,11 +2,13 @@
 //! wait.
 
 use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixListener;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use nix::sys::socket::sockopt::PeerCredentials;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket};
 use nix::unistd::geteuid;
 use uphold_core::control::frame::{MAX_PAGE, Outbox, decode};
 use uphold_core::control::{Refusal, Reply, Request};
@@ -56,6 +58,16 @@ impl ControlSocket {
         let source = Source::Listener(self.listeners.len() as u32);
         epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))?;
         self.listeners.push(listener);
+        Ok(())
+    }
+
+    /// Listens on another socket instead of the first one.
+    pub(crate) fn replace(&mut self, listener: UnixListener, epoll: &Epoll) -> std::io::Result<()> {
+        let Some(old) = self.listeners.first_mut() else { return self.listen(listener, epoll) };
+        listener.set_nonblocking(true)?;
+        epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, Source::Listener(0).token()))?;
+        // What is closed leaves the epoll by itself.
+        *old = listener;
         Ok(())
     }
 
@@ -228,6 +240,20 @@ const CROWDED: Refusal<'static> = Refusal::Full("waiting clients");
 fn put(outbox: &mut Outbox, reply: &Reply<'_>, closing: &mut bool) {
     let put = outbox.put(reply).or_else(|_| outbox.put(&Reply::Error(TOO_LONG)));
     *closing |= put.is_err();
+}
+
+/// Whether a client that connects to this path comes to this very process.
+pub(crate) fn leads_here(path: &std::path::Path) -> bool {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let connected = socket(AddressFamily::Unix, SockType::Stream, flags, None).and_then(|client| {
+        connect(client.as_raw_fd(), &UnixAddr::new(path)?)?;
+        getsockopt(&client, PeerCredentials)
+    });
+    match connected {
+        Ok(peer) => u32::try_from(peer.pid()) == Ok(std::process::id()),
+        // So many wait to be let in there that there is no room for one more: better leave it as it is.
+        Err(errno) => errno == Errno::EAGAIN,
+    }
 }
 
 /// Listens at a path. A socket that a supervisor left behind when it was killed is in nobody's way.

@@ -5,6 +5,7 @@ use uphold_core::input::Input;
 use uphold_core::storage::ClientId;
 use uphold_core::supervisor::Supervisor;
 
+use crate::error;
 use crate::handover;
 use crate::linux::Linux;
 use crate::questions::Errand;
@@ -41,6 +42,9 @@ impl Linux {
 
     /// Loads all job files anew.
     pub(crate) fn reload(&mut self, supervisor: &mut Supervisor<'_>) {
+        if let Err(problem) = self.open_socket_again() {
+            self.log.error(format_args!("Unable to open control socket: {}", error::words(&problem)));
+        }
         self.log.info(format_args!("Reloading configuration"));
         self.configuration(supervisor, |conf, target| conf.load_all(target));
     }

@@ -13,7 +13,8 @@ use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::set_cad_enabled;
-use nix::sys::stat::Mode;
+use nix::sys::stat::{FileStat, Mode, fstat};
+use nix::unistd::{AccessFlags, access};
 
 use crate::error;
 use crate::kernel;
@@ -33,13 +34,21 @@ const CALM: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NOEXEC);
 const QUIET: MsFlags = CALM.union(MsFlags::MS_NODEV);
 
 /// Makes the world that the kernel left bare one that jobs can live in. What it does without is said where it is missed.
-pub fn settle_in() {
+///
+/// The usual control socket needs a `/run` that can be written to. Where there is one, or something is mounted there, it is
+/// left to the jobs, as it always was.
+pub fn settle_in(usual_socket: bool) {
     for (place, kind, flags, options) in FILE_SYSTEMS {
         // The kernel's own /dev has no /dev/pts; the others are there, or cannot be made.
         fs::create_dir(place).unwrap_or_default();
         if needs_mount(Path::new(place)) {
             mount(Some(kind), place, Some(kind), flags, Some(options)).unwrap_or_default();
         }
+    }
+    let run = Path::new("/run");
+    if usual_socket && needs_mount(run) && access(run, AccessFlags::W_OK) == Err(Errno::EROFS) {
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        mount(Some("tmpfs"), run, Some("tmpfs"), flags, Some("mode=0755")).unwrap_or_default();
     }
     // It fails if somebody has made us a leader already.
     nix::unistd::setsid().map(drop).unwrap_or_default();
@@ -52,14 +61,17 @@ fn needs_mount(place: &Path) -> bool {
     device(place).is_some() && device(place) == place.parent().and_then(device)
 }
 
-/// Gives this process the console where it has none.
+/// Gives this process the console where it has none, or nothing.
 fn open_console() {
-    let has_output = fs::metadata("/proc/self/fd/1").map_or(true, |output| output.rdev() != libc::makedev(1, 3));
-    if has_output {
+    // The kernel found no console when it started us. The standard library has put the null device in its place, or
+    // `kernel` a directory.
+    let nowhere =
+        |output: FileStat| output.st_rdev == libc::makedev(1, 3) || output.st_mode & libc::S_IFMT == libc::S_IFDIR;
+    if !fstat(std::io::stdout()).is_ok_and(nowhere) {
         return;
     }
-    // The kernel found no console when it started us; the standard library has put the null device in its place.
-    if let Ok(console) = open("/dev/console", OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty()) {
+    let device = |path| open(path, OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty());
+    if let Ok(console) = device("/dev/console").or_else(|_| device("/dev/null")) {
         let dup = nix::unistd::dup2_stdin(&console);
         dup.and_then(|()| nix::unistd::dup2_stdout(&console))
             .and_then(|()| nix::unistd::dup2_stderr(&console))

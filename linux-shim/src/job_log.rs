@@ -24,7 +24,7 @@ use crate::kept_output::{BLOCK, Chain, Kept};
 use crate::message_log::MessageLog;
 use crate::terminals::Terminals;
 
-pub(crate) use handover::Carried;
+pub(crate) use handover::{Carried, put_together};
 
 /// Bytes read at once: what a terminal holds for its reader.
 const PIECE: usize = 4096;
@@ -232,7 +232,7 @@ impl JobLogs {
             Some(errno) => {
                 let lost = backlog.dropped.saturating_add(self.kept.forget(&mut backlog.kept) as u64);
                 self.kept.forget(&mut backlog.name);
-                log.info(format_args!("{lost} bytes of output of process {pid} were lost: {}", errno.desc()));
+                log.warn(format_args!("{lost} bytes of output of process {pid} were lost: {}", errno.desc()));
             }
         }
     }

@@ -5,7 +5,7 @@
 //! clone(2) on a stack that is kept, no close_range(2) and no pidfds. Its setuid(2) is the C library's, which changes every thread
 //! of whoever's memory it runs in.
 //!
-//! Nothing here allocates, locks or panics: the child of a vfork (see `child`) uses it too.
+//! Nothing here allocates, locks or panics: a child in the supervisor's memory (see `child`) uses it too.
 
 use nix::NixPath;
 use nix::errno::Errno;
@@ -33,6 +33,13 @@ pub(crate) struct Waited {
     pub(crate) code: c_int,
     /// Exit status, signal, or ptrace event and signal.
     pub(crate) status: c_int,
+}
+
+impl Waited {
+    /// Whether it will not change any more.
+    pub(crate) fn has_ended(self) -> bool {
+        matches!(self.code, libc::CLD_EXITED | libc::CLD_KILLED | libc::CLD_DUMPED)
+    }
 }
 
 /// The number of the signal as the kernel takes it; 0 for none.
@@ -73,9 +80,10 @@ pub(crate) fn continues(pid: Pid) -> bool {
     waitid(libc::P_PID, pid.get(), options).is_ok_and(|waited| waited.is_some())
 }
 
-/// Waits until the process has stopped or ended; the change is left for [`wait_any`].
-pub(crate) fn await_change(pid: Pid) -> Result<(), Errno> {
-    waitid(libc::P_PID, pid.get(), libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT | libc::__WALL).map(drop)
+/// How a child has stopped or ended, if it has; that is left for [`wait_any`].
+pub(crate) fn peek(pid: Pid) -> Option<Waited> {
+    let options = libc::WEXITED | libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    waitid(libc::P_PID, pid.get(), options).ok().flatten()
 }
 
 /// Waits until the process has ended, and forgets it; says how it ended.
@@ -269,6 +277,12 @@ pub(crate) fn duplicate(from: c_int, to: c_int) -> Result<(), Errno> {
     Errno::result(unsafe { libc::dup2(from, to) }).map(drop)
 }
 
+/// Has the descriptor under one more number, above that one, which no program inherits.
+pub(crate) fn duplicate_above(from: c_int, number: c_int) -> Result<c_int, Errno> {
+    // SAFETY: takes numbers.
+    Errno::result(unsafe { libc::fcntl(from, libc::F_DUPFD_CLOEXEC, number + 1) })
+}
+
 /// Makes a terminal the controlling one of this session.
 pub(crate) fn control_terminal(terminal: c_int) -> Result<(), Errno> {
     // SAFETY: the request takes a number.
@@ -449,6 +463,32 @@ pub(crate) fn each_entry(directory: &OwnedFd, mut take: impl FnMut(&[u8], bool))
 pub(crate) fn remove_directory(path: &[u8]) -> Result<(), Errno> {
     // SAFETY: the path ends in NUL.
     path.with_nix_path(|path| Errno::result(unsafe { libc::rmdir(path.as_ptr()) }).map(drop))?
+}
+
+/// Called by the C library before `main`.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEFORE_MAIN: extern "C" fn() = hold_standard_descriptors;
+
+/// Rust's library opens the null device for standard descriptors that are closed, and ends the program where there is none.
+/// A kernel that finds no console starts process 1 so, on a disk where `/dev` is still bare. So something else is opened
+/// before that: `first_process` puts the console or the null device there when it has made `/dev`.
+extern "C" fn hold_standard_descriptors() {
+    // SAFETY: takes nothing.
+    if unsafe { libc::getpid() } != 1 {
+        return;
+    }
+    loop {
+        // SAFETY: the path ends in NUL. The lowest number that is free is taken.
+        let number = unsafe { libc::open(c"/".as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY) };
+        if number > 2 {
+            // SAFETY: opened just now, and nobody else's.
+            unsafe { libc::close(number) };
+        }
+        if !(0..2).contains(&number) {
+            return;
+        }
+    }
 }
 
 #[cfg(test)]

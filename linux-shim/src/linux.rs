@@ -35,6 +35,7 @@ use crate::reap::{Change, Kind, Trap};
 use crate::resources::OpenFiles;
 use crate::signals::{self, Meaning};
 use crate::spawn::Spawner;
+use crate::system_socket::SystemSocket;
 use crate::trace::Tracer;
 use crate::wait::{Source, Wait, now};
 
@@ -52,6 +53,8 @@ pub struct Linux {
     pub wait: Wait,
     /// Whether this is a session's supervisor.
     pub(crate) user: bool,
+    /// Where a system's supervisor is to be found.
+    pub(crate) socket: Option<SystemSocket>,
     pub(crate) job_logs: Option<JobLogs>,
     pub(crate) open_files: Option<OpenFiles>,
     pub(crate) spawner: Spawner,
@@ -136,6 +139,7 @@ impl Linux {
             control: ControlSocket::new(),
             wait,
             user,
+            socket: None,
             job_logs,
             open_files,
             spawner: Spawner::new(SPAWN_ROOM, open_files)?,
@@ -313,7 +317,12 @@ impl Linux {
         }
         if self.children > 0 {
             self.children -= 1;
-            match self.tracer.next_change() {
+            let change = self.tracer.next_change();
+            let dropped = self.tracer.take_dropped();
+            if dropped > 0 {
+                self.log.warn(format_args!("{dropped} new processes were not traced: too many came at once"));
+            }
+            match change {
                 Some(change) => return Ok(self.heard_out(change, supervisor)),
                 None => (self.children, self.more_children) = (0, false),
             }
@@ -353,6 +362,8 @@ impl Linux {
             Source::Configuration => {
                 self.configuration(supervisor, |conf, target| conf.changed(target));
             }
+            // It may be mounted piece by piece: then the last one tells.
+            Source::Mounts => self.open_socket_again().unwrap_or_default(),
             Source::JobLogs => {
                 if let Some(logs) = &mut self.job_logs {
                     logs.readable(supervisor, &mut self.log);

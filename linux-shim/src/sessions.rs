@@ -15,7 +15,7 @@ use nix::unistd::{Pid, geteuid};
 use crate::control_socket::bind;
 
 /// The system's control socket.
-const SYSTEM_SOCKET: &str = "/run/uphold/control";
+pub(crate) const SYSTEM_SOCKET: &str = "/run/uphold/control";
 
 /// What was made to be found, and goes when the supervisor does.
 #[derive(Default)]
@@ -29,16 +29,11 @@ impl Traces {
     pub fn path_socket(&mut self, given: Option<&Path>, user: bool) -> Result<(PathBuf, UnixListener)> {
         let path = match given {
             Some(path) => path.to_path_buf(),
-            None if !user => {
-                DirBuilder::new().recursive(true).mode(0o755).create("/run/uphold")?;
-                PathBuf::from(SYSTEM_SOCKET)
-            }
+            None if !user => PathBuf::from(SYSTEM_SOCKET),
             None => self.session_directory()?.join("control"),
         };
-        let listener = bind(&path)?;
+        let listener = listen_at(&path)?;
         self.files.push(path.clone());
-        // Who may do what is decided by the kernel's word about who connects.
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o666))?;
         Ok((path, listener))
     }
 
@@ -105,6 +100,19 @@ impl Drop for Traces {
         self.files.iter().for_each(|file| fs::remove_file(file).unwrap_or_default());
         self.directories.iter().for_each(|directory| fs::remove_dir(directory).unwrap_or_default());
     }
+}
+
+/// Listens at a path, whoever may have listened there before and does no more.
+pub(crate) fn listen_at(path: &Path) -> Result<UnixListener> {
+    if path == Path::new(SYSTEM_SOCKET)
+        && let Some(directory) = path.parent()
+    {
+        DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
+    }
+    let listener = bind(path)?;
+    // Who may do what is decided by the kernel's word about who connects.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o666))?;
+    Ok(listener)
 }
 
 /// Upstart's name for this session's socket, which has no path, and the session's address.

@@ -1,7 +1,7 @@
 //! What a new process does between its making and its program: FACTS 6, in that order.
 //!
-//! The child of a vfork runs in the supervisor's memory, while the supervisor stands still. So nothing here allocates,
-//! locks, panics or calls a library function that might; users and groups are set by the bare system calls (see
+//! The child runs in the supervisor's memory, while the supervisor stands still. So nothing here allocates, locks, panics
+//! or calls a library function that might; users and groups are set by the bare system calls (see
 //! `kernel`), because the C library's functions would change every thread of the supervisor with them.
 
 use crate::accounts;
@@ -66,8 +66,10 @@ pub(crate) struct Orders<'a> {
     pub(crate) system_mode: bool,
     /// Whether the supervisor waits until the program runs.
     pub(crate) awaited: bool,
+    /// What closes when its program runs, for a process that is awaited and has memory of its own.
+    pub(crate) report: Option<c_int>,
     /// The child's answer, when there is something to say.
-    pub(crate) failure: Option<SpawnError>,
+    pub(crate) failure: &'a mut Option<SpawnError>,
 }
 
 type Step = Result<(), SpawnError>;
@@ -131,8 +133,8 @@ fn at(stage: Stage) -> impl Fn(Errno) -> SpawnError {
 /// Descriptors 0, 1, 2, one for a long script, and one on which the process says that it is ready; everything else is
 /// closed, at the latest by exec.
 ///
-/// The table was shared with the supervisor so far, because copying it takes the longer the more is open. Closing the
-/// end of it for ourselves alone makes the kernel copy only the beginning.
+/// The table was shared with a supervisor that waits so far, because copying it takes the longer the more is open. Closing
+/// the end of it for ourselves alone makes the kernel copy only the beginning.
 fn descriptors(orders: &Orders<'_>) -> Step {
     if kernel::close_range(orders.first_unwanted, c_int::MAX, kernel::UNSHARE).is_err() {
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_FILES).map_err(at(Stage::Console))?;
@@ -148,7 +150,12 @@ fn descriptors(orders: &Orders<'_>) -> Step {
         (Console::Output, _) => console(false).or_else(|_| lead([null; 3]))?,
         (Console::Owner, _) => console(true)?,
     }
-    // The last one may take the number of a slot: by now none is needed any more.
+    // The last one may take the number of a slot: by now none is needed any more, but for the one that exec is to close.
+    if let (Some(report), Some((_, number))) = (orders.report, orders.ready)
+        && report == number
+    {
+        kernel::duplicate_above(report, number).map_err(at(Stage::Console))?;
+    }
     for (slot, number) in [orders.script, orders.ready].into_iter().flatten() {
         kernel::duplicate(slot, number).map_err(at(Stage::Console))?;
     }
@@ -331,9 +338,9 @@ fn signals(orders: &Orders<'_>) -> Step {
         kernel::stop_here();
     }
     if orders.trace {
-        // A signal would stop a traced process at once, and with it the supervisor, which waits for its exec and could
-        // not let it go on. So only the trap of exec comes through; the supervisor unblocks the rest at that stop.
-        // It does not where it does not wait.
+        // A signal would stop a traced process at once, and the supervisor, which waits for its exec, would have to kill
+        // it. So only the trap of exec comes through, and STOP, which nobody can block; the supervisor unblocks the rest
+        // at that stop. It does not where it does not wait.
         kernel::block_signals(if orders.awaited { !(1 << (Signal::TRAP.0 - 1)) } else { 0 });
         return kernel::trace_me().map_err(at(Stage::Trace));
     }

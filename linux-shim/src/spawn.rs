@@ -1,33 +1,42 @@
 //! Making processes.
 //!
-//! A process is made by clone(2) with CLONE_VM and CLONE_VFORK: it borrows the supervisor's memory until it has exec'ed,
-//! so that making it costs the same however large the supervisor is, and what went wrong is simply written down. It
-//! shares the descriptor table too until its first step, for the same reason.
+//! A process is made by clone(2) with CLONE_VM: it borrows the supervisor's memory until it has exec'ed, so that making it
+//! costs the same however large the supervisor is, and what went wrong is simply written down. It shares the descriptor
+//! table too until its first step, for the same reason. Meanwhile the supervisor stands still, as after vfork(2), but with an
+//! eye on the process: one that somebody stops, or that takes too long, is killed.
+//!
+//! | process                            | memory   | how it is known that its program runs |
+//! |------------------------------------|----------|---------------------------------------|
+//! | most                               | borrowed | the kernel clears a word              |
+//! | with `oom score`                   | its own  | a pipe closes                         |
+//! | with helpers, or stopped at first  | its own  | nobody waits                          |
+//!
+//! The kernel gives an OOM score to all who share memory, and the supervisor's is not to change.
 
 use crate::accounts::OwnGroups;
-use crate::child::Stack;
+use crate::capacity::{LAUNCH_LOOK, LAUNCH_PATIENCE};
+use crate::child::{Answer, Bond, Stack};
 use crate::command::{Command, ScriptPlace, script_place};
-use crate::kernel::{self, adopt_descriptor};
+use crate::kernel;
+use crate::patience::{self, Patience, Way};
 use crate::preparation::Helper;
 use crate::resources::OpenFiles;
 use crate::set_up::Orders;
 use crate::settings::Settings;
+use crate::slots::Slots;
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use nix::sys::stat::Mode;
-use nix::unistd::{dup3, write};
+use nix::unistd::{pipe2, write};
 use std::ffi::{CStr, c_char, c_int};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 use uphold_core::process::{Pid, SpawnError, Stage};
 
 /// Where programs are looked for when the job's environment has no PATH, as execvp(3) has it.
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
-
-/// The lowest number for descriptors of our own that a child may see: above those that it is to have.
-const FIRST_SLOT: c_int = 10;
 
 /// How much the arguments and the environment of one process may take. Asked for at start-up, resident only as far as
 /// it is used.
@@ -85,7 +94,9 @@ pub struct Spawner {
     argument_pointers: Vec<*const c_char>,
     variable_pointers: Vec<*const c_char>,
     stack: Stack,
+    answer: Answer,
     slots: Slots,
+    patience: Duration,
     /// The limit of open files that processes get.
     open_files: Option<OpenFiles>,
     own_groups: OwnGroups,
@@ -115,7 +126,9 @@ impl Spawner {
             argument_pointers: Vec::with_capacity(room.count + 2),
             variable_pointers: Vec::with_capacity(room.count + 1),
             stack: Stack::new()?,
+            answer: Answer::new()?,
             slots: Slots::new()?,
+            patience: LAUNCH_PATIENCE,
             open_files,
             own_groups: OwnGroups::default(),
             disposed: kernel::disposed_signals(),
@@ -123,6 +136,11 @@ impl Spawner {
             spoiled: None,
             outside: None,
         })
+    }
+
+    /// Gives processes another time than usual to come to their program.
+    pub fn with_patience(self, patience: Duration) -> Spawner {
+        Spawner { patience, ..self }
     }
 
     /// Why the last process was not born into the control group of its plan; `None` if it was, or had none.
@@ -150,19 +168,47 @@ impl Spawner {
     /// Makes the process. When this returns it runs its program; or it does not exist, and has been reaped, and the
     /// error says why.
     ///
-    /// A process killed by a signal on the way to its program counts as made, and its exit is told as any other.
+    /// A process killed by a signal on the way to its program counts as made, and its exit is told as any other. One that
+    /// stands stopped there is killed and has failed (EINTR), as has one that takes too long (ETIMEDOUT).
     pub fn launch(&mut self, plan: &Plan<'_>) -> Result<Pid, Failed> {
         let place = script_place(plan.ready.map(|(_, number)| number));
         self.prepare(plan, place).map_err(|errno| failed(Stage::Execute, errno))?;
         let script = plan.command.script_file().map(|body| script_file(place, body)).transpose();
         let script = script.map_err(|errno| failed(Stage::Pipe, errno))?;
-        let filled = self.slots.fill([plan.log, script.as_ref().map(AsFd::as_fd), plan.ready.map(|(end, _)| end)]);
-        let result = match filled {
-            Ok(()) => self.make(plan, script.is_some().then_some(place.descriptor)),
-            Err(errno) => Err(failed(Stage::Console, errno).into()),
+        let awaited = !plan.stop_before_exec && plan.helpers == [None; 2];
+        let report = (awaited && plan.settings.oom_score.is_some()).then(|| pipe2(OFlag::O_CLOEXEC)).transpose();
+        let (report, end) = report.map_err(|errno| failed(Stage::Pipe, errno))?.unzip();
+        let script_end = script.as_ref().map(AsFd::as_fd);
+        let filled =
+            self.slots.fill([plan.log, script_end, plan.ready.map(|(end, _)| end), end.as_ref().map(AsFd::as_fd)]);
+        let given = [plan.log.is_some(), script.is_some(), plan.ready.is_some(), end.is_some()];
+        drop(end);
+        let bond = if awaited && report.is_none() { Bond::Memory(self.patience) } else { Bond::None };
+        let made = match filled {
+            Ok(()) => self.make(plan, bond, script.is_some().then_some(place.descriptor), report.is_some()),
+            Err(errno) => Err(failed(Stage::Console, errno)),
         };
-        self.slots.clear([plan.log.is_some(), script.is_some(), plan.ready.is_some()]);
-        result
+        self.slots.clear(given);
+        let (pid, way) = made?;
+        let way = report.map_or(way, |report| await_end(&report, pid, self.patience));
+        let failure = match way {
+            Way::Clear => self.answer.take(),
+            Way::Killed(errno) | Way::Stuck(errno) => Some(failed(Stage::Execute, errno)),
+        };
+        if let Some(error) = failure {
+            if !matches!(way, Way::Stuck(_)) {
+                // It ends now, if it has not already; nobody else is told.
+                kernel::await_exit(pid).map(drop).unwrap_or_default();
+            }
+            return Err(Failed { pid: Some(pid), error });
+        }
+        if plan.trace && awaited {
+            // It runs into the stop of its exec with signals blocked (see `set_up`). Should it be killed before, its exit
+            // is told as any other.
+            patience::await_stop(pid, self.patience);
+            kernel::unblock_signals(pid).unwrap_or_default();
+        }
+        Ok(pid)
     }
 
     /// Lays out arguments, environment and paths as execve(2) wants them.
@@ -188,8 +234,13 @@ impl Spawner {
         point(&mut self.variable_pointers, &self.environment)
     }
 
-    fn make(&mut self, plan: &Plan<'_>, script: Option<c_int>) -> Result<Pid, Failed> {
-        let awaited = !plan.stop_before_exec && plan.helpers == [None; 2];
+    fn make(
+        &mut self,
+        plan: &Plan<'_>,
+        bond: Bond,
+        script: Option<c_int>,
+        reports: bool,
+    ) -> Result<(Pid, Way), SpawnError> {
         let slots = &self.slots;
         let mut orders = Orders {
             settings: plan.settings,
@@ -212,8 +263,9 @@ impl Spawner {
             trace: plan.trace,
             stop_before_exec: plan.stop_before_exec,
             system_mode: plan.system_mode,
-            awaited,
-            failure: None,
+            awaited: reports || bond != Bond::None,
+            report: reports.then(|| slots.report.as_raw_fd()),
+            failure: self.answer.clear(),
         };
         let fork_failed = |errno| failed(Stage::Fork, errno);
         let mask = match self.masks {
@@ -221,34 +273,38 @@ impl Spawner {
             false => None,
         };
         self.outside = None;
-        let mut made = self.stack.launch(&mut orders, awaited, plan.birthplace);
+        let mut made = self.stack.launch(&mut orders, bond, plan.birthplace);
         if let (Err(errno), Some(_)) = (made, plan.birthplace) {
             self.outside = Some(errno);
-            made = self.stack.launch(&mut orders, awaited, None);
+            made = self.stack.launch(&mut orders, bond, None);
         }
         if let Some(mask) = mask {
             // The mask was ours a moment ago, so it can be set again.
             mask.thread_set_mask().unwrap_or_default();
         }
-        let pid = made.map_err(fork_failed)?;
-        if let Some(failure) = orders.failure {
-            // It ends now, if it has not already; nobody else is told.
-            kernel::await_exit(pid).map(drop).unwrap_or_default();
-            return Err(Failed { pid: Some(pid), error: failure });
+        made.map_err(fork_failed)
+    }
+}
+
+/// Waits until a process with memory of its own has closed its end of the pipe, which exec does.
+fn await_end(report: &OwnedFd, pid: Pid, most: Duration) -> Way {
+    let mut patience = Patience::new(most);
+    let pause = PollTimeout::try_from(LAUNCH_LOOK).unwrap_or(PollTimeout::ZERO);
+    loop {
+        let closed = poll(&mut [PollFd::new(report.as_fd(), PollFlags::POLLIN)], pause);
+        if matches!(closed, Ok(1..)) {
+            return patience.over();
         }
-        if plan.trace && awaited {
-            // It runs into the stop of its exec with signals blocked (see `child`). Should it be killed before, its
-            // exit is told as any other.
-            kernel::await_change(pid).and_then(|()| kernel::unblock_signals(pid)).unwrap_or_default();
+        if let Some(way) = patience.look(pid, || false) {
+            return way;
         }
-        Ok(pid)
     }
 }
 
 /// A launch that failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Failed {
-    /// The process, if there ever was one; it has been reaped.
+    /// The process, if there ever was one; it has been reaped, unless the kernel does not let it end.
     pub pid: Option<Pid>,
     /// How far it came, and why not farther.
     pub error: SpawnError,
@@ -325,61 +381,4 @@ fn script_file(place: &ScriptPlace, body: &[u8]) -> Result<OwnedFd, Errno> {
         }
     }
     Ok(file)
-}
-
-/// Descriptors with low numbers, through which a child is given others: it has a copy of the beginning of our table
-/// only. Between launches all but the null device lead nowhere.
-struct Slots {
-    null: OwnedFd,
-    log: OwnedFd,
-    script: OwnedFd,
-    ready: OwnedFd,
-    nowhere: OwnedFd,
-    has_null: bool,
-}
-
-impl Slots {
-    fn new() -> Result<Slots, Errno> {
-        let nowhere = EventFd::from_flags(EfdFlags::EFD_CLOEXEC)?;
-        let slot = || fcntl(&nowhere, FcntlArg::F_DUPFD_CLOEXEC(FIRST_SLOT)).map(adopt_descriptor);
-        let (null, log, script, ready, nowhere) = (slot()?, slot()?, slot()?, slot()?, slot()?);
-        Ok(Slots { null, log, script, ready, nowhere, has_null: false })
-    }
-
-    fn numbers(&self) -> [c_int; 5] {
-        [&self.null, &self.log, &self.script, &self.ready, &self.nowhere].map(OwnedFd::as_raw_fd)
-    }
-
-    fn first(&self) -> c_int {
-        self.numbers().into_iter().fold(c_int::MAX, c_int::min)
-    }
-
-    fn last(&self) -> c_int {
-        self.numbers().into_iter().fold(0, c_int::max)
-    }
-
-    /// Has the slots for log, script and readiness lead to these, and the first to the null device.
-    fn fill(&mut self, with: [Option<BorrowedFd<'_>>; 3]) -> Result<(), Errno> {
-        if !self.has_null {
-            let null = open(c"/dev/null", OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty())?;
-            dup3(&null, &mut self.null, OFlag::O_CLOEXEC)?;
-            self.has_null = true;
-        }
-        for (slot, with) in [&mut self.log, &mut self.script, &mut self.ready].into_iter().zip(with) {
-            if let Some(with) = with {
-                dup3(with, slot, OFlag::O_CLOEXEC)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets go of what the slots lead to, so that a log ends when its job does.
-    fn clear(&mut self, filled: [bool; 3]) {
-        for (slot, filled) in [&mut self.log, &mut self.script, &mut self.ready].into_iter().zip(filled) {
-            if filled {
-                // Both are open, so this cannot fail.
-                dup3(&self.nowhere, slot, OFlag::O_CLOEXEC).unwrap_or_default();
-            }
-        }
-    }
 }

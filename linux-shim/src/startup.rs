@@ -25,6 +25,7 @@ use crate::programs::Programs;
 use crate::run_loop;
 use crate::sessions::{self, Traces};
 use crate::settings::DEFAULT_UMASK;
+use crate::system_socket::SystemSocket;
 use crate::wait::now;
 
 /// What PATH is when nobody says: the directories of a system that is being started.
@@ -57,7 +58,7 @@ fn complain(text: &str) -> ExitCode {
 
 fn supervise(options: &Options) -> ExitCode {
     if !options.user && !options.restart {
-        first_process::settle_in();
+        first_process::settle_in(options.socket.is_none());
     }
     let inherited = umask(Mode::from_bits_truncate(DEFAULT_UMASK.into()));
     let mut mask = DEFAULT_UMASK;
@@ -111,10 +112,17 @@ fn set_up(
     if options.restart && !options.user {
         linux.log.open_kernel_log();
     }
+    if !options.user {
+        linux.socket = Some(SystemSocket::new(options.socket.as_deref()));
+        linux.watch_mounts();
+    }
     let mut traces = Traces::default();
     match before {
         Some(Ok(state)) => {
             state.put_back(&mut linux, &mut traces);
+            if let Err(error) = linux.open_socket_again() {
+                linux.error(format_args!("Unable to open control socket: {}", error::words(&error)));
+            }
             linux.configuration(supervisor, |conf, target| conf.load_all(target));
             linux.has_restarted();
             return Ok((linux, traces));

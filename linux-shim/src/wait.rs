@@ -22,6 +22,8 @@ pub enum Source {
     JobLogs,
     /// A process has entered a control group or left one.
     Groups,
+    /// Something was mounted, or is no more.
+    Mounts,
     /// A client wants to come in at that listener.
     Listener(u32),
     /// Something of that client.
@@ -42,6 +44,7 @@ impl Source {
             Source::Configuration => 1,
             Source::JobLogs => 2,
             Source::Groups => 3,
+            Source::Mounts => 4,
             Source::Listener(index) => 1 << 32 | index as u64,
             Source::Client(index) => 2 << 32 | index as u64,
             Source::Process(pid) => 3 << 32 | pid as u64,
@@ -60,6 +63,7 @@ impl Source {
             (_, 1) => Source::Configuration,
             (_, 2) => Source::JobLogs,
             (_, 3) => Source::Groups,
+            (_, 4) => Source::Mounts,
             _ => Source::Signals,
         }
     }
@@ -95,6 +99,11 @@ impl Wait {
     /// Waits for one more thing to become readable.
     pub fn watch(&self, what: impl AsFd, source: Source) -> nix::Result<()> {
         self.epoll.add(what, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))
+    }
+
+    /// Has it told when something is mounted (proc_pid_mounts(5)).
+    pub fn watch_mounts(&self, mounts: impl AsFd) -> nix::Result<()> {
+        self.epoll.add(mounts, EpollEvent::new(EpollFlags::EPOLLPRI, Source::Mounts.token()))
     }
 
     /// The next thing that happened, of those that are known.

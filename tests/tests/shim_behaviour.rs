@@ -134,6 +134,21 @@ fn a_later_run_writes_what_an_earlier_one_left_behind() {
 }
 
 #[test]
+fn what_is_lost_with_its_process_is_said() {
+    let mut system = with_buffer(&[("a", "task\nexec echo hello")]);
+    let directory = system.folder().path("log");
+    fs::remove_dir(&directory).unwrap();
+    system.order(&["start", "a"]);
+    // At the default priority, which is that of messages and warnings.
+    system.await_some("what was lost", |system| {
+        let lost = |line: &str| line.contains("7 bytes of output of process") && line.contains(" were lost: ");
+        system.log().lines().any(lost).then_some(())
+    });
+    fs::create_dir(&directory).unwrap();
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
 fn with_no_buffer_nothing_is_kept_and_that_is_said() {
     let system = Launch::new(&[("a", "task\nexec echo hello")]).option("--log-buffer=0").start();
     let Some(refusing) = Refusing::new(&system.folder().path("log")) else { return };

@@ -8,8 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
+use nix::fcntl::{Flock, FlockArg, OFlag, open};
+use nix::sys::stat::{Mode, fstat, stat};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 use nix::unistd::{mkdir, write};
 use uphold_core::process::Pid;
@@ -21,6 +21,9 @@ use crate::kernel;
 
 /// What the names of supervisors' groups begin with; the supervisor's process id follows.
 const PREFIX: &str = "uphold-";
+
+/// How many names are tried for the supervisor's own group: one of the same number may live in another world of numbers.
+const HOMES: u32 = 16;
 
 /// Where the hierarchy is usually mounted.
 const USUAL: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
@@ -37,11 +40,15 @@ const TRIES: usize = 2;
 /// How many names are tried for a group.
 const NAMES: u32 = 64;
 
+type Lock = Flock<OwnedFd>;
+
 type GroupPath = heapless::Vec<u8, PATH>;
 
 /// The groups of jobs.
 pub(super) struct Groups {
     home: PathBuf,
+    /// By this other supervisors know that the home is not left behind.
+    lock: Lock,
     next: u32,
     /// Groups of jobs that rest, in which somebody lives on.
     left: Vec<u32>,
@@ -60,17 +67,18 @@ impl Groups {
     pub(super) fn new() -> Result<Self, Errno> {
         let base = find_base().ok_or(Errno::ENOENT)?;
         tidy(&base);
-        let home = base.join(format!("{PREFIX}{}", std::process::id()));
-        let made = mkdir(&home, Mode::from_bits_truncate(0o755));
-        if let Err(errno) = made
-            && errno != Errno::EEXIST
-        {
-            return Err(if errno == Errno::ENOENT { Errno::EACCES } else { errno });
-        }
+        let own = format!("{PREFIX}{}", std::process::id());
+        let more = (1..HOMES).map(|number| format!("{own}-{number}"));
+        let mut homes = std::iter::once(own.clone()).chain(more).map(|name| base.join(name));
+        let settled = homes.find_map(|home| match settle(&home) {
+            Err(Errno::EWOULDBLOCK) => None,
+            settled => Some(settled.map(|lock| (home, lock))),
+        });
+        let (home, lock) = settled.unwrap_or(Err(Errno::EBUSY))?;
         // A program before this one may have had some, of which nothing is known.
         remove_below(&home);
         let used = entries(&home).filter_map(|path| path.file_name()?.to_str()?.parse::<u32>().ok()).max();
-        Ok(Groups { home, next: used.map_or(0, |used| used + 1), left: Vec::with_capacity(LEFT_GROUPS) })
+        Ok(Groups { home, lock, next: used.map_or(0, |used| used + 1), left: Vec::with_capacity(LEFT_GROUPS) })
     }
 
     /// Where the groups are.
@@ -93,11 +101,13 @@ impl Groups {
             let left = self.left.swap_remove(0);
             self.release(left);
         }
+        let mut lost = false;
         for _ in 0..NAMES {
             let number = self.next;
             self.next = self.next.wrapping_add(1);
             match mkdir(&*self.path(number, "")?, Mode::from_bits_truncate(0o755)) {
                 Err(Errno::EEXIST) => {}
+                Err(Errno::ENOENT) if !std::mem::replace(&mut lost, true) => self.lock = settle(&self.home)?,
                 made => return made.map(|()| number),
             }
         }
@@ -175,13 +185,79 @@ fn remove_below(group: &Path) {
     entries(group).for_each(|path| fs::remove_dir(path).unwrap_or_default());
 }
 
-/// Removes what supervisors have left behind that were killed.
+/// Makes a directory, or takes one that is nobody's, and locks it.
+///
+/// # Errors
+/// EWOULDBLOCK: it is another's. Others: it cannot be made.
+fn settle(home: &Path) -> Result<Lock, Errno> {
+    for _ in 0..TRIES {
+        match mkdir(home, Mode::from_bits_truncate(0o755)) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(Errno::ENOENT) => return Err(Errno::EACCES),
+            Err(errno) => return Err(errno),
+        }
+        let lock = match lock(home) {
+            Err(Errno::ENOENT) => continue,
+            lock => lock?,
+        };
+        // It may have been tidied away before it was locked.
+        let place = |found: nix::sys::stat::FileStat| (found.st_dev, found.st_ino);
+        if stat(home).map(place) == fstat(&*lock).map(place) {
+            return Ok(lock);
+        }
+    }
+    Err(Errno::EWOULDBLOCK)
+}
+
+fn lock(directory: &Path) -> Result<Lock, Errno> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let directory = open(directory, flags, Mode::empty())?;
+    Flock::lock(directory, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)
+}
+
+/// Removes what supervisors have left behind that were killed. Their numbers say nothing: each may have its own `/proc`.
 fn tidy(base: &Path) {
-    for path in entries(base) {
-        let name = path.file_name().and_then(|name| name.to_str()?.strip_prefix(PREFIX));
-        if name.is_some_and(|pid| !pid.is_empty() && !Path::new("/proc").join(pid).exists()) {
+    let is_home = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_bytes().starts_with(PREFIX.as_bytes()));
+    for path in entries(base).filter(is_home) {
+        if let Ok(_lock) = lock(&path) {
             remove_below(&path);
             fs::remove_dir(&path).unwrap_or_default();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_is_left_alone_as_long_as_its_supervisor_lives() {
+        let mut first = match Groups::new() {
+            Ok(groups) => groups,
+            Err(errno) => return println!("skipped: no control groups that can be written: {}", errno.desc()),
+        };
+        // One with the same number, as in another world of numbers.
+        let mut second = Groups::new().unwrap();
+        assert_ne!(first.home(), second.home());
+        for groups in [&mut first, &mut second] {
+            let number = groups.make().unwrap();
+            assert!(groups.open(number).is_ok());
+            groups.release(number);
+        }
+        // A home that was removed all the same is made anew.
+        fs::remove_dir(first.home()).unwrap();
+        let number = first.make().unwrap();
+        first.open(number).unwrap();
+        tidy(first.home().parent().unwrap());
+        assert!(first.home().exists() && second.home().exists());
+        first.release(number);
+        // What a killed one has left goes.
+        let left = first.home().with_file_name(format!("{PREFIX}test-{}", std::process::id()));
+        fs::create_dir_all(left.join("0")).unwrap();
+        tidy(first.home().parent().unwrap());
+        assert!(!left.exists());
+        let homes = [first.home().to_owned(), second.home().to_owned()];
+        drop((first, second));
+        assert!(!homes.iter().any(|home| home.exists()));
     }
 }

@@ -27,10 +27,17 @@ impl Writer {
     }
 
     /// Adds one record.
+    ///
+    /// # Errors
+    /// It cannot be written, or is longer than what would be read.
     pub(super) fn put(&mut self, record: &impl Serialize) -> Result<()> {
         self.record.clear();
         let broken = |error: postcard::Error| Error::new(ErrorKind::InvalidData, error.to_string());
         self.record = postcard::to_extend(record, std::mem::take(&mut self.record)).map_err(broken)?;
+        if self.record.len() > RECORD {
+            // Its reader would take it for damage, when this program is gone.
+            return Err(Error::new(ErrorKind::FileTooLarge, "a record is too long"));
+        }
         let sum = Fnv::new().with(&self.record).value();
         self.file.write_all(&(self.record.len() as u32).to_le_bytes())?;
         self.file.write_all(&sum.to_le_bytes())?;
@@ -156,6 +163,17 @@ mod tests {
         let records = (reader.get_all()?, reader.get()?);
         reader.finish(supervisor)?;
         Ok(records)
+    }
+
+    #[test]
+    fn what_would_not_be_read_is_not_written() {
+        let mut writer = Writer::new().unwrap();
+        // Its length takes four bytes.
+        writer.put(&vec![0_u8; RECORD - 4].as_slice()).unwrap();
+        writer.put(&vec![0_u8; RECORD - 3].as_slice()).unwrap_err();
+        let storage = &mut Small::new();
+        let mut reader = Reader::new(writer.finish(&storage.supervisor()).unwrap());
+        assert_eq!(reader.get::<Vec<u8>>().unwrap().len(), RECORD - 4);
     }
 
     #[test]

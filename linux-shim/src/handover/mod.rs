@@ -255,7 +255,7 @@ impl State {
             let connection = client.descriptor().and_then(|number| adopt(number).ok());
             linux.control.clients().put_back(client, connection, &linux.wait.epoll);
         }
-        for log in logs {
+        for log in job_log::put_together(logs) {
             let terminal = log.descriptor().and_then(|number| adopt(number).ok());
             if let Some(logs) = &mut linux.job_logs {
                 logs.put_back(log, terminal);

@@ -10,7 +10,10 @@ use super::{Backlog, Entry, JobLogs};
 use crate::capacity::JOB_LOGS;
 use crate::kept_output::{Chain, Kept};
 
-/// One log.
+/// Bytes of output in one record. What is kept may be far more than a record can hold.
+const PIECE: usize = 64 << 10;
+
+/// One log, or more of the output of the one before: then it names neither process nor file.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Carried {
     /// The process, if its terminal is still open.
@@ -36,9 +39,27 @@ impl Carried {
 }
 
 impl Backlog {
-    fn carry(&self, kept: &Kept, live: Option<Live>) -> Carried {
-        Carried { live, name: kept.all(self.name), kept: kept.all(self.kept), dropped: self.dropped }
+    fn carry(&self, kept: &Kept, live: Option<Live>) -> Vec<Carried> {
+        let bytes = kept.all(self.kept);
+        let (first, rest) = bytes.split_at(bytes.len().min(PIECE));
+        let first = Carried { live, name: kept.all(self.name), kept: first.to_vec(), dropped: self.dropped };
+        let more = |piece: &[u8]| Carried { live: None, name: Vec::new(), kept: piece.to_vec(), dropped: 0 };
+        std::iter::once(first).chain(rest.chunks(PIECE).map(more)).collect()
     }
+}
+
+/// Puts the output of each log together.
+pub(crate) fn put_together(records: Vec<Carried>) -> Vec<Carried> {
+    let mut logs: Vec<Carried> = Vec::new();
+    for record in records {
+        match logs.last_mut() {
+            Some(log) if record.live.is_none() && record.name.is_empty() && record.dropped == 0 => {
+                log.kept.extend_from_slice(&record.kept);
+            }
+            _ => logs.push(record),
+        }
+    }
+    logs
 }
 
 impl JobLogs {
@@ -47,14 +68,16 @@ impl JobLogs {
         self.entries.iter().filter_map(|entry| Some(entry.terminal.as_ref()?.as_fd()))
     }
 
-    /// Every log.
+    /// Every log, and what was dropped of those that are gone.
     pub(crate) fn carry(&self) -> impl Iterator<Item = Carried> {
         let live = self.entries.iter().filter_map(|entry| {
             let Entry { terminal, job, pid, heir, backlog } = entry;
             let descriptor = terminal.as_ref()?.as_raw_fd();
             Some(backlog.carry(&self.kept, Some(Live { descriptor, job: *job, pid: *pid, heir: *heir })))
         });
-        live.chain(self.ended.iter().map(|backlog| backlog.carry(&self.kept, None)))
+        let gone = Backlog { dropped: self.dropped, ..Backlog::default() };
+        let gone = (!gone.is_empty()).then(|| gone.carry(&self.kept, None));
+        live.chain(self.ended.iter().map(|backlog| backlog.carry(&self.kept, None))).chain(gone).flatten()
     }
 
     /// Goes on with a log. What there is no room for is counted.

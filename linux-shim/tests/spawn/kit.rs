@@ -105,12 +105,14 @@ pub fn text(which: Text, value: &str) -> Settings {
     settings(|settings| settings.set(which, value.as_bytes()).unwrap())
 }
 
-/// The next change, however long it takes.
+/// The next change, however long it takes, other than that a stopped process goes on.
 pub fn await_change(mut next: impl FnMut() -> Option<Change>) -> Change {
     let start = Instant::now();
     loop {
-        if let Some(change) = next() {
-            return change;
+        match next() {
+            Some(Change { kind: Kind::Continued, .. }) => continue,
+            Some(change) => return change,
+            None => {}
         }
         assert!(start.elapsed() < Duration::from_secs(20), "nothing happened");
         std::thread::sleep(Duration::from_micros(200));

@@ -4,6 +4,7 @@
 
 mod cost;
 mod following;
+mod held_up;
 mod kit;
 mod preparation;
 mod programs;

@@ -1,20 +1,24 @@
 //! What is done around a process: helpers before it, its control group, AppArmor, its limit of open files.
 
 use std::fs;
+use std::io::Read;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use uphold_core::conf::stanza::Console;
 use uphold_core::process::{Exit, SpawnError, Stage};
 use uphold_core::signal::Signal;
 use uphold_linux::cgroup::Groups;
 use uphold_linux::command::Command;
 use uphold_linux::kill::signal_one;
 use uphold_linux::preparation::Helper;
+use uphold_linux::reap::{Change, Kind, next_change};
 use uphold_linux::resources::OpenFiles;
 use uphold_linux::settings::{Group, Text};
 use uphold_linux::spawn::Spawner;
 
-use crate::kit::{Bench, ROOM, exit_of, root, settings, text};
+use crate::kit::{Bench, ROOM, await_change, exit_of, root, settings, text};
 
 fn shell(arguments: &[u8]) -> Option<Helper<'_>> {
     Some(Helper { program: c"/bin/sh", arguments })
@@ -29,6 +33,39 @@ fn helpers_run_first_and_nobody_waits_for_them() {
     assert!(began.elapsed() < Duration::from_millis(900), "the supervisor waited");
     assert_eq!(exit_of(pid), Exit::Status(0));
     assert_eq!(fs::read_to_string(bench.out()).unwrap(), "one\ntwo word with blanks\nthree\n");
+}
+
+#[test]
+fn a_process_that_nobody_waits_for_has_its_descriptors() {
+    let mut bench = Bench::new();
+    let logged = settings(|settings| settings.console = Console::Log);
+    let commands = [
+        (Command::Script(b": two lines\necho script > $OUT\n"), "script\n"),
+        (Command::Exec(b"echo log"), "log\n"),
+        (Command::Exec(b"sh -c 'echo ready >&7'"), "ready\n"),
+    ];
+    for (helpers, stops) in [([shell(b"-c\0:\0"), None], false), ([shell(b"-c\0:\0"); 2], false), ([None; 2], true)] {
+        for (command, words) in commands {
+            let (mut log, log_end) = std::io::pipe().unwrap();
+            let (mut ready, ready_end) = std::io::pipe().unwrap();
+            let pid = bench.launch(command, |plan| {
+                (plan.settings, plan.helpers, plan.stop_before_exec) = (&logged, helpers, stops);
+                (plan.log, plan.ready) = (Some(log_end.as_fd()), Some((ready_end.as_fd(), 7)));
+            });
+            let pid = pid.unwrap();
+            drop((log_end, ready_end));
+            if stops {
+                assert_eq!(await_change(next_change), Change { pid, kind: Kind::Stopped(Signal::STOP) });
+                assert_eq!(signal_one(pid, Signal::CONT), Ok(true));
+            }
+            assert_eq!(exit_of(pid), Exit::Status(0), "{words}");
+            let mut seen = fs::read_to_string(bench.out()).unwrap_or_default();
+            log.read_to_string(&mut seen).unwrap();
+            ready.read_to_string(&mut seen).unwrap();
+            assert_eq!(seen, words);
+            let _ = fs::remove_file(bench.out());
+        }
+    }
 }
 
 #[test]

@@ -166,6 +166,7 @@ pub fn limits() -> String {
         ("pieces of text", capacity::PIECES),
         ("bytes of job output kept while its file cannot be written", capacity::LOG_BUFFER),
         ("bytes of a job file", capacity::JOB_FILE),
+        ("seconds that a new process may need to come to its program", capacity::LAUNCH_PATIENCE.as_secs() as usize),
     ];
     let structural = [
         ("events in one condition", CONDITION_EVENTS),
