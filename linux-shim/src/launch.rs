@@ -12,11 +12,12 @@ use uphold_core::process::{Pid, Process, SpawnError, Stage};
 use uphold_core::storage::JobId;
 use uphold_core::supervisor::Supervisor;
 
-use crate::linux::{Known, Linux};
+use crate::linux::Linux;
 use crate::preparation;
 use crate::readiness::{Voice, value_of};
 use crate::settings::{Preparation, Settings, Text};
 use crate::spawn::{Failed, Plan};
+use crate::turn::Known;
 
 fn failed(stage: Stage, errno: Errno) -> Failed {
     Failed::from(SpawnError { stage, code: errno as i32 })

@@ -47,4 +47,5 @@ pub mod startup;
 mod system_socket;
 pub(crate) mod terminals;
 pub mod trace;
+mod turn;
 pub mod wait;

@@ -84,7 +84,9 @@ pub fn follow() -> String {
         let next = if row.next.is_ready() { "ready".into() } else { format!("{:?}", row.next) };
         let seen = match row.patience {
             0 => format!("{:?}", row.seen).to_lowercase(),
-            looks => format!("idle for {} s", f64::from(u32::from(looks) * follow::Row::interval(row.expect, 0)) / 1000.0),
+            looks => {
+                format!("idle for {} s", f64::from(u32::from(looks) * follow::Row::interval(row.expect, 0)) / 1000.0)
+            }
         };
         vec![row.expect.name().into(), format!("{:?}", row.stage), seen, order.into(), next]
     });
