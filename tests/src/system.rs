@@ -149,6 +149,16 @@ impl System {
         self.folder.path("run/uphold").join(self.pid().to_string()).join("control")
     }
 
+    /// The socket that users who may not look into this one's directories find: `unix:abstract=NAME`.
+    pub fn session(&mut self) -> String {
+        let file = self.folder.path("run/upstart/sessions").join(format!("{}.session", self.pid()));
+        // It is noted a moment after the first socket answers.
+        self.await_some("a session", |_| {
+            let text = fs::read_to_string(&file).ok()?;
+            Some(text.strip_prefix("UPSTART_SESSION=")?.strip_suffix('\n')?.to_owned())
+        })
+    }
+
     fn client(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&programs::built().initctl);
         command.env_clear().env("XDG_RUNTIME_DIR", self.folder.path("run")).args(["--user"]).args(arguments);

@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::Command;
 
 use uphold_tests::system::processes::{Process, Signal, is_running, send};
-use uphold_tests::system::{Folder, Launch, System, skipped};
+use uphold_tests::system::{Launch, System, skipped};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
@@ -35,16 +34,6 @@ fn begin(system: &mut System, job: &str) -> u32 {
     system.await_some("a main process", |system| system.main_process(job))
 }
 
-/// A copy of the daemon, for the program may lie where only its builder looks. Another program makes it: a file that is
-/// open for writing cannot be run, and whatever is open here is so for a moment in every child of another test.
-fn copied_daemon(folder: &Folder) -> PathBuf {
-    let copy = folder.path("daemon");
-    if !copy.exists() {
-        assert!(Command::new("cp").arg(DAEMON).arg(&copy).status().expect("cp runs").success());
-    }
-    copy
-}
-
 /// The variables of a process.
 fn variable(pid: u32, name: &str) -> Option<String> {
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
@@ -54,7 +43,7 @@ fn variable(pid: u32, name: &str) -> Option<String> {
 
 /// Sends a message to a job's socket, as that user.
 fn speak(system: &mut System, pid: u32, user: u32, text: &str) {
-    let mut command = Command::new(copied_daemon(system.folder()));
+    let mut command = Command::new(system.folder().copied(DAEMON));
     // A process has its environment a moment after it has its program.
     let socket = system.await_some("a socket", |_| variable(pid, "NOTIFY_SOCKET"));
     command.env_clear().env("NOTIFY_SOCKET", socket);
@@ -222,7 +211,7 @@ fn a_user_of_its_own_may_speak_for_its_job() {
         return skipped("only root can give a job a user of its own");
     }
     let launch = Launch::new(&[("a", "expect notify\nsetuid nobody\nexec @FOLDER@/daemon notify READY=1")]);
-    copied_daemon(launch.folder());
+    launch.folder().copied(DAEMON);
     let system = launch.start();
     assert!(system.order(&["start", "a"]).starts_with("a start/running, process "));
     system.end(Signal::SIGTERM);

@@ -210,8 +210,7 @@ fn jobs_of_a_session_have_its_mask_unless_they_inherit_nothing() {
     let init = uphold_tests::system::programs::built().init.display().to_string();
     for (option, mask) in [(None, "0027"), (Some("--no-inherit-env"), "0022")] {
         let mut launch = Launch::new(&[("a", "task\nexec sh -c umask"), ("b", "umask 077\ntask\nexec sh -c umask")]);
-        let script = launch.folder().write("started", &format!("#!/bin/sh\numask 027\nexec {init} \"$@\"\n"));
-        fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+        let script = launch.folder().script("started", &format!("#!/bin/sh\numask 027\nexec {init} \"$@\"\n"));
         launch = launch.program(&script);
         if let Some(option) = option {
             launch = launch.option(option);
@@ -230,13 +229,9 @@ fn environments_are_the_business_of_root_and_the_owner_alone() {
     if !nix::unistd::geteuid().is_root() {
         return skipped("only root can be somebody else");
     }
-    let system = Launch::new(&[("a", "task\nexec true")]).start();
-    let folder = system.folder().path("run/upstart/sessions");
-    let session = fs::read_to_string(folder.join(format!("{}.session", system.pid()))).unwrap();
-    let session = session.trim().strip_prefix("UPSTART_SESSION=").unwrap().to_owned();
-    // A copy, for the program may lie where only its builder looks.
-    let initctl = system.folder().path("initctl");
-    fs::copy(&uphold_tests::system::programs::built().initctl, &initctl).unwrap();
+    let mut system = Launch::new(&[("a", "task\nexec true")]).start();
+    let session = system.session();
+    let initctl = system.folder().copied(&uphold_tests::system::programs::built().initctl);
     let as_other = |arguments: &[&str]| {
         use std::os::unix::process::CommandExt;
         let mut command = Command::new(&initctl);

@@ -150,20 +150,10 @@ impl Shim {
             }
             assert!(std::time::Instant::now() < end, "it has no socket");
         };
-        let copy = copied(DAEMON, self.folder.path("speaker"));
-        let mut command = std::process::Command::new(&copy);
+        let mut command = std::process::Command::new(self.folder.copied(DAEMON));
         command.env_clear().env("NOTIFY_SOCKET", socket).uid(user).gid(user);
         assert!(command.args(words).args(["exit", "0"]).status().expect("it runs").success());
     }
-}
-
-/// A copy of a program, for it may lie where only its builder looks. Another program makes it: a file that is open for
-/// writing cannot be run, and whatever is open here is so for a moment in every child of another test.
-fn copied(program: &str, to: PathBuf) -> PathBuf {
-    if !to.exists() {
-        assert!(std::process::Command::new("cp").arg(program).arg(&to).status().expect("cp runs").success());
-    }
-    to
 }
 
 impl Drop for Shim {
@@ -209,7 +199,7 @@ fn root_and_the_jobs_own_user_are_heard() {
     if !nix::unistd::geteuid().is_root() {
         return skipped("only root can be somebody else");
     }
-    let copy = |folder: &Folder| drop(copied(DAEMON, folder.path("daemon")));
+    let copy = |folder: &Folder| drop(folder.copied(DAEMON));
     let mut shim = Shim::start_with("expect notify\nsetuid nobody\nexec @FOLDER@/daemon notify STATUS=mine", copy);
     shim.hears(&["status mine"]);
     shim.speak(12345, &["notify", "READY=1"]);
@@ -304,7 +294,7 @@ fn a_file_is_where_the_daemon_sees_it() {
     }
     let shim = Shim::start_with("chroot @FOLDER@/root\npid file /run/x.pid\nexec /busybox sleep 1000", |folder| {
         folder.below("root");
-        copied("/bin/busybox", folder.path("root/busybox"));
+        folder.copied_to("root", "/bin/busybox");
         std::os::unix::fs::symlink("/below", folder.path("root/run")).expect("a link is made");
         folder.below("root/below");
     });
