@@ -6,7 +6,6 @@ use std::os::unix::net::UnixListener;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
 use uphold_core::control::frame::{MAX_PAGE, Outbox, decode};
 use uphold_core::control::{Refusal, Reply, Request};
@@ -88,15 +87,8 @@ impl ControlSocket {
             }
             Err(_) => return,
         };
-        let trusted = match getsockopt(&stream, PeerCredentials) {
-            Ok(peer) => peer.uid() == 0 || peer.uid() == self.owner,
-            Err(_) => false,
-        };
-        if stream.set_nonblocking(true).is_err() {
-            return;
-        }
-        if let Some(slot) = self.clients.make_room(epoll) {
-            self.clients.seat(slot, stream, trusted, now, epoll);
+        if stream.set_nonblocking(true).is_ok() {
+            self.clients.seat(stream, self.owner, now, epoll);
         }
     }
 
