@@ -2,7 +2,7 @@
 //! bounds and what is dropped is said, a file with a mistake in it counts as a whole or not at all.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -195,7 +195,7 @@ fn a_directory_that_contains_itself_is_told_and_left() {
     let launch = Launch::new(&[("a", "exec true")]);
     let below = launch.folder().below("conf/sub");
     launch.folder().write("conf/sub/b.conf", "exec true");
-    std::os::unix::fs::symlink("..", below.join("up")).unwrap();
+    symlink("..", below.join("up")).unwrap();
     let system = launch.start();
     let list = system.order(&["list"]);
     let mut jobs: Vec<&str> = list.lines().collect();
@@ -255,6 +255,55 @@ fn environments_are_the_business_of_root_and_the_owner_alone() {
     system.end(Signal::SIGTERM);
 }
 
+/// Waits until there are these jobs, none of them started.
+fn await_jobs(system: &mut System, what: &str, wanted: &[&str]) {
+    system.await_some(what, |system| {
+        let list = system.order(&["list"]);
+        let mut jobs: Vec<&str> = list.lines().filter_map(|line| line.strip_suffix(" stop/waiting")).collect();
+        jobs.sort_unstable();
+        (jobs == wanted).then_some(())
+    });
+}
+
+#[test]
+fn linked_directories_come_and_go_like_others() {
+    let launch = Launch::new(&[("a", "exec true")]);
+    let (conf, folder) = (launch.folder().path("conf"), launch.folder().path(""));
+    for (directory, job) in [("one", "x"), ("two", "y"), ("three/deep", "z")] {
+        launch.folder().below(directory);
+        launch.folder().write(&format!("{directory}/{job}.conf"), "exec true");
+    }
+    let mut system = launch.start();
+    let link = |to: &str, name: &str| symlink(folder.join(to), conf.join(name)).unwrap();
+    link("one", "l");
+    await_jobs(&mut system, "a linked directory", &["a", "l/x"]);
+    fs::write(folder.join("one/new.conf"), "exec true").unwrap();
+    await_jobs(&mut system, "a new file in it", &["a", "l/new", "l/x"]);
+    link("one", "again");
+    await_jobs(&mut system, "one more link to it", &["a", "again/new", "again/x", "l/new", "l/x"]);
+    fs::remove_file(folder.join("one/new.conf")).unwrap();
+    await_jobs(&mut system, "a file less by either name", &["a", "again/x", "l/x"]);
+    fs::remove_file(conf.join("again")).unwrap();
+    await_jobs(&mut system, "a link removed", &["a", "l/x"]);
+    fs::write(folder.join("one/later.conf"), "exec true").unwrap();
+    await_jobs(&mut system, "the other link is watched still", &["a", "l/later", "l/x"]);
+    // As `ln -sfn` does it.
+    link("two", ".new");
+    fs::rename(conf.join(".new"), conf.join("l")).unwrap();
+    await_jobs(&mut system, "a link that leads elsewhere", &["a", "l/y"]);
+    fs::rename(conf.join("l"), conf.join("m")).unwrap();
+    await_jobs(&mut system, "a link renamed", &["a", "m/y"]);
+    link("three", "n");
+    await_jobs(&mut system, "a directory with another in it", &["a", "m/y", "n/deep/z"]);
+    fs::rename(folder.join("three"), folder.join("four")).unwrap();
+    await_jobs(&mut system, "a link that leads nowhere", &["a", "m/y"]);
+    link("conf", "m/round");
+    system.await_some("a loop", |system| system.log().contains("conf/m/round: Unable to load").then_some(()));
+    fs::remove_file(conf.join("m")).unwrap();
+    await_jobs(&mut system, "nothing linked", &["a"]);
+    system.end(Signal::SIGTERM);
+}
+
 #[test]
 fn renamed_files_and_directories_are_renamed_jobs() {
     let launch = Launch::new(&[("a", "exec true")]);
@@ -264,14 +313,7 @@ fn renamed_files_and_directories_are_renamed_jobs() {
     launch.folder().below("elsewhere/deep");
     launch.folder().write("elsewhere/deep/y.conf", "exec true");
     let mut system = launch.start();
-    let mut await_jobs = |what: &str, wanted: &[&str]| {
-        system.await_some(what, |system| {
-            let list = system.order(&["list"]);
-            let mut jobs: Vec<&str> = list.lines().filter_map(|line| line.strip_suffix(" stop/waiting")).collect();
-            jobs.sort_unstable();
-            (jobs == wanted).then_some(())
-        });
-    };
+    let mut await_jobs = |what: &str, wanted: &[&str]| await_jobs(&mut system, what, wanted);
     await_jobs("all at first", &["a", "d/x"]);
     fs::rename(conf.join("a.conf"), conf.join("b.conf")).unwrap();
     await_jobs("the file renamed", &["b", "d/x"]);
