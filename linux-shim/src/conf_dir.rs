@@ -182,20 +182,25 @@ impl ConfDir {
 
     /// Loads what is in one directory and below it, by name, and watches it. It lies `within` these.
     fn visit(&mut self, place: usize, below: &Path, within: &mut Vec<(u64, u64)>, to: &mut Target<'_, '_>) {
-        self.watch(place, below);
         let directory = self.directories[place].join(below);
         let told = |reason: &str, to: &mut Target<'_, '_>| {
             to.log.error(format_args!("{}: Unable to load configuration: {reason}", directory.display()));
         };
-        let names = match names_in(&directory) {
-            Ok((_, own)) if within.contains(&own) => return told(error::explain(libc::ELOOP), to),
-            Ok((names, own)) => {
-                within.push(own);
-                names
+        let names = fs::metadata(&directory).and_then(|own| {
+            let own = (own.dev(), own.ino());
+            if within.contains(&own) {
+                return Err(nix::errno::Errno::ELOOP.into());
             }
+            // Whoever comes after the names were read is reported.
+            self.watch(place, below);
+            Ok((names_in(&directory)?, own))
+        });
+        let (names, own) = match names {
+            Ok(found) => found,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
             Err(error) => return told(error::words(&error), to),
         };
+        within.push(own);
         for name in names {
             let path = below.join(&name);
             // Follows links: a linked file is a job, a linked directory is looked into.
@@ -396,13 +401,12 @@ fn check_settings(file: &Path, log: &mut MessageLog) {
     }
 }
 
-/// What is in a directory, by name, and which directory it is.
-fn names_in(directory: &Path) -> std::io::Result<(Vec<OsString>, (u64, u64))> {
-    let own = fs::metadata(directory)?;
+/// What is in a directory, by name.
+fn names_in(directory: &Path) -> std::io::Result<Vec<OsString>> {
     let mut names =
         fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>()?;
     names.sort();
-    Ok((names, (own.dev(), own.ino())))
+    Ok(names)
 }
 
 fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {

@@ -196,12 +196,11 @@ fn a_directory_that_contains_itself_is_told_and_left() {
     let below = launch.folder().below("conf/sub");
     launch.folder().write("conf/sub/b.conf", "exec true");
     symlink("..", below.join("up")).unwrap();
-    let system = launch.start();
-    let list = system.order(&["list"]);
-    let mut jobs: Vec<&str> = list.lines().collect();
-    jobs.sort_unstable();
-    assert_eq!(jobs, ["a stop/waiting", "sub/b stop/waiting"]);
+    let mut system = launch.start();
+    await_jobs(&mut system, "each once", &["a", "sub/b"]);
     assert!(system.log().contains("conf/sub/up: Unable to load configuration"), "{}", system.log());
+    system.folder().write("conf/c.conf", "exec true");
+    await_jobs(&mut system, "a new one, once", &["a", "c", "sub/b"]);
     system.end(Signal::SIGTERM);
 }
 
@@ -299,8 +298,10 @@ fn linked_directories_come_and_go_like_others() {
     await_jobs(&mut system, "a link that leads nowhere", &["a", "m/y"]);
     link("conf", "m/round");
     system.await_some("a loop", |system| system.log().contains("conf/m/round: Unable to load").then_some(()));
+    fs::write(conf.join("b.conf"), "exec true").unwrap();
+    await_jobs(&mut system, "a file that the loop leads to", &["a", "b", "m/y"]);
     fs::remove_file(conf.join("m")).unwrap();
-    await_jobs(&mut system, "nothing linked", &["a"]);
+    await_jobs(&mut system, "nothing linked", &["a", "b"]);
     system.end(Signal::SIGTERM);
 }
 
