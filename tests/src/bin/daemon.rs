@@ -34,6 +34,7 @@ static WORDS: &[Row] = &[
     ("linger",   "MS",        "forks; the parent exits so much later",                       |w| { let ms = w.number(); leave(|_| sleep(ms)) }),
     ("wait",     "MS",        "forks; the parent reaps the child, and exits so much later",  |w| { let ms = w.number(); leave(|child| { reap(child); sleep(ms) }) }),
     ("far",      "",          "forks in a thread of its own; the parent exits",              |w| fork_in_a_thread(w)),
+    ("headless", "",          "goes on in another thread, and ends the first",               |w| go_on_headless(w)),
     ("spawn",    "",          "starts itself anew by posix_spawn(3), and exits",             |w| { w.itself().spawn().expect("it can be started"); exit(0) }),
     ("helper",   "",          "forks a child that exits at once, and reaps it",              |_| beside(reap, || {})),
     ("spare",    "",          "forks a child that stays",                                    |_| beside(drop, || stay())),
@@ -62,6 +63,7 @@ static WORDS: &[Row] = &[
     ("stamp",    "FILE",      "appends time (ns) and process id, 8 bytes each",              |w| stamp(Path::new(&w.next()))),
     ("print",    "TEXT",      "prints a line",                                               |w| println!("{}", w.next())),
     ("notify",   "TEXT",      "says it as sd_notify(3) does; `+` is a newline, `@` its pid", |w| notify(&w.next().replace('@', &getpid().to_string()))),
+    ("chatter",  "TEXT",      "says it for ever",                                            |w| { let text = w.next(); loop { notify(&text) } }),
     ("write",    "N TEXT",    "writes that to descriptor N; `+` is a newline",               |w| { let n = w.number(); write_to(n, &w.next()) }),
     ("line",     "N",         "writes a newline to descriptor N, and closes it",             |w| newline(w.number() as i32)),
     ("flood",    "SOCKET N FILE", "connects for ever and holds the last N or more; notes its pid then", flood),
@@ -183,6 +185,20 @@ fn fork_in_a_thread(words: &mut Words) {
         stay();
     });
     stay();
+}
+
+fn go_on_headless(words: &mut Words) {
+    let mut words = Words { word: words.word.clone(), rest: words.rest() };
+    std::thread::spawn(move || {
+        let first = format!("/proc/self/task/{}/stat", getpid());
+        while !std::fs::read_to_string(&first).is_ok_and(|stat| stat.contains(") Z ")) {
+            sleep(1);
+        }
+        words.perform();
+        stay();
+    });
+    // SAFETY: ends this thread alone, which holds nothing that the others could wait for.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
 }
 
 /// Traces a child until it ends, unless somebody else does already.
