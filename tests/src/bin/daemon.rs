@@ -69,6 +69,7 @@ static WORDS: &[Row] = &[
     ("flood",    "SOCKET N FILE", "connects for ever and holds the last N or more; notes its pid then", flood),
     // time and end
     ("sleep",    "MS",        "waits so many milliseconds",                                  |w| sleep(w.number())),
+    ("until",    "FILE",      "waits until there is that file",                              |w| { let file = w.next(); while !Path::new(&file).exists() { sleep(2) } }),
     ("once",     "FILE",      "ends with status 1 unless there is that file; makes it",      |w| end_once(Path::new(&w.next()))),
     ("exit",     "STATUS",    "ends",                                                        |w| exit(w.number() as i32)),
 ];
