@@ -177,6 +177,14 @@ impl System {
         command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 
+    /// The same; what it says of its troubles, and of what it waits for, goes to this file.
+    pub fn begin_and_note(&self, arguments: &[&str], file: &Path) -> Child {
+        let mut command = self.client(arguments);
+        let file = File::create(file).expect("a file is made");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+        command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+    }
+
     /// `initctl ARGUMENTS`, which must succeed; what it prints.
     pub fn order(&self, arguments: &[&str]) -> String {
         let ran = self.initctl(arguments);
@@ -324,7 +332,12 @@ fn process_in(line: &str) -> Option<u32> {
 }
 
 /// Runs a program to its end; kills it if it does not come.
-pub fn run(mut command: Command) -> Ran {
+pub fn run(command: Command) -> Ran {
+    run_within(command, PATIENCE)
+}
+
+/// The same for one that takes longer.
+pub fn run_within(mut command: Command, patience: Duration) -> Ran {
     let shown = format!("{command:?}");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap_or_else(|error| panic!("{shown}: {error}"));
@@ -336,7 +349,7 @@ pub fn run(mut command: Command) -> Ran {
         done.send(()).unwrap_or_default();
         output
     });
-    let hangs = ended.recv_timeout(PATIENCE).is_err();
+    let hangs = ended.recv_timeout(patience).is_err();
     if hangs {
         processes::send(pid, processes::Signal::SIGKILL);
     }

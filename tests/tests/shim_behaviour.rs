@@ -83,12 +83,12 @@ impl Drop for Refusing {
 
 #[test]
 fn output_waits_for_its_directory_within_the_bound() {
-    let mut system = with_buffer(&[("chatty", &printing(MUCH)), ("terse", "exec sh -c 'echo hello; exec sleep 1000'")]);
+    let terse = "exec sh -c 'echo hello; touch @FOLDER@/terse.done; exec sleep 1000'";
+    let mut system = with_buffer(&[("chatty", &printing(MUCH)), ("terse", terse)]);
     let directory = system.folder().path("log");
     fs::remove_dir(&directory).unwrap();
-    system.order(&["start", "terse"]);
     // Its line has come before the buffer is full of another's.
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    start_and_await(&mut system, "terse");
     start_and_await(&mut system, "chatty");
     assert!(!system.log().contains("dropped"), "said before it is known how many");
     fs::create_dir(&directory).unwrap();
