@@ -102,7 +102,7 @@ impl Daemon {
         } else {
             launch
         };
-        Group::start(launch.start(), vec![job])
+        Group::new(launch.start(), vec![job])
     }
 
     /// What is wrong with what came of it.
