@@ -100,6 +100,24 @@ fn output_waits_for_its_directory_within_the_bound() {
     system.end(Signal::SIGTERM);
 }
 
+/// More than get their turn at once.
+#[test]
+fn whoever_prints_much_leaves_others_their_turn() {
+    let names: Vec<String> = (0..12).map(|number| format!("chatty-{number}")).collect();
+    let text = format!("start on go\n{}", printing(MUCH));
+    let mut jobs: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), text.as_str())).collect();
+    jobs.push(("terse", "exec sh -c 'echo hello; exec sleep 1000'"));
+    let mut system = System::start(&jobs);
+    system.order(&["emit", "--no-wait", "go"]);
+    system.order(&["start", "terse"]);
+    system.await_some("its line", |system| (system.output("terse") == "hello\r\n").then_some(()));
+    for name in &names {
+        system.await_some(&format!("all of {name}"), |system| (system.output(name).len() == MUCH).then_some(()));
+    }
+    assert!(!system.log().contains("dropped"), "{}", system.log());
+    system.end(Signal::SIGTERM);
+}
+
 #[test]
 fn output_of_ended_jobs_waits_for_the_disk_and_comes_in_order() {
     let job = "task\nscript\n echo run $N\nend script\n";
