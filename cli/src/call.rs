@@ -128,7 +128,8 @@ pub fn version<'a>(_: &'a Call, _: &Options) -> Asked<'a> {
 
 /// `usage`
 pub fn usage<'a>(call: &'a Call, _: &Options) -> Asked<'a> {
-    let job = call.subject().or(call.own_job.as_deref()).ok_or("missing job name")?;
+    let own = call.own_job.as_deref().filter(|_| call.own_instance.is_some());
+    let job = call.subject().or(own).ok_or("missing job name")?;
     Ok(Request::Usage { job: job.as_bytes() })
 }
 
@@ -165,7 +166,7 @@ pub fn notify_dbus_address<'a>(call: &'a Call, _: &Options) -> Asked<'a> {
 
 /// `notify-cgroup-manager-address`
 pub fn notify_cgroup_manager_address<'a>(call: &'a Call, _: &Options) -> Asked<'a> {
-    call.needed("missing D-Bus address").map(Request::NotifyCgroupManagerAddress)
+    call.needed("missing address").map(Request::NotifyCgroupManagerAddress)
 }
 
 /// `end-session`

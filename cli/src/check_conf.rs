@@ -8,47 +8,60 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use uphold_core::conf::{ConfError, Parser, Stanza};
-use uphold_core::process::Process;
+use uphold_core::conf::{ConfError, Parser};
+
+/// The sections of a job file that hold scripts, in the order in which they are looked at.
+const SECTIONS: [&str; 5] = ["pre-start", "post-start", "script", "pre-stop", "post-stop"];
+
+/// How the names of job files end.
+const ENDINGS: [&str; 2] = ["conf", "override"];
 
 /// What is wrong with a file.
 enum Wrong {
+    /// There is none of that name.
+    Missing,
+    /// Its name says that it is no job file.
+    Name,
     /// It cannot be read.
     Unreadable(io::Error),
     /// The parser does not accept it.
     Syntax(PathBuf, ConfError),
-    /// The shell does not accept a script of it, in these words.
-    Shell(PathBuf, Process, String),
+    /// The shell does not accept a section of it, in these words.
+    Shell(&'static str, String),
 }
 
 impl Wrong {
-    /// What follows `ERROR: File FILE: `.
-    fn explain(&self) -> String {
+    /// What follows `ERROR: `.
+    fn explain(&self, file: &Path) -> String {
+        let file = file.display();
         match self {
-            Wrong::Unreadable(error) => words(error),
-            Wrong::Syntax(path, error) => format!("syntax invalid:\n{}", located(path, error)),
-            Wrong::Shell(path, process, said) => {
-                format!("shell syntax invalid in {process} script:\n{}: {}", path.display(), said.trim_end())
+            Wrong::Missing => format!("File {file} does not exist"),
+            Wrong::Name => "File must end in .conf".into(),
+            Wrong::Unreadable(error) => format!("File {file}: {}", words(error)),
+            Wrong::Syntax(path, error) => format!("File {file}: syntax invalid:\n{}", located(path, error)),
+            Wrong::Shell(section, said) => {
+                format!("File {file}: shell syntax invalid in {section} section:\n{}", said.trim_end())
             }
         }
     }
 }
 
-/// The error as the supervisor's log has it.
+/// The error as the log of a supervisor has it that has this file alone.
 fn located(path: &Path, error: &ConfError) -> impl fmt::Display {
+    let name = Path::new(path.file_name().unwrap_or(path.as_os_str())).display();
     match error.line {
-        Some(line) => format!("{}:{line}: {error}", path.display()),
-        None => format!("{}: Error while loading configuration file: {error}", path.display()),
+        Some(line) => format!("init:{name}:{line}: {error}"),
+        None => format!("init:{name}: Error while loading configuration file: {error}"),
     }
 }
 
 /// `init-checkconf FILE...`
 pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
     let files: Vec<&OsString> = context.options.files.iter().chain(context.call.words()).collect();
-    if files.is_empty() {
-        return Err(context.wrong("missing file name"));
-    }
     let mut result = Ok(());
+    if files.is_empty() {
+        result = told("Must specify configuration file");
+    }
     for file in files.into_iter().map(Path::new) {
         match check_with_override(file, !context.options.no_script) {
             Ok(()) if context.options.quiet => {}
@@ -56,14 +69,18 @@ pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
             Err(wrong) => {
                 // In the order in which they were found.
                 context.out.flush()?;
-                let text = format!("ERROR: File {}: {}\n", file.display(), wrong.explain());
-                // With standard error closed there is nobody to tell; the exit code still says it.
-                io::stderr().write_all(text.as_bytes()).unwrap_or_default();
-                result = Err(Failure::Told);
+                result = told(&wrong.explain(file));
             }
         }
     }
     result
+}
+
+/// Says what is wrong in the words of the script that this was once.
+fn told(what: &str) -> Result<(), Failure> {
+    // With standard error closed there is nobody to tell; the exit code still says it.
+    io::stderr().write_all(format!("ERROR: {what}\n").as_bytes()).unwrap_or_default();
+    Err(Failure::Told)
 }
 
 /// A job's file, and what lies beside it to be laid over it.
@@ -77,22 +94,42 @@ fn check_with_override(file: &Path, scripts: bool) -> Result<(), Wrong> {
 }
 
 fn check_file(file: &Path, scripts: bool) -> Result<(), Wrong> {
-    let mut text = fs::read(file).map_err(Wrong::Unreadable)?;
-    let mut parser = Parser::new(&mut text);
-    let mut found = Vec::new();
-    while let Some(stanza) = parser.next() {
-        match stanza {
-            Ok(Stanza::Script(process, script)) if scripts => found.push((process, script.to_vec())),
-            Ok(_) => {}
-            Err(error) => return Err(Wrong::Syntax(file.into(), error)),
+    let mut text = fs::read(file).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Wrong::Missing,
+        _ => Wrong::Unreadable(error),
+    })?;
+    if !ENDINGS.iter().any(|ending| file.extension() == Some(OsStr::new(ending))) {
+        return Err(Wrong::Name);
+    }
+    for section in SECTIONS.into_iter().filter(|_| scripts) {
+        if let Some(said) = shell_complains(&lines_of(section, &text)).map_err(Wrong::Unreadable)? {
+            return Err(Wrong::Shell(section, said));
         }
     }
-    for (process, script) in found {
-        if let Some(said) = shell_complains(&script).map_err(Wrong::Unreadable)? {
-            return Err(Wrong::Shell(file.into(), process, said));
-        }
+    let mut parser = Parser::new(&mut text);
+    while let Some(stanza) = parser.next() {
+        stanza.map_err(|error| Wrong::Syntax(file.into(), error))?;
     }
     Ok(())
+}
+
+/// The lines of a section as they stand, from the one that begins it to the next `end script`: the shell takes both for
+/// commands, and counts lines from there.
+fn lines_of(section: &str, text: &[u8]) -> Vec<u8> {
+    let starts = |line: &[u8], words: &str| {
+        let blanks = line.iter().take_while(|&&byte| byte == b' ').count();
+        line.get(blanks..).is_some_and(|rest| rest.starts_with(words.as_bytes()))
+    };
+    let mut inside = false;
+    let mut lines = Vec::new();
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
+        let begins = !inside && starts(line, section);
+        if inside || begins {
+            lines.extend_from_slice(line);
+        }
+        inside = begins || (inside && !starts(line, "end script"));
+    }
+    lines
 }
 
 /// What `/bin/sh -n` says of a script, if it is wrong.

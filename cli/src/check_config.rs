@@ -3,7 +3,8 @@
 //! An event is known if the supervisor emits it of itself, some job says that it emits it (`emits`, a pattern), or it is to
 //! be ignored; a job event also needs a job of that name. A condition is reported when one of its `and`s has an unknown
 //! side or one of its `or`s has two, **wherever in it that is**: the original reports `(a or b) or startup` too. Then all
-//! that is unknown in it is named, from right to left.
+//! that is unknown in the first such part is named, from right to left; a whole comes before its parts, and the right part
+//! before the left.
 
 use crate::Context;
 use crate::condition::{Condition, Event, Word};
@@ -12,12 +13,13 @@ use crate::print::{Failure, line};
 use crate::show_config::Config;
 use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;
+use uphold_core::bytes::Show;
 use uphold_core::conf::glob;
-use uphold_core::control::Refusal;
 
-/// The events that nobody needs to say he emits: the supervisor's own.
+/// The events that nobody needs to say he emits: the supervisor's own, and what it starts with when it is debugged.
 const OWN_EVENTS: [&[u8]; 9] = [
     b"startup",
+    b"debug",
     b"starting",
     b"started",
     b"stopping",
@@ -25,7 +27,6 @@ const OWN_EVENTS: [&[u8]; 9] = [
     b"control-alt-delete",
     b"keyboard-request",
     b"power-status-changed",
-    b"session-end",
 ];
 
 /// What is there.
@@ -41,48 +42,44 @@ struct Known<'a> {
 impl Known<'_> {
     /// What of this event is unknown, if anything is.
     fn missing(&self, event: &Event) -> Option<Vec<u8>> {
-        if self.ignored.contains(&event.name[..]) {
-            return None;
-        }
         if let (Some(job), _) = event.job() {
             // A variable is anybody's guess.
-            let known = self.jobs.contains(job) || job.contains(&b'$') || self.jobs.iter().any(|name| glob(job, name));
+            let known = self.jobs.contains(job) || job.starts_with(b"$");
             return (!known).then(|| [b"job ", job].concat());
         }
         let known = OWN_EVENTS.contains(&&event.name[..])
-            || self.emitted.contains(&event.name[..])
+            || self.ignored.contains(&event.name[..])
             || self.emitted.iter().any(|pattern| glob(pattern, &event.name));
         (!known).then(|| [b"event ", &event.name[..]].concat())
     }
 
-    /// Whether this can be fulfilled; `broken` becomes true where it or a part of it cannot.
-    fn fulfils(&self, condition: &Condition, broken: &mut bool) -> bool {
-        let fulfilled = match condition {
-            Condition::Event(event) => match self.missing(event) {
-                None => true,
-                Some(_) => {
-                    *broken |= self.strict;
-                    return false;
-                }
-            },
+    /// Whether this can be fulfilled.
+    fn fulfils(&self, condition: &Condition) -> bool {
+        match condition {
+            Condition::Event(event) => self.missing(event).is_none(),
             Condition::Both(left, word, right) => {
-                let (left, right) = (self.fulfils(left, broken), self.fulfils(right, broken));
-                if *word == Word::And { left && right } else { left || right }
+                let (left, right) = (self.fulfils(left), self.fulfils(right));
+                if *word == Word::And || self.strict { left && right } else { left || right }
             }
-        };
-        *broken |= !fulfilled;
-        fulfilled
+        }
+    }
+
+    /// The first part of a condition that cannot be fulfilled. An event alone is one only if it is all that there is.
+    fn broken<'c>(&self, condition: &'c Condition) -> Option<&'c Condition> {
+        if !self.fulfils(condition) {
+            return Some(condition);
+        }
+        let Condition::Both(left, _, right) = condition else { return None };
+        let mut parts = [right, left].into_iter().filter(|part| matches!(***part, Condition::Both(..)));
+        parts.find_map(|part| self.broken(part))
     }
 
     /// The lines about a job.
     fn complaints(&self, config: &Config) -> Vec<Vec<u8>> {
         let mut lines = Vec::new();
         for (word, condition) in config.conditions() {
-            let mut broken = false;
-            if self.fulfils(condition, &mut broken) && !broken {
-                continue;
-            }
-            let missing = condition.events().into_iter().rev().filter_map(|event| self.missing(event));
+            let Some(broken) = self.broken(condition) else { continue };
+            let missing = broken.events().into_iter().rev().filter_map(|event| self.missing(event));
             lines.extend(missing.map(|what| [format!("  {word} on: unknown ").as_bytes(), &what].concat()));
         }
         lines
@@ -108,7 +105,7 @@ pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
     };
     let asked = context.call.subject().map(OsStrExt::as_bytes);
     if let Some(job) = asked.filter(|&job| !known.jobs.contains(job)) {
-        return Err(Failure::new(Refusal::UnknownJob(job)));
+        return Err(Failure::new(format_args!("Invalid job class: {}", Show(job))));
     }
     let mut result = Ok(());
     for (name, config) in jobs.iter().filter(|(name, _)| asked.is_none_or(|job| job == name)) {

@@ -38,15 +38,18 @@ impl Event {
         matches!(&self.name[..], b"starting" | b"started" | b"stopping" | b"stopped")
     }
 
-    /// Of such an event, the job that must have emitted it, when that comes first; and the arguments after it.
-    pub fn job(&self) -> (Option<&[u8]>, &[Vec<u8>]) {
-        let all = &self.arguments[..];
-        let Some((first, rest)) = all.split_first().filter(|_| self.is_of_a_job()) else { return (None, all) };
-        match first.strip_prefix(b"JOB=") {
-            Some(job) => (Some(job), rest),
-            None if !first.contains(&b'=') => (Some(first), rest),
-            None => (None, all),
-        }
+    /// Of such an event, the job that must have emitted it, and the other arguments: `JOB=` may stand anywhere, a name
+    /// alone must come first.
+    pub fn job(&self) -> (Option<&[u8]>, Vec<&[u8]>) {
+        let mut rest: Vec<&[u8]> = self.arguments.iter().map(Vec::as_slice).collect();
+        let named = |word: &&[u8]| word.starts_with(b"JOB=");
+        let at = match rest.first().filter(|_| self.is_of_a_job()) {
+            Some(first) if !first.contains(&b'=') => Some(0),
+            Some(_) => rest.iter().position(named),
+            None => None,
+        };
+        let job = at.map(|at| rest.remove(at));
+        (job.map(|word| word.strip_prefix(b"JOB=").unwrap_or(word)), rest)
     }
 
     /// `NAME (job: JOB, env: ARGUMENTS)`
@@ -101,7 +104,7 @@ impl Condition {
         match self {
             Condition::Event(event) => {
                 text.extend_from_slice(&event.name);
-                append(text, &event.arguments);
+                append(text, event.arguments.iter().map(Vec::as_slice));
             }
             Condition::Both(left, word, right) => {
                 text.push(b'(');
@@ -122,7 +125,7 @@ impl Condition {
     }
 }
 
-fn append(text: &mut Vec<u8>, words: &[Vec<u8>]) {
+fn append<'a>(text: &mut Vec<u8>, words: impl IntoIterator<Item = &'a [u8]>) {
     for word in words {
         text.push(b' ');
         text.extend_from_slice(word);

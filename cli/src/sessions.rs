@@ -8,10 +8,12 @@ use std::path::Path;
 /// `list-sessions`: a line `PID ADDRESS` each, of those that live.
 pub fn list(context: &mut Context<'_>) -> Result<(), Failure> {
     let directory = std::env::var_os("XDG_RUNTIME_DIR").filter(|path| !path.is_empty());
-    let entries = directory.and_then(|path| fs::read_dir(Path::new(&path).join("upstart/sessions")).ok());
-    let entries = entries.ok_or_else(|| Failure::new("Unable to query session directory"))?;
+    // Where there could be sessions and are none, there is nothing to list.
+    let directory = directory.filter(|path| Path::new(path).is_dir());
+    let directory = directory.ok_or_else(|| Failure::new("Unable to query session directory"))?;
+    let entries = fs::read_dir(Path::new(&directory).join("upstart/sessions")).ok();
     let mut sessions = Vec::new();
-    for entry in entries.flatten() {
+    for entry in entries.into_iter().flatten().flatten() {
         let name = entry.file_name();
         let pid = name.to_str().and_then(|name| name.strip_suffix(".session")?.parse::<u32>().ok());
         let Some(pid) = pid.filter(|pid| Path::new(&format!("/proc/{pid}")).exists()) else { continue };

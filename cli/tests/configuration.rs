@@ -26,7 +26,7 @@ fn show_config_prints_emits_and_conditions() {
              stop on stopping (job: a, env: INSTANCE=$X)\n";
     assert_eq!(jobs.initctl(&["show-config", "-e", "b"]), ran(b, "", 0));
     let e = "sub/e\n  start on started (job: my job, env: FOO=a b)\n  start on x (job:, env: Y!=z)\n  \
-             start on started (job:, env: K=1 JOB=a)\n";
+             start on started (job: a, env: K=1)\n";
     assert_eq!(jobs.initctl(&["show-config", "--enumerate", "sub/e"]), ran(e, "", 0));
     assert_eq!(jobs.initctl(&["-q", "show-config"]), ran("", "", 0));
     assert_eq!(jobs.initctl(&["show-config", "nosuch"]), ran("", "initctl: Unknown job: nosuch\n", 1));
@@ -55,10 +55,32 @@ fn check_config_names_what_nothing_provides() {
     );
     assert_eq!(jobs.initctl(&["check-config", "--ignore-events=a,other", "nested"]), ran("", "", 0));
     assert_eq!(jobs.initctl(&["-q", "check-config"]), ran("", "", 1));
-    assert_eq!(jobs.initctl(&["check-config", "nosuch"]), ran("", "initctl: Unknown job: nosuch\n", 1));
+    assert_eq!(jobs.initctl(&["check-config", "nosuch"]), ran("", "initctl: Invalid job class: nosuch\n", 1));
     assert_eq!(Jobs::default().initctl(&["check-config"]), ran("", "", 0));
     let nobody = run(initctl(INITCTL).args(["check-config", "--socket", "/nonexistent"]));
     assert_eq!((nobody.out.as_str(), nobody.code), ("", 0), "whom to ask is not there, so nothing is wrong");
+}
+
+#[test]
+fn check_config_names_the_first_part_that_is_broken() {
+    let jobs = Jobs::new(&[
+        ("a", "start on ((a1 or b1) or startup) or (c1 and startup)\n"),
+        ("b", "start on (a1 or b1) or (startup and c1)\n"),
+        ("c", "start on starting nosuch or started K=1 JOB=gone\n"),
+        ("d", "start on started a* and stopped $X\nstop on debug or session-end\n"),
+    ]);
+    let lines = |whats: &[&str]| whats.iter().map(|what| format!("  start on: unknown {what}\n")).collect::<String>();
+    let check = |job, whats: &[&str], options: &[&str]| {
+        let arguments = [&["check-config"], options, &[job]].concat();
+        assert_eq!(jobs.initctl(&arguments), ran(&format!("{job}\n{}", lines(whats)), "", 1));
+    };
+    check("a", &["event c1"], &[]);
+    check("a", &["event c1", "event b1", "event a1"], &["--warn"]);
+    check("b", &["event c1", "event b1", "event a1"], &[]);
+    // To ignore a job event's name says nothing about the job.
+    check("c", &["job gone", "job nosuch"], &["-i", "starting,started"]);
+    check("d", &["job a*"], &["-i", "session-end"]);
+    assert!(jobs.initctl(&["check-config", "--warn", "d"]).out.ends_with("  stop on: unknown event session-end\n"));
 }
 
 /// The lines of each job.

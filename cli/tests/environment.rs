@@ -111,7 +111,7 @@ fn refusals_and_what_is_missing() {
         ("set-env",                       "variable value"),
         ("unset-env",                     "variable name"),
         ("notify-dbus-address",           "D-Bus address"),
-        ("notify-cgroup-manager-address", "D-Bus address"),
+        ("notify-cgroup-manager-address", "address"),
     ];
     for (command, what) in missing {
         let err = format!("initctl: missing {what}\nTry `initctl --help' for more information.\n");
@@ -132,5 +132,6 @@ fn sessions_are_listed_while_they_live() {
     assert_eq!(list(folder.0.clone()), ran(&format!("{own} unix:abstract=/x/1\n"), "", 0));
     let err = "initctl: Unable to query session directory\n";
     assert_eq!(list(folder.path("nowhere")), ran("", err, 1));
+    assert_eq!(list(folder.below("nobody")), ran("", "", 0));
     assert_eq!(run(initctl(INITCTL).arg("list-sessions")), ran("", err, 1));
 }

@@ -201,7 +201,8 @@ fn files_are_checked_without_a_supervisor() {
     let (ok, error) = (
         |path: &Path| format!("File {}: syntax ok\n", path.display()),
         |path: &Path, line: &str| {
-            format!("ERROR: File {0}: syntax invalid:\n{1}{line}\n", path.display(), path.display())
+            let name = path.file_name().unwrap().display();
+            format!("ERROR: File {}: syntax invalid:\ninit:{name}{line}\n", path.display())
         },
     );
     let check = |files: &[&Path]| run(bench.tool("init-checkconf").args(files));
@@ -210,24 +211,21 @@ fn files_are_checked_without_a_supervisor() {
     let illegal = ": Error while loading configuration file: Illegal signal status, expected integer";
     assert_eq!(check(&[&signal]), ran("", &error(&signal, illegal), 1));
     let overridden = check(&[&over]);
-    let expected = format!(
-        "ERROR: File {}: syntax invalid:\n{}:2: Expected token\n",
-        over.display(),
-        over.with_extension("override").display()
-    );
+    let expected = format!("ERROR: File {}: syntax invalid:\ninit:over.override:2: Expected token\n", over.display());
     assert_eq!(overridden, ran("", &expected, 1));
     let shelled = check(&[&shell]);
-    let begin = format!("ERROR: File {}: shell syntax invalid in pre-start script:\n", shell.display());
+    let begin = format!("ERROR: File {}: shell syntax invalid in pre-start section:\n/bin/sh: 4: ", shell.display());
     assert!(shelled.err.starts_with(&begin) && shelled.code == 1 && shelled.out.is_empty(), "{shelled:?}");
     let unscripted = run(bench.tool("init-checkconf").args(["--debug", "--noscript", "-f"]).arg(&shell));
     assert_eq!(unscripted, ran(&ok(&shell), "", 0));
     let missing = check(&[Path::new("/nonexistent")]);
-    assert_eq!(missing, ran("", "ERROR: File /nonexistent: No such file or directory\n", 1));
+    assert_eq!(missing, ran("", "ERROR: File /nonexistent does not exist\n", 1));
+    let other = job(&bench.folder, "other.txt", "exec true\n");
+    assert_eq!(check(&[&other]), ran("", "ERROR: File must end in .conf\n", 1));
     // And as a command of initctl.
     assert_eq!(run(initctl(INITCTL).arg("check-conf").arg(&good)), ran(&ok(&good), "", 0));
     assert_eq!(run(initctl(INITCTL).args(["-q", "check-conf"]).arg(&good)), ran("", "", 0));
-    let err = "init-checkconf: missing file name\nTry `init-checkconf --help' for more information.\n";
-    assert_eq!(check(&[]), ran("", err, 1));
+    assert_eq!(check(&[]), ran("", "ERROR: Must specify configuration file\n", 1));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::process::{Exit, Pid, Process};
 use crate::signal::Signal;
 use crate::storage::JobId;
 use crate::supervisor::Supervisor;
+use crate::timers::Alarm;
 
 /// For how many seconds after a process was taken to be the daemon its end may still be a step on the daemon's way into
 /// the background. Later, what it leaves behind are workers or a user's own processes, and nobody's daemon.
@@ -53,18 +54,25 @@ impl Supervisor<'_> {
     pub(crate) fn inquire(&mut self, id: JobId, inquiry: Inquiry) {
         if let Some(job) = self.jobs.get_mut(id) {
             job.inquiry = inquiry;
-            self.order(Effect::Survey { job: id });
+            let anywhere = job.state != State::Killed;
+            self.order(Effect::Survey { job: id, anywhere });
         }
     }
 
     /// Whether it must be asked who is left when a main process has ended so.
-    pub(crate) fn leaves_somebody(&self, id: JobId, exit: Exit) -> bool {
+    pub(crate) fn leaves_somebody(&self, id: JobId) -> bool {
         let Some(job) = self.jobs.get(id) else { return false };
         let Some(class) = self.classes.get(job.class) else { return false };
         let judged = exit::row(Process::Main, job.state).is_some_and(|row| row.meaning == Meaning::Judged);
-        let fresh = matches!(job.state, State::Spawning | State::Spawned) || self.now <= job.following.fresh_until;
-        let quiet_end = matches!(exit, Exit::Status(0) | Exit::Unknown);
-        job.state == State::Killed || (judged && job.goal == Goal::Start && fresh && quiet_end && !class.task)
+        job.state == State::Killed || (judged && job.goal == Goal::Start && !class.task)
+    }
+
+    /// Whether a main process's end may be a step on its daemon's way.
+    fn may_be_a_step(&self, id: JobId, exit: Exit) -> bool {
+        let Some(job) = self.jobs.get(id) else { return false };
+        let unready = matches!(job.state, State::Spawning | State::Spawned);
+        let fresh = unready || job.following.guessed || self.now <= job.following.fresh_until;
+        fresh && matches!(exit, Exit::Status(0) | Exit::Unknown)
     }
 
     /// The world has said which processes of a job live.
@@ -98,23 +106,26 @@ impl Supervisor<'_> {
     /// A main process has ended: another one takes its place, or its end is judged.
     fn succeed(&mut self, id: JobId, old: Pid, exit: Exit, survivors: &[Survivor]) {
         let heir = self.heir(id, survivors);
+        let is_step = self.may_be_a_step(id, exit);
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.following.middle = None;
         let launched = job.following.launched;
         let Some(class) = self.classes.get(job.class) else { return };
         let Some(heir) = heir else { return self.judge_end(id, Process::Main, exit) };
-        // Without `expect` and `respawn` the original lets such a job come to its end, and files rely on that.
-        if class.expect == Expect::None && !class.respawn {
+        // One that has failed, or that was the daemon, has left its workers; the log tells of them. Without `expect` and
+        // `respawn` the original lets such a job come to its end, and files rely on that.
+        if !is_step || (class.expect == Expect::None && !class.respawn) {
             self.order(Effect::Report { job: id });
             return self.judge_end(id, Process::Main, exit);
         }
         if self.core.strict {
             self.teach(id, self.place_of(id, heir), None);
+            self.order(Effect::Report { job: id });
             return self.judge_end(id, Process::Main, exit);
         }
         let expect = class.expect;
         if let Some(job) = self.jobs.get_mut(id) {
-            job.following.untaught = true;
+            (job.following.untaught, job.following.guessed) = (true, expect == Expect::Auto);
             if Some(heir.pid) == launched {
                 // One that left nobody was a helper of its own; else it was a step on the way, whose end the first one awaits.
                 job.following.helper = !survivors.iter().any(|other| other.child && other.pid != heir.pid);
@@ -205,6 +216,10 @@ impl Supervisor<'_> {
         self.forget_process(id, Process::Main);
         self.remember_process(id, Process::Main, new);
         self.order(Effect::Watch { pid: new, instead_of: old });
+        // What its predecessor has not said is not held against it.
+        if let Some(job) = self.jobs.get_mut(id).filter(|job| job.goal == Goal::Start) {
+            job.strikes = 0;
+        }
         self.refresh(id);
     }
 
@@ -229,7 +244,7 @@ impl Supervisor<'_> {
         match survivors.iter().find(own).map(|survivor| survivor.pid) {
             Some(_) if look == Look::First && !forced && !tired => {
                 let at = self.now.after_milliseconds(crate::overdue::MOMENT);
-                self.timers.arm(&mut self.jobs, id, at);
+                self.timers.arm(&mut self.jobs, id, Alarm::End, at);
             }
             Some(next) if !tired => {
                 self.remember_process(id, Process::Main, next);
@@ -239,7 +254,7 @@ impl Supervisor<'_> {
                 }
                 self.signal_main(id, next, signal);
                 let deadline = self.now.after_seconds(timeout);
-                self.timers.arm(&mut self.jobs, id, deadline);
+                self.timers.arm(&mut self.jobs, id, Alarm::End, deadline);
                 if let Some(job) = self.jobs.get_mut(id) {
                     (job.waiting, job.killed) = (true, false);
                 }
@@ -263,6 +278,10 @@ impl Supervisor<'_> {
         if let Some(named) = survivors.iter().find(|survivor| survivor.named).map(|survivor| survivor.pid) {
             return self.is_main(id, named, true);
         }
+        // The file says how long to wait, or its author has been told already.
+        if job.following.start_by.is_some() || job.following.told {
+            return self.wait_for_readiness(id);
+        }
         let idle = survivors.iter().all(|survivor| survivor.idle);
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.following.idle_looks = if idle { job.following.idle_looks.saturating_add(1) } else { 0 };
@@ -283,13 +302,17 @@ impl Supervisor<'_> {
             .find(|pid| Some(*pid) == job.following.launched && *pid != main);
         let heir = if master.is_some() { Heir::Launched } else { Heir::Itself };
         let following = (!self.core.strict).then_some(master.unwrap_or(main));
-        self.teach(id, heir, following);
-        if following.is_some() {
+        let as_expected = master.is_none() && follow::is_last(expect, stage);
+        if !as_expected {
+            self.teach(id, heir, following);
+        }
+        if as_expected || following.is_some() {
             self.observe(main, Seen::Quiet);
             if let Some(master) = master {
                 self.adopt(id, main, master);
             }
         }
+        self.wait_for_readiness(id);
     }
 
     /// A process of a job is its main process, as it says or has written down.

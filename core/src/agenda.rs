@@ -69,7 +69,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// The next event that is pending or finished; it is so no more.
+    /// The next event that is pending or finished, which counts as taken from now on.
     pub(crate) fn next_on_agenda(&mut self) -> Option<EventId> {
         while self.core.agenda.ready > 0 {
             let agenda = &mut self.core.agenda;

@@ -27,7 +27,7 @@ pub enum Cause {
     Ready(Pid, Expect),
     /// The world's answer which of its processes live.
     Survivors,
-    /// The event that it emitted to be finished; and who holds that up. Nobody does before it was offered to all.
+    /// The event that it emitted to be finished; and who holds that up: `None` until it has been offered to every condition.
     Event(EventId, Option<Holder>),
     /// Nothing that there is.
     Nothing,

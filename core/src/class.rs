@@ -5,7 +5,7 @@ use crate::condition::LeafId;
 use crate::conf::stanza::{ConditionText, Expect, Operator, Stanza};
 use crate::index::{Fnv, Indexed};
 use crate::interest::InterestId;
-use crate::limits::{CONDITION_EVENTS, Full, Limit};
+use crate::limits::{CONDITION_EVENTS, EVENT_NAME, Full, Limit};
 use crate::process::Process;
 use crate::respawn::RespawnLimit;
 use crate::signal::Signal;
@@ -122,7 +122,7 @@ impl Class {
         usize::from(self.start_events.max(self.stop_events))
     }
 
-    fn texts(&mut self) -> [&mut Text; 10] {
+    pub(crate) fn texts(&mut self) -> [&mut Text; 10] {
         [
             &mut self.name,
             &mut self.environment,
@@ -195,14 +195,7 @@ impl Supervisor<'_> {
 
     fn append(&mut self, id: ClassId, field: fn(&mut Class) -> &mut Text, pieces: &[&[u8]]) -> Result<(), Full> {
         let Some(class) = self.classes.get_mut(id) else { return Ok(()) };
-        self.text.begin()?;
-        self.text.push_text(*field(class))?;
-        for piece in pieces {
-            self.text.push(piece)?;
-        }
-        let new = self.text.finish();
-        self.text.replace(field(class), new);
-        Ok(())
+        pieces.iter().try_for_each(|piece| self.text.append(field(class), piece))
     }
 
     fn set_start_on(&mut self, id: ClassId, condition: ConditionText<'_>) -> Result<(), Full> {
@@ -230,124 +223,12 @@ impl Supervisor<'_> {
     }
 
     fn check_condition(&self, condition: ConditionText<'_>) -> Result<usize, Full> {
-        let events = count_events(condition);
-        if events > CONDITION_EVENTS { Err(Full { limit: Limit::ConditionEvents }) } else { Ok(events) }
-    }
-
-    /// The class takes effect: at once, or, if one of its name has instances, when the last of them has ended.
-    ///
-    /// # Errors
-    /// The index of event names is full; the class is then abandoned.
-    pub fn commit_class(&mut self, id: ClassId) -> Result<(), Full> {
-        if let Err(full) = self.reserve_interests(id) {
-            self.abandon_class(id);
-            return Err(full);
+        let is_long = |operator| matches!(operator, Operator::Event(name, _) if name.len() > EVENT_NAME);
+        match count_events(condition) {
+            events if events > CONDITION_EVENTS => Err(Full { limit: Limit::ConditionEvents }),
+            _ if condition.operators().any(is_long) => Err(Full { limit: Limit::EventName }),
+            events => Ok(events),
         }
-        let Some(class) = self.classes.get(id) else { return Ok(()) };
-        let current = self.find_class_hashed(class.hash, self.text.get(class.name));
-        match current {
-            Some(old) if self.has_jobs(old) => {
-                let class = self.classes.get_mut(old);
-                let superseded = class.and_then(|class| {
-                    class.deleted = false;
-                    class.successor.replace(id)
-                });
-                if let Some(class) = self.classes.get_mut(id) {
-                    class.phase = Phase::Successor;
-                }
-                if let Some(superseded) = superseded {
-                    self.abandon_class(superseded);
-                }
-            }
-            Some(old) => {
-                self.inherit_matches(old, id);
-                self.retire(old);
-                self.enact(id);
-            }
-            None => self.enact(id),
-        }
-        Ok(())
-    }
-
-    /// The class was begun or waits to succeed another, and is dropped.
-    pub fn abandon_class(&mut self, id: ClassId) {
-        let Some(class) = self.classes.get(id) else { return };
-        match class.phase {
-            Phase::Draft => {}
-            Phase::Successor => self.unreserve_interests(id),
-            Phase::Current => return,
-        }
-        self.free_class(id);
-    }
-
-    /// The class of that name goes: now, or when its last instance has ended.
-    pub fn delete_class(&mut self, name: &[u8]) {
-        let Some(id) = self.find_class(name) else { return };
-        if self.has_jobs(id) {
-            let superseded = self.classes.get_mut(id).and_then(|class| {
-                class.deleted = true;
-                class.successor.take()
-            });
-            if let Some(superseded) = superseded {
-                self.abandon_class(superseded);
-            }
-        } else {
-            self.retire(id);
-        }
-    }
-
-    /// The class that a name means.
-    pub fn find_class(&self, name: &[u8]) -> Option<ClassId> {
-        self.find_class_hashed(Fnv::new().with(name).value(), name)
-    }
-
-    fn find_class_hashed(&self, hash: u32, name: &[u8]) -> Option<ClassId> {
-        self.class_index.find(&self.classes, hash, |class| self.text.get(class.name) == name)
-    }
-
-    fn has_jobs(&self, id: ClassId) -> bool {
-        self.classes.get(id).is_some_and(|class| class.first_job.is_some())
-    }
-
-    /// Puts a class whose instances have all ended aside for what its file says now.
-    pub(crate) fn supersede(&mut self, id: ClassId) {
-        let Some(class) = self.classes.get_mut(id) else { return };
-        if class.first_job.is_some() {
-            return;
-        }
-        match (class.successor.take(), class.deleted) {
-            (Some(successor), _) => {
-                self.inherit_matches(id, successor);
-                self.retire(id);
-                self.enact(successor);
-            }
-            (None, true) => self.retire(id),
-            (None, false) => {}
-        }
-    }
-
-    fn enact(&mut self, id: ClassId) {
-        if let Some(class) = self.classes.get_mut(id) {
-            class.phase = Phase::Current;
-        }
-        self.class_index.insert(&mut self.classes, id);
-        self.enter_interests(id);
-    }
-
-    fn retire(&mut self, id: ClassId) {
-        self.class_index.remove(&mut self.classes, id);
-        self.drop_interests(id);
-        self.free_class(id);
-    }
-
-    fn free_class(&mut self, id: ClassId) {
-        let Some(mut class) = self.classes.remove(id) else { return };
-        self.release_leaves(class.start_leaves);
-        self.free_leaves(class.start_leaves);
-        for text in class.texts() {
-            self.text.free(*text);
-        }
-        self.retired(id);
     }
 
     /// A class's name; empty if it is no more.

@@ -28,12 +28,18 @@ impl Supervisor<'_> {
     /// Does what a client asks of a job, and answers: at once, when all that follows at once is done, or when the goal is
     /// reached.
     pub(crate) fn command(&mut self, client: ClientId, command: Command, target: Target<'_>, wait: bool) {
-        let done = match command {
-            Command::Start => self.start(client, target, wait),
-            Command::Stop | Command::Force => self.stop(client, command, target, wait),
-            Command::Restart => self.restart(client, target, wait),
+        let deed = match command {
+            Command::Start => Self::start,
+            Command::Stop | Command::Force => Self::stop,
+            Command::Restart => Self::restart,
             Command::Reload => return self.reload(client, target),
         };
+        // The place of a client that waits is set aside before anything is changed.
+        let places = usize::from(wait);
+        let done =
+            self.waiters.reserve(places).map_err(Denial::from).and_then(|()| {
+                deed(self, client, command, target, wait).inspect_err(|_| self.waiters.unreserve(places))
+            });
         match done {
             Ok(job) if !wait => {
                 if let Some(class) = self.class_of(job) {
@@ -88,20 +94,18 @@ impl Supervisor<'_> {
         Ok((class, self.find_job(class, self.scratch)))
     }
 
-    fn room_to_wait(&self, wait: bool) -> Result<(), Denial> {
-        if wait && self.waiters.room() == 0 { Err(Denial::Full(Limit::Blocked)) } else { Ok(()) }
-    }
-
-    /// The last goal's waiters are released, and the client waits for the new one.
+    /// The last goal's waiters are released, and the client waits for the new one in its place.
     fn wait_instead(&mut self, id: JobId, client: ClientId, command: Command, wait: bool) {
         self.answer_waiters(id, false);
         if wait {
-            // There is room: it was looked at before anything was changed.
-            let _room = self.wait_for_job(id, Who::Client(client, command));
+            self.waiters.unreserve(1);
+            if let Err(full) = self.wait_for_job(id, Who::Client(client, command)) {
+                self.order(Effect::Reply { client, answer: Answer::Denied(full.into()) });
+            }
         }
     }
 
-    fn start(&mut self, client: ClientId, target: Target<'_>, wait: bool) -> Result<JobId, Denial> {
+    fn start(&mut self, client: ClientId, command: Command, target: Target<'_>, wait: bool) -> Result<JobId, Denial> {
         let (class, found) = self.resolve_job(target)?;
         if let Some(job) = found.filter(|&job| self.jobs.get(job).is_some_and(|job| job.goal == Goal::Start)) {
             return Err(Denial::AlreadyRunning(job));
@@ -109,7 +113,6 @@ impl Supervisor<'_> {
         if self.core.ending.refuses_starts() {
             return Err(Denial::ShuttingDown);
         }
-        self.room_to_wait(wait)?;
         let job = match (found, target.select) {
             (Some(job), Select::Name(_)) => job,
             (None, Select::Name(_)) => return Err(Denial::UnknownInstance(class)),
@@ -123,7 +126,7 @@ impl Supervisor<'_> {
                 job
             }
         };
-        self.wait_instead(job, client, Command::Start, wait);
+        self.wait_instead(job, client, command, wait);
         self.want_started(job);
         Ok(job)
     }
@@ -136,7 +139,6 @@ impl Supervisor<'_> {
         if !forced && self.jobs.get(job).is_some_and(|job| job.goal == Goal::Stop) {
             return Err(Denial::AlreadyStopped(job));
         }
-        self.room_to_wait(wait)?;
         if let Select::Environment(environment) = target.select {
             let environment = self.text.add(environment.0)?;
             if let Some(job) = self.jobs.get_mut(job) {
@@ -152,7 +154,7 @@ impl Supervisor<'_> {
         Ok(job)
     }
 
-    fn restart(&mut self, client: ClientId, target: Target<'_>, wait: bool) -> Result<JobId, Denial> {
+    fn restart(&mut self, client: ClientId, command: Command, target: Target<'_>, wait: bool) -> Result<JobId, Denial> {
         let (class, found) = self.resolve_job(target)?;
         let id = found.ok_or(Denial::UnknownInstance(class))?;
         if self.jobs.get(id).is_some_and(|job| job.goal == Goal::Stop) {
@@ -161,12 +163,11 @@ impl Supervisor<'_> {
                 Select::Name(_) => Denial::AlreadyStopped(id),
             });
         }
-        self.room_to_wait(wait)?;
         if let Select::Environment(environment) = target.select {
             let environment = self.text.add(environment.0)?;
             self.prepare_start(id, environment)?;
         }
-        self.wait_instead(id, client, Command::Restart, wait);
+        self.wait_instead(id, client, command, wait);
         // One that is to run anew is restarted by that.
         if self.jobs.get(id).is_some_and(|job| job.goal == Goal::Start) {
             if let Some(job) = self.jobs.get_mut(id) {

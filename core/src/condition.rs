@@ -180,6 +180,9 @@ impl Supervisor<'_> {
         };
         let Some(found) = found else { return false };
         let actual = split_variable(found).1.unwrap_or(&[]);
+        if !pattern.contains(&b'$') {
+            return glob(pattern, actual) != negated;
+        }
         let mut expanded: heapless::Vec<u8, ARGUMENT> = heapless::Vec::new();
         let lookup = |name: &[u8]| match whose {
             Whose::Start(_) => None,

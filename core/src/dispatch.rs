@@ -50,17 +50,18 @@ impl Supervisor<'_> {
         if self.jobs.get(job).is_some_and(|job| job.goal != Goal::Stop) {
             let class = self.jobs.get(job).map(|job| job.class);
             let collected = self.collect(whose, held, b"UPSTART_STOP_EVENTS=");
-            match collected.and_then(|environment| self.import(class, environment)) {
-                Ok(environment) => {
-                    if let Some(job) = self.jobs.get_mut(job) {
-                        self.text.replace(&mut job.stop_environment, environment);
-                    }
-                    self.answer_waiters(job, false);
-                    self.block_held(job, whose, held);
-                    self.set_goal(job, Goal::Stop);
-                }
-                Err(full) => self.say_full(job, full),
+            // Without room for the variables it is stopped all the same.
+            let environment = collected.and_then(|environment| self.import(class, environment));
+            let environment = environment.unwrap_or_else(|full| {
+                self.say_full(job, full);
+                Text::EMPTY
+            });
+            if let Some(job) = self.jobs.get_mut(job) {
+                self.text.replace(&mut job.stop_environment, environment);
             }
+            self.answer_waiters(job, false);
+            self.block_held(job, whose, held);
+            self.set_goal(job, Goal::Stop);
         }
         self.reset_condition(whose);
     }
@@ -75,10 +76,16 @@ impl Supervisor<'_> {
         if (about_end || !self.core.ending.refuses_starts())
             && let Err(refused) = self.start_for_events(class, whose, held)
         {
-            self.say_later(match refused {
-                Refused::NoInstance => Notice::NoInstance { class },
-                Refused::Full(full) => Notice::Full { class, limit: full.limit },
-            });
+            match refused {
+                Refused::NoInstance(why) => self.say_later(Notice::NoInstance { class, why }),
+                Refused::Full(full) => {
+                    self.say_later(Notice::Full { class, limit: full.limit });
+                    // Who emitted the event is to know that it has not done all it should.
+                    for place in 0..Held::BITS as usize {
+                        self.held_event(whose, held, place).into_iter().for_each(|event| self.mark_failed(event));
+                    }
+                }
+            }
         }
         self.reset_condition(whose);
     }
@@ -110,7 +117,10 @@ impl Supervisor<'_> {
     /// The instance that a class's `instance` stanza names with these variables, made if there is none.
     fn instance_for(&mut self, class: ClassId, environment: Text) -> Result<JobId, Refused> {
         let name = self.expand_instance(class, Strings(self.text.get(environment)));
-        self.note_instance(name).map_err(|_| Refused::NoInstance)?;
+        self.note_instance(name).map_err(|denial| match denial {
+            Denial::Full(limit) => Refused::Full(Full { limit }),
+            why => Refused::NoInstance(why),
+        })?;
         match self.find_job(class, self.scratch) {
             Some(job) => Ok(job),
             None => self.make_job(class).map_err(Refused::Full),
@@ -238,6 +248,7 @@ pub(crate) struct Expansion {
 
 /// Why an event could not start a job.
 enum Refused {
-    NoInstance,
+    /// The variables give no name of an instance.
+    NoInstance(Denial),
     Full(Full),
 }

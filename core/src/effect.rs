@@ -66,6 +66,8 @@ pub enum Effect {
     Survey {
         /// Whose.
         job: JobId,
+        /// Whether they are to be looked for in every place if they are not where they were put.
+        anywhere: bool,
     },
     /// Send a signal to every process of a job, hooks and what they made left out, wherever they have moved.
     Sweep {
@@ -74,8 +76,8 @@ pub enum Effect {
         /// Which signal.
         signal: Signal,
     },
-    /// A job's main process has ended: tell the log which of its processes that live now still live in a while, those left
-    /// out that only take a moment to end.
+    /// A job's main process has ended: tell the log, in a moment, which of the job's processes that are alive now are still
+    /// alive then.
     Report {
         /// Whose.
         job: JobId,
@@ -96,7 +98,7 @@ pub enum Effect {
     Say(Notice),
     /// A class is no more: what the world keeps for it can be let go.
     Retired(ClassId),
-    /// After `Input::Shutdown`: no job is left.
+    /// After `Input::Shutdown` or `Input::Logout`: no job is left, or the time is over and each that is left has been named.
     Ended,
 }
 
@@ -129,6 +131,7 @@ pub enum Answer {
 pub enum Denial {
     /// The name is in the request.
     UnknownJob,
+    /// A command names an instance that does not live.
     UnknownInstance(ClassId),
     UnknownParameter(ClassId),
     MismatchedBraces,
@@ -142,8 +145,8 @@ pub enum Denial {
     FailedToStop,
     FailedToRestart,
     EventFailed,
+    /// A request about an environment names an instance that does not live.
     UnknownInstanceOf(ClassId),
-    EmptyVariable,
     EmptyJob,
     BadEnvironment,
     EmptyName,

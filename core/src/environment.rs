@@ -102,7 +102,7 @@ impl Supervisor<'_> {
         let job = self.jobs.get(id)?;
         let given = Strings(self.text.get(job.environment));
         if given.iter().any(|entry| entry == name) {
-            return None; // taken away (see `table`)
+            return None; // taken away (see `variables`)
         }
         self.find_spot(job.environment, name)
             .or_else(|| self.class_spot(job.class, name))

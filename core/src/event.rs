@@ -171,7 +171,7 @@ impl Supervisor<'_> {
             job.events_left -= 1;
             text
         });
-        self.text.unreserve(reservation.unwrap_or(0) as usize);
+        self.text.unreserve(usize::from(reservation.is_some()), reservation.unwrap_or(0) as usize);
         let Ok(environment) = self.describe(id, kind) else { return self.event_lost(id, Limit::Text) };
         let event = Event::new(Name::Job(kind), environment, Some(id), reservation);
         let inserted = match reservation {
@@ -242,7 +242,7 @@ impl Supervisor<'_> {
         let (need, have) = (cost(bytes) as u32, job.event_text);
         if need > have {
             let more = (need - have) * crate::job::EVENTS_PER_JOB as u32;
-            self.text.reserve(more as usize)?;
+            self.text.reserve(0, more as usize)?;
             if let Some(job) = self.jobs.get_mut(id) {
                 job.event_text = need;
                 job.text_reserved += more;
@@ -364,7 +364,7 @@ impl Supervisor<'_> {
             job.events_left += 1;
             job.text_reserved += text;
             self.events.reserve_again();
-            self.text.reserve_again(text as usize);
+            self.text.reserve_again(1, text as usize);
         }
     }
 }

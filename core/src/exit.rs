@@ -2,6 +2,7 @@
 
 use crate::lifecycle::State;
 use crate::process::{Exit, Process};
+use crate::signal::Signal;
 
 /// What the end of a process means for its job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,10 +91,12 @@ impl Exit {
         normal_exits.any(|listed| listed == code)
     }
 
-    /// Whether `normal exit` lists its bare number, which is what makes its message quiet. For a signal that is another
-    /// question than whether it is listed (FACTS: normal-exit-log-priority).
+    /// Whether `normal exit` lists the plain number, as recorded (normal-exit-log-priority). This only lowers the priority of
+    /// the message, whatever process it is of; for a signal it has nothing to do with whether the signal is listed, and one
+    /// without a name is never quiet.
     pub fn is_mentioned(self, mut normal_exits: impl Iterator<Item = i32>) -> bool {
         match self {
+            Exit::Signal(number) if Signal(number).name().is_none() => false,
             Exit::Status(number) | Exit::Signal(number) => normal_exits.any(|listed| listed == i32::from(number)),
             Exit::Unknown => false,
         }

@@ -112,7 +112,7 @@ impl Row {
 /// The rows of `Quiet` are there because a process that was expected to do something and has gone idle instead will
 /// hardly do it any more. If it does, nothing is lost: when it has ended, the one that stays is followed.
 #[rustfmt::skip]
-pub static TABLE: [Row; 30] = {
+pub static TABLE: [Row; 33] = {
     use Stage::*;
     use Seen::*;
     const fn row(expect: Expect, stage: Stage, seen: Seen, order: Order, next: Stage) -> Row {
@@ -153,8 +153,11 @@ pub static TABLE: [Row; 30] = {
         //    expect              stage       idle looks  order           next
         quiet(Expect::Stop,       Launched,   4,          Order::Nothing,   Late),
         quiet(Expect::Fork,       Original,   4,          Order::Release,   Settled),
+        quiet(Expect::Fork,       FirstBorn,  4,          Order::Release,   Settled), // its stop was taken away
         quiet(Expect::Daemon,     Original,   4,          Order::Release,   Settled),
+        quiet(Expect::Daemon,     FirstBorn,  4,          Order::Release,   Settled), // likewise
         quiet(Expect::Daemon,     First,      1,          Order::Release,   Settled),
+        quiet(Expect::Daemon,     SecondBorn, 4,          Order::Release,   Settled), // likewise
         quiet(Expect::Notify,     Original,   4,          Order::Nothing,   Settled),
         quiet(Expect::Descriptor, Original,   4,          Order::Nothing,   Settled),
         quiet(Expect::PidFile,    Original,   40,         Order::Nothing,   Settled),
@@ -201,15 +204,15 @@ pub enum Heir {
     Itself,
     /// The one that the supervisor made: what was followed was a helper of its own.
     Launched,
-    /// A child of that one, which leads a session of its own.
+    /// A child of the one that the supervisor made, which leads a session of its own.
     Child,
-    /// A child's child: somebody else led the session that it is in.
+    /// A grandchild: somebody in between led the session that it is in.
     Grandchild,
-    /// Child or child's child: it is still in that one's session.
+    /// Its child or grandchild, still in its session: which of the two cannot be told.
     Akin,
-    /// One that came of the traced ones; forks say more of it than sessions.
+    /// A descendant of those that were traced: how many forks were seen says more of it than its session.
     Descendant,
-    /// The one between that one and what is followed.
+    /// The one between the one that the supervisor made and the one that is followed.
     Middle,
     /// Another one, when a traced one was adopted already.
     Later,
@@ -270,7 +273,12 @@ pub static LESSONS: [Lesson; 23] = {
     ]
 };
 
-/// As many forks as need to be told from more.
+/// Whether the process has forked as it was expected to, and only its birth is still to be seen.
+pub(crate) fn is_last(expect: Expect, stage: Stage) -> bool {
+    expect.traces() && row(expect, stage, Seen::Stop).is_some_and(|row| row.next.is_ready())
+}
+
+/// Forks beyond this number are not told apart.
 pub(crate) const MOST_FORKS: u8 = 4;
 
 /// What is said where the table knows nothing better.

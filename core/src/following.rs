@@ -15,19 +15,23 @@ pub(crate) struct Following {
     pub(crate) forks: u8,
     /// Whether a process was adopted that `expect` did not name.
     pub(crate) repaired: bool,
-    /// Whether the author of its file has been told what to expect, and whether he is to be.
+    /// Whether the log has told the author of its file what to expect, and whether it is about to.
     pub(crate) told: bool,
     pub(crate) untaught: bool,
-    /// Whether the process that was made for it was followed again when another had ended.
+    /// Whether following went back to the launched process when a helper that had been followed ended.
     pub(crate) helper: bool,
     /// The child that made the one which `expect daemon` names: if it stays, it is a master and no step on the way.
     pub(crate) middle: Option<Pid>,
+    /// Whether it is only taken to be ready, since it went idle: what is expected of it may come at any time.
+    pub(crate) guessed: bool,
     /// Until when the main process's end may be its way into the background.
     pub(crate) fresh_until: Instant,
     /// When it must be ready.
     pub(crate) start_by: Option<Instant>,
     /// How often in a row the main process was found idle.
     pub(crate) idle_looks: u8,
+    /// It goes on after a stop, and that is to be said when the job has come as far as it gets.
+    pub(crate) continued: bool,
 }
 
 impl Following {

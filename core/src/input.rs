@@ -69,6 +69,11 @@ pub enum Input<'a> {
         /// Whether it is traced: then it needs an order to go on.
         traced: bool,
     },
+    /// A process that a signal had stopped goes on.
+    Continued {
+        /// Its number.
+        pid: Pid,
+    },
     /// Answer to [`Effect::Survey`](crate::effect::Effect::Survey): the job's live processes, the oldest first.
     Survivors {
         /// Whose.
@@ -120,7 +125,7 @@ pub enum Input<'a> {
         client: ClientId,
     },
     /// Every job is to be stopped, none started or respawned from now on; [`Effect::Ended`](crate::effect::Effect::Ended)
-    /// follows when no process is left.
+    /// follows.
     Shutdown,
     /// The session ends: every job is to be stopped but those that wait for the event session-end, which get some seconds;
     /// then as for `Shutdown`.

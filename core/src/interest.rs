@@ -5,7 +5,7 @@
 
 use crate::conf::stanza::{ConditionText, Operator};
 use crate::index::{Fnv, Indexed};
-use crate::limits::{Full, SCRATCH};
+use crate::limits::{EVENT_NAME, Full};
 use crate::storage::{ClassId, Id};
 use crate::supervisor::Supervisor;
 use crate::text::Text;
@@ -74,7 +74,7 @@ impl Supervisor<'_> {
             self.names.unreserve(count);
             return Err(full);
         }
-        self.text.reserve(bytes).inspect_err(|_| {
+        self.text.reserve(count, bytes).inspect_err(|_| {
             self.names.unreserve(count);
             self.interests.unreserve(count);
         })
@@ -84,7 +84,7 @@ impl Supervisor<'_> {
         let (count, bytes) = self.measure_interests(class);
         self.names.unreserve(count);
         self.interests.unreserve(count);
-        self.text.unreserve(bytes);
+        self.text.unreserve(count, bytes);
     }
 
     /// Enters a class under every event that its conditions name; room was reserved.
@@ -94,8 +94,8 @@ impl Supervisor<'_> {
         for place in 0..count {
             let (start, stop) = self.conditions(class);
             let Some(name) = event_names(start, stop).nth(place) else { continue };
-            // By way of the stack, since entering a name moves the text it is read from.
-            let mut copy: heapless::Vec<u8, SCRATCH> = heapless::Vec::new();
+            // By way of the stack, since entering a name moves the text it is read from. None is longer: see `check_condition`.
+            let mut copy: heapless::Vec<u8, EVENT_NAME> = heapless::Vec::new();
             if copy.extend_from_slice(name).is_ok() {
                 self.enter_interest(class, &copy);
             }

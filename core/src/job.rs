@@ -17,6 +17,7 @@ use crate::respawn::Respawns;
 use crate::storage::{ClassId, EventId, JobId};
 use crate::supervisor::Supervisor;
 use crate::text::Text;
+use crate::timers::Alarm;
 use crate::waiter::Waiter;
 
 /// One instance of a class, from its first goal start until it rests again.
@@ -58,7 +59,7 @@ pub struct Job {
     pub(crate) forced: bool,
     /// Whether what it waits for has been sent SIGKILL.
     pub(crate) killed: bool,
-    /// How many processes had to be killed, or how often its watchdog was missed.
+    /// How many processes had to be killed.
     pub(crate) strikes: u8,
     /// What its main process says that it is doing.
     pub(crate) said: Text,
@@ -116,7 +117,7 @@ impl Job {
 }
 
 impl Supervisor<'_> {
-    /// The instance of a class whose name is in scratch memory.
+    /// The instance of a class that has this name.
     pub(crate) fn find_job(&self, class: ClassId, name: &[u8]) -> Option<JobId> {
         let is_it = |job: &Job| job.class == class && self.text.get(job.name) == name;
         self.job_index.find(&self.jobs, hash_instance(class, name), is_it)
@@ -129,11 +130,7 @@ impl Supervisor<'_> {
         let hash = hash_instance(class_id, self.scratch);
         let name = self.text.add(self.scratch)?;
         let stop_leaves = self.make_leaves(usize::from(stop_events)).inspect_err(|_| self.text.free(name))?;
-        let reserved = self
-            .events
-            .reserve(EVENTS_PER_JOB)
-            .and_then(|()| self.waiters.reserve(waiters).inspect_err(|_| self.events.unreserve(EVENTS_PER_JOB)));
-        let made = reserved.and_then(|()| {
+        let made = self.set_aside(waiters).and_then(|()| {
             let job = Job {
                 class: class_id,
                 name,
@@ -171,6 +168,7 @@ impl Supervisor<'_> {
             self.jobs.insert(job).inspect_err(|_| {
                 self.events.unreserve(EVENTS_PER_JOB);
                 self.waiters.unreserve(waiters);
+                self.text.unreserve(EVENTS_PER_JOB, 0);
             })
         });
         let id = made.inspect_err(|_| {
@@ -188,6 +186,16 @@ impl Supervisor<'_> {
         Ok(id)
     }
 
+    /// Sets room aside for a job's own events, a piece of text for each, and those that may wait for it.
+    fn set_aside(&mut self, waiters: usize) -> Result<(), Full> {
+        self.events.reserve(EVENTS_PER_JOB)?;
+        self.waiters.reserve(waiters).inspect_err(|_| self.events.unreserve(EVENTS_PER_JOB))?;
+        self.text.reserve(EVENTS_PER_JOB, 0).inspect_err(|_| {
+            self.events.unreserve(EVENTS_PER_JOB);
+            self.waiters.unreserve(waiters);
+        })
+    }
+
     /// Lets an instance go that rests; its class may then be superseded.
     pub(crate) fn free_job(&mut self, id: JobId) {
         self.timers.disarm(&mut self.jobs, id);
@@ -201,7 +209,7 @@ impl Supervisor<'_> {
             self.text.free(text);
         }
         self.events.unreserve(usize::from(job.events_left));
-        self.text.unreserve(job.text_reserved as usize);
+        self.text.unreserve(usize::from(job.events_left), job.text_reserved as usize);
         self.waiters.unreserve(usize::from(job.waiters_left));
         if let Some(before) = job.before.and_then(|before| self.jobs.get_mut(before)) {
             before.after = job.after;
@@ -218,7 +226,7 @@ impl Supervisor<'_> {
             }
         }
         self.order(Effect::Rested { job: id });
-        self.supersede(job.class);
+        self.supersede_soon(job.class);
     }
 
     /// A command or event wants the job started. One that is to run anew is started by that: its goal stays, since goal
@@ -271,10 +279,10 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
         let main = process == Process::Main;
-        let expected = main && exit.is_mentioned(self.normal_exits(class));
+        let expected = exit.is_mentioned(self.normal_exits(class));
         self.say_later(Notice::ProcessEnded { job: id, process, pid, exit, expected });
         self.forget_process(id, process);
-        if main && self.leaves_somebody(id, exit) {
+        if main && self.leaves_somebody(id) {
             return self.inquire(id, Inquiry::Ended(pid, exit));
         }
         self.judge_end(id, process, exit);
@@ -387,7 +395,7 @@ impl Supervisor<'_> {
         let Some(class) = self.classes.get(job.class) else { return false };
         let (signal, deadline) = (class.kill_signal, self.now.after_seconds(class.kill_timeout));
         self.signal_main(id, pid, signal);
-        self.timers.arm(&mut self.jobs, id, deadline);
+        self.timers.arm(&mut self.jobs, id, Alarm::End, deadline);
         true
     }
 }

@@ -164,8 +164,9 @@ impl Row {
     }
 }
 
-/// The lifecycle. It is Upstart's but for the cell marked `better`: there, a respawning daemon that dies before it is ready
-/// would have been taken to run without a process.
+/// The lifecycle. It is Upstart's but for the rows marked `better`: there, a respawning daemon that dies before it is ready
+/// would have been taken to run without a process, and one that dies while a process is being made would have left that
+/// process behind, or have waited for ever.
 pub static TABLE: [Row; State::COUNT] = {
     use self::{Entry::*, JobEvent as E, Next::*, State as S};
     use Process as P;
@@ -181,12 +182,12 @@ pub static TABLE: [Row; State::COUNT] = {
         row(S::Security,         Nothing,            Wait::Nothing,               To(S::PreStarting),      To(S::Stopping),                     Never),
         row(S::PreStarting,      Run(P::PreStart),   Wait::Spawned(P::PreStart),  To(S::PreStart),         To(S::Stopping),                     Never),
         row(S::PreStart,         Nothing,            Wait::End(P::PreStart),      To(S::Spawning),         To(S::Stopping),                     Never),
-        row(S::Spawning,         Run(P::Main),       Wait::Spawned(P::Main),      To(S::Spawned),          To(S::Stopping),                     Never),
+        row(S::Spawning,         Run(P::Main),       Wait::Spawned(P::Main),      To(S::Spawned),          To(S::Stopping),                     To(S::Spawned)), // better
         row(S::Spawned,          Nothing,            Wait::Readiness,             To(S::PostStarting),     To(S::Stopping),                     Anew(S::Stopping)), // better
-        row(S::PostStarting,     Run(P::PostStart),  Wait::Spawned(P::PostStart), To(S::PostStart),        To(S::Stopping),                     Never),
+        row(S::PostStarting,     Run(P::PostStart),  Wait::Spawned(P::PostStart), To(S::PostStart),        To(S::PostStart),                    To(S::PostStart)), // better
         row(S::PostStart,        Nothing,            Wait::End(P::PostStart),     To(S::Running),          To(S::Stopping),                     Anew(S::Stopping)),
         row(S::Running,          Arrive(E::Started), Wait::Goal(Goal::Stop),      To(S::Stopping),         IfMain(S::PreStopping, S::Stopping), Anew(S::Stopping)),
-        row(S::PreStopping,      Run(P::PreStop),    Wait::Spawned(P::PreStop),   To(S::PreStop),          To(S::PreStop),                      Never),
+        row(S::PreStopping,      Run(P::PreStop),    Wait::Spawned(P::PreStop),   To(S::PreStop),          To(S::PreStop),                      To(S::PreStop)), // better
         row(S::PreStop,          Nothing,            Wait::End(P::PreStop),       To(S::Running),          To(S::Stopping),                     Anew(S::Stopping)),
         row(S::Stopping,         Emit(E::Stopping),  Wait::Event,                 To(S::Killed),           To(S::Killed),                       Never),
         row(S::Killed,           Kill,               Wait::End(P::Main),          To(S::PostStopping),     To(S::PostStopping),                 Never),

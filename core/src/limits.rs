@@ -26,6 +26,8 @@ pub enum Limit {
     InstanceName,
     /// Events in one condition.
     ConditionEvents,
+    /// Length of an event's name in a condition.
+    EventName,
 }
 
 impl Limit {
@@ -42,6 +44,7 @@ impl Limit {
             Limit::Text => "text",
             Limit::InstanceName => "instance name",
             Limit::ConditionEvents => "events in a condition",
+            Limit::EventName => "event name in a condition",
         }
     }
 }
@@ -66,13 +69,16 @@ pub const INSTANCE_NAME: usize = 1024;
 /// Most events that one condition names; they are kept as the bits of a 64-bit word. Real ones have 11.
 pub const CONDITION_EVENTS: usize = 64;
 
+/// Longest name of an event in a condition, in bytes. Real ones have 38.
+pub const EVENT_NAME: usize = 1024;
+
 /// Longest argument of `stop on` once its variables have their values, in bytes; a longer one matches nothing.
 pub const ARGUMENT: usize = 1024;
 
 /// Longest text in which a process says what it is doing, in bytes.
 pub const STATUS: usize = 256;
 
-/// Deepest nesting of a condition; the evaluation stack is one 64-bit word. Real ones have 4.
+/// Deepest nesting of a condition. Real ones have 4.
 pub const CONDITION_DEPTH: usize = 64;
 
 /// Memory for names on their way in or out: the longest instance name, or the longest job name of a request.

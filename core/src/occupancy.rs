@@ -50,7 +50,7 @@ impl Supervisor<'_> {
             names: taken(&self.names),
             interests: taken(&self.interests),
             text: Taken { used: self.text.used(), reserved: self.text.reserved() },
-            pieces: Taken { used: self.text.pieces(), reserved: 0 },
+            pieces: Taken { used: self.text.pieces(), reserved: self.text.reserved_pieces() },
             timers: Taken { used: self.timers.heap.len(), reserved: 0 },
         }
     }

@@ -13,6 +13,7 @@ use crate::process::{Pid, Process};
 use crate::signal::Signal;
 use crate::storage::JobId;
 use crate::supervisor::Supervisor;
+use crate::timers::Alarm;
 
 /// Seconds that a process gets to end of SIGKILL before a forced stop gives it up: only one that sleeps in the kernel takes
 /// longer.
@@ -39,12 +40,12 @@ impl Supervisor<'_> {
         if job.following.untaught && job.state == State::Running {
             return self.wait_to_teach(id);
         }
-        let seconds = match job.state.row().wait {
+        let (alarm, seconds) = match job.state.row().wait {
             Wait::End(Process::Main) => return,
-            Wait::End(_) if job.forced => class.kill_timeout,
-            Wait::End(_) if class.hook_timeout > 0 => class.hook_timeout,
-            Wait::Goal(Goal::Stop) if job.following.middle.is_some() => MIDDLE,
-            Wait::Goal(Goal::Stop) if class.watchdog > 0 => class.watchdog,
+            Wait::End(_) if job.forced => (Alarm::End, class.kill_timeout),
+            Wait::End(_) if class.hook_timeout > 0 => (Alarm::End, class.hook_timeout),
+            Wait::Goal(Goal::Stop) if job.following.middle.is_some() => (Alarm::Middle, MIDDLE),
+            Wait::Goal(Goal::Stop) if class.watchdog > 0 => (Alarm::Watchdog, class.watchdog),
             Wait::Readiness => {
                 let by = (class.start_timeout > 0).then(|| self.now.after_seconds(class.start_timeout));
                 if let Some(job) = self.jobs.get_mut(id) {
@@ -55,7 +56,7 @@ impl Supervisor<'_> {
             _ => return,
         };
         let deadline = self.now.after_seconds(seconds);
-        self.timers.arm(&mut self.jobs, id, deadline);
+        self.timers.arm(&mut self.jobs, id, alarm, deadline);
     }
 
     /// The main process is not ready yet: when to look at it next.
@@ -68,7 +69,7 @@ impl Supervisor<'_> {
         let looks = (job.following.start_by.is_none() && !job.following.told) || class.expect == Expect::PidFile;
         let look = looks.then(|| self.now.after_milliseconds(follow::Row::interval(class.expect)));
         if let Some(at) = [look, job.following.start_by].into_iter().flatten().min() {
-            self.timers.arm(&mut self.jobs, id, at);
+            self.timers.arm(&mut self.jobs, id, Alarm::Readiness, at);
         }
     }
 
@@ -76,7 +77,7 @@ impl Supervisor<'_> {
     pub(crate) fn wait_to_teach(&mut self, id: JobId) {
         if self.jobs.get(id).is_some_and(|job| job.state == State::Running && job.waiting) {
             let at = self.now.after_milliseconds(TRIAL);
-            self.timers.arm(&mut self.jobs, id, at);
+            self.timers.arm(&mut self.jobs, id, Alarm::Heir, at);
         }
     }
 
@@ -85,14 +86,13 @@ impl Supervisor<'_> {
         let Some(timer) = self.timers.first().filter(|timer| timer.at <= self.now) else { return false };
         let id = timer.job;
         self.timers.disarm(&mut self.jobs, id);
-        let Some(job) = self.jobs.get(id) else { return true };
-        match job.state.row().wait {
-            Wait::Readiness => self.not_ready_yet(id),
-            Wait::Goal(_) if job.following.untaught => self.inquire(id, Inquiry::Heir),
-            Wait::Goal(_) if job.following.middle.is_some() => self.inquire(id, Inquiry::Middle),
-            Wait::Goal(_) => self.watchdog_missed(id),
-            Wait::End(process) => self.does_not_end(id, process),
-            Wait::Nothing | Wait::Event | Wait::Spawned(_) => {}
+        match timer.alarm {
+            Alarm::Readiness => self.not_ready_yet(id),
+            Alarm::Heir => self.inquire(id, Inquiry::Heir),
+            Alarm::Middle => self.inquire(id, Inquiry::Middle),
+            Alarm::Watchdog => self.watchdog_missed(id),
+            Alarm::Abort => self.abort_missed(id),
+            Alarm::End => self.does_not_end(id),
         }
         true
     }
@@ -115,25 +115,27 @@ impl Supervisor<'_> {
     }
 
     /// A running daemon has not said that it is alive: it is ended, and what follows is what follows when a signal ends it.
+    /// It may say why it hung; if that takes too long, it is killed.
     fn watchdog_missed(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get_mut(id) else { return };
+        let Some(job) = self.jobs.get(id) else { return };
         let Some(pid) = job.pid(Process::Main) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
-        let (watchdog, kill_timeout) = (class.watchdog, class.kill_timeout);
-        // It may say why it hung; if that takes too long, it is killed.
-        let first = core::mem::replace(&mut job.strikes, 1) == 0;
-        let signal = if first { Signal::ABRT } else { Signal::KILL };
-        if first {
-            self.say_later(Notice::WatchdogMissed { job: id, pid, seconds: watchdog });
-            let deadline = self.now.after_seconds(kill_timeout);
-            self.timers.arm(&mut self.jobs, id, deadline);
+        let (seconds, deadline) = (class.watchdog, self.now.after_seconds(class.kill_timeout));
+        self.say_later(Notice::WatchdogMissed { job: id, pid, seconds });
+        self.timers.arm(&mut self.jobs, id, Alarm::Abort, deadline);
+        self.signal_main(id, pid, Signal::ABRT);
+    }
+
+    fn abort_missed(&mut self, id: JobId) {
+        if let Some(pid) = self.jobs.get(id).and_then(|job| job.pid(Process::Main)) {
+            self.signal_main(id, pid, Signal::KILL);
         }
-        self.signal_main(id, pid, signal);
     }
 
     /// A process that is to end does not: it is killed; if that does not help and the stop is forced, it is given up.
-    fn does_not_end(&mut self, id: JobId, process: Process) {
+    fn does_not_end(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(id) else { return };
+        let Wait::End(process) = job.state.row().wait else { return };
         let Some(pid) = job.pid(process) else { return self.inquire(id, Inquiry::Rest(Look::Second)) };
         job.strikes = job.strikes.saturating_add(1);
         let (forced, again) = (job.forced, job.killed);
@@ -168,7 +170,7 @@ impl Supervisor<'_> {
         }
         if forced {
             let deadline = self.now.after_seconds(LAST_WAIT);
-            self.timers.arm(&mut self.jobs, id, deadline);
+            self.timers.arm(&mut self.jobs, id, Alarm::End, deadline);
         }
     }
 
@@ -219,8 +221,7 @@ impl Supervisor<'_> {
 
     /// A running job's main process has said that it is alive.
     pub(crate) fn alive(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get(id).filter(|job| job.waiting && job.strikes == 0) else { return };
-        if job.state.row().wait == Wait::Goal(Goal::Stop) && job.goal == Goal::Start {
+        if self.timers.armed(&self.jobs, id) == Some(Alarm::Watchdog) {
             self.bound_wait(id);
         }
     }

@@ -75,11 +75,6 @@ impl<T: Linked> Queue<T> {
         Some(first)
     }
 
-    /// The one behind another.
-    pub fn after(&self, pool: &mut PoolView<'_, T>, id: Id<T>) -> Option<Id<T>> {
-        pool.get_mut(id).and_then(|thing| *thing.link())
-    }
-
     /// Takes one out, wherever it stands: as slow as the queue is long.
     pub fn remove(&mut self, pool: &mut PoolView<'_, T>, id: Id<T>) {
         let (mut before, mut at) = (None, self.head);

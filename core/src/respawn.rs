@@ -2,7 +2,7 @@
 
 use crate::time::Instant;
 
-/// Up to `count` respawns in `interval` seconds; none of the two may be 0, or there is no limit.
+/// Up to `count` respawns in `interval` seconds; if either is 0 there is no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct RespawnLimit {
     /// How many.

@@ -107,18 +107,43 @@ impl Supervisor<'_> {
         }
     }
 
+    /// A process goes on after a stop. Of one that was ready by its stop, Upstart hears it when the job has gone as far as
+    /// that led it, and before any event is seen to.
+    pub(crate) fn continued(&mut self, pid: Pid) {
+        let Some((id, process)) = self.owner(pid) else { return };
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        job.following.continued = process == Process::Main && job.moving;
+        if !job.following.continued {
+            self.say_later(Notice::ProcessContinued { job: id, process, pid });
+        }
+    }
+
+    /// What was to be said when the job had come as far as it gets.
+    pub(crate) fn say_continued(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        if let (true, Some(pid)) = (core::mem::take(&mut job.following.continued), job.pid(Process::Main)) {
+            self.say_later(Notice::ProcessContinued { job: id, process: Process::Main, pid });
+        }
+    }
+
     /// A process stopped.
     pub(crate) fn stopped(&mut self, pid: Pid, signal: Signal, traced: bool) {
         let seen = match (signal, traced) {
             (Signal::TRAP, true) => Some(Seen::Trap),
             (Signal::STOP, _) => Some(Seen::Stop),
+            // To be told to go on takes the stop of its birth away from a child.
+            (Signal::CONT, true) if self.is_newborn(pid) => Some(Seen::Stop),
             _ => None,
         };
+        let owner = self.owner(pid);
+        if let Some((job, process)) = owner.filter(|_| !traced) {
+            self.say_later(Notice::ProcessStopped { job, process, pid, signal });
+        }
         if seen.is_some_and(|seen| self.observe(pid, seen)) {
             return;
         }
-        match self.owner(pid) {
-            Some((job, process)) if !traced => self.say_later(Notice::ProcessStopped { job, process, pid, signal }),
+        match owner {
+            Some(_) if !traced => {}
             // Nobody follows it any more: the job is being stopped.
             Some((job, _)) if seen.is_some_and(|seen| self.is_tracings_own(job, seen)) => self.let_go(pid),
             Some(_) => self.order(Effect::Resume { pid, signal: Some(signal) }),
@@ -129,6 +154,12 @@ impl Supervisor<'_> {
             }
             None => {}
         }
+    }
+
+    /// Whether a process is a main one whose life has not begun, as far as was seen.
+    fn is_newborn(&self, pid: Pid) -> bool {
+        let job = self.owner(pid).and_then(|(job, _)| self.jobs.get(job));
+        job.is_some_and(|job| matches!(job.following.stage, Stage::FirstBorn | Stage::SecondBorn))
     }
 
     /// Whether a stop of a main process is tracing's own doing: it is the first one of its program, or of its life.
@@ -147,7 +178,7 @@ impl Supervisor<'_> {
             return self.order(Effect::Resume { pid: parent, signal: None });
         };
         self.say_later(Notice::ProcessBecame { job: id, process: Process::Main, old: parent, new: child });
-        self.let_go(parent);
+        self.carry_out(row.order, parent);
         self.order(Effect::Watch { pid: child, instead_of: parent });
         self.forget_process(id, Process::Main);
         self.remember_process(id, Process::Main, child);
@@ -173,7 +204,16 @@ impl Supervisor<'_> {
     pub(crate) fn observe(&mut self, pid: Pid, seen: Seen) -> bool {
         let Some((id, Process::Main)) = self.owner(pid) else { return false };
         let Some(row) = self.follow_row(id, seen) else { return false };
-        match row.order {
+        self.carry_out(row.order, pid);
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.following.guessed = seen == Seen::Quiet;
+        }
+        self.reach(id, row.next);
+        true
+    }
+
+    fn carry_out(&mut self, order: Order, pid: Pid) {
+        match order {
             Order::Nothing => {}
             Order::Continue => self.order(Effect::Signal { pid, signal: Signal::CONT, scope: Scope::Process }),
             Order::Follow => self.order(Effect::Follow { pid }),
@@ -181,8 +221,6 @@ impl Supervisor<'_> {
             Order::Detach | Order::Switch => self.let_go(pid),
             Order::Release => self.order(Effect::Release { pid }),
         }
-        self.reach(id, row.next);
-        true
     }
 
     /// The same for what was seen of a job's main process, whichever that is.

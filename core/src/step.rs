@@ -23,6 +23,7 @@ impl Supervisor<'_> {
         }
         job.moving = false;
         self.core.moving.pop(&mut self.jobs);
+        self.say_continued(id);
         self.free_if_at_rest(id);
     }
 
@@ -43,7 +44,7 @@ impl Supervisor<'_> {
                 self.enter(id, state);
             }
             Next::Anew(state) => {
-                // Not on the move for a moment, lest the goal's change move the job by itself.
+                // It waits for nothing here, so that the new goal does not move it by itself.
                 self.set_goal(id, Goal::Start);
                 self.enter(id, state);
             }

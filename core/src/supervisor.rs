@@ -24,8 +24,9 @@ use crate::time::Instant;
 use crate::timers::{Timer, Timers};
 use crate::waiter::Waiter;
 
-/// How many orders one step can give. Three are the most (a state's notice, a kill's notice, the kill); an order's own
-/// answer, taken in while others are still in the outbox, can add four.
+/// How many orders one step can give: a forced job that is to be killed has its state told, its process signalled, that
+/// told, and the rest of it swept. An order's own answer, taken in while others are still in the outbox, can add as many; so
+/// can the ends of two processes that are told with it. A call that changes classes retires two at the most.
 const OUTBOX: usize = 16;
 
 /// The memory of a supervisor, owned by whoever embeds it. All zeros when new: in a `static` it takes no room in the
@@ -98,6 +99,8 @@ pub(crate) struct Core {
     pub session: Text,
     /// The client whose `reload` has just been carried out, and on which process.
     pub reloading: Option<(ClientId, Pid)>,
+    /// A class whose last instance has just been let go, and whose file has changed meanwhile.
+    pub superseded: Option<ClassId>,
     pub ending: Ending,
     /// Whether `expect` is followed to the letter even where that is wrong.
     pub strict: bool,
@@ -117,6 +120,7 @@ impl Core {
         own_environment: Text::EMPTY,
         session: Text::EMPTY,
         reloading: None,
+        superseded: None,
         ending: Ending::Off,
         strict: false,
     };
@@ -125,7 +129,7 @@ impl Core {
     pub(crate) fn is_calm(&self) -> bool {
         let queues = self.moving.is_empty() && self.answers.is_empty() && self.last_answers.is_empty();
         let work = self.outbox.is_empty() && self.agenda.is_empty() && self.dispatch.is_none();
-        queues && work && self.reloading.is_none()
+        queues && work && self.reloading.is_none() && self.superseded.is_none()
     }
 }
 
@@ -177,7 +181,9 @@ impl<
         }
     }
 
-    /// Lends the memory to the machine, which goes on from whatever state it holds.
+    /// Lends the memory to the machine, which goes on from whatever state it holds. What time it is it learns from the next
+    /// input: [`handle`](Supervisor::handle) comes before the first [`poll_effect`](Supervisor::poll_effect) if any effect
+    /// was left.
     pub fn supervisor(&mut self) -> Supervisor<'_> {
         Supervisor {
             classes: self.classes.lend(Limit::Classes),
@@ -276,6 +282,7 @@ impl Supervisor<'_> {
             Input::Forked { parent, child } => self.forked(parent, child),
             Input::Replaced { pid } => self.replaced(pid),
             Input::Stopped { pid, signal, traced } => self.stopped(pid, signal, traced),
+            Input::Continued { pid } => self.continued(pid),
             Input::Survivors { job, survivors } => self.surveyed(job, survivors),
             Input::Told { job, word } => self.told(job, word),
             Input::Command { client, command, target, wait } => self.command(client, command, target, wait),
@@ -289,8 +296,9 @@ impl Supervisor<'_> {
 
     /// Gives the next order out; `None` when there is nothing to do before the next input.
     ///
-    /// One step is taken at a time, in this order: orders already given, answers, the job on the move, the event being
-    /// offered, the next event, timers, the end; so that everything an input leads to is done before anything else.
+    /// One step is taken at a time, in this order: orders already given, answers, a class that gives way to its file, the
+    /// job on the move, the event being offered, the next event, timers, the end; so that everything an input leads to is
+    /// done before anything else.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         loop {
             if let Some(effect) = self.core.outbox.pop_front() {
@@ -302,7 +310,14 @@ impl Supervisor<'_> {
             if let Some((client, _)) = self.core.reloading.take() {
                 return Some(Effect::Reply { client, answer: Answer::Done });
             }
-            if let Some(job) = self.core.moving.head() {
+            if let Some(class) = self.core.superseded {
+                // Answers may still have to name it.
+                if let Some(reply) = self.next_answer(true) {
+                    return Some(reply);
+                }
+                self.core.superseded = None;
+                self.supersede(class);
+            } else if let Some(job) = self.core.moving.head() {
                 self.step(job);
             } else if let Some(dispatch) = self.core.dispatch {
                 self.dispatch(dispatch);
@@ -362,11 +377,6 @@ impl Supervisor<'_> {
     /// Has the log told something.
     pub(crate) fn say_later(&mut self, notice: Notice) {
         self.order(Effect::Say(notice));
-    }
-
-    /// A class is no more.
-    pub(crate) fn retired(&mut self, class: ClassId) {
-        self.order(Effect::Retired(class));
     }
 
     /// A signal found no process. For a reload that is the answer; for a job that is being killed, its main process's end.

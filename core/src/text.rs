@@ -90,13 +90,21 @@ const HEADER: usize = 8;
 const SLACK: usize = 4096;
 
 /// How an arena is used.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Tally {
     pub(crate) free_handle: u32,
     holes: u32,
-    pub(crate) reserved: u32,
+    /// Bytes that are set aside.
+    reserved: u32,
+    /// How many pieces there are, and for how many more a handle is set aside.
+    pieces: u32,
+    reserved_pieces: u32,
     /// Header of the piece that is being written, plus one; 0 if none is.
     open: u32,
+}
+
+impl Tally {
+    const NEW: Tally = Tally { free_handle: 0, holes: 0, reserved: 0, pieces: 0, reserved_pieces: 0, open: 0 };
 }
 
 /// Owned room for `BYTES` bytes of text in up to `PIECES` pieces.
@@ -110,7 +118,7 @@ pub struct Arena<const BYTES: usize, const PIECES: usize> {
 impl<const BYTES: usize, const PIECES: usize> Arena<BYTES, PIECES> {
     /// Empty, no memory touched.
     pub const fn new() -> Self {
-        Arena { bytes: Vec::new(), spans: Vec::new(), tally: Tally { free_handle: 0, holes: 0, reserved: 0, open: 0 } }
+        Arena { bytes: Vec::new(), spans: Vec::new(), tally: Tally::NEW }
     }
 
     /// A hasher that hashes what the texts here say.
@@ -168,9 +176,33 @@ impl TextView<'_> {
         Ok(self.finish())
     }
 
+    /// Adds bytes to a piece: in its place if it is the one that was written last, so that a long list costs no more than its
+    /// length.
+    pub fn append(&mut self, text: &mut Text, bytes: &[u8]) -> Result<(), Full> {
+        self.abandon();
+        self.make_room(bytes.len())?;
+        let last = self.span(*text).filter(|(start, len)| start + HEADER + len == self.bytes.len());
+        let Some((start, len)) = last else {
+            self.begin()?;
+            self.push_text(*text)?;
+            self.push(bytes)?;
+            let new = self.finish();
+            self.replace(text, new);
+            return Ok(());
+        };
+        self.bytes.extend_from_slice(bytes).map_err(|_| FULL)?;
+        let len = len + bytes.len();
+        self.write_header(start, text.0, len);
+        if let Some(span) = self.spans.get_mut(text.0 as usize - 1) {
+            *span = Span::Used { start: start as u32, len: len as u32 };
+        }
+        Ok(())
+    }
+
     /// Gives a piece back.
     pub fn free(&mut self, text: Text) {
         let Some((start, len)) = self.span(text) else { return };
+        self.tally.pieces -= 1;
         self.tally.holes += (HEADER + len) as u32;
         self.write_header(start, 0, len);
         if let Some(span) = self.spans.get_mut(text.0 as usize - 1) {
@@ -184,22 +216,35 @@ impl TextView<'_> {
         self.free(core::mem::replace(old, new));
     }
 
-    /// Sets `bytes` aside: pieces written later, after [`unreserve`](Self::unreserve), are sure to fit.
-    pub fn reserve(&mut self, bytes: usize) -> Result<(), Full> {
-        if !self.fits(bytes) {
-            return Err(FULL);
-        }
-        self.tally.reserved += bytes as u32;
+    /// Sets room aside: so many pieces with so many bytes in all, [`cost`] counted, are sure to fit when they are written
+    /// after [`unreserve`](Self::unreserve).
+    ///
+    /// # Errors
+    /// There is not so much room.
+    pub fn reserve(&mut self, pieces: usize, bytes: usize) -> Result<(), Full> {
+        self.check_room(pieces, bytes)?;
+        self.reserve_again(pieces, bytes);
         Ok(())
     }
 
+    /// Whether there is room for so many pieces with so many bytes in all.
+    ///
+    /// # Errors
+    /// There is not.
+    pub fn check_room(&self, pieces: usize, bytes: usize) -> Result<(), Full> {
+        let taken = self.pieces() + self.reserved_pieces();
+        if self.fits(bytes) && taken + pieces <= self.spans.capacity() { Ok(()) } else { Err(FULL) }
+    }
+
     /// Sets aside again what a piece took that was just given back.
-    pub fn reserve_again(&mut self, bytes: usize) {
+    pub fn reserve_again(&mut self, pieces: usize, bytes: usize) {
+        self.tally.reserved_pieces += pieces as u32;
         self.tally.reserved += bytes as u32;
     }
 
     /// Gives a reservation back.
-    pub fn unreserve(&mut self, bytes: usize) {
+    pub fn unreserve(&mut self, pieces: usize, bytes: usize) {
+        self.tally.reserved_pieces = self.tally.reserved_pieces.saturating_sub(pieces as u32);
         self.tally.reserved = self.tally.reserved.saturating_sub(bytes as u32);
     }
 
@@ -213,17 +258,24 @@ impl TextView<'_> {
         self.tally.reserved as usize
     }
 
-    /// How many pieces there are: every handle counts that is not free.
+    /// How many pieces there are.
     pub fn pieces(&self) -> usize {
-        self.spans.iter().filter(|span| matches!(span, Span::Used { .. })).count()
+        self.tally.pieces as usize
+    }
+
+    /// For how many pieces a handle is set aside.
+    pub fn reserved_pieces(&self) -> usize {
+        self.tally.reserved_pieces as usize
     }
 
     /// Begins a piece that is written bit by bit; one at a time.
     pub fn begin(&mut self) -> Result<(), Full> {
         self.abandon();
+        // While an image is read, free handles are not linked yet.
         if self.tally.free_handle == 0 && self.spans.is_full() {
             return Err(FULL);
         }
+        self.check_room(1, 0)?;
         self.make_room(HEADER)?;
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[0; HEADER]).map_err(|_| FULL)?;
@@ -270,14 +322,6 @@ impl TextView<'_> {
         }
     }
 
-    /// What has been written so far.
-    pub fn draft(&self) -> &[u8] {
-        match self.tally.open {
-            0 => &[],
-            open => self.bytes.get(open as usize - 1 + HEADER..).unwrap_or(&[]),
-        }
-    }
-
     /// Ends the piece that is being written.
     pub fn finish(&mut self) -> Text {
         let len = self.written();
@@ -287,6 +331,7 @@ impl TextView<'_> {
         }
         let start = self.tally.open as usize - 1;
         self.tally.open = 0;
+        self.tally.pieces += 1;
         let span = Span::Used { start: start as u32, len: len as u32 };
         let handle = match self.tally.free_handle {
             0 => {
@@ -319,7 +364,7 @@ impl TextView<'_> {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.spans.clear();
-        *self.tally = Tally::default();
+        *self.tally = Tally::NEW;
     }
 
     fn span(&self, text: Text) -> Option<(usize, usize)> {

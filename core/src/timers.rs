@@ -6,6 +6,23 @@ use crate::job::Job;
 use crate::storage::{JobId, PoolView};
 use crate::time::Instant;
 
+/// What a timer is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Alarm {
+    /// To look whether the main process is ready by now, or too late.
+    Readiness,
+    /// To look whether an adopted process has stayed.
+    Heir,
+    /// To look whether the process between the first and the daemon has ended.
+    Middle,
+    /// The main process must have said that it is alive (`watchdog`).
+    Watchdog,
+    /// The main process must have ended of the signal that it got for not saying so.
+    Abort,
+    /// A process must have ended (`kill timeout`, `hook timeout`, force), or those that had a signal with it.
+    End,
+}
+
 /// One armed timer.
 #[derive(Clone, Copy, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Timer {
@@ -13,6 +30,8 @@ pub struct Timer {
     pub at: Instant,
     /// Whose it is.
     pub job: JobId,
+    /// What for.
+    pub alarm: Alarm,
 }
 
 /// A binary heap in which every job knows its place, so that a timer is disarmed as fast as it is armed.
@@ -29,12 +48,18 @@ impl Timers<'_> {
         self.heap.first().copied()
     }
 
+    /// What a job's timer is armed for.
+    pub fn armed(&self, jobs: &PoolView<'_, Job>, job: JobId) -> Option<Alarm> {
+        let place = jobs.get(job)?.timer?;
+        self.heap.get(place as usize).map(|timer| timer.alarm)
+    }
+
     /// Arms a job's timer, in place of one that was armed before.
-    pub fn arm(&mut self, jobs: &mut PoolView<'_, Job>, job: JobId, at: Instant) {
+    pub fn arm(&mut self, jobs: &mut PoolView<'_, Job>, job: JobId, alarm: Alarm, at: Instant) {
         self.disarm(jobs, job);
         let place = self.heap.len();
         // There is room: the heap has as many places as there are jobs.
-        if self.heap.push(Timer { at, job }).is_ok() {
+        if self.heap.push(Timer { at, job, alarm }).is_ok() {
             self.settle(jobs, place);
         }
     }

@@ -1,14 +1,11 @@
-//! What may be asked without changing anything: names, statuses, and the words for answers and notices.
+//! What may be asked without changing anything: names, statuses, and answers as clients get them.
 
-use core::fmt;
-
-use crate::bytes::{Show, Strings};
+use crate::bytes::Strings;
+use crate::class::Class;
 use crate::control::{Refusal, Reply, Select, Status, Target};
 use crate::effect::{Answer, Denial};
 use crate::lifecycle::{Goal, State};
-use crate::notice::{Notice, Priority};
-use crate::process::{Exit, Process, SpawnError, Stage};
-use crate::signal::Signal;
+use crate::process::Process;
 use crate::storage::{ClassId, JobId};
 use crate::supervisor::Supervisor;
 
@@ -50,29 +47,37 @@ impl Supervisor<'_> {
         self.classes.get(class).is_some_and(|class| class.instance.is_empty())
     }
 
-    /// The first status of the list at or after a place, and the place after it; 0 is the first place.
-    pub fn next_status(&self, from: u32) -> Option<(Status<'_>, u32)> {
+    /// The statuses of the list from a place on, each with the place after it; 0 is the first place. Instances are told apart
+    /// by how many of their class come before them: while a list is fetched page by page, the end of one moves the others up.
+    pub fn statuses(&self, from: u32) -> impl Iterator<Item = (Status<'_>, u32)> {
         let (mut slot, mut ordinal) = ((from >> 16) as usize, from & 0xffff);
-        loop {
-            let id = self.classes.id_from(slot)?;
-            if id.index() != slot {
-                (slot, ordinal) = (id.index(), 0);
-            }
-            let class = self.classes.get(id)?;
-            if class.is_current() {
-                let here = (slot as u32) << 16 | (ordinal + 1);
-                let mut job = class.first_job;
-                for _ in 0..ordinal {
-                    job = job.and_then(|job| self.jobs.get(job)).and_then(|job| job.after);
+        // The instance at that place, if it is known without counting.
+        let mut known: Option<Option<JobId>> = None;
+        core::iter::from_fn(move || {
+            loop {
+                let id = self.classes.id_from(slot)?;
+                if id.index() != slot {
+                    (slot, ordinal, known) = (id.index(), 0, None);
                 }
-                match job {
-                    Some(job) => return Some((self.job_status(job), here)),
-                    None if ordinal == 0 => return Some((self.class_status(id), here)),
-                    None => {}
+                let class = self.classes.get(id)?;
+                let job = known.take().unwrap_or_else(|| self.instances(class).nth(ordinal as usize));
+                let status = match job {
+                    Some(job) => Some(self.job_status(job)),
+                    None => (ordinal == 0).then(|| self.class_status(id)),
+                };
+                if let Some(status) = status.filter(|_| class.is_current()) {
+                    ordinal += 1;
+                    known = Some(job.and_then(|job| self.jobs.get(job)?.after));
+                    return Some((status, (slot as u32) << 16 | ordinal));
                 }
+                (slot, ordinal, known) = (slot + 1, 0, None);
             }
-            (slot, ordinal) = (slot + 1, 0);
-        }
+        })
+    }
+
+    /// A class's instances, in the order in which they were made.
+    fn instances(&self, class: &Class) -> impl Iterator<Item = JobId> {
+        core::iter::successors(class.first_job, |&job| self.jobs.get(job)?.after)
     }
 
     fn class_status(&self, class: ClassId) -> Status<'_> {
@@ -140,117 +145,11 @@ impl Supervisor<'_> {
             Denial::UnknownInstanceOf(class) => {
                 Refusal::UnknownInstanceOf { job: self.class_name(class), instance: self.scratch }
             }
-            Denial::EmptyVariable => Refusal::EmptyVariable,
             Denial::EmptyJob => Refusal::EmptyJob,
             Denial::BadEnvironment => Refusal::BadEnvironment,
             Denial::EmptyName => Refusal::EmptyName,
             Denial::ShuttingDown => Refusal::ShuttingDown,
             Denial::Full(limit) => Refusal::Full(limit.name()),
-        }
-    }
-
-    /// A notice in words, and how loud it is. `explain` gives the world's words for the number in a
-    /// [`SpawnError`].
-    pub fn say<'a>(&'a self, notice: Notice, explain: fn(i32) -> &'static str) -> (Priority, impl fmt::Display + 'a) {
-        (notice.priority(), Words { supervisor: self, notice, explain })
-    }
-}
-
-struct Words<'a, 's> {
-    supervisor: &'a Supervisor<'s>,
-    notice: Notice,
-    explain: fn(i32) -> &'static str,
-}
-
-/// A job as messages name it: `JOB`, or `JOB (INSTANCE)`.
-struct JobName<'a>(&'a [u8], &'a [u8]);
-
-impl fmt::Display for JobName<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.1 {
-            [] => Show(self.0).fmt(f),
-            instance => write!(f, "{} ({})", Show(self.0), Show(instance)),
-        }
-    }
-}
-
-impl fmt::Display for Words<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |id: JobId| {
-            let class = self.supervisor.class_of(id);
-            JobName(class.map_or(&[], |class| self.supervisor.class_name(class)), self.supervisor.instance_name(id))
-        };
-        match self.notice {
-            Notice::HandlingEvent(event) => {
-                let (event, rest) = self.supervisor.event_name(event);
-                write!(f, "Handling {}{} event", Show(event), Show(rest))
-            }
-            Notice::GoalChanged { job, from, to } => write!(f, "{} goal changed from {from} to {to}", name(job)),
-            Notice::StateChanged { job, from, to } => write!(f, "{} state changed from {from} to {to}", name(job)),
-            Notice::ProcessStarted { job, process, pid } => write!(f, "{} {process} process ({pid})", name(job)),
-            Notice::SpawnFailed { job, process, error } => {
-                write!(f, "Failed to spawn {} {process} process: unable to ", name(job))?;
-                match error {
-                    SpawnError { stage: Stage::FindUser, code: 0 } => f.write_str("find setuid user"),
-                    SpawnError { stage: Stage::FindGroup, code: 0 } => f.write_str("find setgid group"),
-                    SpawnError { stage, code } => write!(f, "{stage}: {}", (self.explain)(code)),
-                }
-            }
-            Notice::ProcessBecame { job, process, old, new } => {
-                write!(f, "{} {process} process ({old}) became new process ({new})", name(job))
-            }
-            Notice::ExecutableChanged { job, process, pid } => {
-                write!(f, "{} {process} process ({pid}) executable changed", name(job))
-            }
-            Notice::ProcessEnded { job, process, pid, exit, .. } => {
-                write!(f, "{} {process} process ({pid}) ", name(job))?;
-                match exit {
-                    Exit::Status(0) => f.write_str("exited normally"),
-                    Exit::Status(status) => write!(f, "terminated with status {status}"),
-                    Exit::Signal(number) => match Signal(number).name() {
-                        Some(signal) => write!(f, "killed by {signal} signal"),
-                        None => write!(f, "killed by signal {number}"),
-                    },
-                    Exit::Unknown => f.write_str("is gone"),
-                }
-            }
-            Notice::ProcessStopped { job, process, pid, signal } => {
-                write!(f, "{} {process} process ({pid}) stopped by {signal} signal", name(job))
-            }
-            Notice::Respawning { job, process } => write!(f, "{} {process} process ended, respawning", name(job)),
-            Notice::RespawningTooFast { job } => write!(f, "{} respawning too fast, stopped", name(job)),
-            Notice::Signalling { job, process, pid, signal } => {
-                write!(f, "Sending {signal} signal to {} {process} process ({pid})", name(job))
-            }
-            Notice::FailedToStop { job } => write!(f, "job {} failed to stop", name(job)),
-            Notice::Mistaken { job, expected, saw, right, following } => {
-                write!(f, "{} expected {expected}, saw {saw}", name(job))?;
-                if let Some(pid) = following {
-                    write!(f, ": following {pid}")?;
-                }
-                write!(f, "; \"expect {right}\" is right")
-            }
-            Notice::NotReady { job, seconds } => write!(f, "{} was not ready within {seconds} seconds", name(job)),
-            Notice::HookOverdue { job, process, pid, seconds } => {
-                write!(f, "{} {process} process ({pid}) has run for more than {seconds} seconds", name(job))
-            }
-            Notice::WatchdogMissed { job, pid, seconds } => {
-                write!(f, "{} main process ({pid}) has not said for {seconds} seconds that it is alive", name(job))
-            }
-            Notice::GivenUp { job, process, pid } => {
-                write!(f, "{} {process} process ({pid}) does not end, not waiting for it", name(job))
-            }
-            Notice::NoInstance { class } => {
-                let unknown = Show(self.supervisor.scratch);
-                write!(
-                    f,
-                    "Failed to obtain {} instance: Unknown parameter: {unknown}",
-                    Show(self.supervisor.class_name(class))
-                )
-            }
-            Notice::Full { class, limit } => {
-                write!(f, "No room for {}: the limit of {limit} is reached", Show(self.supervisor.class_name(class)))
-            }
         }
     }
 }

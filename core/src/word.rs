@@ -2,17 +2,17 @@
 
 use crate::follow::Seen;
 use crate::input::Word;
-use crate::lifecycle::{Goal, Wait};
 use crate::limits::{Limit, STATUS};
 use crate::notice::Notice;
 use crate::storage::JobId;
 use crate::supervisor::Supervisor;
+use crate::timers::Alarm;
 
 impl Supervisor<'_> {
     /// A process of a job has said something.
     pub(crate) fn told(&mut self, id: JobId, word: Word<'_>) {
         match word {
-            Word::Ready => self.observe_job(id, Seen::Ready),
+            Word::Ready => self.is_ready(id),
             Word::Main(pid) => self.is_main(id, pid, false),
             Word::Stopping => self.watch_no_more(id),
             Word::Alive => self.alive(id),
@@ -20,9 +20,19 @@ impl Supervisor<'_> {
         }
     }
 
+    /// It says that it is ready, though it may have been taken to be so before.
+    fn is_ready(&mut self, id: JobId) {
+        self.observe_job(id, Seen::Ready);
+        if let Some(job) = self.jobs.get_mut(id)
+            && core::mem::take(&mut job.following.guessed)
+        {
+            self.refresh(id);
+        }
+    }
+
     /// One that is about to end has no more time to say that it is alive.
     fn watch_no_more(&mut self, id: JobId) {
-        if self.jobs.get(id).is_some_and(|job| job.state.row().wait == Wait::Goal(Goal::Stop)) {
+        if self.timers.armed(&self.jobs, id) == Some(Alarm::Watchdog) {
             self.timers.disarm(&mut self.jobs, id);
         }
     }

@@ -50,8 +50,9 @@ pub const TEXT: usize = 8 << 20;
 /// is that for each of the ten thousand.
 pub const PROGRAM_TEXT: usize = 1 << 20;
 
-/// Pieces of text: a class has about eight (name, conditions, environment, …), a job four, an event two.
-pub const PIECES: usize = 8 * CLASSES + 4 * JOBS + 2 * EVENTS;
+/// Pieces of text: a class has ten at most (name, conditions, environment, …), a job five, an event two, an event's name in
+/// the index one; the environments of the supervisor are four.
+pub const PIECES: usize = 10 * CLASSES + 5 * JOBS + 2 * EVENTS + NAMES + 4;
 
 /// Processes whose output is kept in files at one time: one for each job, and some for the other processes of jobs that
 /// start or stop at this moment.

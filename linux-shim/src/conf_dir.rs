@@ -161,7 +161,7 @@ impl ConfDir {
             self.unwatch(place, path);
         }
         if came && full.is_dir() {
-            if !is_hidden(name) {
+            if is_looked_into(name, &full) {
                 self.visit(place, path, &mut self.ways_to(place, path), to);
             }
         } else if !mask.contains(AddWatchFlags::IN_ISDIR)
@@ -203,10 +203,14 @@ impl ConfDir {
         within.push(own);
         for name in names {
             let path = below.join(&name);
-            // Follows links: a linked file is a job, a linked directory is looked into.
-            match fs::metadata(self.directories[place].join(&path)) {
-                Ok(file) if file.is_dir() && !is_hidden(&name) => self.visit(place, &path, within, to),
+            let whole = self.directories[place].join(&path);
+            // Follows links: a linked file is a job.
+            match fs::metadata(&whole) {
+                Ok(file) if file.is_dir() && is_looked_into(&name, &whole) => self.visit(place, &path, within, to),
                 Ok(file) if file.is_dir() => {}
+                Err(error) if is_conf(&name) && error.kind() == std::io::ErrorKind::NotFound => {
+                    to.log.warn(format_args!("{}: {}", whole.display(), error::words(&error)));
+                }
                 _ if self.place_of(&path).is_some_and(|first| first >= place) => self.touch(&path, to),
                 _ => {}
             }
@@ -298,9 +302,7 @@ impl ConfDir {
     /// Drops the jobs that no file stands for any more.
     fn drop_vanished(&self, to: &mut Target<'_, '_>) {
         let mut vanished: Vec<Vec<u8>> = Vec::new();
-        let mut cursor = 0;
-        while let Some((status, next)) = to.supervisor.next_status(cursor) {
-            cursor = next;
+        for (status, _) in to.supervisor.statuses(0) {
             let known = vanished.last().is_some_and(|job| job == status.job);
             if !known && self.place_of(&with_suffix(status.job, b".conf")).is_none() {
                 vanished.push(status.job.to_vec());
@@ -419,8 +421,32 @@ fn with_suffix(job: &[u8], suffix: &[u8]) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(&[job, suffix].concat()))
 }
 
-fn is_hidden(name: &OsStr) -> bool {
-    name.as_bytes().starts_with(b".")
+/// Names of directories in which nobody keeps job files: of version control, ...
+const IGNORED: [&str; 7] = ["RCS", "CVS", "CVS.adm", "SCCS", "BitKeeper", "{arch}", "_darcs"];
+
+/// ... and what the names of backups, and of what editors and package managers leave, end with.
+const LEFT_BEHIND: [&str; 9] = ["~", ".bak", ".swp", ".swo", ".swn", ",v", ".rpmsave", ".rpmorig", ".rpmnew"];
+
+/// Whether a directory is not looked into, nor is anything below it.
+fn is_ignored(name: &OsStr) -> bool {
+    let bytes = name.as_bytes();
+    let ending = Path::new(name).extension().unwrap_or_default().as_bytes();
+    bytes.starts_with(b".")
+        || IGNORED.iter().any(|ignored| name == *ignored)
+        || LEFT_BEHIND.iter().any(|end| bytes.len() > end.len() && bytes.ends_with(end.as_bytes()))
+        || (bytes.len() > 1 && bytes.starts_with(b"#") && bytes.ends_with(b"#"))
+        || ending.starts_with(b"dpkg-")
+}
+
+/// Whether a name is that of a job file.
+fn is_conf(name: &OsStr) -> bool {
+    [&b".conf"[..], b".override"].iter().any(|end| name.as_bytes().ends_with(end))
+}
+
+/// Whether a directory may hold jobs: one that is linked does if it is called like a job.
+fn is_looked_into(name: &OsStr, whole: &Path) -> bool {
+    let linked = fs::symlink_metadata(whole).is_ok_and(|link| link.is_symlink());
+    if linked { is_conf(name) } else { !is_ignored(name) }
 }
 
 /// Whether a file that has just come is all there: a link is, a new file is being written and will be closed.

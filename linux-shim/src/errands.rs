@@ -47,8 +47,9 @@ impl Linux {
 
     /// Has a new program take over from this one, for a client or because of a signal, when all that is known is told.
     pub(crate) fn reexecute(&mut self, client: Option<ClientId>) {
-        if client.is_none() {
-            self.log.warn(format_args!("Re-executing {}", handover::own_program().display()));
+        match client {
+            None => self.log.warn(format_args!("Re-executing {}", handover::own_program().display())),
+            Some(_) => self.log.info(format_args!("Restarting")),
         }
         self.restart.get_or_insert_default().extend(client);
     }

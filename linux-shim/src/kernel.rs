@@ -63,8 +63,14 @@ fn waitid(which: libc::idtype_t, id: libc::id_t, options: c_int) -> Result<Optio
 
 /// Whatever changed in any child or tracee, if anything did; the change is consumed.
 pub(crate) fn wait_any() -> Option<Waited> {
-    let options = libc::WEXITED | libc::WSTOPPED | libc::WNOHANG | libc::__WALL;
+    let options = libc::WEXITED | libc::WSTOPPED | libc::WCONTINUED | libc::WNOHANG | libc::__WALL;
     waitid(libc::P_ALL, 0, options).ok().flatten()
+}
+
+/// Whether this child goes on after a stop; that is then told nobody else.
+pub(crate) fn continues(pid: Pid) -> bool {
+    let options = libc::WCONTINUED | libc::WNOHANG | libc::__WALL;
+    waitid(libc::P_PID, pid.get(), options).is_ok_and(|waited| waited.is_some())
 }
 
 /// Waits until the process has stopped or ended; the change is left for [`wait_any`].

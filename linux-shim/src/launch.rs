@@ -99,10 +99,15 @@ impl Linux {
         }
         let switches = process == Process::Main && settings.get(Text::Profile).is_some();
         let logs = self.job_logs.as_mut().filter(|_| settings.console == Console::Log);
-        let terminal = match logs {
-            Some(logs) => Some(logs.open(job).map_err(|errno| failed(Stage::Console, errno))?),
-            None => None,
-        };
+        let terminal = logs.and_then(|logs| match logs.open(job) {
+            Ok(terminal) => Some(terminal),
+            // Better a job without a log than no job; the words are the original's.
+            Err(errno) => {
+                self.log.error(format_args!("Failed to create pty - disabling logging for job"));
+                self.log.warn(format_args!("Temporary process spawn error: {}", errno.desc()));
+                None
+            }
+        });
         let birthplace = match process {
             Process::Main => self.containment.launching(job, contain && cgroup.is_none()),
             _ => None,

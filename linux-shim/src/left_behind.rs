@@ -1,7 +1,8 @@
-//! Processes that outlive their job. They are told of once they have had time to end: most do so a moment after the main
+//! Processes that outlive their job or its main process. They are told of once they have had time to end: most do so a moment after the main
 //! process, and are nobody's business.
 
 use heapless::Vec as Few;
+use serde::{Deserialize, Serialize};
 use uphold_core::bytes::Show;
 use uphold_core::process::Pid;
 use uphold_core::time::Instant;
@@ -19,7 +20,9 @@ const NAMED: usize = 8;
 /// How much of a job's name is told, in bytes.
 const NAME: usize = 128;
 
-struct Farewell {
+/// What one job left.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Farewell {
     at: Instant,
     job: Few<u8, NAME>,
     /// Who lived, and since when.
@@ -59,6 +62,16 @@ impl LeftBehind {
         self.farewells.push_back(Farewell { at: now.after_seconds(GRACE), job, who, more });
     }
 
+    /// What the program is to know that takes this one's place.
+    pub(crate) fn carry(&self) -> Vec<Farewell> {
+        self.farewells.iter().cloned().collect()
+    }
+
+    /// Goes on where another program was.
+    pub(crate) fn put_back(&mut self, carried: Vec<Farewell>) {
+        self.farewells.extend(carried.into_iter().take(FAREWELLS));
+    }
+
     /// When somebody is to be told of next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.farewells.front().map(|farewell| farewell.at)
@@ -80,10 +93,10 @@ impl Farewell {
         };
         for &(pid, _) in self.who.iter().filter(same) {
             let name = Stat::of(pid).map(|stat| stat.name).unwrap_or_default();
-            log.warn(format_args!("{job} has ended, but its process {pid} ({name}) still runs"));
+            log.warn(format_args!("{job} has left process {pid} ({name}) behind, which still runs"));
         }
         if self.more > 0 {
-            log.warn(format_args!("{job} has ended, but {} more of its processes ran on", self.more));
+            log.warn(format_args!("{job} has left {} more processes behind", self.more));
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::containment::{Containment, Named};
 use crate::control_socket::{Asked, ControlSocket};
 use crate::error;
 use crate::job_log::JobLogs;
+use crate::kernel;
 use crate::launch::{Told, Wanted};
 use crate::left_behind::LeftBehind;
 use crate::login_records;
@@ -59,7 +60,7 @@ pub struct Linux {
     /// Which processes belong to which job.
     pub(crate) containment: Containment,
     /// Processes that their job's end has left.
-    left_behind: LeftBehind,
+    pub(crate) left_behind: LeftBehind,
     /// What the main processes of jobs say of themselves.
     pub(crate) daemons: Daemons,
     pub(crate) told: Told,
@@ -210,7 +211,7 @@ impl Linux {
                 }
                 return self.watch(pid);
             }
-            Effect::Survey { job } => return Some(self.survey(supervisor, job)),
+            Effect::Survey { job, anywhere } => return Some(self.survey(supervisor, job, anywhere)),
             Effect::Sweep { job, signal } => {
                 self.containment.sweep(job, signal, &|job, named| is_called(supervisor, job, named));
             }
@@ -235,9 +236,10 @@ impl Linux {
         None
     }
 
-    fn survey(&mut self, supervisor: &Supervisor<'_>, job: JobId) -> Input<'_> {
+    fn survey(&mut self, supervisor: &Supervisor<'_>, job: JobId, anywhere: bool) -> Input<'_> {
         let named = self.named_pid(supervisor, job);
-        let survivors = self.containment.survey(job, named, &|job, named| is_called(supervisor, job, named));
+        let is_called = |job, named: &Named| is_called(supervisor, job, named);
+        let survivors = self.containment.survey(job, named, anywhere, &is_called);
         if survivors.len() == SURVIVORS {
             let name = supervisor.class_of(job).map_or(&[][..], |class| supervisor.class_name(class));
             self.log.warn(format_args!("{} has more than {SURVIVORS} processes", Show(name)));
@@ -247,7 +249,7 @@ impl Linux {
 
     /// Notes who lives of a job whose main process has ended.
     fn report(&mut self, supervisor: &Supervisor<'_>, job: JobId) {
-        self.survey(supervisor, job);
+        self.survey(supervisor, job, false);
         let class = supervisor.class_of(job).map_or(&[][..], |class| supervisor.class_name(class));
         let name = (class, supervisor.instance_name(job));
         self.left_behind.note(now(), name, self.containment.found(), &mut self.log);
@@ -259,6 +261,7 @@ impl Linux {
             Scope::Group => self.watches.signal_group(pid, signal),
         };
         match sent {
+            Ok(true) if signal == Signal::CONT && kernel::continues(pid) => Some(Input::Continued { pid }),
             Ok(true) => None,
             Ok(false) => Some(Input::Gone { pid }),
             Err(errno) => {
@@ -428,6 +431,7 @@ impl Linux {
                 Input::Exited { pid, exit }
             }
             Kind::Stopped(signal) => Input::Stopped { pid, signal, traced: false },
+            Kind::Continued => Input::Continued { pid },
             Kind::Trapped(Trap::Signal(signal)) => Input::Stopped { pid, signal, traced: true },
             Kind::Trapped(Trap::Exec) => Input::Replaced { pid },
             Kind::Trapped(Trap::Fork(child)) => {

@@ -1,4 +1,4 @@
-//! Files of `/proc/PID`, and what `stat` says of a process beside [`Stat`]. Nothing here allocates.
+//! Files of `/proc/PID`, and what they say of a process beside [`Stat`]. Nothing here allocates.
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -25,6 +25,16 @@ pub(crate) fn exit_code_of(pid: Pid) -> Option<i32> {
     let code = field(line, 52).filter(|_| field(line, 3) == Some("Z"))?.parse().ok()?;
     // Who may not look into the process is shown a zero. This link may be followed by those who may.
     (code != 0 || open_file(pid, "ns/user").is_some()).then_some(code)
+}
+
+/// Whether somebody traces the process; `None` if there is no such process, or no `/proc`.
+pub(crate) fn is_traced(pid: Pid) -> Option<bool> {
+    /// Which comes early in the text.
+    const TRACER: &str = "TracerPid:\t";
+    let mut text = [0; LINE];
+    let mut lines = fill(&open_file(pid, "status")?, &mut text)?.split(|&byte| byte == b'\n');
+    let tracer = lines.find_map(|line| line.strip_prefix(TRACER.as_bytes()))?;
+    Some(tracer != b"0")
 }
 
 /// Opens a file that says something of a process.
@@ -66,6 +76,8 @@ mod tests {
         let pid = |number| Pid::new(number).unwrap();
         assert_eq!(parent_of(pid(std::process::id())), Pid::new(std::os::unix::process::parent_id()));
         assert_eq!(parent_of(pid(1_000_000_002)), None);
+        assert_eq!(is_traced(pid(1_000_000_002)), None);
+        assert_eq!(is_traced(pid(std::process::id())), Some(false));
     }
 
     #[test]

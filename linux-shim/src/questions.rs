@@ -152,7 +152,7 @@ fn list<'r>(from: u32, page: &'r mut [u8], supervisor: &Supervisor<'_>) -> Reply
     let mut writer = PageWriter::new(page);
     let mut cursor = from;
     let mut next = None;
-    while let Some((status, after)) = supervisor.next_status(cursor) {
+    for (status, after) in supervisor.statuses(from) {
         if writer.push(&status).is_err() {
             next = Some(cursor);
             break;
@@ -165,12 +165,17 @@ fn list<'r>(from: u32, page: &'r mut [u8], supervisor: &Supervisor<'_>) -> Reply
 fn usage<'r>(job: &'r [u8], supervisor: &'r Supervisor<'_>) -> Reply<'r> {
     match supervisor.find_class(job) {
         Some(class) => Reply::Text(supervisor.usage(class)),
-        None => Reply::Error(Refusal::UnknownJob(job)),
+        None => Reply::Error(unknown(job)),
     }
 }
 
+/// There is no job of that name, and none could have it if it is empty.
+fn unknown(job: &[u8]) -> Refusal<'_> {
+    if job.is_empty() { Refusal::EmptyName } else { Refusal::UnknownJob(job) }
+}
+
 fn config<'r>(job: &'r [u8], supervisor: &'r Supervisor<'_>) -> Reply<'r> {
-    let Some(class) = supervisor.find_class(job) else { return Reply::Error(Refusal::UnknownJob(job)) };
+    let Some(class) = supervisor.find_class(job) else { return Reply::Error(unknown(job)) };
     let (start_on, stop_on) = supervisor.conditions(class);
     Reply::Config { emits: supervisor.emits(class), start_on: start_on.0, stop_on: stop_on.0 }
 }

@@ -25,6 +25,8 @@ pub enum Kind {
     Exited(Exit),
     /// It is not traced, and a signal stopped it.
     Stopped(Signal),
+    /// It is not traced, and goes on after a stop.
+    Continued,
     /// It is traced, and stopped; it stays so until it is resumed or detached.
     Trapped(Trap),
 }
@@ -62,6 +64,7 @@ fn kind_of(Waited { pid, code, status }: Waited) -> Option<Kind> {
         libc::CLD_EXITED => Some(Kind::Exited(Exit::Status((status & 0xff) as u8))),
         libc::CLD_KILLED | libc::CLD_DUMPED => Some(Kind::Exited(Exit::Signal(low))),
         libc::CLD_STOPPED => Some(Kind::Stopped(Signal(low))),
+        libc::CLD_CONTINUED => Some(Kind::Continued),
         libc::CLD_TRAPPED => Some(Kind::Trapped(match status >> 8 {
             0 => Trap::Signal(Signal(low)),
             libc::PTRACE_EVENT_EXEC => Trap::Exec,

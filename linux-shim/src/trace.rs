@@ -4,7 +4,7 @@
 //! the child; [`Tracer::next_change`] holds it back, so that the fork always comes first.
 
 use crate::kernel;
-use crate::proc_stat::parent_of;
+use crate::proc_stat::{is_traced, parent_of};
 use crate::reap::{self, Change, Kind, Trap};
 use heapless::Vec;
 use nix::errno::Errno;
@@ -45,6 +45,8 @@ enum Verdict {
     Hold,
     /// It stands still as it was told to, so that it can be let go.
     Release,
+    /// It stands still as it was told to, but was not traced any more: it goes on.
+    GoOn,
     /// Its fork will never be told: the process that made it is gone, or no longer traced.
     LetGo,
 }
@@ -91,6 +93,11 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
                 Verdict::Release => {
                     // It can only be gone, and its exit is told next.
                     self.detach(change.pid, None).unwrap_or_default();
+                }
+                Verdict::GoOn => {
+                    self.forget(change.pid);
+                    // It is our child, and was not reaped: the number is its own.
+                    kernel::kill(change.pid, false, Signal::CONT).unwrap_or_default();
                 }
                 Verdict::LetGo => let_go(change.pid, change.kind),
             }
@@ -142,7 +149,14 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
 
     /// Lets a running tracee go: it must stand still for that, so its first thread is told to stop, and the stop is not
     /// delivered. Says whether it is still there.
+    ///
+    /// When another thread than the first runs a new program, the kernel ends the trace and tells nobody. Such a process
+    /// would stand still for good.
     pub fn release(&mut self, pid: Pid) -> Result<bool, Errno> {
+        if is_traced(pid) == Some(false) {
+            self.forget(pid);
+            return Ok(true);
+        }
         if self.leaving.contains(&pid) || self.leaving.push(pid).is_err() {
             return Ok(true);
         }
@@ -171,7 +185,8 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
             Kind::Trapped(_) if self.known.contains(&pid) => Verdict::Tell,
             Kind::Trapped(_) => self.hold(pid, kind, parent_of),
             Kind::Exited(_) => self.ended(pid, kind, parent_of),
-            Kind::Stopped(_) => Verdict::Tell,
+            Kind::Stopped(Signal::STOP) if self.leaving.contains(&pid) => Verdict::GoOn,
+            Kind::Stopped(_) | Kind::Continued => Verdict::Tell,
         }
     }
 
@@ -296,6 +311,18 @@ mod tests {
         assert_eq!(told(&[exit(PARENT), stop()], None), [exit(PARENT)]);
         assert_eq!(told(&[stop(), exit(PARENT)], None), [exit(PARENT)]);
         assert_eq!(told(&[exit(PARENT), stop()], Some(1)), [exit(PARENT)]);
+    }
+
+    #[test]
+    fn a_process_that_is_traced_no_more_does_not_stand_still() {
+        let mut tracer = Tracer::<4>::new();
+        let stopped = |signal| change(PARENT, Kind::Stopped(signal));
+        tracer.expect(pid(PARENT));
+        tracer.leaving.push(pid(PARENT)).unwrap();
+        assert_eq!(tracer.judge(stopped(Signal(20)), |_| None), Verdict::Tell);
+        assert_eq!(tracer.judge(stopped(Signal::STOP), |_| None), Verdict::GoOn);
+        tracer.forget(pid(PARENT));
+        assert_eq!(tracer.judge(stopped(Signal::STOP), |_| None), Verdict::Tell);
     }
 
     #[test]

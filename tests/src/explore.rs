@@ -195,8 +195,9 @@ impl<M: Memory + Clone> Search<'_, M> {
         next.turn_back(NOW);
         let spawns = next.kernel.spawns;
         self.meet(from, step, next)?;
+        let reuses = world.kernel.children.iter().any(|child| child.vanished).then_some(Outcome::Reuses);
         for place in step.outcomes.len()..spawns {
-            for outcome in [Outcome::Fails, Outcome::NoProgram] {
+            for outcome in [Outcome::Fails, Outcome::NoProgram].into_iter().chain(reuses) {
                 let mut other = step.clone();
                 while other.outcomes.len() < place && other.outcomes.push(Outcome::Works).is_ok() {}
                 if other.outcomes.push(outcome).is_ok() {

@@ -88,11 +88,9 @@ pub enum Outcome {
     Fails,
     /// There is a process, but its program cannot be run.
     NoProgram,
-}
-
-impl Outcome {
-    /// All of them.
-    pub const ALL: [Outcome; 3] = [Outcome::Works, Outcome::Fails, Outcome::NoProgram];
+    /// The program runs, under the number of a process that another has reaped, if there is one: the supervisor is told of
+    /// that one's end on this occasion.
+    Reuses,
 }
 
 /// How one spawn after another goes; all others work.
@@ -106,8 +104,12 @@ const COMMANDS: [(&str, Command); 5] = [
     ("reload", Command::Reload),
 ];
 
-const OUTCOMES: [(&str, Outcome); 3] =
-    [("work", Outcome::Works), ("fail", Outcome::Fails), ("lack-program", Outcome::NoProgram)];
+const OUTCOMES: [(&str, Outcome); 4] = [
+    ("work", Outcome::Works),
+    ("fail", Outcome::Fails),
+    ("lack-program", Outcome::NoProgram),
+    ("reuse-a-number", Outcome::Reuses),
+];
 
 /// A client's letter.
 pub fn letter(client: usize) -> char {

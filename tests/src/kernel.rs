@@ -109,6 +109,8 @@ pub struct Kernel {
     pub killed: Vec<Pid, PROCESSES>,
     /// Jobs that have come to rest.
     pub rested: std::vec::Vec<String>,
+    /// Whose number the process has got that was made just now.
+    pub(crate) reused: Option<Pid>,
     /// Known facts that come before all others.
     pub(crate) ready: Deque<Input<'static>, 16>,
 }
@@ -167,7 +169,7 @@ impl Kernel {
             |number: u32| self.children.iter().any(|child| child.pid.get() == number || child.session.get() == number);
         // Growing numbers are easier to read, and endless.
         let lowest = parent.filter(|_| self.journal.is_some()).map_or(1, |parent| parent.pid.get() + 1);
-        let pid = (lowest..).find(|&number| !taken(number)).and_then(Pid::new)?;
+        let pid = self.reused.or_else(|| (lowest..).find(|&number| !taken(number)).and_then(Pid::new))?;
         let child = Child {
             pid,
             job,
@@ -257,6 +259,11 @@ impl Kernel {
         if outcome == Outcome::Fails {
             return Some(Input::SpawnFailed { job, process, pid: None, error });
         }
+        // The number of a session is not given away while somebody is in it.
+        let is_alone = |pid| !self.children.iter().any(|child| child.pid != pid && child.session == pid);
+        let former = self.children.iter().find(|child| child.vanished && is_alone(child.pid));
+        self.reused = former.filter(|_| outcome == Outcome::Reuses).map(|former| former.pid);
+        self.reused.into_iter().for_each(|pid| self.forget(pid));
         let Some(pid) = self.make(job, process, if trace { Trace::Launched } else { Trace::Off }, None) else {
             self.wrong(|| "too many processes".into());
             return Some(Input::SpawnFailed { job, process, pid: None, error });
@@ -289,7 +296,7 @@ impl Kernel {
         let group = |child: &Child| scope == Scope::Group && child.session == pid;
         self.note_killed(signal, |child| child.pid == pid || group(child));
         match self.child(pid) {
-            Some(child) if !child.vanished => None,
+            Some(child) if !child.vanished => (signal == Signal::CONT).then_some(Input::Continued { pid }),
             _ => {
                 self.forget(pid);
                 Some(Input::Gone { pid })
@@ -411,14 +418,7 @@ fn name_of(supervisor: &Supervisor<'_>, job: JobId) -> String {
 
 /// Whether the supervisor takes a process for a job's.
 fn is_somebodys(supervisor: &Supervisor<'_>, pid: Pid) -> bool {
-    let mut from = 0;
-    while let Some((status, next)) = supervisor.next_status(from) {
-        if status.processes.iter().any(|&(_, its)| its == pid.get()) {
-            return true;
-        }
-        from = next;
-    }
-    false
+    supervisor.statuses(0).any(|(status, _)| status.processes.iter().any(|&(_, its)| its == pid.get()))
 }
 
 /// A reply as `initctl` prints it.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use crate::system::processes::{Signal, is_running, send, with_texts};
+use crate::system::processes::{Signal, is_running, send, stands_still, with_texts};
 use crate::system::{Folder, PATIENCE, Process, System};
 
 /// How long a job may stay as it must not stay: longer than it waits for anything.
@@ -66,6 +66,8 @@ pub struct Job {
     /// Whether its first process alone is the job, so that it may end and leave others: without `expect` and `respawn`,
     /// Upstart has it so and job files rely on it.
     pub may_leave: bool,
+    /// Whether it stops itself, and may be left so by who does not expect that.
+    pub may_stand: bool,
 }
 
 /// A job, and what came of it.
@@ -305,6 +307,7 @@ impl Case {
         let rights: Vec<u32> = noted.filter(|pid| alive.contains(pid)).collect();
         match () {
             () if !is_running(pid) => Seen::Not("a dead process".into()),
+            () if stands_still(pid) && !self.job.may_stand => Seen::Not("a stopped process".into()),
             () if !rights.contains(&pid) => Seen::Not(format!("another process, {} live", alive.len())),
             () if alive.len() != self.job.stays => {
                 Seen::Not(format!("{} processes instead of {}", alive.len(), self.job.stays))

@@ -9,6 +9,7 @@ use uphold_core::control::{Select, Target};
 use uphold_core::effect::Effect;
 use uphold_core::input::{Input, Word};
 use uphold_core::lifecycle::{Goal, State};
+use uphold_core::limits::Full;
 use uphold_core::occupancy::Occupancy;
 use uphold_core::process::Pid;
 use uphold_core::signal::Signal;
@@ -69,6 +70,15 @@ pub struct World<M> {
     idle: Occupancy,
 }
 
+/// Why a job file is not loaded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LoadError {
+    /// It is wrong.
+    Wrong(ConfError),
+    /// There is no room for it.
+    Full(Full),
+}
+
 /// How a world is, after an input and all that followed from it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Calm {
@@ -90,16 +100,16 @@ impl<M: Memory> World<M> {
     /// Loads a job file.
     ///
     /// # Errors
-    /// The file is wrong.
-    pub fn load(&mut self, name: &str, file: &str) -> Result<(), ConfError> {
+    /// The file is wrong, or there is no room for it.
+    pub fn load(&mut self, name: &str, file: &str) -> Result<(), LoadError> {
         let mut text = file.as_bytes().to_vec();
         let mut supervisor = self.memory.supervisor();
-        let class = supervisor.begin_class(name.as_bytes()).expect("room for a class");
+        let class = supervisor.begin_class(name.as_bytes()).map_err(LoadError::Full)?;
         let mut parser = Parser::new(&mut text);
         while let Some(stanza) = parser.next() {
-            supervisor.apply(class, &stanza?).expect("room for a stanza");
+            supervisor.apply(class, &stanza.map_err(LoadError::Wrong)?).map_err(LoadError::Full)?;
         }
-        supervisor.commit_class(class).expect("room for a class");
+        supervisor.commit_class(class).map_err(LoadError::Full)?;
         self.idle = supervisor.occupancy();
         Ok(())
     }
@@ -191,7 +201,7 @@ impl<M: Memory> World<M> {
             traced = child.trace != Trace::Off;
             child.halted = traced;
             // A child inherits what its parent's tracing reports.
-            if child.trace == Trace::Newborn && signal == Signal::STOP {
+            if child.trace == Trace::Newborn && matches!(signal, Signal::STOP | Signal::CONT) {
                 child.trace = Trace::Followed;
             }
         });
@@ -285,9 +295,12 @@ impl<M: Memory> World<M> {
                     return self.kernel.wrong(|| "it does not come to rest".into());
                 }
                 if let Some(input) = self.kernel.perform(&supervisor, effect) {
+                    if let Some(pid) = self.kernel.reused.take() {
+                        supervisor.handle(self.now, Input::Gone { pid });
+                    }
                     supervisor.handle(self.now, input);
                 }
-                if let Effect::Survey { job } = effect {
+                if let Effect::Survey { job, .. } = effect {
                     let survivors = self.kernel.survey(job);
                     supervisor.handle(self.now, Input::Survivors { job, survivors: &survivors });
                 }
@@ -324,9 +337,7 @@ impl<M: Memory> World<M> {
         let mut supervisor = self.memory.supervisor();
         let occupancy = supervisor.occupancy();
         let mut jobs = Vec::new();
-        let mut from = 0;
-        while let Some((status, next)) = supervisor.next_status(from) {
-            from = next;
+        for (status, _) in supervisor.statuses(0) {
             if status.state != State::Waiting || status.goal != Goal::Stop {
                 jobs.push(JobStatus::of(&status));
             }
@@ -346,9 +357,8 @@ impl<M: Memory> World<M> {
     /// The status of every job that does not rest.
     pub fn status(&mut self) -> Vec<String> {
         let supervisor = self.memory.supervisor();
-        let (mut all, mut from) = (Vec::new(), 0);
-        while let Some((status, next)) = supervisor.next_status(from) {
-            from = next;
+        let mut all = Vec::new();
+        for (status, _) in supervisor.statuses(0) {
             if status.state != State::Waiting || status.goal != Goal::Stop {
                 let mut line = String::new();
                 if write!(line, "{status}").is_ok() {

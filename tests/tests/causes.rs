@@ -121,9 +121,7 @@ fn only_status_tells_what_a_daemon_says_that_it_does() {
     let mut supervisor = world.memory.supervisor();
     let status = supervisor.status(target("early")).expect("a job").to_string();
     let (pid, listed) = supervisor
-        .next_status(0)
-        .into_iter()
-        .chain((1..JOBS.len() as u32).filter_map(|slot| supervisor.next_status(slot << 16)))
+        .statuses(0)
         .find_map(|(status, _)| {
             let main = status.processes.iter().find(|(process, _)| *process == Process::Main)?.1;
             (status.job == b"early").then(|| (main, status.to_string()))

@@ -119,7 +119,7 @@ impl Bench {
     }
 
     fn survey(&mut self, job: usize) -> Vec<Survivor> {
-        self.containment.survey(self.jobs[job], None, &is_called(&self.jobs)).to_vec()
+        self.containment.survey(self.jobs[job], None, true, &is_called(&self.jobs)).to_vec()
     }
 
     fn pids(&mut self, job: usize) -> Vec<Pid> {
@@ -226,6 +226,29 @@ fn a_daemon_is_found_whichever_way_it_went() {
     });
 }
 
+/// Where the groups are: the hierarchy of version 2.
+fn hierarchy() -> PathBuf {
+    let places = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(PathBuf::from);
+    places.into_iter().find(|place| place.join("cgroup.procs").exists()).expect("it is mounted")
+}
+
+#[test]
+fn who_leaves_the_group_is_found_by_what_else_is_known() {
+    let Some(mut bench) = Bench::new(true) else { return };
+    let aside = hierarchy().join(format!("test-{}", std::process::id()));
+    std::fs::create_dir_all(&aside).expect("groups may be made here");
+    let launched = bench.main(0, "pid @first sleep 300 fork session fork pid @daemon");
+    bench.noted("first");
+    std::fs::write(aside.join("cgroup.procs"), launched.to_string()).expect("it is moved");
+    bench.end(launched);
+    let daemon = bench.noted("daemon");
+    assert_eq!(bench.await_count(0, 1), [daemon]);
+    bench.sweep(0, Signal::KILL);
+    bench.reap(daemon);
+    assert_eq!(bench.pids(0), []);
+    wait_for("an empty group", || std::fs::remove_dir(&aside).ok());
+}
+
 #[test]
 fn a_main_process_is_known_with_its_children_the_oldest_first() {
     both(|bench| {
@@ -328,6 +351,23 @@ fn a_strangers_orphan_is_nobodys() {
         parent.wait().expect("it ends");
         let stranger = bench.noted("stranger").get();
         let main = bench.main(0, "sleep 50 exit 0");
+        bench.end(main);
+        assert_eq!(bench.pids(0), []);
+        bench.sweep(0, Signal::KILL);
+        assert!(processes::is_running(stranger));
+    });
+}
+
+#[test]
+fn a_stranger_that_comes_when_a_main_process_ends_is_nobodys() {
+    both(|bench| {
+        let main = bench.main(0, "pid @main sleep 300 exit 0");
+        bench.noted("main");
+        let path = bench.folder.path("stranger");
+        let words = ["fork", "session", "fork", "pid", path.to_str().expect("a path in UTF-8")];
+        let mut parent = std::process::Command::new(DAEMON).args(words).spawn().expect("it is made");
+        parent.wait().expect("it ends");
+        let stranger = bench.noted("stranger").get();
         bench.end(main);
         assert_eq!(bench.pids(0), []);
         bench.sweep(0, Signal::KILL);

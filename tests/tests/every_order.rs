@@ -113,6 +113,8 @@ fn wrong_files() -> Vec<Kind> {
         (&["hook timeout 3", "pre-start exec hook", "post-start exec hook"], 0, false, false),
         (&["hook timeout 3", "pre-stop exec hook", "post-stop exec hook", RESPAWN], 1, false, false),
         (&["expect stop", "pre-stop exec hook", "post-stop exec hook"], 1, false, false),
+        (&["expect stop", "pre-stop exec hook", RESPAWN], 1, false, false),
+        (&["post-start exec hook", "pre-stop exec hook", RESPAWN], 1, false, false),
     ];
     let make = |&(stanzas, orphans, speaks, writes): &(&[&str], u8, bool, bool)| {
         let mut lines = vec!["exec main"];

@@ -53,7 +53,8 @@ impl Trial {
     fn job(&self, at: PathBuf) -> Job {
         let notes = ["pid", "worker", "worker2"].map(|file| at.join(file)).into();
         let may_leave = self.setting.name == "none" && !self.respawn;
-        Job { name: self.name(), at, notes, stays: self.shape.stays, may_leave }
+        let may_stand = self.shape.words.split(' ').any(|word| word == "stop");
+        Job { name: self.name(), at, notes, stays: self.shape.stays, may_leave, may_stand }
     }
 }
 

@@ -94,8 +94,14 @@ impl Daemon {
         let job = format!("respawn\nrespawn limit 3 60\nexpect {setting}\n{}\n", self.fill(self.job, folder));
         folder.write(&format!("conf/{}.conf", self.program), &job);
         let notes = vec![PathBuf::from(self.fill(self.pid_file, folder))];
-        let job =
-            Job { name: self.program.into(), at: folder.path("data"), notes, stays: self.stays, may_leave: false };
+        let job = Job {
+            name: self.program.into(),
+            at: folder.path("data"),
+            notes,
+            stays: self.stays,
+            may_leave: false,
+            may_stand: false,
+        };
         let launch = if self.private {
             let program = private_init(folder);
             launch.program(&program)

@@ -92,6 +92,27 @@ fn a_kill_timeout_runs_on() {
 }
 
 #[test]
+fn what_a_job_has_left_is_still_told_of() {
+    let job = "script\n  setsid sleep 1000 &\n  echo $! > @FOLDER@/left\n  exec sleep 1000\nend script\n";
+    let mut system = System::start(&[("leaver", job)]);
+    system.order(&["start", "leaver"]);
+    let left = system.await_some("a process that stays", |system| {
+        let text = fs::read_to_string(system.folder().path("left")).ok()?;
+        text.strip_suffix('\n')?.parse::<u32>().ok()
+    });
+    system.await_some("a session of its own", |_| (session_of(left)? == left).then_some(()));
+    system.order(&["stop", "leaver"]);
+    restart(&system);
+    system.await_log(&format!("leaver has left process {left} (sleep) behind, which still runs"));
+}
+
+/// The session that a process is in (proc(5)).
+fn session_of(pid: u32) -> Option<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    text.rsplit_once(')')?.1.split_ascii_whitespace().nth(3)?.parse().ok()
+}
+
+#[test]
 fn clients_that_wait_are_answered() {
     let wait = "while [ ! -e @FOLDER@/go ]; do sleep 0.05; done";
     let slow = format!("pre-start script\n  {wait}\nend script\nexec sleep 1000\n");
@@ -214,5 +235,14 @@ fn a_state_that_cannot_be_read_is_done_without() {
     send(service, Signal::SIGKILL);
     system.await_some("its end", |_| (!Path::new(&format!("/proc/{service}")).exists()).then_some(()));
     system.order(&["start", "service"]);
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn one_that_is_asked_for_is_told_of() {
+    let system = System::start(&[]);
+    system.order(&["log-priority", "info"]);
+    restart(&system);
+    assert!(system.has_said("Restarting"), "{}", system.log());
     system.end(Signal::SIGTERM);
 }

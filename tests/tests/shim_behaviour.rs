@@ -213,10 +213,10 @@ fn a_directory_that_contains_itself_is_told_and_left() {
     let launch = Launch::new(&[("a", "exec true")]);
     let below = launch.folder().below("conf/sub");
     launch.folder().write("conf/sub/b.conf", "exec true");
-    symlink("..", below.join("up")).unwrap();
+    symlink("..", below.join("up.conf")).unwrap();
     let mut system = launch.start();
     await_jobs(&mut system, "each once", &["a", "sub/b"]);
-    assert!(system.log().contains("conf/sub/up: Unable to load configuration"), "{}", system.log());
+    assert!(system.log().contains("conf/sub/up.conf: Unable to load configuration"), "{}", system.log());
     system.folder().write("conf/c.conf", "exec true");
     await_jobs(&mut system, "a new one, once", &["a", "c", "sub/b"]);
     system.end(Signal::SIGTERM);
@@ -292,33 +292,33 @@ fn linked_directories_come_and_go_like_others() {
     }
     let mut system = launch.start();
     let link = |to: &str, name: &str| symlink(folder.join(to), conf.join(name)).unwrap();
-    link("one", "l");
-    await_jobs(&mut system, "a linked directory", &["a", "l/x"]);
+    link("one", "l.conf");
+    await_jobs(&mut system, "a linked directory", &["a", "l.conf/x"]);
     fs::write(folder.join("one/new.conf"), "exec true").unwrap();
-    await_jobs(&mut system, "a new file in it", &["a", "l/new", "l/x"]);
-    link("one", "again");
-    await_jobs(&mut system, "one more link to it", &["a", "again/new", "again/x", "l/new", "l/x"]);
+    await_jobs(&mut system, "a new file in it", &["a", "l.conf/new", "l.conf/x"]);
+    link("one", "again.conf");
+    await_jobs(&mut system, "one more link to it", &["a", "again.conf/new", "again.conf/x", "l.conf/new", "l.conf/x"]);
     fs::remove_file(folder.join("one/new.conf")).unwrap();
-    await_jobs(&mut system, "a file less by either name", &["a", "again/x", "l/x"]);
-    fs::remove_file(conf.join("again")).unwrap();
-    await_jobs(&mut system, "a link removed", &["a", "l/x"]);
+    await_jobs(&mut system, "a file less by either name", &["a", "again.conf/x", "l.conf/x"]);
+    fs::remove_file(conf.join("again.conf")).unwrap();
+    await_jobs(&mut system, "a link removed", &["a", "l.conf/x"]);
     fs::write(folder.join("one/later.conf"), "exec true").unwrap();
-    await_jobs(&mut system, "the other link is watched still", &["a", "l/later", "l/x"]);
+    await_jobs(&mut system, "the other link is watched still", &["a", "l.conf/later", "l.conf/x"]);
     // As `ln -sfn` does it.
     link("two", ".new");
-    fs::rename(conf.join(".new"), conf.join("l")).unwrap();
-    await_jobs(&mut system, "a link that leads elsewhere", &["a", "l/y"]);
-    fs::rename(conf.join("l"), conf.join("m")).unwrap();
-    await_jobs(&mut system, "a link renamed", &["a", "m/y"]);
-    link("three", "n");
-    await_jobs(&mut system, "a directory with another in it", &["a", "m/y", "n/deep/z"]);
+    fs::rename(conf.join(".new"), conf.join("l.conf")).unwrap();
+    await_jobs(&mut system, "a link that leads elsewhere", &["a", "l.conf/y"]);
+    fs::rename(conf.join("l.conf"), conf.join("m.conf")).unwrap();
+    await_jobs(&mut system, "a link renamed", &["a", "m.conf/y"]);
+    link("three", "n.conf");
+    await_jobs(&mut system, "a directory with another in it", &["a", "m.conf/y", "n.conf/deep/z"]);
     fs::rename(folder.join("three"), folder.join("four")).unwrap();
-    await_jobs(&mut system, "a link that leads nowhere", &["a", "m/y"]);
-    link("conf", "m/round");
-    system.await_some("a loop", |system| system.log().contains("conf/m/round: Unable to load").then_some(()));
+    await_jobs(&mut system, "a link that leads nowhere", &["a", "m.conf/y"]);
+    link("conf", "m.conf/round.conf");
+    system.await_some("a loop", |system| system.log().contains("conf/m.conf/round.conf: Unable to load").then_some(()));
     fs::write(conf.join("b.conf"), "exec true").unwrap();
-    await_jobs(&mut system, "a file that the loop leads to", &["a", "b", "m/y"]);
-    fs::remove_file(conf.join("m")).unwrap();
+    await_jobs(&mut system, "a file that the loop leads to", &["a", "b", "m.conf/y"]);
+    fs::remove_file(conf.join("m.conf")).unwrap();
     await_jobs(&mut system, "nothing linked", &["a", "b"]);
     system.end(Signal::SIGTERM);
 }
@@ -350,5 +350,51 @@ fn renamed_files_and_directories_are_renamed_jobs() {
     fs::write(elsewhere.join("later.conf"), "exec true").unwrap();
     fs::rename(conf.join("b.conf"), conf.join("b.conf.bak")).unwrap();
     await_jobs("nothing left", &[]);
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn some_directories_and_links_are_passed_over() {
+    let launch = Launch::new(&[("job", "exec sleep 1\n")]);
+    let conf = launch.folder().path("conf");
+    let elsewhere = launch.folder().below("elsewhere");
+    let directories =
+        ["below", "CVS", ".git", "old.dpkg-dist", "backup~", "#saved#", "x.rpmnew"].map(|it| conf.join(it));
+    for directory in directories.iter().chain([&elsewhere]) {
+        fs::create_dir_all(directory).expect("a directory is made");
+        fs::write(directory.join("x.conf"), "exec sleep 1\n").expect("a job file is written");
+    }
+    for (link, to) in [("linked", &elsewhere), ("named.conf", &elsewhere), ("dangling.conf", &conf.join("nowhere"))] {
+        std::os::unix::fs::symlink(to, conf.join(link)).expect("a link is made");
+    }
+    let system = launch.start();
+    let list = system.order(&["list"]);
+    let mut jobs: Vec<&str> = list.lines().collect();
+    jobs.sort_unstable();
+    assert_eq!(jobs, ["below/x stop/waiting", "job stop/waiting", "named.conf/x stop/waiting"]);
+    let dangling = format!("{}: No such file or directory", conf.join("dangling.conf").display());
+    assert!(system.log().contains(&dangling), "{}", system.log());
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn without_a_terminal_for_its_log_a_job_runs_all_the_same() {
+    let launch = Launch::new(&[("job", "exec sh -c 'echo lost; exec sleep 1000'\n")]);
+    let program = launch.folder().path("init");
+    let init = uphold_tests::system::programs::built().init.display().to_string();
+    // A mount namespace in which no terminal can be made.
+    let script = format!(
+        "#!/bin/sh\nexec unshare --mount sh -c 'mount -t tmpfs none /dev/pts && exec {init} \"$@\"' {init} \"$@\"\n"
+    );
+    fs::write(&program, script).expect("a program is written");
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("it is ours");
+    let mounts = Command::new("unshare").args(["--mount", "mount", "-t", "tmpfs", "none", "/dev/pts"]).status();
+    if !mounts.is_ok_and(|status| status.success()) {
+        return skipped("no file system can be mounted here");
+    }
+    let mut system = launch.program(&program).start();
+    system.order(&["start", "job"]);
+    system.await_running("job");
+    assert!(system.log().contains("Failed to create pty - disabling logging for job"), "{}", system.log());
     system.end(Signal::SIGTERM);
 }

@@ -116,12 +116,8 @@ fn an_image_fits_a_storage_of_other_capacities_or_is_refused_whole() {
     let image = save(&mut old.memory);
     let mut larger: Box<Storage<64, 64, 128, 200, 200, 200, 200, 65536, 1000, 4>> = Box::default();
     larger.supervisor().restore(&mut &image[..]).expect("there is more room");
-    let list = |supervisor: uphold_core::supervisor::Supervisor<'_>| {
-        let (mut lines, mut from) = (Vec::new(), 0);
-        while let Some((status, next)) = supervisor.next_status(from) {
-            (from, lines) = (next, [lines, vec![status.to_string()]].concat());
-        }
-        lines
+    let list = |supervisor: uphold_core::supervisor::Supervisor<'_>| -> Vec<String> {
+        supervisor.statuses(0).map(|(status, _)| status.to_string()).collect()
     };
     assert_eq!(list(larger.supervisor()), list(old.memory.supervisor()));
     assert!(larger.supervisor().find_class(b"follower").is_some());

@@ -1,8 +1,8 @@
 //! The story that the project was born from, on a daemon of our own: it forks once and then makes four threads, and must
 //! never be lost sight of.
 
-use uphold_tests::system::System;
 use uphold_tests::system::processes::{Signal, is_running, number_in_status, send};
+use uphold_tests::system::{Launch, System};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
@@ -151,5 +151,42 @@ fn a_program_that_is_not_there_is_told() {
     let mut system = System::start(&[("job", "start on startup\ntask\nexec /no/such/program\n")]);
     system.await_log("Failed to spawn job main process: unable to execute: No such file or directory");
     system.await_state("job", "stop/waiting");
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_stop_that_means_ready_and_its_end_are_said_in_order() {
+    let text = "expect stop\nexec sh -c 'kill -STOP $$; exec sleep 1000'\n";
+    let mut system = Launch::new(&[("svc", text)]).option("--verbose").start();
+    system.order(&["start", "svc"]);
+    let pid = system.await_running("svc");
+    let main = format!("svc main process ({pid}) ");
+    system.await_log("Handling started event");
+    let log = system.log();
+    let stopped = log.lines().skip_while(|line| !line.ends_with(&format!("{main}stopped by STOP signal")));
+    let expected = [
+        "svc state changed from spawned to post-starting",
+        "svc state changed from post-starting to post-start",
+        "svc state changed from post-start to running",
+        &format!("{main}continued by CONT signal"),
+        "Handling started event",
+    ];
+    assert_eq!(stopped.skip(1).take(expected.len()).collect::<Vec<_>>(), expected, "{log}");
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn what_normal_exit_lists_is_said_quietly_of_every_process() {
+    let quiet = "normal exit 3 USR1\npre-start exec sh -c 'exit 3'\n";
+    let loud = "normal exit 3\npre-start exec sh -c 'exit 4'\n";
+    let mut system = System::start(&[("quiet", quiet), ("loud", loud)]);
+    for job in ["quiet", "loud"] {
+        assert_eq!(system.initctl(&["start", job]).err, "initctl: Job failed to start\n");
+    }
+    system.await_some("the loud one's end", |system| system.log().contains("terminated with status 4").then_some(()));
+    assert!(!system.log().contains("quiet pre-start process"), "{}", system.log());
+    for command in ["usage", "show-config", "status"] {
+        assert_eq!(system.initctl(&[command, ""]).err, "initctl: Name may not be empty string\n", "{command}");
+    }
     system.end(Signal::SIGTERM);
 }

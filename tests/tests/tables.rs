@@ -69,9 +69,14 @@ fn the_lifecycle_is_the_manuals_table() {
 #[test]
 fn a_stop_finds_its_way_out_of_what_the_manual_leaves_out() {
     use State::*;
-    for state in [SecuritySpawning, Security, PreStarting, Spawning, PostStarting] {
+    for state in [SecuritySpawning, Security, PreStarting, Spawning] {
         assert_eq!(next(state, Goal::Stop), Some(Stopping), "{state}");
     }
+    assert_eq!(
+        next(PostStarting, Goal::Stop),
+        Some(PostStart),
+        "a post-start process that is being made is waited for"
+    );
     assert_eq!(all_next(Running, Goal::Stop), [PreStopping, Stopping], "without a main process there is no pre-stop");
 }
 
@@ -102,13 +107,13 @@ fn a_respawn_is_only_wanted_where_a_main_process_can_end_and_leads_to_a_new_run(
     for state in states() {
         let row = state.row();
         let judged = exit::row(Process::Main, state).is_some_and(|row| row.meaning == exit::Meaning::Judged);
+        assert_eq!(row.respawn != Next::Never, judged, "a main process that ends in {state} and is to run again");
         match row.respawn {
-            Next::Anew(next) => {
-                assert!(judged, "no main process ends in {state}");
-                assert!(reachable(next, &[Goal::Start]).contains(&State::Starting));
-            }
+            Next::Anew(next) => assert!(reachable(next, &[Goal::Start]).contains(&State::Starting)),
+            // The goal lasts until a state that turns it into a start.
+            Next::To(next) => assert!(matches!(next.row().respawn, Next::Anew(_)), "{state} forgets that it respawns"),
             Next::Never => {}
-            Next::To(_) | Next::IfMain(..) => panic!("{state} forgets that it respawns"),
+            Next::IfMain(..) => panic!("{state} forgets that it respawns"),
         }
     }
 }

@@ -30,3 +30,17 @@ fn what_is_unset_globally_is_gone_from_running_jobs_too() {
     assert_eq!(said, "A is gone, B is given\n");
     system.end(Signal::SIGTERM);
 }
+
+/// Whether a name is one is nobody's business: Upstart takes an empty one too, though it gives none out.
+#[test]
+fn a_variable_without_a_name_is_kept() {
+    let system = System::start(&[]);
+    for command in [["set-env", "=x"], ["set-env", ""], ["unset-env", ""]] {
+        assert_eq!(system.order(&command), "", "{command:?}");
+        let is_there = command[0] == "set-env";
+        let line = if command[1].is_empty() { "=" } else { "=x" };
+        assert_eq!(system.order(&["list-env"]).lines().any(|it| it == line), is_there, "{command:?}");
+    }
+    assert_eq!(system.initctl(&["get-env", ""]).err, "initctl: Variable may not be empty string\n");
+    system.end(Signal::SIGTERM);
+}

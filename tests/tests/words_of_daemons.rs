@@ -350,6 +350,10 @@ fn a_file_is_where_the_daemon_sees_it() {
         folder.write("root/etc/group", "root:x:0:\n");
         std::os::unix::fs::symlink("/below", folder.path("root/run")).expect("a link is made");
         folder.below("root/below");
+        // Whose supplementary groups it has is looked up there.
+        folder.below("root/etc");
+        folder.write("root/etc/passwd", "root:x:0:0::/:/busybox\n");
+        folder.write("root/etc/group", "root:x:0:\n");
     });
     shim.folder.write("root/below/x.pid", "4711\n");
     assert_eq!(shim.named(), Some(4711));

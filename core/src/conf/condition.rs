@@ -34,6 +34,8 @@ struct Reader<'s, 't> {
     waiting: Option<u8>,
     /// The same for the levels around, outermost first.
     outer: heapless::Vec<Option<u8>, MAX_NESTING>,
+    /// The line of the last word or parenthesis: one that misses something after it is named by it.
+    line: u32,
 }
 
 /// Reads the condition that starts here; the scanner then holds its postfix form.
@@ -42,7 +44,8 @@ pub(super) fn read(scanner: &mut Scanner<'_>) -> Result<(), ConfError> {
     if scanner.at_line_end() {
         return Err(scanner.error(ErrorKind::ExpectedToken));
     }
-    let mut reader = Reader { scanner, last: Last::Opening, waiting: None, outer: heapless::Vec::new() };
+    let line = scanner.line();
+    let mut reader = Reader { scanner, last: Last::Opening, waiting: None, outer: heapless::Vec::new(), line };
     while reader.goes_on() {
         reader.step()?;
     }
@@ -50,21 +53,24 @@ pub(super) fn read(scanner: &mut Scanner<'_>) -> Result<(), ConfError> {
 }
 
 impl Reader<'_, '_> {
-    /// Goes to the next word. The end of the line is the end of the condition only outside parentheses; a comment is none
-    /// within (Upstart then misses a word).
+    /// Goes to the next word. Within parentheses that may be on the next line, but not on one further down: a line without
+    /// a word misses one.
     fn goes_on(&mut self) -> bool {
         self.scanner.skip_blanks();
+        if !self.scanner.at_line_end() {
+            return true;
+        }
         if self.outer.is_empty() {
-            return !self.scanner.at_line_end();
+            return false;
         }
-        while self.scanner.peek() == Some(b'\n') {
-            self.scanner.step();
-            self.scanner.skip_blanks();
-        }
-        self.scanner.peek().is_some()
+        self.scanner.skip_line();
+        let more = self.scanner.peek().is_some();
+        self.scanner.skip_blanks();
+        more
     }
 
     fn step(&mut self) -> Result<(), ConfError> {
+        self.line = self.scanner.line();
         match self.scanner.peek() {
             Some(b'(') => self.open(),
             Some(b')') => self.close(),
@@ -98,6 +104,9 @@ impl Reader<'_, '_> {
     }
 
     fn word(&mut self) -> Result<(), ConfError> {
+        if self.scanner.at_line_end() {
+            return Err(self.scanner.error(ErrorKind::ExpectedToken));
+        }
         let token = self.scanner.token(Until::Parenthesis)?;
         // Operators are recognised as they stand: `"and"` and `an\d` are events.
         let operator = match self.scanner.text(token.raw.clone()) {
@@ -151,7 +160,7 @@ impl Reader<'_, '_> {
 
     fn finish(mut self) -> Result<(), ConfError> {
         if self.last == Last::Opening {
-            return Err(self.scanner.error(ErrorKind::ExpectedEvent));
+            return Err(ConfError::at(self.line, ErrorKind::ExpectedEvent));
         }
         self.end_event()?;
         if !self.outer.is_empty() {

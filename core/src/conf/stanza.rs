@@ -207,11 +207,6 @@ pub struct Row {
 }
 
 impl Row {
-    /// Whether the supervisor does what the stanza says.
-    pub fn acted_on(&self) -> bool {
-        self.role == Role::ActedOn
-    }
-
     /// The word with which the line starts, and the one that selects among stanzas that start alike.
     pub(super) fn words(&self) -> (&'static str, Option<&'static str>) {
         match self.name.split_once(' ') {

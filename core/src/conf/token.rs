@@ -90,6 +90,11 @@ impl<'t> Scanner<'t> {
         ConfError::at(self.line, kind)
     }
 
+    /// The line that is being read, from 1.
+    pub(super) fn line(&self) -> u32 {
+        self.line
+    }
+
     pub(super) fn peek(&self) -> Option<u8> {
         self.byte(self.at)
     }
@@ -149,7 +154,8 @@ impl<'t> Scanner<'t> {
         Ok(())
     }
 
-    fn skip_line(&mut self) {
+    /// Goes to the next line, whatever stands on this one.
+    pub(super) fn skip_line(&mut self) {
         while self.peek().is_some_and(|byte| byte != b'\n') {
             self.step();
         }
@@ -253,7 +259,7 @@ impl<'t> Scanner<'t> {
 
     /// Reads the lines up to `end script` and leaves them without the white space that all of them start with.
     ///
-    /// Quotes mean nothing here. Lines without text are left out when the common white space is looked for.
+    /// Quotes mean nothing here. A line without text has no white space in common with the others either.
     pub(super) fn block(&mut self) -> Result<Range<usize>, ConfError> {
         let body = self.at;
         let mut indent: Option<Range<usize>> = None;
@@ -262,12 +268,10 @@ impl<'t> Scanner<'t> {
                 return Err(self.error(ErrorKind::UnterminatedBlock));
             }
             let blanks = self.blanks_from(self.at);
-            if self.byte(blanks.end).is_some_and(|byte| byte != b'\n') {
-                indent = Some(match indent {
-                    None => blanks,
-                    Some(common) => self.common(common, blanks),
-                });
-            }
+            indent = Some(match indent {
+                None => blanks,
+                Some(common) => self.common(common, blanks),
+            });
             self.skip_line();
         }
         let end = self.at;
@@ -312,8 +316,8 @@ impl<'t> Scanner<'t> {
     }
 }
 
-/// Gives the bytes of a word one by one, without quotes and backslashes, and each line break with the white space around
-/// it as one space.
+/// Gives the bytes of a word one by one, without quotes and the backslashes before backslashes and blanks, and each line
+/// break with the white space around it as one space.
 struct Unquote {
     at: usize,
     end: usize,
@@ -344,7 +348,9 @@ impl Unquote {
             self.at += 1;
             let mark = !self.escaped && self.is_mark(byte);
             self.escaped = mark && byte == b'\\';
-            if !mark || self.quotes == Quotes::Keep {
+            // A backslash hides what it stands before; it goes itself only before another one and before a blank.
+            let stays = self.escaped && !bytes.get(self.at).is_some_and(|&next| next == b'\\' || is_blank(next));
+            if !mark || stays || self.quotes == Quotes::Keep {
                 return Some(byte);
             }
         }

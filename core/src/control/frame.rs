@@ -173,7 +173,7 @@ fn read_all<R: Read>(reader: &mut R, bytes: &mut [u8]) -> Result<usize, FrameErr
 /// }
 /// ```
 ///
-/// It holds one frame of any size. Who does not take the frames out leaves the rest with the sender, who then waits.
+/// It holds one frame of any size. If frames are not taken out, nothing more is read, and the sender blocks.
 pub struct Inbox {
     bytes: [u8; MAX_FRAME],
     used: usize,

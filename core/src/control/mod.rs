@@ -2,10 +2,11 @@
 //!
 //! A client connects, sends [`Request::Hello`], then one request at a time and reads one reply to each. Replies to requests
 //! that wait (`start`, `stop`, `restart`, `emit`) come when the job or event has finished. Lists are fetched in pages, so
-//! that neither side ever holds more than one frame. Requests and replies are the only serialised types of Uphold.
+//! that neither side ever holds more than one frame.
 
 pub mod frame;
 mod refusal;
+pub(crate) use refusal::Named;
 
 use crate::bytes::Strings;
 use crate::conf::stanza::Expect;

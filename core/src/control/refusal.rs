@@ -6,7 +6,7 @@ use crate::process::Process;
 use core::fmt;
 
 /// A job as messages name it: `JOB`, or `JOB (INSTANCE)`.
-struct Named<'a>(&'a [u8], &'a [u8]);
+pub(crate) struct Named<'a>(pub &'a [u8], pub &'a [u8]);
 
 impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -27,7 +27,7 @@ use crate::text::{Span, Text, TextView};
 use crate::timers::Timer;
 
 /// Raised by hand when the meaning of a record changes and its size does not.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// What the records' sizes come to: another program version's image is refused when any of them has changed.
 pub const SHAPE: u32 = {
@@ -221,7 +221,7 @@ impl Supervisor<'_> {
             if self.jobs.get(timer.job).is_none_or(|job| job.timer.is_some()) {
                 return Err(Unreadable::Unsound("a timer"));
             }
-            self.timers.arm(&mut self.jobs, timer.job, timer.at);
+            self.timers.arm(&mut self.jobs, timer.job, timer.alarm, timer.at);
         }
         Ok(())
     }
@@ -287,6 +287,7 @@ impl<W: Write> Writer<'_, W> {
 
     fn texts(&mut self, text: &TextView<'_>) -> Result<(), FrameError<W::Error>> {
         self.put(&Extent { count: text.spans.len() as u32, reserved: text.reserved() as u32 })?;
+        self.put(&(text.reserved_pieces() as u32))?;
         for handle in 1..=text.spans.len() as u32 {
             let said = text.get(Text::of_handle(handle));
             self.put(&(said.len() as u32))?;
@@ -320,6 +321,7 @@ impl<R: Read> Reader<'_, R> {
     /// Each text gets the handle that it had; a text without bytes is a free handle.
     fn texts(&mut self, text: &mut TextView<'_>) -> Result<(), Unreadable<R::Error>> {
         let Extent { count, reserved } = self.get()?;
+        let reserved_pieces: u32 = self.get()?;
         for _ in 0..count {
             let mut rest = self.get::<u32>()? as usize;
             if rest == 0 {
@@ -342,7 +344,7 @@ impl<R: Read> Reader<'_, R> {
                 *next = core::mem::replace(&mut text.tally.free_handle, place as u32 + 1);
             }
         }
-        Ok(text.reserve(reserved as usize)?)
+        Ok(text.reserve(reserved_pieces as usize, reserved as usize)?)
     }
 
     fn index<T: Indexed>(

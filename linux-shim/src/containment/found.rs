@@ -44,8 +44,14 @@ impl Found {
         match Stat::of(pid).filter(Stat::is_alive) {
             Some(_) if self.alive.len() == self.alive.capacity() => self.full = true,
             Some(stat) => self.alive.push(stat),
-            None if self.ended.contains(&pid) || self.ended.len() == self.ended.capacity() => {}
-            None => self.ended.push(pid),
+            None => self.note_end(pid),
+        }
+    }
+
+    /// Notes one that has ended.
+    pub(super) fn note_end(&mut self, pid: Pid) {
+        if !self.ended.contains(&pid) && self.ended.len() < self.ended.capacity() {
+            self.ended.push(pid);
         }
     }
 }

@@ -6,7 +6,8 @@
 //! 2. Its environment names the job.
 //! 3. It came when a process of the job had ended, began soon after the job's main process was launched, and no other job
 //!    is nearer: of several, that of which a process had the number nearest below its own, since numbers are given in
-//!    order.
+//!    order. And its environment is no whole one that names no job: nobody who was made for a job has such, unless a program
+//!    has given it to him, and to lose him is better than to take a stranger.
 //!
 //! Nothing that began before a job's first main process is ever the job's.
 
@@ -50,6 +51,8 @@ pub trait World {
     fn stat(&self, pid: Pid) -> Option<Stat>;
     /// What its environment says.
     fn named(&self, pid: Pid) -> Option<Named>;
+    /// Whether it has a whole environment that names no job.
+    fn is_foreign(&self, pid: Pid) -> bool;
     /// Whether a job is called so.
     fn is_called(&self, job: JobId, named: &Named) -> bool;
 }
@@ -127,6 +130,8 @@ pub(super) struct Life {
     /// Whether everybody in the group was killed at once. Linux from 6.12 on takes whoever is born into such a group
     /// later for one of them, and kills it.
     pub(super) is_spent: bool,
+    /// Whether some of its processes have left the group.
+    pub(super) strays: bool,
     mains: Marks<6>,
     hooks: Marks<4>,
 }
@@ -198,6 +203,7 @@ impl Kin {
                 latest: Birth::default(),
                 group: None,
                 is_spent: false,
+                strays: false,
                 mains: Marks::default(),
                 hooks: Marks::default(),
             });
@@ -304,7 +310,7 @@ impl Kin {
         let soon =
             |job| self.life(job).is_some_and(|life| !life.has_before(stat) && stat.start <= life.latest.time + SOON);
         match owner {
-            Owner::Main(job) | Owner::Hook(job) if soon(job) => Some(owner),
+            Owner::Main(job) | Owner::Hook(job) if soon(job) && !world.is_foreign(stat.pid) => Some(owner),
             _ => None,
         }
     }

@@ -52,7 +52,11 @@ pub struct Containment {
 }
 
 /// `/proc`, and how jobs are called.
-struct Proc<'f>(&'f dyn Fn(JobId, &Named) -> bool);
+struct Proc<'f> {
+    is_called: &'f dyn Fn(JobId, &Named) -> bool,
+    /// Whether only those count that have moved to another control group than the supervisor's, in which hooks are.
+    moved: bool,
+}
 
 impl World for Proc<'_> {
     fn stat(&self, pid: Pid) -> Option<Stat> {
@@ -60,11 +64,15 @@ impl World for Proc<'_> {
     }
 
     fn named(&self, pid: Pid) -> Option<Named> {
-        process::named(pid)
+        process::named(pid).filter(|_| !self.moved || !process::is_in_our_group(pid))
+    }
+
+    fn is_foreign(&self, pid: Pid) -> bool {
+        process::is_foreign(pid)
     }
 
     fn is_called(&self, job: JobId, named: &Named) -> bool {
-        self.0(job, named)
+        (self.is_called)(job, named)
     }
 }
 
@@ -174,7 +182,7 @@ impl Containment {
 
     /// A traced process has forked.
     pub fn forked(&mut self, parent: Pid, child: Pid, is_called: &dyn Fn(JobId, &Named) -> bool) {
-        let (world, child) = (Proc(is_called), Stat::of(child));
+        let (world, child) = (Proc { is_called, moved: false }, Stat::of(child));
         let owner = self.table.get(parent);
         let owner = owner.or_else(|| self.kin.by_session(&world.stat(parent)?, &world));
         if let (Some(owner), Some(child)) = (owner, child) {
@@ -190,12 +198,13 @@ impl Containment {
         if let Owner::Hook(job) = owner
             && self.kin.life(job).is_some_and(|life| life.has_begun() && life.group.is_none())
         {
-            self.look(&Proc(is_called));
+            self.look(&Proc { is_called, moved: false }, &mut |_| {});
         }
     }
 
-    /// Finds out whose the orphans are that have come.
-    fn look(&mut self, world: &Proc<'_>) {
+    /// Finds out whose the orphans are that have come. Of those that have moved only those that say it. One
+    /// that has ended says nothing any more, and is left undecided.
+    fn look(&mut self, world: &Proc<'_>, undecided: &mut dyn FnMut(Pid)) {
         let Some(own) = self.own.and_then(Stat::of) else { return };
         let (orphans, table) = (&mut self.orphans, &self.table);
         orphans.clear();
@@ -204,10 +213,16 @@ impl Containment {
                 orphans.push(child);
             }
         });
+        let mut all = true;
         // Whoever says whose it is goes first: it speaks for its session too, and so for others that say nothing.
-        for guess in [false, true] {
+        for &guess in if world.moved { &[false][..] } else { &[false, true] } {
             for &orphan in &self.orphans {
                 let Some(stat) = Stat::of(orphan).filter(|_| self.table.get(orphan).is_none()) else { continue };
+                if guess && !stat.is_alive() {
+                    all = false;
+                    undecided(orphan);
+                    continue;
+                }
                 let owner = match guess {
                     false => self.kin.surely(&stat, world),
                     true => Some(self.kin.judge(&stat, &self.table, world)),
@@ -222,14 +237,23 @@ impl Containment {
                 self.table.put(orphan, owner);
             }
         }
-        self.kin.looked();
+        if all && !world.moved {
+            self.kin.looked();
+        }
     }
 
     /// Who lives of a job, the oldest first; but who was made by a main process before the last one comes last.
     ///
-    /// `named` is the process that a file names as the job's main one.
-    pub fn survey(&mut self, job: JobId, named: Option<Pid>, is_called: &dyn Fn(JobId, &Named) -> bool) -> &[Survivor] {
-        self.find(job, is_called);
+    /// `named` is the process that a file names as the job's main one. `anywhere`: if nobody is in the job's group, a program
+    /// may have moved itself to another; then those count whose session or environment says so.
+    pub fn survey(
+        &mut self,
+        job: JobId,
+        named: Option<Pid>,
+        anywhere: bool,
+        is_called: &dyn Fn(JobId, &Named) -> bool,
+    ) -> &[Survivor] {
+        self.find(job, anywhere, is_called);
         self.survivors.clear();
         let own = self.own.map_or(0, Pid::get);
         self.survivors.extend(self.found.alive.iter().map(|stat| Survivor {
@@ -253,12 +277,17 @@ impl Containment {
         self.found.full
     }
 
-    fn find(&mut self, job: JobId, is_called: &dyn Fn(JobId, &Named) -> bool) {
+    fn find(&mut self, job: JobId, anywhere: bool, is_called: &dyn Fn(JobId, &Named) -> bool) {
         let mut found = std::mem::take(&mut self.found);
         found.look(|found| {
-            if !self.find_in_group(job, found) {
-                self.look(&Proc(is_called));
+            let grouped = self.find_in_group(job, found);
+            let strays = self.kin.life(job).is_some_and(|life| life.strays);
+            if !grouped || strays || (anywhere && found.alive.is_empty()) {
+                self.look(&Proc { is_called, moved: grouped }, &mut |pid| found.note_end(pid));
                 self.find_family(job, found);
+                if let Some(life) = self.kin.life_mut(job) {
+                    life.strays |= grouped && !found.alive.is_empty();
+                }
             }
         });
         let life = self.kin.life(job);
@@ -291,10 +320,12 @@ impl Containment {
             && life.group.is_some_and(|number| groups.kill(number).is_ok())
         {
             life.is_spent = true;
-            return;
+            if !life.strays {
+                return;
+            }
         }
         for _ in 0..if signal == Signal::KILL { ROUNDS } else { 1 } {
-            self.find(job, is_called);
+            self.find(job, false, is_called);
             let own = self.own.map_or(0, Pid::get);
             // Who cannot be signalled has gone, or is not ours to signal: the next survey tells.
             self.found.alive.iter().for_each(|stat| send(stat, own, signal).unwrap_or_default());

@@ -21,6 +21,9 @@ const NAME: usize = 512;
 /// What a process calls its job and its instance.
 pub type Named = [heapless::Vec<u8, NAME>; 2];
 
+/// The longest path of a control group that is told from others.
+const GROUP: usize = 1024;
+
 /// The variables that say so.
 const NAMES: [&[u8]; 2] = [b"UPSTART_JOB=", b"UPSTART_INSTANCE="];
 
@@ -152,26 +155,70 @@ pub fn each_child(of: Pid, threads: u32, mut take: impl FnMut(Pid)) {
 
 /// What the environment that a process began with says of its job. Nothing if it has overwritten it.
 pub fn named(pid: Pid) -> Option<Named> {
-    let file = open_in_proc(format_args!("{pid}/environ"))?;
     let mut found: [Option<heapless::Vec<u8, NAME>>; 2] = [None, None];
-    let mut entry = heapless::Vec::<u8, { NAME + 17 }>::new();
-    each_piece(&file, |piece| {
-        for &byte in piece {
-            if byte != 0 {
-                // A longer one is none of those that are looked for.
-                entry.push(byte).unwrap_or_default();
-                continue;
+    each_variable(pid, |entry| {
+        for (name, place) in NAMES.iter().zip(&mut found) {
+            if let Some(value) = entry.strip_prefix(*name) {
+                *place = heapless::Vec::from_slice(value).ok();
             }
-            for (name, place) in NAMES.iter().zip(&mut found) {
-                if let Some(value) = entry.strip_prefix(*name) {
-                    *place = heapless::Vec::from_slice(value).ok();
-                }
-            }
-            entry.clear();
         }
     });
     let [job, instance] = found;
     Some([job?, instance.unwrap_or_default()])
+}
+
+/// Whether a process has a whole environment that names no job: it is not one of a job's, unless a program has given it
+/// another. One that has overwritten it, or has none, says nothing.
+pub fn is_foreign(pid: Pid) -> bool {
+    let (mut some, mut whole, mut named) = (false, true, false);
+    each_variable(pid, |entry| {
+        let name = entry.split(|&byte| byte == b'=').next().filter(|name| name.len() < entry.len());
+        some = true;
+        whole &= name.is_some_and(|name| !name.is_empty() && name.iter().all(u8::is_ascii_graphic));
+        named |= entry.starts_with(NAMES[0]);
+    });
+    some && whole && !named
+}
+
+/// The variables in the environment that a process began with; of longer ones the beginning.
+fn each_variable(pid: Pid, mut take: impl FnMut(&[u8])) {
+    let Some(file) = open_in_proc(format_args!("{pid}/environ")) else { return };
+    let mut entry = heapless::Vec::<u8, { NAME + 17 }>::new();
+    each_piece(&file, |piece| {
+        for &byte in piece {
+            if byte != 0 {
+                // Nothing longer is looked for.
+                entry.push(byte).unwrap_or_default();
+                continue;
+            }
+            take(&entry);
+            entry.clear();
+        }
+    });
+}
+
+/// Where a process is in the one hierarchy of control groups (cgroups(7)).
+fn group_of(pid: impl std::fmt::Display) -> Option<heapless::Vec<u8, GROUP>> {
+    let file = open_in_proc(format_args!("{pid}/cgroup"))?;
+    let (mut line, mut found) = (heapless::Vec::<u8, { GROUP + 4 }>::new(), None);
+    each_piece(&file, |piece| {
+        for &byte in piece {
+            if byte != b'\n' {
+                // A longer one is not compared.
+                line.push(byte).unwrap_or_default();
+                continue;
+            }
+            found = found.take().or_else(|| heapless::Vec::from_slice(line.strip_prefix(b"0::")?).ok());
+            line.clear();
+        }
+    });
+    found
+}
+
+/// Whether a process is in the control group that we are in, as far as can be told.
+pub fn is_in_our_group(pid: Pid) -> bool {
+    let (own, other) = (group_of("self"), group_of(pid));
+    own.is_none() || other.is_none() || own == other
 }
 
 #[cfg(test)]
@@ -195,5 +242,6 @@ mod tests {
         assert_eq!(stat.parent, std::os::unix::process::parent_id());
         assert!(stat.is_alive() && stat.threads > 0 && stat.start > 0);
         assert_eq!(named(own), None);
+        assert!(is_foreign(own));
     }
 }

@@ -29,6 +29,7 @@ use uphold_core::supervisor::Supervisor;
 use crate::capacity::TRACEES;
 use crate::error;
 use crate::kernel::{adopt_descriptor, close_range};
+use crate::left_behind::Farewell;
 use crate::linux::Linux;
 use crate::programs::Program;
 use crate::sessions::Traces;
@@ -50,6 +51,7 @@ struct Own {
     listeners: Vec<i32>,
     traces: [Vec<Vec<u8>>; 2],
     containment: containment::Carried,
+    left_behind: Vec<Farewell>,
 }
 
 /// What a program before this one has left to it.
@@ -92,7 +94,8 @@ fn write_image(
     let listeners = linux.control.listeners().iter().map(AsRawFd::as_raw_fd).collect();
     let tracer = std::mem::take(&mut linux.tracer);
     let (threshold, containment) = (linux.log.threshold(), linux.containment.carry());
-    let own = Own { askers, threshold, tracer, listeners, traces: traces.carry(), containment };
+    let left_behind = linux.left_behind.carry();
+    let own = Own { askers, threshold, tracer, listeners, traces: traces.carry(), containment, left_behind };
     let put = writer.put(&own);
     linux.tracer = own.tracer;
     put?;
@@ -241,6 +244,7 @@ impl State {
         linux.restart = Some(own.askers).filter(|askers| !askers.is_empty());
         traces.put_back(own.traces);
         linux.containment.put_back(own.containment);
+        linux.left_behind.put_back(own.left_behind);
         for listener in own.listeners {
             let listening = adopt(listener).and_then(|it| linux.control.listen(it.into(), &linux.wait.epoll));
             if let Err(problem) = listening {

@@ -134,6 +134,7 @@ pub fn exit_of(pid: Pid) -> Exit {
     loop {
         match await_change(next_change) {
             Change { pid: ended, kind: Kind::Exited(exit) } if ended == pid => return exit,
+            Change { kind: Kind::Continued, .. } => {}
             other => assert_ne!(other.pid, pid, "{other:?}"),
         }
     }

@@ -42,6 +42,7 @@ static WORDS: &[Row] = &[
     ("debug",    "",          "forks a child, and traces it until it ends",                  |_| beside(attach, || sleep(50))),
     ("debugged", "",          "forks a child that asks to be traced, and stops",             |_| beside(wait_on, ask_and_stop)),
     ("exec",     "",          "replaces itself by itself, with the words that follow",       |w| panic!("{}", w.itself().exec())),
+    ("swap",     "",          "the same, from a thread of its own",                          |w| exec_in_a_thread(w)),
     ("become",   "PROGRAM",   "replaces itself by that program; its words follow",           |w| panic!("{}", Command::new(w.next()).args(w.rest()).exec())),
     ("threads",  "N",         "makes N threads that stay",                                   |w| (0..w.number()).for_each(|_| drop(std::thread::spawn(|| stay())))),
     // changing itself
@@ -200,6 +201,12 @@ fn go_on_headless(words: &mut Words) {
     });
     // SAFETY: ends this thread alone, which holds nothing that the others could wait for.
     unsafe { libc::syscall(libc::SYS_exit, 0) };
+}
+
+fn exec_in_a_thread(words: &mut Words) {
+    let mut itself = words.itself();
+    std::thread::spawn(move || panic!("{}", itself.exec()));
+    stay();
 }
 
 /// Traces a child until it ends, unless somebody else does already.

@@ -16,6 +16,7 @@ pub struct Process {
     pub name: String,
     parent: u32,
     zombie: bool,
+    stopped: bool,
     began: u64,
 }
 
@@ -29,7 +30,8 @@ impl Process {
         let fields: Vec<&str> = tail.split_ascii_whitespace().collect();
         let field = |at: usize| fields.get(at)?.parse().ok();
         let zombie = matches!(*fields.first()?, "Z" | "X");
-        Some(Process { pid, name, parent: field(1)? as u32, zombie, began: field(19)? })
+        let stopped = *fields.first()? == "T";
+        Some(Process { pid, name, parent: field(1)? as u32, zombie, stopped, began: field(19)? })
     }
 
     /// Whether it still runs.
@@ -41,6 +43,11 @@ impl Process {
 /// Whether a process of that number runs; one that has ended and waits to be reaped does not.
 pub fn is_running(pid: u32) -> bool {
     Process::of(pid).is_some_and(|process| !process.zombie)
+}
+
+/// Whether a process of that number was stopped by a signal, and nobody has told it to go on.
+pub fn stands_still(pid: u32) -> bool {
+    Process::of(pid).is_some_and(|process| process.stopped)
 }
 
 fn all() -> impl Iterator<Item = Process> {

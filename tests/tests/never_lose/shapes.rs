@@ -94,6 +94,8 @@ pub static SHAPES: &[Shape] = &[
     shape("exec-before",   "replaces itself by itself, then forks",           "exec fork pid @PID@",                        &["fork"]),
     shape("exec-after",    "forks, then replaces itself by itself",           "fork exec pid @PID@",                        &["fork", "daemon"]),
     shape("exec-other",    "forks, then becomes another program",             "fork pid @PID@ become tail -f @PID@",        &["fork", "daemon"]),
+    shape("thread-execs",  "replaces itself by itself, from a second thread", "swap pid @PID@",                             &["none"]),
+    shape("thread-execs-forks", "the same, then forks",                       "swap fork pid @PID@",                        &[]),
     shape("script",        "script: helpers, then the daemon in the foreground", "pid @PID@",                               &["none"]).after(HELPERS),
     shape("script-fork",   "script: helpers, then a daemon that forks",       "fork pid @PID@",                             &[]).after(HELPERS),
     shape("script-twice",  "script: helpers, then a daemon that forks twice", "fork session fork pid @PID@",                &[]).after(HELPERS),

@@ -2,7 +2,7 @@
 
 use uphold_core::conf::{Role, rows};
 use uphold_core::lifecycle::{self, Entry, Next, Wait};
-use uphold_core::limits::{CONDITION_EVENTS, INSTANCE_NAME, SCRATCH};
+use uphold_core::limits::{CONDITION_EVENTS, EVENT_NAME, INSTANCE_NAME, SCRATCH};
 use uphold_core::{control, exit, follow};
 use uphold_initctl::command::{COMMANDS, Group};
 use uphold_initctl::options::BUS;
@@ -169,6 +169,7 @@ pub fn limits() -> String {
     ];
     let structural = [
         ("events in one condition", CONDITION_EVENTS),
+        ("bytes of an event's name in a condition", EVENT_NAME),
         ("bytes of an instance name", INSTANCE_NAME),
         ("bytes of a job name in a request", SCRATCH),
         ("bytes of a message of the control protocol", control::frame::MAX_MESSAGE),

@@ -41,6 +41,7 @@ fn process(number: u32, session: u32, start: u64, ended: bool) -> Stat {
 struct Pretend {
     processes: std::vec::Vec<Stat>,
     names: std::vec::Vec<(u32, JobId, &'static [u8])>,
+    foreign: std::vec::Vec<u32>,
 }
 
 impl World for Pretend {
@@ -50,6 +51,9 @@ impl World for Pretend {
     fn named(&self, pid: Pid) -> Option<Named> {
         let (.., name) = self.names.iter().find(|(number, ..)| *number == pid.get())?;
         Some([Vec::from_slice(name).unwrap(), Vec::new()])
+    }
+    fn is_foreign(&self, pid: Pid) -> bool {
+        self.foreign.contains(&pid.get())
     }
     fn is_called(&self, job: JobId, named: &Named) -> bool {
         self.names.iter().any(|(_, named_job, name)| *named_job == job && *name == &named[0][..])
@@ -110,6 +114,9 @@ fn who_says_nothing_belongs_to_the_nearest_that_ended() {
     world.processes.push(process(200, 200, 1000, true));
     assert_eq!(kin.judge(&process(205, 205, 1001, false), &table, &world), Owner::Main(b), "untold");
     assert_eq!(kin.judge(&process(105, 105, 1001, false), &table, &world), Owner::Main(a));
+    world.foreign.push(105);
+    assert_eq!(kin.judge(&process(105, 105, 1001, false), &table, &world), Owner::Nobody, "a stranger");
+    world.foreign.clear();
     kin.looked();
     assert_eq!(kin.judge(&process(105, 105, 1001, false), &table, &world), Owner::Nobody, "nobody has ended");
 }

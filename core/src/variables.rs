@@ -5,11 +5,12 @@ use crate::control::{Refusal, Table};
 use crate::effect::{Answer, Denial, Effect};
 use crate::environment::Entry;
 use crate::input::Change;
+use crate::job::EVENTS_PER_JOB;
 use crate::limits::{Full, Limit};
 use crate::process::Process;
 use crate::storage::{ClientId, JobId};
 use crate::supervisor::Supervisor;
-use crate::text::Text;
+use crate::text::{Text, cost};
 
 /// Whose environment, once it is known.
 #[derive(Clone, Copy)]
@@ -27,41 +28,76 @@ impl Supervisor<'_> {
     }
 
     fn change_table(&mut self, table: Table<'_>, change: Change<'_>) -> Result<(), Denial> {
-        let name = match change {
-            Change::Set { entry, .. } => split_variable(entry).0,
-            Change::Unset { name } => name,
-            Change::Reset => return self.reset(table),
-        };
-        if name.is_empty() {
-            return Err(Denial::EmptyVariable);
+        if let Change::Reset = change {
+            return self.reset(table);
         }
         match self.owner_of(table)? {
             Owner::Job(job) => Ok(self.change_job(job, change)?),
             Owner::Everybody => {
+                self.check_room_to_change(change)?;
                 self.change_base(change)?;
-                let mut slot = 0;
-                while let Some(job) = self.jobs.id_from(slot) {
-                    slot = job.index() + 1;
-                    self.change_job(job, change)?;
-                }
-                Ok(())
+                Ok(self.for_each_job(|all, job| all.change_job(job, change))?)
             }
         }
     }
 
+    fn for_each_job(&mut self, mut change: impl FnMut(&mut Self, JobId) -> Result<(), Full>) -> Result<(), Full> {
+        let mut slot = 0;
+        while let Some(job) = self.jobs.id_from(slot) {
+            slot = job.index() + 1;
+            change(self, job)?;
+        }
+        Ok(())
+    }
+
+    /// Whether everybody's environment can be changed, so that it is changed whole or not at all: each list may become longer
+    /// by one entry, in each event of a job too, and one list at a time is there twice.
+    fn check_room_to_change(&self, change: Change<'_>) -> Result<(), Full> {
+        let entry = cost(match change {
+            Change::Set { entry, .. } => entry.len() + "=\0".len(),
+            Change::Unset { name } => name.len() + "\0".len(),
+            Change::Reset => 0,
+        });
+        let lists = self.jobs.ids().filter_map(|id| self.jobs.get(id)).map(|job| job.environment);
+        let longest = lists.chain([self.core.base_environment]).map(|list| self.text.get(list).len()).max();
+        let each = entry * (1 + EVENTS_PER_JOB);
+        self.text.check_room(self.jobs.len() + 2, entry + self.jobs.len() * each + cost(longest.unwrap_or(0)))
+    }
+
+    /// An environment becomes again what it was at first. Values that are longer then need more room in events.
     fn reset(&mut self, table: Table<'_>) -> Result<(), Denial> {
         match self.owner_of(table)? {
             Owner::Everybody => {
                 let first = self.text.copy(self.core.first_environment)?;
-                self.text.replace(&mut self.core.base_environment, first);
+                let now = core::mem::replace(&mut self.core.base_environment, first);
+                let done = self.for_each_job(|all, job| all.reserve_present_text(job));
+                let unused = match done {
+                    Ok(()) => now,
+                    Err(_) => core::mem::replace(&mut self.core.base_environment, now),
+                };
+                self.text.free(unused);
+                Ok(done?)
             }
-            Owner::Job(job) => {
-                if let Some(job) = self.jobs.get_mut(job) {
-                    self.text.replace(&mut job.environment, Text::EMPTY);
-                }
-            }
+            Owner::Job(job) => Ok(self.give(job, Text::EMPTY)?),
         }
-        Ok(())
+    }
+
+    /// A job's own layer of its environment is replaced; on failure the new one is freed.
+    fn give(&mut self, id: JobId, new: Text) -> Result<(), Full> {
+        let Some(job) = self.jobs.get_mut(id) else { return Ok(()) };
+        let old = core::mem::replace(&mut job.environment, new);
+        let done = self.reserve_present_text(id);
+        let unused = match (done, self.jobs.get_mut(id)) {
+            (Err(_), Some(job)) => core::mem::replace(&mut job.environment, old),
+            _ => old,
+        };
+        self.text.free(unused);
+        done
+    }
+
+    fn reserve_present_text(&mut self, id: JobId) -> Result<(), Full> {
+        let environment = self.jobs.get(id).map_or(Text::EMPTY, |job| job.environment);
+        self.reserve_event_text(id, environment)
     }
 
     fn owner_of(&mut self, table: Table<'_>) -> Result<Owner, Denial> {
@@ -100,21 +136,15 @@ impl Supervisor<'_> {
         let new = match change {
             Change::Set { entry, replace } => {
                 if !replace && self.spot(id, split_variable(entry).0).is_some() {
-                    return Ok(());
+                    // Everybody may have got it just now.
+                    return self.reserve_present_text(id);
                 }
                 self.list_with(given, entry, true)?
             }
             Change::Unset { name } if self.spot(id, name).is_some() => self.list_hiding(given, name)?,
             Change::Unset { .. } | Change::Reset => return Ok(()),
         };
-        if let Err(full) = self.reserve_event_text(id, new) {
-            self.text.free(new);
-            return Err(full);
-        }
-        if let Some(job) = self.jobs.get_mut(id) {
-            self.text.replace(&mut job.environment, new);
-        }
-        Ok(())
+        self.give(id, new)
     }
 
     /// A list without the entries of a name, and with a new one for it if wanted; `KEY` alone becomes `KEY=`.
