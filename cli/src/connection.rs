@@ -246,9 +246,7 @@ fn parse_address(address: &OsStr) -> Result<Route, Failure> {
 
 /// Connects to the session supervisor of this user that began last and still answers.
 fn newest_session() -> Result<(UnixStream, Route), Failure> {
-    // The owner of its own directory in /proc is the only way to a process's user without a foreign function.
-    let user = fs::metadata("/proc/self").map(|own| own.uid());
-    let user = user.map_err(|error| unable(format_args!("Who calls is unknown, /proc/self: {}", words(&error))))?;
+    let user = nix::unistd::geteuid().as_raw();
     let directories = match std::env::var_os("XDG_RUNTIME_DIR").filter(|path| !path.is_empty()) {
         Some(path) => vec![Path::new(&path).join("uphold")],
         None => vec![format!("/run/user/{user}/uphold").into(), format!("/tmp/uphold-{user}").into()],

@@ -11,9 +11,11 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Which process waits.
 const PID_FILE: &str = "/var/run/shutdown.pid";
@@ -30,7 +32,7 @@ pub fn shutdown(context: &mut Context<'_>) -> Result<(), Failure> {
         return cancel(context.options, &message(words));
     }
     let (time, rest) = words.split_first().ok_or_else(|| context.wrong("time expected"))?;
-    let delay = minutes_until(time).ok_or_else(|| context.wrong("illegal time value"))?;
+    let delay = minutes_until(time, wall::local_time).ok_or_else(|| context.wrong("illegal time value"))?;
     need_root(context.options)?;
     let plan = Plan { then: context.options.then, halting: context.options.halting, message: message(rest) };
     plan.carry_out(context, delay)
@@ -41,8 +43,8 @@ fn message(words: &[std::ffi::OsString]) -> String {
     words.join(" ")
 }
 
-/// `now`, `+m` (or `m`), or `hh:mm`: the next time that the clock shows it.
-fn minutes_until(time: &OsStr) -> Option<u32> {
+/// `now`, `+m` (or `m`), or `hh:mm`: the next time that the clock, which is asked only for this, shows it.
+fn minutes_until(time: &OsStr, clock: impl FnOnce() -> (u32, u32)) -> Option<u32> {
     let text = time.to_str()?;
     if text == "now" {
         return Some(0);
@@ -52,9 +54,12 @@ fn minutes_until(time: &OsStr) -> Option<u32> {
         return number(text.strip_prefix('+').unwrap_or(text));
     };
     let (hour, minute): (u32, u32) = (number(hour)?, number(minute)?);
-    let (hour_now, minute_now) = wall::local_time();
+    if hour >= 24 || minute >= 60 {
+        return None;
+    }
+    let (hour_now, minute_now) = clock();
     let day = 24 * 60;
-    (hour < 24 && minute < 60).then(|| (day + hour * 60 + minute - hour_now * 60 - minute_now) % day)
+    Some((day + hour * 60 + minute - hour_now * 60 - minute_now) % day)
 }
 
 /// What is going to happen.
@@ -120,11 +125,10 @@ impl Plan {
         let unable = |errno: nix::Error| Failure::new(format_args!("Unable to wait: {}", errno.desc()));
         signals.thread_block().map_err(unable)?;
         let signals = SignalFd::new(&signals).map_err(unable)?;
-        let _traces = Traces::leave()?;
+        let mut traces = Traces::leave()?;
         for left in (1..=delay).rev() {
             if left <= NO_LOGIN_MINUTES {
-                // Without it somebody logs in late, and is warned.
-                fs::write(NO_LOGIN, format!("\n{}\n{}\n", self.announcement(left), self.message)).unwrap_or_default();
+                traces.no_login.say(&format!("\n{}\n{}\n", self.announcement(left), self.message));
             }
             if is_worth_a_warning(left) || left == delay {
                 self.warn(options, left);
@@ -150,8 +154,36 @@ fn is_worth_a_warning(left: u32) -> bool {
     }
 }
 
+/// The file that keeps people from logging in. One that somebody else has made is left as it is.
+struct NoLogin {
+    path: &'static Path,
+    is_ours: bool,
+}
+
+impl NoLogin {
+    /// Says why nobody may log in. Where that is not possible somebody logs in late, and is warned.
+    fn say(&mut self, text: &str) {
+        let mut how = OpenOptions::new();
+        let how = how.write(true).truncate(self.is_ours).create_new(!self.is_ours);
+        if let Ok(mut file) = how.open(self.path) {
+            self.is_ours = true;
+            file.write_all(text.as_bytes()).unwrap_or_default();
+        }
+    }
+}
+
+impl Drop for NoLogin {
+    fn drop(&mut self) {
+        if self.is_ours {
+            fs::remove_file(self.path).unwrap_or_default();
+        }
+    }
+}
+
 /// The files that tell of a plan; they go with it.
-struct Traces;
+struct Traces {
+    no_login: NoLogin,
+}
 
 impl Traces {
     fn leave() -> Result<Self, Failure> {
@@ -160,15 +192,13 @@ impl Traces {
         }
         let written = fs::write(PID_FILE, format!("{}\n", std::process::id()));
         written.map_err(|error| Failure::new(format_args!("Unable to write {PID_FILE}: {}", words(&error))))?;
-        Ok(Traces)
+        Ok(Traces { no_login: NoLogin { path: Path::new(NO_LOGIN), is_ours: false } })
     }
 }
 
 impl Drop for Traces {
     fn drop(&mut self) {
-        for path in [PID_FILE, NO_LOGIN] {
-            fs::remove_file(path).unwrap_or_default();
-        }
+        fs::remove_file(PID_FILE).unwrap_or_default();
     }
 }
 
@@ -192,17 +222,43 @@ fn cancel(options: &Options, message: &str) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_worth_a_warning, minutes_until};
+    use super::{NoLogin, is_worth_a_warning, minutes_until};
     use std::ffi::OsStr;
+    use std::fs;
+
+    #[test]
+    fn only_who_keeps_people_out_lets_them_in_again() {
+        let path = std::env::temp_dir().join(format!("uphold-nologin-{}", std::process::id()));
+        let path = &*Box::leak(path.into_boxed_path());
+        let text = || fs::read_to_string(path).ok();
+        let mut ours = NoLogin { path, is_ours: false };
+        ours.say("in two minutes\n");
+        assert_eq!(text().as_deref(), Some("in two minutes\n"));
+        ours.say("in one\n");
+        assert_eq!(text().as_deref(), Some("in one\n"));
+        drop(ours);
+        assert_eq!(text(), None);
+        fs::write(path, "closed\n").unwrap();
+        let mut other = NoLogin { path, is_ours: false };
+        other.say("in two minutes\n");
+        drop(other);
+        drop(NoLogin { path, is_ours: false });
+        assert_eq!(text().as_deref(), Some("closed\n"));
+        fs::remove_file(path).unwrap();
+    }
 
     #[test]
     fn times() {
-        let minutes = |text: &str| minutes_until(OsStr::new(text));
+        let minutes = |text: &str| minutes_until(OsStr::new(text), || (13, 30));
         assert_eq!(minutes("now"), Some(0));
         assert_eq!(minutes("+0"), Some(0));
         assert_eq!(minutes("+15"), Some(15));
         assert_eq!(minutes("7"), Some(7));
-        assert!(minutes("23:59").is_some_and(|left| left < 24 * 60));
+        assert_eq!(minutes("13:30"), Some(0));
+        assert_eq!(minutes("13:31"), Some(1));
+        assert_eq!(minutes("13:29"), Some(24 * 60 - 1));
+        assert_eq!(minutes("23:59"), Some(10 * 60 + 29));
+        assert_eq!(minutes("0:00"), Some(10 * 60 + 30));
         for wrong in ["", "+", "-1", "+-1", "++1", "24:00", "1:60", "1:", ":1", "later", "99999999999"] {
             assert_eq!(minutes(wrong), None, "{wrong}");
         }

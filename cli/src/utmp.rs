@@ -131,7 +131,9 @@ impl Record {
             id: text(ID, ID_SIZE),
             user: text(USER, USER_SIZE),
             host: text(HOST, HOST_SIZE),
-            time: Duration::from_secs(word(bytes, SECONDS)) + Duration::from_micros(word(bytes, MICROSECONDS)),
+            // A damaged record may say anything.
+            time: Duration::from_secs(word(bytes, SECONDS))
+                .saturating_add(Duration::from_micros(word(bytes, MICROSECONDS))),
         }
     }
 }
@@ -252,4 +254,16 @@ fn lock(file: &File) -> io::Result<()> {
     let (kind, from) = (libc::F_WRLCK as libc::c_short, libc::SEEK_SET as libc::c_short);
     let whole = libc::flock { l_type: kind, l_whence: from, l_start: 0, l_len: 0, l_pid: 0 };
     fcntl(file, FcntlArg::F_OFD_SETLK(&whole)).map(drop).map_err(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_record_is_one_of_some_kind() {
+        let record = Record::from_bytes(&[0xff; SIZE]);
+        assert_eq!((record.kind, record.pid, record.user.len()), (Kind::Other(-1), -1, USER_SIZE));
+        assert!(record.time >= Duration::from_secs(u32::MAX.into()));
+    }
 }

@@ -78,6 +78,24 @@ fn without_a_name_the_newest_live_session_is_found() {
 }
 
 #[test]
+fn a_session_is_found_without_proc() {
+    // Where it is covered, in a namespace of its own.
+    let without_proc = || {
+        let mut command = initctl("/usr/bin/unshare");
+        command.args(["--mount", "sh", "-c", "mount -t tmpfs none /proc && exec \"$@\"", "sh"]);
+        command
+    };
+    if !without_proc().arg("true").output().is_ok_and(|output| output.status.success()) {
+        return println!("skipped: /proc cannot be covered here");
+    }
+    let folder = Folder::new();
+    let server = named(bind(&folder.below("uphold/100").join("control")), "there");
+    let result = run(without_proc().args([INITCTL, "--user", "version"]).env("XDG_RUNTIME_DIR", &folder.0));
+    assert_eq!(result, ran("there\n", "", 0));
+    server.end();
+}
+
+#[test]
 fn a_directory_that_others_may_write_to_is_not_trusted() {
     let folder = Folder::new();
     let directory = folder.below("uphold");

@@ -7,8 +7,9 @@ use uphold_core::conf::stanza::Expect;
 use uphold_core::control::frame::{
     self, Broken, FrameError, HEADER, Inbox, MAX_FRAME, MAX_MESSAGE, MAX_PAGE, Outbox, PageReader, PageWriter,
 };
-use uphold_core::control::{Cause, Holder, Refusal, Reply, Request, Select, Status, Target, Waiting};
+use uphold_core::control::{Cause, Holder, Refusal, Reply, Request, Select, Status, Table, Target, Waiting};
 use uphold_core::lifecycle::{Goal, State};
+use uphold_core::notice::Priority;
 use uphold_core::process::Process;
 
 /// A pretend line: gives and takes so many bytes at a time, and says "not now" where there is nothing.
@@ -70,6 +71,7 @@ fn line(bytes: &[u8], piece: usize, open: bool) -> Line {
 }
 
 const INSTANCE: Target<'_> = Target { job: b"tty", select: Select::Name(b"tty1") };
+const TABLE: Table<'_> = Table::Job { job: b"tty", instance: b"tty1" };
 const BY_VARIABLES: Target<'_> = Target { job: b"net/if\xff", select: Select::Environment(Strings(b"A=1\0B=\xfe\0")) };
 
 fn requests() -> Vec<Request<'static>> {
@@ -87,6 +89,19 @@ fn requests() -> Vec<Request<'static>> {
         Request::Emit { event: b"net-up", environment: Strings(b"IFACE=lo\0\0"), wait: true },
         Request::Usage { job: b"tty" },
         Request::ReloadConfiguration,
+        Request::ShowConfig { job: b"tty" },
+        Request::LogPriority,
+        Request::SetLogPriority(Priority::Debug),
+        Request::ListEnvironment { table: Table::Global, from: 7 },
+        Request::GetEnvironment { table: TABLE, name: b"A" },
+        Request::SetEnvironment { table: TABLE, entry: b"A=\xff", replace: true },
+        Request::UnsetEnvironment { table: Table::Global, name: b"A" },
+        Request::ResetEnvironment { table: TABLE },
+        Request::NotifyDiskWriteable,
+        Request::NotifyDbusAddress(b"unix:path=/bus"),
+        Request::NotifyCgroupManagerAddress(b"unix:path=/cgroups"),
+        Request::EndSession,
+        Request::Reexecute,
     ]
 }
 
@@ -112,6 +127,14 @@ fn refusals() -> Vec<(Refusal<'static>, &'static str)> {
         (Refusal::BadEnvironment, "Env must be KEY=VALUE pairs"),
         (Refusal::EmptyName, "Name may not be empty string"),
         (Refusal::PermissionDenied, "Permission denied"),
+        (Refusal::UnknownInstanceOf { job, instance }, "Unknown instance: one of job a"),
+        (Refusal::NoSuchVariable(b"X"), "No such variable: X"),
+        (Refusal::EmptyVariable, "Variable may not be empty string"),
+        (Refusal::EmptyJob, "Job may not be empty string"),
+        (Refusal::NotInSystem, "Not permissible to modify PID 1 job environment"),
+        (Refusal::NoBusInSystem, "Not permissible to notify D-Bus address for PID 1"),
+        (Refusal::ShuttingDown, "Supervisor is shutting down"),
+        (Refusal::NotReexecuted("Permission denied"), "Unable to run the supervisor anew: Permission denied"),
         (Refusal::Malformed, "The supervisor does not understand the request"),
         (Refusal::Full("job instances"), "The supervisor's capacity is exhausted: job instances"),
     ]
@@ -188,11 +211,62 @@ fn replies() -> Vec<Reply<'static>> {
         Reply::Done,
         Reply::Page { next: None, statuses: b"" },
         Reply::Page { next: Some(3), statuses: b"\x00\xff" },
+        Reply::Config { emits: Strings(b"a\0b\0"), start_on: b"\x00", stop_on: b"" },
+        Reply::Priority(Priority::Fatal),
+        Reply::Variables { next: Some(4), entries: Strings(b"A=\xff\0B=\0") },
     ];
+    let causes = [Cause::Step, Cause::Goal(Goal::Respawn), Cause::Nothing];
+    replies.extend(causes.map(|cause| Reply::Waiting(Waiting { job: b"svc", instance: b"", cause })));
     replies.extend(statuses().into_iter().map(|(status, _)| Reply::Job(status)));
     replies.extend(waits().into_iter().map(|(waiting, _)| Reply::Waiting(waiting)));
     replies.extend(refusals().into_iter().map(|(refusal, _)| Reply::Error(refusal)));
     replies
+}
+
+/// Of these values, each is of one of these kinds, and there is one of each. A kind that is new must be named here, and so
+/// in the list above.
+macro_rules! assert_every_kind {
+    ($values:expr, $($kind:pat),+ $(,)?) => {
+        let kinds: Vec<&str> = $values.map(|value| match value { $($kind => stringify!($kind)),+ }).collect();
+        $(assert!(kinds.contains(&stringify!($kind)), "there is no {}", stringify!($kind));)+
+    };
+}
+
+#[test]
+#[rustfmt::skip]
+fn there_is_one_message_of_every_kind() {
+    use {Cause as C, Holder as H, Refusal as F, Reply as A, Request as R};
+    assert_every_kind!(
+        requests().iter(),
+        R::Hello { .. }, R::Version, R::Start { .. }, R::Stop { .. }, R::Force { .. }, R::Restart { .. }, R::Reload { .. },
+        R::Status { .. }, R::Explain { .. }, R::List { .. }, R::Emit { .. }, R::Usage { .. }, R::ReloadConfiguration,
+        R::ShowConfig { .. }, R::LogPriority, R::SetLogPriority(_), R::ListEnvironment { .. }, R::GetEnvironment { .. },
+        R::SetEnvironment { .. }, R::UnsetEnvironment { .. }, R::ResetEnvironment { .. }, R::NotifyDiskWriteable,
+        R::NotifyDbusAddress(_), R::NotifyCgroupManagerAddress(_), R::EndSession, R::Reexecute,
+    );
+    let replies = replies();
+    assert_every_kind!(
+        replies.iter(),
+        A::Hello { .. }, A::Text(_), A::Done, A::Job(_), A::Page { .. }, A::Config { .. }, A::Priority(_),
+        A::Variables { .. }, A::Waiting(_), A::Error(_),
+    );
+    let causes = || replies.iter().filter_map(|reply| if let A::Waiting(waiting) = reply { Some(waiting.cause) } else { None });
+    assert_every_kind!(
+        causes(),
+        C::Step, C::Goal(_), C::Spawned(_), C::Ended(..), C::Ready(..), C::Survivors, C::Event { .. }, C::Nothing,
+    );
+    assert_every_kind!(
+        causes().filter_map(|cause| if let C::Event { holder, .. } = cause { Some(holder) } else { None }),
+        H::Nobody, H::Job { .. }, H::StartOn { .. }, H::StopOn { .. },
+    );
+    assert_every_kind!(
+        refusals().into_iter().map(|(refusal, _)| refusal),
+        F::UnknownJob(_), F::UnknownInstance(_), F::UnknownParameter { .. }, F::MismatchedBraces, F::ExpectedOperator,
+        F::AlreadyRunning { .. }, F::AlreadyStopped { .. }, F::RestartStopped(_), F::NotRunning { .. }, F::NoSuchProcess,
+        F::FailedToStart, F::FailedToStop, F::FailedToRestart, F::EventFailed, F::UnknownInstanceOf { .. },
+        F::NoSuchVariable(_), F::EmptyVariable, F::EmptyJob, F::NotInSystem, F::NoBusInSystem, F::BadEnvironment,
+        F::EmptyName, F::PermissionDenied, F::ShuttingDown, F::Malformed, F::Full(_), F::NotReexecuted(_),
+    );
 }
 
 /// One frame of every message there is.

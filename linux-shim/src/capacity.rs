@@ -30,6 +30,9 @@ pub const CLIENTS: usize = 128;
 /// Places that are kept for clients that do not wait, so that there is always one for whoever looks into things.
 pub const CLIENTS_RESERVED: usize = 16;
 
+/// Places that one user may have who may only ask: far more than anybody asks at once, and a quarter of all.
+pub const CLIENTS_OF_A_STRANGER: usize = 32;
+
 /// Who waits for a job: the event that started or stopped it, the events of clients, and the clients themselves.
 pub const WAITERS: usize = 2 * JOBS + EMITTED + CLIENTS;
 

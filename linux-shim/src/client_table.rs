@@ -8,12 +8,13 @@ use std::sync::{Mutex, MutexGuard};
 
 use embedded_io::ErrorType;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use uphold_core::control::Reply;
 use uphold_core::control::frame::{FrameError, Inbox, Outbox};
 use uphold_core::storage::ClientId;
 use uphold_core::time::Instant;
 
-use crate::capacity::{CLIENTS, CLIENTS_RESERVED};
+use crate::capacity::{CLIENTS, CLIENTS_OF_A_STRANGER, CLIENTS_RESERVED};
 use crate::wait::Source;
 
 pub(crate) use handover::Carried;
@@ -35,6 +36,8 @@ static BUFFERS: Mutex<[Buffers; CLIENTS]> =
 pub struct Place {
     stream: Option<UnixStream>,
     generation: u32,
+    /// Whose it is, if the kernel says so.
+    user: Option<u32>,
     /// When it was last heard of.
     heard: Instant,
     /// What the kernel is to tell of it.
@@ -100,23 +103,32 @@ impl ClientTable {
         self.places.iter().filter(|place| place.waiting).count() >= CLIENTS - CLIENTS_RESERVED
     }
 
-    /// A place for a new client; if there is none, that of the client which has been silent for the longest, unless all wait
-    /// for answers.
-    pub fn make_room(&mut self, epoll: &Epoll) -> Option<usize> {
-        if let Some(free) = self.places.iter().position(|place| place.stream.is_none()) {
+    /// A place for a new client; if there is none, that of the client which has been silent for the longest: a stranger's
+    /// first, and never a trusted one's for a stranger. Nobody loses a place who waits for an answer. A stranger with as many
+    /// places as it may have gives up one of those.
+    fn make_room(&mut self, user: Option<u32>, trusted: bool, epoll: &Epoll) -> Option<usize> {
+        let own = |place: &Place| place.stream.is_some() && !place.trusted && place.user == user;
+        let has_its_share = !trusted && self.places.iter().filter(|place| own(place)).count() >= CLIENTS_OF_A_STRANGER;
+        if !has_its_share && let Some(free) = self.places.iter().position(|place| place.stream.is_none()) {
             return Some(free);
         }
-        let silent = |slot: &usize| !self.places[*slot].waiting;
-        let longest = (0..CLIENTS).filter(silent).min_by_key(|&slot| self.places[slot].heard)?;
+        let may_go =
+            |place: &Place| !place.waiting && if has_its_share { own(place) } else { trusted || !place.trusted };
+        let may_go = |slot: &usize| may_go(&self.places[*slot]);
+        let key = |slot: &usize| (self.places[*slot].trusted, self.places[*slot].heard);
+        let longest = (0..CLIENTS).filter(may_go).min_by_key(key)?;
         self.drop_client(longest, epoll);
         Some(longest)
     }
 
-    /// Puts a new client into a free place.
-    pub fn seat(&mut self, slot: usize, stream: UnixStream, trusted: bool, now: Instant, epoll: &Epoll) {
+    /// Gives a new client a place, if there is one for it. Root and this user are trusted.
+    pub fn seat(&mut self, stream: UnixStream, owner: u32, now: Instant, epoll: &Epoll) {
+        let user = user_of(&stream);
+        let trusted = user.is_some_and(|user| user == 0 || user == owner);
+        let Some(slot) = self.make_room(user, trusted, epoll) else { return };
         let place = &mut self.places[slot];
         let generation = place.generation.wrapping_add(1);
-        *place = Place { stream: Some(stream), generation, heard: now, trusted, ..Place::default() };
+        *place = Place { stream: Some(stream), generation, user, heard: now, trusted, ..Place::default() };
         self.buffers[slot].inbox.clear();
         self.buffers[slot].outbox.clear();
         self.backlog &= !(1 << slot);
@@ -227,6 +239,11 @@ impl Default for ClientTable {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Who was it that connected.
+fn user_of(stream: &UnixStream) -> Option<u32> {
+    getsockopt(stream, PeerCredentials).ok().map(|peer| peer.uid())
 }
 
 /// A stream as the frames want it.

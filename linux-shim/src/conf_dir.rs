@@ -70,7 +70,9 @@ pub struct ConfDir {
     watches: Vec<Watch>,
 }
 
-/// One directory that is watched: `below` the directory of that place.
+/// One directory that is watched: `below` the directory of that place. One that links lead to has a watch for each name, and
+/// all of these have the same descriptor.
+#[derive(Clone)]
 struct Watch {
     descriptor: WatchDescriptor,
     place: usize,
@@ -125,61 +127,87 @@ impl ConfDir {
     }
 
     fn take_event(&mut self, event: &InotifyEvent, to: &mut Target<'_, '_>) {
-        let Some(at) = self.watches.iter().position(|watch| watch.descriptor == event.wd) else { return };
-        let Watch { place, ref below, .. } = self.watches[at];
+        let names: Vec<Watch> = self.watches.iter().filter(|watch| watch.descriptor == event.wd).cloned().collect();
         let mask = event.mask;
         if mask.intersects(AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF | AddWatchFlags::IN_IGNORED) {
-            let watch = self.watches.swap_remove(at);
-            if watch.below.as_os_str().is_empty() && !mask.contains(AddWatchFlags::IN_IGNORED) {
-                let directory = self.directories[place].display();
-                to.log.warn(format_args!("{directory}: Configuration directory deleted"));
+            self.watches.retain(|watch| watch.descriptor != event.wd);
+            for Watch { place, below, .. } in names {
+                if !below.as_os_str().is_empty() {
+                    // A link may lead nowhere now.
+                    self.unwatch(place, &below);
+                    self.drop_vanished(to);
+                } else if !mask.contains(AddWatchFlags::IN_IGNORED) {
+                    let directory = self.directories[place].display();
+                    to.log.warn(format_args!("{directory}: Configuration directory deleted"));
+                }
             }
             return;
         }
         let Some(name) = &event.name else { return };
-        let path = below.join(name);
-        if mask.contains(AddWatchFlags::IN_ISDIR) {
-            if mask.intersects(AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO) {
-                if !is_ignored(name) {
-                    self.visit(place, &path, &mut Vec::new(), to);
-                }
-            } else {
-                self.unwatch(place, &path);
-                self.drop_vanished(to);
-            }
-        } else if !mask.contains(AddWatchFlags::IN_CREATE) || is_complete(&self.directories[place].join(&path)) {
-            self.touch(&path, to);
+        for Watch { place, below, .. } in names {
+            self.take_change(mask, name, place, &below.join(name), to);
         }
+    }
+
+    /// Something of that name, at that path, has come, gone, or been written.
+    fn take_change(&mut self, mask: AddWatchFlags, name: &OsStr, place: usize, path: &Path, to: &mut Target<'_, '_>) {
+        let full = self.directories[place].join(path);
+        let came = mask.intersects(AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO);
+        // Only of a directory itself does the kernel say that it is one: of a link to it, it does not. And what has come may be
+        // in the place of something else.
+        let was_directory = !mask.contains(AddWatchFlags::IN_CLOSE_WRITE)
+            && self.watches.iter().any(|watch| watch.place == place && watch.below.starts_with(path));
+        if was_directory {
+            self.unwatch(place, path);
+        }
+        if came && full.is_dir() {
+            if is_looked_into(name, &full) {
+                self.visit(place, path, &mut self.ways_to(place, path), to);
+            }
+        } else if !mask.contains(AddWatchFlags::IN_ISDIR)
+            && (!mask.contains(AddWatchFlags::IN_CREATE) || is_complete(&full))
+        {
+            self.touch(path, to);
+        }
+        if was_directory {
+            self.drop_vanished(to);
+        }
+    }
+
+    /// The directories that this one lies in.
+    fn ways_to(&self, place: usize, below: &Path) -> Vec<(u64, u64)> {
+        let directories = below.ancestors().skip(1).map(|way| fs::metadata(self.directories[place].join(way)));
+        directories.flatten().map(|directory| (directory.dev(), directory.ino())).collect()
     }
 
     /// Loads what is in one directory and below it, by name, and watches it. It lies `within` these.
     fn visit(&mut self, place: usize, below: &Path, within: &mut Vec<(u64, u64)>, to: &mut Target<'_, '_>) {
-        self.watch(place, below);
         let directory = self.directories[place].join(below);
         let told = |reason: &str, to: &mut Target<'_, '_>| {
             to.log.error(format_args!("{}: Unable to load configuration: {reason}", directory.display()));
         };
-        let names = match names_in(&directory) {
-            Ok((_, own)) if within.contains(&own) => return told(error::explain(libc::ELOOP), to),
-            Ok((names, own)) => {
-                within.push(own);
-                names
+        let names = fs::metadata(&directory).and_then(|own| {
+            let own = (own.dev(), own.ino());
+            if within.contains(&own) {
+                return Err(nix::errno::Errno::ELOOP.into());
             }
+            // Whoever comes after the names were read is reported.
+            self.watch(place, below);
+            Ok((names_in(&directory)?, own))
+        });
+        let (names, own) = match names {
+            Ok(found) => found,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
             Err(error) => return told(error::words(&error), to),
         };
+        within.push(own);
         for name in names {
             let path = below.join(&name);
             let whole = self.directories[place].join(&path);
-            // Follows links: a linked file is a job, a linked directory is looked into if it is called like one.
+            // Follows links: a linked file is a job.
             match fs::metadata(&whole) {
-                Ok(file) if file.is_dir() => {
-                    let linked = fs::symlink_metadata(&whole).is_ok_and(|link| link.is_symlink());
-                    let looked_into = if linked { is_conf(&name) } else { !is_ignored(&name) };
-                    if looked_into {
-                        self.visit(place, &path, within, to);
-                    }
-                }
+                Ok(file) if file.is_dir() && is_looked_into(&name, &whole) => self.visit(place, &path, within, to),
+                Ok(file) if file.is_dir() => {}
                 Err(error) if is_conf(&name) && error.kind() == std::io::ErrorKind::NotFound => {
                     to.log.warn(format_args!("{}: {}", whole.display(), error::words(&error)));
                 }
@@ -194,21 +222,22 @@ impl ConfDir {
         let Some(inotify) = &self.inotify else { return };
         // A directory that is not there cannot be watched, and need not be: it is empty.
         let Ok(descriptor) = inotify.add_watch(&self.directories[place].join(below), WATCHED) else { return };
-        self.watches.retain(|watch| watch.descriptor != descriptor);
+        self.watches.retain(|watch| watch.place != place || watch.below != below);
         self.watches.push(Watch { descriptor, place, below: below.into() });
     }
 
     /// A directory has gone: what happens to it elsewhere, and below it, is nobody's business.
     fn unwatch(&mut self, place: usize, below: &Path) {
-        let ConfDir { inotify, watches, .. } = self;
-        watches.retain(|watch| {
-            let gone = watch.place == place && watch.below.starts_with(below);
-            if let Some(inotify) = inotify.as_ref().filter(|_| gone) {
+        let is_gone = |watch: &Watch| watch.place == place && watch.below.starts_with(below);
+        let (gone, left): (Vec<_>, Vec<_>) = std::mem::take(&mut self.watches).into_iter().partition(is_gone);
+        self.watches = left;
+        for Watch { descriptor, .. } in gone {
+            let is_watched = self.watches.iter().any(|watch| watch.descriptor == descriptor);
+            if let Some(inotify) = self.inotify.as_ref().filter(|_| !is_watched) {
                 // One that was deleted is not watched any more.
-                inotify.rm_watch(watch.descriptor).unwrap_or_default();
+                inotify.rm_watch(descriptor).unwrap_or_default();
             }
-            !gone
-        });
+        }
     }
 
     /// The first directory that has a file of this name.
@@ -374,13 +403,12 @@ fn check_settings(file: &Path, log: &mut MessageLog) {
     }
 }
 
-/// What is in a directory, by name, and which directory it is.
-fn names_in(directory: &Path) -> std::io::Result<(Vec<OsString>, (u64, u64))> {
-    let own = fs::metadata(directory)?;
+/// What is in a directory, by name.
+fn names_in(directory: &Path) -> std::io::Result<Vec<OsString>> {
     let mut names =
         fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>()?;
     names.sort();
-    Ok((names, (own.dev(), own.ino())))
+    Ok(names)
 }
 
 fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -413,6 +441,12 @@ fn is_ignored(name: &OsStr) -> bool {
 /// Whether a name is that of a job file.
 fn is_conf(name: &OsStr) -> bool {
     [&b".conf"[..], b".override"].iter().any(|end| name.as_bytes().ends_with(end))
+}
+
+/// Whether a directory may hold jobs: one that is linked does if it is called like a job.
+fn is_looked_into(name: &OsStr, whole: &Path) -> bool {
+    let linked = fs::symlink_metadata(whole).is_ok_and(|link| link.is_symlink());
+    if linked { is_conf(name) } else { !is_ignored(name) }
 }
 
 /// Whether a file that has just come is all there: a link is, a new file is being written and will be closed.

@@ -100,15 +100,8 @@ impl ControlSocket {
             }
             Err(_) => return,
         };
-        let trusted = match getsockopt(&stream, PeerCredentials) {
-            Ok(peer) => peer.uid() == 0 || peer.uid() == self.owner,
-            Err(_) => false,
-        };
-        if stream.set_nonblocking(true).is_err() {
-            return;
-        }
-        if let Some(slot) = self.clients.make_room(epoll) {
-            self.clients.seat(slot, stream, trusted, now, epoll);
+        if stream.set_nonblocking(true).is_ok() {
+            self.clients.seat(stream, self.owner, now, epoll);
         }
     }
 

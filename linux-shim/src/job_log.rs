@@ -33,8 +33,11 @@ const PIECE: usize = 4096;
 /// child that goes on writing holds nobody up.
 const LAST_PIECES: usize = 16;
 
-/// Terminals that get their turn at once.
-const TURN: usize = 16;
+/// Bytes that are read and written in one turn, before clients and children get theirs: a slow disk holds up all of them.
+const TURN_BYTES: usize = 16 << 10;
+
+/// Terminals that get their turn at once. The kernel tells of those first that it has not told of for the longest.
+const TURN: usize = TURN_BYTES / PIECE;
 
 /// What the name of a log file ends in.
 const SUFFIX: &[u8] = b".log";

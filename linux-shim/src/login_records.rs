@@ -41,7 +41,9 @@ const DEAD_PROCESS: u16 = 8;
 /// Records that are read at once.
 const RECORDS: usize = 16;
 
-/// How often a lock is tried for, and how long is waited in between.
+/// How often a lock is tried for, and how long is waited in between. Whoever writes a record holds the lock for much less than
+/// that, and would otherwise leave somebody logged in who is not. Who means harm (anybody may lock a file for reading) costs four
+/// milliseconds for each end of a process that is recorded here, which are gettys and logins and no services.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(1);
 

@@ -1,5 +1,6 @@
-//! What `/proc/PID/stat` and `/proc/PID/status` say of a process. Nothing here allocates.
+//! Files of `/proc/PID`, and what they say of a process beside [`Stat`]. Nothing here allocates.
 
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::read;
@@ -7,19 +8,20 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use uphold_core::process::Pid;
 
+use crate::containment::Stat;
+
 /// More than the longest line: 52 numbers, and a name of 64 bytes at most.
 const LINE: usize = 1536;
 
 /// The parent of a process; `None` if there is no such process, or no `/proc`.
 pub(crate) fn parent_of(pid: Pid) -> Option<Pid> {
-    let mut line = [0; LINE];
-    field(read_line(pid, &mut line)?, 4)?.parse().ok()
+    Pid::new(Stat::of(pid)?.parent)
 }
 
 /// How a process ended that nobody has reaped yet, as wait(2) has it; `None` also if that is none of our business.
 pub(crate) fn exit_code_of(pid: Pid) -> Option<i32> {
     let mut line = [0; LINE];
-    let line = read_line(pid, &mut line)?;
+    let line = fill(&open_file(pid, "stat")?, &mut line)?;
     let code = field(line, 52).filter(|_| field(line, 3) == Some("Z"))?.parse().ok()?;
     // Who may not look into the process is shown a zero. This link may be followed by those who may.
     (code != 0 || open_file(pid, "ns/user").is_some()).then_some(code)
@@ -30,23 +32,31 @@ pub(crate) fn is_traced(pid: Pid) -> Option<bool> {
     /// Which comes early in the text.
     const TRACER: &str = "TracerPid:\t";
     let mut text = [0; LINE];
-    let length = read(&open_file(pid, "status")?, &mut text).ok()?;
-    let mut lines = text.get(..length)?.split(|&byte| byte == b'\n');
+    let mut lines = fill(&open_file(pid, "status")?, &mut text)?.split(|&byte| byte == b'\n');
     let tracer = lines.find_map(|line| line.strip_prefix(TRACER.as_bytes()))?;
     Some(tracer != b"0")
 }
 
-fn open_file(pid: Pid, name: &str) -> Option<OwnedFd> {
+/// Opens a file that says something of a process.
+pub(crate) fn open_file(pid: Pid, name: &str) -> Option<OwnedFd> {
     let mut path = [0u8; 32];
     write!(&mut path[..], "/proc/{pid}/{name}").ok()?;
     let length = path.iter().position(|&byte| byte == 0)?;
     open(&path[..length], OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()
 }
 
-fn read_line(pid: Pid, line: &mut [u8; LINE]) -> Option<&[u8]> {
-    let file = open_file(pid, "stat")?;
-    let length = read(&file, line).ok()?;
-    line.get(..length)
+/// Reads a file to its end, or as much as there is room for.
+pub(crate) fn fill<'r>(file: &OwnedFd, room: &'r mut [u8]) -> Option<&'r [u8]> {
+    let mut used = 0;
+    while let Some(space) = room.get_mut(used..).filter(|space| !space.is_empty()) {
+        match read(file, space) {
+            Ok(0) => break,
+            Ok(count) => used += count,
+            Err(Errno::EINTR) => {}
+            Err(_) => return None,
+        }
+    }
+    room.get(..used)
 }
 
 /// A field by its number in proc(5), which is 3 or more.

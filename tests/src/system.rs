@@ -149,6 +149,16 @@ impl System {
         self.folder.path("run/uphold").join(self.pid().to_string()).join("control")
     }
 
+    /// The socket that users who may not look into this one's directories find: `unix:abstract=NAME`.
+    pub fn session(&mut self) -> String {
+        let file = self.folder.path("run/upstart/sessions").join(format!("{}.session", self.pid()));
+        // It is noted a moment after the first socket answers.
+        self.await_some("a session", |_| {
+            let text = fs::read_to_string(&file).ok()?;
+            Some(text.strip_prefix("UPSTART_SESSION=")?.strip_suffix('\n')?.to_owned())
+        })
+    }
+
     fn client(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&programs::built().initctl);
         command.env_clear().env("XDG_RUNTIME_DIR", self.folder.path("run")).args(["--user"]).args(arguments);
@@ -164,6 +174,14 @@ impl System {
     pub fn begin(&self, arguments: &[&str]) -> Child {
         let mut command = self.client(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+    }
+
+    /// The same; what it says of its troubles, and of what it waits for, goes to this file.
+    pub fn begin_and_note(&self, arguments: &[&str], file: &Path) -> Child {
+        let mut command = self.client(arguments);
+        let file = File::create(file).expect("a file is made");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
         command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 
@@ -314,7 +332,12 @@ fn process_in(line: &str) -> Option<u32> {
 }
 
 /// Runs a program to its end; kills it if it does not come.
-pub fn run(mut command: Command) -> Ran {
+pub fn run(command: Command) -> Ran {
+    run_within(command, PATIENCE)
+}
+
+/// The same for one that takes longer.
+pub fn run_within(mut command: Command, patience: Duration) -> Ran {
     let shown = format!("{command:?}");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap_or_else(|error| panic!("{shown}: {error}"));
@@ -326,7 +349,7 @@ pub fn run(mut command: Command) -> Ran {
         done.send(()).unwrap_or_default();
         output
     });
-    let hangs = ended.recv_timeout(PATIENCE).is_err();
+    let hangs = ended.recv_timeout(patience).is_err();
     if hangs {
         processes::send(pid, processes::Signal::SIGKILL);
     }

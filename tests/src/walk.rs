@@ -7,19 +7,19 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::system::processes::{Signal, is_running, send, stands_still, with_texts};
-use crate::system::{Folder, Process, System};
+use crate::system::{Folder, PATIENCE, Process, System};
 
-/// How long a job may take until it is clear what becomes of it.
+/// How long a job may stay as it must not stay: longer than it waits for anything.
 const SETTLE: Duration = Duration::from_secs(40);
+
+/// How long a job may take until it stays as it is.
+const RESTLESS: Duration = Duration::from_secs(240);
+
+/// How many jobs are started at once: a machine that is busy with more is measured, and not the supervisor.
+const AT_ONCE: usize = 36;
 
 /// How long it must have been like that.
 const QUIET: Duration = Duration::from_secs(3);
-
-/// How long `stop` may take; the jobs' kill timeout is two seconds.
-const STOP: Duration = Duration::from_secs(20);
-
-/// How long what was killed may take to be gone.
-const EMPTY: Duration = Duration::from_secs(5);
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -83,6 +83,8 @@ pub struct Case {
 
 /// How far a case has come.
 enum Phase {
+    /// It is to be started.
+    Waiting,
     /// It is started, and looked at until it stays as it is.
     Settling {
         start: Child,
@@ -123,20 +125,33 @@ pub struct Group {
 }
 
 impl Group {
-    /// Starts every job.
-    pub fn start(system: System, jobs: Vec<Job>) -> Group {
-        let now = Instant::now();
-        let case = |job: Job| {
-            let start = system.begin(&["start", &job.name]);
-            let phase = Phase::Settling { start, begun: now, seen: Seen::Not("unseen".into()), since: now };
-            Case { job, said: Vec::new(), outcome: Outcome::Wrong("unseen".into()), phase }
-        };
+    /// A supervisor with jobs that are to be played.
+    pub fn new(system: System, jobs: Vec<Job>) -> Group {
+        let unseen = || Outcome::Wrong("unseen".into());
+        let case = |job: Job| Case { job, said: Vec::new(), outcome: unseen(), phase: Phase::Waiting };
         let cases = jobs.into_iter().map(case).collect();
         Group { system, cases }
     }
 
-    /// Looks at every job once; says whether all are done.
-    fn look(&mut self, living: &HashMap<PathBuf, Vec<u32>>) -> bool {
+    /// How many starts were not answered yet.
+    fn unanswered(&mut self) -> usize {
+        self.cases
+            .iter_mut()
+            .filter_map(Case::start)
+            .filter_map(|start| start.try_wait().ok())
+            .filter(Option::is_none)
+            .count()
+    }
+
+    /// Looks at every job once, and starts so many more; says whether all are done.
+    fn look(&mut self, living: &HashMap<PathBuf, Vec<u32>>, more: &mut usize) -> bool {
+        for case in &mut self.cases {
+            if *more > 0 && matches!(case.phase, Phase::Waiting) {
+                *more -= 1;
+                let (start, begun) = (self.system.begin(&["start", &case.job.name]), Instant::now());
+                case.phase = Phase::Settling { start, begun, seen: Seen::Not("unseen".into()), since: begun };
+            }
+        }
         let list = self.system.order(&["list"]);
         let status: HashMap<&str, &str> = list.lines().filter_map(|line| line.split_once(' ')).collect();
         // If there is only one job, then all that lives is the job's, whatever it calls itself.
@@ -181,9 +196,11 @@ pub fn not_right<'a>(system: &System, jobs: impl Iterator<Item = &'a str>) -> Ve
 pub fn play(groups: &mut [Group]) {
     loop {
         let living = living();
+        let unanswered: usize = groups.iter_mut().map(Group::unanswered).sum();
+        let mut more = AT_ONCE.saturating_sub(unanswered);
         let mut done = true;
         for group in &mut *groups {
-            done &= group.look(&living);
+            done &= group.look(&living, &mut more);
         }
         if done {
             return;
@@ -232,7 +249,7 @@ impl Case {
                     (*seen, *since) = (now, Instant::now());
                 }
                 let quiet = since.elapsed() > QUIET && !matches!(seen, Seen::Not(_));
-                if quiet || begun.elapsed() > SETTLE {
+                if quiet || since.elapsed() > SETTLE || begun.elapsed() > RESTLESS {
                     let seen = seen.clone();
                     if !answered {
                         start.kill().unwrap_or_default();
@@ -251,17 +268,25 @@ impl Case {
             Phase::Stopping { stop, begun } => {
                 if stop.try_wait().expect("it is our child").is_some() {
                     self.phase = Phase::Emptying { begun: Instant::now() };
-                } else if begun.elapsed() > STOP {
+                } else if begun.elapsed() > PATIENCE {
                     stop.kill().unwrap_or_default();
                     stop.wait().map(drop).unwrap_or_default();
                     self.wrong(alive, format!("stop hangs in {}", without_pids(status)));
                 }
             }
             Phase::Emptying { .. } if now == Seen::Rests => self.phase = Phase::Done,
-            Phase::Emptying { begun } if begun.elapsed() > EMPTY => {
+            Phase::Emptying { begun } if begun.elapsed() > PATIENCE => {
                 self.wrong(alive, format!("after stop {}, {} live", without_pids(status), alive.len()));
             }
-            Phase::Emptying { .. } | Phase::Done => {}
+            Phase::Emptying { .. } | Phase::Waiting | Phase::Done => {}
+        }
+    }
+
+    /// Its start, as long as it is looked at.
+    fn start(&mut self) -> Option<&mut Child> {
+        match &mut self.phase {
+            Phase::Settling { start, .. } => Some(start),
+            _ => None,
         }
     }
 

@@ -22,10 +22,7 @@ use uphold_core::time;
 use uphold_linux::containment::{Containment, Named};
 use uphold_linux::settings::Settings;
 use uphold_linux::spawn::{Plan, Room, Spawner};
-use uphold_tests::system::{Folder, processes, skipped};
-
-/// How long anything is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+use uphold_tests::system::{Folder, PATIENCE, processes, skipped};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 

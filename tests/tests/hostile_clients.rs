@@ -2,12 +2,15 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::Duration;
 
 use uphold_core::control::frame::{MAX_FRAME, MAX_MESSAGE, encode};
-use uphold_core::control::{PROTOCOL, Request};
+use uphold_core::control::{PROTOCOL, Reply, Request};
 use uphold_linux::capacity::{CLIENTS, CLIENTS_RESERVED};
 use uphold_tests::system::System;
+use uphold_tests::system::client::Client;
 use uphold_tests::system::processes::{Signal, send};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
@@ -139,10 +142,53 @@ fn clients_that_never_read() {
     system.end(Signal::SIGTERM);
 }
 
+/// A process that is gone with its owner.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        self.0.kill().and_then(|()| self.0.wait()).map(drop).unwrap_or_default();
+    }
+}
+
+#[test]
+fn strangers_take_no_place_from_whom_the_supervisor_trusts() {
+    if !nix::unistd::geteuid().is_root() {
+        return uphold_tests::system::skipped("only root can be somebody else");
+    }
+    let mut system = system();
+    let mut silent = Client::connect(&system.socket()).expect("a connection");
+    let socket = system.session().replace("unix:abstract=", "@");
+    let begin = |system: &System, user: u32| {
+        let notes = system.folder().below(&format!("of-{user}"));
+        std::os::unix::fs::chown(&notes, Some(user), None).expect("root may");
+        let file = notes.join("pid");
+        let mut command = Command::new(system.folder().copied(DAEMON));
+        command.args(["flood", &socket, &CROWD.to_string()]).arg(&file).env_clear().uid(user).gid(user);
+        (Killed(command.spawn().expect("it runs")), file)
+    };
+    // Of one user, and then of more than there are places for.
+    let users = [&[65534][..], &[65001, 65002, 65003, 65004, 65005]];
+    for users in users {
+        let floods: Vec<_> = users.iter().map(|&user| begin(&system, user)).collect();
+        for (_, file) in &floods {
+            system.await_some("a flood", |_| file.exists().then_some(()));
+        }
+        for _ in 0..10 {
+            assert_served(&mut system, "a flood of strangers");
+        }
+        for (mut flood, _) in floods {
+            assert_eq!(flood.0.try_wait().expect("it is our child"), None, "it goes on");
+        }
+        assert!(matches!(silent.ask(&Request::Version), Ok(Reply::Text(_))), "who was silent still has its place");
+    }
+    system.end(Signal::SIGTERM);
+}
+
 #[test]
 fn clients_that_wait_for_ever_leave_places_for_others() {
     // Each of them waits for a job that never gets there; the last places are for those who want to know why.
-    let never = format!("expect stop\nexec {DAEMON}\n");
+    let never = format!("expect stop\nstart timeout 9999\nexec {DAEMON}\n");
     let service = format!("start on startup\nrespawn\nrespawn limit unlimited\nexec {DAEMON}\n");
     let names: Vec<String> = (0..CLIENTS - CLIENTS_RESERVED).map(|number| format!("never-{number}")).collect();
     let mut jobs: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), never.as_str())).collect();

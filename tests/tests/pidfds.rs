@@ -193,7 +193,8 @@ fn among_few_pids(test: &str) -> bool {
     command.args(["--pid", "--mount", "--net", "--fork", "--mount-proc", "--kill-child"]);
     command.arg(std::env::current_exe().expect("a program knows its own path"));
     command.args(["--exact", test, "--nocapture"]).env(INSIDE, "").env("TMPDIR", folder.path(""));
-    let ran = uphold_tests::system::run(command);
+    // What is waited for in there has its own end.
+    let ran = uphold_tests::system::run_within(command, 10 * PATIENCE);
     assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
     assert!(ran.out.contains("1 passed"), "{}", ran.out);
     false
@@ -245,6 +246,7 @@ impl Stranger {
             let mut process = command.process_group(0).spawn().expect("it is made");
             if process.id() == pid {
                 while !ready.exists() {
+                    assert!(Instant::now() < end, "it does not get ready");
                     std::thread::yield_now();
                 }
                 return Stranger { process, notes };
@@ -264,16 +266,21 @@ impl Stranger {
     }
 }
 
+/// Waits until a process has ended and was reaped.
+fn await_end(pid: u32) {
+    let end = Instant::now() + PATIENCE;
+    while Process::of(pid).is_some() {
+        assert!(Instant::now() < end, "its parent does not reap it");
+        std::thread::yield_now();
+    }
+}
+
 /// While the supervisor looks away, the job's daemon dies and is reaped, and a stranger is given its number.
 fn usurp(system: &System, daemon: u32, meanwhile: impl FnOnce()) -> Stranger {
     send(system.pid(), Signal::SIGSTOP);
     meanwhile();
     send(daemon, Signal::SIGKILL);
-    let end = Instant::now() + PATIENCE;
-    while Process::of(daemon).is_some() {
-        assert!(Instant::now() < end, "its parent does not reap it");
-        std::thread::yield_now();
-    }
+    await_end(daemon);
     let stranger = Stranger::with_number(daemon, system.folder());
     send(system.pid(), Signal::SIGCONT);
     stranger
@@ -315,18 +322,17 @@ fn a_kill_timeout_that_comes_too_late_hits_no_stranger() {
     if !among_few_pids("a_kill_timeout_that_comes_too_late_hits_no_stranger") {
         return;
     }
-    let job = "expect fork\nkill timeout 1\nscript\n  trap '' TERM\n  sleep 1000 &\n  wait || :\n  exec sleep 1000\nend script\n";
+    // Long enough for the stop to be seen before it is over.
+    let job = "expect fork\nkill timeout 10\nscript\n  trap '' TERM\n  sleep 1000 &\n  wait || :\n  exec sleep 1000\nend script\n";
     let mut system = to_the_letter(&[("stubborn", job)]);
-    for _ in 0..3 {
-        let (daemon, parent) = start(&mut system, "stubborn");
-        system.order(&["stop", "--no-wait", "stubborn"]);
-        assert_eq!(system.await_state("stubborn", "stop/killed"), Some(daemon));
-        let pause = || std::thread::sleep(Duration::from_millis(1100));
-        let stranger = usurp(&system, daemon, pause);
-        system.await_state("stubborn", "stop/waiting");
-        stranger.assert_unharmed();
-        end(&parent);
-    }
+    let (daemon, parent) = start(&mut system, "stubborn");
+    system.order(&["stop", "--no-wait", "stubborn"]);
+    assert_eq!(system.await_state("stubborn", "stop/killed"), Some(daemon));
+    let pause = || std::thread::sleep(Duration::from_millis(10_100));
+    let stranger = usurp(&system, daemon, pause);
+    system.await_state("stubborn", "stop/waiting");
+    stranger.assert_unharmed();
+    end(&parent);
     system.end(Signal::SIGTERM);
 }
 
@@ -341,12 +347,13 @@ fn a_jobs_new_process_may_have_the_number_of_anothers_old_one() {
     send(system.pid(), Signal::SIGSTOP);
     client.send(&Request::Start { target: target("new"), wait: false }).expect("it is sent");
     send(daemon, Signal::SIGKILL);
-    while Process::of(daemon).is_some() {
-        std::thread::yield_now();
-    }
+    await_end(daemon);
     // The next process to be made is to have that number, and the supervisor makes it.
     let is_next = |last: u32| last < daemon && (last + 1..daemon).all(|pid| Process::of(pid).is_some());
-    while !is_next(spawn_and_wait("true")) {}
+    let deadline = Instant::now() + PATIENCE;
+    while !is_next(spawn_and_wait("true")) {
+        assert!(Instant::now() < deadline, "{daemon} never came round");
+    }
     send(system.pid(), Signal::SIGCONT);
     system.await_some("a new process", |_| Process::of(daemon));
     assert_eq!(system.await_running("new"), daemon);

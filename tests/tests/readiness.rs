@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::Command;
 
 use uphold_tests::system::processes::{Process, Signal, is_running, send};
-use uphold_tests::system::{Folder, Launch, System, skipped};
+use uphold_tests::system::{Launch, System, skipped};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
@@ -35,16 +34,6 @@ fn begin(system: &mut System, job: &str) -> u32 {
     system.await_some("a main process", |system| system.main_process(job))
 }
 
-/// A copy of the daemon, for the program may lie where only its builder looks. Another program makes it: a file that is
-/// open for writing cannot be run, and whatever is open here is so for a moment in every child of another test.
-fn copied_daemon(folder: &Folder) -> PathBuf {
-    let copy = folder.path("daemon");
-    if !copy.exists() {
-        assert!(Command::new("cp").arg(DAEMON).arg(&copy).status().expect("cp runs").success());
-    }
-    copy
-}
-
 /// The variables of a process.
 fn variable(pid: u32, name: &str) -> Option<String> {
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
@@ -54,7 +43,7 @@ fn variable(pid: u32, name: &str) -> Option<String> {
 
 /// Sends a message to a job's socket, as that user.
 fn speak(system: &mut System, pid: u32, user: u32, text: &str) {
-    let mut command = Command::new(copied_daemon(system.folder()));
+    let mut command = Command::new(system.folder().copied(DAEMON));
     // A process has its environment a moment after it has its program.
     let socket = system.await_some("a socket", |_| variable(pid, "NOTIFY_SOCKET"));
     command.env_clear().env("NOTIFY_SOCKET", socket);
@@ -163,17 +152,25 @@ fn the_last_words_of_a_process_are_heard_before_its_end() {
 
 #[test]
 fn a_job_runs_when_its_daemon_says_that_it_is_ready() {
-    let mut system = with("expect notify\nexec @DAEMON@ sleep 300 notify STATUS=warm+READY=1");
+    let job = "expect notify\nstart timeout 9999\nexec @DAEMON@ until @FOLDER@/go notify STATUS=warm+READY=1";
+    let mut system = with(job);
+    let go = system.folder().path("go");
     let pid = begin(&mut system, "a");
     assert_eq!(system.status("a"), format!("a start/spawned, process {pid}"));
+    system.folder().write("go", "");
     let running = format!("a start/running, process {pid}");
     system.await_some(&running, |system| system.status("a").starts_with(&running).then_some(()));
     assert_eq!(system.status("a"), format!("{running}\n\twarm"));
     assert_eq!(system.order(&["stop", "a"]), "a stop/waiting\n");
     // Who waits is answered no earlier.
-    let began = std::time::Instant::now();
-    assert!(system.order(&["start", "a"]).starts_with("a start/running, process "));
-    assert!(began.elapsed().as_millis() >= 300, "{:?}", began.elapsed());
+    fs::remove_file(&go).expect("it is there");
+    let mut start = system.begin(&["start", "a"]);
+    system.await_state("a", "start/spawned");
+    assert_eq!(start.try_wait().expect("it is our child"), None);
+    system.folder().write("go", "");
+    let ended = system.await_some("an answer", |_| start.try_wait().expect("it is our child"));
+    assert!(ended.success());
+    system.await_running("a");
     system.end(Signal::SIGTERM);
 }
 
@@ -206,7 +203,7 @@ fn a_strangers_word_makes_nothing_ready() {
     if !nix::unistd::geteuid().is_root() {
         return skipped("only root can be somebody else");
     }
-    let mut system = with("expect notify\nexec @DAEMON@");
+    let mut system = with("expect notify\nstart timeout 9999\nexec @DAEMON@");
     let pid = begin(&mut system, "a");
     speak(&mut system, pid, 65534, "READY=1");
     system.await_some("a warning", |system| system.log().contains(" of user 65534 ignored").then_some(()));
@@ -222,7 +219,7 @@ fn a_user_of_its_own_may_speak_for_its_job() {
         return skipped("only root can give a job a user of its own");
     }
     let launch = Launch::new(&[("a", "expect notify\nsetuid nobody\nexec @FOLDER@/daemon notify READY=1")]);
-    copied_daemon(launch.folder());
+    launch.folder().copied(DAEMON);
     let system = launch.start();
     assert!(system.order(&["start", "a"]).starts_with("a start/running, process "));
     system.end(Signal::SIGTERM);
@@ -232,15 +229,18 @@ fn a_user_of_its_own_may_speak_for_its_job() {
 fn a_newline_on_the_descriptor_is_readiness_and_its_end_is_not() {
     let mut system = with_jobs(&[
         ("says", "expect fd 7\nexec @DAEMON@ sleep 100 write 7 started+"),
-        ("closes", "expect fd 7\nexec @DAEMON@ write 7 started close 7"),
-        ("later", "expect fd 3\nexec @DAEMON@ write 3 a count USR1 @FOLDER@/x sleep 500 write 3 +"),
+        ("closes", "expect fd 7\nstart timeout 9999\nexec @DAEMON@ write 7 started close 7 pid @FOLDER@/closed"),
+        ("later", "expect fd 3\nstart timeout 9999\nexec @DAEMON@ write 3 a until @FOLDER@/go write 3 +"),
     ]);
     assert!(system.order(&["start", "says"]).starts_with("says start/running, process "));
     let pid = begin(&mut system, "closes");
     begin(&mut system, "later");
     // The pipe outlives the program.
     system.order(&["restart-init"]);
+    system.folder().write("go", "");
     system.await_running("later");
+    let closed = system.folder().path("closed");
+    system.await_some("a closed descriptor", |_| closed.exists().then_some(()));
     assert_eq!(system.status("closes"), format!("closes start/spawned, process {pid}"));
     for job in ["says", "closes", "later"] {
         system.order(&["stop", job]);
@@ -265,16 +265,16 @@ fn a_file_names_the_main_process() {
 fn a_file_that_is_old_or_somebody_elses_or_garbage_names_nobody() {
     let own = std::process::id();
     let mut system = with_jobs(&[
-        ("old", "pid file @FOLDER@/old.pid\nexec @DAEMON@ print up"),
+        ("old", "pid file @FOLDER@/old.pid\nstart timeout 9999\nexec @DAEMON@ print up"),
         (
             "foreign",
             &format!(
-                "pid file @FOLDER@/foreign.pid\nscript\n  echo {own} > @FOLDER@/foreign.pid\n  exec @DAEMON@ print up\nend script\n"
+                "pid file @FOLDER@/foreign.pid\nstart timeout 9999\nscript\n  echo {own} > @FOLDER@/foreign.pid\n  exec @DAEMON@ print up\nend script\n"
             ),
         ),
         (
             "garbage",
-            "pid file @FOLDER@/garbage.pid\nscript\n  echo none > @FOLDER@/garbage.pid\n  exec @DAEMON@ print up\nend script\n",
+            "pid file @FOLDER@/garbage.pid\nstart timeout 9999\nscript\n  echo none > @FOLDER@/garbage.pid\n  exec @DAEMON@ print up\nend script\n",
         ),
     ]);
     system.folder().write("old.pid", &format!("{own}\n"));

@@ -59,9 +59,7 @@ fn private_init(folder: &Folder) -> PathBuf {
     let init = built().init.display();
     let prepare = folder.path("prepare");
     let text = format!("#!/bin/sh\nexec unshare --mount --net sh '{}' '{init}' \"$@\"\n", prepare.display());
-    let program = folder.write("private-init", &text);
-    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("the file is ours");
-    program
+    folder.script("private-init", &text)
 }
 
 impl Daemon {
@@ -110,7 +108,7 @@ impl Daemon {
         } else {
             launch
         };
-        Group::start(launch.start(), vec![job])
+        Group::new(launch.start(), vec![job])
     }
 
     /// What is wrong with what came of it.

@@ -56,8 +56,8 @@ fn hindrance() -> Option<String> {
 fn install(folder: &Folder) -> PathBuf {
     let place = folder.below("bin");
     let built = programs::built();
-    for (program, name) in [(&built.init, "init"), (&built.initctl, "initctl")] {
-        fs::copy(program, place.join(name)).expect("a program is copied");
+    for program in [&built.init, &built.initctl] {
+        folder.copied_to("bin", program);
     }
     for name in NAMES {
         symlink("initctl", place.join(name)).expect("a link is made");

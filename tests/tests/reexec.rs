@@ -1,7 +1,7 @@
 //! The supervisor's program is run anew while jobs run, start and end: no job and no client notices.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use uphold_core::bytes::Strings;
@@ -232,12 +232,6 @@ fn replaceable(jobs: &[(&str, &str)]) -> (Launch, PathBuf) {
     (launch.program(&program), program)
 }
 
-fn replace(program: &Path, script: &str) {
-    fs::remove_file(program).expect("the program is there");
-    fs::write(program, script).expect("a program is written");
-    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).expect("it is ours");
-}
-
 #[test]
 fn a_program_that_cannot_be_run_changes_nothing() {
     let (launch, program) = replaceable(&[("service", "exec sleep 1000")]);
@@ -263,7 +257,7 @@ fn a_program_that_cannot_be_run_changes_nothing() {
 
 #[test]
 fn a_state_that_cannot_be_read_is_done_without() {
-    let (launch, program) = replaceable(&[("service", "exec sleep 1000"), ("other", "exec sleep 1000")]);
+    let (launch, _) = replaceable(&[("service", "exec sleep 1000"), ("other", "exec sleep 1000")]);
     let mut system = launch.start();
     system.order(&["start", "service"]);
     let service = system.await_running("service");
@@ -272,7 +266,7 @@ fn a_state_that_cannot_be_read_is_done_without() {
     let script = format!(
         "#!/bin/sh\nprintf '\\377' | dd of=/proc/self/fd/$3 bs=1 seek=300 conv=notrunc 2>/dev/null\nexec {init} \"$@\"\n"
     );
-    replace(&program, &script);
+    system.folder().script("init", &script);
     system.initctl(&["restart-init"]);
     system.await_some("a message", |system| system.log().contains("Unable to read the state").then_some(()));
     system.await_some("an answer", |system| (system.initctl(&["version"]).code == 0).then_some(()));

@@ -2,7 +2,7 @@
 //! bounds and what is dropped is said, a file with a mistake in it counts as a whole or not at all.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -83,12 +83,12 @@ impl Drop for Refusing {
 
 #[test]
 fn output_waits_for_its_directory_within_the_bound() {
-    let mut system = with_buffer(&[("chatty", &printing(MUCH)), ("terse", "exec sh -c 'echo hello; exec sleep 1000'")]);
+    let terse = "exec sh -c 'echo hello; touch @FOLDER@/terse.done; exec sleep 1000'";
+    let mut system = with_buffer(&[("chatty", &printing(MUCH)), ("terse", terse)]);
     let directory = system.folder().path("log");
     fs::remove_dir(&directory).unwrap();
-    system.order(&["start", "terse"]);
     // Its line has come before the buffer is full of another's.
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    start_and_await(&mut system, "terse");
     start_and_await(&mut system, "chatty");
     assert!(!system.log().contains("dropped"), "said before it is known how many");
     fs::create_dir(&directory).unwrap();
@@ -97,6 +97,24 @@ fn output_waits_for_its_directory_within_the_bound() {
     assert!(written > BUFFER / 2 && written < BUFFER + 16 * 4096, "{written} bytes of {BUFFER} were kept");
     assert!(dropped > MUCH / 2, "{dropped}");
     assert_eq!(system.output("terse"), "hello\r\n");
+    system.end(Signal::SIGTERM);
+}
+
+/// More than get their turn at once.
+#[test]
+fn whoever_prints_much_leaves_others_their_turn() {
+    let names: Vec<String> = (0..12).map(|number| format!("chatty-{number}")).collect();
+    let text = format!("start on go\n{}", printing(MUCH));
+    let mut jobs: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), text.as_str())).collect();
+    jobs.push(("terse", "exec sh -c 'echo hello; exec sleep 1000'"));
+    let mut system = System::start(&jobs);
+    system.order(&["emit", "--no-wait", "go"]);
+    system.order(&["start", "terse"]);
+    system.await_some("its line", |system| (system.output("terse") == "hello\r\n").then_some(()));
+    for name in &names {
+        system.await_some(&format!("all of {name}"), |system| (system.output(name).len() == MUCH).then_some(()));
+    }
+    assert!(!system.log().contains("dropped"), "{}", system.log());
     system.end(Signal::SIGTERM);
 }
 
@@ -210,13 +228,12 @@ fn a_directory_that_contains_itself_is_told_and_left() {
     let launch = Launch::new(&[("a", "exec true")]);
     let below = launch.folder().below("conf/sub");
     launch.folder().write("conf/sub/b.conf", "exec true");
-    std::os::unix::fs::symlink("..", below.join("up.conf")).unwrap();
-    let system = launch.start();
-    let list = system.order(&["list"]);
-    let mut jobs: Vec<&str> = list.lines().collect();
-    jobs.sort_unstable();
-    assert_eq!(jobs, ["a stop/waiting", "sub/b stop/waiting"]);
+    symlink("..", below.join("up.conf")).unwrap();
+    let mut system = launch.start();
+    await_jobs(&mut system, "each once", &["a", "sub/b"]);
     assert!(system.log().contains("conf/sub/up.conf: Unable to load configuration"), "{}", system.log());
+    system.folder().write("conf/c.conf", "exec true");
+    await_jobs(&mut system, "a new one, once", &["a", "c", "sub/b"]);
     system.end(Signal::SIGTERM);
 }
 
@@ -225,8 +242,7 @@ fn jobs_of_a_session_have_its_mask_unless_they_inherit_nothing() {
     let init = uphold_tests::system::programs::built().init.display().to_string();
     for (option, mask) in [(None, "0027"), (Some("--no-inherit-env"), "0022")] {
         let mut launch = Launch::new(&[("a", "task\nexec sh -c umask"), ("b", "umask 077\ntask\nexec sh -c umask")]);
-        let script = launch.folder().write("started", &format!("#!/bin/sh\numask 027\nexec {init} \"$@\"\n"));
-        fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+        let script = launch.folder().script("started", &format!("#!/bin/sh\numask 027\nexec {init} \"$@\"\n"));
         launch = launch.program(&script);
         if let Some(option) = option {
             launch = launch.option(option);
@@ -245,13 +261,9 @@ fn environments_are_the_business_of_root_and_the_owner_alone() {
     if !nix::unistd::geteuid().is_root() {
         return skipped("only root can be somebody else");
     }
-    let system = Launch::new(&[("a", "task\nexec true")]).start();
-    let folder = system.folder().path("run/upstart/sessions");
-    let session = fs::read_to_string(folder.join(format!("{}.session", system.pid()))).unwrap();
-    let session = session.trim().strip_prefix("UPSTART_SESSION=").unwrap().to_owned();
-    // A copy, for the program may lie where only its builder looks.
-    let initctl = system.folder().path("initctl");
-    fs::copy(&uphold_tests::system::programs::built().initctl, &initctl).unwrap();
+    let mut system = Launch::new(&[("a", "task\nexec true")]).start();
+    let session = system.session();
+    let initctl = system.folder().copied(&uphold_tests::system::programs::built().initctl);
     let as_other = |arguments: &[&str]| {
         use std::os::unix::process::CommandExt;
         let mut command = Command::new(&initctl);
@@ -275,6 +287,57 @@ fn environments_are_the_business_of_root_and_the_owner_alone() {
     system.end(Signal::SIGTERM);
 }
 
+/// Waits until there are these jobs, none of them started.
+fn await_jobs(system: &mut System, what: &str, wanted: &[&str]) {
+    system.await_some(what, |system| {
+        let list = system.order(&["list"]);
+        let mut jobs: Vec<&str> = list.lines().filter_map(|line| line.strip_suffix(" stop/waiting")).collect();
+        jobs.sort_unstable();
+        (jobs == wanted).then_some(())
+    });
+}
+
+#[test]
+fn linked_directories_come_and_go_like_others() {
+    let launch = Launch::new(&[("a", "exec true")]);
+    let (conf, folder) = (launch.folder().path("conf"), launch.folder().path(""));
+    for (directory, job) in [("one", "x"), ("two", "y"), ("three/deep", "z")] {
+        launch.folder().below(directory);
+        launch.folder().write(&format!("{directory}/{job}.conf"), "exec true");
+    }
+    let mut system = launch.start();
+    let link = |to: &str, name: &str| symlink(folder.join(to), conf.join(name)).unwrap();
+    link("one", "l.conf");
+    await_jobs(&mut system, "a linked directory", &["a", "l.conf/x"]);
+    fs::write(folder.join("one/new.conf"), "exec true").unwrap();
+    await_jobs(&mut system, "a new file in it", &["a", "l.conf/new", "l.conf/x"]);
+    link("one", "again.conf");
+    await_jobs(&mut system, "one more link to it", &["a", "again.conf/new", "again.conf/x", "l.conf/new", "l.conf/x"]);
+    fs::remove_file(folder.join("one/new.conf")).unwrap();
+    await_jobs(&mut system, "a file less by either name", &["a", "again.conf/x", "l.conf/x"]);
+    fs::remove_file(conf.join("again.conf")).unwrap();
+    await_jobs(&mut system, "a link removed", &["a", "l.conf/x"]);
+    fs::write(folder.join("one/later.conf"), "exec true").unwrap();
+    await_jobs(&mut system, "the other link is watched still", &["a", "l.conf/later", "l.conf/x"]);
+    // As `ln -sfn` does it.
+    link("two", ".new");
+    fs::rename(conf.join(".new"), conf.join("l.conf")).unwrap();
+    await_jobs(&mut system, "a link that leads elsewhere", &["a", "l.conf/y"]);
+    fs::rename(conf.join("l.conf"), conf.join("m.conf")).unwrap();
+    await_jobs(&mut system, "a link renamed", &["a", "m.conf/y"]);
+    link("three", "n.conf");
+    await_jobs(&mut system, "a directory with another in it", &["a", "m.conf/y", "n.conf/deep/z"]);
+    fs::rename(folder.join("three"), folder.join("four")).unwrap();
+    await_jobs(&mut system, "a link that leads nowhere", &["a", "m.conf/y"]);
+    link("conf", "m.conf/round.conf");
+    system.await_some("a loop", |system| system.log().contains("conf/m.conf/round.conf: Unable to load").then_some(()));
+    fs::write(conf.join("b.conf"), "exec true").unwrap();
+    await_jobs(&mut system, "a file that the loop leads to", &["a", "b", "m.conf/y"]);
+    fs::remove_file(conf.join("m.conf")).unwrap();
+    await_jobs(&mut system, "nothing linked", &["a", "b"]);
+    system.end(Signal::SIGTERM);
+}
+
 #[test]
 fn renamed_files_and_directories_are_renamed_jobs() {
     let launch = Launch::new(&[("a", "exec true")]);
@@ -284,14 +347,7 @@ fn renamed_files_and_directories_are_renamed_jobs() {
     launch.folder().below("elsewhere/deep");
     launch.folder().write("elsewhere/deep/y.conf", "exec true");
     let mut system = launch.start();
-    let mut await_jobs = |what: &str, wanted: &[&str]| {
-        system.await_some(what, |system| {
-            let list = system.order(&["list"]);
-            let mut jobs: Vec<&str> = list.lines().filter_map(|line| line.strip_suffix(" stop/waiting")).collect();
-            jobs.sort_unstable();
-            (jobs == wanted).then_some(())
-        });
-    };
+    let mut await_jobs = |what: &str, wanted: &[&str]| await_jobs(&mut system, what, wanted);
     await_jobs("all at first", &["a", "d/x"]);
     fs::rename(conf.join("a.conf"), conf.join("b.conf")).unwrap();
     await_jobs("the file renamed", &["b", "d/x"]);

@@ -54,11 +54,13 @@ fn a_daemon_that_forks_and_makes_threads_is_followed_killed_and_replaced() {
 
 #[test]
 fn killed_while_it_is_still_becoming_a_daemon_it_is_started_again() {
-    let mut system = System::start(&[("slow", &format!("expect fork\nrespawn\nexec {DAEMON} sleep 300 fork\n"))]);
+    let mut system =
+        System::start(&[("slow", &format!("expect fork\nrespawn\nexec {DAEMON} until @FOLDER@/go fork\n"))]);
     system.order(&["start", "--no-wait", "slow"]);
     let first = system.await_some("a first process", |system| system.main_process("slow"));
     send(first, Signal::SIGKILL);
     system.await_log(&format!("slow main process ({first}) killed by KILL signal"));
+    system.folder().write("go", "");
     // Upstart leaves such a job running without a process.
     let next = system.await_replacement("slow", first);
     assert!(is_running(next) && !is_running(first));

@@ -1,6 +1,5 @@
 //! Nothing is waited for without end, and while something is, people are told what.
 
-use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use uphold_tests::system::processes::{Signal, send};
@@ -106,40 +105,41 @@ fn who_waits_for_long_is_told_for_what() {
         std::fs::read_to_string(system.folder().path("pid")).ok().filter(|text| text.ends_with('\n'))
     });
     let main = system.await_running("svc");
-    let begin = Instant::now();
-    std::thread::scope(|scope| {
-        let (done, ended) = channel();
-        let commands = [&["stop", "svc"][..], &["restart", "hooked"], &["-q", "stop", "quiet"], &["start", "slow"]];
-        for words in commands {
-            let (done, system) = (done.clone(), &system);
-            scope.spawn(move || done.send((words, system.initctl(words))));
-        }
-        // The first words are said after ten seconds, and once more ten seconds later if they are others.
-        std::thread::sleep(Duration::from_secs(15));
-        let slow = system.main_process("slow").expect("a process");
-        let hook = system.order(&["status", "hooked"]);
-        let hook = hook.trim_end().rsplit_once(' ').expect("a process").1.to_owned();
-        system.order(&["stop", "other"]);
-        std::thread::sleep(Duration::from_secs(22).saturating_sub(begin.elapsed()));
-        for job in ["svc", "hooked", "quiet", "slow"] {
-            system.order(&["stop", "--force", job]);
-        }
-        for _ in commands {
-            let (words, ran) = ended.recv().expect("every command ends");
-            let told = match words {
-                [_, "svc"] => format!(
-                    "initctl: svc: waiting for the event stopping, which the job other holds\n\
-                     initctl: svc: waiting for its main process ({main}) to end\n"
-                ),
-                [_, "hooked"] => format!("initctl: hooked: waiting for its pre-stop process ({hook})\n"),
-                [_, "slow"] => {
-                    format!("initctl: slow: waiting for its main process ({slow}) to be ready (expect fork)\n")
-                }
-                _ => String::new(),
-            };
-            assert_eq!(ran.err, told, "{words:?}");
-        }
+    let commands = [&["stop", "svc"][..], &["restart", "hooked"], &["-q", "stop", "quiet"], &["start", "slow"]];
+    let mut begun = Vec::new();
+    for words in commands {
+        let file = system.folder().path(&words.join("-"));
+        begun.push((words, system.begin_and_note(words, &file), file));
+    }
+    let hook = system.await_some("a pre-stop process", |system| {
+        let status = system.status("hooked");
+        Some(status.split_once("\tpre-stop process ")?.1.to_owned())
     });
+    system.await_state("quiet", "stop/pre-stop");
+    let slow = system.await_state("slow", "start/spawned").expect("a process");
+    let other = "initctl: svc: waiting for the event stopping, which the job other holds\n";
+    let own = format!("initctl: svc: waiting for its main process ({main}) to end\n");
+    let pre_stop = format!("initctl: hooked: waiting for its pre-stop process ({hook})\n");
+    let ready = format!("initctl: slow: waiting for its main process ({slow}) to be ready (expect fork)\n");
+    // The first words are said after ten seconds, and once more ten seconds later if they are others.
+    let await_told = |system: &mut System, told: [&str; 4]| {
+        for ((words, _, file), told) in begun.iter().zip(told) {
+            let said = || std::fs::read_to_string(file).unwrap_or_default();
+            system.await_some(&format!("{words:?} to say {told}"), |_| (said() == told).then_some(()));
+        }
+    };
+    await_told(&mut system, [other, &pre_stop, "", &ready]);
+    system.order(&["stop", "other"]);
+    let both = format!("{other}{own}");
+    let all = [both.as_str(), &pre_stop, "", &ready];
+    await_told(&mut system, all);
+    for job in ["svc", "hooked", "quiet", "slow"] {
+        system.order(&["stop", "--force", job]);
+    }
+    for ((words, mut command, file), told) in begun.into_iter().zip(all) {
+        system.await_some("its end", |_| command.try_wait().expect("it is our child"));
+        assert_eq!(std::fs::read_to_string(file).expect("it is there"), told, "{words:?}");
+    }
     system.await_processes(0);
     system.end(Signal::SIGTERM);
 }

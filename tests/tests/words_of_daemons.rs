@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
@@ -14,12 +14,14 @@ use uphold_core::process::Pid;
 use uphold_core::storage::JobId;
 use uphold_core::supervisor::{Storage, Supervisor};
 use uphold_core::time::Instant;
+use uphold_linux::capacity::KERNEL_EVENTS;
 use uphold_linux::conf_dir::ConfDir;
 use uphold_linux::linux::Linux;
 use uphold_linux::message_log::MessageLog;
 use uphold_linux::programs::Programs;
 use uphold_linux::wait::now;
-use uphold_tests::system::processes::{Signal, send};
+use uphold_tests::system::processes::{Signal, descendants, send};
+use uphold_tests::system::programs::installed;
 use uphold_tests::system::{Folder, PATIENCE, skipped};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
@@ -89,6 +91,9 @@ impl Shim {
         }
         let deadline = Instant(now().0 + 5);
         let input = self.linux.wait_until(Some(deadline), &mut self.supervisor).expect("it waits");
+        if let Input::SpawnFailed { error, .. } = input {
+            panic!("{error:?}");
+        }
         if let Input::Told { word, .. } = input {
             self.words.push(match word {
                 Word::Ready => "ready".to_owned(),
@@ -150,26 +155,17 @@ impl Shim {
             }
             assert!(std::time::Instant::now() < end, "it has no socket");
         };
-        let copy = copied(DAEMON, self.folder.path("speaker"));
-        let mut command = std::process::Command::new(&copy);
+        let mut command = std::process::Command::new(self.folder.copied(DAEMON));
         command.env_clear().env("NOTIFY_SOCKET", socket).uid(user).gid(user);
         assert!(command.args(words).args(["exit", "0"]).status().expect("it runs").success());
     }
 }
 
-/// A copy of a program, for it may lie where only its builder looks. Another program makes it: a file that is open for
-/// writing cannot be run, and whatever is open here is so for a moment in every child of another test.
-fn copied(program: &str, to: PathBuf) -> PathBuf {
-    if !to.exists() {
-        assert!(std::process::Command::new("cp").arg(program).arg(&to).status().expect("cp runs").success());
-    }
-    to
-}
-
 impl Drop for Shim {
     fn drop(&mut self) {
-        for pid in &self.pids {
-            send(pid.get(), Signal::SIGKILL);
+        // Tests take turns, so all of them are this one's.
+        for process in descendants(std::process::id()) {
+            send(process.pid, Signal::SIGKILL);
         }
     }
 }
@@ -197,6 +193,11 @@ fn a_child_and_an_orphan_may_be_named_and_others_may_not() {
     shim.until("words", |shim| shim.words.len() == 2);
     assert_eq!(shim.words[0].strip_prefix("main "), shim.words[1].strip_prefix("status "));
     drop(shim);
+    // One whose first thread has ended lives in the others.
+    let mut shim = Shim::start("expect notify\nscript\n  @DAEMON@ headless notify MAINPID=@ &\n  wait\nend script");
+    shim.until("a word", |shim| !shim.words.is_empty());
+    assert!(shim.words[0].starts_with("main "), "{:?}", shim.words);
+    drop(shim);
     let mut shim = Shim::start("expect notify\nexec @DAEMON@");
     for pid in [std::process::id(), 2, 1, i32::MAX as u32] {
         shim.speak(nix::unistd::geteuid().as_raw(), &["notify", &format!("MAINPID={pid}+WATCHDOG=1")]);
@@ -209,7 +210,7 @@ fn root_and_the_jobs_own_user_are_heard() {
     if !nix::unistd::geteuid().is_root() {
         return skipped("only root can be somebody else");
     }
-    let copy = |folder: &Folder| drop(copied(DAEMON, folder.path("daemon")));
+    let copy = |folder: &Folder| drop(folder.copied(DAEMON));
     let mut shim = Shim::start_with("expect notify\nsetuid nobody\nexec @FOLDER@/daemon notify STATUS=mine", copy);
     shim.hears(&["status mine"]);
     shim.speak(12345, &["notify", "READY=1"]);
@@ -220,13 +221,33 @@ fn root_and_the_jobs_own_user_are_heard() {
 
 #[test]
 fn a_flood_of_one_daemon_leaves_others_their_turn() {
-    let mut shim = Shim::start(
-        "expect notify\nscript\n  @DAEMON@ notify MAINPID=@ &\n  while :; do @DAEMON@ notify WATCHDOG=1 exit 0; done\nend script",
-    );
-    shim.until("the other one's word", |shim| shim.words.iter().any(|word| word.starts_with("main ")));
-    let turns = shim.words.len();
-    shim.rest();
-    assert!(shim.words.len() <= turns + 20, "one word a turn");
+    let other = |folder: &Folder| {
+        let (ready, said) = (folder.path("ready"), folder.path("said"));
+        let words = format!("pid {} stop notify STATUS=other pid {}", ready.display(), said.display());
+        folder.write("conf/b.conf", &format!("start on go\nconsole none\nexpect notify\nexec {DAEMON} {words}\n"));
+    };
+    let mut shim = Shim::start_with("expect notify\nexec @DAEMON@ chatter WATCHDOG=1", other);
+    let ready = shim.await_file("ready");
+    let other = fs::read_to_string(ready).ok().and_then(|text| text.trim().parse().ok()).expect("it notes its pid");
+    shim.until("a flood", |shim| shim.words.len() > 10);
+    // While nobody listens, the other one says something too.
+    let said = shim.folder.path("said");
+    let end = std::time::Instant::now() + PATIENCE;
+    while !said.exists() {
+        assert!(std::time::Instant::now() < end, "it does not go on");
+        send(other, Signal::SIGCONT);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // One round is of all that is ready, and each that is has one word in it.
+    let before = shim.words.len();
+    for turn in 0.. {
+        assert!(turn <= KERNEL_EVENTS, "it is not heard: {:?}", shim.words);
+        if shim.words.iter().any(|word| word == "status other") {
+            break;
+        }
+        shim.turn();
+    }
+    shim.until("the flood to go on", |shim| shim.words.len() > before + 100);
 }
 
 #[test]
@@ -291,6 +312,21 @@ fn a_file_of_tomorrow_that_is_there_already_is_old_too() {
     assert_eq!(shim.named(), None);
 }
 
+/// Whether a program needs no other file: it names no loader (elf(5), PT_INTERP).
+fn is_static(program: &Path) -> bool {
+    const PT_INTERP: u32 = 3;
+    let Ok(bytes) = fs::read(program) else { return false };
+    let half = |at: usize| bytes.get(at..)?.first_chunk().map(|bytes| usize::from(u16::from_ne_bytes(*bytes)));
+    let word = |at: usize| bytes.get(at..)?.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
+    // Where the program headers are, how long each is, and how many there are.
+    let (start, size, count) = match bytes.get(4) {
+        Some(1) => (word(28), half(42), half(44)),
+        _ => (word(32), half(54), half(56)),
+    };
+    let (Some(start), Some(size), Some(count)) = (start, size, count) else { return false };
+    (0..count).all(|number| word(start as usize + number * size).is_some_and(|kind| kind != PT_INTERP))
+}
+
 #[test]
 fn a_file_is_where_the_daemon_sees_it() {
     let shim = Shim::start_with("chdir @FOLDER@/below\npid file x.pid\nexec sleep 1000", |folder| {
@@ -299,12 +335,19 @@ fn a_file_is_where_the_daemon_sees_it() {
     shim.folder.write("below/x.pid", "4711\n");
     assert_eq!(shim.named(), Some(4711));
     drop(shim);
-    if !nix::unistd::geteuid().is_root() || !std::path::Path::new("/bin/busybox").exists() {
-        return skipped("a root of its own needs root, and a program that needs nothing else");
+    if !nix::unistd::geteuid().is_root() {
+        return skipped("a root of its own needs root");
     }
+    let Some(busybox) = installed("busybox").filter(|program| is_static(program)) else {
+        return skipped("a root of its own needs a program that needs nothing else: there is no static busybox");
+    };
     let shim = Shim::start_with("chroot @FOLDER@/root\npid file /run/x.pid\nexec /busybox sleep 1000", |folder| {
         folder.below("root");
-        copied("/bin/busybox", folder.path("root/busybox"));
+        folder.copied_to("root", &busybox);
+        // Whose process it is to be is looked up there.
+        folder.below("root/etc");
+        folder.write("root/etc/passwd", "root:x:0:0:::\n");
+        folder.write("root/etc/group", "root:x:0:\n");
         std::os::unix::fs::symlink("/below", folder.path("root/run")).expect("a link is made");
         folder.below("root/below");
         // Whose supplementary groups it has is looked up there.

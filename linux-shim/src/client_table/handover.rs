@@ -6,7 +6,7 @@ use nix::sys::epoll::Epoll;
 use serde::{Deserialize, Serialize};
 use uphold_core::time::Instant;
 
-use super::{ClientTable, Place};
+use super::{ClientTable, Place, user_of};
 
 /// One place, and the client in it.
 #[derive(Serialize, Deserialize)]
@@ -42,7 +42,7 @@ impl ClientTable {
         let used =
             self.places.iter().zip(self.buffers.iter()).enumerate().filter(|(_, (place, _))| place.generation > 0);
         used.map(|(slot, (place, buffers))| {
-            let Place { ref stream, generation, heard, armed: _, trusted, greeted, waiting, closing } = *place;
+            let Place { ref stream, generation, user: _, heard, armed: _, trusted, greeted, waiting, closing } = *place;
             let descriptor = stream.as_ref().map(AsRawFd::as_raw_fd);
             let live = |bytes: &[u8]| if descriptor.is_some() { bytes.to_vec() } else { Vec::new() };
             Carried {
@@ -69,7 +69,8 @@ impl ClientTable {
             return;
         }
         let stream = connection.map(Into::into);
-        self.places[slot] = Place { stream, generation, heard, armed: None, trusted, greeted, waiting, closing };
+        let user = stream.as_ref().and_then(user_of);
+        self.places[slot] = Place { stream, generation, user, heard, armed: None, trusted, greeted, waiting, closing };
         let buffers = &mut self.buffers[slot];
         buffers.inbox.clear();
         // It held all that before, so there is room.

@@ -12,6 +12,7 @@ use uphold_core::supervisor::Supervisor;
 use super::message::Words;
 use super::{Daemons, Main, Place, processes, variable};
 use crate::capacity::{NOTIFICATION, NOTIFICATIONS_AT_ONCE};
+use crate::containment::Stat;
 use crate::kernel::{self, Received};
 use crate::message_log::MessageLog;
 
@@ -84,7 +85,7 @@ impl Daemons {
     fn user_of_main(&mut self, index: usize) -> Option<u32> {
         let ended = self.last.map(|(pid, _)| pid);
         let main = self.places.get_mut(index)?.main.as_mut()?;
-        if processes::kin(main.pid).is_some_and(|kin| kin.began == main.began) {
+        if Stat::of(main.pid).is_some_and(|stat| stat.start == main.began) {
             main.user = processes::user(main.pid).or(main.user);
         } else if ended != Some(main.pid) {
             return None;
@@ -115,8 +116,8 @@ impl Daemons {
 
 /// A live process as a main one.
 pub(super) fn main(pid: Pid) -> Option<Main> {
-    let kin = processes::kin(pid)?;
-    Some(Main { pid, began: kin.began, user: processes::user(pid) })
+    let began = Stat::of(pid)?.start;
+    Some(Main { pid, began, user: processes::user(pid) })
 }
 
 /// Whether a process lives and descends from a job's main process: by its session, by its parents, or, if it has lost them
@@ -126,12 +127,12 @@ fn belongs(place: &Place, pid: Pid) -> bool {
     let given = variable(place.name);
     let (mut at, mut first) = (pid, true);
     for _ in 0..ANCESTORS {
-        let Some(kin) = processes::kin(at).filter(|kin| kin.live || !first) else { return false };
+        let Some(stat) = Stat::of(at).filter(|stat| stat.is_alive() || !first) else { return false };
         first = false;
-        if kin.session == place.session || place.main.is_some_and(|main| main.pid == at && main.began == kin.began) {
+        if stat.session == place.session || place.main.is_some_and(|main| main.pid == at && main.began == stat.start) {
             return true;
         }
-        match kin.parent {
+        match Pid::new(stat.parent) {
             Some(parent) if parent.get() == own => return processes::was_given(at, given.as_bytes()),
             Some(parent) if parent.get() > 1 => at = parent,
             _ => return false,

@@ -9,13 +9,13 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::read;
 use serde::{Deserialize, Serialize};
 use uphold_core::conf::expand;
 use uphold_core::process::Pid;
 
 use super::message::decimal;
 use crate::capacity::PID_FILE;
+use crate::proc_stat::fill;
 use crate::settings::{Settings, Text};
 
 /// The longest path (PATH_MAX), its NUL with it.
@@ -71,16 +71,8 @@ pub(super) fn number<'v>(
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let file = open(CStr::from_bytes_until_nul(&path).ok()?, flags, Mode::empty()).ok()?;
     let mut room = [0; PID_FILE + 1];
-    let mut used = 0;
-    while used < room.len() {
-        match read(&file, &mut room[used..]) {
-            Ok(0) => break,
-            Ok(count) => used += count,
-            Err(Errno::EINTR) => {}
-            Err(_) => return None,
-        }
-    }
-    if used > PID_FILE { None } else { decimal(room[..used].trim_ascii()) }
+    let text = fill(&file, &mut room)?;
+    if text.len() > PID_FILE { None } else { decimal(text.trim_ascii()) }
 }
 
 fn nanoseconds(seconds: impl Into<i64>, rest: impl Into<i64>) -> i64 {

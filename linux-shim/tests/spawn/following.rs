@@ -1,8 +1,7 @@
 //! Ends, signals, stops, forks and traces.
 
-use crate::kit::{Bench, await_change, exit_of};
+use crate::kit::{Bench, await_change, await_some, exit_of, state_of};
 use std::fs;
-use std::time::{Duration, Instant};
 use uphold_core::process::{Exit, Pid, SpawnError, Stage};
 use uphold_core::signal::Signal;
 use uphold_linux::command::Command;
@@ -34,43 +33,59 @@ fn every_way_to_end_is_told() {
 fn a_group_is_signalled_but_never_everyone() {
     let mut bench = Bench::new();
     let pid = bench.launch(Command::Script(b"sleep 1000 & echo $! > $OUT\nwait\n"), |_| ()).unwrap();
-    let start = Instant::now();
-    let child: Pid = loop {
-        if let Ok(child) = fs::read_to_string(bench.out()).unwrap_or_default().trim().parse() {
-            break child;
-        }
-        assert!(start.elapsed() < Duration::from_secs(5));
-    };
+    let child: Pid = await_some("a child", || fs::read_to_string(bench.out()).ok()?.strip_suffix('\n')?.parse().ok());
     assert_eq!(signal_group(pid, Signal::TERM), Ok(true));
     assert_eq!(exit_of(pid), Exit::Signal(15));
-    while fs::read_to_string(format!("/proc/{child}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
-        assert!(start.elapsed() < Duration::from_secs(5));
-    }
+    await_some("its end", || matches!(state_of(child), None | Some('Z')).then_some(()));
     for number in [1, u32::MAX, i32::MAX as u32 + 1] {
         assert!(!matches!(signal_one(Pid::new(number).unwrap(), Signal::CONT), Ok(true)), "{number}");
         assert!(!matches!(signal_group(Pid::new(number).unwrap(), Signal::CONT), Ok(true)), "{number}");
     }
 }
 
+/// The next change but that a process goes on, which may be told or be overtaken by what comes next.
+fn next() -> Option<Change> {
+    next_change().filter(|change| change.kind != Kind::Continued)
+}
+
 #[test]
 fn a_debugged_process_stops_before_its_program() {
     let mut bench = Bench::new();
     let pid = bench.launch(Command::Exec(b"true"), |plan| plan.stop_before_exec = true).unwrap();
-    assert_eq!(await_change(next_change), Change { pid, kind: Kind::Stopped(Signal::STOP) });
+    assert_eq!(await_change(next), Change { pid, kind: Kind::Stopped(Signal::STOP) });
     assert_eq!(signal_one(pid, Signal::CONT), Ok(true));
     assert_eq!(exit_of(pid), Exit::Status(0));
     let pid = bench.launch(Command::Exec(b"/no/such"), |plan| plan.stop_before_exec = true).unwrap();
-    assert_eq!(await_change(next_change).kind, Kind::Stopped(Signal::STOP));
+    assert_eq!(await_change(next).kind, Kind::Stopped(Signal::STOP));
     assert_eq!(signal_one(pid, Signal::CONT), Ok(true));
     assert_eq!(exit_of(pid), Exit::Status(255));
     // Traced as well, it stops once more.
     let pid = bench.launch(Command::Exec(b"true"), |plan| (plan.stop_before_exec, plan.trace) = (true, true)).unwrap();
-    assert_eq!(await_change(next_change), Change { pid, kind: Kind::Stopped(Signal::STOP) });
+    assert_eq!(await_change(next), Change { pid, kind: Kind::Stopped(Signal::STOP) });
     assert_eq!(signal_one(pid, Signal::CONT), Ok(true));
     let mut tracer = Tracer::<8>::new();
-    assert_eq!(await_change(next_change), Change { pid, kind: Kind::Trapped(Trap::Signal(Signal::TRAP)) });
+    assert_eq!(await_change(next), Change { pid, kind: Kind::Trapped(Trap::Signal(Signal::TRAP)) });
     assert_eq!(tracer.detach(pid, None), Ok(true));
     assert_eq!(exit_of(pid), Exit::Status(0));
+}
+
+/// Processes, and all that they have made.
+fn families(of: &[Pid]) -> Vec<Pid> {
+    let mut all = of.to_vec();
+    let mut at = 0;
+    while let Some(pid) = all.get(at) {
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        all.extend(children.split_whitespace().filter_map(|child| child.parse::<Pid>().ok()));
+        at += 1;
+    }
+    all
+}
+
+/// Whether each process and all that they have made is stopped, has ended, or waits for another.
+fn stand_still(processes: &[Pid]) -> bool {
+    let all = families(processes);
+    // One that has made another meanwhile was not seen to stand still before.
+    all.iter().all(|&pid| matches!(state_of(pid), None | Some('t' | 'Z' | 'S'))) && families(processes) == all
 }
 
 /// Runs a traced command to the end of its first process; tells all that the tracer told.
@@ -125,7 +140,6 @@ fn a_fork_is_told_before_its_child_s_stop_when_the_kernel_has_it_the_other_way_r
     // Of two tracees that are not our children the kernel reports the newer first; that is the child of the second fork,
     // if we wait until both have stopped.
     let script = Command::Script(b"( ( :; ); : )\n:\n");
-    let pause = || std::thread::sleep(Duration::from_millis(20));
     let mut kernel_reversed = 0;
     for sorted in [false, true] {
         let mut tracer = Tracer::<8>::new();
@@ -133,6 +147,7 @@ fn a_fork_is_told_before_its_child_s_stop_when_the_kernel_has_it_the_other_way_r
         tracer.expect(pid);
         let (mut forked, mut ended) = (vec![pid], 0);
         while ended < 3 {
+            await_some("standstill", || stand_still(&forked).then_some(()));
             let change = await_change(|| if sorted { tracer.next_change() } else { next_change() });
             match change.kind {
                 Kind::Trapped(Trap::Signal(Signal::TRAP)) => assert_eq!(tracer.follow(pid), Ok(true)),
@@ -148,7 +163,6 @@ fn a_fork_is_told_before_its_child_s_stop_when_the_kernel_has_it_the_other_way_r
                 Kind::Exited(_) => ended += 1,
                 Kind::Stopped(_) | Kind::Continued => panic!("{change:?}"),
             }
-            pause();
         }
         while next_change().is_some() {}
     }
@@ -185,16 +199,8 @@ fn a_child_whose_parent_is_killed_at_its_fork_is_not_left_stopped() {
         assert!(matches!(await_change(|| tracer.next_change()).kind, Kind::Trapped(_)));
         assert_eq!(tracer.follow(pid), Ok(true));
         // Wait unheard until both the fork and the child's stop are there to be told, then kill the parent.
-        let start = Instant::now();
-        let children = format!("/proc/{pid}/task/{pid}/children");
-        let child: Pid = loop {
-            let children = fs::read_to_string(&children).unwrap_or_default();
-            let child = children.split_whitespace().next().and_then(|child| child.parse().ok());
-            if let Some(child) = child {
-                break child;
-            }
-            assert!(start.elapsed() < Duration::from_secs(5));
-        };
+        let child = await_some("a child", || families(&[pid]).get(1).copied());
+        await_some("both stops", || (state_of(pid)? == 't' && state_of(child)? == 't').then_some(()));
         assert_eq!(signal_one(pid, Signal::KILL), Ok(true));
         let mut told = Vec::new();
         while !told.iter().any(|change: &Change| change.pid == pid && matches!(change.kind, Kind::Exited(_))) {
@@ -204,15 +210,12 @@ fn a_child_whose_parent_is_killed_at_its_fork_is_not_left_stopped() {
                 let _ = tracer.resume(change.pid, None);
             }
         }
-        let stat = format!("/proc/{child}/stat");
-        while fs::read_to_string(&stat)
-            .is_ok_and(|stat| stat.contains(") t ") || stat.contains(") S ") || stat.contains(") R "))
-        {
+        await_some(&format!("the end of {child}, {told:?}"), || {
             if let Some(Change { pid, kind: Kind::Trapped(_) }) = tracer.next_change() {
                 let _ = tracer.resume(pid, None);
             }
-            assert!(start.elapsed() < Duration::from_secs(5), "stuck: {told:?} {:?}", fs::read_to_string(&stat));
-        }
+            matches!(state_of(child), None | Some('Z')).then_some(())
+        });
         while next_change().is_some() {}
     }
 }

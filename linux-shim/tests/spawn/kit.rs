@@ -105,24 +105,36 @@ pub fn text(which: Text, value: &str) -> Settings {
     settings(|settings| settings.set(which, value.as_bytes()).unwrap())
 }
 
-/// The next change, however long it takes, other than that a stopped process goes on.
-pub fn await_change(mut next: impl FnMut() -> Option<Change>) -> Change {
+/// How long anything is waited for: far longer than it takes, even on a machine that is busy with something else.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until there is what is looked for.
+pub fn await_some<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
-        match next() {
-            Some(Change { kind: Kind::Continued, .. }) => continue,
-            Some(change) => return change,
-            None => {}
+        if let Some(found) = look() {
+            return found;
         }
-        assert!(start.elapsed() < Duration::from_secs(20), "nothing happened");
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
         std::thread::sleep(Duration::from_micros(200));
     }
+}
+
+/// The next change, other than that a stopped process goes on.
+pub fn await_change(mut next: impl FnMut() -> Option<Change>) -> Change {
+    await_some("a change", || next().filter(|change| change.kind != Kind::Continued))
+}
+
+/// The state of a process, as one letter (proc(5)); `None` if there is none of that number.
+pub fn state_of(pid: Pid) -> Option<char> {
+    fs::read_to_string(format!("/proc/{pid}/stat")).ok()?.rsplit_once(") ")?.1.chars().next()
 }
 
 pub fn exit_of(pid: Pid) -> Exit {
     loop {
         match await_change(next_change) {
             Change { pid: ended, kind: Kind::Exited(exit) } if ended == pid => return exit,
+            Change { kind: Kind::Continued, .. } => {}
             other => assert_ne!(other.pid, pid, "{other:?}"),
         }
     }

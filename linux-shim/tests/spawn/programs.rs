@@ -1,11 +1,10 @@
 //! What runs, and what it is given: commands, scripts, descriptors, consoles, PATH and environment.
 
-use crate::kit::{Bench, ROOM, exit_of, plan, root, settings, text};
+use crate::kit::{Bench, ROOM, await_some, exit_of, plan, root, settings, text};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::fmt::Write as _;
 use std::fs;
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
 use uphold_core::conf::stanza::Console;
 use uphold_core::process::{Exit, SpawnError, Stage};
 use uphold_core::signal::Signal;
@@ -85,10 +84,7 @@ fn no_descriptor_is_inherited() {
         list.sort();
         list
     };
-    let start = Instant::now();
-    while list() != ["0", "1", "2"] {
-        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", list());
-    }
+    await_some("no more than three", || (list() == ["0", "1", "2"]).then_some(()));
     assert!(signal_group(pid, Signal::TERM).unwrap());
     assert_eq!(exit_of(pid), Exit::Signal(15));
     drop((many, inheritable));

@@ -1,6 +1,8 @@
 //! A daemon that behaves as it is told: its arguments are done one after another, and after the last it waits for a
 //! signal to end it. [`WORDS`] says what it understands.
 
+use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::mem::ManuallyDrop;
@@ -8,7 +10,7 @@ use std::os::fd::FromRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, exit};
@@ -32,6 +34,7 @@ static WORDS: &[Row] = &[
     ("linger",   "MS",        "forks; the parent exits so much later",                       |w| { let ms = w.number(); leave(|_| sleep(ms)) }),
     ("wait",     "MS",        "forks; the parent reaps the child, and exits so much later",  |w| { let ms = w.number(); leave(|child| { reap(child); sleep(ms) }) }),
     ("far",      "",          "forks in a thread of its own; the parent exits",              |w| fork_in_a_thread(w)),
+    ("headless", "",          "goes on in another thread, and ends the first",               |w| go_on_headless(w)),
     ("spawn",    "",          "starts itself anew by posix_spawn(3), and exits",             |w| { w.itself().spawn().expect("it can be started"); exit(0) }),
     ("helper",   "",          "forks a child that exits at once, and reaps it",              |_| beside(reap, || {})),
     ("spare",    "",          "forks a child that stays",                                    |_| beside(drop, || stay())),
@@ -61,10 +64,13 @@ static WORDS: &[Row] = &[
     ("stamp",    "FILE",      "appends time (ns) and process id, 8 bytes each",              |w| stamp(Path::new(&w.next()))),
     ("print",    "TEXT",      "prints a line",                                               |w| println!("{}", w.next())),
     ("notify",   "TEXT",      "says it as sd_notify(3) does; `+` is a newline, `@` its pid", |w| notify(&w.next().replace('@', &getpid().to_string()))),
+    ("chatter",  "TEXT",      "says it for ever",                                            |w| { let text = w.next(); loop { notify(&text) } }),
     ("write",    "N TEXT",    "writes that to descriptor N; `+` is a newline",               |w| { let n = w.number(); write_to(n, &w.next()) }),
     ("line",     "N",         "writes a newline to descriptor N, and closes it",             |w| newline(w.number() as i32)),
+    ("flood",    "SOCKET N FILE", "connects for ever and holds the last N or more; notes its pid then", flood),
     // time and end
     ("sleep",    "MS",        "waits so many milliseconds",                                  |w| sleep(w.number())),
+    ("until",    "FILE",      "waits until there is that file",                              |w| { let file = w.next(); while !Path::new(&file).exists() { sleep(2) } }),
     ("once",     "FILE",      "ends with status 1 unless there is that file; makes it",      |w| end_once(Path::new(&w.next()))),
     ("exit",     "STATUS",    "ends",                                                        |w| exit(w.number() as i32)),
 ];
@@ -183,6 +189,20 @@ fn fork_in_a_thread(words: &mut Words) {
     stay();
 }
 
+fn go_on_headless(words: &mut Words) {
+    let mut words = Words { word: words.word.clone(), rest: words.rest() };
+    std::thread::spawn(move || {
+        let first = format!("/proc/self/task/{}/stat", getpid());
+        while !std::fs::read_to_string(&first).is_ok_and(|stat| stat.contains(") Z ")) {
+            sleep(1);
+        }
+        words.perform();
+        stay();
+    });
+    // SAFETY: ends this thread alone, which holds nothing that the others could wait for.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
+}
+
 fn exec_in_a_thread(words: &mut Words) {
     let mut itself = words.itself();
     std::thread::spawn(move || panic!("{}", itself.exec()));
@@ -266,14 +286,32 @@ fn note(file: &str) {
 
 fn notify(text: &str) {
     let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return };
-    let address = match name.as_bytes().strip_prefix(b"@") {
-        Some(name) => SocketAddr::from_abstract_name(name),
-        None => SocketAddr::from_pathname(&name),
-    };
     let socket = UnixDatagram::unbound().expect("a socket is made");
     let text = text.replace('+', "\n");
     // As with a daemon that is written well, it is no mistake if nobody listens.
-    socket.send_to_addr(text.as_bytes(), &address.expect("a name of a socket")).map(drop).unwrap_or_default();
+    socket.send_to_addr(text.as_bytes(), &address(&name)).map(drop).unwrap_or_default();
+}
+
+/// The address of a socket by its name: a path, or `@` and an abstract name.
+fn address(name: &OsStr) -> SocketAddr {
+    let address = match name.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(name),
+    };
+    address.expect("a name of a socket")
+}
+
+fn flood(words: &mut Words) {
+    let (address, count, file) = (address(OsStr::new(&words.next())), words.number() as usize, words.next());
+    let mut open = VecDeque::new();
+    loop {
+        open.push_back(UnixStream::connect_addr(&address).expect("there is always a way in"));
+        if open.len() == count {
+            note(&file);
+        } else if open.len() > 2 * count {
+            open.drain(..count);
+        }
+    }
 }
 
 fn adopt(descriptor: u64) -> File {

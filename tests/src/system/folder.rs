@@ -3,6 +3,7 @@
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A folder that is gone with its owner.
@@ -36,6 +37,36 @@ impl Folder {
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, text).expect("a file is written");
+        path
+    }
+
+    /// A copy of a program, for the original may lie where only its builder looks. Another program makes it: a file that is
+    /// open for writing cannot be run, and whatever is open here is so for a moment in every child of another test.
+    pub fn copied(&self, program: impl AsRef<Path>) -> PathBuf {
+        self.copied_to("", program)
+    }
+
+    /// The same in a folder below.
+    pub fn copied_to(&self, below: &str, program: impl AsRef<Path>) -> PathBuf {
+        let program = program.as_ref();
+        let copy = self.path(below).join(program.file_name().expect("a program has a name"));
+        if !copy.exists() {
+            let made = Command::new("cp").arg(program).arg(&copy).status().expect("cp runs");
+            assert!(made.success(), "{}: {made}", copy.display());
+        }
+        copy
+    }
+
+    /// A script that can be run at once: another program writes it, for the same reason.
+    pub fn script(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "rm -f \"$1\" && printf %s \"$2\" > \"$1\" && chmod 755 \"$1\"", "sh"])
+            .arg(&path)
+            .arg(text);
+        let made = command.status().expect("sh runs");
+        assert!(made.success(), "{}: {made}", path.display());
         path
     }
 }

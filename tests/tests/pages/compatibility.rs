@@ -6,7 +6,7 @@ use uphold_linux::options;
 
 use super::{code, table};
 
-/// What is done otherwise than by Upstart, and where that is held.
+/// What is done otherwise than by Upstart, and where that is held: by a scenario, or by a file's test.
 const BETTER: &[(&str, &str, &str)] = &[
     (
         "a main process whose pid is dead, though nobody told init (a helper that was taken for the daemon and reaped by its parent)",
@@ -16,7 +16,7 @@ const BETTER: &[(&str, &str, &str)] = &[
     (
         "a daemon that another process reaps, or leaves unreaped",
         "its end is noticed at once, with its status, and whoever gets its pid is not signalled; Upstart never hears of it",
-        "`tests/tests/pidfds.rs`",
+        "`tests/tests/pidfds.rs::an_end_is_noticed_whoever_reaps_it_and_how_is_told`",
     ),
     (
         "`respawn` of a daemon that dies before it is ready, and `start` of a job that is to be respawned",
@@ -24,13 +24,21 @@ const BETTER: &[(&str, &str, &str)] = &[
         "`tests/scenarios/main-dies-before-it-is-ready.txt`",
     ),
     ("`kill timeout 0`", "SIGKILL follows at once; Upstart's init aborts", "`tests/scenarios/kill-timeout-zero.txt`"),
-    ("re-exec while a kill timer runs", "the timer goes on; Upstart's init aborts", "`tests/tests/reexec.rs`"),
+    (
+        "re-exec while a kill timer runs",
+        "the timer goes on; Upstart's init aborts",
+        "`tests/tests/reexec.rs::a_kill_timeout_runs_on`",
+    ),
     (
         "clients that wait over a re-exec",
         "they keep their connection and are answered; Upstart drops them",
-        "`tests/tests/reexec.rs`",
+        "`tests/tests/reexec.rs::clients_that_wait_are_answered`",
     ),
-    ("`export` of a class with instances over a re-exec", "it is kept; Upstart loses it", "`tests/tests/reexec.rs`"),
+    (
+        "`export` of a class with instances over a re-exec",
+        "it is kept; Upstart loses it",
+        "`tests/tests/reexec.rs::services_keep_their_processes_and_are_still_looked_after`",
+    ),
     (
         "`restart` of a job that has a pre-stop process",
         "the job is restarted; Upstart calls the stop off and says it was restarted",
@@ -39,12 +47,12 @@ const BETTER: &[(&str, &str, &str)] = &[
     (
         "`unset-env NAME`",
         "only NAME goes; Upstart also removes names that NAME begins with",
-        "`tests/tests/shim_behaviour.rs`",
+        "`tests/tests/variables.rs::unset_env_removes_the_variable_of_that_name_and_no_other`",
     ),
     (
         "`setuid` without `setgid`",
         "the supplementary groups are the user's; Upstart leaves group 0 among them",
-        "`linux-shim/tests/spawn/set_up.rs`",
+        "`linux-shim/tests/spawn/set_up.rs::users_get_their_own_groups_and_not_ours`",
     ),
     (
         "an `instance` variable that an event does not have",
@@ -59,47 +67,47 @@ const BETTER: &[(&str, &str, &str)] = &[
     (
         "a broken `.override`",
         "none of it applies, and the job file does; Upstart applies what stands before the error",
-        "`tests/tests/shim_behaviour.rs`",
+        "`tests/tests/shim_behaviour.rs::a_broken_override_changes_nothing`",
     ),
     (
         "wording that comes from D-Bus",
         "`Unable to connect to Upstart` says why in the system's words",
-        "`cli/tests/connection.rs`",
+        "`cli/tests/connection.rs::a_missing_or_deaf_socket_is_said`",
     ),
     (
         "job output that cannot be written",
         "kept within a bound that `--log-buffer` sets, and what is dropped is counted; Upstart grows",
-        "`tests/tests/shim_behaviour.rs`",
+        "`tests/tests/shim_behaviour.rs::output_waits_for_its_directory_within_the_bound`",
     ),
     (
         "`stop` of a job that is not ready yet (start/spawned)",
         "the daemon is killed at once; Upstart waits until it is ready or dies, for ever if it does neither",
-        "`tests/tests/waits.rs`",
+        "`tests/tests/waits.rs::a_daemon_that_is_not_ready_is_stopped_at_once`",
     ),
     (
         "a daemon that never does what `expect` says, and is idle",
         "it is taken to be ready, and the log says which stanza is right; Upstart waits for ever",
-        "`tests/tests/waits.rs`",
+        "`tests/tests/waits.rs::with_strict_expect_what_is_wrong_is_said_and_left`",
     ),
     (
         "a main process of a job with `expect` or `respawn` that ends with status 0 at once, or before it is ready, and leaves a process",
         "that process is adopted, and the log says which stanza is right; Upstart ends or respawns the job and loses the process",
-        "`tests/tests/never_lose.rs`",
+        "`tests/tests/never_lose.rs::every_shape_with_every_setting`",
     ),
     (
         "processes that outlive their job",
         "init's log tells of them; Upstart says nothing",
-        "`tests/tests/never_lose.rs`",
+        "`tests/tests/never_lose.rs::every_shape_with_every_setting`",
     ),
     (
         "a `start`, `stop` or `restart` that takes longer than ten seconds",
         "standard error says which process, event or job is waited for; Upstart says nothing",
-        "`tests/tests/waits.rs`",
+        "`tests/tests/waits.rs::who_waits_for_long_is_told_for_what`",
     ),
     (
         "a `stop` that hangs in a hook or in another job",
         "`stop --force` ends it, and `hook timeout` bounds hooks; Upstart has no way",
-        "`tests/tests/waits.rs`",
+        "`tests/tests/waits.rs::stop_by_force_waits_for_no_hook`",
     ),
 ];
 
@@ -234,8 +242,11 @@ pub fn page() -> String {
 fn notes_name_what_exists() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for (_, _, holder) in BETTER {
-        let path = root.join(holder.trim_matches('`'));
-        assert!(path.exists(), "{holder} is not there");
+        let holder = holder.trim_matches('`');
+        let (path, function) = holder.split_once("::").unwrap_or((holder, ""));
+        let text = std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let is_test = path.ends_with(".rs") && text.contains(&format!("#[test]\nfn {function}() {{"));
+        assert!(is_test || path.ends_with(".txt"), "{holder} is no test");
     }
     for (stanza, ..) in STANZA_NOTES {
         assert!(rows().any(|row| row.name == *stanza), "{stanza} is no stanza");
