@@ -1,4 +1,4 @@
-//! The deeds of the Uphold process supervisor on Linux: one arm per effect, and no rule about jobs.
+//! The system calls of the Uphold process supervisor on Linux: one arm per effect, and no rule about jobs.
 #![deny(unsafe_code)]
 
 pub mod accounts;
