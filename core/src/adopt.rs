@@ -54,7 +54,12 @@ impl Supervisor<'_> {
     pub(crate) fn inquire(&mut self, id: JobId, inquiry: Inquiry) {
         if let Some(job) = self.jobs.get_mut(id) {
             job.inquiry = inquiry;
-            let anywhere = job.state != State::Killed;
+            let killed = job.state == State::Killed;
+            // Who has ended and is no step on a daemon's way has nobody to be looked for far and wide, which takes its time.
+            let anywhere = match inquiry {
+                Inquiry::Ended(_, exit) => !killed && self.may_be_a_step(id, exit),
+                _ => !killed,
+            };
             self.order(Effect::Survey { job: id, anywhere });
         }
     }
