@@ -5,23 +5,15 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
-use uphold_core::bytes::Show;
-use uphold_core::conf::{ConfError, ErrorKind, Parser};
-use uphold_core::effect::Effect;
-use uphold_core::storage::ClassId;
-use uphold_core::supervisor::Supervisor;
 
-use crate::capacity::JOB_FILE;
 use crate::error;
-use crate::message_log::MessageLog;
-use crate::programs::{Draft, Programs};
+use crate::job_file::{Outcome, Target, apply, begin, check_settings, read_file, read_sound, say_full, unreadable};
 
 /// What is watched for in a directory.
 const WATCHED: AddWatchFlags = AddWatchFlags::IN_CREATE
@@ -31,35 +23,6 @@ const WATCHED: AddWatchFlags = AddWatchFlags::IN_CREATE
     .union(AddWatchFlags::IN_MOVED_TO)
     .union(AddWatchFlags::IN_DELETE_SELF)
     .union(AddWatchFlags::IN_MOVE_SELF);
-
-/// What loading a job file has an influence on.
-pub struct Target<'t, 's> {
-    /// Who runs the jobs.
-    pub supervisor: &'t mut Supervisor<'s>,
-    /// What they run.
-    pub programs: &'t mut Programs,
-    /// Who hears of mistakes.
-    pub log: &'t mut MessageLog,
-    /// What the supervisor has ordered meanwhile, beside to let go of classes.
-    pub effects: &'t mut Vec<Effect>,
-}
-
-impl Target<'_, '_> {
-    /// After each class that came or went: its predecessor's programs go before its place is another's.
-    fn settle(&mut self) {
-        while let Some(effect) = self.supervisor.poll_effect() {
-            match effect {
-                Effect::Retired(class) => self.programs.retire(class),
-                other => self.effects.push(other),
-            }
-        }
-    }
-
-    fn delete(&mut self, job: &[u8]) {
-        self.supervisor.delete_class(job);
-        self.settle();
-    }
-}
 
 /// The directories that job files are in.
 pub struct ConfDir {
@@ -77,15 +40,6 @@ struct Watch {
     descriptor: WatchDescriptor,
     place: usize,
     below: PathBuf,
-}
-
-/// How reading a file went.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Good,
-    Bad,
-    /// A capacity is exhausted.
-    Full,
 }
 
 impl ConfDir {
@@ -314,107 +268,12 @@ impl ConfDir {
     }
 }
 
-fn begin(job: &[u8], file: &Path, to: &mut Target<'_, '_>) -> Option<(ClassId, Draft)> {
-    match to.supervisor.begin_class(job) {
-        Ok(class) => Some((class, to.programs.draft())),
-        Err(full) => {
-            say_full(file, full, to);
-            None
-        }
-    }
-}
-
-/// A job that does not fit is not loaded; an older definition of it stays.
-fn say_full(file: &Path, full: uphold_core::limits::Full, to: &mut Target<'_, '_>) {
-    let (file, limit) = (Show(file.as_os_str().as_bytes()), full.limit);
-    to.log.error(format_args!("{file}: Error while loading configuration file: no room for more {limit}"));
-}
-
-/// Reads one file into a class that nobody sees yet; says what is wrong with it.
-fn apply(file: &Path, text: &mut [u8], class: ClassId, draft: &mut Draft, to: &mut Target<'_, '_>) -> Outcome {
-    let mut parser = Parser::new(text);
-    while let Some(next) = parser.next() {
-        let stanza = match next {
-            Ok(stanza) => stanza,
-            Err(error) => {
-                say_wrong(file, error, to);
-                return Outcome::Bad;
-            }
-        };
-        if let Err(full) = to.supervisor.apply(class, &stanza) {
-            say_full(file, full, to);
-            return Outcome::Full;
-        }
-        if draft.apply(&stanza).is_err() {
-            say_wrong(file, ConfError { line: None, kind: ErrorKind::ZeroByte }, to);
-            return Outcome::Bad;
-        }
-    }
-    Outcome::Good
-}
-
-/// A file's text, if nothing is wrong with it.
-fn read_sound(file: &Path, to: &mut Target<'_, '_>) -> Option<Vec<u8>> {
-    let text = match read_file(file) {
-        Ok(text) => text,
-        Err(error) => {
-            unreadable(file, &error, to);
-            return None;
-        }
-    };
-    let mut trial = text.clone();
-    let mut parser = Parser::new(&mut trial);
-    while let Some(next) = parser.next() {
-        if let Err(error) = next {
-            say_wrong(file, error, to);
-            return None;
-        }
-    }
-    Some(text)
-}
-
-fn unreadable(file: &Path, error: &std::io::Error, to: &mut Target<'_, '_>) -> Outcome {
-    let (file, reason) = (file.display(), error::words(error));
-    to.log.error(format_args!("{file}: Error while loading configuration file: {reason}"));
-    Outcome::Bad
-}
-
-fn say_wrong(file: &Path, error: ConfError, to: &mut Target<'_, '_>) {
-    let file = file.display();
-    match error.line {
-        Some(line) => to.log.error(format_args!("{file}:{line}: {error}")),
-        None => to.log.error(format_args!("{file}: Error while loading configuration file: {error}")),
-    }
-}
-
-/// Every stanza is unknown there.
-fn check_settings(file: &Path, log: &mut MessageLog) {
-    let text = match read_file(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-        Err(error) => {
-            let (file, reason) = (file.display(), error::words(&error));
-            return log.error(format_args!("{file}: Unable to load configuration: {reason}"));
-        }
-    };
-    let says_something = |line: &[u8]| !matches!(line.trim_ascii_start().first(), None | Some(b'#'));
-    if let Some(line) = text.split(|&byte| byte == b'\n').position(says_something) {
-        log.error(format_args!("{}:{}: {}", file.display(), line + 1, ErrorKind::UnknownStanza));
-    }
-}
-
 /// What is in a directory, by name.
 fn names_in(directory: &Path) -> std::io::Result<Vec<OsString>> {
     let mut names =
         fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>()?;
     names.sort();
     Ok(names)
-}
-
-fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    fs::File::open(path)?.take(JOB_FILE as u64 + 1).read_to_end(&mut text)?;
-    if text.len() > JOB_FILE { Err(nix::errno::Errno::EFBIG.into()) } else { Ok(text) }
 }
 
 fn with_suffix(job: &[u8], suffix: &[u8]) -> PathBuf {

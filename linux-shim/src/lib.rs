@@ -16,6 +16,7 @@ pub mod errands;
 pub mod error;
 pub mod first_process;
 pub mod handover;
+pub mod job_file;
 pub mod job_log;
 pub mod kept_output;
 #[allow(unsafe_code)]

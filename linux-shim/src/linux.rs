@@ -15,10 +15,11 @@ use uphold_core::supervisor::Supervisor;
 
 use crate::capacity::{READY, SPAWN_ROOM, SURVIVORS, TRACEES};
 use crate::cgroup::Groups;
-use crate::conf_dir::{ConfDir, Target};
+use crate::conf_dir::ConfDir;
 use crate::containment::{Containment, Named};
 use crate::control_socket::ControlSocket;
 use crate::error;
+use crate::job_file::Target;
 use crate::job_log::JobLogs;
 use crate::kernel;
 use crate::launch::{Told, Wanted};
