@@ -384,8 +384,10 @@ pub(crate) fn random(room: &mut [u8]) {
     /// GRND_INSECURE (Linux 5.6): what there is, early in the boot too.
     const INSECURE: c_uint = 4;
     for flags in [INSECURE, libc::GRND_NONBLOCK] {
+        // Not by the C library's function: the standard library names it weakly, and whole-program optimisation then makes
+        // our call weak too, so that a static program may be linked without it and calls nothing.
         // SAFETY: the room is as large as said.
-        let got = unsafe { libc::getrandom(room.as_mut_ptr().cast(), room.len(), flags) };
+        let got = unsafe { libc::syscall(libc::SYS_getrandom, room.as_mut_ptr(), room.len(), flags) };
         if usize::try_from(got) == Ok(room.len()) {
             return;
         }

@@ -1,6 +1,7 @@
 //! Waiting for the kernel: one epoll descriptor for everything, and one deadline. Idle is no wake-up at all.
 
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -73,7 +74,8 @@ impl Source {
 pub fn now() -> Instant {
     // Linux always has this clock.
     clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Instant(0), |time| {
-        Instant(time.tv_sec().unsigned_abs() * 1000 + time.tv_nsec().unsigned_abs() / 1_000_000)
+        let time = Duration::from(time);
+        Instant(time.as_secs() * 1000 + u64::from(time.subsec_millis()))
     })
 }
 

@@ -15,6 +15,7 @@ mod process;
 mod table;
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
@@ -85,7 +86,8 @@ impl Default for Containment {
 /// Ticks since boot.
 fn now() -> u64 {
     clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0, |time| {
-        time.tv_sec().unsigned_abs() * TICKS + time.tv_nsec().unsigned_abs() / (1_000_000_000 / TICKS)
+        let time = Duration::from(time);
+        time.as_secs() * TICKS + u64::from(time.subsec_nanos()) / (1_000_000_000 / TICKS)
     })
 }
 
