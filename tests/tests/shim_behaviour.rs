@@ -156,8 +156,8 @@ fn what_is_lost_with_its_process_is_said() {
     let mut system = with_buffer(&[("a", "task\nexec echo hello")]);
     let directory = system.folder().path("log");
     fs::remove_dir(&directory).unwrap();
+    system.order(&["log-priority", "info"]);
     system.order(&["start", "a"]);
-    // At the default priority, which is that of messages and warnings.
     system.await_some("what was lost", |system| {
         let lost = |line: &str| line.contains("7 bytes of output of process") && line.contains(" were lost: ");
         system.log().lines().any(lost).then_some(())
