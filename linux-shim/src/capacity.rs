@@ -92,6 +92,10 @@ pub const WATCHES: usize = JOBS + TRACEES;
 /// Children of the supervisor of which it is known whose they are: the processes of jobs, and orphans that came to it.
 pub const CHILDREN: usize = PROCESSES + 4096;
 
+/// Numbers of processes that were jobs', which may be those of sessions and groups: some of each job's hooks, of main
+/// processes before the last one, and of orphans. The oldest give way.
+pub const MARKS: usize = 2 * JOBS;
+
 /// Orphans that are looked at in one go; more wait for the next time.
 pub const ORPHANS: usize = 1024;
 

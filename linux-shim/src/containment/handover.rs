@@ -3,13 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::Containment;
-use super::kin::Life;
+use super::kin::{Life, Owner};
+use super::marks::Mark;
 use super::table::Known;
 
 /// What is known of jobs' processes.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Carried {
     lives: Vec<Life>,
+    marks: Vec<(Owner, Mark)>,
     children: Vec<Known>,
     /// Where the groups are.
     home: Option<String>,
@@ -19,13 +21,13 @@ impl Containment {
     /// What is to be handed over.
     pub(crate) fn carry(&self) -> Carried {
         let home = self.groups.as_ref().and_then(|groups| groups.home().to_str());
-        let (lives, children) = (self.kin.lives().cloned().collect(), self.table.entries().to_vec());
-        Carried { lives, children, home: home.map(str::to_owned) }
+        let (lives, marks) = (self.kin.lives().cloned().collect(), self.kin.marks().to_vec());
+        Carried { lives, marks, children: self.table.entries().to_vec(), home: home.map(str::to_owned) }
     }
 
     /// Goes on where another program was.
     pub(crate) fn put_back(&mut self, carried: Carried) {
-        let Carried { lives, children, home } = carried;
+        let Carried { lives, marks, children, home } = carried;
         let now = self.groups.as_ref().and_then(|groups| groups.home().to_str());
         let same = home.is_some() && home.as_deref() == now;
         for mut life in lives {
@@ -33,6 +35,7 @@ impl Containment {
             life.group = life.group.filter(|_| same);
             self.kin.put_back(life);
         }
+        marks.into_iter().for_each(|(owner, mark)| self.kin.mark(owner, mark.number, mark.start));
         children.into_iter().for_each(|known| self.know(known.pid, known.owner));
     }
 }

@@ -15,15 +15,13 @@ use heapless::Vec;
 use uphold_core::process::Pid;
 use uphold_core::storage::JobId;
 
+use super::marks::{Mark, Marks};
 use super::process::{Named, Stat, TICKS};
 use super::table::Table;
 use crate::capacity::JOBS;
 
 /// How many ends of processes are remembered until orphans are next looked for: more than happen between two looks.
 const ENDS: usize = 16;
-
-/// How much later than it was noted a process may have begun, in ticks: the supervisor may be held up in between.
-const SLACK: u64 = TICKS;
 
 /// How long after its launch a main process may make a daemon that nothing but the moment of its coming gives away.
 const SOON: u64 = 5 * TICKS;
@@ -55,49 +53,6 @@ pub trait World {
     fn is_foreign(&self, pid: Pid) -> bool;
     /// Whether a job is called so.
     fn is_called(&self, job: JobId, named: &Named) -> bool;
-}
-
-/// A process that was a job's: its number may be that of a session or of a process group.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-struct Mark {
-    number: Pid,
-    start: u64,
-}
-
-/// The last few marks; the oldest gives way.
-#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
-struct Marks<const N: usize>(Vec<Mark, N>);
-
-impl<const N: usize> Marks<N> {
-    fn add(&mut self, mark: Mark) {
-        if self.0.contains(&mark) {
-            return;
-        }
-        if self.0.is_full() {
-            self.0.remove(0);
-        }
-        // There is room now.
-        self.0.push(mark).unwrap_or_default();
-    }
-
-    fn cover(&self, stat: &Stat, world: &impl World) -> bool {
-        self.0.iter().any(|mark| mark.covers(stat, world))
-    }
-}
-
-impl Mark {
-    /// Whether a process is that one, or in its session or group.
-    fn covers(&self, stat: &Stat, world: &impl World) -> bool {
-        let number = self.number.get();
-        if self.number == stat.pid {
-            return stat.start <= self.start + SLACK;
-        }
-        // The number may have come to somebody else since.
-        let is_new = |leader: Stat| leader.start > self.start + SLACK;
-        (stat.session == number || stat.group == number)
-            && stat.start >= self.start
-            && !world.stat(self.number).is_some_and(is_new)
-    }
 }
 
 /// The launch of a main process.
@@ -132,8 +87,6 @@ pub(super) struct Life {
     pub(super) is_spent: bool,
     /// Whether some of its processes have left the group.
     pub(super) strays: bool,
-    mains: Marks<6>,
-    hooks: Marks<4>,
 }
 
 impl Life {
@@ -142,11 +95,11 @@ impl Life {
         self.since.is_some()
     }
 
-    /// Whether a process bears a mark of the main process. Those of the first and the last one are never forgotten.
+    /// Whether a process bears the mark of the first or of the last main process, which are never forgotten.
     fn covers(&self, stat: &Stat, world: &impl World) -> bool {
         let launched = [self.since, Some(self.latest)].into_iter().flatten();
         let mut marks = launched.filter_map(|birth| Some(Mark { number: birth.pid?, start: birth.time }));
-        self.mains.cover(stat, world) || marks.any(|mark| mark.covers(stat, world))
+        marks.any(|mark| mark.covers(stat, world))
     }
 
     fn may_have(&self, stat: &Stat) -> bool {
@@ -157,16 +110,12 @@ impl Life {
     pub(super) fn has_before(&self, stat: &Stat) -> bool {
         self.latest.is_after(stat)
     }
-
-    /// When the last main process was launched, in ticks since boot.
-    pub(super) fn latest(&self) -> u64 {
-        self.latest.time
-    }
 }
 
 /// The jobs that have processes, and whose processes ended of late.
 pub(super) struct Kin {
     lives: std::vec::Vec<Option<Life>>,
+    marks: Marks,
     /// Who ended, and under which number, since orphans were last looked for.
     ends: Vec<(Owner, Pid), ENDS>,
 }
@@ -174,7 +123,7 @@ pub(super) struct Kin {
 impl Kin {
     /// Nobody.
     pub(super) fn new() -> Self {
-        Kin { lives: std::vec::Vec::with_capacity(JOBS), ends: Vec::new() }
+        Kin { lives: std::vec::Vec::with_capacity(JOBS), marks: Marks::new(), ends: Vec::new() }
     }
 
     /// Every life.
@@ -197,16 +146,8 @@ impl Kin {
         }
         let life = self.lives.get_mut(job.index())?;
         if life.as_ref().is_none_or(|life| life.job != job) {
-            *life = Some(Life {
-                job,
-                since: None,
-                latest: Birth::default(),
-                group: None,
-                is_spent: false,
-                strays: false,
-                mains: Marks::default(),
-                hooks: Marks::default(),
-            });
+            *life =
+                Some(Life { job, since: None, latest: Birth::default(), group: None, is_spent: false, strays: false });
         }
         life.as_mut()
     }
@@ -226,8 +167,10 @@ impl Kin {
 
     /// A main process is about to be launched.
     pub(super) fn launching(&mut self, job: JobId, now: u64) {
-        if let Some(life) = self.life_mut(job) {
-            life.latest = Birth { time: now, pid: None };
+        let Some(life) = self.life_mut(job) else { return };
+        let before = std::mem::replace(&mut life.latest, Birth { time: now, pid: None });
+        if let Some(number) = before.pid {
+            self.marks.add(Owner::Main(job), Mark { number, start: before.time });
         }
     }
 
@@ -241,12 +184,17 @@ impl Kin {
 
     /// A process that began then, or a little later, is a job's.
     pub(super) fn mark(&mut self, owner: Owner, number: Pid, start: u64) {
-        let mark = Mark { number, start };
         match owner {
-            Owner::Main(job) => self.life_mut(job).into_iter().for_each(|life| life.mains.add(mark)),
-            Owner::Hook(job) => self.life_mut(job).into_iter().for_each(|life| life.hooks.add(mark)),
-            Owner::Nobody => {}
+            Owner::Main(job) | Owner::Hook(job) if self.life_mut(job).is_some() => {
+                self.marks.add(owner, Mark { number, start });
+            }
+            _ => {}
         }
+    }
+
+    /// Every mark.
+    pub(super) fn marks(&self) -> &[(Owner, Mark)] {
+        self.marks.all()
     }
 
     /// A child has ended.
@@ -266,6 +214,7 @@ impl Kin {
     /// A job rests; what was remembered of it.
     pub(super) fn forget(&mut self, job: JobId) -> Option<Life> {
         self.ends.retain(|(owner, _)| !matches!(owner, Owner::Main(of) | Owner::Hook(of) if *of == job));
+        self.marks.forget(job);
         self.lives.get_mut(job.index())?.take_if(|life| life.job == job)
     }
 
@@ -282,11 +231,12 @@ impl Kin {
 
     /// Whose mark it bears.
     pub(super) fn by_session(&self, stat: &Stat, world: &impl World) -> Option<Owner> {
-        self.lives().find_map(|life| match () {
-            () if life.hooks.cover(stat, world) => Some(Owner::Hook(life.job)),
-            () if life.may_have(stat) && life.covers(stat, world) => Some(Owner::Main(life.job)),
-            () => None,
-        })
+        let is_hooks = |owner| matches!(owner, Owner::Hook(_));
+        let may_be =
+            |owner| matches!(owner, Owner::Main(job) if self.life(job).is_some_and(|life| life.may_have(stat)));
+        let launched = || self.lives().find(|life| life.may_have(stat) && life.covers(stat, world));
+        let marked = self.marks.covering(stat, world, is_hooks).or_else(|| self.marks.covering(stat, world, may_be));
+        marked.or_else(|| launched().map(|life| Owner::Main(life.job)))
     }
 
     fn by_name(&self, stat: &Stat, world: &impl World) -> Option<Owner> {

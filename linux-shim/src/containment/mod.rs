@@ -11,6 +11,7 @@ mod found;
 mod groups;
 mod handover;
 mod kin;
+mod marks;
 mod process;
 mod table;
 
@@ -154,15 +155,10 @@ impl Containment {
     pub fn launched(&mut self, job: JobId, process: Process, pid: Pid, inside: bool) {
         self.begin(job);
         let owner = if process == Process::Main { Owner::Main(job) } else { Owner::Hook(job) };
-        let now = now();
-        let start = match self.kin.life(job) {
-            Some(life) if process == Process::Main => life.latest(),
+        match process {
+            Process::Main => self.kin.launched(job, pid),
             // It began before it was noted.
-            _ => now.saturating_sub(TICKS),
-        };
-        self.kin.mark(owner, pid, start);
-        if process == Process::Main {
-            self.kin.launched(job, pid);
+            _ => self.kin.mark(owner, pid, now().saturating_sub(TICKS)),
         }
         self.know(pid, owner);
         if process == Process::Main && !inside {

@@ -39,7 +39,7 @@ use image::{Reader, Writer};
 
 /// What the image begins with. The number is raised when the meaning of a record changes; a change of their number or
 /// fields is found out by reading.
-const HEAD: (&str, u32) = ("uphold", 2);
+const HEAD: (&str, u32) = ("uphold", 3);
 
 /// What the shim knows, but for what comes in great numbers.
 #[derive(Serialize, Deserialize)]

@@ -1,0 +1,84 @@
+//! What is remembered of processes that were jobs': their numbers may be those of sessions and process groups, in which others
+//! live on.
+
+use uphold_core::process::Pid;
+use uphold_core::storage::JobId;
+
+use super::kin::{Owner, World};
+use super::process::{Stat, TICKS};
+use crate::capacity::MARKS;
+
+/// How much later than it was noted a process may have begun, in ticks: the supervisor may be held up in between.
+const SLACK: u64 = TICKS;
+
+/// How many are kept of one job's main processes, and of its hooks: the oldest gives way.
+const MAIN: usize = 6;
+const HOOK: usize = 4;
+
+/// A process that was a job's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct Mark {
+    pub(super) number: Pid,
+    /// Ticks since boot.
+    pub(super) start: u64,
+}
+
+impl Mark {
+    /// Whether a process is that one, or in its session or group.
+    pub(super) fn covers(&self, stat: &Stat, world: &impl World) -> bool {
+        let number = self.number.get();
+        if self.number == stat.pid {
+            return stat.start <= self.start + SLACK;
+        }
+        // The number may have come to somebody else since.
+        let is_new = |leader: Stat| leader.start > self.start + SLACK;
+        (stat.session == number || stat.group == number)
+            && stat.start >= self.start
+            && !world.stat(self.number).is_some_and(is_new)
+    }
+}
+
+/// The marks of all jobs, in one list: most jobs have none, so that room of its own for each would be wasted.
+pub(super) struct Marks(Vec<(Owner, Mark)>);
+
+impl Marks {
+    pub(super) fn new() -> Self {
+        Marks(Vec::with_capacity(MARKS))
+    }
+
+    pub(super) fn add(&mut self, owner: Owner, mark: Mark) {
+        if self.0.contains(&(owner, mark)) {
+            return;
+        }
+        let most = if matches!(owner, Owner::Hook(_)) { HOOK } else { MAIN };
+        let mut own = self.0.iter().enumerate().filter(|(_, (other, _))| *other == owner).map(|(place, _)| place);
+        let (oldest, count) = (own.next(), 1 + own.count());
+        match oldest {
+            Some(oldest) if count >= most => drop(self.0.remove(oldest)),
+            _ if self.0.len() == self.0.capacity() => drop(self.0.remove(0)),
+            _ => {}
+        }
+        self.0.push((owner, mark));
+    }
+
+    /// Every mark.
+    pub(super) fn all(&self) -> &[(Owner, Mark)] {
+        &self.0
+    }
+
+    /// Whose mark a process bears, of those that are asked for.
+    pub(super) fn covering(
+        &self,
+        stat: &Stat,
+        world: &impl World,
+        is_asked_for: impl Fn(Owner) -> bool,
+    ) -> Option<Owner> {
+        let covers = |(owner, mark): &&(Owner, Mark)| is_asked_for(*owner) && mark.covers(stat, world);
+        self.0.iter().find(covers).map(|(owner, _)| *owner)
+    }
+
+    /// A job rests.
+    pub(super) fn forget(&mut self, job: JobId) {
+        self.0.retain(|(owner, _)| !matches!(owner, Owner::Main(of) | Owner::Hook(of) if *of == job));
+    }
+}
