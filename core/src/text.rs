@@ -2,7 +2,7 @@
 //!
 //! Text varies by a factor of fifty from job to job, so each piece takes what it needs from one block of memory and is
 //! named by a handle; what is let go leaves a hole, and holes are closed by moving the rest down when they have become
-//! more than the rest. Nothing is ever cut short: what does not fit is refused whole.
+//! more than a quarter of it. Nothing is ever cut short: what does not fit is refused whole.
 
 use core::hash::{Hash, Hasher};
 use heapless::{Vec, VecView};
@@ -383,7 +383,7 @@ impl TextView<'_> {
         let holes = self.tally.holes as usize;
         let used = self.bytes.len() - holes;
         let tight = bytes > self.bytes.capacity() - self.bytes.len();
-        if holes > 0 && (tight || holes > used + SLACK) {
+        if holes > 0 && (tight || holes > used / 4 + SLACK) {
             self.close_holes();
         }
         if self.fits(bytes) { Ok(()) } else { Err(FULL) }

@@ -6,7 +6,6 @@
 use crate::kernel;
 use crate::proc_stat::{is_traced, parent_of};
 use crate::reap::{self, Change, Kind, Trap};
-use heapless::Vec;
 use nix::errno::Errno;
 use uphold_core::process::{Exit, Pid};
 use uphold_core::signal::Signal;
@@ -26,10 +25,10 @@ struct Early {
 /// its new child).
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct Tracer<const TRACEES: usize> {
-    known: Vec<Pid, TRACEES>,
-    early: Vec<Early, EARLY_MAX>,
+    known: Vec<Pid>,
+    early: heapless::Vec<Early, EARLY_MAX>,
     /// Tracees that run and are to be let go when they stand still.
-    leaving: Vec<Pid, TRACEES>,
+    leaving: Vec<Pid>,
     /// A held-back change whose fork has just been told.
     due: Option<Change>,
     /// How many children were let go untraced for want of room.
@@ -59,8 +58,17 @@ impl<const TRACEES: usize> Default for Tracer<TRACEES> {
 
 impl<const TRACEES: usize> Tracer<TRACEES> {
     /// A tracer without tracees.
-    pub const fn new() -> Self {
-        Tracer { known: Vec::new(), early: Vec::new(), leaving: Vec::new(), due: None, dropped: 0 }
+    pub fn new() -> Self {
+        let (known, early, leaving) = (Vec::new(), heapless::Vec::new(), Vec::new());
+        Tracer { known, early, leaving, due: None, dropped: 0 }.with_room()
+    }
+
+    /// The same, with all the room that it will ever need: asked for once, and resident only as far as it is used.
+    pub fn with_room(mut self) -> Self {
+        for list in [&mut self.known, &mut self.leaving] {
+            list.reserve_exact(TRACEES.saturating_sub(list.len()));
+        }
+        self
     }
 
     /// Whether another process can be traced, and its first child with it. Ask before spawning with `trace`.
@@ -157,15 +165,20 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
             self.forget(pid);
             return Ok(true);
         }
-        if self.leaving.contains(&pid) || self.leaving.push(pid).is_err() {
+        if self.leaving.contains(&pid) || self.leaving.len() >= TRACEES {
             return Ok(true);
         }
+        self.leaving.push(pid);
         there(kernel::signal_first_thread(pid, Signal::STOP))
     }
 
     fn note(&mut self, pid: Pid) {
-        if !self.known.contains(&pid) && self.known.push(pid).is_err() {
-            self.dropped = self.dropped.saturating_add(1);
+        if self.known.contains(&pid) {
+            return;
+        }
+        match self.known.len() < TRACEES {
+            true => self.known.push(pid),
+            false => self.dropped = self.dropped.saturating_add(1),
         }
     }
 
@@ -318,7 +331,7 @@ mod tests {
         let mut tracer = Tracer::<4>::new();
         let stopped = |signal| change(PARENT, Kind::Stopped(signal));
         tracer.expect(pid(PARENT));
-        tracer.leaving.push(pid(PARENT)).unwrap();
+        tracer.leaving.push(pid(PARENT));
         assert_eq!(tracer.judge(stopped(Signal(20)), |_| None), Verdict::Tell);
         assert_eq!(tracer.judge(stopped(Signal::STOP), |_| None), Verdict::GoOn);
         tracer.forget(pid(PARENT));

@@ -97,7 +97,7 @@ fn write_image(
     let left_behind = linux.left_behind.carry();
     let own = Own { askers, threshold, tracer, listeners, traces: traces.carry(), containment, left_behind };
     let put = writer.put(&own);
-    linux.tracer = own.tracer;
+    linux.tracer = own.tracer.with_room();
     put?;
     let clients: Vec<_> = linux.control.clients().carry().collect();
     writer.put_all(clients.iter())?;
@@ -238,7 +238,7 @@ impl State {
     /// Goes on where that program was. Who asked for the change is answered when all is done.
     pub fn put_back(self, linux: &mut Linux, traces: &mut Traces) {
         let State { own, clients, logs, watches, daemons, programs } = self;
-        linux.tracer = own.tracer;
+        linux.tracer = own.tracer.with_room();
         // As the original has it (FACTS 9).
         linux.log.set_threshold(if own.threshold >= Priority::Info { own.threshold } else { Priority::Message });
         linux.restart = Some(own.askers).filter(|askers| !askers.is_empty());
