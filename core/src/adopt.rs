@@ -224,10 +224,6 @@ impl Supervisor<'_> {
         self.forget_process(id, Process::Main);
         self.remember_process(id, Process::Main, new);
         self.order(Effect::Watch { pid: new, instead_of: old });
-        // What its predecessor has not said is not held against it.
-        if let Some(job) = self.jobs.get_mut(id).filter(|job| job.goal == Goal::Start) {
-            job.strikes = 0;
-        }
         self.refresh(id);
     }
 

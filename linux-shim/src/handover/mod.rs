@@ -97,7 +97,7 @@ fn write_image(
     let left_behind = linux.left_behind.carry();
     let own = Own { askers, threshold, tracer, listeners, traces: traces.carry(), containment, left_behind };
     let put = writer.put(&own);
-    linux.tracer = own.tracer.with_room();
+    linux.tracer = own.tracer;
     put?;
     let clients: Vec<_> = linux.control.clients().carry().collect();
     writer.put_all(clients.iter())?;
