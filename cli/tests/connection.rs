@@ -2,7 +2,7 @@
 
 mod kit;
 
-use kit::{Folder, INITCTL, Server, Wire, initctl, ran, run};
+use kit::{Folder, INITCTL, Server, Wire, deafen, initctl, ran, run};
 use std::io::Write;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -68,7 +68,7 @@ fn without_a_name_the_newest_live_session_is_found() {
         assert!(std::process::Command::new("touch").arg("-d").arg(stamp).arg(&path).status().unwrap().success());
         listener
     };
-    drop(listen("300", 0)); // dead
+    deafen(listen("300", 0)); // dead
     folder.below("uphold/400"); // not there yet
     let _old = listen("100", 200);
     let server = named(listen("200", 100), "newest alive");
@@ -119,7 +119,7 @@ fn a_missing_or_deaf_socket_is_said() {
     };
     let run_it = || run(initctl(INITCTL).arg("version").arg("--socket").arg(&socket));
     assert_eq!(run_it(), expected("No such file or directory"));
-    drop(bind(&socket));
+    deafen(bind(&socket));
     assert_eq!(run_it(), expected("Connection refused"));
 }
 

@@ -21,6 +21,9 @@ const AT_ONCE: usize = 36;
 /// How long it must have been like that.
 const QUIET: Duration = Duration::from_secs(3);
 
+/// The same where what is left running was not told of: the supervisor takes two seconds for that, and on a busy machine longer.
+const UNTOLD: Duration = Duration::from_secs(15);
+
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -248,8 +251,12 @@ impl Case {
                 if now != *seen {
                     (*seen, *since) = (now, Instant::now());
                 }
-                let quiet = since.elapsed() > QUIET && !matches!(seen, Seen::Not(_));
-                if quiet || since.elapsed() > SETTLE || begun.elapsed() > RESTLESS {
+                let enough = match seen {
+                    Seen::Leaves if said(&system.log(), &self.job.name).is_empty() => UNTOLD,
+                    Seen::Not(_) => SETTLE,
+                    _ => QUIET,
+                };
+                if since.elapsed() > enough || begun.elapsed() > RESTLESS {
                     let seen = seen.clone();
                     if !answered {
                         start.kill().unwrap_or_default();

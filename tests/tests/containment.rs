@@ -137,9 +137,9 @@ impl Bench {
         wait_for(&what, || std::fs::read_to_string(&path).ok()?.strip_suffix('\n')?.parse().ok())
     }
 
-    /// Waits until so many processes live of a job; which.
-    fn await_count(&mut self, job: usize, count: usize) -> Vec<Pid> {
-        wait_for(&format!("{count} processes"), || Some(self.pids(job)).filter(|pids| pids.len() == count))
+    /// Waits until these processes of a job live and no others: who has forked may still be on its way out.
+    fn await_pids(&mut self, job: usize, wanted: &[Pid]) {
+        wait_for(&format!("{wanted:?} of job {job}"), || (self.pids(job) == wanted).then_some(()));
     }
 
     /// Reaps orphans that have ended.
@@ -212,12 +212,13 @@ fn a_daemon_is_found_whichever_way_it_went() {
             bench.end(launched);
             let early = bench.survey(0);
             let daemon = bench.noted("daemon");
-            let found = wait_for(way, || {
-                // An intermediate process may take its time to end.
-                Some(bench.survey(0)).filter(|found| found.len() == 1)
+            let found = wait_for(&format!("{way}, at first {early:?}"), || {
+                // An intermediate process may take its time to end, and is then the parent still.
+                let [found] = bench.survey(0).try_into().ok()?;
+                Some(found).filter(|found: &Survivor| found.child)
             });
-            assert_eq!((found[0].pid, found[0].child), (daemon, true), "{way}, at first {early:?}");
-            assert_eq!(found[0].name.to_string(), "daemon");
+            assert_eq!(found.pid, daemon, "{way}, at first {early:?}");
+            assert_eq!(found.name.to_string(), "daemon");
             bench.sweep(0, Signal::KILL);
             bench.reap(daemon);
             assert_eq!(bench.pids(0), [], "{way}");
@@ -237,12 +238,13 @@ fn who_leaves_the_group_is_found_by_what_else_is_known() {
     let Some(mut bench) = Bench::new(true) else { return };
     let aside = hierarchy().join(format!("test-{}", std::process::id()));
     std::fs::create_dir_all(&aside).expect("groups may be made here");
-    let launched = bench.main(0, "pid @first sleep 300 fork session fork pid @daemon");
+    let launched = bench.main(0, "pid @first until @moved fork session fork pid @daemon");
     bench.noted("first");
     std::fs::write(aside.join("cgroup.procs"), launched.to_string()).expect("it is moved");
+    bench.folder.write("moved", "");
     bench.end(launched);
     let daemon = bench.noted("daemon");
-    assert_eq!(bench.await_count(0, 1), [daemon]);
+    bench.await_pids(0, &[daemon]);
     bench.sweep(0, Signal::KILL);
     bench.reap(daemon);
     assert_eq!(bench.pids(0), []);
@@ -263,7 +265,7 @@ fn a_main_process_is_known_with_its_children_the_oldest_first() {
         bench.sweep(0, Signal::TERM);
         bench.end(main);
         // Who was left behind was signalled too.
-        bench.await_count(0, 0);
+        bench.await_pids(0, &[]);
     });
 }
 
@@ -283,7 +285,7 @@ fn workers_are_found_when_their_master_is_killed() {
         assert_eq!(bench.pids(0)[0], next);
         bench.sweep(0, Signal::KILL);
         bench.end(next);
-        bench.await_count(0, 0);
+        bench.await_pids(0, &[]);
     });
 }
 
@@ -298,15 +300,15 @@ fn two_jobs_are_told_apart() {
                 let pid = bench.main(job, &format!("{way} pid @daemon-{job}"));
                 if hides {
                     bench.end(pid);
-                    bench.noted(&format!("daemon-{job}"));
-                    bench.await_count(job, 1);
+                    let daemon = bench.noted(&format!("daemon-{job}"));
+                    bench.await_pids(job, &[daemon]);
                 }
                 pid
             });
             let daemons = [0, 1].map(|job| bench.noted(&format!("daemon-{job}")));
             launched.into_iter().filter(|_| !hides).for_each(|pid| bench.end(pid));
             for (job, daemon) in daemons.into_iter().enumerate() {
-                assert_eq!(bench.await_count(job, 1), [daemon], "{way}, job {job}");
+                bench.await_pids(job, &[daemon]);
             }
             bench.sweep(0, Signal::KILL);
             bench.reap(daemons[0]);

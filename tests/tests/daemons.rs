@@ -5,7 +5,7 @@
 use std::os::unix::net::UnixStream;
 
 use nix::unistd::geteuid;
-use uphold_tests::system::processes::{Process, Signal, is_running, number_in_status, send};
+use uphold_tests::system::processes::{Process, Signal, descendants, is_running, number_in_status, send};
 use uphold_tests::system::programs::installed;
 use uphold_tests::system::{Launch, System, skipped};
 
@@ -25,8 +25,8 @@ struct Daemon {
     pid_file: &'static str,
     /// How many threads it has once it works, at least.
     threads: u64,
-    /// Whether it has other processes, which outlive it when it is killed.
-    has_workers: bool,
+    /// How many children it has, which outlive it when it is killed.
+    workers: usize,
 }
 
 impl Daemon {
@@ -55,11 +55,12 @@ impl Daemon {
         noted
     }
 
-    /// Its other processes, once those that it forked away from have gone.
+    /// Its other processes, once it has made all of them and those that it forked away from have gone.
     fn await_workers(&self, system: &mut System, pid: u32) -> Vec<Process> {
         system.await_some("the processes that stay", |system| {
             let others: Vec<_> = system.processes().into_iter().filter(|process| process.pid != pid).collect();
-            (others.is_empty() != self.has_workers).then_some(others)
+            let are_its_own = descendants(pid).len() == self.workers;
+            (are_its_own && others.len() == self.workers).then_some(others)
         })
     }
 
@@ -100,7 +101,7 @@ fn redis() {
         socket: "socket",
         pid_file: "data/pid",
         threads: 4,
-        has_workers: false,
+        workers: 0,
     }
     .play();
 }
@@ -120,7 +121,7 @@ fn nginx() {
         socket: "socket",
         pid_file: "data/pid",
         threads: 1,
-        has_workers: true,
+        workers: 2,
     }
     .play();
 }
@@ -137,7 +138,7 @@ fn memcached() {
         socket: "socket",
         pid_file: "data/pid",
         threads: 5,
-        has_workers: false,
+        workers: 0,
     }
     .play();
 }
@@ -154,7 +155,7 @@ fn mariadb() {
         socket: "socket",
         pid_file: "data/pid",
         threads: 4,
-        has_workers: false,
+        workers: 0,
     }
     .play();
 }

@@ -1,5 +1,8 @@
 //! The first command of the README: a supervisor on the jobs in `docs/examples`, and `initctl` that finds it by itself.
 
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Command;
 
@@ -74,9 +77,11 @@ fn the_newest_supervisor_that_lives_is_found() {
         return skipped("this system runs under Uphold, which initctl finds first");
     }
     let system = System::start(&[("mine", "start on startup\n")]);
-    // One that was killed left its socket behind: nobody listens there any more.
+    // One that was killed left its socket behind: nobody listens there any more. To close it would not be enough, for a
+    // process that another test is just making holds a copy until it has exec'ed.
     let dead = system.folder().below("run/uphold/1999999999");
-    drop(std::os::unix::net::UnixListener::bind(dead.join("control")).expect("a socket is made"));
+    let listener = UnixListener::bind(dead.join("control")).expect("a socket is made");
+    UnixStream::from(OwnedFd::from(listener)).shutdown(Shutdown::Both).expect("nobody listens any more");
     assert_eq!(initctl(&system, &["list"]), "mine start/running\n");
     assert_eq!(initctl(&system, &["version"]), "init (upstart 1.13.2)\n");
     system.end(Signal::SIGTERM);

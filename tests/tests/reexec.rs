@@ -8,7 +8,7 @@ use uphold_core::bytes::Strings;
 use uphold_core::control::{Reply, Request, Select, Target};
 use uphold_core::lifecycle::{Goal, State};
 use uphold_tests::system::client::Client;
-use uphold_tests::system::processes::{Signal, is_running, send};
+use uphold_tests::system::processes::{Process, Signal, is_running, send};
 use uphold_tests::system::{Launch, System, programs};
 
 fn restart(system: &System) {
@@ -78,8 +78,9 @@ fn a_daemon_that_has_not_forked_yet_is_followed_on() {
 
 #[test]
 fn a_kill_timeout_runs_on() {
+    // Long enough for the next program to be seen with it.
     let job =
-        "kill timeout 2\nscript\n  trap '' TERM\n  touch @FOLDER@/ready\n  while :; do sleep 0.1; done\nend script\n";
+        "kill timeout 5\nscript\n  trap '' TERM\n  touch @FOLDER@/ready\n  while :; do sleep 0.1; done\nend script\n";
     let mut system = System::start(&[("stubborn", job)]);
     system.order(&["start", "stubborn"]);
     let pid = system.await_running("stubborn");
@@ -100,16 +101,11 @@ fn what_a_job_has_left_is_still_told_of() {
         let text = fs::read_to_string(system.folder().path("left")).ok()?;
         text.strip_suffix('\n')?.parse::<u32>().ok()
     });
-    system.await_some("a session of its own", |_| (session_of(left)? == left).then_some(()));
+    // Then it also leads a session of its own, which nobody signals.
+    system.await_some("its program", |_| Process::of(left).filter(|process| process.name == "sleep"));
     system.order(&["stop", "leaver"]);
     restart(&system);
     system.await_log(&format!("leaver has left process {left} (sleep) behind, which still runs"));
-}
-
-/// The session that a process is in (proc(5)).
-fn session_of(pid: u32) -> Option<u32> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    text.rsplit_once(')')?.1.split_ascii_whitespace().nth(3)?.parse().ok()
 }
 
 #[test]
@@ -161,7 +157,7 @@ fn much_output_that_is_kept_goes_along() {
     system.folder().below("log");
     system.order(&["notify-disk-writeable"]);
     system.await_some("all of it", |system| (system.output("talker").len() == MUCH).then_some(()));
-    assert_eq!(system.output("brief"), "hello\r\n");
+    system.await_some("the line", |system| (system.output("brief") == "hello\r\n").then_some(()));
     system.end(Signal::SIGTERM);
 }
 
@@ -224,6 +220,13 @@ fn job_files_that_have_changed_meanwhile_count_when_the_job_rests() {
     assert_eq!(command(&mut system, busy), "sleep 3000 ");
 }
 
+/// Waits until a process has its standard descriptors alone: it runs a moment before the kernel has closed what is closed on
+/// exec. What it had inherited besides it would keep.
+fn await_three_descriptors(system: &mut System, pid: u32) {
+    let open = || fs::read_dir(format!("/proc/{pid}/fd")).expect("it runs").count();
+    system.await_some(&format!("three descriptors of {pid}"), |_| (open() == 3).then_some(()));
+}
+
 /// A launch of a program that can be replaced later.
 fn replaceable(jobs: &[(&str, &str)]) -> (Launch, PathBuf) {
     let launch = Launch::new(jobs);
@@ -250,8 +253,7 @@ fn a_program_that_cannot_be_run_changes_nothing() {
     system.order(&["stop", "service"]);
     system.order(&["start", "service"]);
     let service = system.await_running("service");
-    let open = fs::read_dir(format!("/proc/{service}/fd")).expect("it runs").count();
-    assert_eq!(open, 3);
+    await_three_descriptors(&mut system, service);
     system.end(Signal::SIGTERM);
 }
 
@@ -274,7 +276,7 @@ fn a_state_that_cannot_be_read_is_done_without() {
     assert!(is_running(service), "it was let be");
     system.order(&["start", "other"]);
     let other = system.await_running("other");
-    assert_eq!(fs::read_dir(format!("/proc/{other}/fd")).expect("it runs").count(), 3, "nothing is inherited");
+    await_three_descriptors(&mut system, other);
     send(service, Signal::SIGKILL);
     system.await_some("its end", |_| (!Path::new(&format!("/proc/{service}")).exists()).then_some(()));
     system.order(&["start", "service"]);

@@ -96,7 +96,7 @@ fn output_waits_for_its_directory_within_the_bound() {
     let (written, dropped) = await_total(&mut system, "chatty", MUCH);
     assert!(written > BUFFER / 2 && written < BUFFER + 16 * 4096, "{written} bytes of {BUFFER} were kept");
     assert!(dropped > MUCH / 2, "{dropped}");
-    assert_eq!(system.output("terse"), "hello\r\n");
+    system.await_some("the line", |system| (system.output("terse") == "hello\r\n").then_some(()));
     system.end(Signal::SIGTERM);
 }
 
@@ -395,14 +395,12 @@ fn some_directories_and_links_are_passed_over() {
 #[test]
 fn without_a_terminal_for_its_log_a_job_runs_all_the_same() {
     let launch = Launch::new(&[("job", "exec sh -c 'echo lost; exec sleep 1000'\n")]);
-    let program = launch.folder().path("init");
     let init = uphold_tests::system::programs::built().init.display().to_string();
     // A mount namespace in which no terminal can be made.
     let script = format!(
         "#!/bin/sh\nexec unshare --mount sh -c 'mount -t tmpfs none /dev/pts && exec {init} \"$@\"' {init} \"$@\"\n"
     );
-    fs::write(&program, script).expect("a program is written");
-    fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("it is ours");
+    let program = launch.folder().script("init", &script);
     let mounts = Command::new("unshare").args(["--mount", "mount", "-t", "tmpfs", "none", "/dev/pts"]).status();
     if !mounts.is_ok_and(|status| status.success()) {
         return skipped("no file system can be mounted here");

@@ -105,11 +105,17 @@ fn who_waits_for_long_is_told_for_what() {
         std::fs::read_to_string(system.folder().path("pid")).ok().filter(|text| text.ends_with('\n'))
     });
     let main = system.await_running("svc");
-    let commands = [&["stop", "svc"][..], &["restart", "hooked"], &["-q", "stop", "quiet"], &["start", "slow"]];
+    // Each command looks every ten seconds what it waits for. The one that is told of two things begins last, when the others
+    // wait: so each of them has just looked when it is told of the second, and none looks while its own wait comes to its end.
+    let commands = [&["restart", "hooked"][..], &["-q", "stop", "quiet"], &["start", "slow"], &["stop", "svc"]];
     let mut begun = Vec::new();
-    for words in commands {
+    let begin = |system: &System, words: &'static [&'static str]| {
         let file = system.folder().path(&words.join("-"));
-        begun.push((words, system.begin_and_note(words, &file), file));
+        (words, system.begin_and_note(words, &file), file)
+    };
+    let [before @ .., last] = commands;
+    for words in before {
+        begun.push(begin(&system, words));
     }
     let hook = system.await_some("a pre-stop process", |system| {
         let status = system.status("hooked");
@@ -117,6 +123,7 @@ fn who_waits_for_long_is_told_for_what() {
     });
     system.await_state("quiet", "stop/pre-stop");
     let slow = system.await_state("slow", "start/spawned").expect("a process");
+    begun.push(begin(&system, last));
     let other = "initctl: svc: waiting for the event stopping, which the job other holds\n";
     let own = format!("initctl: svc: waiting for its main process ({main}) to end\n");
     let pre_stop = format!("initctl: hooked: waiting for its pre-stop process ({hook})\n");
@@ -128,10 +135,10 @@ fn who_waits_for_long_is_told_for_what() {
             system.await_some(&format!("{words:?} to say {told}"), |_| (said() == told).then_some(()));
         }
     };
-    await_told(&mut system, [other, &pre_stop, "", &ready]);
+    await_told(&mut system, [&pre_stop, "", &ready, other]);
     system.order(&["stop", "other"]);
     let both = format!("{other}{own}");
-    let all = [both.as_str(), &pre_stop, "", &ready];
+    let all = [&pre_stop, "", &ready, both.as_str()];
     await_told(&mut system, all);
     for job in ["svc", "hooked", "quiet", "slow"] {
         system.order(&["stop", "--force", job]);

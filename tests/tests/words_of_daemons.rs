@@ -265,9 +265,10 @@ fn a_newline_is_a_word_and_an_end_is_none() {
 
 #[test]
 fn a_file_counts_if_it_was_written_since_the_launch_and_holds_a_number() {
-    let job = "pid file @FOLDER@/$NAME.pid\nenv NAME=x\nexec @DAEMON@ sleep 50 pid @FOLDER@/x.pid";
+    let job = "pid file @FOLDER@/$NAME.pid\nenv NAME=x\nexec @DAEMON@ until @FOLDER@/go pid @FOLDER@/x.pid";
     let mut shim = Shim::start_with(job, |folder| drop(folder.write("x.pid", "4711\n")));
     assert_eq!(shim.named(), None, "it is there since before");
+    shim.folder.write("go", "");
     let own = shim.pid();
     let file = shim.folder.path("x.pid");
     shim.until("a number", |shim| shim.named() == Some(own));

@@ -1,7 +1,9 @@
 //! A pretend supervisor, and the built `initctl` to talk to it.
 #![allow(dead_code)] // each test program uses its part
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -22,10 +24,16 @@ pub struct Folder(pub PathBuf);
 impl Folder {
     pub fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("initctl-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::DirBuilder::new().mode(0o700).create(&path).unwrap();
-        Folder(path)
+        loop {
+            let name = format!("initctl-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+            let path = std::env::temp_dir().join(name);
+            match std::fs::DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Folder(path),
+                // An earlier process of the same number has left it, or one in another world of numbers has it now.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => panic!("{}: {error}", path.display()),
+            }
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -46,13 +54,23 @@ impl Drop for Folder {
     }
 }
 
+/// Ends listening for good. A process that another test is just making holds a copy of the socket until it has exec'ed, so to
+/// close it here is not enough.
+pub fn deafen(listener: UnixListener) {
+    UnixStream::from(OwnedFd::from(listener)).shutdown(Shutdown::Both).unwrap();
+}
+
 /// A thread that behaves as a supervisor would, to one client; what it asserts fails in [`Server::end`].
 pub struct Server(JoinHandle<()>);
 
 impl Server {
     /// Does this with the one connection that comes.
     pub fn doing(listener: UnixListener, what: impl FnOnce(UnixStream) + Send + 'static) -> Self {
-        Server(std::thread::spawn(move || what(listener.accept().unwrap().0)))
+        Server(std::thread::spawn(move || {
+            let client = listener.accept().unwrap().0;
+            deafen(listener);
+            what(client);
+        }))
     }
 
     /// Greets, then expects these requests and answers each so.

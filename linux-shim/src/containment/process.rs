@@ -237,6 +237,8 @@ pub fn is_in_our_group(pid: Pid) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -261,17 +263,23 @@ mod tests {
 
     #[test]
     fn a_process_is_not_idle_while_a_thread_of_it_computes() {
-        let over = std::sync::atomic::AtomicBool::new(false);
+        let [begun, over] = [const { AtomicBool::new(false) }; 2];
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                begun.store(true, Ordering::Relaxed);
+                while !over.load(Ordering::Relaxed) {
                     std::hint::spin_loop()
                 }
             });
+            // A new thread may sleep before it comes to its own work.
+            while !begun.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
             let own = Stat::of(Pid::new(std::process::id()).unwrap()).unwrap();
             let first_thread_waits = Stat { state: b'S', ..own };
-            assert!(own.threads > 1 && !first_thread_waits.is_idle());
-            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            let idle = first_thread_waits.is_idle();
+            over.store(true, Ordering::Relaxed);
+            assert!(own.threads > 1 && !idle);
         });
     }
 }

@@ -1,6 +1,7 @@
 //! A spawner to try, and what tests know of its processes.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard};
@@ -30,9 +31,16 @@ impl Bench {
     pub fn new() -> Bench {
         let turn = TURN.lock().unwrap_or_else(|broken| broken.into_inner());
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let directory = std::env::temp_dir().join(format!("uphold-spawn-{}-{number}", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
+        let directory = loop {
+            let number = COUNT.fetch_add(1, Ordering::Relaxed);
+            let directory = std::env::temp_dir().join(format!("uphold-spawn-{}-{number}", std::process::id()));
+            match fs::create_dir(&directory) {
+                Ok(()) => break directory,
+                // An earlier process of the same number has left it, with all that is in it.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => panic!("{}: {error}", directory.display()),
+            }
+        };
         Bench { spawner: Spawner::new(ROOM, None).unwrap(), directory, _turn: turn }
     }
 

@@ -1,6 +1,7 @@
 //! A folder of its own for each system.
 
 use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,11 +15,17 @@ impl Folder {
     /// A new folder, which any user may look into: daemons give up root's rights.
     pub fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        // Short, for it begins the paths of sockets, which are limited.
-        let name = format!("uphold-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        DirBuilder::new().mode(0o755).create(&path).expect("a folder is made");
-        Folder(path)
+        loop {
+            // Short, for it begins the paths of sockets, which are limited.
+            let name = format!("uphold-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+            let path = std::env::temp_dir().join(name);
+            match DirBuilder::new().mode(0o755).create(&path) {
+                Ok(()) => return Folder(path),
+                // An earlier process of the same number has left it, or one in another world of numbers has it now.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => panic!("{}: {error}", path.display()),
+            }
+        }
     }
 
     /// The path of something in it; of the folder itself if the name is empty.
