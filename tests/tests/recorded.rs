@@ -1,7 +1,7 @@
 //! Plays the transcripts that were recorded from the original Upstart 1.13.2 against the built programs.
 //!
 //! They lie beside the checkout, not in it. What differs on purpose is listed in `recorded-differences.txt`: a scenario
-//! that is listed and passes is as wrong as one that is not listed and fails. One that fails is played once more by itself:
+//! that is listed and passes is as wrong as one that is not listed and fails. One that fails is played again by itself:
 //! the transcripts hold what a machine shows that has nothing else to do.
 
 use std::collections::BTreeMap;
