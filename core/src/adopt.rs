@@ -153,7 +153,8 @@ impl Supervisor<'_> {
         let next = |number: Option<Pid>| number.and_then(|number| Pid::new(number.get().wrapping_add(1)));
         match () {
             () if launched == pid => Heir::Launched,
-            () if traces && (job.following.told || job.following.helper) => Heir::Later,
+            () if traces && job.following.helper => Heir::Later,
+            () if traces && job.following.told => Heir::Late,
             () if traces => Heir::Descendant,
             () if next(launched) == pid => Heir::Child,
             () if next(launched) == session && next(session) == pid => Heir::Grandchild,
@@ -214,7 +215,8 @@ impl Supervisor<'_> {
         let Some(class) = self.classes.get(job.class) else { return };
         let expected = class.expect;
         let (saw, right) = follow::lesson(expected, job.following.forks, heir);
-        if expected != right {
+        // The right file has been called wrong when its daemon took its time: that is taken back.
+        if expected != right || heir == Heir::Late {
             self.say_later(Notice::Mistaken { job: id, expected, saw, right, following });
         }
     }
@@ -318,6 +320,9 @@ impl Supervisor<'_> {
         if as_expected || following.is_some() {
             self.observe(main, Seen::Quiet);
             if let Some(master) = master {
+                if let Some(job) = self.jobs.get_mut(id) {
+                    job.following.helper = true;
+                }
                 self.adopt(id, main, master);
             }
         }

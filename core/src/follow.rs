@@ -227,8 +227,10 @@ pub enum Heir {
     Descendant,
     /// The one between the one that the supervisor made and the one that is followed.
     Middle,
-    /// Another one, when a traced one was adopted already.
+    /// Another one, after a helper of the daemon's that had been followed.
     Later,
+    /// Another one, after the one that was taken to be ready because it had gone idle.
+    Late,
 }
 
 /// One row of what is to be learnt.
@@ -248,7 +250,7 @@ pub struct Lesson {
 
 /// What to tell the author of the file. Where no row fits, see [`UNCLEAR`].
 #[rustfmt::skip]
-pub static LESSONS: [Lesson; 23] = {
+pub static LESSONS: [Lesson; 27] = {
     use Expect as E;
     use Heir::*;
     const fn row(expect: Expect, forks: Option<u8>, heir: Heir, saw: &'static str, right: Expect) -> Lesson {
@@ -271,6 +273,8 @@ pub static LESSONS: [Lesson; 23] = {
         row(E::Fork,       Some(3), Descendant, "three forks",                  E::Auto),
         row(E::Fork,       None,    Launched,   "a helper's fork",              E::None),
         row(E::Fork,       None,    Later,      "a helper's fork first",        E::Auto),
+        row(E::Fork,       Some(1), Late,       "its fork late",                E::Fork),
+        row(E::Fork,       None,    Late,       "more forks late",              E::Auto),
 
         row(E::Daemon,     Some(0), Itself,     "no fork",                      E::None),
         row(E::Daemon,     Some(1), Itself,     "one fork",                     E::Fork),
@@ -279,6 +283,8 @@ pub static LESSONS: [Lesson; 23] = {
         row(E::Daemon,     Some(3), Descendant, "three forks",                  E::Auto),
         row(E::Daemon,     None,    Launched,   "a helper's fork",              E::None),
         row(E::Daemon,     None,    Later,      "a helper's fork first",        E::Auto),
+        row(E::Daemon,     Some(2), Late,       "its last fork late",           E::Daemon),
+        row(E::Daemon,     None,    Late,       "other forks late",             E::Auto),
 
         row(E::Notify,     None,    Itself,     "no READY=1",                   E::Auto),
         row(E::Descriptor, None,    Itself,     "no newline",                   E::Auto),

@@ -18,7 +18,7 @@ pub(crate) struct Following {
     /// Whether the log has told the author of its file what to expect, and whether it is about to.
     pub(crate) told: bool,
     pub(crate) untaught: bool,
-    /// Whether following went back to the launched process when a helper that had been followed ended.
+    /// Whether following went back to the launched process from a helper of its own.
     pub(crate) helper: bool,
     /// The child that made the one which `expect daemon` names: if it stays, it is a master and no step on the way.
     pub(crate) middle: Option<Pid>,

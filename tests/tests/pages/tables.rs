@@ -100,7 +100,8 @@ pub fn follow() -> String {
             follow::Heir::Akin => "its descendant",
             follow::Heir::Descendant => "what the traced ones left",
             follow::Heir::Middle => "the one that made what is followed",
-            follow::Heir::Later => "another one, after one that was adopted",
+            follow::Heir::Later => "another one, after a helper that was followed",
+            follow::Heir::Late => "another one, after one that had gone idle",
         };
         vec![row.expect.name().into(), forks, heir.into(), row.saw.into(), code(&format!("expect {}", row.right))]
     });
