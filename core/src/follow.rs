@@ -189,6 +189,11 @@ impl Expect {
         matches!(self, Expect::Fork | Expect::Daemon)
     }
 
+    /// Whether the process says by messages that it is ready, so that it must be given the means to send them.
+    pub const fn has_messages(self) -> bool {
+        matches!(self, Expect::Notify)
+    }
+
     /// The word in the job file.
     pub const fn name(self) -> &'static str {
         match self {

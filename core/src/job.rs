@@ -3,7 +3,7 @@
 use crate::adopt::{Inquiry, Look};
 use crate::condition::LeafId;
 use crate::conf::stanza::Expect;
-use crate::effect::Effect;
+use crate::effect::{Effect, Launch};
 use crate::exit::{self, Meaning, Verdict};
 use crate::follow::Stage;
 use crate::following::Following;
@@ -372,9 +372,13 @@ impl Supervisor<'_> {
         if main {
             job.following.stage = Stage::Launched;
         }
-        let trace = main && class.expect.traces();
-        let contain = main && (class.respawn || class.expect != Expect::None);
-        self.order(Effect::Spawn { job: id, process, trace, contain });
+        let launch = Launch {
+            first: process == Process::PreStart || (main && !class.has(Process::PreStart)),
+            confine: main,
+            trace: main && class.expect.traces(),
+            contain: main && (class.respawn || class.expect != Expect::None),
+        };
+        self.order(Effect::Spawn { job: id, process, launch });
         true
     }
 

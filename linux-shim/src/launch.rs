@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 use uphold_core::conf::stanza::Console;
+use uphold_core::effect::Launch;
 use uphold_core::environment::Entry;
 use uphold_core::input::Input;
 use uphold_core::notice::Priority;
@@ -23,15 +24,6 @@ fn failed(stage: Stage, errno: Errno) -> Failed {
     Failed::from(SpawnError { stage, code: errno as i32 })
 }
 
-/// How a process is to be made.
-#[derive(Clone, Copy)]
-pub(crate) struct Wanted {
-    /// Traced from its exec on.
-    pub(crate) trace: bool,
-    /// In a control group of its own, where that can be had.
-    pub(crate) contain: bool,
-}
-
 impl Linux {
     /// Makes a process of a job.
     pub(crate) fn spawn(
@@ -39,9 +31,9 @@ impl Linux {
         supervisor: &Supervisor<'_>,
         job: JobId,
         process: Process,
-        wanted: Wanted,
+        launch: Launch,
     ) -> Input<'static> {
-        let launched = self.launch(supervisor, job, process, wanted);
+        let launched = self.launch(supervisor, job, process, launch);
         match launched {
             Ok(pid) if process == Process::Main => self.daemons.launched(job, pid),
             Err(_) if process == Process::Main => self.daemons.forget(job),
@@ -49,7 +41,7 @@ impl Linux {
         }
         match launched {
             Ok(pid) => {
-                if wanted.trace {
+                if launch.trace {
                     self.tracer.expect(pid);
                 } else {
                     self.ready.push_back(Known::Executed(pid));
@@ -69,7 +61,7 @@ impl Linux {
         supervisor: &Supervisor<'_>,
         job: JobId,
         process: Process,
-        Wanted { trace, contain }: Wanted,
+        Launch { first, confine, trace, contain }: Launch,
     ) -> Result<Pid, Failed> {
         let class = supervisor.class_of(job).ok_or_else(|| failed(Stage::Execute, Errno::ENOENT))?;
         if trace && !self.tracer.has_room() {
@@ -88,9 +80,6 @@ impl Linux {
         let mut helpers = [None; 2];
         let needs_help =
             [Preparation::Profile, Preparation::Files].iter().any(|&which| !settings.preparation(which).is_empty());
-        // The job's first process waits for what is to be done before.
-        let first = process == Process::PreStart
-            || (process == Process::Main && self.programs.command(class, Process::PreStart).is_none());
         if needs_help && first {
             let missing;
             (helpers, missing) = preparation::helpers(settings);
@@ -98,7 +87,7 @@ impl Linux {
                 self.log.warn(format_args!("tmpfiles stanzas have no effect: systemd-tmpfiles is not installed"));
             }
         }
-        let switches = process == Process::Main && settings.get(Text::Profile).is_some();
+        let switches = confine && settings.get(Text::Profile).is_some();
         let logs = self.job_logs.as_mut().filter(|_| settings.console == Console::Log);
         let terminal = logs.and_then(|logs| match logs.open(job) {
             Ok(terminal) => Some(terminal),

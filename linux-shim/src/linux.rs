@@ -22,7 +22,7 @@ use crate::error;
 use crate::job_file::Target;
 use crate::job_log::JobLogs;
 use crate::kernel;
-use crate::launch::{Told, Wanted};
+use crate::launch::Told;
 use crate::left_behind::LeftBehind;
 use crate::login_records;
 use crate::message_log::MessageLog;
@@ -155,8 +155,8 @@ impl Linux {
     /// Does what the supervisor orders.
     pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, effect: Effect) -> Option<Input<'_>> {
         match effect {
-            Effect::Spawn { job, process, trace, contain } => {
-                let input = self.spawn(supervisor, job, process, Wanted { trace, contain });
+            Effect::Spawn { job, process, launch } => {
+                let input = self.spawn(supervisor, job, process, launch);
                 if let Input::Spawned { pid, .. } = input
                     && let Some(exit) = self.old_end(pid)
                 {

@@ -4,7 +4,7 @@
 
 use std::ffi::NulError;
 
-use uphold_core::conf::stanza::{Console, Expect, Stanza};
+use uphold_core::conf::stanza::{Console, Stanza};
 use uphold_core::process::Process;
 use uphold_core::storage::ClassId;
 
@@ -169,7 +169,7 @@ impl Draft {
                 let words: heapless::Vec<&[u8], 4> = words.iter().take(4).collect();
                 settings.group_mut().take(&words);
             }
-            Stanza::Expect(expect) => settings.expect(expect == Expect::Notify, None),
+            Stanza::Expect(expect) => settings.expect(expect.has_messages(), None),
             Stanza::ReadyDescriptor(number) => settings.expect(false, u16::try_from(number).ok()),
             Stanza::PidFile(path) => settings.readiness_mut().pid_file = Some(path.into()),
             Stanza::Watchdog(seconds) => settings.readiness_mut().watchdog = seconds,

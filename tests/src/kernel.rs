@@ -195,7 +195,7 @@ impl Kernel {
     pub fn perform(&mut self, supervisor: &Supervisor<'_>, effect: Effect) -> Option<Input<'static>> {
         self.orders += usize::from(!matches!(effect, Effect::Survey { .. }));
         match effect {
-            Effect::Spawn { job, process, trace, .. } => return self.spawn(supervisor, job, process, trace),
+            Effect::Spawn { job, process, launch } => return self.spawn(supervisor, job, process, launch.trace),
             Effect::Signal { pid, signal, scope } => {
                 self.note(|| match scope {
                     Scope::Group => format!("{signal} to group {pid}"),
