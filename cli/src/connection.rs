@@ -102,7 +102,7 @@ impl Connection {
             Err(FrameError::Broken(Broken::TooLarge)) => {
                 return Err(Failure::new(format_args!(
                     "The arguments are too long: a request holds {} bytes",
-                    frame::MAX_MESSAGE
+                    uphold_core::limits::MAX_MESSAGE
                 )));
             }
             // A supervisor that hangs up says why before it does.

@@ -10,16 +10,13 @@ use crate::exit::{self, Meaning};
 use crate::follow::{self, Heir, Seen, Stage};
 use crate::input::Survivor;
 use crate::lifecycle::{Goal, State, Wait};
+use crate::limits::{ADOPTION_SECONDS, AFTERMATH_MILLISECONDS, STRIKES};
 use crate::notice::Notice;
 use crate::process::{Exit, Pid, Process};
 use crate::signal::Signal;
 use crate::storage::JobId;
 use crate::supervisor::Supervisor;
 use crate::timers::Alarm;
-
-/// For how many seconds after a process was taken to be the daemon its end may still be a step on the daemon's way into
-/// the background. Later, what it leaves behind are workers or a user's own processes, and nobody's daemon.
-const FRESH: u32 = 10;
 
 /// What a job has asked the world about its processes for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
@@ -229,7 +226,7 @@ impl Supervisor<'_> {
 
     /// A process has just been taken to be the daemon.
     pub(crate) fn refresh(&mut self, id: JobId) {
-        let until = self.now.after_seconds(FRESH);
+        let until = self.now.after_seconds(ADOPTION_SECONDS);
         if let Some(job) = self.jobs.get_mut(id) {
             job.following.fresh_until = until;
         }
@@ -244,10 +241,10 @@ impl Supervisor<'_> {
         let launched = job.following.launched.filter(|_| !self.core.strict);
         let own = |survivor: &&Survivor| (all || Some(survivor.pid) == launched) && self.owner(survivor.pid).is_none();
         let (signal, timeout, forced) = (class.kill_signal, class.kill_timeout, job.forced);
-        let tired = job.strikes > crate::overdue::MOST_STRIKES;
+        let tired = job.strikes > STRIKES;
         match survivors.iter().find(own).map(|survivor| survivor.pid) {
             Some(_) if look == Look::First && !forced && !tired => {
-                let at = self.now.after_milliseconds(crate::overdue::MOMENT);
+                let at = self.now.after_milliseconds(AFTERMATH_MILLISECONDS);
                 self.timers.arm(&mut self.jobs, id, Alarm::End, at);
             }
             Some(next) if !tired => {

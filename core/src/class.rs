@@ -5,7 +5,7 @@ use crate::condition::LeafId;
 use crate::conf::stanza::{ConditionText, Expect, Operator, Stanza};
 use crate::index::{Fnv, Indexed};
 use crate::interest::InterestId;
-use crate::limits::{CONDITION_EVENTS, EVENT_NAME, Full, Limit};
+use crate::limits::{CONDITION_EVENTS, EVENT_NAME, Full, KILL_TIMEOUT_SECONDS, Limit};
 use crate::process::Process;
 use crate::respawn::RespawnLimit;
 use crate::signal::Signal;
@@ -97,7 +97,7 @@ impl Class {
             expect: Expect::None,
             limit: RespawnLimit::DEFAULT,
             kill_signal: Signal::TERM,
-            kill_timeout: 5,
+            kill_timeout: KILL_TIMEOUT_SECONDS,
             start_timeout: 0,
             hook_timeout: 0,
             watchdog: 0,

@@ -241,7 +241,7 @@ impl Supervisor<'_> {
         }
         let (need, have) = (cost(bytes) as u32, job.event_text);
         if need > have {
-            let more = (need - have) * crate::job::EVENTS_PER_JOB as u32;
+            let more = (need - have) * crate::limits::EVENTS_PER_JOB as u32;
             self.text.reserve(0, more as usize)?;
             if let Some(job) = self.jobs.get_mut(id) {
                 job.event_text = need;

@@ -9,7 +9,7 @@ use crate::follow::Stage;
 use crate::following::Following;
 use crate::index::{Fnv, Indexed};
 use crate::lifecycle::{Goal, State, Wait};
-use crate::limits::Full;
+use crate::limits::{EVENTS_PER_JOB, Full};
 use crate::notice::Notice;
 use crate::process::{Exit, Pid, Process, SpawnError};
 use crate::queue::{Linked, Queue};
@@ -83,10 +83,6 @@ pub(crate) struct Failure {
     /// How it ended, if it ever ran.
     pub exit: Option<Exit>,
 }
-
-/// How many events a job has room set aside for: one that tells of its past, and one that it waits for. Those that tell of
-/// its past can be more while others hold them up; they take what room there is.
-pub(crate) const EVENTS_PER_JOB: usize = 2;
 
 impl Indexed for Job {
     fn hash(&self) -> u32 {

@@ -1,5 +1,6 @@
 //! Counting respawns: `respawn limit COUNT INTERVAL` of init(5), as Upstart counts (FACTS 3.4).
 
+use crate::limits::{RESPAWN_COUNT, RESPAWN_SECONDS};
 use crate::time::Instant;
 
 /// Up to `count` respawns in `interval` seconds; if either is 0 there is no limit.
@@ -12,8 +13,8 @@ pub struct RespawnLimit {
 }
 
 impl RespawnLimit {
-    /// Upstart's default.
-    pub const DEFAULT: RespawnLimit = RespawnLimit { count: 10, interval: 5 };
+    /// What holds where the job file says nothing (init(5), `respawn limit`).
+    pub const DEFAULT: RespawnLimit = RespawnLimit { count: RESPAWN_COUNT, interval: RESPAWN_SECONDS };
 }
 
 /// The respawns of one instance. The window is fixed, not sliding: it opens with the first respawn after the last window.

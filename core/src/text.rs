@@ -7,7 +7,7 @@
 use core::hash::{Hash, Hasher};
 use heapless::{Vec, VecView};
 
-use crate::limits::{Full, Limit};
+use crate::limits::{Full, Limit, TEXT_SLACK};
 
 /// A piece of text; the empty one takes no room.
 ///
@@ -85,9 +85,6 @@ pub(crate) enum Span {
 
 /// In front of each piece: its handle (0 for a hole) and its length.
 const HEADER: usize = 8;
-
-/// Holes smaller than this are left: closing them would cost more than they take.
-const SLACK: usize = 4096;
 
 /// How an arena is used.
 #[derive(Clone, Copy, Debug)]
@@ -383,7 +380,7 @@ impl TextView<'_> {
         let holes = self.tally.holes as usize;
         let used = self.bytes.len() - holes;
         let tight = bytes > self.bytes.capacity() - self.bytes.len();
-        if holes > 0 && (tight || holes > used / 4 + SLACK) {
+        if holes > 0 && (tight || holes > used / 4 + TEXT_SLACK) {
             self.close_holes();
         }
         if self.fits(bytes) { Ok(()) } else { Err(FULL) }

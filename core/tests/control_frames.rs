@@ -5,10 +5,11 @@ use std::hint::black_box;
 use uphold_core::bytes::Strings;
 use uphold_core::conf::stanza::Expect;
 use uphold_core::control::frame::{
-    self, Broken, FrameError, HEADER, Inbox, MAX_FRAME, MAX_MESSAGE, MAX_PAGE, Outbox, PageReader, PageWriter,
+    self, Broken, FrameError, HEADER, Inbox, MAX_FRAME, MAX_PAGE, Outbox, PageReader, PageWriter,
 };
 use uphold_core::control::{Cause, Holder, Refusal, Reply, Request, Select, Status, Table, Target, Waiting};
 use uphold_core::lifecycle::{Goal, State};
+use uphold_core::limits::MAX_MESSAGE;
 use uphold_core::notice::Priority;
 use uphold_core::process::Process;
 

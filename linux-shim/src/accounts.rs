@@ -16,6 +16,7 @@ use nix::sys::stat::{FileStat, stat};
 use nix::unistd::{getegid, geteuid};
 use uphold_core::process::{SpawnError, Stage};
 
+use crate::capacity::GROUPS_OF_A_USER;
 use crate::kernel;
 
 const PASSWD: &CStr = c"/etc/passwd";
@@ -24,15 +25,11 @@ const GROUP: &CStr = c"/etc/group";
 /// The longest name of a user or group that can be found (LOGIN_NAME_MAX).
 const NAME_MAX: usize = 256;
 
-/// How many supplementary groups a process can be given. A user in more is refused, not cut short: the list lives on
-/// the child's stack. (The kernel's own limit is 65,536.)
-pub const GROUPS_MAX: usize = 512;
-
 /// A name of a user or group.
 pub type Name = Vec<u8, NAME_MAX>;
 
 /// The supplementary groups of a process.
-pub type Groups = Vec<u32, GROUPS_MAX>;
+pub type Groups = Vec<u32, GROUPS_OF_A_USER>;
 
 /// One line of `/etc/passwd`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -131,7 +128,7 @@ impl OwnGroups {
         check_own_group(group)?;
         let groups = groups_of(&user.name, group);
         self.groups = groups.map_err(|errno| SpawnError { stage: Stage::Groups, code: errno as i32 })?;
-        let mut room = [0; GROUPS_MAX];
+        let mut room = [0; GROUPS_OF_A_USER];
         let own = kernel::groups(&mut room);
         self.in_force = own
             .is_some_and(|own| own.len() == self.groups.len() && own.iter().all(|group| self.groups.contains(group)));
@@ -357,9 +354,9 @@ mod tests {
 
     #[test]
     fn more_groups_than_fit_are_an_error() {
-        let text: String = (0..GROUPS_MAX).map(|gid| format!("g{gid}:x:{gid}:me\n")).collect();
+        let text: String = (0..GROUPS_OF_A_USER).map(|gid| format!("g{gid}:x:{gid}:me\n")).collect();
         with_file(&text, |file| {
-            assert_eq!(memberships(file, b"me", 0).unwrap().len(), GROUPS_MAX);
+            assert_eq!(memberships(file, b"me", 0).unwrap().len(), GROUPS_OF_A_USER);
             assert_eq!(memberships(file, b"me", 99_999), Err(Errno::ERANGE));
         });
     }

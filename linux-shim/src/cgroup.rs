@@ -15,11 +15,9 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 use uphold_core::conf::{ExpandError, expand};
 use uphold_core::process::{SpawnError, Stage};
 
+use crate::capacity::CGROUP_NAME;
 use crate::error;
 use crate::settings::{Group, Setting};
-
-/// The longest name of a group, its variables expanded.
-const NAME_MAX: usize = 1024;
 
 /// Names of version 1 that mean something else in version 2.
 const CONTROLLERS: [(&[u8], &[u8]); 1] = [(b"blkio", b"io")];
@@ -198,7 +196,7 @@ fn path_in<'v>(
     let dash: &[u8] = if instance.is_empty() { b"" } else { b"-" };
     let mut own = [job, dash, instance].concat();
     own.iter_mut().filter(|byte| **byte == b'/').for_each(|byte| *byte = b'_');
-    let mut expanded = heapless::Vec::<u8, NAME_MAX>::new();
+    let mut expanded = heapless::Vec::<u8, CGROUP_NAME>::new();
     let with_own = |variable: &[u8]| if variable == b"UPSTART_CGROUP" { Some(&own[..]) } else { lookup(variable) };
     match expand(name.unwrap_or(b"$UPSTART_CGROUP"), with_own, expanded.as_mut_view()) {
         Ok(()) => {}

@@ -19,8 +19,8 @@ use uphold_core::process::Pid;
 use uphold_core::storage::JobId;
 use uphold_core::supervisor::Supervisor;
 
-use crate::capacity::JOB_LOGS;
-use crate::kept_output::{BLOCK, Chain, Kept};
+use crate::capacity::{JOB_LOGS, LAST_PIECES, LOG_BLOCK, LOG_TURN};
+use crate::kept_output::{Chain, Kept};
 use crate::message_log::MessageLog;
 use crate::terminals::Terminals;
 
@@ -29,15 +29,8 @@ pub(crate) use handover::{Carried, put_together};
 /// Bytes read at once: what a terminal holds for its reader.
 const PIECE: usize = 4096;
 
-/// Pieces that are read at most when a process has ended: more than a terminal holds, so that all it wrote is read, and a
-/// child that goes on writing holds nobody up.
-const LAST_PIECES: usize = 16;
-
-/// Bytes that are read and written in one turn, before clients and children get theirs: a slow disk holds up all of them.
-const TURN_BYTES: usize = 16 << 10;
-
 /// Terminals that get their turn at once. The kernel tells of those first that it has not told of for the longest.
-const TURN: usize = TURN_BYTES / PIECE;
+const TURN: usize = LOG_TURN / PIECE;
 
 /// What the name of a log file ends in.
 const SUFFIX: &[u8] = b".log";
@@ -288,7 +281,7 @@ impl JobLogs {
 
     /// Writes a backlog to the file that it names; `None`: nothing is left of it.
     fn write_backlog(&mut self, backlog: &mut Backlog, log: &mut MessageLog) -> Option<Errno> {
-        let (mut room, mut own) = ([0; PATH], [0; BLOCK]);
+        let (mut room, mut own) = ([0; PATH], [0; LOG_BLOCK]);
         let name = own.get_mut(..self.kept.head(backlog.name).len())?;
         name.copy_from_slice(self.kept.head(backlog.name));
         let Some(path) = join(&[&self.directory, b"/", name], &mut room) else { return Some(Errno::ENAMETOOLONG) };
@@ -305,7 +298,7 @@ fn keep(backlog: &mut Backlog, kept: &mut Kept, name: &[u8], bytes: &[u8]) {
         return;
     }
     let mut fits = 0;
-    if !backlog.name.is_empty() || (name.len() <= BLOCK && kept.load(&mut backlog.name, name) == name.len()) {
+    if !backlog.name.is_empty() || (name.len() <= LOG_BLOCK && kept.load(&mut backlog.name, name) == name.len()) {
         fits = kept.load(&mut backlog.kept, bytes);
     }
     backlog.dropped = backlog.dropped.saturating_add((bytes.len() - fits) as u64);

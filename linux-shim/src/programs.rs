@@ -8,7 +8,7 @@ use uphold_core::conf::stanza::{Console, Stanza};
 use uphold_core::process::Process;
 use uphold_core::storage::ClassId;
 
-use crate::capacity::{CLASSES, PROGRAM_TEXT};
+use crate::capacity::{CLASSES, PROGRAM_SLACK, PROGRAM_TEXT};
 use crate::command::Command;
 use crate::preparation::{FILE_MAKER_OPTIONS, LOADER_OPTIONS};
 use crate::settings::{DEFAULT_UMASK, Limit, Preparation, Settings, Text};
@@ -43,9 +43,6 @@ pub struct Programs {
     /// What a class without settings has.
     plain: Settings,
 }
-
-/// Holes that are not worth closing.
-const SLACK: usize = 16 << 10;
 
 /// The programs of a class whose job file is being read.
 pub struct Draft {
@@ -84,7 +81,7 @@ impl Programs {
     fn clear(&mut self, index: usize) {
         let Place { len, .. } = std::mem::take(&mut self.table[index]);
         self.holes += len as usize;
-        if self.holes > SLACK && self.holes > self.text.len() / 2 {
+        if self.holes > PROGRAM_SLACK && self.holes > self.text.len() / 2 {
             let mut text = Vec::with_capacity(self.text.capacity());
             for place in &mut self.table {
                 let start = text.len() as u32;
@@ -210,7 +207,7 @@ mod tests {
         let mut storage = Storage::<8, 1, 2, 3, 4, 2, 2, 256, 16, 4>::new();
         let mut supervisor = storage.supervisor();
         let mut programs = Programs::new(Console::None, DEFAULT_UMASK);
-        let long = vec![b'x'; SLACK];
+        let long = vec![b'x'; PROGRAM_SLACK];
         let mut keep = |programs: &mut Programs, name: &[u8], line: &[u8]| {
             let class = supervisor.begin_class(name).unwrap();
             let mut draft = programs.draft();
@@ -229,7 +226,7 @@ mod tests {
             assert_eq!(programs.command(last, Process::PostStop), Some(Command::Script(b"d")));
             assert_eq!(programs.command(last, Process::PreStop), None);
         }
-        assert!(programs.text.len() < SLACK, "the holes are still there");
+        assert!(programs.text.len() < PROGRAM_SLACK, "the holes are still there");
         let mut other = Programs::new(Console::None, DEFAULT_UMASK);
         programs.all().for_each(|program| other.put_back(program));
         assert_eq!(other.command(last, Process::Main), Some(Command::Exec(b"line")));

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 
+use crate::capacity::{LEFTOVER_LOOKS, LEFTOVER_PAUSE};
 use crate::control_socket::bind;
 
 /// The system's control socket.
@@ -153,8 +154,8 @@ pub fn user_log_dir() -> Option<PathBuf> {
 
 /// Ends what is left of a session's processes: whoever outlived its parent has become our child. They are asked first.
 pub fn end_leftovers() {
-    for (signal, rounds) in [(Signal::SIGTERM, 20), (Signal::SIGKILL, 20)] {
-        for round in 0..rounds {
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        for round in 0..LEFTOVER_LOOKS {
             while crate::reap::next_change().is_some() {}
             let children = children();
             if children.is_empty() {
@@ -164,7 +165,7 @@ pub fn end_leftovers() {
                 // Some are gone by now.
                 kill(child, signal).and_then(|()| kill(child, Signal::SIGCONT)).unwrap_or_default();
             }
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::thread::sleep(LEFTOVER_PAUSE);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! `kernel`), because the C library's functions would change every thread of the supervisor with them.
 
 use crate::accounts;
+use crate::capacity::HELPER_WORDS;
 use crate::child::{self, execve};
 use crate::kernel;
 use crate::preparation::Helper;
@@ -21,9 +22,6 @@ use uphold_core::signal::Signal;
 
 const CONSOLE_DEVICE: &CStr = c"/dev/console";
 const SHELL: &CStr = c"/bin/sh";
-
-/// How many words a helper's command line may have.
-const HELPER_WORDS: usize = 256;
 
 /// Everything the child needs, prepared beforehand.
 pub(crate) struct Orders<'a> {

@@ -3,16 +3,13 @@
 //! A new child of a tracee is traced too, and stops at once. The kernel may report that stop before the fork that made
 //! the child; [`Tracer::next_change`] holds it back, so that the fork always comes first.
 
+use crate::capacity::EARLY_CHILDREN;
 use crate::kernel;
 use crate::proc_stat::{is_traced, parent_of};
 use crate::reap::{self, Change, Kind, Trap};
 use nix::errno::Errno;
 use uphold_core::process::{Exit, Pid};
 use uphold_core::signal::Signal;
-
-/// How many children may be held back at once. Each is held for the moment between two reports of the kernel, so more
-/// would need as many tracees forking within it. One too many is let go untraced.
-const EARLY_MAX: usize = 64;
 
 /// A child that is heard of before the fork that made it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -26,7 +23,7 @@ struct Early {
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct Tracer<const TRACEES: usize> {
     known: Vec<Pid>,
-    early: heapless::Vec<Early, EARLY_MAX>,
+    early: heapless::Vec<Early, EARLY_CHILDREN>,
     /// Tracees that run and are to be let go when they stand still.
     leaving: Vec<Pid>,
     /// A held-back change whose fork has just been told.
@@ -342,7 +339,7 @@ mod tests {
     fn held_children_are_bounded_and_counted() {
         let mut tracer = Tracer::<4>::new();
         tracer.expect(pid(PARENT));
-        for number in 0..EARLY_MAX as u32 {
+        for number in 0..EARLY_CHILDREN as u32 {
             let stop = change(CHILD + number, Kind::Trapped(Trap::Signal(Signal::STOP)));
             assert_eq!(tracer.judge(stop, |_| Some(pid(PARENT))), Verdict::Hold);
         }

@@ -67,7 +67,7 @@ pub enum ErrorKind {
     ExpectedVariable,
     /// A parenthesis is never closed, or closed and never opened.
     MismatchedParentheses,
-    /// Parentheses are nested deeper than [`MAX_NESTING`](super::MAX_NESTING) (a limit of ours).
+    /// Parentheses are nested deeper than [`NESTING`](crate::limits::NESTING) (a limit of ours).
     NestedTooDeep,
     /// There is a byte of value zero in the file (we say so; Upstart took it for the end of the word).
     ZeroByte,

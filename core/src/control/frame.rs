@@ -11,6 +11,7 @@
 //! Rubbish is an error and never a panic, and costs only the connection that it came from.
 
 use super::Status;
+use crate::limits::{INSTANCE_NAME, MAX_MESSAGE, PAGE};
 use core::fmt;
 use embedded_io::{Error as _, ErrorKind, Read, Write};
 use serde::{Deserialize, Serialize};
@@ -18,21 +19,17 @@ use serde::{Deserialize, Serialize};
 /// Bytes of the length in front of each message.
 pub const HEADER: usize = 2;
 
-/// Longest message: sixteen times the largest that people send, an `emit` with a device's whole udev environment.
-pub const MAX_MESSAGE: usize = 32 << 10;
-
 /// Longest frame: the size of every buffer.
 pub const MAX_FRAME: usize = HEADER + MAX_MESSAGE;
 
 /// What a [`super::Reply::Page`] takes beside its statuses: the variant (1), `next` (1 + 5) and the length (3).
 const PAGE_OVERHEAD: usize = 10;
 
-/// Most bytes in one page of a list: about 200 jobs. Less than a message could hold, since the page is made up in memory that
-/// is used for nothing else.
-pub const MAX_PAGE: usize = 8192 - PAGE_OVERHEAD;
+/// Most bytes of statuses in one page of a list.
+pub const MAX_PAGE: usize = PAGE - PAGE_OVERHEAD;
 
 const _: () = assert!(MAX_MESSAGE <= u16::MAX as usize, "the header must be able to say it");
-const _: () = assert!(MAX_PAGE > 2 * crate::limits::INSTANCE_NAME, "a page must hold any one status");
+const _: () = assert!(MAX_PAGE > 2 * INSTANCE_NAME, "a page must hold any one status");
 
 /// What is wrong with a message or a frame, whoever carries it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

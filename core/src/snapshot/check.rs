@@ -125,7 +125,7 @@ impl Supervisor<'_> {
     fn check_counts(&self) -> Option<()> {
         for id in self.jobs.ids() {
             let job = self.jobs.get(id)?;
-            let own = usize::from(job.events_left) <= crate::job::EVENTS_PER_JOB;
+            let own = usize::from(job.events_left) <= crate::limits::EVENTS_PER_JOB;
             let reserved = job.text_reserved as usize <= self.text.reserved();
             let waits = usize::from(job.waiters_left) <= self.waiters.reserved();
             (own && reserved && waits).then_some(())?;

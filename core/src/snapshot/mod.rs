@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::control::frame::{FrameError, decode, read_frame, write_frame};
 use crate::index::{Fnv, IndexView, Indexed};
 use crate::job::Job;
-use crate::limits::{Full, Limit};
+use crate::limits::{Full, Limit, SNAPSHOT_PIECE, SNAPSHOT_RECORD};
 use crate::storage::{Id, PoolView, Slot};
 use crate::supervisor::{Core, Supervisor};
 use crate::text::{Span, Text, TextView};
@@ -52,12 +52,6 @@ pub const SHAPE: u32 = {
 };
 
 const MAGIC: [u8; 8] = *b"upholded";
-
-/// Room for one record: a class is the largest, with some 200 bytes.
-const RECORD: usize = 1024;
-
-/// Bytes of text in one record.
-const PIECE: usize = 960;
 
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -148,7 +142,7 @@ impl Supervisor<'_> {
         if !self.core.is_calm() {
             return Err(Unsaved::Busy);
         }
-        let mut writer = Writer { to: Summed { with: to, sum: Fnv::new() }, buffer: [0; RECORD] };
+        let mut writer = Writer { to: Summed { with: to, sum: Fnv::new() }, buffer: [0; SNAPSHOT_RECORD] };
         writer.put(&Header { magic: MAGIC, version: VERSION, shape: SHAPE })?;
         writer.pool(&self.classes)?;
         writer.pool(&self.jobs)?;
@@ -178,7 +172,7 @@ impl Supervisor<'_> {
     /// The image cannot be taken over; the machine then knows nothing.
     pub fn restore<R: Read>(&mut self, from: &mut R) -> Result<(), Unreadable<R::Error>> {
         self.forget_everything();
-        let mut reader = Reader { from: Summed { with: from, sum: Fnv::new() }, buffer: [0; RECORD] };
+        let mut reader = Reader { from: Summed { with: from, sum: Fnv::new() }, buffer: [0; SNAPSHOT_RECORD] };
         let done = self.read_image(&mut reader).and_then(|()| self.check().map_err(Unreadable::Unsound));
         if done.is_err() {
             self.forget_everything();
@@ -277,7 +271,7 @@ impl<R: Read> Read for Summed<'_, R> {
 
 struct Writer<'w, W> {
     to: Summed<'w, W>,
-    buffer: [u8; RECORD],
+    buffer: [u8; SNAPSHOT_RECORD],
 }
 
 impl<W: Write> Writer<'_, W> {
@@ -291,7 +285,7 @@ impl<W: Write> Writer<'_, W> {
         for handle in 1..=text.spans.len() as u32 {
             let said = text.get(Text::of_handle(handle));
             self.put(&(said.len() as u32))?;
-            for piece in said.chunks(PIECE) {
+            for piece in said.chunks(SNAPSHOT_PIECE) {
                 self.put(&piece)?;
             }
         }
@@ -310,7 +304,7 @@ impl<W: Write> Writer<'_, W> {
 
 struct Reader<'r, R> {
     from: Summed<'r, R>,
-    buffer: [u8; RECORD],
+    buffer: [u8; SNAPSHOT_RECORD],
 }
 
 impl<R: Read> Reader<'_, R> {

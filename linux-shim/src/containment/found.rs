@@ -3,10 +3,7 @@
 use uphold_core::process::Pid;
 
 use super::process::Stat;
-use crate::capacity::SURVIVORS;
-
-/// How often a job is looked at whose processes end meanwhile.
-const LOOKS: usize = 8;
+use crate::capacity::{LOOKS_AT_A_JOB, SURVIVORS};
 
 /// Who was found.
 #[derive(Default)]
@@ -28,7 +25,7 @@ impl Found {
     /// may have made another before, of whom that list says nothing.
     pub(super) fn look(&mut self, mut list: impl FnMut(&mut Self)) {
         self.ended.clear();
-        for _ in 0..LOOKS {
+        for _ in 0..LOOKS_AT_A_JOB {
             let ended = self.ended.len();
             self.alive.clear();
             self.full = false;

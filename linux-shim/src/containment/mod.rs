@@ -25,7 +25,7 @@ use uphold_core::process::{Pid, Process};
 use uphold_core::signal::Signal;
 use uphold_core::storage::JobId;
 
-use crate::capacity::{CHILDREN, ORPHANS, SURVIVORS};
+use crate::capacity::{CHILDREN, ORPHANS, SURVIVORS, SWEEPS};
 use crate::kernel;
 use crate::kill::signal_one;
 use found::Found;
@@ -36,9 +36,6 @@ use table::Table;
 
 pub(crate) use handover::Carried;
 pub use process::{Named, Stat};
-
-/// How often those are looked for who were made while the others were being killed.
-const ROUNDS: usize = 3;
 
 /// What is known of jobs' processes.
 pub struct Containment {
@@ -322,7 +319,7 @@ impl Containment {
                 return;
             }
         }
-        for _ in 0..if signal == Signal::KILL { ROUNDS } else { 1 } {
+        for _ in 0..if signal == Signal::KILL { SWEEPS } else { 1 } {
             self.find(job, false, is_called);
             let own = self.own.map_or(0, Pid::get);
             // Who cannot be signalled has gone, or is not ours to signal: the next survey tells.

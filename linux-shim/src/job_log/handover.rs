@@ -7,11 +7,8 @@ use serde::{Deserialize, Serialize};
 use uphold_core::storage::JobId;
 
 use super::{Backlog, Entry, JobLogs};
-use crate::capacity::JOB_LOGS;
+use crate::capacity::{JOB_LOGS, LOG_RECORD};
 use crate::kept_output::{Chain, Kept};
-
-/// Bytes of output in one record. What is kept may be far more than a record can hold.
-const PIECE: usize = 64 << 10;
 
 /// One log, or more of the output of the one before: then it names neither process nor file.
 #[derive(Serialize, Deserialize)]
@@ -41,10 +38,10 @@ impl Carried {
 impl Backlog {
     fn carry(&self, kept: &Kept, live: Option<Live>) -> Vec<Carried> {
         let bytes = kept.all(self.kept);
-        let (first, rest) = bytes.split_at(bytes.len().min(PIECE));
+        let (first, rest) = bytes.split_at(bytes.len().min(LOG_RECORD));
         let first = Carried { live, name: kept.all(self.name), kept: first.to_vec(), dropped: self.dropped };
         let more = |piece: &[u8]| Carried { live: None, name: Vec::new(), kept: piece.to_vec(), dropped: 0 };
-        std::iter::once(first).chain(rest.chunks(PIECE).map(more)).collect()
+        std::iter::once(first).chain(rest.chunks(LOG_RECORD).map(more)).collect()
     }
 }
 

@@ -11,13 +11,10 @@ use uphold_core::supervisor::Supervisor;
 
 use super::message::Words;
 use super::{Daemons, Main, Place, processes, variable};
-use crate::capacity::{NOTIFICATION, NOTIFICATIONS_AT_ONCE};
+use crate::capacity::{ANCESTORS, NOTIFICATION, NOTIFICATIONS_AT_ONCE};
 use crate::containment::Stat;
 use crate::kernel::{self, Received};
 use crate::message_log::MessageLog;
-
-/// How many parents are looked at from a process up to a job's main process: more than any daemon has between them.
-const ANCESTORS: usize = 32;
 
 /// What is said once for each launch.
 #[derive(Clone, Copy)]

@@ -27,7 +27,7 @@ use uphold_core::process::{Pid, Process};
 use uphold_core::storage::JobId;
 use uphold_core::supervisor::Supervisor;
 
-use crate::capacity::{JOBS, LAST_NOTIFICATIONS, STATUS};
+use crate::capacity::{JOBS, LAST_NOTIFICATIONS};
 use crate::kernel;
 use crate::message_log::MessageLog;
 use crate::settings::{Readiness, Settings};
@@ -35,6 +35,7 @@ use crate::wait::Source;
 pub(crate) use handover::Carried;
 use message::Words;
 use pid_file::Before;
+use uphold_core::limits::STATUS;
 
 /// The number in the name of a socket.
 type Name = [u64; 2];
