@@ -150,7 +150,7 @@ impl Supervisor<'_> {
         let next = |number: Option<Pid>| number.and_then(|number| Pid::new(number.get().wrapping_add(1)));
         match () {
             () if launched == pid => Heir::Launched,
-            () if traces && (job.following.told || job.following.helper) => Heir::Later,
+            () if traces && (job.following.taught || job.following.helper) => Heir::Later,
             () if traces => Heir::Descendant,
             () if next(launched) == pid => Heir::Child,
             () if next(launched) == session && next(session) == pid => Heir::Grandchild,
@@ -207,7 +207,7 @@ impl Supervisor<'_> {
     /// Tells the author of a job's file what to expect.
     fn teach(&mut self, id: JobId, heir: Heir, following: Option<Pid>) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        job.following.told = true;
+        job.following.taught = true;
         let Some(class) = self.classes.get(job.class) else { return };
         let expected = class.expect;
         let (saw, right) = follow::lesson(expected, job.following.forks, heir);
@@ -280,7 +280,7 @@ impl Supervisor<'_> {
             return self.is_main(id, named, true);
         }
         // The file says how long to wait, or its author has been told already.
-        if job.following.start_by.is_some() || job.following.told {
+        if job.following.start_by.is_some() || job.following.taught {
             return self.wait_for_readiness(id);
         }
         let idle = survivors.iter().all(|survivor| survivor.idle);

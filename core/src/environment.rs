@@ -10,9 +10,9 @@ use crate::text::Text;
 
 /// One variable of an environment, as it stands between its name and the next: `NAME=` or the whole entry, then the rest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Entry<'a>(pub &'a [u8], pub &'a [u8]);
+pub struct Variable<'a>(pub &'a [u8], pub &'a [u8]);
 
-impl<'a> Entry<'a> {
+impl<'a> Variable<'a> {
     fn name(self) -> &'a [u8] {
         split_variable(self.0).0
     }
@@ -115,7 +115,7 @@ impl Supervisor<'_> {
     }
 
     /// What a process of a job gets as its environment, no name twice.
-    pub fn environment(&self, id: JobId, process: Process) -> impl Iterator<Item = Entry<'_>> + Clone {
+    pub fn environment(&self, id: JobId, process: Process) -> impl Iterator<Item = Variable<'_>> + Clone {
         self.over_base(self.layers(id, process).chain(self.added(id)))
     }
 
@@ -124,7 +124,7 @@ impl Supervisor<'_> {
         &self,
         id: JobId,
         process: Process,
-    ) -> impl Iterator<Item = Entry<'_>> + Clone {
+    ) -> impl Iterator<Item = Variable<'_>> + Clone {
         self.over_base(self.layers(id, process))
     }
 
@@ -132,21 +132,21 @@ impl Supervisor<'_> {
     /// short: so only that is searched.
     fn over_base<'a>(
         &'a self,
-        layers: impl Iterator<Item = Entry<'a>> + Clone,
-    ) -> impl Iterator<Item = Entry<'a>> + Clone {
+        layers: impl Iterator<Item = Variable<'a>> + Clone,
+    ) -> impl Iterator<Item = Variable<'a>> + Clone {
         let above = layers.clone();
-        let base = Strings(self.text.get(self.core.base_environment)).iter().map(|entry| Entry(entry, &[]));
+        let base = Strings(self.text.get(self.core.base_environment)).iter().map(|entry| Variable(entry, &[]));
         let uncovered = base.filter(move |entry| !above.clone().any(|other| other.name() == entry.name()));
         uncovered.chain(last_of_each(layers))
     }
 
     /// The variables of every layer above the base, one after another; the last of a name counts.
-    fn layers(&self, id: JobId, process: Process) -> impl Iterator<Item = Entry<'_>> + Clone {
+    fn layers(&self, id: JobId, process: Process) -> impl Iterator<Item = Variable<'_>> + Clone {
         let job = self.jobs.get(id);
         let class = job.and_then(|job| self.classes.get(job.class));
         let text = |text: Option<Text>| Strings(self.text.get(text.unwrap_or_default()));
         let stopping = matches!(process, Process::PreStop | Process::PostStop);
-        let whole = |entry| Entry(entry, &[]);
+        let whole = |entry| Variable(entry, &[]);
         let declared = text(class.map(|class| class.environment)).iter().filter_map(|entry| self.declared(entry));
         let given = text(job.map(|job| job.environment)).iter().map(whole);
         let stop = text(job.filter(|_| stopping).map(|job| job.stop_environment)).iter().map(whole);
@@ -154,7 +154,7 @@ impl Supervisor<'_> {
     }
 
     /// What Upstart adds.
-    fn added(&self, id: JobId) -> impl Iterator<Item = Entry<'_>> + Clone {
+    fn added(&self, id: JobId) -> impl Iterator<Item = Variable<'_>> + Clone {
         let job = self.jobs.get(id);
         let class = job.and_then(|job| self.classes.get(job.class));
         let added = [
@@ -162,23 +162,23 @@ impl Supervisor<'_> {
             (&b"UPSTART_INSTANCE="[..], job.map(|job| job.name)),
             (&b"UPSTART_SESSION="[..], Some(self.core.session).filter(|session| !session.is_empty())),
         ];
-        added.into_iter().filter_map(move |(name, value)| Some(Entry(name, self.text.get(value?))))
+        added.into_iter().filter_map(move |(name, value)| Some(Variable(name, self.text.get(value?))))
     }
 
     /// An `env` stanza's entry; one without a value takes the supervisor's, and is dropped if that has none.
-    fn declared<'a>(&'a self, entry: &'a [u8]) -> Option<Entry<'a>> {
+    fn declared<'a>(&'a self, entry: &'a [u8]) -> Option<Variable<'a>> {
         match split_variable(entry) {
-            (_, Some(_)) => Some(Entry(entry, &[])),
+            (_, Some(_)) => Some(Variable(entry, &[])),
             (name, None) => {
                 let own = Strings(self.text.get(self.core.own_environment));
-                own.iter().find(|own| split_variable(own).0 == name).map(|own| Entry(own, &[]))
+                own.iter().find(|own| split_variable(own).0 == name).map(|own| Variable(own, &[]))
             }
         }
     }
 }
 
 /// The last entry of each name, but for names that were taken away.
-fn last_of_each<'a>(all: impl Iterator<Item = Entry<'a>> + Clone) -> impl Iterator<Item = Entry<'a>> + Clone {
+fn last_of_each<'a>(all: impl Iterator<Item = Variable<'a>> + Clone) -> impl Iterator<Item = Variable<'a>> + Clone {
     let later = all.clone();
     all.enumerate()
         .filter(move |(place, entry)| !later.clone().skip(place + 1).any(|other| other.name() == entry.name()))

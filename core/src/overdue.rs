@@ -51,7 +51,7 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return };
         let waits = job.waiting && job.state.row().wait == Wait::Readiness && !job.following.stage.is_ready();
         let Some(class) = self.classes.get(job.class).filter(|_| waits) else { return };
-        let looks = (job.following.start_by.is_none() && !job.following.told) || class.expect == Expect::PidFile;
+        let looks = (job.following.start_by.is_none() && !job.following.taught) || class.expect == Expect::PidFile;
         let busy = if job.following.idle_looks == 0 { job.following.busy_looks } else { 0 };
         let look = looks.then(|| self.now.after_milliseconds(follow::Row::interval(class.expect, busy)));
         if let Some(at) = [look, job.following.start_by].into_iter().flatten().min() {

@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 
 use nix::sys::stat::{FileStat, stat};
 use nix::unistd::{getegid, geteuid};
-use uphold_core::process::{SpawnError, Stage};
+use uphold_core::process::{SpawnError, SpawnStage};
 
 use crate::capacity::GROUPS_OF_A_USER;
 use crate::kernel;
@@ -29,7 +29,7 @@ const NAME_MAX: usize = 256;
 pub type Name = Vec<u8, NAME_MAX>;
 
 /// The supplementary groups of a process.
-pub type Groups = Vec<u32, GROUPS_OF_A_USER>;
+pub type GroupIds = Vec<u32, GROUPS_OF_A_USER>;
 
 /// One line of `/etc/passwd`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -63,10 +63,10 @@ pub fn group_exists(gid: u32) -> Result<bool, Errno> {
 }
 
 /// `first` and every group that lists `user` as a member; no file means no members, as initgroups(3) has it.
-pub fn groups_of(user: &[u8], first: u32) -> Result<Groups, Errno> {
+pub fn groups_of(user: &[u8], first: u32) -> Result<GroupIds, Errno> {
     match memberships(GROUP, user, first) {
         Err(Errno::ENOENT) => {
-            let mut groups = Groups::new();
+            let mut groups = GroupIds::new();
             groups.push(first).map_err(|_| Errno::ERANGE)?;
             Ok(groups)
         }
@@ -75,19 +75,19 @@ pub fn groups_of(user: &[u8], first: u32) -> Result<Groups, Errno> {
 }
 
 /// What was looked for, or the error of that stage: with code 0 if there is no such thing.
-pub(crate) fn found<T>(stage: Stage, answer: Result<Option<T>, Errno>) -> Result<T, SpawnError> {
+pub(crate) fn found<T>(stage: SpawnStage, answer: Result<Option<T>, Errno>) -> Result<T, SpawnError> {
     let failed = |code| SpawnError { stage, code };
     answer.map_err(|errno| failed(errno as i32))?.ok_or(failed(0))
 }
 
 /// The user that the supervisor runs as.
 pub(crate) fn own_user() -> Result<User, SpawnError> {
-    found(Stage::FindOwnUser, user_numbered(geteuid().as_raw()))
+    found(SpawnStage::FindOwnUser, user_numbered(geteuid().as_raw()))
 }
 
 /// Makes sure that there is a group of that number.
 pub(crate) fn check_own_group(group: u32) -> Result<(), SpawnError> {
-    found(Stage::FindOwnGroup, group_exists(group).map(|there| there.then_some(())))
+    found(SpawnStage::FindOwnGroup, group_exists(group).map(|there| there.then_some(())))
 }
 
 /// The groups of processes that keep the user of the supervisor, which is root: looked up again only when the files have
@@ -96,7 +96,7 @@ pub(crate) fn check_own_group(group: u32) -> Result<(), SpawnError> {
 pub struct OwnGroups {
     /// The files as they were, and the user and group that it was about.
     stamp: Option<[Stamp; 2]>,
-    groups: Groups,
+    groups: GroupIds,
     failure: Option<SpawnError>,
     /// Whether the supervisor has these groups itself, and no others.
     in_force: bool,
@@ -127,7 +127,7 @@ impl OwnGroups {
         let group = getegid().as_raw();
         check_own_group(group)?;
         let groups = groups_of(&user.name, group);
-        self.groups = groups.map_err(|errno| SpawnError { stage: Stage::Groups, code: errno as i32 })?;
+        self.groups = groups.map_err(|errno| SpawnError { stage: SpawnStage::Groups, code: errno as i32 })?;
         let mut room = [0; GROUPS_OF_A_USER];
         let own = kernel::groups(&mut room);
         self.in_force = own
@@ -173,8 +173,8 @@ fn find_group(file: &CStr, mut wanted: impl FnMut(&[u8], u32) -> bool) -> Result
     Ok(None)
 }
 
-fn memberships(file: &CStr, user: &[u8], first: u32) -> Result<Groups, Errno> {
-    let mut groups = Groups::new();
+fn memberships(file: &CStr, user: &[u8], first: u32) -> Result<GroupIds, Errno> {
+    let mut groups = GroupIds::new();
     groups.push(first).map_err(|_| Errno::ERANGE)?;
     let mut lines = Reader::open(file)?;
     while let Some((_, gid, mut end)) = lines.group()? {

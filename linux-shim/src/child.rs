@@ -40,12 +40,12 @@ pub(crate) enum Bond {
 /// A stack for children, and whether one is on it.
 pub(crate) struct Stack {
     /// None after a child that was killed and does not end: it keeps the one that it had.
-    place: Option<Place>,
+    place: Option<StackPlace>,
 }
 
 impl Stack {
     pub(crate) fn new() -> Result<Stack, Errno> {
-        Place::new().map(|place| Stack { place: Some(place) })
+        StackPlace::new().map(|place| Stack { place: Some(place) })
     }
 
     /// Makes a process that carries out the orders. Sharing memory, this returns when the process runs its program, or
@@ -68,7 +68,7 @@ impl Stack {
     ) -> Result<(Pid, Way), Errno> {
         let place = match self.place.take() {
             Some(place) => place,
-            None => Place::new()?,
+            None => StackPlace::new()?,
         };
         let made = place.make(orders, bond != Bond::None, group);
         let way = match (made, bond) {
@@ -85,15 +85,15 @@ impl Stack {
 }
 
 /// The memory of a stack, with pages below it that may not be touched, and at its end the word that the kernel clears.
-struct Place {
+struct StackPlace {
     lowest: NonNull<c_void>,
 }
 
-impl Place {
+impl StackPlace {
     /// How much of the end is not stack: a multiple of every alignment that a stack wants.
     const END: usize = 64;
 
-    fn new() -> Result<Place, Errno> {
+    fn new() -> Result<StackPlace, Errno> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE;
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new mapping where the kernel likes.
@@ -101,7 +101,7 @@ impl Place {
         if lowest == libc::MAP_FAILED {
             return Err(Errno::last());
         }
-        let place = Place { lowest: NonNull::new(lowest).ok_or(Errno::ENOMEM)? };
+        let place = StackPlace { lowest: NonNull::new(lowest).ok_or(Errno::ENOMEM)? };
         // SAFETY: the beginning of our own mapping, which nobody uses yet.
         Errno::result(unsafe { libc::mprotect(lowest, CHILD_GUARD, libc::PROT_NONE) })?;
         Ok(place)
@@ -110,7 +110,7 @@ impl Place {
     /// Where the stack ends.
     fn top(&self) -> *mut c_void {
         // SAFETY: within the mapping.
-        unsafe { self.lowest.as_ptr().byte_add(CHILD_STACK + CHILD_GUARD - Place::END) }
+        unsafe { self.lowest.as_ptr().byte_add(CHILD_STACK + CHILD_GUARD - StackPlace::END) }
     }
 
     /// Not zero as long as a process is in our memory.
@@ -165,7 +165,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for StackPlace {
     fn drop(&mut self) {
         // SAFETY: our own mapping, which no child uses: the last one has exec'ed or ended.
         unsafe { libc::munmap(self.lowest.as_ptr(), CHILD_STACK + CHILD_GUARD) };

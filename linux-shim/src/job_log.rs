@@ -24,7 +24,7 @@ use crate::kept_output::{Chain, Kept};
 use crate::message_log::MessageLog;
 use crate::terminals::Terminals;
 
-pub(crate) use handover::{Carried, put_together};
+pub(crate) use handover::{LogRecord, put_together};
 
 /// Bytes read at once: what a terminal holds for its reader.
 const PIECE: usize = 4096;
@@ -55,7 +55,7 @@ impl Backlog {
 }
 
 /// The output of one process.
-struct Entry {
+struct LogSlot {
     terminal: Option<OwnedFd>,
     job: JobId,
     /// The process that was spawned.
@@ -70,7 +70,7 @@ pub struct JobLogs {
     directory: Vec<u8>,
     epoll: Epoll,
     terminals: Terminals,
-    entries: Vec<Entry>,
+    entries: Vec<LogSlot>,
     free: Vec<u32>,
     /// What processes left behind whose files may become writable; no file twice.
     ended: Vec<Backlog>,
@@ -113,7 +113,7 @@ impl JobLogs {
         let (reader, writer) = self.terminals.take()?;
         let index = self.free.last().map_or(self.entries.len(), |&index| index as usize);
         self.epoll.add(&reader, EpollEvent::new(EpollFlags::EPOLLIN, index as u64))?;
-        let entry = Entry { terminal: Some(reader), job, pid: 0, heir: 0, backlog: Backlog::default() };
+        let entry = LogSlot { terminal: Some(reader), job, pid: 0, heir: 0, backlog: Backlog::default() };
         match self.free.pop() {
             Some(_) => self.entries[index] = entry,
             None => self.entries.push(entry),

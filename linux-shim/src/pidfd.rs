@@ -28,7 +28,7 @@ struct Watch {
 /// A watched process on its way to the program that takes this one's place: the descriptor stays open, so the process stays
 /// the same.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Carried {
+pub(crate) struct WatchRecord {
     pid: Pid,
     /// The number of its pidfd.
     pub(crate) descriptor: i32,
@@ -110,12 +110,12 @@ impl Watches {
     }
 
     /// Every watched process.
-    pub(crate) fn carry(&self) -> impl Iterator<Item = Carried> {
-        self.0.iter().map(|watch| Carried { pid: watch.pid, descriptor: watch.process.as_raw_fd() })
+    pub(crate) fn carry(&self) -> impl Iterator<Item = WatchRecord> {
+        self.0.iter().map(|watch| WatchRecord { pid: watch.pid, descriptor: watch.process.as_raw_fd() })
     }
 
     /// Goes on watching. Should it have ended meanwhile, that shows at once.
-    pub(crate) fn put_back(&mut self, carried: &Carried, process: OwnedFd, epoll: &Epoll) -> Result<(), Errno> {
+    pub(crate) fn put_back(&mut self, carried: &WatchRecord, process: OwnedFd, epoll: &Epoll) -> Result<(), Errno> {
         self.insert(carried.pid, process, epoll)
     }
 }

@@ -11,7 +11,7 @@ use uphold_core::storage::ClassId;
 use crate::capacity::{CLASSES, PROGRAM_SLACK, PROGRAM_TEXT};
 use crate::command::Command;
 use crate::preparation::{FILE_MAKER_OPTIONS, LOADER_OPTIONS};
-use crate::settings::{DEFAULT_UMASK, Limit, Preparation, Settings, Text};
+use crate::settings::{DEFAULT_UMASK, Preparation, ResourceLimit, Settings, Text};
 
 /// In front of each packed command: which process, whether it is a script, and its length.
 const HEADER: usize = 6;
@@ -26,7 +26,7 @@ pub(crate) struct Program {
 
 /// Where one class's programs are.
 #[derive(Default)]
-struct Place {
+struct ProgramSlot {
     /// Whose this is: a place may be another class's by now.
     class: Option<ClassId>,
     start: u32,
@@ -36,7 +36,7 @@ struct Place {
 
 /// The programs of all classes, by the class's place.
 pub struct Programs {
-    table: Vec<Place>,
+    table: Vec<ProgramSlot>,
     /// All texts, and holes where classes have gone.
     text: Vec<u8>,
     holes: usize,
@@ -79,7 +79,7 @@ impl Programs {
     }
 
     fn clear(&mut self, index: usize) {
-        let Place { len, .. } = std::mem::take(&mut self.table[index]);
+        let ProgramSlot { len, .. } = std::mem::take(&mut self.table[index]);
         self.holes += len as usize;
         if self.holes > PROGRAM_SLACK && self.holes > self.text.len() / 2 {
             let mut text = Vec::with_capacity(self.text.capacity());
@@ -105,15 +105,15 @@ impl Programs {
         let Program { class, text, settings } = program;
         let index = class.index();
         if self.table.len() <= index {
-            self.table.resize_with(index + 1, Place::default);
+            self.table.resize_with(index + 1, ProgramSlot::default);
         }
         self.clear(index);
-        let place = Place { class: Some(class), start: self.text.len() as u32, len: text.len() as u32, settings };
+        let place = ProgramSlot { class: Some(class), start: self.text.len() as u32, len: text.len() as u32, settings };
         self.text.extend_from_slice(&text);
         self.table[index] = place;
     }
 
-    fn text(&self, place: &Place) -> &[u8] {
+    fn text(&self, place: &ProgramSlot) -> &[u8] {
         &self.text[place.start as usize..(place.start + place.len) as usize]
     }
 
@@ -140,7 +140,7 @@ impl Programs {
         self.place(class).and_then(|place| place.settings.as_deref()).unwrap_or(&self.plain)
     }
 
-    fn place(&self, class: ClassId) -> Option<&Place> {
+    fn place(&self, class: ClassId) -> Option<&ProgramSlot> {
         self.table.get(class.index()).filter(|place| place.class == Some(class))
     }
 }
@@ -157,7 +157,7 @@ impl Draft {
             Stanza::Umask(mask) => settings.umask = Some(mask),
             Stanza::Nice(nice) => settings.nice = Some(nice),
             Stanza::OomScore(score) => settings.oom_score = Some(score),
-            Stanza::Limit(resource, soft, hard) => settings.set_limit(Limit { resource, soft, hard }),
+            Stanza::Limit(resource, soft, hard) => settings.set_limit(ResourceLimit { resource, soft, hard }),
             Stanza::Chroot(path) => settings.set(Text::Chroot, path)?,
             Stanza::Chdir(path) => settings.set(Text::Chdir, path)?,
             Stanza::Setuid(user) => settings.set(Text::Setuid, user)?,

@@ -30,7 +30,7 @@ type Lock = Flock<OwnedFd>;
 type GroupPath = heapless::Vec<u8, OWN_GROUP_PATH>;
 
 /// The groups of jobs.
-pub(super) struct Groups {
+pub(super) struct JobCgroups {
     home: PathBuf,
     /// By this other supervisors know that the home is not left behind.
     lock: Lock,
@@ -44,7 +44,7 @@ pub(super) fn may_be_there() -> bool {
     USUAL.iter().any(|place| statfs(*place).is_ok_and(|found| found.filesystem_type() == CGROUP2_SUPER_MAGIC))
 }
 
-impl Groups {
+impl JobCgroups {
     /// A group for the groups of this supervisor.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl Groups {
         // A program before this one may have had some, of which nothing is known.
         remove_below(&home);
         let used = entries(&home).filter_map(|path| path.file_name()?.to_str()?.parse::<u32>().ok()).max();
-        Ok(Groups { home, lock, next: used.map_or(0, |used| used + 1), left: Vec::with_capacity(LEFT_GROUPS) })
+        Ok(JobCgroups { home, lock, next: used.map_or(0, |used| used + 1), left: Vec::with_capacity(LEFT_GROUPS) })
     }
 
     /// Where the groups are.
@@ -127,7 +127,7 @@ impl Groups {
     }
 }
 
-impl Drop for Groups {
+impl Drop for JobCgroups {
     fn drop(&mut self) {
         remove_below(&self.home);
         // Somebody may live on in it.
@@ -217,12 +217,12 @@ mod tests {
 
     #[test]
     fn a_home_is_left_alone_as_long_as_its_supervisor_lives() {
-        let mut first = match Groups::new() {
+        let mut first = match JobCgroups::new() {
             Ok(groups) => groups,
             Err(errno) => return println!("skipped: no control groups that can be written: {}", errno.desc()),
         };
         // One with the same number, as in another world of numbers.
-        let mut second = Groups::new().unwrap();
+        let mut second = JobCgroups::new().unwrap();
         assert_ne!(first.home(), second.home());
         for groups in [&mut first, &mut second] {
             let number = groups.make().unwrap();

@@ -16,7 +16,7 @@ use uphold_core::process::Pid;
 use uphold_core::storage::JobId;
 
 use super::marks::{Mark, Marks};
-use super::process::{Named, Stat, TICKS};
+use super::process::{ClaimedName, Stat, TICKS};
 use super::table::Table;
 use crate::capacity::{ENDS_REMEMBERED, JOBS, PARENT_NUMBERS};
 
@@ -43,11 +43,11 @@ pub trait World {
     /// What is known of a process.
     fn stat(&self, pid: Pid) -> Option<Stat>;
     /// What its environment says.
-    fn named(&self, pid: Pid) -> Option<Named>;
+    fn named(&self, pid: Pid) -> Option<ClaimedName>;
     /// Whether it has a whole environment that names no job.
     fn is_foreign(&self, pid: Pid) -> bool;
     /// Whether a job is called so.
-    fn is_called(&self, job: JobId, named: &Named) -> bool;
+    fn is_called(&self, job: JobId, named: &ClaimedName) -> bool;
 }
 
 /// The launch of a main process.

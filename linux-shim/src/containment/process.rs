@@ -17,7 +17,7 @@ use crate::kernel;
 const PIECE: usize = 4096;
 
 /// What a process calls its job and its instance.
-pub type Named = [heapless::Vec<u8, NAME_IN_ENVIRONMENT>; 2];
+pub type ClaimedName = [heapless::Vec<u8, NAME_IN_ENVIRONMENT>; 2];
 
 /// The variables that say so.
 const NAMES: [&[u8]; 2] = [b"UPSTART_JOB=", b"UPSTART_INSTANCE="];
@@ -163,7 +163,7 @@ fn each_thread(of: Pid, mut take: impl FnMut(Pid)) {
 }
 
 /// What the environment that a process began with says of its job. Nothing if it has overwritten it.
-pub fn named(pid: Pid) -> Option<Named> {
+pub fn named(pid: Pid) -> Option<ClaimedName> {
     let mut found: [Option<heapless::Vec<u8, NAME_IN_ENVIRONMENT>>; 2] = [None, None];
     each_variable(pid, |entry| {
         for (name, place) in NAMES.iter().zip(&mut found) {
