@@ -163,7 +163,7 @@ impl Supervisor<'_> {
     }
 
     /// One argument against an event's variables: by position until one is named, by name from then on (init(5),
-    /// "Event definition"; FACTS 4).
+    /// "Event definition"; that `!=` of a missing variable does not match was measured on Upstart 1.13.2).
     fn argument_matches(&self, argument: &[u8], position: &mut usize, whose: Whose, event: EventId) -> bool {
         let mut variables = self.event_environment(event).iter();
         let (key, value) = split_variable(argument);

@@ -1,4 +1,5 @@
-//! The end of the supervisor: every job is stopped, nothing is respawned, and in bounded time it is over (FACTS 10).
+//! The end of the supervisor: every job is stopped, nothing is respawned, and in bounded time it is over (the order was
+//! measured on Upstart 1.13.2).
 
 use crate::bytes::{Strings, split_variable};
 use crate::conf::glob;

@@ -1,4 +1,5 @@
-//! Events: how they are emitted, queued, handled and finished (FACTS 4).
+//! Events: how they are emitted, queued, handled and finished (init(5) "Event definition", initctl(8) `emit`; the order was
+//! measured on Upstart 1.13.2).
 
 use core::fmt::Write;
 

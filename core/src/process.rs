@@ -86,7 +86,7 @@ pub enum Exit {
     Unknown,
 }
 
-/// How far the set-up of a process came before it failed (FACTS 6).
+/// How far the set-up of a process came before it failed (the stages and their words: measured on Upstart 1.13.2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum SpawnStage {

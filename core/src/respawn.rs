@@ -1,4 +1,5 @@
-//! Counting respawns: `respawn limit COUNT INTERVAL` of init(5), as Upstart counts (FACTS 3.4).
+//! Counting respawns: `respawn limit COUNT INTERVAL` of init(5), as was measured on Upstart 1.13.2: in whole
+//! seconds, from the first respawn.
 
 use crate::limits::{RESPAWN_COUNT, RESPAWN_SECONDS};
 use crate::time::Instant;

@@ -1,4 +1,5 @@
-//! Job files: finding them, reading them, and noticing when they change (FACTS 7).
+//! Job files: finding them, reading them, and noticing when they change (init(5), inotify(7); which names count was
+//! measured on Upstart 1.13.2).
 //!
 //! A job's name is its file's path below the directory, without `.conf`. Where several directories have a file of that name
 //! the first counts; the first `.override` up to there is read on top of it. A file counts as a whole or not at all.

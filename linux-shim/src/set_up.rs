@@ -1,4 +1,5 @@
-//! What a new process does between its making and its program: FACTS 6, in that order.
+//! What a new process does between its making and its program, in the order that was measured on Upstart
+//! 1.13.2 (init(5) "Process environment" has the stanzas).
 //!
 //! The child runs in the supervisor's memory, while the supervisor stands still. So nothing here allocates, locks, panics
 //! or calls a library function that might; users and groups are set by the bare system calls (see

@@ -1,4 +1,4 @@
-//! Following forks with ptrace(2), as `expect fork` and `expect daemon` have it (FACTS 3.6).
+//! Following forks with ptrace(2), as `expect fork` and `expect daemon` of init(5) have it.
 //!
 //! A new child of a tracee is traced too, and stops at once. The kernel may report that stop before the fork that made
 //! the child; [`Tracer::next_change`] holds it back, so that the fork always comes first.

@@ -6,7 +6,8 @@ use core::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ConfError {
-    /// The line on which the parser stopped, from 1. An illegal signal is reported without (FACTS 7).
+    /// The line on which the parser stopped, from 1. An illegal signal is reported without (measured on Upstart
+    /// 1.13.2).
     pub line: Option<u32>,
     /// What is wrong.
     pub kind: ErrorKind,

@@ -70,7 +70,7 @@ impl<'t> Parser<'t> {
 /// Reads the word that names the stanza, and the second one where several stanzas start alike.
 fn find_row(scanner: &mut Scanner<'_>) -> Result<&'static Row, ConfError> {
     let first = scanner.token(Until::Blank)?;
-    // The first word is taken as it stands: `"exec"` is unknown (FACTS 7).
+    // The first word is taken as it stands: `"exec"` is unknown (measured on Upstart 1.13.2).
     let name = scanner.text(first.raw.clone());
     let Some(family) = rows().find(|row| row.words().0.as_bytes() == name).map(|row| row.words().0) else {
         return Err(first.error(ErrorKind::UnknownStanza));

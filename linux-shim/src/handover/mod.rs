@@ -239,7 +239,7 @@ impl State {
     pub fn put_back(self, linux: &mut Linux, traces: &mut Traces) {
         let State { own, clients, logs, watches, daemons, programs } = self;
         linux.tracer = own.tracer.with_room();
-        // As the original has it (FACTS 9).
+        // Measured on Upstart 1.13.2: after a re-exec the priority is `message` where it was lower than `info`.
         linux.log.set_threshold(if own.threshold >= Priority::Info { own.threshold } else { Priority::Message });
         linux.restart = Some(own.askers).filter(|askers| !askers.is_empty());
         traces.put_back(own.traces);
