@@ -87,6 +87,9 @@ impl Known<'_> {
 }
 
 /// `check-config`
+///
+/// # Errors
+/// The supervisor cannot be reached, or refuses. What is found wrong is printed, and is one too.
 pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
     let mut connection = match context.connect() {
         Ok(connection) => connection,

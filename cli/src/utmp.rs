@@ -184,6 +184,9 @@ impl Files {
     }
 
     /// Notes a new runlevel, and that the system has started if nobody has. A file that is not there is not wanted.
+    ///
+    /// # Errors
+    /// A file that is there cannot be read, locked or written.
     pub fn write_runlevel(&self, previous: Option<u8>, level: u8) -> io::Result<()> {
         if let Ok(records) = read(&self.utmp)
             && !records.iter().any(|record| record.kind == Kind::BootTime)
@@ -196,6 +199,9 @@ impl Files {
     }
 
     /// Notes that the system goes down.
+    ///
+    /// # Errors
+    /// The file is there and cannot be locked or written.
     pub fn write_shutdown(&self) -> io::Result<()> {
         append(&self.wtmp, &Record::of_system(Kind::RunLevel, "shutdown", 0))
     }
@@ -207,6 +213,9 @@ impl Files {
 }
 
 /// All records of a file.
+///
+/// # Errors
+/// The file cannot be read.
 pub fn read(path: &Path) -> io::Result<Vec<Record>> {
     let mut bytes = Vec::new();
     File::open(path)?.read_to_end(&mut bytes)?;

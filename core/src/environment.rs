@@ -50,6 +50,9 @@ pub(crate) fn find_value<'a>(list: Strings<'a>, name: &[u8]) -> Option<&'a [u8]>
 impl Supervisor<'_> {
     /// The environment that every job begins with (`KEY=VALUE` each): in system mode `PATH` and `TERM`, in user mode all of
     /// the supervisor's own.
+    ///
+    /// # Errors
+    /// There is no room for the text ([`Limit::Text`](crate::limits::Limit::Text)); what was set before stays.
     pub fn set_base_environment(&mut self, entries: Strings<'_>) -> Result<(), Full> {
         let first = self.text.add(entries.0)?;
         self.text.replace(&mut self.core.first_environment, first);
@@ -59,6 +62,9 @@ impl Supervisor<'_> {
     }
 
     /// The supervisor's own environment, from which `env NAME` without a value copies.
+    ///
+    /// # Errors
+    /// There is no room for the text ([`Limit::Text`](crate::limits::Limit::Text)); what was set before stays.
     pub fn set_own_environment(&mut self, entries: Strings<'_>) -> Result<(), Full> {
         let new = self.text.add(entries.0)?;
         self.text.replace(&mut self.core.own_environment, new);
@@ -66,6 +72,9 @@ impl Supervisor<'_> {
     }
 
     /// The address by which a job's processes reach the supervisor (`UPSTART_SESSION`), in user mode.
+    ///
+    /// # Errors
+    /// There is no room for the text ([`Limit::Text`](crate::limits::Limit::Text)); what was set before stays.
     pub fn set_session(&mut self, address: &[u8]) -> Result<(), Full> {
         let new = self.text.add(address)?;
         self.text.replace(&mut self.core.session, new);

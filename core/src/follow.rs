@@ -118,8 +118,8 @@ impl Row {
     }
 }
 
-/// `expect` of init(5), each stop and fork as measured on Upstart 1.13.2, and what makes the wrong file work. What is not in the table changes nothing; a traced process then goes on
-/// with the signal that stopped it.
+/// `expect` of init(5), each stop and fork as measured on Upstart 1.13.2, and what makes the wrong file work. What is not in the
+/// table changes nothing; a traced process then goes on with the signal that stopped it.
 ///
 /// The rows of `Quiet` are there because a process that was expected to do something and has gone idle instead will
 /// hardly do it any more. If it does, nothing is lost: when it has ended, the one that stays is followed.

@@ -7,9 +7,9 @@ use crate::time::Instant;
 /// Up to `count` respawns in `interval` seconds; if either is 0 there is no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct RespawnLimit {
-    /// How many.
+    /// How many respawns; 0 is as many as there are reasons for.
     pub count: u32,
-    /// Seconds.
+    /// In how many whole seconds; 0 is no window, and no limit.
     pub interval: u32,
 }
 

@@ -154,6 +154,9 @@ impl TextView<'_> {
     }
 
     /// Copies bytes in.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]).
     pub fn add(&mut self, bytes: &[u8]) -> Result<Text, Full> {
         if bytes.is_empty() {
             return Ok(Text::EMPTY);
@@ -164,6 +167,9 @@ impl TextView<'_> {
     }
 
     /// A second piece that says the same.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]).
     pub fn copy(&mut self, text: Text) -> Result<Text, Full> {
         if text.is_empty() {
             return Ok(Text::EMPTY);
@@ -175,6 +181,9 @@ impl TextView<'_> {
 
     /// Adds bytes to a piece: in its place if it is the one that was written last, so that a long list costs no more than its
     /// length.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]); the piece is as it was.
     pub fn append(&mut self, text: &mut Text, bytes: &[u8]) -> Result<(), Full> {
         self.abandon();
         self.make_room(bytes.len())?;
@@ -266,6 +275,9 @@ impl TextView<'_> {
     }
 
     /// Begins a piece that is written bit by bit; one at a time.
+    ///
+    /// # Errors
+    /// There is no room for another piece ([`Limit::Text`]).
     pub fn begin(&mut self) -> Result<(), Full> {
         self.abandon();
         // While an image is read, free handles are not linked yet.
@@ -281,6 +293,9 @@ impl TextView<'_> {
     }
 
     /// Writes bytes to the piece that is being written. If they do not fit, the piece is abandoned.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]).
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Full> {
         let done = self.make_room(bytes.len()).and_then(|()| self.bytes.extend_from_slice(bytes).map_err(|_| FULL));
         if done.is_err() {
@@ -290,12 +305,18 @@ impl TextView<'_> {
     }
 
     /// Writes what another piece says to the piece that is being written.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]).
     pub fn push_text(&mut self, text: Text) -> Result<(), Full> {
         let Some((_, len)) = self.span(text) else { return Ok(()) };
         self.push_part(text, 0, len)
     }
 
     /// Writes `len` bytes of another piece, from byte `from` of it on, to the piece that is being written.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]).
     pub fn push_part(&mut self, text: Text, from: usize, len: usize) -> Result<(), Full> {
         if let Err(full) = self.make_room(len) {
             self.abandon();

@@ -43,26 +43,41 @@ pub struct User {
 }
 
 /// The user of that name; `None` when the file has none, an error when it cannot be read.
+///
+/// # Errors
+/// The file cannot be read. (`passwd` or `group`, in the job's root), or the name is too long.
 pub fn user_named(name: &[u8]) -> Result<Option<User>, Errno> {
     find_user(PASSWD, |user| user.name == name)
 }
 
 /// The user of that number.
+///
+/// # Errors
+/// The file cannot be read.
 pub fn user_numbered(uid: u32) -> Result<Option<User>, Errno> {
     find_user(PASSWD, |user| user.uid == uid)
 }
 
 /// The number of the group of that name.
+///
+/// # Errors
+/// The file cannot be read. (`passwd` or `group`, in the job's root), or the name is too long.
 pub fn group_named(name: &[u8]) -> Result<Option<u32>, Errno> {
     find_group(GROUP, |group, _| group == name)
 }
 
 /// Whether there is a group of that number.
+///
+/// # Errors
+/// The file cannot be read.
 pub fn group_exists(gid: u32) -> Result<bool, Errno> {
     find_group(GROUP, |_, number| number == gid).map(|found| found.is_some())
 }
 
 /// `first` and every group that lists `user` as a member; no file means no members, as initgroups(3) has it.
+///
+/// # Errors
+/// The file is there and cannot be read, or the user is in too many groups (see [`GROUPS_OF_A_USER`]).
 pub fn groups_of(user: &[u8], first: u32) -> Result<GroupIds, Errno> {
     match memberships(GROUP, user, first) {
         Err(Errno::ENOENT) => {

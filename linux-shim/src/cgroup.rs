@@ -63,6 +63,9 @@ impl Cgroups {
 
     /// Makes sure that a job's group is there, and as its settings say. Returns the file by which processes enter it;
     /// `None` if this system has no such groups.
+    ///
+    /// # Errors
+    /// The group cannot be made, a controller is not there, or a setting is refused; the stage says which.
     pub fn prepare<'v>(
         &mut self,
         group: &Cgroup,

@@ -81,6 +81,9 @@ pub struct JobLogs {
 
 impl JobLogs {
     /// Files are in this directory; that many bytes are kept for all of them together.
+    ///
+    /// # Errors
+    /// The kernel has no descriptor to wait with (EMFILE, ENFILE, ENOMEM).
     pub fn new(directory: PathBuf, bytes: usize) -> nix::Result<Self> {
         let kept = Kept::new(bytes);
         Ok(JobLogs {
@@ -106,6 +109,9 @@ impl JobLogs {
     }
 
     /// A terminal for a process that is about to be made: its log, and the end that the process writes to.
+    ///
+    /// # Errors
+    /// The kernel has no terminal to give, or every log is taken (see [`JOB_LOGS`]).
     pub fn open(&mut self, job: JobId) -> Result<(usize, OwnedFd), Errno> {
         if self.free.is_empty() && self.entries.len() == JOB_LOGS {
             return Err(Errno::ENOSPC);

@@ -89,6 +89,9 @@ pub(crate) fn is_called(supervisor: &Supervisor<'_>, job: JobId, [name, instance
 
 impl Linux {
     /// Everything but the configuration directories' and the sockets' descriptors, which come when they are opened.
+    ///
+    /// # Errors
+    /// The kernel has no descriptors or no memory for what is kept open.
     pub fn new(
         user: bool,
         log: MessageLog,
@@ -132,6 +135,9 @@ impl Linux {
     }
 
     /// Gives jobs the control groups that they ask for, and each main process one to be known by.
+    ///
+    /// # Errors
+    /// What tells of groups cannot be waited for.
     pub fn use_groups(&mut self) -> nix::Result<()> {
         self.containment.use_groups();
         let groups = Cgroups::new();

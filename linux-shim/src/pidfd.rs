@@ -95,11 +95,17 @@ impl Watches {
 
     /// Signals a process: a watched one by its pidfd, another, which must be our child, by its number. Says whether it was
     /// there.
+    ///
+    /// # Errors
+    /// The kernel does not let us (EPERM).
     pub fn signal(&self, pid: Pid, signal: Signal) -> Result<bool, Errno> {
         self.get(pid).map_or_else(|| signal_one(pid, signal), |process| signal_exactly(process, signal))
     }
 
     /// The same for the process group that it is in.
+    ///
+    /// # Errors
+    /// The kernel does not let us (EPERM).
     pub fn signal_group(&self, pid: Pid, signal: Signal) -> Result<bool, Errno> {
         self.get(pid).map_or_else(|| signal_group(pid, signal), |process| signal_group_of(process, pid, signal))
     }

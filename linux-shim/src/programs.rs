@@ -147,6 +147,9 @@ impl Programs {
 
 impl Draft {
     /// Takes what a stanza says about programs; the others are the core's alone.
+    ///
+    /// # Errors
+    /// There is a NUL byte in a text that the kernel is to take.
     pub fn apply(&mut self, stanza: &Stanza<'_>) -> Result<(), NulError> {
         let settings = &mut self.settings;
         match *stanza {

@@ -27,6 +27,9 @@ pub struct Traces {
 
 impl Traces {
     /// Listens at the control socket's path: the given one, or the usual one for a system or a session.
+    ///
+    /// # Errors
+    /// The directory or the socket cannot be made.
     pub fn path_socket(&mut self, given: Option<&Path>, user: bool) -> Result<(PathBuf, UnixListener)> {
         let path = match given {
             Some(path) => path.to_path_buf(),
@@ -61,6 +64,9 @@ impl Traces {
     }
 
     /// Notes the supervisor's pid beside its socket.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn pid_file(&mut self, socket: &Path) -> Result<()> {
         let mut path = socket.as_os_str().to_owned();
         path.push(".pid");
@@ -68,6 +74,9 @@ impl Traces {
     }
 
     /// Notes the session where Upstart does, for those who look for sessions.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn session_file(&mut self, session: &str) -> Result<()> {
         let Some(runtime) = absolute(std::env::var_os("XDG_RUNTIME_DIR")) else { return Ok(()) };
         let directory = runtime.join("upstart/sessions");
@@ -117,6 +126,9 @@ pub(crate) fn listen_at(path: &Path) -> Result<UnixListener> {
 }
 
 /// Upstart's name for this session's socket, which has no path, and the session's address.
+///
+/// # Errors
+/// The socket cannot be made.
 pub fn abstract_socket() -> Result<(String, UnixListener)> {
     let name = format!("/com/ubuntu/upstart-session/{}/{}", nix::unistd::getuid(), std::process::id());
     let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name)?)?;

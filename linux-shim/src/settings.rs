@@ -105,6 +105,9 @@ impl Readiness {
 
 impl Settings {
     /// Sets a text. Text with a NUL byte in it is refused: the kernel could not take it.
+    ///
+    /// # Errors
+    /// There is a NUL byte in it.
     pub fn set(&mut self, which: Text, value: &[u8]) -> Result<(), NulError> {
         let value = CString::new(value)?.into_boxed_c_str();
         self.rare().texts[which as usize] = Some(value);

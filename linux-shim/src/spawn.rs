@@ -115,6 +115,9 @@ impl Spawner {
     ///
     /// Descriptors that are opened later may have any number; the spawner's own should be low, so make it early. But
     /// dispositions of signals must be as they will be, and signals that are all blocked must stay so.
+    ///
+    /// # Errors
+    /// The kernel has no descriptors or no memory for what is kept ready.
     pub fn new(room: Room, open_files: Option<OpenFiles>) -> Result<Spawner, Errno> {
         let blocked = SigSet::thread_get_mask()?;
         let never_blocked = [Signal::SIGKILL, Signal::SIGSTOP];
@@ -170,6 +173,9 @@ impl Spawner {
     ///
     /// A process killed by a signal on the way to its program counts as made, and its exit is told as any other. One that
     /// stands stopped there is killed and has failed (EINTR), as has one that takes too long (ETIMEDOUT).
+    ///
+    /// # Errors
+    /// [`Failed`] says how far it came, and the errno why not farther.
     pub fn launch(&mut self, plan: &Plan<'_>) -> Result<Pid, Failed> {
         let place = script_place(plan.ready.map(|(_, number)| number));
         self.prepare(plan, place).map_err(|errno| failed(SpawnStage::Execute, errno))?;

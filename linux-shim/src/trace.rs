@@ -111,6 +111,9 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
 
     /// Has the process, which has just stopped after its exec, report forks and execs from now on, and lets it run.
     /// Says whether it is still there.
+    ///
+    /// # Errors
+    /// The kernel refuses for another reason than that the process is gone.
     pub fn follow(&mut self, pid: Pid) -> Result<bool, Errno> {
         self.note(pid);
         let options = libc::PTRACE_O_TRACEFORK | libc::PTRACE_O_TRACEEXEC;
@@ -118,6 +121,9 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     }
 
     /// Lets a stopped tracee run on, with a signal or without. Says whether it is still there.
+    ///
+    /// # Errors
+    /// The kernel refuses for another reason than that the process is gone.
     pub fn resume(&mut self, pid: Pid, signal: Option<Signal>) -> Result<bool, Errno> {
         there(kernel::resume(pid, signal))
     }
@@ -146,6 +152,9 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     }
 
     /// Lets a stopped tracee run on and traces it no more. Says whether it is still there.
+    ///
+    /// # Errors
+    /// The kernel refuses for another reason than that the process is gone.
     pub fn detach(&mut self, pid: Pid, signal: Option<Signal>) -> Result<bool, Errno> {
         let result = there(kernel::detach(pid, signal));
         self.forget(pid);
@@ -157,6 +166,9 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     ///
     /// When another thread than the first runs a new program, the kernel ends the trace and tells nobody. Such a process
     /// would stand still for good.
+    ///
+    /// # Errors
+    /// The kernel refuses for another reason than that the process is gone.
     pub fn release(&mut self, pid: Pid) -> Result<bool, Errno> {
         if is_traced(pid) == Some(false) {
             self.forget(pid);

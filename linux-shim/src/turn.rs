@@ -46,6 +46,9 @@ enum Arrival {
 
 impl Linux {
     /// Waits for the next fact.
+    ///
+    /// # Errors
+    /// The kernel does not let it wait.
     pub fn wait_until(&mut self, deadline: Option<Instant>, supervisor: &mut Supervisor<'_>) -> nix::Result<Input<'_>> {
         self.control.input_taken();
         let found = loop {

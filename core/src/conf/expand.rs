@@ -53,6 +53,9 @@ impl core::error::Error for ExpandError {}
 ///
 /// In braces NAME and TEXT are expanded first; values are not expanded again. When an error is returned, `out` holds what
 /// was written so far, which is for the caller to cut off.
+///
+/// # Errors
+/// [`ExpandError`] says what is wrong with the pattern, or that the result is longer than `out` has room for.
 pub fn expand<'v>(
     pattern: &[u8],
     lookup: impl Fn(&[u8]) -> Option<&'v [u8]>,

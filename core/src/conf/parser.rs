@@ -29,6 +29,9 @@ impl<'t> Parser<'t> {
     }
 
     /// The next stanza, the error that ends the reading, or `None` at the end. After an error there is nothing more.
+    ///
+    /// # Errors
+    /// The file breaks a rule of init(5); the error says which, and on which line.
     #[allow(clippy::should_implement_trait)] // It lends, which no `Iterator` can.
     pub fn next(&mut self) -> Option<Result<Stanza<'_>, ConfError>> {
         if self.done {
