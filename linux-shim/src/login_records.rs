@@ -16,24 +16,28 @@ use uphold_core::process::Pid;
 const UTMP: &str = "/run/utmp";
 const WTMP: &str = "/var/log/wtmp";
 
-/// Whether the GNU C library keeps times and sessions in 32 bits in these files, for the sake of 32-bit programs.
-const NARROW: bool = cfg!(any(
-    target_pointer_width = "32",
-    target_arch = "x86_64",
-    target_arch = "powerpc64",
-    target_arch = "s390x",
-    target_arch = "sparc64",
-    target_arch = "mips64"
-));
+/// Whether the GNU C library keeps times and sessions in 64 bits in these files; elsewhere they are in 32, for the sake of
+/// 32-bit programs. Musl writes no such files, so with it the records are the GNU library's too. The list is that of
+/// `cli/src/utmp.rs`; `tests/tests/logins.rs` compares what follows from both.
+const WIDE: bool = cfg!(any(target_arch = "aarch64", target_arch = "loongarch64", target_arch = "s390x"));
 
-/// Bytes of a record, and where in it are: its type (2 bytes), the process (4), the user's name, and the time (seconds, then
-/// microseconds, of `TIME_EACH` bytes each).
-const RECORD: usize = if NARROW { 384 } else { 400 };
+/// Bytes of a record.
+pub const RECORD: usize = if WIDE { 400 } else { 384 };
+
+/// Where in a record its time is: seconds, then microseconds, of `TIME_EACH` bytes each.
+pub const TIME: usize = if WIDE { 344 } else { 340 };
+const TIME_EACH: usize = if WIDE { 8 } else { 4 };
+
+// Where the others are: its type (2 bytes), the process (4), and the user's name.
 const TYPE: usize = 0;
 const PID: usize = 4;
 const USER: std::ops::Range<usize> = 44..76;
-const TIME: usize = if NARROW { 340 } else { 344 };
-const TIME_EACH: usize = if NARROW { 4 } else { 8 };
+
+#[cfg(target_env = "gnu")]
+const _: () = assert!(
+    RECORD == size_of::<libc::utmpx>() && TIME == std::mem::offset_of!(libc::utmpx, ut_tv),
+    "as the C library has it"
+);
 
 /// The types of records of live processes: INIT_PROCESS, LOGIN_PROCESS and USER_PROCESS.
 const LIVE: std::ops::RangeInclusive<u16> = 5..=7;
