@@ -5,12 +5,15 @@
 //! pieces, who is in which hash table, the timers, what the machine knows besides, and a checksum.
 //!
 //! Records are the machine's own structures: a new field is carried without a line here. What changes their size is noticed
-//! by [`SHAPE`]; who changes what a field means raises [`VERSION`].
+//! by [`SHAPE`]; who changes the names, types or order of fields is reminded by a test (`fields`) to raise [`VERSION`]; who
+//! changes what a field means raises it unasked.
 //!
 //! Hash chains, timers and free texts are built anew, so that an image also fits a storage of other capacities. Whatever is
 //! wrong with an image is an error, and the storage is then empty.
 
 mod check;
+#[cfg(test)]
+mod fields;
 mod pool;
 
 use core::fmt;
@@ -26,7 +29,7 @@ use crate::supervisor::{Core, Supervisor};
 use crate::text::{Span, Text, TextView};
 use crate::timers::Timer;
 
-/// Raised by hand when the meaning of a record changes and its size does not.
+/// Raised by hand when the fields of a record or their meaning change.
 pub const VERSION: u32 = 3;
 
 /// What the records' sizes come to: another program version's image is refused when any of them has changed.
