@@ -68,6 +68,9 @@ impl Call {
     }
 
     /// The environment that is meant: in a process of a job that job's, unless `--global`.
+    ///
+    /// # Errors
+    /// `UPSTART_JOB` is set and `UPSTART_INSTANCE` is not; in the words for a user.
     pub fn table(&self, options: &Options) -> Result<Table<'_>, &'static str> {
         match (&self.own_job, &self.own_instance) {
             (Some(job), Some(instance)) if !options.global => {

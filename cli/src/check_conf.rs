@@ -56,6 +56,9 @@ fn located(path: &Path, error: &ConfError) -> impl fmt::Display {
 }
 
 /// `init-checkconf FILE...`
+///
+/// # Errors
+/// A file cannot be read, or breaks a rule of init(5).
 pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
     let files: Vec<&OsString> = context.options.files.iter().chain(context.call.words()).collect();
     let mut result = Ok(());

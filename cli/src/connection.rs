@@ -42,6 +42,9 @@ pub struct Connection {
 
 impl Connection {
     /// Finds the supervisor, connects, and compares protocols.
+    ///
+    /// # Errors
+    /// Nobody listens, or speaks another protocol.
     pub fn open(options: &Options) -> Result<Self, Failure> {
         let (stream, route) = connect(options)?;
         Self::greet(stream, route)
@@ -66,6 +69,9 @@ impl Connection {
     }
 
     /// Asks what is answered with "done", if at all.
+    ///
+    /// # Errors
+    /// The supervisor cannot be reached, or refuses.
     pub fn ask_done(&mut self, request: &Request<'_>) -> Result<(), Failure> {
         match self.ask(request)? {
             Reply::Done => Ok(()),
@@ -75,6 +81,9 @@ impl Connection {
     }
 
     /// The names of all jobs, each once, in the order of `list`.
+    ///
+    /// # Errors
+    /// The supervisor cannot be reached, or refuses.
     pub fn jobs(&mut self) -> Result<Vec<Vec<u8>>, Failure> {
         let (mut jobs, mut seen, mut from) = (Vec::new(), HashSet::new(), Some(0));
         while let Some(start) = from {
@@ -96,13 +105,16 @@ impl Connection {
     }
 
     /// Sends a request and waits for its reply, for hours if need be.
+    ///
+    /// # Errors
+    /// The request is too long, or the connection breaks. A refusal is a reply.
     pub fn ask<'c>(&'c mut self, request: &Request<'_>) -> Result<Reply<'c>, Failure> {
         match frame::write_frame(&mut self.link, request, &mut self.frame[..]) {
             Ok(()) => {}
             Err(FrameError::Broken(Broken::TooLarge)) => {
                 return Err(Failure::new(format_args!(
                     "The arguments are too long: a request holds {} bytes",
-                    frame::MAX_MESSAGE
+                    uphold_core::limits::MAX_MESSAGE
                 )));
             }
             // A supervisor that hangs up says why before it does.
@@ -186,6 +198,9 @@ pub enum Route {
 
 impl Route {
     /// One more connection to the same supervisor, on which no answer is waited for longer than some seconds.
+    ///
+    /// # Errors
+    /// Nobody listens any more.
     pub fn connect(&self) -> Result<Connection, Failure> {
         let stream = self.open().and_then(|stream| stream.set_read_timeout(Some(PATIENCE)).map(|()| stream));
         let stream = stream.map_err(|error| unable(format_args!("{self}: {}", words(&error))))?;

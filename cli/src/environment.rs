@@ -7,6 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 use uphold_core::control::{Reply, Request, Table};
 
 /// `list-env`: all variables, sorted.
+///
+/// # Errors
+/// The supervisor cannot be reached, or refuses.
 pub fn list(context: &mut Context<'_>) -> Result<(), Failure> {
     let table = context.call.table(context.options).map_err(|missing| context.wrong(missing))?;
     let mut connection = context.connect()?;
@@ -27,12 +30,18 @@ pub fn list(context: &mut Context<'_>) -> Result<(), Failure> {
 }
 
 /// `set-env`: one variable after the other, until one is refused.
+///
+/// # Errors
+/// The supervisor cannot be reached, or refuses.
 pub fn set(context: &mut Context<'_>) -> Result<(), Failure> {
     let replace = !context.options.retain;
     each(context, "missing variable value", |table, entry| Request::SetEnvironment { table, entry, replace })
 }
 
 /// `unset-env`
+///
+/// # Errors
+/// The supervisor cannot be reached, or refuses.
 pub fn unset(context: &mut Context<'_>) -> Result<(), Failure> {
     each(context, "missing variable name", |table, name| Request::UnsetEnvironment { table, name })
 }
@@ -51,6 +60,9 @@ fn each(
 }
 
 /// `log-priority`: says it, or sets it.
+///
+/// # Errors
+/// The supervisor cannot be reached, or refuses.
 pub fn log_priority(context: &mut Context<'_>) -> Result<(), Failure> {
     if let Some(word) = context.call.subject() {
         let row = PRIORITIES.iter().find(|(_, name)| name.as_bytes() == word.as_bytes());

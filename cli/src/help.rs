@@ -14,6 +14,9 @@ const HANGING: usize = 2;
 const LONGEST_NAME: usize = COLUMN - 2;
 
 /// `initctl --version`: what scripts look for is Upstart's name and version.
+///
+/// # Errors
+/// What is printed cannot be written.
 pub fn version(out: &mut dyn Write, program: &str) -> io::Result<()> {
     writeln!(
         out,
@@ -25,6 +28,9 @@ pub fn version(out: &mut dyn Write, program: &str) -> io::Result<()> {
 }
 
 /// `initctl --help`
+///
+/// # Errors
+/// What is printed cannot be written.
 pub fn program(out: &mut dyn Write, program: &str) -> io::Result<()> {
     writeln!(out, "Usage: {program} [OPTION]... COMMAND [OPTION]... [ARG]...\n")?;
     options(out, &[BUS, COMMON])?;
@@ -33,6 +39,9 @@ pub fn program(out: &mut dyn Write, program: &str) -> io::Result<()> {
 }
 
 /// `initctl COMMAND --help`; `named`: the command's name was typed, rather than being the program's.
+///
+/// # Errors
+/// What is printed cannot be written.
 pub fn command(out: &mut dyn Write, program: &str, named: bool, command: &Command) -> io::Result<()> {
     write!(out, "Usage: {program}")?;
     if named {
@@ -49,6 +58,9 @@ pub fn command(out: &mut dyn Write, program: &str, named: bool, command: &Comman
 }
 
 /// `telinit --help`, ...
+///
+/// # Errors
+/// What is printed cannot be written.
 pub fn tool(out: &mut dyn Write, program: &str, tool: &Tool) -> io::Result<()> {
     write!(out, "Usage: {program} [OPTION]...")?;
     if !tool.arguments.is_empty() {
@@ -75,6 +87,9 @@ fn details(out: &mut dyn Write, text: &str) -> io::Result<()> {
 }
 
 /// `initctl help`
+///
+/// # Errors
+/// What is printed cannot be written.
 pub fn commands(out: &mut dyn Write, program: &str) -> io::Result<()> {
     for (group, heading) in Group::ALL {
         writeln!(out, "{heading}:")?;

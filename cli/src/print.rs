@@ -74,6 +74,9 @@ impl From<io::Error> for Failure {
 }
 
 /// Prints a reply, or makes an error of it. The result is where the next page begins, if there is one.
+///
+/// # Errors
+/// The reply is a refusal, or it cannot be written.
 pub fn reply(
     out: &mut dyn Write,
     quiet: bool,
@@ -108,6 +111,9 @@ pub fn unreadable_list(broken: Broken) -> Failure {
 }
 
 /// A text with its bytes as they are.
+///
+/// # Errors
+/// What is printed cannot be written.
 pub fn line(out: &mut dyn Write, before: &[u8], text: &[u8]) -> io::Result<()> {
     out.write_all(before)?;
     out.write_all(text)?;

@@ -9,16 +9,25 @@ use crate::telinit::need_root;
 use nix::sys::reboot::RebootMode;
 
 /// `reboot`
+///
+/// # Errors
+/// It is for root alone, or the supervisor or the kernel refuses.
 pub fn reboot(context: &mut Context<'_>) -> Result<(), Failure> {
     go_down(context, Then::Reboot, Halting::Halt)
 }
 
 /// `halt`
+///
+/// # Errors
+/// It is for root alone, or the supervisor or the kernel refuses.
 pub fn halt(context: &mut Context<'_>) -> Result<(), Failure> {
     go_down(context, Then::Halt, context.options.halting.unwrap_or(Halting::Halt))
 }
 
 /// `poweroff`
+///
+/// # Errors
+/// It is for root alone, or the supervisor or the kernel refuses.
 pub fn poweroff(context: &mut Context<'_>) -> Result<(), Failure> {
     go_down(context, Then::Halt, Halting::PowerOff)
 }

@@ -8,6 +8,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 /// `runlevel [UTMP]`: the previous and the current runlevel, `N` for none.
+///
+/// # Errors
+/// No runlevel is known: `unknown` is printed.
 pub fn runlevel(context: &mut Context<'_>) -> Result<(), Failure> {
     let mut files = files(context.options);
     if let Some(path) = context.call.subject() {

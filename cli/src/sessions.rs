@@ -6,6 +6,9 @@ use std::fs;
 use std::path::Path;
 
 /// `list-sessions`: a line `PID ADDRESS` each, of those that live.
+///
+/// # Errors
+/// There is no directory in which sessions could be, or what is printed cannot be written.
 pub fn list(context: &mut Context<'_>) -> Result<(), Failure> {
     let directory = std::env::var_os("XDG_RUNTIME_DIR").filter(|path| !path.is_empty());
     // Where there could be sessions and are none, there is nothing to list.

@@ -20,6 +20,9 @@ pub struct Config {
 
 impl Config {
     /// Asks for a job's; `None`: there is no such job.
+    ///
+    /// # Errors
+    /// The supervisor cannot be reached, or refuses.
     pub fn ask(connection: &mut Connection, job: &[u8]) -> Result<Option<Self>, Failure> {
         let (emits, start_on, stop_on) = match connection.ask(&Request::ShowConfig { job })? {
             Reply::Config { emits, start_on, stop_on } => (emits, start_on, stop_on),
@@ -58,6 +61,9 @@ impl Config {
 }
 
 /// `show-config`
+///
+/// # Errors
+/// The supervisor cannot be reached, or refuses.
 pub fn show(context: &mut Context<'_>) -> Result<(), Failure> {
     let mut connection = context.connect()?;
     let jobs = match context.call.subject() {

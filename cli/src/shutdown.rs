@@ -25,6 +25,9 @@ const NO_LOGIN: &str = "/etc/nologin";
 const NO_LOGIN_MINUTES: u32 = 5;
 
 /// `shutdown TIME [MESSAGE]`, `shutdown -c [MESSAGE]`
+///
+/// # Errors
+/// The time is none, it is for root alone, or the supervisor refuses.
 pub fn shutdown(context: &mut Context<'_>) -> Result<(), Failure> {
     let words = context.call.words();
     if context.options.cancel {
@@ -74,6 +77,9 @@ pub struct Plan {
 
 impl Plan {
     /// Waits for so many minutes, and does it.
+    ///
+    /// # Errors
+    /// The supervisor cannot be reached, or refuses.
     pub fn carry_out(&self, context: &Context<'_>, delay: u32) -> Result<(), Failure> {
         let options = context.options;
         if delay > 0 && !options.warn_only {

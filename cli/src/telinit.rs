@@ -11,6 +11,9 @@ use uphold_core::bytes::Strings;
 use uphold_core::control::Request;
 
 /// `telinit RUNLEVEL`, and `init RUNLEVEL` of a process that is not the first.
+///
+/// # Errors
+/// The runlevel is none, it is for root alone, or the supervisor refuses.
 pub fn telinit(context: &mut Context<'_>) -> Result<(), Failure> {
     let word = context.call.subject().ok_or_else(|| context.wrong("missing runlevel"))?.as_bytes();
     let request = match word {
@@ -30,6 +33,9 @@ pub fn telinit(context: &mut Context<'_>) -> Result<(), Failure> {
 }
 
 /// Goes to that runlevel: notes it, then emits `runlevel` with these variables after the usual two.
+///
+/// # Errors
+/// The supervisor cannot be reached, or refuses.
 pub fn change_runlevel(context: &Context<'_>, level: u8, variables: &[OsString]) -> Result<(), Failure> {
     let mut connection = connect(context.options)?;
     let files = runlevel::files(context.options);
@@ -49,6 +55,9 @@ pub fn change_runlevel(context: &Context<'_>, level: u8, variables: &[OsString])
 }
 
 /// Only root may; but whoever names a socket has its supervisor to decide.
+///
+/// # Errors
+/// Somebody else asks, and names no socket.
 pub fn need_root(options: &Options) -> Result<(), Failure> {
     match options.socket.is_some() || nix::unistd::geteuid().is_root() {
         true => Ok(()),

@@ -7,14 +7,10 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// On some architectures session and time are as on 32-bit ones, so that both kinds of programs share the file.
-const COMPACT: bool = cfg!(any(
-    target_pointer_width = "32",
-    target_arch = "x86_64",
-    target_arch = "mips64",
-    target_arch = "powerpc64",
-    target_arch = "s390x"
-));
+/// Whether session and time are in 64 bits. On most architectures they are as on 32-bit ones, so that both kinds of programs
+/// share the file. Musl writes no such files, so with it the records are the GNU library's too. The list is that of
+/// `linux-shim/src/login_records.rs`; `tests/tests/logins.rs` compares what follows from both.
+const WIDE: bool = cfg!(any(target_arch = "aarch64", target_arch = "loongarch64", target_arch = "s390x"));
 
 // Where in a record each field is.
 const KIND: usize = 0;
@@ -29,15 +25,21 @@ const HOST: usize = USER + USER_SIZE;
 const HOST_SIZE: usize = 256;
 const EXIT_SIZE: usize = 4;
 const SESSION: usize = HOST + HOST_SIZE + EXIT_SIZE;
-const WORD: usize = if COMPACT { 4 } else { 8 };
-const SECONDS: usize = SESSION + WORD;
+const WORD: usize = if WIDE { 8 } else { 4 };
+
+/// Where in a record its time is: seconds, then microseconds.
+pub const SECONDS: usize = SESSION + WORD;
 const MICROSECONDS: usize = SECONDS + WORD;
 const ADDRESS_AND_UNUSED: usize = 16 + 20;
 
 /// Bytes of a record.
 pub const SIZE: usize = (MICROSECONDS + WORD + ADDRESS_AND_UNUSED).next_multiple_of(WORD);
 
-const _: () = assert!(SIZE == if COMPACT { 384 } else { 400 }, "as the C library has it");
+#[cfg(target_env = "gnu")]
+const _: () = assert!(
+    SIZE == size_of::<libc::utmpx>() && SECONDS == std::mem::offset_of!(libc::utmpx, ut_tv),
+    "as the C library has it"
+);
 
 /// How often the lock of a file is tried, and how long is waited in between: nobody may keep the system from going down.
 const LOCK_TRIES: u32 = 50;
@@ -145,18 +147,18 @@ fn put(bytes: &mut [u8; SIZE], at: usize, size: usize, field: &[u8]) {
 
 /// Seconds end in 2106 where there is room for no more.
 fn put_word(bytes: &mut [u8; SIZE], at: usize, value: u64) {
-    if COMPACT {
-        put(bytes, at, 4, &u32::try_from(value).unwrap_or(u32::MAX).to_ne_bytes());
-    } else {
+    if WIDE {
         put(bytes, at, 8, &value.to_ne_bytes());
+    } else {
+        put(bytes, at, 4, &u32::try_from(value).unwrap_or(u32::MAX).to_ne_bytes());
     }
 }
 
 fn word(bytes: &[u8; SIZE], at: usize) -> u64 {
-    if COMPACT {
-        bytes[at..].first_chunk().map_or(0, |word| u32::from_ne_bytes(*word).into())
-    } else {
+    if WIDE {
         bytes[at..].first_chunk().map_or(0, |word| u64::from_ne_bytes(*word))
+    } else {
+        bytes[at..].first_chunk().map_or(0, |word| u32::from_ne_bytes(*word).into())
     }
 }
 
@@ -184,6 +186,9 @@ impl Files {
     }
 
     /// Notes a new runlevel, and that the system has started if nobody has. A file that is not there is not wanted.
+    ///
+    /// # Errors
+    /// A file that is there cannot be read, locked or written.
     pub fn write_runlevel(&self, previous: Option<u8>, level: u8) -> io::Result<()> {
         if let Ok(records) = read(&self.utmp)
             && !records.iter().any(|record| record.kind == Kind::BootTime)
@@ -196,6 +201,9 @@ impl Files {
     }
 
     /// Notes that the system goes down.
+    ///
+    /// # Errors
+    /// The file is there and cannot be locked or written.
     pub fn write_shutdown(&self) -> io::Result<()> {
         append(&self.wtmp, &Record::of_system(Kind::RunLevel, "shutdown", 0))
     }
@@ -207,6 +215,9 @@ impl Files {
 }
 
 /// All records of a file.
+///
+/// # Errors
+/// The file cannot be read.
 pub fn read(path: &Path) -> io::Result<Vec<Record>> {
     let mut bytes = Vec::new();
     File::open(path)?.read_to_end(&mut bytes)?;

@@ -10,16 +10,13 @@ use crate::exit::{self, Meaning};
 use crate::follow::{self, Heir, Seen, Stage};
 use crate::input::Survivor;
 use crate::lifecycle::{Goal, State, Wait};
+use crate::limits::{ADOPTION_SECONDS, AFTERMATH_MILLISECONDS, STRIKES};
 use crate::notice::Notice;
 use crate::process::{Exit, Pid, Process};
 use crate::signal::Signal;
 use crate::storage::JobId;
 use crate::supervisor::Supervisor;
 use crate::timers::Alarm;
-
-/// For how many seconds after a process was taken to be the daemon its end may still be a step on the daemon's way into
-/// the background. Later, what it leaves behind are workers or a user's own processes, and nobody's daemon.
-const FRESH: u32 = 10;
 
 /// What a job has asked the world about its processes for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
@@ -154,7 +151,7 @@ impl Supervisor<'_> {
         match () {
             () if launched == pid => Heir::Launched,
             () if traces && job.following.helper => Heir::Later,
-            () if traces && job.following.told => Heir::Late,
+            () if traces && job.following.taught => Heir::Late,
             () if traces => Heir::Descendant,
             () if next(launched) == pid => Heir::Child,
             () if next(launched) == session && next(session) == pid => Heir::Grandchild,
@@ -211,7 +208,7 @@ impl Supervisor<'_> {
     /// Tells the author of a job's file what to expect.
     fn teach(&mut self, id: JobId, heir: Heir, following: Option<Pid>) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        job.following.told = true;
+        job.following.taught = true;
         let Some(class) = self.classes.get(job.class) else { return };
         let expected = class.expect;
         let (saw, right) = follow::lesson(expected, job.following.forks, heir);
@@ -231,7 +228,7 @@ impl Supervisor<'_> {
 
     /// A process has just been taken to be the daemon.
     pub(crate) fn refresh(&mut self, id: JobId) {
-        let until = self.now.after_seconds(FRESH);
+        let until = self.now.after_seconds(ADOPTION_SECONDS);
         if let Some(job) = self.jobs.get_mut(id) {
             job.following.fresh_until = until;
         }
@@ -246,10 +243,10 @@ impl Supervisor<'_> {
         let launched = job.following.launched.filter(|_| !self.core.strict);
         let own = |survivor: &&Survivor| (all || Some(survivor.pid) == launched) && self.owner(survivor.pid).is_none();
         let (signal, timeout, forced) = (class.kill_signal, class.kill_timeout, job.forced);
-        let tired = job.strikes > crate::overdue::MOST_STRIKES;
+        let tired = job.strikes > STRIKES;
         match survivors.iter().find(own).map(|survivor| survivor.pid) {
             Some(_) if look == Look::First && !forced && !tired => {
-                let at = self.now.after_milliseconds(crate::overdue::MOMENT);
+                let at = self.now.after_milliseconds(AFTERMATH_MILLISECONDS);
                 self.timers.arm(&mut self.jobs, id, Alarm::End, at);
             }
             Some(next) if !tired => {
@@ -285,7 +282,7 @@ impl Supervisor<'_> {
             return self.is_main(id, named, true);
         }
         // The file says how long to wait, or its author has been told already.
-        if job.following.start_by.is_some() || job.following.told {
+        if job.following.start_by.is_some() || job.following.taught {
             return self.wait_for_readiness(id);
         }
         let idle = survivors.iter().all(|survivor| survivor.idle);

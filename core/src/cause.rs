@@ -8,13 +8,13 @@ use crate::lifecycle::{Goal, Wait};
 use crate::process::{Pid, Process};
 use crate::storage::{ClassId, EventId, JobId};
 use crate::supervisor::Supervisor;
-use crate::waiter::{Place, Who};
+use crate::waiter::{WaitQueue, Who};
 
-/// What must happen before a job goes on. Between one input's effects and the next input, [`Nothing`](Cause::Nothing) is a
+/// What must happen before a job goes on. Between one input's effects and the next input, [`Nothing`](WaitCause::Nothing) is a
 /// mistake of the machine: such a job would wait for ever.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Cause {
+pub enum WaitCause {
     /// It is on its way: it goes on before the next input is taken in.
     Step,
     /// The goal to become this one: it rests, or runs as it should.
@@ -52,26 +52,26 @@ impl Supervisor<'_> {
     }
 
     /// What a job waits for. A job that does not exist any more rests.
-    pub fn cause(&self, id: JobId) -> Cause {
-        let Some(job) = self.jobs.get(id) else { return Cause::Goal(Goal::Start) };
+    pub fn cause(&self, id: JobId) -> WaitCause {
+        let Some(job) = self.jobs.get(id) else { return WaitCause::Goal(Goal::Start) };
         if !job.waiting || job.moving {
-            return Cause::Step;
+            return WaitCause::Step;
         }
         let main = job.pid(Process::Main);
         let given_a_moment = job.timer.is_some() || job.inquiry != Inquiry::Nothing;
-        let asked = if given_a_moment { Cause::Survivors } else { Cause::Nothing };
-        let Some(class) = self.classes.get(job.class) else { return Cause::Nothing };
+        let asked = if given_a_moment { WaitCause::Survivors } else { WaitCause::Nothing };
+        let Some(class) = self.classes.get(job.class) else { return WaitCause::Nothing };
         match job.state.row().wait {
-            Wait::Nothing => Cause::Nothing,
+            Wait::Nothing => WaitCause::Nothing,
             // A task that runs is done when its process is.
-            Wait::Goal(Goal::Stop) if class.task => main.map_or(Cause::Goal(Goal::Stop), ended(Process::Main)),
-            Wait::Goal(goal) => Cause::Goal(goal),
+            Wait::Goal(Goal::Stop) if class.task => main.map_or(WaitCause::Goal(Goal::Stop), ended(Process::Main)),
+            Wait::Goal(goal) => WaitCause::Goal(goal),
             Wait::Event => match job.blocker.filter(|&event| self.events.get(event).is_some()) {
-                Some(event) => Cause::Event(event, self.holder(event)),
-                None => Cause::Nothing,
+                Some(event) => WaitCause::Event(event, self.holder(event)),
+                None => WaitCause::Nothing,
             },
-            Wait::Spawned(process) => Cause::Spawned(process),
-            Wait::Readiness => main.map_or(asked, |pid| Cause::Ready(pid, class.expect)),
+            Wait::Spawned(process) => WaitCause::Spawned(process),
+            Wait::Readiness => main.map_or(asked, |pid| WaitCause::Ready(pid, class.expect)),
             Wait::End(process) => job.pid(process).map_or(asked, ended(process)),
         }
     }
@@ -82,7 +82,7 @@ impl Supervisor<'_> {
         let waits = self.waiters.ids().find_map(|waiter| {
             let waiter = self.waiters.get(waiter)?;
             match (waiter.who, waiter.place) {
-                (Who::Event(it), Place::Job(job)) if it == event => Some(Holder::Job(job)),
+                (Who::Event(it), WaitQueue::Job(job)) if it == event => Some(Holder::Job(job)),
                 _ => None,
             }
         });
@@ -100,26 +100,26 @@ impl Supervisor<'_> {
         match self.resolve_job(target) {
             Ok((class, found)) => {
                 let instance = found.map_or(&[][..], |job| self.instance_name(job));
-                let cause = found.map_or(Cause::Goal(Goal::Start), |job| self.cause(job));
+                let cause = found.map_or(WaitCause::Goal(Goal::Start), |job| self.cause(job));
                 Ok(control::Waiting { job: self.class_name(class), instance, cause: self.name_cause(cause) })
             }
             Err(denial) => Err(self.refusal(denial)),
         }
     }
 
-    fn name_cause(&self, cause: Cause) -> control::Cause<'_> {
+    fn name_cause(&self, cause: WaitCause) -> control::Cause<'_> {
         match cause {
-            Cause::Step => control::Cause::Step,
-            Cause::Goal(goal) => control::Cause::Goal(goal),
-            Cause::Spawned(process) => control::Cause::Spawned(process),
-            Cause::Ended(process, pid) => control::Cause::Ended(process, pid.get()),
-            Cause::Ready(pid, expect) => control::Cause::Ready(pid.get(), expect),
-            Cause::Survivors => control::Cause::Survivors,
-            Cause::Event(event, holder) => {
+            WaitCause::Step => control::Cause::Step,
+            WaitCause::Goal(goal) => control::Cause::Goal(goal),
+            WaitCause::Spawned(process) => control::Cause::Spawned(process),
+            WaitCause::Ended(process, pid) => control::Cause::Ended(process, pid.get()),
+            WaitCause::Ready(pid, expect) => control::Cause::Ready(pid.get(), expect),
+            WaitCause::Survivors => control::Cause::Survivors,
+            WaitCause::Event(event, holder) => {
                 let (event, rest) = self.event_name(event);
                 control::Cause::Event { event, of_failure: !rest.is_empty(), holder: self.name_holder(holder) }
             }
-            Cause::Nothing => control::Cause::Nothing,
+            WaitCause::Nothing => control::Cause::Nothing,
         }
     }
 
@@ -142,6 +142,6 @@ impl Supervisor<'_> {
 }
 
 /// The end of a process as what is waited for.
-fn ended(process: Process) -> impl FnOnce(Pid) -> Cause {
-    move |pid| Cause::Ended(process, pid)
+fn ended(process: Process) -> impl FnOnce(Pid) -> WaitCause {
+    move |pid| WaitCause::Ended(process, pid)
 }

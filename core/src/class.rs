@@ -5,7 +5,7 @@ use crate::condition::LeafId;
 use crate::conf::stanza::{ConditionText, Expect, Operator, Stanza};
 use crate::index::{Fnv, Indexed};
 use crate::interest::InterestId;
-use crate::limits::{CONDITION_EVENTS, EVENT_NAME, Full, Limit};
+use crate::limits::{CONDITION_EVENTS, EVENT_NAME, Full, KILL_TIMEOUT_SECONDS, Limit};
 use crate::process::Process;
 use crate::respawn::RespawnLimit;
 use crate::signal::Signal;
@@ -47,13 +47,16 @@ pub struct Class {
     pub(crate) expect: Expect,
     pub(crate) limit: RespawnLimit,
     pub(crate) kill_signal: Signal,
+    /// Seconds from the kill signal to SIGKILL; 0 is at once.
     pub(crate) kill_timeout: u32,
-    /// Seconds; 0 is none.
+    /// Seconds from its launch in which the main process must be ready; 0 is for ever.
     pub(crate) start_timeout: u32,
+    /// Seconds that each other process may run; 0 is for ever.
     pub(crate) hook_timeout: u32,
+    /// Seconds in which the main process must say that it is alive; 0 is never.
     pub(crate) watchdog: u32,
     pub(crate) reload_signal: Signal,
-    /// How many events `start on` and `stop on` name.
+    /// How many events `start on` and `stop on` name, at most [`CONDITION_EVENTS`] each.
     pub(crate) start_events: u8,
     pub(crate) stop_events: u8,
 }
@@ -97,7 +100,7 @@ impl Class {
             expect: Expect::None,
             limit: RespawnLimit::DEFAULT,
             kill_signal: Signal::TERM,
-            kill_timeout: 5,
+            kill_timeout: KILL_TIMEOUT_SECONDS,
             start_timeout: 0,
             hook_timeout: 0,
             watchdog: 0,
@@ -157,6 +160,9 @@ fn count_events(condition: ConditionText<'_>) -> usize {
 
 impl Supervisor<'_> {
     /// Begins a class; its stanzas follow with [`apply`](Self::apply), then it is committed or abandoned. Nobody sees it before.
+    ///
+    /// # Errors
+    /// There is no room for the class ([`Limit::Classes`]) or its name ([`Limit::Text`]); nothing has begun.
     pub fn begin_class(&mut self, name: &[u8]) -> Result<ClassId, Full> {
         let hash = Fnv::new().with(name).value();
         let name = self.text.add(name)?;
@@ -164,6 +170,10 @@ impl Supervisor<'_> {
     }
 
     /// Adds one stanza to a class that was begun. Stanzas that concern only the world are passed over.
+    ///
+    /// # Errors
+    /// There is no room for a text or for a condition's events ([`Limit::Text`], [`Limit::Operators`]), or a condition names more events
+    /// than [`CONDITION_EVENTS`] or a longer one than [`EVENT_NAME`]. The class then lacks the stanza, and is to be abandoned.
     pub fn apply(&mut self, id: ClassId, stanza: &Stanza<'_>) -> Result<(), Full> {
         match *stanza {
             Stanza::StartOn(condition) => self.set_start_on(id, condition),

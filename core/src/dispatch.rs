@@ -150,7 +150,7 @@ impl Supervisor<'_> {
         let mut text: heapless::Vec<u8, INSTANCE_NAME> = heapless::Vec::new();
         let lookup = |name: &[u8]| find_value(environment, name).or_else(|| self.class_variable(class, name));
         let expanded = expand(self.text.get(pattern), lookup, text.as_mut_view());
-        let (told, result) = match expanded {
+        let (name, result) = match expanded {
             Ok(()) => (0..text.len(), Ok(())),
             Err(ExpandError::UnknownParameter { name_at }) => {
                 (name_at..text.len(), Err(Denial::UnknownParameter(class)))
@@ -159,14 +159,14 @@ impl Supervisor<'_> {
             Err(ExpandError::ExpectedOperator) => (0..0, Err(Denial::ExpectedOperator)),
             Err(ExpandError::Full | ExpandError::NestedTooDeep) => (0..0, Err(Denial::Full(Limit::InstanceName))),
         };
-        Expansion { text, told, result }
+        Expansion { text, name, result }
     }
 
     /// Leaves what an expansion gave in scratch memory.
     pub(crate) fn note_instance(&mut self, expansion: Expansion) -> Result<(), Denial> {
         self.scratch.clear();
-        let told = expansion.text.get(expansion.told).unwrap_or(&[]);
-        self.scratch.extend_from_slice(told).map_err(|_| Denial::Full(Limit::InstanceName))?;
+        let name = expansion.text.get(expansion.name).unwrap_or(&[]);
+        self.scratch.extend_from_slice(name).map_err(|_| Denial::Full(Limit::InstanceName))?;
         expansion.result
     }
 
@@ -242,7 +242,7 @@ impl Supervisor<'_> {
 pub(crate) struct Expansion {
     text: heapless::Vec<u8, INSTANCE_NAME>,
     /// Which part of the text is the instance's name, or the unknown variable's.
-    told: core::ops::Range<usize>,
+    name: core::ops::Range<usize>,
     result: Result<(), Denial>,
 }
 

@@ -16,10 +16,8 @@ pub enum Effect {
         job: JobId,
         /// Which of its processes.
         process: Process,
-        /// Whether it is to be traced from its exec on.
-        trace: bool,
-        /// Whether another process may come to take its place, so that it should be known beyond doubt which are the job's.
-        contain: bool,
+        /// How.
+        launch: Launch,
     },
     /// Send a signal. Answered by `Input::Gone` if there is no such process.
     Signal {
@@ -100,6 +98,22 @@ pub enum Effect {
     Retired(ClassId),
     /// After `Input::Shutdown` or `Input::Logout`: no job is left, or the time is over and each that is left has been named.
     Ended,
+}
+
+/// What sets the making of one process of a job apart from that of another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Launch {
+    /// It is the job's first process: what `apparmor load` (init(5), "AppArmor support") and `tmpfiles` (ChromeOS) ask for is
+    /// done before it.
+    pub first: bool,
+    /// It switches to the profile of `apparmor switch`, if there is one: the main process alone does (init(5), "AppArmor
+    /// support").
+    pub confine: bool,
+    /// It is to be traced from its exec on.
+    pub trace: bool,
+    /// Another process may come to take its place, so it should be known beyond doubt which processes are the job's.
+    pub contain: bool,
 }
 
 /// Whom a signal reaches.

@@ -1,5 +1,6 @@
-//! Environments in layers (FACTS 5): what every job gets, what its file says, what its command or events gave it, what
-//! stopped it, and what Upstart adds. A later layer replaces what an earlier one says; nothing is copied until the world asks.
+//! Environments in layers: what every job gets, what its file says, what its command or events gave it, what stopped it, and
+//! what Upstart adds. A later layer replaces what an earlier one says (init(5) "Job environment"; the order was measured on
+//! Upstart 1.13.2); nothing is copied until the world asks.
 
 use crate::bytes::{Strings, split_variable};
 use crate::limits::Full;
@@ -10,9 +11,9 @@ use crate::text::Text;
 
 /// One variable of an environment, as it stands between its name and the next: `NAME=` or the whole entry, then the rest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Entry<'a>(pub &'a [u8], pub &'a [u8]);
+pub struct Variable<'a>(pub &'a [u8], pub &'a [u8]);
 
-impl<'a> Entry<'a> {
+impl<'a> Variable<'a> {
     fn name(self) -> &'a [u8] {
         split_variable(self.0).0
     }
@@ -49,6 +50,9 @@ pub(crate) fn find_value<'a>(list: Strings<'a>, name: &[u8]) -> Option<&'a [u8]>
 impl Supervisor<'_> {
     /// The environment that every job begins with (`KEY=VALUE` each): in system mode `PATH` and `TERM`, in user mode all of
     /// the supervisor's own.
+    ///
+    /// # Errors
+    /// There is no room for the text ([`Limit::Text`](crate::limits::Limit::Text)); what was set before stays.
     pub fn set_base_environment(&mut self, entries: Strings<'_>) -> Result<(), Full> {
         let first = self.text.add(entries.0)?;
         self.text.replace(&mut self.core.first_environment, first);
@@ -58,6 +62,9 @@ impl Supervisor<'_> {
     }
 
     /// The supervisor's own environment, from which `env NAME` without a value copies.
+    ///
+    /// # Errors
+    /// There is no room for the text ([`Limit::Text`](crate::limits::Limit::Text)); what was set before stays.
     pub fn set_own_environment(&mut self, entries: Strings<'_>) -> Result<(), Full> {
         let new = self.text.add(entries.0)?;
         self.text.replace(&mut self.core.own_environment, new);
@@ -65,6 +72,9 @@ impl Supervisor<'_> {
     }
 
     /// The address by which a job's processes reach the supervisor (`UPSTART_SESSION`), in user mode.
+    ///
+    /// # Errors
+    /// There is no room for the text ([`Limit::Text`](crate::limits::Limit::Text)); what was set before stays.
     pub fn set_session(&mut self, address: &[u8]) -> Result<(), Full> {
         let new = self.text.add(address)?;
         self.text.replace(&mut self.core.session, new);
@@ -115,7 +125,7 @@ impl Supervisor<'_> {
     }
 
     /// What a process of a job gets as its environment, no name twice.
-    pub fn environment(&self, id: JobId, process: Process) -> impl Iterator<Item = Entry<'_>> + Clone {
+    pub fn environment(&self, id: JobId, process: Process) -> impl Iterator<Item = Variable<'_>> + Clone {
         self.over_base(self.layers(id, process).chain(self.added(id)))
     }
 
@@ -124,7 +134,7 @@ impl Supervisor<'_> {
         &self,
         id: JobId,
         process: Process,
-    ) -> impl Iterator<Item = Entry<'_>> + Clone {
+    ) -> impl Iterator<Item = Variable<'_>> + Clone {
         self.over_base(self.layers(id, process))
     }
 
@@ -132,21 +142,21 @@ impl Supervisor<'_> {
     /// short: so only that is searched.
     fn over_base<'a>(
         &'a self,
-        layers: impl Iterator<Item = Entry<'a>> + Clone,
-    ) -> impl Iterator<Item = Entry<'a>> + Clone {
+        layers: impl Iterator<Item = Variable<'a>> + Clone,
+    ) -> impl Iterator<Item = Variable<'a>> + Clone {
         let above = layers.clone();
-        let base = Strings(self.text.get(self.core.base_environment)).iter().map(|entry| Entry(entry, &[]));
+        let base = Strings(self.text.get(self.core.base_environment)).iter().map(|entry| Variable(entry, &[]));
         let uncovered = base.filter(move |entry| !above.clone().any(|other| other.name() == entry.name()));
         uncovered.chain(last_of_each(layers))
     }
 
     /// The variables of every layer above the base, one after another; the last of a name counts.
-    fn layers(&self, id: JobId, process: Process) -> impl Iterator<Item = Entry<'_>> + Clone {
+    fn layers(&self, id: JobId, process: Process) -> impl Iterator<Item = Variable<'_>> + Clone {
         let job = self.jobs.get(id);
         let class = job.and_then(|job| self.classes.get(job.class));
         let text = |text: Option<Text>| Strings(self.text.get(text.unwrap_or_default()));
         let stopping = matches!(process, Process::PreStop | Process::PostStop);
-        let whole = |entry| Entry(entry, &[]);
+        let whole = |entry| Variable(entry, &[]);
         let declared = text(class.map(|class| class.environment)).iter().filter_map(|entry| self.declared(entry));
         let given = text(job.map(|job| job.environment)).iter().map(whole);
         let stop = text(job.filter(|_| stopping).map(|job| job.stop_environment)).iter().map(whole);
@@ -154,7 +164,7 @@ impl Supervisor<'_> {
     }
 
     /// What Upstart adds.
-    fn added(&self, id: JobId) -> impl Iterator<Item = Entry<'_>> + Clone {
+    fn added(&self, id: JobId) -> impl Iterator<Item = Variable<'_>> + Clone {
         let job = self.jobs.get(id);
         let class = job.and_then(|job| self.classes.get(job.class));
         let added = [
@@ -162,23 +172,23 @@ impl Supervisor<'_> {
             (&b"UPSTART_INSTANCE="[..], job.map(|job| job.name)),
             (&b"UPSTART_SESSION="[..], Some(self.core.session).filter(|session| !session.is_empty())),
         ];
-        added.into_iter().filter_map(move |(name, value)| Some(Entry(name, self.text.get(value?))))
+        added.into_iter().filter_map(move |(name, value)| Some(Variable(name, self.text.get(value?))))
     }
 
     /// An `env` stanza's entry; one without a value takes the supervisor's, and is dropped if that has none.
-    fn declared<'a>(&'a self, entry: &'a [u8]) -> Option<Entry<'a>> {
+    fn declared<'a>(&'a self, entry: &'a [u8]) -> Option<Variable<'a>> {
         match split_variable(entry) {
-            (_, Some(_)) => Some(Entry(entry, &[])),
+            (_, Some(_)) => Some(Variable(entry, &[])),
             (name, None) => {
                 let own = Strings(self.text.get(self.core.own_environment));
-                own.iter().find(|own| split_variable(own).0 == name).map(|own| Entry(own, &[]))
+                own.iter().find(|own| split_variable(own).0 == name).map(|own| Variable(own, &[]))
             }
         }
     }
 }
 
 /// The last entry of each name, but for names that were taken away.
-fn last_of_each<'a>(all: impl Iterator<Item = Entry<'a>> + Clone) -> impl Iterator<Item = Entry<'a>> + Clone {
+fn last_of_each<'a>(all: impl Iterator<Item = Variable<'a>> + Clone) -> impl Iterator<Item = Variable<'a>> + Clone {
     let later = all.clone();
     all.enumerate()
         .filter(move |(place, entry)| !later.clone().skip(place + 1).any(|other| other.name() == entry.name()))

@@ -16,7 +16,7 @@ pub(crate) struct Following {
     /// Whether a process was adopted that `expect` did not name.
     pub(crate) repaired: bool,
     /// Whether the log has told the author of its file what to expect, and whether it is about to.
-    pub(crate) told: bool,
+    pub(crate) taught: bool,
     pub(crate) untaught: bool,
     /// Whether following went back to the launched process from a helper of its own.
     pub(crate) helper: bool,
@@ -38,7 +38,7 @@ pub(crate) struct Following {
 impl Following {
     /// The job is to stop: nothing more is looked for but those who have to end with it.
     pub(crate) fn closed(self) -> Following {
-        let Following { stage, launched, forks, repaired, told, .. } = self;
-        Following { stage, launched, forks, repaired, told, ..Following::default() }
+        let Following { stage, launched, forks, repaired, taught, .. } = self;
+        Following { stage, launched, forks, repaired, taught, ..Following::default() }
     }
 }

@@ -2,9 +2,6 @@
 
 use crate::storage::{Id, PoolView};
 
-/// How many chains a table has unless its owner says otherwise. With 10,240 things a chain has two or three.
-pub const CHAINS: usize = 4096;
-
 /// A thing that can be found by a hash.
 pub trait Indexed: Sized {
     /// Its hash, which never changes while it is in the table.

@@ -3,13 +3,13 @@
 use crate::adopt::{Inquiry, Look};
 use crate::condition::LeafId;
 use crate::conf::stanza::Expect;
-use crate::effect::Effect;
+use crate::effect::{Effect, Launch};
 use crate::exit::{self, Meaning, Verdict};
 use crate::follow::Stage;
 use crate::following::Following;
 use crate::index::{Fnv, Indexed};
 use crate::lifecycle::{Goal, State, Wait};
-use crate::limits::Full;
+use crate::limits::{EVENTS_PER_JOB, Full};
 use crate::notice::Notice;
 use crate::process::{Exit, Pid, Process, SpawnError};
 use crate::queue::{Linked, Queue};
@@ -83,10 +83,6 @@ pub(crate) struct Failure {
     /// How it ended, if it ever ran.
     pub exit: Option<Exit>,
 }
-
-/// How many events a job has room set aside for: one that tells of its past, and one that it waits for. Those that tell of
-/// its past can be more while others hold them up; they take what room there is.
-pub(crate) const EVENTS_PER_JOB: usize = 2;
 
 impl Indexed for Job {
     fn hash(&self) -> u32 {
@@ -372,9 +368,13 @@ impl Supervisor<'_> {
         if main {
             job.following.stage = Stage::Launched;
         }
-        let trace = main && class.expect.traces();
-        let contain = main && (class.respawn || class.expect != Expect::None);
-        self.order(Effect::Spawn { job: id, process, trace, contain });
+        let launch = Launch {
+            first: process == Process::PreStart || (main && !class.has(Process::PreStart)),
+            confine: main,
+            trace: main && class.expect.traces(),
+            contain: main && (class.respawn || class.expect != Expect::None),
+        };
+        self.order(Effect::Spawn { job: id, process, launch });
         true
     }
 

@@ -1,4 +1,5 @@
-//! Structural maxima: what no capacity can raise.
+//! Structural maxima, which no capacity can raise, and the times that no job file sets: every number with its unit and its
+//! reason.
 
 use core::fmt;
 
@@ -63,6 +64,8 @@ pub struct Full {
     pub limit: Limit,
 }
 
+// What one thing may measure.
+
 /// Longest instance name, in bytes. Becomes part of a log file's name, which Linux bounds at 255; real ones have below 60.
 pub const INSTANCE_NAME: usize = 1024;
 
@@ -72,14 +75,97 @@ pub const CONDITION_EVENTS: usize = 64;
 /// Longest name of an event in a condition, in bytes. Real ones have 38.
 pub const EVENT_NAME: usize = 1024;
 
-/// Longest argument of `stop on` once its variables have their values, in bytes; a longer one matches nothing.
+/// Longest argument of `stop on` once its variables have their values, in bytes; a longer one matches nothing. Real ones
+/// have 55 before.
 pub const ARGUMENT: usize = 1024;
 
-/// Longest text in which a process says what it is doing, in bytes.
+/// Longest text in which a process says what it is doing, in bytes: a line for people. A longer one is cut.
 pub const STATUS: usize = 256;
 
-/// Deepest nesting of a condition. Real ones have 4.
-pub const CONDITION_DEPTH: usize = 64;
+/// How deep parentheses in a condition, and braces in a name, may be nested. Real ones go to four.
+pub const NESTING: usize = 64;
 
-/// Memory for names on their way in or out: the longest instance name, or the longest job name of a request.
+/// Memory for names on their way in or out, in bytes: the longest instance name, or the longest job name of a request.
 pub const SCRATCH: usize = 4096;
+
+/// Longest message of the control protocol, in bytes: sixteen times the largest that people send, an `emit` with a
+/// device's whole udev environment.
+pub const MAX_MESSAGE: usize = 32 << 10;
+
+/// Longest message that is one page of a list, in bytes: about 200 jobs. Less than a message could hold, since the page is
+/// made up in memory that is used for nothing else.
+pub const PAGE: usize = 8192;
+
+/// Room for one record of a snapshot, in bytes: a class is the largest, with some 200.
+pub(crate) const SNAPSHOT_RECORD: usize = 1024;
+
+/// Most bytes of text in one record of a snapshot: what is left beside its length.
+pub(crate) const SNAPSHOT_PIECE: usize = 960;
+
+const _: () = assert!(SNAPSHOT_PIECE + 4 <= SNAPSHOT_RECORD, "a record holds a piece of text and its length");
+const _: () = assert!(SCRATCH >= INSTANCE_NAME, "an instance name fits");
+
+// What the machine's own memory is divided into.
+
+/// How many orders one step can give: a forced job that is to be killed has its state told, its process signalled, that
+/// told, and the rest of it swept. An order's own answer, taken in while others are still in the outbox, can add as many; so
+/// can the ends of two processes that are told with it. A call that changes classes retires two at the most.
+pub(crate) const OUTBOX: usize = 16;
+
+/// How many events a job has room set aside for: one that tells of its past, and one that it waits for. Those that tell of
+/// its past can be more while others hold them up; they take what room there is.
+pub(crate) const EVENTS_PER_JOB: usize = 2;
+
+/// How many chains a hash table has unless its owner says otherwise. With 10,240 things a chain has two or three.
+pub const CHAINS: usize = 4096;
+
+/// Holes between texts that are left, in bytes: closing them would cost more than they take.
+pub(crate) const TEXT_SLACK: usize = 4096;
+
+// Upstart's own times and counts, where the job file says nothing.
+
+/// Seconds from the kill signal to SIGKILL (init(5), `kill timeout`).
+pub const KILL_TIMEOUT_SECONDS: u32 = 5;
+
+/// How often a job is respawned within [`RESPAWN_SECONDS`] (init(5), `respawn limit`).
+pub const RESPAWN_COUNT: u32 = 10;
+
+/// The seconds in which respawns are counted (init(5), `respawn limit`).
+pub const RESPAWN_SECONDS: u32 = 5;
+
+/// The shortest time that jobs get to stop by themselves when the supervisor ends, in seconds, and what those get that wait
+/// for the session's end: as many as a file that says nothing gives.
+pub(crate) const END_SECONDS: u32 = KILL_TIMEOUT_SECONDS;
+
+// How long is waited for what no stanza names. docs/decisions/0005 says why.
+
+/// For how many seconds after a process was taken to be the daemon its end may still be a step on the daemon's way into
+/// the background. Later, what it leaves behind are workers or a user's own processes, and nobody's daemon.
+pub(crate) const ADOPTION_SECONDS: u32 = 10;
+
+/// Milliseconds that an adopted process must live to be taken for the daemon: a step on the way to one, or a child that is
+/// about to end too, does not.
+pub(crate) const TRIAL_MILLISECONDS: u32 = 300;
+
+/// Seconds in which the process between the first and the daemon has ended, if it was only a step.
+pub(crate) const MIDDLE_SECONDS: u32 = 3;
+
+/// Milliseconds until a process that is expected to do something is looked at again, unless somebody waits for nothing else.
+pub(crate) const LOOK_MILLISECONDS: u32 = 2500;
+
+/// The same where looking is the only way to notice (`pid file`, `expect auto`): short enough for whoever waits at a prompt.
+pub(crate) const QUICK_LOOK_MILLISECONDS: u32 = 250;
+
+/// After how many looks at a process that computes the time to the next one begins to double.
+pub(crate) const FEW_LOOKS: u8 = 4;
+
+/// Milliseconds in which those end who had the same signal as a main process that has ended.
+pub(crate) const AFTERMATH_MILLISECONDS: u32 = 100;
+
+/// Seconds that a process gets to end of SIGKILL before a forced stop gives it up: only one that sleeps in the kernel takes
+/// longer.
+pub(crate) const GIVE_UP_SECONDS: u32 = 2;
+
+/// How many processes a forced stop ends one after the other before it gives the rest up: more than a daemon has that do not
+/// end together.
+pub(crate) const STRIKES: u8 = 16;

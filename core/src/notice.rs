@@ -4,11 +4,10 @@ use core::fmt;
 
 use crate::bytes::Show;
 use crate::conf::stanza::Expect;
-use crate::control::Named;
 use crate::effect::Denial;
 use crate::lifecycle::{Goal, State};
 use crate::limits::Limit;
-use crate::process::{Exit, Pid, Process, SpawnError, Stage};
+use crate::process::{Exit, Pid, Process, SpawnError, SpawnStage};
 use crate::signal::Signal;
 use crate::storage::{ClassId, EventId, JobId};
 use crate::supervisor::Supervisor;
@@ -196,10 +195,7 @@ struct Words<'a, 's> {
 
 impl fmt::Display for Words<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |id: JobId| {
-            let class = self.supervisor.class_of(id);
-            Named(class.map_or(&[], |class| self.supervisor.class_name(class)), self.supervisor.instance_name(id))
-        };
+        let name = |id: JobId| self.supervisor.job_name(id);
         match self.notice {
             Notice::HandlingEvent(event) => {
                 let (event, rest) = self.supervisor.event_name(event);
@@ -265,8 +261,8 @@ impl fmt::Display for Words<'_, '_> {
 /// Why a process could not be made.
 fn write_error(f: &mut fmt::Formatter<'_>, error: SpawnError, explain: fn(i32) -> &'static str) -> fmt::Result {
     match error {
-        SpawnError { stage: Stage::FindUser, code: 0 } => f.write_str("find setuid user"),
-        SpawnError { stage: Stage::FindGroup, code: 0 } => f.write_str("find setgid group"),
+        SpawnError { stage: SpawnStage::FindUser, code: 0 } => f.write_str("find setuid user"),
+        SpawnError { stage: SpawnStage::FindGroup, code: 0 } => f.write_str("find setgid group"),
         SpawnError { stage, code } => write!(f, "{stage}: {}", explain(code)),
     }
 }

@@ -8,29 +8,13 @@ use crate::effect::{Effect, Scope};
 use crate::follow;
 use crate::job::Failure;
 use crate::lifecycle::{Goal, State, Wait};
+use crate::limits::{GIVE_UP_SECONDS, MIDDLE_SECONDS, STRIKES, TRIAL_MILLISECONDS};
 use crate::notice::Notice;
 use crate::process::{Pid, Process};
 use crate::signal::Signal;
 use crate::storage::JobId;
 use crate::supervisor::Supervisor;
 use crate::timers::Alarm;
-
-/// Seconds that a process gets to end of SIGKILL before a forced stop gives it up: only one that sleeps in the kernel takes
-/// longer.
-const LAST_WAIT: u32 = 2;
-
-/// Milliseconds that an adopted process must live to be taken for the daemon: a step on the way to one, or a child that is
-/// about to end too, does not.
-const TRIAL: u32 = 300;
-
-/// Seconds in which the process between the first and the daemon has ended, if it was only a step.
-const MIDDLE: u32 = 3;
-
-/// Milliseconds in which those end who had the same signal as a main process that has ended.
-pub(crate) const MOMENT: u32 = 100;
-
-/// How many processes a forced stop ends one after the other before it gives the rest up.
-pub(crate) const MOST_STRIKES: u8 = 16;
 
 impl Supervisor<'_> {
     /// The job has begun to wait: arms its timer, if that wait has a bound.
@@ -44,7 +28,7 @@ impl Supervisor<'_> {
             Wait::End(Process::Main) => return,
             Wait::End(_) if job.forced => (Alarm::End, class.kill_timeout),
             Wait::End(_) if class.hook_timeout > 0 => (Alarm::End, class.hook_timeout),
-            Wait::Goal(Goal::Stop) if job.following.middle.is_some() => (Alarm::Middle, MIDDLE),
+            Wait::Goal(Goal::Stop) if job.following.middle.is_some() => (Alarm::Middle, MIDDLE_SECONDS),
             Wait::Goal(Goal::Stop) if class.watchdog > 0 => (Alarm::Watchdog, class.watchdog),
             Wait::Readiness => {
                 let by = (class.start_timeout > 0).then(|| self.now.after_seconds(class.start_timeout));
@@ -67,7 +51,7 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return };
         let waits = job.waiting && job.state.row().wait == Wait::Readiness && !job.following.stage.is_ready();
         let Some(class) = self.classes.get(job.class).filter(|_| waits) else { return };
-        let looks = (job.following.start_by.is_none() && !job.following.told) || class.expect == Expect::PidFile;
+        let looks = (job.following.start_by.is_none() && !job.following.taught) || class.expect == Expect::PidFile;
         let busy = if job.following.idle_looks == 0 { job.following.busy_looks } else { 0 };
         let look = looks.then(|| self.now.after_milliseconds(follow::Row::interval(class.expect, busy)));
         if let Some(at) = [look, job.following.start_by].into_iter().flatten().min() {
@@ -78,7 +62,7 @@ impl Supervisor<'_> {
     /// A running job's main process was adopted just now; whether it stays is to be seen.
     pub(crate) fn wait_to_teach(&mut self, id: JobId) {
         if self.jobs.get(id).is_some_and(|job| job.state == State::Running && job.waiting) {
-            let at = self.now.after_milliseconds(TRIAL);
+            let at = self.now.after_milliseconds(TRIAL_MILLISECONDS);
             self.timers.arm(&mut self.jobs, id, Alarm::Heir, at);
         }
     }
@@ -171,7 +155,7 @@ impl Supervisor<'_> {
             self.order(Effect::Signal { pid, signal: Signal::KILL, scope: Scope::Group });
         }
         if forced {
-            let deadline = self.now.after_seconds(LAST_WAIT);
+            let deadline = self.now.after_seconds(GIVE_UP_SECONDS);
             self.timers.arm(&mut self.jobs, id, Alarm::End, deadline);
         }
     }
@@ -184,7 +168,7 @@ impl Supervisor<'_> {
             && let Some(job) = self.jobs.get_mut(id)
         {
             // Whatever else lives is told of, and not waited for.
-            job.strikes = MOST_STRIKES + 1;
+            job.strikes = STRIKES + 1;
             return self.inquire(id, Inquiry::Ended(pid, crate::process::Exit::Unknown));
         }
         self.go_on(id);

@@ -86,10 +86,10 @@ pub enum Exit {
     Unknown,
 }
 
-/// How far the set-up of a process came before it failed (FACTS 6).
+/// How far the set-up of a process came before it failed (the stages and their words: measured on Upstart 1.13.2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Stage {
+pub enum SpawnStage {
     /// Making the pipe that carries a script to the shell.
     Pipe,
     /// Making the process itself.
@@ -136,32 +136,32 @@ pub enum Stage {
     Execute,
 }
 
-impl fmt::Display for Stage {
+impl fmt::Display for SpawnStage {
     /// As the message "unable to ..." goes on.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Stage::Limit(resource) => return write!(f, "set \"{}\" resource limit", resource.name()),
-            Stage::Pipe => "create pipe",
-            Stage::Fork => "fork",
-            Stage::Console => "open console",
-            Stage::CgroupController => "use cgroup controller",
-            Stage::CgroupSettings => "set up cgroup",
-            Stage::Cgroup => "enter cgroup",
-            Stage::Profile => "switch security profile",
-            Stage::Helper => "prepare process",
-            Stage::Priority => "set priority",
-            Stage::OomAdjustment => "set oom adjustment",
-            Stage::Root => "change root directory",
-            Stage::Directory => "change working directory",
-            Stage::FindUser => "getpwnam",
-            Stage::FindGroup => "getgrnam",
-            Stage::FindOwnUser => "getpwuid",
-            Stage::FindOwnGroup => "getgrgid",
-            Stage::Groups => "initgroups",
-            Stage::SetGroup => "setgid",
-            Stage::SetUser => "setuid",
-            Stage::Trace => "set trace",
-            Stage::Execute => "execute",
+            SpawnStage::Limit(resource) => return write!(f, "set \"{}\" resource limit", resource.name()),
+            SpawnStage::Pipe => "create pipe",
+            SpawnStage::Fork => "fork",
+            SpawnStage::Console => "open console",
+            SpawnStage::CgroupController => "use cgroup controller",
+            SpawnStage::CgroupSettings => "set up cgroup",
+            SpawnStage::Cgroup => "enter cgroup",
+            SpawnStage::Profile => "switch security profile",
+            SpawnStage::Helper => "prepare process",
+            SpawnStage::Priority => "set priority",
+            SpawnStage::OomAdjustment => "set oom adjustment",
+            SpawnStage::Root => "change root directory",
+            SpawnStage::Directory => "change working directory",
+            SpawnStage::FindUser => "getpwnam",
+            SpawnStage::FindGroup => "getgrnam",
+            SpawnStage::FindOwnUser => "getpwuid",
+            SpawnStage::FindOwnGroup => "getgrgid",
+            SpawnStage::Groups => "initgroups",
+            SpawnStage::SetGroup => "setgid",
+            SpawnStage::SetUser => "setuid",
+            SpawnStage::Trace => "set trace",
+            SpawnStage::Execute => "execute",
         })
     }
 }
@@ -219,7 +219,7 @@ impl Resource {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SpawnError {
     /// What was being done.
-    pub stage: Stage,
+    pub stage: SpawnStage,
     /// Why it failed, in the world's own numbers; 0 where a user or group was looked up and there is none of that name.
     pub code: i32,
 }

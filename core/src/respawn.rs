@@ -1,19 +1,21 @@
-//! Counting respawns: `respawn limit COUNT INTERVAL` of init(5), as Upstart counts (FACTS 3.4).
+//! Counting respawns: `respawn limit COUNT INTERVAL` of init(5), as was measured on Upstart 1.13.2: in whole
+//! seconds, from the first respawn.
 
+use crate::limits::{RESPAWN_COUNT, RESPAWN_SECONDS};
 use crate::time::Instant;
 
 /// Up to `count` respawns in `interval` seconds; if either is 0 there is no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct RespawnLimit {
-    /// How many.
+    /// How many respawns; 0 is as many as there are reasons for.
     pub count: u32,
-    /// Seconds.
+    /// In how many whole seconds; 0 is no window, and no limit.
     pub interval: u32,
 }
 
 impl RespawnLimit {
-    /// Upstart's default.
-    pub const DEFAULT: RespawnLimit = RespawnLimit { count: 10, interval: 5 };
+    /// What holds where the job file says nothing (init(5), `respawn limit`).
+    pub const DEFAULT: RespawnLimit = RespawnLimit { count: RESPAWN_COUNT, interval: RESPAWN_SECONDS };
 }
 
 /// The respawns of one instance. The window is fixed, not sliding: it opens with the first respawn after the last window.

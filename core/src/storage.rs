@@ -162,6 +162,9 @@ impl<T> PoolView<'_, T> {
     }
 
     /// Sets room aside for `count` things, so that a later [`insert_reserved`](Self::insert_reserved) cannot fail.
+    ///
+    /// # Errors
+    /// So many are not free; nothing is reserved.
     pub fn reserve(&mut self, count: usize) -> Result<(), Full> {
         if count > self.room() {
             return Err(Full { limit: self.limit });
@@ -176,6 +179,9 @@ impl<T> PoolView<'_, T> {
     }
 
     /// Puts a thing in.
+    ///
+    /// # Errors
+    /// Every slot that is not reserved is taken.
     pub fn insert(&mut self, thing: T) -> Result<Id<T>, Full> {
         if self.room() == 0 {
             return Err(Full { limit: self.limit });
@@ -184,6 +190,9 @@ impl<T> PoolView<'_, T> {
     }
 
     /// Puts a thing in where room was reserved; the reservation is used up.
+    ///
+    /// # Errors
+    /// Every slot is taken, so nothing was reserved.
     pub fn insert_reserved(&mut self, thing: T) -> Result<Id<T>, Full> {
         self.unreserve(1);
         self.place(thing)

@@ -8,11 +8,11 @@ use crate::condition::Leaf;
 use crate::effect::{Answer, Denial, Effect};
 use crate::ending::Ending;
 use crate::event::{Dispatch, Event};
-use crate::index::{CHAINS, Index, IndexView};
+use crate::index::{Index, IndexView};
 use crate::input::Input;
 use crate::interest::{Interest, Name};
 use crate::job::Job;
-use crate::limits::{Limit, SCRATCH};
+use crate::limits::{CHAINS, Limit, OUTBOX, SCRATCH};
 use crate::notice::Notice;
 use crate::process::Pid;
 use crate::queue::Queue;
@@ -23,11 +23,6 @@ use crate::text::{Arena, Text, TextView};
 use crate::time::Instant;
 use crate::timers::{Timer, Timers};
 use crate::waiter::Waiter;
-
-/// How many orders one step can give: a forced job that is to be killed has its state told, its process signalled, that
-/// told, and the rest of it swept. An order's own answer, taken in while others are still in the outbox, can add as many; so
-/// can the ends of two processes that are told with it. A call that changes classes retires two at the most.
-const OUTBOX: usize = 16;
 
 /// The memory of a supervisor, owned by whoever embeds it. All zeros when new: in a `static` it takes no room in the
 /// program, and what is never used is never resident.
@@ -157,7 +152,7 @@ impl<
     pub const fn new() -> Self {
         const {
             assert!(PROCESSES >= 2 * JOBS, "a job has a main process and one other at most");
-            assert!(EVENTS > crate::job::EVENTS_PER_JOB * JOBS, "jobs' own events, and at least one of a client");
+            assert!(EVENTS > crate::limits::EVENTS_PER_JOB * JOBS, "jobs' own events, and at least one of a client");
             assert!(CLASSES < 1 << 16 && JOBS < 1 << 16, "a place in the list is two 16-bit numbers");
             assert!(TEXT < 1 << 31, "text is measured in 32 bits");
         }

@@ -4,10 +4,13 @@
 //! named by a handle; what is let go leaves a hole, and holes are closed by moving the rest down when they have become
 //! more than a quarter of it. Nothing is ever cut short: what does not fit is refused whole.
 
+mod by_content;
+
 use core::hash::{Hash, Hasher};
 use heapless::{Vec, VecView};
 
-use crate::limits::{Full, Limit};
+use crate::limits::{Full, Limit, TEXT_SLACK};
+use by_content::ByContent;
 
 /// A piece of text; the empty one takes no room.
 ///
@@ -20,45 +23,6 @@ impl Hash for Text {
     /// As the only 128-bit number there is, so that `ByContent` knows it for a handle.
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u128(u128::from(self.0));
-    }
-}
-
-/// Hashes what a text says in place of its handle: which handle a text has is an accident of what was let go before.
-pub(crate) struct ByContent<'h, 't, H> {
-    pub hasher: &'h mut H,
-    pub bytes: &'t [u8],
-    pub spans: &'t [Span],
-}
-
-impl<H: Hasher> Hasher for ByContent<'_, '_, H> {
-    fn write(&mut self, bytes: &[u8]) {
-        self.hasher.write(bytes);
-    }
-    fn write_u128(&mut self, handle: u128) {
-        let said = match self.spans.get((handle as usize).wrapping_sub(1)) {
-            Some(&Span::Used { start, len }) => {
-                let from = start as usize + HEADER;
-                self.bytes.get(from..from + len as usize).unwrap_or(&[])
-            }
-            _ => &[],
-        };
-        self.hasher.write_usize(said.len());
-        self.hasher.write(said);
-    }
-    fn write_u8(&mut self, number: u8) {
-        self.hasher.write_u8(number);
-    }
-    fn write_u32(&mut self, number: u32) {
-        self.hasher.write_u32(number);
-    }
-    fn write_u64(&mut self, number: u64) {
-        self.hasher.write_u64(number);
-    }
-    fn write_usize(&mut self, number: usize) {
-        self.hasher.write_usize(number);
-    }
-    fn finish(&self) -> u64 {
-        self.hasher.finish()
     }
 }
 
@@ -85,9 +49,6 @@ pub(crate) enum Span {
 
 /// In front of each piece: its handle (0 for a hole) and its length.
 const HEADER: usize = 8;
-
-/// Holes smaller than this are left: closing them would cost more than they take.
-const SLACK: usize = 4096;
 
 /// How an arena is used.
 #[derive(Clone, Copy, Debug)]
@@ -157,6 +118,9 @@ impl TextView<'_> {
     }
 
     /// Copies bytes in.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]).
     pub fn add(&mut self, bytes: &[u8]) -> Result<Text, Full> {
         if bytes.is_empty() {
             return Ok(Text::EMPTY);
@@ -167,6 +131,9 @@ impl TextView<'_> {
     }
 
     /// A second piece that says the same.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]).
     pub fn copy(&mut self, text: Text) -> Result<Text, Full> {
         if text.is_empty() {
             return Ok(Text::EMPTY);
@@ -178,6 +145,9 @@ impl TextView<'_> {
 
     /// Adds bytes to a piece: in its place if it is the one that was written last, so that a long list costs no more than its
     /// length.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]); the piece is as it was.
     pub fn append(&mut self, text: &mut Text, bytes: &[u8]) -> Result<(), Full> {
         self.abandon();
         self.make_room(bytes.len())?;
@@ -269,6 +239,9 @@ impl TextView<'_> {
     }
 
     /// Begins a piece that is written bit by bit; one at a time.
+    ///
+    /// # Errors
+    /// There is no room for another piece ([`Limit::Text`]).
     pub fn begin(&mut self) -> Result<(), Full> {
         self.abandon();
         // While an image is read, free handles are not linked yet.
@@ -284,6 +257,9 @@ impl TextView<'_> {
     }
 
     /// Writes bytes to the piece that is being written. If they do not fit, the piece is abandoned.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]).
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Full> {
         let done = self.make_room(bytes.len()).and_then(|()| self.bytes.extend_from_slice(bytes).map_err(|_| FULL));
         if done.is_err() {
@@ -293,12 +269,18 @@ impl TextView<'_> {
     }
 
     /// Writes what another piece says to the piece that is being written.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]).
     pub fn push_text(&mut self, text: Text) -> Result<(), Full> {
         let Some((_, len)) = self.span(text) else { return Ok(()) };
         self.push_part(text, 0, len)
     }
 
     /// Writes `len` bytes of another piece, from byte `from` of it on, to the piece that is being written.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]).
     pub fn push_part(&mut self, text: Text, from: usize, len: usize) -> Result<(), Full> {
         if let Err(full) = self.make_room(len) {
             self.abandon();
@@ -383,7 +365,7 @@ impl TextView<'_> {
         let holes = self.tally.holes as usize;
         let used = self.bytes.len() - holes;
         let tight = bytes > self.bytes.capacity() - self.bytes.len();
-        if holes > 0 && (tight || holes > used / 4 + SLACK) {
+        if holes > 0 && (tight || holes > used / 4 + TEXT_SLACK) {
             self.close_holes();
         }
         if self.fits(bytes) { Ok(()) } else { Err(FULL) }

@@ -3,10 +3,9 @@
 use crate::bytes::{Strings, split_variable};
 use crate::control::{Refusal, Table};
 use crate::effect::{Answer, Denial, Effect};
-use crate::environment::Entry;
+use crate::environment::Variable;
 use crate::input::Change;
-use crate::job::EVENTS_PER_JOB;
-use crate::limits::{Full, Limit};
+use crate::limits::{EVENTS_PER_JOB, Full, Limit};
 use crate::process::Process;
 use crate::storage::{ClientId, JobId};
 use crate::supervisor::Supervisor;
@@ -207,7 +206,10 @@ impl Supervisor<'_> {
     ///
     /// # Errors
     /// There is no such job.
-    pub fn variables<'a>(&'a mut self, table: Table<'_>) -> Result<impl Iterator<Item = Entry<'a>> + 'a, Refusal<'a>> {
+    pub fn variables<'a>(
+        &'a mut self,
+        table: Table<'_>,
+    ) -> Result<impl Iterator<Item = Variable<'a>> + 'a, Refusal<'a>> {
         let owner = match self.owner_of(table) {
             Ok(owner) => owner,
             Err(denial) => return Err(self.refusal(denial)),
@@ -217,7 +219,7 @@ impl Supervisor<'_> {
             Owner::Everybody => (None, self.core.base_environment),
         };
         let of_job = job.into_iter().flat_map(|job| self.environment_without_added(job, Process::Main));
-        let of_all = Strings(self.text.get(base)).iter().map(|entry| Entry(entry, &[]));
+        let of_all = Strings(self.text.get(base)).iter().map(|entry| Variable(entry, &[]));
         Ok(of_job.chain(of_all))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::bytes::Strings;
 use crate::class::Class;
-use crate::control::{Refusal, Reply, Select, Status, Target};
+use crate::control::{JobName, Refusal, Reply, Select, Status, Target};
 use crate::effect::{Answer, Denial};
 use crate::lifecycle::{Goal, State};
 use crate::process::Process;
@@ -18,6 +18,11 @@ impl Supervisor<'_> {
     /// A job's instance name; empty for the only instance of a class without `instance`.
     pub fn instance_name(&self, job: JobId) -> &[u8] {
         self.jobs.get(job).map_or(&[], |job| self.text.get(job.name))
+    }
+
+    /// A job as messages name it.
+    pub fn job_name(&self, job: JobId) -> JobName<'_> {
+        JobName(self.class_of(job).map_or(&[], |class| self.class_name(class)), self.instance_name(job))
     }
 
     /// One job's status (initctl(8) status). A class without `instance` has one at rest too.

@@ -14,13 +14,13 @@ pub(crate) type WaiterId = Id<Waiter>;
 #[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Waiter {
     pub(crate) who: Who,
-    pub(crate) place: Place,
+    pub(crate) place: WaitQueue,
     pub(crate) link: Option<WaiterId>,
 }
 
 /// In whose queue a waiter stands.
 #[derive(Clone, Copy, Debug, PartialEq, Hash, serde::Serialize, serde::Deserialize)]
-pub(crate) enum Place {
+pub(crate) enum WaitQueue {
     Job(JobId),
     Event(EventId),
     Answers,
@@ -58,7 +58,7 @@ const fn failure(command: Command) -> Denial {
 impl Supervisor<'_> {
     /// Has somebody wait for a job.
     pub(crate) fn wait_for_job(&mut self, job: JobId, who: Who) -> Result<(), Full> {
-        let waiter = Waiter { who, place: Place::Job(job), link: None };
+        let waiter = Waiter { who, place: WaitQueue::Job(job), link: None };
         let waiter = match who {
             // A job set room aside for every event that can ever wait for it.
             Who::Event(_) if self.jobs.get_mut(job).is_some_and(|job| job.waiters_left > 0) => {
@@ -116,14 +116,14 @@ impl Supervisor<'_> {
     pub(crate) fn settle(&mut self, waiter: WaiterId, client: ClientId, answer: Answer) {
         if let Some(waiter) = self.waiters.get_mut(waiter) {
             waiter.who = Who::Answered(client, answer);
-            waiter.place = Place::Answers;
+            waiter.place = WaitQueue::Answers;
         }
         self.core.answers.push(&mut self.waiters, waiter);
     }
 
     /// A client that does not wait is answered when all that its command led to at once is done.
     pub(crate) fn answer_last(&mut self, client: ClientId, answer: Answer) {
-        let waiter = Waiter { who: Who::Answered(client, answer), place: Place::LastAnswers, link: None };
+        let waiter = Waiter { who: Who::Answered(client, answer), place: WaitQueue::LastAnswers, link: None };
         match self.waiters.insert(waiter) {
             Ok(waiter) => self.core.last_answers.push(&mut self.waiters, waiter),
             Err(_) => self.order(Effect::Reply { client, answer }),
@@ -143,7 +143,7 @@ impl Supervisor<'_> {
 
     /// Has somebody wait for an event.
     pub(crate) fn wait_for_event(&mut self, event: EventId, who: Who) -> Result<(), Full> {
-        let waiter = self.waiters.insert(Waiter { who, place: Place::Event(event), link: None })?;
+        let waiter = self.waiters.insert(Waiter { who, place: WaitQueue::Event(event), link: None })?;
         if let Some(event) = self.events.get_mut(event) {
             event.waiters.push(&mut self.waiters, waiter);
         }
@@ -156,10 +156,10 @@ impl Supervisor<'_> {
         let Some(id) = self.waiters.ids().find(|&id| self.waiters.get(id).is_some_and(is_it)) else { return };
         let Some(place) = self.waiters.get(id).map(|waiter| waiter.place) else { return };
         let queue = match place {
-            Place::Job(job) => self.jobs.get_mut(job).map(|job| &mut job.waiters),
-            Place::Event(event) => self.events.get_mut(event).map(|event| &mut event.waiters),
-            Place::Answers => Some(&mut self.core.answers),
-            Place::LastAnswers => Some(&mut self.core.last_answers),
+            WaitQueue::Job(job) => self.jobs.get_mut(job).map(|job| &mut job.waiters),
+            WaitQueue::Event(event) => self.events.get_mut(event).map(|event| &mut event.waiters),
+            WaitQueue::Answers => Some(&mut self.core.answers),
+            WaitQueue::LastAnswers => Some(&mut self.core.last_answers),
         };
         if let Some(queue) = queue {
             queue.remove(&mut self.waiters, id);

@@ -14,8 +14,9 @@ use std::os::fd::OwnedFd;
 
 use nix::sys::stat::{FileStat, stat};
 use nix::unistd::{getegid, geteuid};
-use uphold_core::process::{SpawnError, Stage};
+use uphold_core::process::{SpawnError, SpawnStage};
 
+use crate::capacity::GROUPS_OF_A_USER;
 use crate::kernel;
 
 const PASSWD: &CStr = c"/etc/passwd";
@@ -24,15 +25,11 @@ const GROUP: &CStr = c"/etc/group";
 /// The longest name of a user or group that can be found (LOGIN_NAME_MAX).
 const NAME_MAX: usize = 256;
 
-/// How many supplementary groups a process can be given. A user in more is refused, not cut short: the list lives on
-/// the child's stack. (The kernel's own limit is 65,536.)
-pub const GROUPS_MAX: usize = 512;
-
 /// A name of a user or group.
 pub type Name = Vec<u8, NAME_MAX>;
 
 /// The supplementary groups of a process.
-pub type Groups = Vec<u32, GROUPS_MAX>;
+pub type GroupIds = Vec<u32, GROUPS_OF_A_USER>;
 
 /// One line of `/etc/passwd`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,30 +43,45 @@ pub struct User {
 }
 
 /// The user of that name; `None` when the file has none, an error when it cannot be read.
+///
+/// # Errors
+/// The file cannot be read. (`passwd` or `group`, in the job's root), or the name is too long.
 pub fn user_named(name: &[u8]) -> Result<Option<User>, Errno> {
     find_user(PASSWD, |user| user.name == name)
 }
 
 /// The user of that number.
+///
+/// # Errors
+/// The file cannot be read.
 pub fn user_numbered(uid: u32) -> Result<Option<User>, Errno> {
     find_user(PASSWD, |user| user.uid == uid)
 }
 
 /// The number of the group of that name.
+///
+/// # Errors
+/// The file cannot be read. (`passwd` or `group`, in the job's root), or the name is too long.
 pub fn group_named(name: &[u8]) -> Result<Option<u32>, Errno> {
     find_group(GROUP, |group, _| group == name)
 }
 
 /// Whether there is a group of that number.
+///
+/// # Errors
+/// The file cannot be read.
 pub fn group_exists(gid: u32) -> Result<bool, Errno> {
     find_group(GROUP, |_, number| number == gid).map(|found| found.is_some())
 }
 
 /// `first` and every group that lists `user` as a member; no file means no members, as initgroups(3) has it.
-pub fn groups_of(user: &[u8], first: u32) -> Result<Groups, Errno> {
+///
+/// # Errors
+/// The file is there and cannot be read, or the user is in too many groups (see [`GROUPS_OF_A_USER`]).
+pub fn groups_of(user: &[u8], first: u32) -> Result<GroupIds, Errno> {
     match memberships(GROUP, user, first) {
         Err(Errno::ENOENT) => {
-            let mut groups = Groups::new();
+            let mut groups = GroupIds::new();
             groups.push(first).map_err(|_| Errno::ERANGE)?;
             Ok(groups)
         }
@@ -78,19 +90,19 @@ pub fn groups_of(user: &[u8], first: u32) -> Result<Groups, Errno> {
 }
 
 /// What was looked for, or the error of that stage: with code 0 if there is no such thing.
-pub(crate) fn found<T>(stage: Stage, answer: Result<Option<T>, Errno>) -> Result<T, SpawnError> {
+pub(crate) fn found<T>(stage: SpawnStage, answer: Result<Option<T>, Errno>) -> Result<T, SpawnError> {
     let failed = |code| SpawnError { stage, code };
     answer.map_err(|errno| failed(errno as i32))?.ok_or(failed(0))
 }
 
 /// The user that the supervisor runs as.
 pub(crate) fn own_user() -> Result<User, SpawnError> {
-    found(Stage::FindOwnUser, user_numbered(geteuid().as_raw()))
+    found(SpawnStage::FindOwnUser, user_numbered(geteuid().as_raw()))
 }
 
 /// Makes sure that there is a group of that number.
 pub(crate) fn check_own_group(group: u32) -> Result<(), SpawnError> {
-    found(Stage::FindOwnGroup, group_exists(group).map(|there| there.then_some(())))
+    found(SpawnStage::FindOwnGroup, group_exists(group).map(|there| there.then_some(())))
 }
 
 /// The groups of processes that keep the user of the supervisor, which is root: looked up again only when the files have
@@ -99,7 +111,7 @@ pub(crate) fn check_own_group(group: u32) -> Result<(), SpawnError> {
 pub struct OwnGroups {
     /// The files as they were, and the user and group that it was about.
     stamp: Option<[Stamp; 2]>,
-    groups: Groups,
+    groups: GroupIds,
     failure: Option<SpawnError>,
     /// Whether the supervisor has these groups itself, and no others.
     in_force: bool,
@@ -130,8 +142,8 @@ impl OwnGroups {
         let group = getegid().as_raw();
         check_own_group(group)?;
         let groups = groups_of(&user.name, group);
-        self.groups = groups.map_err(|errno| SpawnError { stage: Stage::Groups, code: errno as i32 })?;
-        let mut room = [0; GROUPS_MAX];
+        self.groups = groups.map_err(|errno| SpawnError { stage: SpawnStage::Groups, code: errno as i32 })?;
+        let mut room = [0; GROUPS_OF_A_USER];
         let own = kernel::groups(&mut room);
         self.in_force = own
             .is_some_and(|own| own.len() == self.groups.len() && own.iter().all(|group| self.groups.contains(group)));
@@ -176,8 +188,8 @@ fn find_group(file: &CStr, mut wanted: impl FnMut(&[u8], u32) -> bool) -> Result
     Ok(None)
 }
 
-fn memberships(file: &CStr, user: &[u8], first: u32) -> Result<Groups, Errno> {
-    let mut groups = Groups::new();
+fn memberships(file: &CStr, user: &[u8], first: u32) -> Result<GroupIds, Errno> {
+    let mut groups = GroupIds::new();
     groups.push(first).map_err(|_| Errno::ERANGE)?;
     let mut lines = Reader::open(file)?;
     while let Some((_, gid, mut end)) = lines.group()? {
@@ -357,9 +369,9 @@ mod tests {
 
     #[test]
     fn more_groups_than_fit_are_an_error() {
-        let text: String = (0..GROUPS_MAX).map(|gid| format!("g{gid}:x:{gid}:me\n")).collect();
+        let text: String = (0..GROUPS_OF_A_USER).map(|gid| format!("g{gid}:x:{gid}:me\n")).collect();
         with_file(&text, |file| {
-            assert_eq!(memberships(file, b"me", 0).unwrap().len(), GROUPS_MAX);
+            assert_eq!(memberships(file, b"me", 0).unwrap().len(), GROUPS_OF_A_USER);
             assert_eq!(memberships(file, b"me", 99_999), Err(Errno::ERANGE));
         });
     }

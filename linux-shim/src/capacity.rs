@@ -1,5 +1,5 @@
 //! The counts that an appliance chooses, each with its reason. Nothing here costs memory until it is used: every table
-//! lies in .bss, and a slot that was never taken was never touched.
+//! lies in .bss, and a slot that was never taken was never touched. What the kernel prescribes stands where it is used.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -111,9 +111,6 @@ pub const LEFT_GROUPS: usize = 1024;
 /// Bytes of one message by which a daemon says something of itself: several times what any sends; longer ones are ignored.
 pub const NOTIFICATION: usize = 4096;
 
-/// Bytes of what a daemon says of its doings: a line for people.
-pub const STATUS: usize = 256;
-
 /// Messages of one daemon that are looked at in one turn, until one of them has something to say.
 pub const NOTIFICATIONS_AT_ONCE: usize = 8;
 
@@ -144,11 +141,136 @@ pub const LAUNCH_LOOK: Duration = Duration::from_millis(100);
 /// How long the end of one that was killed on its way is waited for.
 pub const LAUNCH_LAST: Duration = Duration::from_secs(1);
 
+// Following: forks that are seen, and processes that have ended.
+
+/// Children that are held back at one time until their parent's fork is told. Each is held for the moment between two
+/// reports of the kernel, so more would need as many tracees forking within it. One too many is let go untraced.
+pub const EARLY_CHILDREN: usize = 64;
+
+/// Parents that are looked at from a process up to a job's main process: more than any daemon has between them.
+pub const ANCESTORS: usize = 32;
+
+/// Ends of processes that are remembered until orphans are next looked for: more than happen between two looks.
+pub const ENDS_REMEMBERED: usize = 16;
+
+/// How far below an orphan's number the number of its parent's parent is looked for: numbers are given in order.
+pub const PARENT_NUMBERS: u32 = 32;
+
+/// Numbers that are kept of one job's main processes; the oldest gives way. A launch has one, and two more when it forks twice.
+pub const MAIN_MARKS: usize = 6;
+
+/// Numbers that are kept of one job's hooks; the oldest gives way. A job has four kinds of hook.
+pub const HOOK_MARKS: usize = 4;
+
+/// How often a job is looked at whose processes end meanwhile: each look finds fewer, unless it forks for ever.
+pub const LOOKS_AT_A_JOB: usize = 8;
+
+/// How often those are looked for who were made while the others were being killed.
+pub const SWEEPS: usize = 3;
+
+/// How often it is looked whether the processes that are left at the very end are gone, after SIGTERM and again after SIGKILL:
+/// one second each.
+pub const LEFTOVER_LOOKS: u32 = 20;
+
+/// How long is waited between two of these looks.
+pub const LEFTOVER_PAUSE: Duration = Duration::from_millis(50);
+
+/// Seconds that processes get to end after their job's main process, before the log tells that they live: workers end a moment
+/// later than who made them.
+pub const FAREWELL_SECONDS: u32 = 2;
+
+/// Processes of one job that the log names; of more, only their number is told.
+pub const FAREWELL_PROCESSES: usize = 8;
+
+/// Bytes of a job's name in that message; real ones have below 60.
+pub const FAREWELL_NAME: usize = 128;
+
+// Control groups.
+
+/// Longest name of a group that a `cgroup` stanza asks for, in bytes, its variables expanded.
+pub const CGROUP_NAME: usize = 1024;
+
+/// Longest path of the supervisor's own groups, in bytes.
+pub const OWN_GROUP_PATH: usize = 1000;
+
+/// Longest path of a group that is told from others, in bytes.
+pub const GROUP_PATH: usize = 1024;
+
+/// Names that are tried for the supervisor's own group: one of the same number may live in another world of numbers.
+pub const HOME_NAMES: u32 = 16;
+
+/// Names that are tried for a job's group: those that are taken were left by others.
+pub const GROUP_NAMES: u32 = 64;
+
+/// How deep the groups are looked through that a job made below its own.
+pub const GROUP_DEPTH: usize = 4;
+
+/// Groups that are tried to be removed when another is made: more than are left at a time, in the long run.
+pub const GROUPS_TO_REMOVE: usize = 2;
+
+// Launches.
+
+/// Bytes of the stack of a child: ample for the set-up, and only what is used of it is ever resident.
+pub const CHILD_STACK: usize = 128 << 10;
+
+/// Bytes below that stack which nobody may touch: a whole page where pages are large (64 KB on some arm64 kernels).
+pub const CHILD_GUARD: usize = 64 << 10;
+
+/// Supplementary groups that a process can be given. A user in more is refused, not cut short: the list lives on the child's
+/// stack. (The kernel's own limit is 65,536.)
+pub const GROUPS_OF_A_USER: usize = 512;
+
+/// Words in the command line of a helper, which has one for each file of `tmpfiles`.
+pub const HELPER_WORDS: usize = 256;
+
+/// Longest name of a job or an instance that is looked for in the environment of a process, in bytes; real ones have below 60.
+pub const NAME_IN_ENVIRONMENT: usize = 512;
+
+/// Holes between the texts of programs that are left, in bytes: closing them would cost more than they take.
+pub const PROGRAM_SLACK: usize = 16 << 10;
+
+// Output of jobs.
+
+/// Bytes of one block of output that is kept: a few lines, and the longest file name.
+pub const LOG_BLOCK: usize = 512;
+
+/// Bytes that are read and written in one turn, before clients and children get theirs: a slow disk holds up all of them.
+pub const LOG_TURN: usize = 16 << 10;
+
+/// Pieces of 4 KB that are read at most when a process has ended: more than a terminal holds, so that all it wrote is read,
+/// and a child that goes on writing holds nobody up.
+pub const LAST_PIECES: usize = 16;
+
+/// Terminals that may wait to be closed: as many as processes end in one turn.
+pub const TERMINALS_TO_CLOSE: usize = 64;
+
+// The state for a new program.
+
+/// Longest record of it, in bytes: a class's programs are the largest, and a job file has a megabyte at most.
+pub const IMAGE_RECORD: usize = 4 << 20;
+
+/// Bytes of kept output in one record.
+pub const LOG_RECORD: usize = 64 << 10;
+
+// Who is logged in.
+
+/// Records of utmp(5) that are read at once: 6 KB of stack.
+pub const LOGIN_RECORDS: usize = 16;
+
+/// How often the lock of a file is tried for. Whoever writes a record holds it for much less than the pauses in between, and
+/// would otherwise leave somebody logged in who is not. Who means harm (anybody may lock a file for reading) costs four
+/// milliseconds for each end of a process that is recorded there, which are gettys and logins and no services.
+pub const LOGIN_LOCK_TRIES: u32 = 3;
+
+/// How long is waited before the next try.
+pub const LOGIN_LOCK_PAUSE: Duration = Duration::from_millis(1);
+
 const _: () = assert!(JOBS >= 10_240 && CLASSES >= JOBS, "what the project promises");
 const _: () = assert!(EVENTS >= 2 * JOBS, "the supervisor's own events must never be refused");
 const _: () = assert!(READY >= JOBS, "each job can have one process in the making");
 const _: () = assert!(CLIENTS <= 128, "the clients that have more to say are the bits of one word");
 const _: () = assert!(TEXT <= u32::MAX as usize && OWN_ENVIRONMENT < TEXT, "handles are 32 bits wide");
+const _: () = assert!(IMAGE_RECORD > JOB_FILE && IMAGE_RECORD > LOG_RECORD, "every record can be read");
 const _: () = assert!(MESSAGE >= 1024, "a kernel log record fits");
 
 /// The supervisor's memory.

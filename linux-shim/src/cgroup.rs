@@ -13,13 +13,11 @@ use std::path::{Component, Path, PathBuf};
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 use uphold_core::conf::{ExpandError, expand};
-use uphold_core::process::{SpawnError, Stage};
+use uphold_core::process::{SpawnError, SpawnStage};
 
+use crate::capacity::CGROUP_NAME;
 use crate::error;
-use crate::settings::{Group, Setting};
-
-/// The longest name of a group, its variables expanded.
-const NAME_MAX: usize = 1024;
+use crate::settings::{Cgroup, Setting};
 
 /// Names of version 1 that mean something else in version 2.
 const CONTROLLERS: [(&[u8], &[u8]); 1] = [(b"blkio", b"io")];
@@ -42,7 +40,7 @@ const KEYS: [(&[u8], &[u8], &str, Value); 6] = [
 type Value = fn(&[u8]) -> Vec<u8>;
 
 /// The groups of jobs.
-pub struct Groups {
+pub struct Cgroups {
     /// Where they are; looked for again as long as there is no such place.
     base: Option<PathBuf>,
     inotify: Option<Inotify>,
@@ -51,11 +49,11 @@ pub struct Groups {
     entrance: CString,
 }
 
-impl Groups {
+impl Cgroups {
     /// None yet.
     pub fn new() -> Self {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).ok();
-        Groups { base: None, inotify, known: Vec::new(), entrance: CString::default() }
+        Cgroups { base: None, inotify, known: Vec::new(), entrance: CString::default() }
     }
 
     /// What becomes readable when a process has entered or left.
@@ -65,9 +63,12 @@ impl Groups {
 
     /// Makes sure that a job's group is there, and as its settings say. Returns the file by which processes enter it;
     /// `None` if this system has no such groups.
+    ///
+    /// # Errors
+    /// The group cannot be made, a controller is not there, or a setting is refused; the stage says which.
     pub fn prepare<'v>(
         &mut self,
-        group: &Group,
+        group: &Cgroup,
         lookup: impl Fn(&[u8]) -> Option<&'v [u8]>,
     ) -> Result<Option<&CStr>, SpawnError> {
         let Some(base) = self.base.take().or_else(find_base) else { return Ok(None) };
@@ -80,7 +81,7 @@ impl Groups {
             at.push(name);
             match fs::create_dir(&at) {
                 Err(problem) if problem.kind() != std::io::ErrorKind::AlreadyExists => {
-                    return Err(failed(Stage::CgroupSettings, &problem));
+                    return Err(failed(SpawnStage::CgroupSettings, &problem));
                 }
                 _ => {}
             }
@@ -88,11 +89,11 @@ impl Groups {
         self.watch(&path);
         for (file, value) in &group.values {
             let written = write(&path.join(OsStr::from_bytes(file)), value);
-            written.map_err(|problem| failed(Stage::CgroupSettings, &problem))?;
+            written.map_err(|problem| failed(SpawnStage::CgroupSettings, &problem))?;
         }
         let entrance = path.join("cgroup.procs").into_os_string();
         let entrance = CString::new(entrance.as_bytes());
-        self.entrance = entrance.map_err(|_| SpawnError { stage: Stage::Cgroup, code: Errno::EINVAL as i32 })?;
+        self.entrance = entrance.map_err(|_| SpawnError { stage: SpawnStage::Cgroup, code: Errno::EINVAL as i32 })?;
         Ok(Some(&self.entrance))
     }
 
@@ -124,13 +125,13 @@ impl Groups {
     }
 }
 
-impl Default for Groups {
+impl Default for Cgroups {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Group {
+impl Cgroup {
     /// Takes the words of a `cgroup` stanza.
     pub fn take(&mut self, words: &[&[u8]]) {
         let (controller, name, setting) = match *words {
@@ -192,13 +193,13 @@ fn path_in<'v>(
     name: Option<&[u8]>,
     lookup: impl Fn(&[u8]) -> Option<&'v [u8]>,
 ) -> Result<PathBuf, SpawnError> {
-    let failed = |errno| SpawnError { stage: Stage::CgroupSettings, code: errno as i32 };
+    let failed = |errno| SpawnError { stage: SpawnStage::CgroupSettings, code: errno as i32 };
     let job = lookup(b"UPSTART_JOB").unwrap_or_default();
     let instance = lookup(b"UPSTART_INSTANCE").unwrap_or_default();
     let dash: &[u8] = if instance.is_empty() { b"" } else { b"-" };
     let mut own = [job, dash, instance].concat();
     own.iter_mut().filter(|byte| **byte == b'/').for_each(|byte| *byte = b'_');
-    let mut expanded = heapless::Vec::<u8, NAME_MAX>::new();
+    let mut expanded = heapless::Vec::<u8, CGROUP_NAME>::new();
     let with_own = |variable: &[u8]| if variable == b"UPSTART_CGROUP" { Some(&own[..]) } else { lookup(variable) };
     match expand(name.unwrap_or(b"$UPSTART_CGROUP"), with_own, expanded.as_mut_view()) {
         Ok(()) => {}
@@ -224,11 +225,11 @@ fn enable(group: &Path, controllers: &[Box<[u8]>]) -> Result<(), SpawnError> {
     let (available, enabled) = (read("cgroup.controllers"), read("cgroup.subtree_control"));
     for controller in controllers.iter().filter(|controller| !ALWAYS.contains(&&controller[..])) {
         if !lists(&available, controller) {
-            return Err(SpawnError { stage: Stage::CgroupController, code: Errno::ENODEV as i32 });
+            return Err(SpawnError { stage: SpawnStage::CgroupController, code: Errno::ENODEV as i32 });
         }
         if !lists(&enabled, controller) {
             let switched = write(&group.join("cgroup.subtree_control"), &[b"+", &controller[..]].concat());
-            switched.map_err(|problem| failed(Stage::CgroupController, &problem))?;
+            switched.map_err(|problem| failed(SpawnStage::CgroupController, &problem))?;
         }
     }
     Ok(())
@@ -240,7 +241,7 @@ fn write(file: &Path, text: &[u8]) -> std::io::Result<()> {
     fs::OpenOptions::new().write(true).open(file)?.write_all(text)
 }
 
-fn failed(stage: Stage, problem: &std::io::Error) -> SpawnError {
+fn failed(stage: SpawnStage, problem: &std::io::Error) -> SpawnError {
     SpawnError { stage, code: error::number(problem) }
 }
 
@@ -248,8 +249,8 @@ fn failed(stage: Stage, problem: &std::io::Error) -> SpawnError {
 mod tests {
     use super::*;
 
-    fn group(stanzas: &[&[&[u8]]]) -> Group {
-        let mut group = Group::default();
+    fn group(stanzas: &[&[&[u8]]]) -> Cgroup {
+        let mut group = Cgroup::default();
         stanzas.iter().for_each(|words| group.take(words));
         group
     }
@@ -293,7 +294,7 @@ mod tests {
         assert_eq!(path(Some("my-$UPSTART_CGROUP")), good("/c/my-net_if-eth0"));
         assert_eq!(path(Some("/all/${UPSTART_INSTANCE}")), good("/c/all/eth0"));
         for bad in ["", "/", "..", "a/../../b", "$NONE", "${"] {
-            let error = SpawnError { stage: Stage::CgroupSettings, code: Errno::EINVAL as i32 };
+            let error = SpawnError { stage: SpawnStage::CgroupSettings, code: Errno::EINVAL as i32 };
             assert_eq!(path(Some(bad)), Err(error), "{bad:?}");
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use uphold_core::process::{Pid, SpawnError};
 
-use crate::capacity::LAUNCH_LOOK;
+use crate::capacity::{CHILD_GUARD, CHILD_STACK, LAUNCH_LOOK};
 use crate::patience::{Patience, Way};
 use crate::set_up::{Orders, set_up};
 
@@ -28,9 +28,6 @@ const fn clone_arguments(flags: u64, stack: u64, stack_size: u64, cgroup: u64, c
     [flags, pidfd, child_tid, parent_tid, signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup]
 }
 
-/// The stack of a child: ample for the set-up, and only what is used of it is ever resident.
-const STACK: usize = 128 * 1024;
-
 /// What a child is to us until it runs its program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Bond {
@@ -43,12 +40,12 @@ pub(crate) enum Bond {
 /// A stack for children, and whether one is on it.
 pub(crate) struct Stack {
     /// None after a child that was killed and does not end: it keeps the one that it had.
-    place: Option<Place>,
+    place: Option<StackPlace>,
 }
 
 impl Stack {
     pub(crate) fn new() -> Result<Stack, Errno> {
-        Place::new().map(|place| Stack { place: Some(place) })
+        StackPlace::new().map(|place| Stack { place: Some(place) })
     }
 
     /// Makes a process that carries out the orders. Sharing memory, this returns when the process runs its program, or
@@ -71,7 +68,7 @@ impl Stack {
     ) -> Result<(Pid, Way), Errno> {
         let place = match self.place.take() {
             Some(place) => place,
-            None => Place::new()?,
+            None => StackPlace::new()?,
         };
         let made = place.make(orders, bond != Bond::None, group);
         let way = match (made, bond) {
@@ -88,34 +85,32 @@ impl Stack {
 }
 
 /// The memory of a stack, with pages below it that may not be touched, and at its end the word that the kernel clears.
-struct Place {
+struct StackPlace {
     lowest: NonNull<c_void>,
 }
 
-impl Place {
-    const GUARD: usize = 64 * 1024;
-
+impl StackPlace {
     /// How much of the end is not stack: a multiple of every alignment that a stack wants.
     const END: usize = 64;
 
-    fn new() -> Result<Place, Errno> {
+    fn new() -> Result<StackPlace, Errno> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE;
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new mapping where the kernel likes.
-        let lowest = unsafe { libc::mmap(std::ptr::null_mut(), STACK + Place::GUARD, access, flags, -1, 0) };
+        let lowest = unsafe { libc::mmap(std::ptr::null_mut(), CHILD_STACK + CHILD_GUARD, access, flags, -1, 0) };
         if lowest == libc::MAP_FAILED {
             return Err(Errno::last());
         }
-        let place = Place { lowest: NonNull::new(lowest).ok_or(Errno::ENOMEM)? };
+        let place = StackPlace { lowest: NonNull::new(lowest).ok_or(Errno::ENOMEM)? };
         // SAFETY: the beginning of our own mapping, which nobody uses yet.
-        Errno::result(unsafe { libc::mprotect(lowest, Place::GUARD, libc::PROT_NONE) })?;
+        Errno::result(unsafe { libc::mprotect(lowest, CHILD_GUARD, libc::PROT_NONE) })?;
         Ok(place)
     }
 
     /// Where the stack ends.
     fn top(&self) -> *mut c_void {
         // SAFETY: within the mapping.
-        unsafe { self.lowest.as_ptr().byte_add(STACK + Place::GUARD - Place::END) }
+        unsafe { self.lowest.as_ptr().byte_add(CHILD_STACK + CHILD_GUARD - StackPlace::END) }
     }
 
     /// Not zero as long as a process is in our memory.
@@ -131,7 +126,7 @@ impl Place {
         let flags = if share { libc::CLONE_VM | libc::CLONE_FILES | LEAVING } else { 0 };
         self.word().store(u32::from(share), Ordering::Relaxed);
         let word = if share { self.word().as_ptr() } else { std::ptr::null_mut() };
-        let bottom = self.lowest.as_ptr().expose_provenance() + Place::GUARD;
+        let bottom = self.lowest.as_ptr().expose_provenance() + CHILD_GUARD;
         let orders = (&raw mut *orders).cast();
         let number = match group {
             Some(group) => {
@@ -170,10 +165,10 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for StackPlace {
     fn drop(&mut self) {
         // SAFETY: our own mapping, which no child uses: the last one has exec'ed or ended.
-        unsafe { libc::munmap(self.lowest.as_ptr(), STACK + Place::GUARD) };
+        unsafe { libc::munmap(self.lowest.as_ptr(), CHILD_STACK + CHILD_GUARD) };
     }
 }
 

@@ -17,7 +17,7 @@ use uphold_core::time::Instant;
 use crate::capacity::{CLIENTS, CLIENTS_OF_A_STRANGER, CLIENTS_RESERVED};
 use crate::wait::Source;
 
-pub(crate) use handover::Carried;
+pub(crate) use handover::ClientRecord;
 
 /// What is on its way from and to one client.
 pub struct Buffers {
@@ -33,7 +33,7 @@ static BUFFERS: Mutex<[Buffers; CLIENTS]> =
 
 /// One place for a client.
 #[derive(Default)]
-pub struct Place {
+pub struct ClientSlot {
     stream: Option<UnixStream>,
     generation: u32,
     /// Whose it is, if the kernel says so.
@@ -54,7 +54,7 @@ pub struct Place {
 
 /// The places.
 pub struct ClientTable {
-    places: [Place; CLIENTS],
+    places: [ClientSlot; CLIENTS],
     buffers: MutexGuard<'static, [Buffers; CLIENTS]>,
     /// The clients that have more to say than they were asked about yet: one bit each.
     backlog: u128,
@@ -73,7 +73,7 @@ impl ClientTable {
     /// No clients. There is one table in a program.
     pub fn new() -> Self {
         let buffers = BUFFERS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        ClientTable { places: std::array::from_fn(|_| Place::default()), buffers, backlog: 0 }
+        ClientTable { places: std::array::from_fn(|_| ClientSlot::default()), buffers, backlog: 0 }
     }
 
     /// The client in that place.
@@ -94,7 +94,7 @@ impl ClientTable {
     }
 
     /// What is known of the client, and its buffers.
-    pub fn parts(&mut self, slot: usize) -> (&mut Place, &mut Buffers) {
+    pub fn parts(&mut self, slot: usize) -> (&mut ClientSlot, &mut Buffers) {
         (&mut self.places[slot], &mut self.buffers[slot])
     }
 
@@ -107,13 +107,13 @@ impl ClientTable {
     /// first, and never a trusted one's for a stranger. Nobody loses a place who waits for an answer. A stranger with as many
     /// places as it may have gives up one of those.
     fn make_room(&mut self, user: Option<u32>, trusted: bool, epoll: &Epoll) -> Option<usize> {
-        let own = |place: &Place| place.stream.is_some() && !place.trusted && place.user == user;
+        let own = |place: &ClientSlot| place.stream.is_some() && !place.trusted && place.user == user;
         let has_its_share = !trusted && self.places.iter().filter(|place| own(place)).count() >= CLIENTS_OF_A_STRANGER;
         if !has_its_share && let Some(free) = self.places.iter().position(|place| place.stream.is_none()) {
             return Some(free);
         }
         let may_go =
-            |place: &Place| !place.waiting && if has_its_share { own(place) } else { trusted || !place.trusted };
+            |place: &ClientSlot| !place.waiting && if has_its_share { own(place) } else { trusted || !place.trusted };
         let may_go = |slot: &usize| may_go(&self.places[*slot]);
         let key = |slot: &usize| (self.places[*slot].trusted, self.places[*slot].heard);
         let longest = (0..CLIENTS).filter(may_go).min_by_key(key)?;
@@ -128,7 +128,7 @@ impl ClientTable {
         let Some(slot) = self.make_room(user, trusted, epoll) else { return };
         let place = &mut self.places[slot];
         let generation = place.generation.wrapping_add(1);
-        *place = Place { stream: Some(stream), generation, user, heard: now, trusted, ..Place::default() };
+        *place = ClientSlot { stream: Some(stream), generation, user, heard: now, trusted, ..ClientSlot::default() };
         self.buffers[slot].inbox.clear();
         self.buffers[slot].outbox.clear();
         self.backlog &= !(1 << slot);

@@ -1,4 +1,5 @@
-//! What a job wants run, and the arguments that run it (init(5) `exec` and `script`; FACTS 6).
+//! What a job wants run, and the arguments that run it (init(5) "Process definition", `exec` and
+//! `script`; which characters call for a shell was measured on Upstart 1.13.2).
 
 /// The shell that runs scripts and command lines with shell characters.
 const SHELL: &[u8] = b"/bin/sh";

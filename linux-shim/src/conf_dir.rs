@@ -1,4 +1,5 @@
-//! Job files: finding them, reading them, and noticing when they change (FACTS 7).
+//! Job files: finding them, reading them, and noticing when they change (init(5), inotify(7); which names count was
+//! measured on Upstart 1.13.2).
 //!
 //! A job's name is its file's path below the directory, without `.conf`. Where several directories have a file of that name
 //! the first counts; the first `.override` up to there is read on top of it. A file counts as a whole or not at all.
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
 use crate::error;
-use crate::job_file::{Outcome, Target, apply, begin, check_settings, read_file, read_sound, say_full, unreadable};
+use crate::job_file::{Loading, Outcome, apply, begin, check_settings, read_file, read_sound, say_full, unreadable};
 
 /// What is watched for in a directory.
 const WATCHED: AddWatchFlags = AddWatchFlags::IN_CREATE
@@ -55,7 +56,7 @@ impl ConfDir {
     }
 
     /// Loads every job file, and drops the jobs whose file is gone.
-    pub fn load_all(&mut self, to: &mut Target<'_, '_>) {
+    pub fn load_all(&mut self, to: &mut Loading<'_, '_>) {
         if let Some(file) = &self.settings_file {
             to.log.info(format_args!("Loading configuration from {}", file.display()));
             check_settings(file, to.log);
@@ -68,7 +69,7 @@ impl ConfDir {
     }
 
     /// Takes in what has changed in the directories.
-    pub fn changed(&mut self, to: &mut Target<'_, '_>) {
+    pub fn changed(&mut self, to: &mut Loading<'_, '_>) {
         while let Some(events) = self.inotify.as_ref().and_then(|inotify| inotify.read_events().ok()) {
             for event in events {
                 if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
@@ -80,7 +81,7 @@ impl ConfDir {
         }
     }
 
-    fn take_event(&mut self, event: &InotifyEvent, to: &mut Target<'_, '_>) {
+    fn take_event(&mut self, event: &InotifyEvent, to: &mut Loading<'_, '_>) {
         let names: Vec<Watch> = self.watches.iter().filter(|watch| watch.descriptor == event.wd).cloned().collect();
         let mask = event.mask;
         if mask.intersects(AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF | AddWatchFlags::IN_IGNORED) {
@@ -104,7 +105,7 @@ impl ConfDir {
     }
 
     /// Something of that name, at that path, has come, gone, or been written.
-    fn take_change(&mut self, mask: AddWatchFlags, name: &OsStr, place: usize, path: &Path, to: &mut Target<'_, '_>) {
+    fn take_change(&mut self, mask: AddWatchFlags, name: &OsStr, place: usize, path: &Path, to: &mut Loading<'_, '_>) {
         let full = self.directories[place].join(path);
         let came = mask.intersects(AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO);
         // Only of a directory itself does the kernel say that it is one: of a link to it, it does not. And what has come may be
@@ -135,9 +136,9 @@ impl ConfDir {
     }
 
     /// Loads what is in one directory and below it, by name, and watches it. It lies `within` these.
-    fn visit(&mut self, place: usize, below: &Path, within: &mut Vec<(u64, u64)>, to: &mut Target<'_, '_>) {
+    fn visit(&mut self, place: usize, below: &Path, within: &mut Vec<(u64, u64)>, to: &mut Loading<'_, '_>) {
         let directory = self.directories[place].join(below);
-        let told = |reason: &str, to: &mut Target<'_, '_>| {
+        let told = |reason: &str, to: &mut Loading<'_, '_>| {
             to.log.error(format_args!("{}: Unable to load configuration: {reason}", directory.display()));
         };
         let names = fs::metadata(&directory).and_then(|own| {
@@ -202,7 +203,7 @@ impl ConfDir {
     }
 
     /// A file has changed, come or gone: loads or drops the job that it belongs to.
-    fn touch(&mut self, path: &Path, to: &mut Target<'_, '_>) {
+    fn touch(&mut self, path: &Path, to: &mut Loading<'_, '_>) {
         let bytes = path.as_os_str().as_bytes();
         let job = bytes.strip_suffix(b".conf").or_else(|| bytes.strip_suffix(b".override"));
         let Some(job) = job.filter(|job| !job.is_empty() && !job.ends_with(b"/")) else { return };
@@ -213,7 +214,7 @@ impl ConfDir {
     }
 
     /// Loads one job: its file, and on top of it the override; either counts only if nothing is wrong with it.
-    fn load(&mut self, job: &[u8], place: usize, to: &mut Target<'_, '_>) {
+    fn load(&mut self, job: &[u8], place: usize, to: &mut Loading<'_, '_>) {
         let file = self.directories[place].join(with_suffix(job, b".conf"));
         let above = with_suffix(job, b".override");
         let above =
@@ -254,7 +255,7 @@ impl ConfDir {
     }
 
     /// Drops the jobs that no file stands for any more.
-    fn drop_vanished(&self, to: &mut Target<'_, '_>) {
+    fn drop_vanished(&self, to: &mut Loading<'_, '_>) {
         let mut vanished: Vec<Vec<u8>> = Vec::new();
         for (status, _) in to.supervisor.statuses(0) {
             let known = vanished.last().is_some_and(|job| job == status.job);

@@ -53,6 +53,9 @@ impl ControlSocket {
     }
 
     /// Listens on one more socket.
+    ///
+    /// # Errors
+    /// It cannot be made non-blocking, or cannot be waited for.
     pub fn listen(&mut self, listener: UnixListener, epoll: &Epoll) -> std::io::Result<()> {
         listener.set_nonblocking(true)?;
         let source = Source::Listener(self.listeners.len() as u32);
@@ -250,6 +253,9 @@ pub(crate) fn leads_here(path: &std::path::Path) -> bool {
 }
 
 /// Listens at a path. A socket that a supervisor left behind when it was killed is in nobody's way.
+///
+/// # Errors
+/// Somebody listens there already, or the path cannot be used.
 pub fn bind(path: &std::path::Path) -> std::io::Result<UnixListener> {
     match UnixListener::bind(path) {
         Err(error) if error.raw_os_error() == Some(Errno::EADDRINUSE as i32) => {

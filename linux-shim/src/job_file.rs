@@ -17,7 +17,7 @@ use crate::message_log::MessageLog;
 use crate::programs::{Draft, Programs};
 
 /// What loading a job file has an influence on.
-pub struct Target<'t, 's> {
+pub struct Loading<'t, 's> {
     /// Who runs the jobs.
     pub supervisor: &'t mut Supervisor<'s>,
     /// What they run.
@@ -28,7 +28,7 @@ pub struct Target<'t, 's> {
     pub effects: &'t mut Vec<Effect>,
 }
 
-impl Target<'_, '_> {
+impl Loading<'_, '_> {
     /// After each class that came or went: its predecessor's programs go before its place is another's.
     pub(crate) fn settle(&mut self) {
         while let Some(effect) = self.supervisor.poll_effect() {
@@ -54,7 +54,7 @@ pub(crate) enum Outcome {
     Full,
 }
 
-pub(crate) fn begin(job: &[u8], file: &Path, to: &mut Target<'_, '_>) -> Option<(ClassId, Draft)> {
+pub(crate) fn begin(job: &[u8], file: &Path, to: &mut Loading<'_, '_>) -> Option<(ClassId, Draft)> {
     match to.supervisor.begin_class(job) {
         Ok(class) => Some((class, to.programs.draft())),
         Err(full) => {
@@ -65,7 +65,7 @@ pub(crate) fn begin(job: &[u8], file: &Path, to: &mut Target<'_, '_>) -> Option<
 }
 
 /// A job that does not fit is not loaded; an older definition of it stays.
-pub(crate) fn say_full(file: &Path, full: uphold_core::limits::Full, to: &mut Target<'_, '_>) {
+pub(crate) fn say_full(file: &Path, full: uphold_core::limits::Full, to: &mut Loading<'_, '_>) {
     let (file, limit) = (Show(file.as_os_str().as_bytes()), full.limit);
     to.log.error(format_args!("{file}: Error while loading configuration file: no room for more {limit}"));
 }
@@ -76,7 +76,7 @@ pub(crate) fn apply(
     text: &mut [u8],
     class: ClassId,
     draft: &mut Draft,
-    to: &mut Target<'_, '_>,
+    to: &mut Loading<'_, '_>,
 ) -> Outcome {
     let mut parser = Parser::new(text);
     while let Some(next) = parser.next() {
@@ -100,7 +100,7 @@ pub(crate) fn apply(
 }
 
 /// A file's text, if nothing is wrong with it.
-pub(crate) fn read_sound(file: &Path, to: &mut Target<'_, '_>) -> Option<Vec<u8>> {
+pub(crate) fn read_sound(file: &Path, to: &mut Loading<'_, '_>) -> Option<Vec<u8>> {
     let text = match read_file(file) {
         Ok(text) => text,
         Err(error) => {
@@ -119,13 +119,13 @@ pub(crate) fn read_sound(file: &Path, to: &mut Target<'_, '_>) -> Option<Vec<u8>
     Some(text)
 }
 
-pub(crate) fn unreadable(file: &Path, error: &std::io::Error, to: &mut Target<'_, '_>) -> Outcome {
+pub(crate) fn unreadable(file: &Path, error: &std::io::Error, to: &mut Loading<'_, '_>) -> Outcome {
     let (file, reason) = (file.display(), error::words(error));
     to.log.error(format_args!("{file}: Error while loading configuration file: {reason}"));
     Outcome::Bad
 }
 
-fn say_wrong(file: &Path, error: ConfError, to: &mut Target<'_, '_>) {
+fn say_wrong(file: &Path, error: ConfError, to: &mut Loading<'_, '_>) {
     let file = file.display();
     match error.line {
         Some(line) => to.log.error(format_args!("{file}:{line}: {error}")),

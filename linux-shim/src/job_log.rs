@@ -19,25 +19,18 @@ use uphold_core::process::Pid;
 use uphold_core::storage::JobId;
 use uphold_core::supervisor::Supervisor;
 
-use crate::capacity::JOB_LOGS;
-use crate::kept_output::{BLOCK, Chain, Kept};
+use crate::capacity::{JOB_LOGS, LAST_PIECES, LOG_BLOCK, LOG_TURN};
+use crate::kept_output::{Chain, Kept};
 use crate::message_log::MessageLog;
 use crate::terminals::Terminals;
 
-pub(crate) use handover::{Carried, put_together};
+pub(crate) use handover::{LogRecord, put_together};
 
 /// Bytes read at once: what a terminal holds for its reader.
 const PIECE: usize = 4096;
 
-/// Pieces that are read at most when a process has ended: more than a terminal holds, so that all it wrote is read, and a
-/// child that goes on writing holds nobody up.
-const LAST_PIECES: usize = 16;
-
-/// Bytes that are read and written in one turn, before clients and children get theirs: a slow disk holds up all of them.
-const TURN_BYTES: usize = 16 << 10;
-
 /// Terminals that get their turn at once. The kernel tells of those first that it has not told of for the longest.
-const TURN: usize = TURN_BYTES / PIECE;
+const TURN: usize = LOG_TURN / PIECE;
 
 /// What the name of a log file ends in.
 const SUFFIX: &[u8] = b".log";
@@ -62,7 +55,7 @@ impl Backlog {
 }
 
 /// The output of one process.
-struct Entry {
+struct LogSlot {
     terminal: Option<OwnedFd>,
     job: JobId,
     /// The process that was spawned.
@@ -77,7 +70,7 @@ pub struct JobLogs {
     directory: Vec<u8>,
     epoll: Epoll,
     terminals: Terminals,
-    entries: Vec<Entry>,
+    entries: Vec<LogSlot>,
     free: Vec<u32>,
     /// What processes left behind whose files may become writable; no file twice.
     ended: Vec<Backlog>,
@@ -88,6 +81,9 @@ pub struct JobLogs {
 
 impl JobLogs {
     /// Files are in this directory; that many bytes are kept for all of them together.
+    ///
+    /// # Errors
+    /// The kernel has no descriptor to wait with (EMFILE, ENFILE, ENOMEM).
     pub fn new(directory: PathBuf, bytes: usize) -> nix::Result<Self> {
         let kept = Kept::new(bytes);
         Ok(JobLogs {
@@ -113,6 +109,9 @@ impl JobLogs {
     }
 
     /// A terminal for a process that is about to be made: its log, and the end that the process writes to.
+    ///
+    /// # Errors
+    /// The kernel has no terminal to give, or every log is taken (see [`JOB_LOGS`]).
     pub fn open(&mut self, job: JobId) -> Result<(usize, OwnedFd), Errno> {
         if self.free.is_empty() && self.entries.len() == JOB_LOGS {
             return Err(Errno::ENOSPC);
@@ -120,7 +119,7 @@ impl JobLogs {
         let (reader, writer) = self.terminals.take()?;
         let index = self.free.last().map_or(self.entries.len(), |&index| index as usize);
         self.epoll.add(&reader, EpollEvent::new(EpollFlags::EPOLLIN, index as u64))?;
-        let entry = Entry { terminal: Some(reader), job, pid: 0, heir: 0, backlog: Backlog::default() };
+        let entry = LogSlot { terminal: Some(reader), job, pid: 0, heir: 0, backlog: Backlog::default() };
         match self.free.pop() {
             Some(_) => self.entries[index] = entry,
             None => self.entries.push(entry),
@@ -288,7 +287,7 @@ impl JobLogs {
 
     /// Writes a backlog to the file that it names; `None`: nothing is left of it.
     fn write_backlog(&mut self, backlog: &mut Backlog, log: &mut MessageLog) -> Option<Errno> {
-        let (mut room, mut own) = ([0; PATH], [0; BLOCK]);
+        let (mut room, mut own) = ([0; PATH], [0; LOG_BLOCK]);
         let name = own.get_mut(..self.kept.head(backlog.name).len())?;
         name.copy_from_slice(self.kept.head(backlog.name));
         let Some(path) = join(&[&self.directory, b"/", name], &mut room) else { return Some(Errno::ENAMETOOLONG) };
@@ -305,7 +304,7 @@ fn keep(backlog: &mut Backlog, kept: &mut Kept, name: &[u8], bytes: &[u8]) {
         return;
     }
     let mut fits = 0;
-    if !backlog.name.is_empty() || (name.len() <= BLOCK && kept.load(&mut backlog.name, name) == name.len()) {
+    if !backlog.name.is_empty() || (name.len() <= LOG_BLOCK && kept.load(&mut backlog.name, name) == name.len()) {
         fits = kept.load(&mut backlog.kept, bytes);
     }
     backlog.dropped = backlog.dropped.saturating_add((bytes.len() - fits) as u64);

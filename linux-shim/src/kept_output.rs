@@ -1,7 +1,6 @@
 //! Job output that waits for its file to become writable: blocks of a fixed pool that all jobs share, in one chain a log.
 
-/// Bytes of one block: a few lines, and the longest file name.
-pub const BLOCK: usize = 512;
+use crate::capacity::LOG_BLOCK;
 
 /// A number of a block, counted from one; 0 is none.
 type Link = u32;
@@ -39,8 +38,8 @@ impl Chain {
 impl Kept {
     /// A pool of that many bytes, rounded down to whole blocks.
     pub fn new(bytes: usize) -> Self {
-        let blocks = (bytes / BLOCK).min(Link::MAX as usize);
-        Kept { bytes: vec![0; blocks * BLOCK], used: vec![0; blocks], next: vec![0; blocks], free: 0, touched: 0 }
+        let blocks = (bytes / LOG_BLOCK).min(Link::MAX as usize);
+        Kept { bytes: vec![0; blocks * LOG_BLOCK], used: vec![0; blocks], next: vec![0; blocks], free: 0, touched: 0 }
     }
 
     /// How many blocks there are.
@@ -93,7 +92,7 @@ impl Kept {
     pub fn head(&self, chain: Chain) -> &[u8] {
         let Some(at) = place(chain.first) else { return &[] };
         let used = self.used.get(at).map_or(0, |&used| usize::from(used));
-        self.bytes.get(at * BLOCK..at * BLOCK + used).unwrap_or_default()
+        self.bytes.get(at * LOG_BLOCK..at * LOG_BLOCK + used).unwrap_or_default()
     }
 
     /// All bytes of the chain.
@@ -121,11 +120,11 @@ impl Kept {
 
     fn block(&mut self, link: Link) -> Option<(&mut [u8], &mut u16)> {
         let at = place(link)?;
-        Some((self.bytes.get_mut(at * BLOCK..(at + 1) * BLOCK)?, self.used.get_mut(at)?))
+        Some((self.bytes.get_mut(at * LOG_BLOCK..(at + 1) * LOG_BLOCK)?, self.used.get_mut(at)?))
     }
 
     fn room(&self, link: Link) -> usize {
-        place(link).and_then(|at| self.used.get(at)).map_or(0, |&used| BLOCK - usize::from(used))
+        place(link).and_then(|at| self.used.get(at)).map_or(0, |&used| LOG_BLOCK - usize::from(used))
     }
 
     fn extend(&mut self, chain: &mut Chain) -> bool {
@@ -178,8 +177,8 @@ mod tests {
 
     #[test]
     fn what_is_kept_comes_back_in_order_and_what_is_not_is_counted() {
-        const SIZE: usize = 64 * BLOCK;
-        let mut kept = Kept::new(SIZE + BLOCK - 1);
+        const SIZE: usize = 64 * LOG_BLOCK;
+        let mut kept = Kept::new(SIZE + LOG_BLOCK - 1);
         let (mut a, mut b) = (Chain::EMPTY, Chain::EMPTY);
         for round in 0..3_u8 {
             assert_eq!(kept.load(&mut a, &[round; 700]), 700);
@@ -195,17 +194,17 @@ mod tests {
 
     #[test]
     fn a_writer_takes_as_much_as_it_can() {
-        let mut kept = Kept::new(4 * BLOCK);
+        let mut kept = Kept::new(4 * LOG_BLOCK);
         let mut chain = Chain::EMPTY;
         assert_eq!(kept.load(&mut chain, &[7; 600]), 600);
         kept.unload(&mut chain, |bytes| bytes.len().min(100));
-        assert_eq!(kept.head(chain).len(), BLOCK - 100);
+        assert_eq!(kept.head(chain).len(), LOG_BLOCK - 100);
         assert_eq!(all(&mut kept, &mut chain).len(), 500);
     }
 
     #[test]
     fn chains_are_joined_without_a_copy() {
-        let mut kept = Kept::new(4 * BLOCK);
+        let mut kept = Kept::new(4 * LOG_BLOCK);
         let (mut a, mut b, mut none) = (Chain::EMPTY, Chain::EMPTY, Chain::EMPTY);
         kept.load(&mut a, &[1; 600]);
         kept.load(&mut b, &[2; 600]);
@@ -218,7 +217,7 @@ mod tests {
     #[test]
     fn without_a_pool_nothing_is_kept() {
         let mut chain = Chain::EMPTY;
-        assert_eq!(Kept::new(BLOCK - 1).load(&mut chain, b"x"), 0);
+        assert_eq!(Kept::new(LOG_BLOCK - 1).load(&mut chain, b"x"), 0);
         assert!(chain.is_empty());
     }
 }

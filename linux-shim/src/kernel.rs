@@ -299,6 +299,9 @@ pub(crate) fn accept_keyboard_request(terminal: &OwnedFd, signal: c_int) -> Resu
 /// A new terminal: the end that is read, which never blocks, and the end for a process. Programs inherit neither.
 ///
 /// As openpty(3), but nothing is looked up by name: half as many calls.
+///
+/// # Errors
+/// The kernel has no terminal to give (ENOSPC), or no descriptor (EMFILE, ENFILE).
 pub fn open_terminal() -> Result<(OwnedFd, OwnedFd), Errno> {
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let reader = open(c"/dev/ptmx", flags | OFlag::O_NONBLOCK, Mode::empty())?;

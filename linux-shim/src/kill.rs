@@ -11,11 +11,17 @@ use uphold_core::process::Pid;
 use uphold_core::signal::Signal;
 
 /// Signals one process; says whether there was one.
+///
+/// # Errors
+/// The kernel does not let us (EPERM).
 pub fn signal_one(pid: Pid, signal: Signal) -> Result<bool, Errno> {
     there(kernel::kill(pid, false, signal))
 }
 
 /// Signals the process that the pidfd is of, and no other; says whether it was there.
+///
+/// # Errors
+/// The kernel does not let us (EPERM).
 pub fn signal_exactly(process: BorrowedFd<'_>, signal: Signal) -> Result<bool, Errno> {
     there(kernel::signal_process(process, false, signal))
 }
@@ -25,6 +31,9 @@ pub fn signal_exactly(process: BorrowedFd<'_>, signal: Signal) -> Result<bool, E
 /// A group that it leads is signalled by the pidfd too. Another's number is used a moment after it was seen to be right: it
 /// would be a stranger's if in that moment the process were reaped by another, no member were left, and the kernel had come
 /// round to the number again.
+///
+/// # Errors
+/// The kernel does not let us (EPERM).
 pub fn signal_group_of(process: BorrowedFd<'_>, pid: Pid, signal: Signal) -> Result<bool, Errno> {
     let group = group_of(pid);
     // Asked second: if it is there now, the number was its own when its group was looked up.
@@ -47,6 +56,9 @@ pub fn signal_group_of(process: BorrowedFd<'_>, pid: Pid, signal: Signal) -> Res
 
 /// Signals the process group that `pid` is in, or `pid` alone where it has no group of a job (it is gone, or is in the
 /// supervisor's own group); says whether there was anyone.
+///
+/// # Errors
+/// The kernel does not let us (EPERM).
 pub fn signal_group(pid: Pid, signal: Signal) -> Result<bool, Errno> {
     match group_of(pid).map(|group| kernel::kill(group, true, signal)) {
         Some(Ok(())) => Ok(true),

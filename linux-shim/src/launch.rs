@@ -5,10 +5,11 @@ use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 use uphold_core::conf::stanza::Console;
-use uphold_core::environment::Entry;
+use uphold_core::effect::Launch;
+use uphold_core::environment::Variable;
 use uphold_core::input::Input;
 use uphold_core::notice::Priority;
-use uphold_core::process::{Pid, Process, SpawnError, Stage};
+use uphold_core::process::{Pid, Process, SpawnError, SpawnStage};
 use uphold_core::storage::JobId;
 use uphold_core::supervisor::Supervisor;
 
@@ -17,19 +18,10 @@ use crate::preparation;
 use crate::readiness::{Voice, value_of};
 use crate::settings::{Preparation, Settings, Text};
 use crate::spawn::{Failed, Plan};
-use crate::turn::Known;
+use crate::turn::PendingInput;
 
-fn failed(stage: Stage, errno: Errno) -> Failed {
+fn failed(stage: SpawnStage, errno: Errno) -> Failed {
     Failed::from(SpawnError { stage, code: errno as i32 })
-}
-
-/// How a process is to be made.
-#[derive(Clone, Copy)]
-pub(crate) struct Wanted {
-    /// Traced from its exec on.
-    pub(crate) trace: bool,
-    /// In a control group of its own, where that can be had.
-    pub(crate) contain: bool,
 }
 
 impl Linux {
@@ -39,9 +31,9 @@ impl Linux {
         supervisor: &Supervisor<'_>,
         job: JobId,
         process: Process,
-        wanted: Wanted,
+        launch: Launch,
     ) -> Input<'static> {
-        let launched = self.launch(supervisor, job, process, wanted);
+        let launched = self.launch(supervisor, job, process, launch);
         match launched {
             Ok(pid) if process == Process::Main => self.daemons.launched(job, pid),
             Err(_) if process == Process::Main => self.daemons.forget(job),
@@ -49,16 +41,16 @@ impl Linux {
         }
         match launched {
             Ok(pid) => {
-                if wanted.trace {
+                if launch.trace {
                     self.tracer.expect(pid);
                 } else {
-                    self.ready.push_back(Known::Executed(pid));
+                    self.ready.push_back(PendingInput::Executed(pid));
                 }
                 Input::Spawned { job, process, pid }
             }
             Err(Failed { pid: None, error }) => Input::SpawnFailed { job, process, pid: None, error },
             Err(Failed { pid: Some(pid), error }) => {
-                self.ready.push_back(Known::Failed { job, process, pid, error });
+                self.ready.push_back(PendingInput::Failed { job, process, pid, error });
                 Input::Spawned { job, process, pid }
             }
         }
@@ -69,36 +61,34 @@ impl Linux {
         supervisor: &Supervisor<'_>,
         job: JobId,
         process: Process,
-        Wanted { trace, contain }: Wanted,
+        Launch { first, confine, trace, contain }: Launch,
     ) -> Result<Pid, Failed> {
-        let class = supervisor.class_of(job).ok_or_else(|| failed(Stage::Execute, Errno::ENOENT))?;
+        let class = supervisor.class_of(job).ok_or_else(|| failed(SpawnStage::Execute, Errno::ENOENT))?;
         if trace && !self.tracer.has_room() {
-            return Err(failed(Stage::Trace, Errno::EAGAIN));
+            return Err(failed(SpawnStage::Trace, Errno::EAGAIN));
         }
         let voice = self.address(supervisor, job, process)?;
-        let command = self.programs.command(class, process).ok_or_else(|| failed(Stage::Execute, Errno::ENOENT))?;
+        let command =
+            self.programs.command(class, process).ok_or_else(|| failed(SpawnStage::Execute, Errno::ENOENT))?;
         let settings = self.programs.settings(class);
         let mut cgroup = None;
         if let (Some(group), Some(groups)) = (settings.group(), &mut self.groups) {
             cgroup = groups.prepare(group, |name| self.spawner.value(name)).map_err(Failed::from)?;
-            if cgroup.is_none() && !std::mem::replace(&mut self.told.groups, true) {
+            if cgroup.is_none() && !std::mem::replace(&mut self.warned.groups, true) {
                 self.log.warn(format_args!("cgroup stanzas have no effect: cgroup version 2 is not mounted"));
             }
         }
         let mut helpers = [None; 2];
         let needs_help =
             [Preparation::Profile, Preparation::Files].iter().any(|&which| !settings.preparation(which).is_empty());
-        // The job's first process waits for what is to be done before.
-        let first = process == Process::PreStart
-            || (process == Process::Main && self.programs.command(class, Process::PreStart).is_none());
         if needs_help && first {
             let missing;
             (helpers, missing) = preparation::helpers(settings);
-            if missing && !std::mem::replace(&mut self.told.files, true) {
+            if missing && !std::mem::replace(&mut self.warned.files, true) {
                 self.log.warn(format_args!("tmpfiles stanzas have no effect: systemd-tmpfiles is not installed"));
             }
         }
-        let switches = process == Process::Main && settings.get(Text::Profile).is_some();
+        let switches = confine && settings.get(Text::Profile).is_some();
         let logs = self.job_logs.as_mut().filter(|_| settings.console == Console::Log);
         let terminal = logs.and_then(|logs| match logs.open(job) {
             Ok(terminal) => Some(terminal),
@@ -153,9 +143,9 @@ impl Linux {
             Process::Main => self.daemons.prepare(job, readiness, &self.wait.epoll),
             _ => Ok(Voice::default()),
         };
-        let voice = voice.map_err(|errno| failed(Stage::Pipe, errno))?;
+        let voice = voice.map_err(|errno| failed(SpawnStage::Pipe, errno))?;
         let spoken = voice.variable();
-        for Entry(name, value) in supervisor.environment(job, process) {
+        for Variable(name, value) in supervisor.environment(job, process) {
             if spoken.is_none() || !OWN_VARIABLES.iter().any(|own| name.starts_with(own)) {
                 self.spawner.variable(&[name, value]);
             }
@@ -187,7 +177,7 @@ const OWN_VARIABLES: [&[u8]; 3] = [b"NOTIFY_SOCKET=", b"WATCHDOG_USEC=", b"WATCH
 
 /// What was said already, and is not said again.
 #[derive(Default)]
-pub(crate) struct Told {
+pub(crate) struct Warned {
     groups: bool,
     files: bool,
 }

@@ -7,26 +7,17 @@ use uphold_core::bytes::Show;
 use uphold_core::process::Pid;
 use uphold_core::time::Instant;
 
-use crate::capacity::FAREWELLS;
+use crate::capacity::{FAREWELL_NAME, FAREWELL_PROCESSES, FAREWELL_SECONDS, FAREWELLS};
 use crate::containment::Stat;
 use crate::message_log::MessageLog;
-
-/// Seconds that they get.
-const GRACE: u32 = 2;
-
-/// How many of one job are named; of more, only their number is told.
-const NAMED: usize = 8;
-
-/// How much of a job's name is told, in bytes.
-const NAME: usize = 128;
 
 /// What one job left.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Farewell {
     at: Instant,
-    job: Few<u8, NAME>,
+    job: Few<u8, FAREWELL_NAME>,
     /// Who lived, and since when.
-    who: Few<(Pid, u64), NAMED>,
+    who: Few<(Pid, u64), FAREWELL_PROCESSES>,
     more: usize,
 }
 
@@ -56,10 +47,10 @@ impl LeftBehind {
         }
         let parts: [&[u8]; 4] =
             if instance.is_empty() { [class, b"", b"", b""] } else { [class, b" (", instance, b")"] };
-        let job = parts.into_iter().flatten().copied().take(NAME).collect();
-        let who = found.iter().take(NAMED).map(|stat| (stat.pid, stat.start)).collect();
-        let more = found.len().saturating_sub(NAMED);
-        self.farewells.push_back(Farewell { at: now.after_seconds(GRACE), job, who, more });
+        let job = parts.into_iter().flatten().copied().take(FAREWELL_NAME).collect();
+        let who = found.iter().take(FAREWELL_PROCESSES).map(|stat| (stat.pid, stat.start)).collect();
+        let more = found.len().saturating_sub(FAREWELL_PROCESSES);
+        self.farewells.push_back(Farewell { at: now.after_seconds(FAREWELL_SECONDS), job, who, more });
     }
 
     /// What the program is to know that takes this one's place.

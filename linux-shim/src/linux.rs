@@ -14,15 +14,15 @@ use uphold_core::storage::{ClientId, JobId};
 use uphold_core::supervisor::Supervisor;
 
 use crate::capacity::{READY, SPAWN_ROOM, SURVIVORS, TRACEES};
-use crate::cgroup::Groups;
+use crate::cgroup::Cgroups;
 use crate::conf_dir::ConfDir;
-use crate::containment::{Containment, Named};
+use crate::containment::{ClaimedName, Containment};
 use crate::control_socket::ControlSocket;
 use crate::error;
-use crate::job_file::Target;
+use crate::job_file::Loading;
 use crate::job_log::JobLogs;
 use crate::kernel;
-use crate::launch::{Told, Wanted};
+use crate::launch::Warned;
 use crate::left_behind::LeftBehind;
 use crate::login_records;
 use crate::message_log::MessageLog;
@@ -34,7 +34,7 @@ use crate::resources::OpenFiles;
 use crate::spawn::Spawner;
 use crate::system_socket::SystemSocket;
 use crate::trace::Tracer;
-use crate::turn::Known;
+use crate::turn::PendingInput;
 use crate::wait::{Source, Wait, now};
 
 /// What the supervisor has of Linux.
@@ -57,21 +57,21 @@ pub struct Linux {
     pub(crate) open_files: Option<OpenFiles>,
     pub(crate) spawner: Spawner,
     /// Control groups, if jobs are to have any.
-    pub(crate) groups: Option<Groups>,
+    pub(crate) groups: Option<Cgroups>,
     /// Which processes belong to which job.
     pub(crate) containment: Containment,
     /// Processes that their job's end has left.
     pub(crate) left_behind: LeftBehind,
     /// What the main processes of jobs say of themselves.
     pub(crate) daemons: Daemons,
-    pub(crate) told: Told,
+    pub(crate) warned: Warned,
     pub(crate) tracer: Tracer<TRACEES>,
     /// The processes that others may reap.
     pub(crate) watches: Watches,
     /// Who asked for the program to be run anew; empty if a signal did.
     pub(crate) restart: Option<Vec<ClientId>>,
     /// Inputs that are known already; they go before everything else.
-    pub(crate) ready: VecDeque<Known>,
+    pub(crate) ready: VecDeque<PendingInput>,
     /// How many changes of children may still be delivered before the others get their turn.
     pub(crate) children: usize,
     /// An end that is told when the last words of the process are.
@@ -82,13 +82,16 @@ pub struct Linux {
 }
 
 /// Whether a job is called so.
-pub(crate) fn is_called(supervisor: &Supervisor<'_>, job: JobId, [name, instance]: &Named) -> bool {
+pub(crate) fn is_called(supervisor: &Supervisor<'_>, job: JobId, [name, instance]: &ClaimedName) -> bool {
     let class = supervisor.class_of(job);
     class.is_some_and(|class| supervisor.class_name(class) == name) && supervisor.instance_name(job) == instance
 }
 
 impl Linux {
     /// Everything but the configuration directories' and the sockets' descriptors, which come when they are opened.
+    ///
+    /// # Errors
+    /// The kernel has no descriptors or no memory for what is kept open.
     pub fn new(
         user: bool,
         log: MessageLog,
@@ -119,7 +122,7 @@ impl Linux {
             containment: Containment::new(),
             left_behind: LeftBehind::new(),
             daemons: Daemons::new(),
-            told: Told::default(),
+            warned: Warned::default(),
             tracer: Tracer::new(),
             watches: Watches::new(),
             restart: None,
@@ -132,9 +135,12 @@ impl Linux {
     }
 
     /// Gives jobs the control groups that they ask for, and each main process one to be known by.
+    ///
+    /// # Errors
+    /// What tells of groups cannot be waited for.
     pub fn use_groups(&mut self) -> nix::Result<()> {
         self.containment.use_groups();
-        let groups = Groups::new();
+        let groups = Cgroups::new();
         if let Some(descriptor) = groups.descriptor() {
             self.wait.watch(descriptor, Source::Groups)?;
         }
@@ -155,8 +161,8 @@ impl Linux {
     /// Does what the supervisor orders.
     pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, effect: Effect) -> Option<Input<'_>> {
         match effect {
-            Effect::Spawn { job, process, trace, contain } => {
-                let input = self.spawn(supervisor, job, process, Wanted { trace, contain });
+            Effect::Spawn { job, process, launch } => {
+                let input = self.spawn(supervisor, job, process, launch);
                 if let Input::Spawned { pid, .. } = input
                     && let Some(exit) = self.old_end(pid)
                 {
@@ -214,7 +220,7 @@ impl Linux {
 
     fn survey(&mut self, supervisor: &Supervisor<'_>, job: JobId, anywhere: bool) -> Input<'_> {
         let named = self.named_pid(supervisor, job);
-        let is_called = |job, named: &Named| is_called(supervisor, job, named);
+        let is_called = |job, named: &ClaimedName| is_called(supervisor, job, named);
         let survivors = self.containment.survey(job, named, anywhere, &is_called);
         if survivors.len() == SURVIVORS {
             let name = supervisor.class_of(job).map_or(&[][..], |class| supervisor.class_name(class));
@@ -258,11 +264,11 @@ impl Linux {
     pub fn configuration(
         &mut self,
         supervisor: &mut Supervisor<'_>,
-        change: impl FnOnce(&mut ConfDir, &mut Target<'_, '_>),
+        change: impl FnOnce(&mut ConfDir, &mut Loading<'_, '_>),
     ) {
         let Linux { log, programs, conf, .. } = self;
         let mut effects = Vec::new();
-        change(conf, &mut Target { supervisor, programs, log, effects: &mut effects });
+        change(conf, &mut Loading { supervisor, programs, log, effects: &mut effects });
         for effect in effects {
             if let Some(input) = self.perform(supervisor, effect) {
                 supervisor.handle(now(), input);

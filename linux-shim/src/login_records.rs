@@ -3,10 +3,11 @@
 //! `/run/utmp` has a record for each line; `/var/log/wtmp` has one for each change. Neither is made here, and nobody waits
 //! for who else has locked them.
 
+use crate::capacity::{LOGIN_LOCK_PAUSE, LOGIN_LOCK_TRIES, LOGIN_RECORDS};
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -15,37 +16,32 @@ use uphold_core::process::Pid;
 const UTMP: &str = "/run/utmp";
 const WTMP: &str = "/var/log/wtmp";
 
-/// Whether the GNU C library keeps times and sessions in 32 bits in these files, for the sake of 32-bit programs.
-const NARROW: bool = cfg!(any(
-    target_pointer_width = "32",
-    target_arch = "x86_64",
-    target_arch = "powerpc64",
-    target_arch = "s390x",
-    target_arch = "sparc64",
-    target_arch = "mips64"
-));
+/// Whether the GNU C library keeps times and sessions in 64 bits in these files; elsewhere they are in 32, for the sake of
+/// 32-bit programs. Musl writes no such files, so with it the records are the GNU library's too. The list is that of
+/// `cli/src/utmp.rs`; `tests/tests/logins.rs` compares what follows from both.
+const WIDE: bool = cfg!(any(target_arch = "aarch64", target_arch = "loongarch64", target_arch = "s390x"));
 
-/// Bytes of a record, and where in it are: its type (2 bytes), the process (4), the user's name, and the time (seconds, then
-/// microseconds, of `TIME_EACH` bytes each).
-const RECORD: usize = if NARROW { 384 } else { 400 };
+/// Bytes of a record.
+pub const RECORD: usize = if WIDE { 400 } else { 384 };
+
+/// Where in a record its time is: seconds, then microseconds, of `TIME_EACH` bytes each.
+pub const TIME: usize = if WIDE { 344 } else { 340 };
+const TIME_EACH: usize = if WIDE { 8 } else { 4 };
+
+// Where the others are: its type (2 bytes), the process (4), and the user's name.
 const TYPE: usize = 0;
 const PID: usize = 4;
 const USER: std::ops::Range<usize> = 44..76;
-const TIME: usize = if NARROW { 340 } else { 344 };
-const TIME_EACH: usize = if NARROW { 4 } else { 8 };
+
+#[cfg(target_env = "gnu")]
+const _: () = assert!(
+    RECORD == size_of::<libc::utmpx>() && TIME == std::mem::offset_of!(libc::utmpx, ut_tv),
+    "as the C library has it"
+);
 
 /// The types of records of live processes: INIT_PROCESS, LOGIN_PROCESS and USER_PROCESS.
 const LIVE: std::ops::RangeInclusive<u16> = 5..=7;
 const DEAD_PROCESS: u16 = 8;
-
-/// Records that are read at once.
-const RECORDS: usize = 16;
-
-/// How often a lock is tried for, and how long is waited in between. Whoever writes a record holds the lock for much less than
-/// that, and would otherwise leave somebody logged in who is not. Who means harm (anybody may lock a file for reading) costs four
-/// milliseconds for each end of a process that is recorded here, which are gettys and logins and no services.
-const TRIES: u32 = 3;
-const PAUSE: Duration = Duration::from_millis(1);
 
 /// A process has ended: notes it where it is recorded as logged in. Where that is not possible it is left.
 pub fn mark_dead(pid: Pid) {
@@ -73,7 +69,7 @@ fn change(place: u64, pid: Pid) -> std::io::Result<()> {
 
 /// Where the record of a live process of that number stands.
 fn find(utmp: &File, pid: Pid) -> Option<u64> {
-    let mut records = [[0; RECORD]; RECORDS];
+    let mut records = [[0; RECORD]; LOGIN_RECORDS];
     let mut place = 0;
     loop {
         let count = utmp.read_at(records.as_flattened_mut(), place).ok()? / RECORD;
@@ -115,9 +111,9 @@ fn dead(mut record: [u8; RECORD], now: SystemTime) -> ([u8; RECORD], [u8; RECORD
 fn lock(file: &File) -> nix::Result<()> {
     let lock =
         libc::flock { l_type: libc::F_WRLCK as _, l_whence: libc::SEEK_SET as _, l_start: 0, l_len: 0, l_pid: 0 };
-    for _ in 1..TRIES {
+    for _ in 1..LOGIN_LOCK_TRIES {
         match fcntl(file.as_fd(), FcntlArg::F_SETLK(&lock)) {
-            Err(Errno::EACCES | Errno::EAGAIN) => std::thread::sleep(PAUSE),
+            Err(Errno::EACCES | Errno::EAGAIN) => std::thread::sleep(LOGIN_LOCK_PAUSE),
             done => return done.map(drop),
         }
     }
@@ -126,6 +122,8 @@ fn lock(file: &File) -> nix::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn record(kind: u16, pid: u32) -> [u8; RECORD] {

@@ -199,6 +199,9 @@ const TABLE: &[Row] = &[
 
 /// Reads the words after the program's name. Words that are no options mean nothing to a supervisor: the kernel hands over
 /// whatever of its own command line it did not understand.
+///
+/// # Errors
+/// An option is unknown, or lacks an argument or has a wrong one; in the words of Upstart.
 pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Request, Mistake> {
     let mut options = Options::default();
     let mut words = words.map(OsString::into_vec);

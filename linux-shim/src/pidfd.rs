@@ -28,7 +28,7 @@ struct Watch {
 /// A watched process on its way to the program that takes this one's place: the descriptor stays open, so the process stays
 /// the same.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Carried {
+pub(crate) struct WatchRecord {
     pid: Pid,
     /// The number of its pidfd.
     pub(crate) descriptor: i32,
@@ -95,11 +95,17 @@ impl Watches {
 
     /// Signals a process: a watched one by its pidfd, another, which must be our child, by its number. Says whether it was
     /// there.
+    ///
+    /// # Errors
+    /// The kernel does not let us (EPERM).
     pub fn signal(&self, pid: Pid, signal: Signal) -> Result<bool, Errno> {
         self.get(pid).map_or_else(|| signal_one(pid, signal), |process| signal_exactly(process, signal))
     }
 
     /// The same for the process group that it is in.
+    ///
+    /// # Errors
+    /// The kernel does not let us (EPERM).
     pub fn signal_group(&self, pid: Pid, signal: Signal) -> Result<bool, Errno> {
         self.get(pid).map_or_else(|| signal_group(pid, signal), |process| signal_group_of(process, pid, signal))
     }
@@ -110,12 +116,12 @@ impl Watches {
     }
 
     /// Every watched process.
-    pub(crate) fn carry(&self) -> impl Iterator<Item = Carried> {
-        self.0.iter().map(|watch| Carried { pid: watch.pid, descriptor: watch.process.as_raw_fd() })
+    pub(crate) fn carry(&self) -> impl Iterator<Item = WatchRecord> {
+        self.0.iter().map(|watch| WatchRecord { pid: watch.pid, descriptor: watch.process.as_raw_fd() })
     }
 
     /// Goes on watching. Should it have ended meanwhile, that shows at once.
-    pub(crate) fn put_back(&mut self, carried: &Carried, process: OwnedFd, epoll: &Epoll) -> Result<(), Errno> {
+    pub(crate) fn put_back(&mut self, carried: &WatchRecord, process: OwnedFd, epoll: &Epoll) -> Result<(), Errno> {
         self.insert(carried.pid, process, epoll)
     }
 }

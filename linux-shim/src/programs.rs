@@ -4,14 +4,14 @@
 
 use std::ffi::NulError;
 
-use uphold_core::conf::stanza::{Console, Expect, Stanza};
+use uphold_core::conf::stanza::{Console, Stanza};
 use uphold_core::process::Process;
 use uphold_core::storage::ClassId;
 
-use crate::capacity::{CLASSES, PROGRAM_TEXT};
+use crate::capacity::{CLASSES, PROGRAM_SLACK, PROGRAM_TEXT};
 use crate::command::Command;
 use crate::preparation::{FILE_MAKER_OPTIONS, LOADER_OPTIONS};
-use crate::settings::{DEFAULT_UMASK, Limit, Preparation, Settings, Text};
+use crate::settings::{DEFAULT_UMASK, Preparation, ResourceLimit, Settings, Text};
 
 /// In front of each packed command: which process, whether it is a script, and its length.
 const HEADER: usize = 6;
@@ -26,7 +26,7 @@ pub(crate) struct Program {
 
 /// Where one class's programs are.
 #[derive(Default)]
-struct Place {
+struct ProgramSlot {
     /// Whose this is: a place may be another class's by now.
     class: Option<ClassId>,
     start: u32,
@@ -36,16 +36,13 @@ struct Place {
 
 /// The programs of all classes, by the class's place.
 pub struct Programs {
-    table: Vec<Place>,
+    table: Vec<ProgramSlot>,
     /// All texts, and holes where classes have gone.
     text: Vec<u8>,
     holes: usize,
     /// What a class without settings has.
     plain: Settings,
 }
-
-/// Holes that are not worth closing.
-const SLACK: usize = 16 << 10;
 
 /// The programs of a class whose job file is being read.
 pub struct Draft {
@@ -82,9 +79,9 @@ impl Programs {
     }
 
     fn clear(&mut self, index: usize) {
-        let Place { len, .. } = std::mem::take(&mut self.table[index]);
+        let ProgramSlot { len, .. } = std::mem::take(&mut self.table[index]);
         self.holes += len as usize;
-        if self.holes > SLACK && self.holes > self.text.len() / 2 {
+        if self.holes > PROGRAM_SLACK && self.holes > self.text.len() / 2 {
             let mut text = Vec::with_capacity(self.text.capacity());
             for place in &mut self.table {
                 let start = text.len() as u32;
@@ -108,15 +105,15 @@ impl Programs {
         let Program { class, text, settings } = program;
         let index = class.index();
         if self.table.len() <= index {
-            self.table.resize_with(index + 1, Place::default);
+            self.table.resize_with(index + 1, ProgramSlot::default);
         }
         self.clear(index);
-        let place = Place { class: Some(class), start: self.text.len() as u32, len: text.len() as u32, settings };
+        let place = ProgramSlot { class: Some(class), start: self.text.len() as u32, len: text.len() as u32, settings };
         self.text.extend_from_slice(&text);
         self.table[index] = place;
     }
 
-    fn text(&self, place: &Place) -> &[u8] {
+    fn text(&self, place: &ProgramSlot) -> &[u8] {
         &self.text[place.start as usize..(place.start + place.len) as usize]
     }
 
@@ -143,13 +140,16 @@ impl Programs {
         self.place(class).and_then(|place| place.settings.as_deref()).unwrap_or(&self.plain)
     }
 
-    fn place(&self, class: ClassId) -> Option<&Place> {
+    fn place(&self, class: ClassId) -> Option<&ProgramSlot> {
         self.table.get(class.index()).filter(|place| place.class == Some(class))
     }
 }
 
 impl Draft {
     /// Takes what a stanza says about programs; the others are the core's alone.
+    ///
+    /// # Errors
+    /// There is a NUL byte in a text that the kernel is to take.
     pub fn apply(&mut self, stanza: &Stanza<'_>) -> Result<(), NulError> {
         let settings = &mut self.settings;
         match *stanza {
@@ -160,7 +160,7 @@ impl Draft {
             Stanza::Umask(mask) => settings.umask = Some(mask),
             Stanza::Nice(nice) => settings.nice = Some(nice),
             Stanza::OomScore(score) => settings.oom_score = Some(score),
-            Stanza::Limit(resource, soft, hard) => settings.set_limit(Limit { resource, soft, hard }),
+            Stanza::Limit(resource, soft, hard) => settings.set_limit(ResourceLimit { resource, soft, hard }),
             Stanza::Chroot(path) => settings.set(Text::Chroot, path)?,
             Stanza::Chdir(path) => settings.set(Text::Chdir, path)?,
             Stanza::Setuid(user) => settings.set(Text::Setuid, user)?,
@@ -169,7 +169,7 @@ impl Draft {
                 let words: heapless::Vec<&[u8], 4> = words.iter().take(4).collect();
                 settings.group_mut().take(&words);
             }
-            Stanza::Expect(expect) => settings.expect(expect == Expect::Notify, None),
+            Stanza::Expect(expect) => settings.expect(expect.has_messages(), None),
             Stanza::ReadyDescriptor(number) => settings.expect(false, u16::try_from(number).ok()),
             Stanza::PidFile(path) => settings.readiness_mut().pid_file = Some(path.into()),
             Stanza::Watchdog(seconds) => settings.readiness_mut().watchdog = seconds,
@@ -210,7 +210,7 @@ mod tests {
         let mut storage = Storage::<8, 1, 2, 3, 4, 2, 2, 256, 16, 4>::new();
         let mut supervisor = storage.supervisor();
         let mut programs = Programs::new(Console::None, DEFAULT_UMASK);
-        let long = vec![b'x'; SLACK];
+        let long = vec![b'x'; PROGRAM_SLACK];
         let mut keep = |programs: &mut Programs, name: &[u8], line: &[u8]| {
             let class = supervisor.begin_class(name).unwrap();
             let mut draft = programs.draft();
@@ -229,7 +229,7 @@ mod tests {
             assert_eq!(programs.command(last, Process::PostStop), Some(Command::Script(b"d")));
             assert_eq!(programs.command(last, Process::PreStop), None);
         }
-        assert!(programs.text.len() < SLACK, "the holes are still there");
+        assert!(programs.text.len() < PROGRAM_SLACK, "the holes are still there");
         let mut other = Programs::new(Console::None, DEFAULT_UMASK);
         programs.all().for_each(|program| other.put_back(program));
         assert_eq!(other.command(last, Process::Main), Some(Command::Exec(b"line")));

@@ -3,7 +3,7 @@
 use uphold_core::bytes::Strings;
 use uphold_core::control::frame::PageWriter;
 use uphold_core::control::{PROTOCOL, Refusal, Reply, Request, Select, Table, Target};
-use uphold_core::environment::Entry;
+use uphold_core::environment::Variable;
 use uphold_core::input::{Change, Command, Input};
 use uphold_core::notice::Priority;
 use uphold_core::storage::ClientId;
@@ -187,7 +187,7 @@ fn variables<'r>(table: Table<'_>, from: u32, page: &'r mut [u8], supervisor: &'
     };
     let mut used = 0;
     let mut next = None;
-    for (place, Entry(name, rest)) in (0..).zip(entries).skip(from as usize) {
+    for (place, Variable(name, rest)) in (0..).zip(entries).skip(from as usize) {
         let after = used + name.len() + rest.len() + 1;
         let Some(room) = page.get_mut(used..after) else {
             next = Some(place);

@@ -8,6 +8,9 @@ use crate::sessions::Traces;
 use crate::wait::now;
 
 /// Supervises until everything has ended that was told to end, or the kernel no longer lets it wait.
+///
+/// # Errors
+/// The kernel does not let it wait.
 pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux, traces: &Traces) -> nix::Result<()> {
     loop {
         while let Some(effect) = supervisor.poll_effect() {

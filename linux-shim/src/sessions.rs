@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 
+use crate::capacity::{LEFTOVER_LOOKS, LEFTOVER_PAUSE};
 use crate::control_socket::bind;
 
 /// The system's control socket.
@@ -26,6 +27,9 @@ pub struct Traces {
 
 impl Traces {
     /// Listens at the control socket's path: the given one, or the usual one for a system or a session.
+    ///
+    /// # Errors
+    /// The directory or the socket cannot be made.
     pub fn path_socket(&mut self, given: Option<&Path>, user: bool) -> Result<(PathBuf, UnixListener)> {
         let path = match given {
             Some(path) => path.to_path_buf(),
@@ -60,6 +64,9 @@ impl Traces {
     }
 
     /// Notes the supervisor's pid beside its socket.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn pid_file(&mut self, socket: &Path) -> Result<()> {
         let mut path = socket.as_os_str().to_owned();
         path.push(".pid");
@@ -67,6 +74,9 @@ impl Traces {
     }
 
     /// Notes the session where Upstart does, for those who look for sessions.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn session_file(&mut self, session: &str) -> Result<()> {
         let Some(runtime) = absolute(std::env::var_os("XDG_RUNTIME_DIR")) else { return Ok(()) };
         let directory = runtime.join("upstart/sessions");
@@ -116,6 +126,9 @@ pub(crate) fn listen_at(path: &Path) -> Result<UnixListener> {
 }
 
 /// Upstart's name for this session's socket, which has no path, and the session's address.
+///
+/// # Errors
+/// The socket cannot be made.
 pub fn abstract_socket() -> Result<(String, UnixListener)> {
     let name = format!("/com/ubuntu/upstart-session/{}/{}", nix::unistd::getuid(), std::process::id());
     let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name)?)?;
@@ -153,8 +166,8 @@ pub fn user_log_dir() -> Option<PathBuf> {
 
 /// Ends what is left of a session's processes: whoever outlived its parent has become our child. They are asked first.
 pub fn end_leftovers() {
-    for (signal, rounds) in [(Signal::SIGTERM, 20), (Signal::SIGKILL, 20)] {
-        for round in 0..rounds {
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        for round in 0..LEFTOVER_LOOKS {
             while crate::reap::next_change().is_some() {}
             let children = children();
             if children.is_empty() {
@@ -164,7 +177,7 @@ pub fn end_leftovers() {
                 // Some are gone by now.
                 kill(child, signal).and_then(|()| kill(child, Signal::SIGCONT)).unwrap_or_default();
             }
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::thread::sleep(LEFTOVER_PAUSE);
         }
     }
 }

@@ -1,14 +1,16 @@
-//! What a new process does between its making and its program: FACTS 6, in that order.
+//! What a new process does between its making and its program, in the order that was measured on Upstart
+//! 1.13.2 (init(5) "Process environment" has the stanzas).
 //!
 //! The child runs in the supervisor's memory, while the supervisor stands still. So nothing here allocates, locks, panics
 //! or calls a library function that might; users and groups are set by the bare system calls (see
 //! `kernel`), because the C library's functions would change every thread of the supervisor with them.
 
 use crate::accounts;
+use crate::capacity::HELPER_WORDS;
 use crate::child::{self, execve};
 use crate::kernel;
 use crate::preparation::Helper;
-use crate::settings::{DEFAULT_UMASK, Limit, Settings, Text};
+use crate::settings::{DEFAULT_UMASK, ResourceLimit, Settings, Text};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, umask};
@@ -16,14 +18,11 @@ use nix::unistd::{chdir, chroot, getegid, geteuid, getpid, setsid, write};
 use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::os::fd::AsRawFd;
 use uphold_core::conf::stanza::Console;
-use uphold_core::process::{Resource, SpawnError, Stage};
+use uphold_core::process::{Resource, SpawnError, SpawnStage};
 use uphold_core::signal::Signal;
 
 const CONSOLE_DEVICE: &CStr = c"/dev/console";
 const SHELL: &CStr = c"/bin/sh";
-
-/// How many words a helper's command line may have.
-const HELPER_WORDS: usize = 256;
 
 /// Everything the child needs, prepared beforehand.
 pub(crate) struct Orders<'a> {
@@ -81,21 +80,21 @@ pub(crate) fn set_up(orders: &mut Orders<'_>) -> Step {
     descriptors(orders)?;
     let settings = orders.settings;
     if let Some(group) = orders.cgroup {
-        write_file(Stage::Cgroup, group, b"0")?;
+        write_file(SpawnStage::Cgroup, group, b"0")?;
     }
     for helper in orders.helpers.into_iter().flatten() {
         help(helper, orders)?;
     }
     if let Some(profile) = settings.get(Text::Profile).filter(|_| orders.confined) {
-        write_file(Stage::Profile, c"/proc/self/attr/exec", profile.to_bytes())?;
+        write_file(SpawnStage::Profile, c"/proc/self/attr/exec", profile.to_bytes())?;
     }
     limits(orders)?;
     umask(Mode::from_bits_truncate(settings.umask.unwrap_or(DEFAULT_UMASK).into()));
     if let Some(nice) = settings.nice {
-        kernel::set_priority(nice).map_err(at(Stage::Priority))?;
+        kernel::set_priority(nice).map_err(at(SpawnStage::Priority))?;
     }
     if let Some(score) = settings.oom_score {
-        write_file(Stage::OomAdjustment, c"/proc/self/oom_score_adj", decimal(score, &mut [0; 6]))?;
+        write_file(SpawnStage::OomAdjustment, c"/proc/self/oom_score_adj", decimal(score, &mut [0; 6]))?;
     }
     place(settings, orders.system_mode)?;
     identity(orders)?;
@@ -122,11 +121,11 @@ fn own_number(room: &mut [u8; OWN_NUMBER.len() + 11]) -> &CStr {
     CStr::from_bytes_until_nul(room).unwrap_or_default()
 }
 
-fn failed(stage: Stage, errno: Errno) -> SpawnError {
+fn failed(stage: SpawnStage, errno: Errno) -> SpawnError {
     SpawnError { stage, code: errno as i32 }
 }
 
-fn at(stage: Stage) -> impl Fn(Errno) -> SpawnError {
+fn at(stage: SpawnStage) -> impl Fn(Errno) -> SpawnError {
     move |errno| failed(stage, errno)
 }
 
@@ -137,7 +136,7 @@ fn at(stage: Stage) -> impl Fn(Errno) -> SpawnError {
 /// the end of it for ourselves alone makes the kernel copy only the beginning.
 fn descriptors(orders: &Orders<'_>) -> Step {
     if kernel::close_range(orders.first_unwanted, c_int::MAX, kernel::UNSHARE).is_err() {
-        nix::sched::unshare(nix::sched::CloneFlags::CLONE_FILES).map_err(at(Stage::Console))?;
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_FILES).map_err(at(SpawnStage::Console))?;
     }
     if orders.first_slot > 3 {
         // What this misses (before Linux 5.9) exec closes.
@@ -154,10 +153,10 @@ fn descriptors(orders: &Orders<'_>) -> Step {
     if let (Some(report), Some((_, number))) = (orders.report, orders.ready)
         && report == number
     {
-        kernel::duplicate_above(report, number).map_err(at(Stage::Console))?;
+        kernel::duplicate_above(report, number).map_err(at(SpawnStage::Console))?;
     }
     for (slot, number) in [orders.script, orders.ready].into_iter().flatten() {
-        kernel::duplicate(slot, number).map_err(at(Stage::Console))?;
+        kernel::duplicate(slot, number).map_err(at(SpawnStage::Console))?;
     }
     Ok(())
 }
@@ -165,7 +164,7 @@ fn descriptors(orders: &Orders<'_>) -> Step {
 /// Makes the standard descriptors lead where these do.
 fn lead(descriptors: [c_int; 3]) -> Step {
     for (standard, descriptor) in (0..).zip(descriptors) {
-        kernel::duplicate(descriptor, standard).map_err(at(Stage::Console))?;
+        kernel::duplicate(descriptor, standard).map_err(at(SpawnStage::Console))?;
     }
     Ok(())
 }
@@ -173,7 +172,7 @@ fn lead(descriptors: [c_int; 3]) -> Step {
 /// Makes the standard descriptors lead to the console.
 fn console(control: bool) -> Step {
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let console = open(CONSOLE_DEVICE, flags, Mode::empty()).map_err(at(Stage::Console))?;
+    let console = open(CONSOLE_DEVICE, flags, Mode::empty()).map_err(at(SpawnStage::Console))?;
     if control {
         // A console that is no terminal cannot be one's controlling terminal: then there is none.
         kernel::control_terminal(console.as_raw_fd()).unwrap_or_default();
@@ -181,7 +180,7 @@ fn console(control: bool) -> Step {
     lead([console.as_raw_fd(); 3])
 }
 
-fn write_file(stage: Stage, path: &CStr, text: &[u8]) -> Step {
+fn write_file(stage: SpawnStage, path: &CStr, text: &[u8]) -> Step {
     let file = open(path, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty());
     file.and_then(|file| write(&file, text)).map(drop).map_err(at(stage))
 }
@@ -214,7 +213,7 @@ fn help(helper: Helper<'_>, orders: &Orders<'_>) -> Step {
     for (place, word) in (1..).zip(arguments.filter_map(|word| CStr::from_bytes_with_nul(word).ok())) {
         match words.get_mut(..HELPER_WORDS).and_then(|words| words.get_mut(place)) {
             Some(place) => *place = word.as_ptr(),
-            None => return Err(failed(Stage::Helper, Errno::E2BIG)),
+            None => return Err(failed(SpawnStage::Helper, Errno::E2BIG)),
         }
     }
     let pid = child::fork(|| {
@@ -222,11 +221,11 @@ fn help(helper: Helper<'_>, orders: &Orders<'_>) -> Step {
         kernel::block_signals(0);
         execve(helper.program, &words, orders.environment);
     });
-    let pid = pid.map_err(at(Stage::Helper))?;
-    let ended = pid.map(kernel::await_exit).transpose().map_err(at(Stage::Helper))?.flatten();
+    let pid = pid.map_err(at(SpawnStage::Helper))?;
+    let ended = pid.map(kernel::await_exit).transpose().map_err(at(SpawnStage::Helper))?.flatten();
     match ended {
         Some(kernel::Waited { code: libc::CLD_EXITED, status: 0, .. }) => Ok(()),
-        _ => Err(failed(Stage::Helper, Errno::EIO)),
+        _ => Err(failed(SpawnStage::Helper, Errno::EIO)),
     }
 }
 
@@ -244,10 +243,10 @@ fn limits(orders: &Orders<'_>) -> Step {
     }
     // By the kernel's numbers, so that of several bad limits the same one is named as ever.
     for number in 0..RESOURCES {
-        for Limit { resource, soft, hard } in limits {
+        for ResourceLimit { resource, soft, hard } in limits {
             if number_of(*resource) == number {
                 let [soft, hard] = [soft, hard].map(|limit| limit.unwrap_or(u64::MAX));
-                kernel::set_limit(number, soft, hard).map_err(at(Stage::Limit(*resource)))?;
+                kernel::set_limit(number, soft, hard).map_err(at(SpawnStage::Limit(*resource)))?;
             }
         }
     }
@@ -275,10 +274,10 @@ fn number_of(resource: Resource) -> c_uint {
 
 fn place(settings: &Settings, system_mode: bool) -> Step {
     if let Some(root) = settings.get(Text::Chroot) {
-        chroot(root).map_err(at(Stage::Root))?;
+        chroot(root).map_err(at(SpawnStage::Root))?;
     }
     if let Some(directory) = settings.get(Text::Chdir).or(system_mode.then_some(c"/")) {
-        chdir(directory).map_err(at(Stage::Directory))?;
+        chdir(directory).map_err(at(SpawnStage::Directory))?;
     }
     Ok(())
 }
@@ -288,16 +287,16 @@ fn identity(orders: &Orders<'_>) -> Step {
     let settings = orders.settings;
     if [Text::Chroot, Text::Setuid, Text::Setgid].into_iter().all(|which| settings.get(which).is_none()) {
         return match orders.own_groups? {
-            Some(groups) => kernel::set_groups(groups).map_err(at(Stage::Groups)),
+            Some(groups) => kernel::set_groups(groups).map_err(at(SpawnStage::Groups)),
             None => Ok(()),
         };
     }
     let user = match settings.get(Text::Setuid) {
-        Some(name) => Some(accounts::found(Stage::FindUser, accounts::user_named(name.to_bytes()))?),
+        Some(name) => Some(accounts::found(SpawnStage::FindUser, accounts::user_named(name.to_bytes()))?),
         None => None,
     };
     let group = match settings.get(Text::Setgid) {
-        Some(name) => Some(accounts::found(Stage::FindGroup, accounts::group_named(name.to_bytes()))?),
+        Some(name) => Some(accounts::found(SpawnStage::FindGroup, accounts::group_named(name.to_bytes()))?),
         None => None,
     };
     let user_group = user.as_ref().map(|user| user.gid);
@@ -316,14 +315,14 @@ fn identity(orders: &Orders<'_>) -> Step {
         }
         // Upstart leaves group 0 in the list of a `setuid` job that has no `setgid`; the user's own group belongs there.
         let first = group.or(user_group).unwrap_or(own_group);
-        let groups = accounts::groups_of(login, first).map_err(at(Stage::Groups))?;
-        kernel::set_groups(&groups).map_err(at(Stage::Groups))?;
+        let groups = accounts::groups_of(login, first).map_err(at(SpawnStage::Groups))?;
+        kernel::set_groups(&groups).map_err(at(SpawnStage::Groups))?;
     }
     if let Some(group) = group.or(user_group) {
-        kernel::set_group(group).map_err(at(Stage::SetGroup))?;
+        kernel::set_group(group).map_err(at(SpawnStage::SetGroup))?;
     }
     if let Some(user) = user {
-        kernel::set_user(user.uid).map_err(at(Stage::SetUser))?;
+        kernel::set_user(user.uid).map_err(at(SpawnStage::SetUser))?;
     }
     Ok(())
 }
@@ -342,7 +341,7 @@ fn signals(orders: &Orders<'_>) -> Step {
         // it. So only the trap of exec comes through, and STOP, which nobody can block; the supervisor unblocks the rest
         // at that stop. It does not where it does not wait.
         kernel::block_signals(if orders.awaited { !(1 << (Signal::TRAP.0 - 1)) } else { 0 });
-        return kernel::trace_me().map_err(at(Stage::Trace));
+        return kernel::trace_me().map_err(at(SpawnStage::Trace));
     }
     kernel::block_signals(0);
     Ok(())
@@ -363,10 +362,10 @@ fn execute(orders: &mut Orders<'_>) -> SpawnError {
                 if let [before, name, ..] = &mut *orders.arguments {
                     (*before, *name) = (SHELL.as_ptr(), path.as_ptr());
                 }
-                return failed(Stage::Execute, execve(SHELL, orders.arguments, orders.environment));
+                return failed(SpawnStage::Execute, execve(SHELL, orders.arguments, orders.environment));
             }
-            other => return failed(Stage::Execute, other),
+            other => return failed(SpawnStage::Execute, other),
         }
     }
-    failed(Stage::Execute, if denied { Errno::EACCES } else { last })
+    failed(SpawnStage::Execute, if denied { Errno::EACCES } else { last })
 }

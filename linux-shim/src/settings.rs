@@ -26,11 +26,11 @@ pub struct Settings {
 /// What few jobs set.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Rare {
-    limits: Vec<Limit>,
+    limits: Vec<ResourceLimit>,
     texts: [Option<Box<CStr>>; 5],
     /// The arguments of helpers, each ended by NUL.
     helpers: [Box<[u8]>; 2],
-    group: Group,
+    group: Cgroup,
     readiness: Readiness,
 }
 
@@ -49,7 +49,7 @@ pub struct Readiness {
 
 /// `limit RESOURCE SOFT HARD`; `None` is `unlimited`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-pub struct Limit {
+pub struct ResourceLimit {
     /// What is limited.
     pub resource: Resource,
     /// The limit in force.
@@ -87,7 +87,7 @@ pub type Setting = (Box<[u8]>, Box<[u8]>);
 
 /// A control group, and what is set in it: the last name that is given, and every setting.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub struct Group {
+pub struct Cgroup {
     /// `NAME`, in which `$UPSTART_CGROUP` may stand; `None` for the name that Upstart gives.
     pub name: Option<Box<[u8]>>,
     /// The controllers that were asked for.
@@ -105,6 +105,9 @@ impl Readiness {
 
 impl Settings {
     /// Sets a text. Text with a NUL byte in it is refused: the kernel could not take it.
+    ///
+    /// # Errors
+    /// There is a NUL byte in it.
     pub fn set(&mut self, which: Text, value: &[u8]) -> Result<(), NulError> {
         let value = CString::new(value)?.into_boxed_c_str();
         self.rare().texts[which as usize] = Some(value);
@@ -117,7 +120,7 @@ impl Settings {
     }
 
     /// Sets a limit; the last one for a resource counts.
-    pub fn set_limit(&mut self, limit: Limit) {
+    pub fn set_limit(&mut self, limit: ResourceLimit) {
         let limits = &mut self.rare().limits;
         match limits.iter_mut().find(|known| known.resource == limit.resource) {
             Some(known) => *known = limit,
@@ -126,7 +129,7 @@ impl Settings {
     }
 
     /// The limits, in the order in which they were first set.
-    pub fn limits(&self) -> &[Limit] {
+    pub fn limits(&self) -> &[ResourceLimit] {
         self.rare.as_ref().map_or(&[], |rare| &rare.limits)
     }
 
@@ -141,12 +144,12 @@ impl Settings {
     }
 
     /// The control group that was asked for, if one was.
-    pub fn group(&self) -> Option<&Group> {
+    pub fn group(&self) -> Option<&Cgroup> {
         self.rare.as_ref().map(|rare| &rare.group).filter(|group| !group.controllers.is_empty())
     }
 
     /// The control group that is asked for.
-    pub fn group_mut(&mut self) -> &mut Group {
+    pub fn group_mut(&mut self) -> &mut Cgroup {
         &mut self.rare().group
     }
 

@@ -25,6 +25,9 @@ const TAKEN: [Signal; 6] =
     [Signal::SIGCHLD, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM, Signal::SIGPWR, Signal::SIGWINCH];
 
 /// Blocks every signal, and opens the descriptor on which some of them are read.
+///
+/// # Errors
+/// The kernel has no descriptor or no memory for it.
 pub fn open() -> nix::Result<SignalFd> {
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)?;
     let taken: SigSet = TAKEN.into_iter().collect();

@@ -33,7 +33,7 @@ use nix::unistd::{pipe2, write};
 use std::ffi::{CStr, c_char, c_int};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
-use uphold_core::process::{Pid, SpawnError, Stage};
+use uphold_core::process::{Pid, SpawnError, SpawnStage};
 
 /// Where programs are looked for when the job's environment has no PATH, as execvp(3) has it.
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
@@ -115,6 +115,9 @@ impl Spawner {
     ///
     /// Descriptors that are opened later may have any number; the spawner's own should be low, so make it early. But
     /// dispositions of signals must be as they will be, and signals that are all blocked must stay so.
+    ///
+    /// # Errors
+    /// The kernel has no descriptors or no memory for what is kept ready.
     pub fn new(room: Room, open_files: Option<OpenFiles>) -> Result<Spawner, Errno> {
         let blocked = SigSet::thread_get_mask()?;
         let never_blocked = [Signal::SIGKILL, Signal::SIGSTOP];
@@ -170,14 +173,17 @@ impl Spawner {
     ///
     /// A process killed by a signal on the way to its program counts as made, and its exit is told as any other. One that
     /// stands stopped there is killed and has failed (EINTR), as has one that takes too long (ETIMEDOUT).
+    ///
+    /// # Errors
+    /// [`Failed`] says how far it came, and the errno why not farther.
     pub fn launch(&mut self, plan: &Plan<'_>) -> Result<Pid, Failed> {
         let place = script_place(plan.ready.map(|(_, number)| number));
-        self.prepare(plan, place).map_err(|errno| failed(Stage::Execute, errno))?;
+        self.prepare(plan, place).map_err(|errno| failed(SpawnStage::Execute, errno))?;
         let script = plan.command.script_file().map(|body| script_file(place, body)).transpose();
-        let script = script.map_err(|errno| failed(Stage::Pipe, errno))?;
+        let script = script.map_err(|errno| failed(SpawnStage::Pipe, errno))?;
         let awaited = !plan.stop_before_exec && plan.helpers == [None; 2];
         let report = (awaited && plan.settings.oom_score.is_some()).then(|| pipe2(OFlag::O_CLOEXEC)).transpose();
-        let (report, end) = report.map_err(|errno| failed(Stage::Pipe, errno))?.unzip();
+        let (report, end) = report.map_err(|errno| failed(SpawnStage::Pipe, errno))?.unzip();
         let script_end = script.as_ref().map(AsFd::as_fd);
         let filled =
             self.slots.fill([plan.log, script_end, plan.ready.map(|(end, _)| end), end.as_ref().map(AsFd::as_fd)]);
@@ -186,14 +192,14 @@ impl Spawner {
         let bond = if awaited && report.is_none() { Bond::Memory(self.patience) } else { Bond::None };
         let made = match filled {
             Ok(()) => self.make(plan, bond, script.is_some().then_some(place.descriptor), report.is_some()),
-            Err(errno) => Err(failed(Stage::Console, errno)),
+            Err(errno) => Err(failed(SpawnStage::Console, errno)),
         };
         self.slots.clear(given);
         let (pid, way) = made?;
         let way = report.map_or(way, |report| await_end(&report, pid, self.patience));
         let failure = match way {
             Way::Clear => self.answer.take(),
-            Way::Killed(errno) | Way::Stuck(errno) => Some(failed(Stage::Execute, errno)),
+            Way::Killed(errno) | Way::Stuck(errno) => Some(failed(SpawnStage::Execute, errno)),
         };
         if let Some(error) = failure {
             if !matches!(way, Way::Stuck(_)) {
@@ -267,7 +273,7 @@ impl Spawner {
             report: reports.then(|| slots.report.as_raw_fd()),
             failure: self.answer.clear(),
         };
-        let fork_failed = |errno| failed(Stage::Fork, errno);
+        let fork_failed = |errno| failed(SpawnStage::Fork, errno);
         let mask = match self.masks {
             true => Some(SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(fork_failed)?),
             false => None,
@@ -316,7 +322,7 @@ impl From<SpawnError> for Failed {
     }
 }
 
-fn failed(stage: Stage, errno: Errno) -> SpawnError {
+fn failed(stage: SpawnStage, errno: Errno) -> SpawnError {
     SpawnError { stage, code: errno as i32 }
 }
 

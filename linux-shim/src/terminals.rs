@@ -5,10 +5,8 @@ use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 
+use crate::capacity::TERMINALS_TO_CLOSE;
 use crate::kernel::open_terminal;
-
-/// How many may wait to be closed: as many as processes end in one turn.
-const OVER: usize = 64;
 
 /// Where terminals come from and go to.
 pub(crate) struct Terminals {
@@ -20,7 +18,7 @@ pub(crate) struct Terminals {
 
 impl Terminals {
     pub(crate) fn new() -> Self {
-        Terminals { spare: None, over: Vec::with_capacity(OVER), wanted: false }
+        Terminals { spare: None, over: Vec::with_capacity(TERMINALS_TO_CLOSE), wanted: false }
     }
 
     /// A terminal: the end that is read, and the end for a process.
@@ -31,7 +29,7 @@ impl Terminals {
 
     /// Takes back the end that was read.
     pub(crate) fn put_away(&mut self, reader: OwnedFd) {
-        if self.over.len() == OVER {
+        if self.over.len() == TERMINALS_TO_CLOSE {
             self.over.clear();
         }
         self.over.push(reader);

@@ -1,18 +1,15 @@
-//! Following forks with ptrace(2), as `expect fork` and `expect daemon` have it (FACTS 3.6).
+//! Following forks with ptrace(2), as `expect fork` and `expect daemon` of init(5) have it.
 //!
 //! A new child of a tracee is traced too, and stops at once. The kernel may report that stop before the fork that made
 //! the child; [`Tracer::next_change`] holds it back, so that the fork always comes first.
 
+use crate::capacity::EARLY_CHILDREN;
 use crate::kernel;
 use crate::proc_stat::{is_traced, parent_of};
 use crate::reap::{self, Change, Kind, Trap};
 use nix::errno::Errno;
 use uphold_core::process::{Exit, Pid};
 use uphold_core::signal::Signal;
-
-/// How many children may be held back at once. Each is held for the moment between two reports of the kernel, so more
-/// would need as many tracees forking within it. One too many is let go untraced.
-const EARLY_MAX: usize = 64;
 
 /// A child that is heard of before the fork that made it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -26,7 +23,7 @@ struct Early {
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct Tracer<const TRACEES: usize> {
     known: Vec<Pid>,
-    early: heapless::Vec<Early, EARLY_MAX>,
+    early: heapless::Vec<Early, EARLY_CHILDREN>,
     /// Tracees that run and are to be let go when they stand still.
     leaving: Vec<Pid>,
     /// A held-back change whose fork has just been told.
@@ -114,6 +111,9 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
 
     /// Has the process, which has just stopped after its exec, report forks and execs from now on, and lets it run.
     /// Says whether it is still there.
+    ///
+    /// # Errors
+    /// The kernel refuses for another reason than that the process is gone.
     pub fn follow(&mut self, pid: Pid) -> Result<bool, Errno> {
         self.note(pid);
         let options = libc::PTRACE_O_TRACEFORK | libc::PTRACE_O_TRACEEXEC;
@@ -121,6 +121,9 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     }
 
     /// Lets a stopped tracee run on, with a signal or without. Says whether it is still there.
+    ///
+    /// # Errors
+    /// The kernel refuses for another reason than that the process is gone.
     pub fn resume(&mut self, pid: Pid, signal: Option<Signal>) -> Result<bool, Errno> {
         there(kernel::resume(pid, signal))
     }
@@ -149,6 +152,9 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     }
 
     /// Lets a stopped tracee run on and traces it no more. Says whether it is still there.
+    ///
+    /// # Errors
+    /// The kernel refuses for another reason than that the process is gone.
     pub fn detach(&mut self, pid: Pid, signal: Option<Signal>) -> Result<bool, Errno> {
         let result = there(kernel::detach(pid, signal));
         self.forget(pid);
@@ -160,6 +166,9 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     ///
     /// When another thread than the first runs a new program, the kernel ends the trace and tells nobody. Such a process
     /// would stand still for good.
+    ///
+    /// # Errors
+    /// The kernel refuses for another reason than that the process is gone.
     pub fn release(&mut self, pid: Pid) -> Result<bool, Errno> {
         if is_traced(pid) == Some(false) {
             self.forget(pid);
@@ -342,7 +351,7 @@ mod tests {
     fn held_children_are_bounded_and_counted() {
         let mut tracer = Tracer::<4>::new();
         tracer.expect(pid(PARENT));
-        for number in 0..EARLY_MAX as u32 {
+        for number in 0..EARLY_CHILDREN as u32 {
             let stop = change(CHILD + number, Kind::Trapped(Trap::Signal(Signal::STOP)));
             assert_eq!(tracer.judge(stop, |_| Some(pid(PARENT))), Verdict::Hold);
         }

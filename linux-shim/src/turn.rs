@@ -17,26 +17,28 @@ use crate::signals::{self, Meaning};
 use crate::wait::{Source, now};
 
 /// An input that is known before its turn: small, for there is one for each process that an event starts.
-pub(crate) enum Known {
+pub(crate) enum PendingInput {
     Executed(Pid),
     Failed { job: JobId, process: Process, pid: Pid, error: SpawnError },
     Forked { parent: Pid, child: Pid },
 }
 
-impl Known {
+impl PendingInput {
     fn input(self) -> Input<'static> {
         match self {
-            Known::Executed(pid) => Input::Executed { pid },
-            Known::Failed { job, process, pid, error } => Input::SpawnFailed { job, process, pid: Some(pid), error },
-            Known::Forked { parent, child } => Input::Forked { parent, child },
+            PendingInput::Executed(pid) => Input::Executed { pid },
+            PendingInput::Failed { job, process, pid, error } => {
+                Input::SpawnFailed { job, process, pid: Some(pid), error }
+            }
+            PendingInput::Forked { parent, child } => Input::Forked { parent, child },
         }
     }
 }
 
-const _: () = assert!(size_of::<Known>() <= 24);
+const _: () = assert!(size_of::<PendingInput>() <= 24);
 
 /// An input that was found, without the text that it may carry.
-enum Found {
+enum Arrival {
     Input(Input<'static>),
     Command(usize),
     Word,
@@ -44,6 +46,9 @@ enum Found {
 
 impl Linux {
     /// Waits for the next fact.
+    ///
+    /// # Errors
+    /// The kernel does not let it wait.
     pub fn wait_until(&mut self, deadline: Option<Instant>, supervisor: &mut Supervisor<'_>) -> nix::Result<Input<'_>> {
         self.control.input_taken();
         let found = loop {
@@ -53,25 +58,25 @@ impl Linux {
                 break found;
             }
             if self.is_to_restart() {
-                break Found::Input(Input::Tick);
+                break Arrival::Input(Input::Tick);
             }
         };
         Ok(match found {
-            Found::Input(input) => input,
+            Arrival::Input(input) => input,
             // It was read a moment ago, so it can be read again.
-            Found::Command(slot) => self.control.input(slot).unwrap_or(Input::Tick),
-            Found::Word => self.daemons.told().map_or(Input::Tick, |(job, word)| Input::Told { job, word }),
+            Arrival::Command(slot) => self.control.input(slot).unwrap_or(Input::Tick),
+            Arrival::Word => self.daemons.told().map_or(Input::Tick, |(job, word)| Input::Told { job, word }),
         })
     }
 
     /// One turn: what is ready, then children, then the rest, each bounded.
-    fn find(&mut self, deadline: Option<Instant>, supervisor: &mut Supervisor<'_>) -> nix::Result<Option<Found>> {
+    fn find(&mut self, deadline: Option<Instant>, supervisor: &mut Supervisor<'_>) -> nix::Result<Option<Arrival>> {
         if let Some(known) = self.ready.pop_front() {
-            return Ok(Some(Found::Input(known.input())));
+            return Ok(Some(Arrival::Input(known.input())));
         }
         self.ready.clear();
         if self.daemons.take_word() {
-            return Ok(Some(Found::Word));
+            return Ok(Some(Arrival::Word));
         }
         if let Some(change) = self.held.take() {
             return Ok(self.heard_out(change, supervisor));
@@ -102,7 +107,7 @@ impl Linux {
         if deadline.is_some_and(|deadline| deadline <= now) {
             // The rest must not starve: it is looked at before the next deadline is.
             self.wait_for_more(now, Some(now))?;
-            return Ok(Some(Found::Input(Input::Tick)));
+            return Ok(Some(Arrival::Input(Input::Tick)));
         }
         let busy = (self.more_children || self.control.has_backlog()).then_some(now);
         self.wait_for_more(now, [busy, deadline].into_iter().flatten().min())?;
@@ -117,7 +122,7 @@ impl Linux {
         self.wait.wait(now, deadline)
     }
 
-    fn happened(&mut self, source: Source, flags: EpollFlags, supervisor: &mut Supervisor<'_>) -> Option<Found> {
+    fn happened(&mut self, source: Source, flags: EpollFlags, supervisor: &mut Supervisor<'_>) -> Option<Arrival> {
         match source {
             Source::Signals => return self.signalled(supervisor),
             Source::Configuration => {
@@ -135,14 +140,14 @@ impl Linux {
                     groups.changed();
                 }
             }
-            Source::Process(pid) => return self.watched_ended(pid, supervisor).map(Found::Input),
+            Source::Process(pid) => return self.watched_ended(pid, supervisor).map(Arrival::Input),
             Source::Message(index) => {
                 let spoke = self.daemons.message(index, supervisor, &mut self.log);
-                return (spoke && self.daemons.take_word()).then_some(Found::Word);
+                return (spoke && self.daemons.take_word()).then_some(Arrival::Word);
             }
             Source::Descriptor(index) => {
                 let spoke = self.daemons.descriptor(index);
-                return (spoke && self.daemons.take_word()).then_some(Found::Word);
+                return (spoke && self.daemons.take_word()).then_some(Arrival::Word);
             }
             Source::Listener(index) => self.control.accept(index as usize, now(), &self.wait.epoll),
             Source::Client(slot) => {
@@ -154,25 +159,25 @@ impl Linux {
         None
     }
 
-    fn asked(&mut self, asked: Asked, supervisor: &mut Supervisor<'_>) -> Option<Found> {
+    fn asked(&mut self, asked: Asked, supervisor: &mut Supervisor<'_>) -> Option<Arrival> {
         match asked {
             Asked::Nothing => None,
-            Asked::Command(slot) => Some(Found::Command(slot)),
-            Asked::Hangup(client) => Some(Found::Input(Input::Hangup { client })),
-            Asked::Errand(client, errand) => self.run_errand(client, errand, supervisor).map(Found::Input),
+            Asked::Command(slot) => Some(Arrival::Command(slot)),
+            Asked::Hangup(client) => Some(Arrival::Input(Input::Hangup { client })),
+            Asked::Errand(client, errand) => self.run_errand(client, errand, supervisor).map(Arrival::Input),
         }
     }
 
-    fn signalled(&mut self, supervisor: &mut Supervisor<'_>) -> Option<Found> {
+    fn signalled(&mut self, supervisor: &mut Supervisor<'_>) -> Option<Arrival> {
         let signal = self.wait.next_signal()?;
         // There may be more, of which the kernel tells again.
         match signals::meaning(signal, self.user) {
             Meaning::Children => (self.children, self.more_children) = (CHILDREN_AT_ONCE, true),
             Meaning::Reload => self.reload(supervisor),
-            Meaning::Shutdown => return Some(Found::Input(Input::Shutdown)),
+            Meaning::Shutdown => return Some(Arrival::Input(Input::Shutdown)),
             Meaning::Event(event) => {
                 let environment = Strings::EMPTY;
-                return Some(Found::Input(Input::Emit { client: None, event, environment, wait: false }));
+                return Some(Arrival::Input(Input::Emit { client: None, event, environment, wait: false }));
             }
             Meaning::Reexecute => self.reexecute(None),
             Meaning::Nothing => {}
@@ -181,13 +186,13 @@ impl Linux {
     }
 
     /// What has become of a child; first what it said before it ended.
-    fn heard_out(&mut self, change: Change, supervisor: &Supervisor<'_>) -> Option<Found> {
+    fn heard_out(&mut self, change: Change, supervisor: &Supervisor<'_>) -> Option<Arrival> {
         let ended = matches!(change.kind, Kind::Exited(_));
         if ended && self.daemons.last_words(change.pid, supervisor, &mut self.log) {
             self.held = Some(change);
-            return self.daemons.take_word().then_some(Found::Word);
+            return self.daemons.take_word().then_some(Arrival::Word);
         }
-        self.child_changed(change, supervisor).map(Found::Input)
+        self.child_changed(change, supervisor).map(Arrival::Input)
     }
 
     fn child_changed(&mut self, change: Change, supervisor: &Supervisor<'_>) -> Option<Input<'static>> {
@@ -209,7 +214,7 @@ impl Linux {
             Kind::Trapped(Trap::Fork(child)) => {
                 self.containment.forked(pid, child, &|job, named| is_called(supervisor, job, named));
                 if let Some(exit) = self.old_end(child) {
-                    self.ready.push_back(Known::Forked { parent: pid, child });
+                    self.ready.push_back(PendingInput::Forked { parent: pid, child });
                     return Some(Input::Exited { pid: child, exit });
                 }
                 Input::Forked { parent: pid, child }

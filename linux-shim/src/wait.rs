@@ -91,6 +91,9 @@ pub struct Wait {
 
 impl Wait {
     /// Blocks all signals and waits for nothing else yet.
+    ///
+    /// # Errors
+    /// The kernel has no descriptors or no memory for it.
     pub fn new() -> nix::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let signals = signals::open()?;
@@ -99,11 +102,17 @@ impl Wait {
     }
 
     /// Waits for one more thing to become readable.
+    ///
+    /// # Errors
+    /// The kernel has no memory for it, or it cannot be waited for.
     pub fn watch(&self, what: impl AsFd, source: Source) -> nix::Result<()> {
         self.epoll.add(what, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))
     }
 
     /// Has it told when something is mounted (proc_pid_mounts(5)).
+    ///
+    /// # Errors
+    /// The kernel has no memory for it, or it cannot be waited for.
     pub fn watch_mounts(&self, mounts: impl AsFd) -> nix::Result<()> {
         self.epoll.add(mounts, EpollEvent::new(EpollFlags::EPOLLPRI, Source::Mounts.token()))
     }
@@ -116,6 +125,9 @@ impl Wait {
     }
 
     /// Waits until something happens or the deadline passes; without a deadline, for ever; not at all if it has passed.
+    ///
+    /// # Errors
+    /// The kernel does not let it wait; EINTR is none.
     pub fn wait(&mut self, now: Instant, deadline: Option<Instant>) -> nix::Result<()> {
         let timeout = match deadline {
             None => EpollTimeout::NONE,

@@ -7,7 +7,7 @@ use uphold_core::effect::{Answer, Effect, Scope};
 use uphold_core::input::{Input, Survivor};
 use uphold_core::lifecycle::State;
 use uphold_core::notice::Notice;
-use uphold_core::process::{Pid, Process, ShortName, SpawnError, Stage};
+use uphold_core::process::{Pid, Process, ShortName, SpawnError, SpawnStage};
 use uphold_core::signal::Signal;
 use uphold_core::storage::{ClientId, JobId};
 use uphold_core::supervisor::Supervisor;
@@ -195,7 +195,7 @@ impl Kernel {
     pub fn perform(&mut self, supervisor: &Supervisor<'_>, effect: Effect) -> Option<Input<'static>> {
         self.orders += usize::from(!matches!(effect, Effect::Survey { .. }));
         match effect {
-            Effect::Spawn { job, process, trace, .. } => return self.spawn(supervisor, job, process, trace),
+            Effect::Spawn { job, process, launch } => return self.spawn(supervisor, job, process, launch.trace),
             Effect::Signal { pid, signal, scope } => {
                 self.note(|| match scope {
                     Scope::Group => format!("{signal} to group {pid}"),
@@ -255,7 +255,10 @@ impl Kernel {
         if self.children.iter().any(|child| is_its(child) && !child.vanished && !child.sleeps) {
             self.wrong(|| format!("a second {process} process"));
         }
-        let error = SpawnError { stage: if outcome == Outcome::Fails { Stage::Fork } else { Stage::Execute }, code: 2 };
+        let error = SpawnError {
+            stage: if outcome == Outcome::Fails { SpawnStage::Fork } else { SpawnStage::Execute },
+            code: 2,
+        };
         if outcome == Outcome::Fails {
             return Some(Input::SpawnFailed { job, process, pid: None, error });
         }

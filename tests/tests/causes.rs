@@ -1,7 +1,7 @@
 //! What a job waits for can always be said, and could always come.
 
 use uphold_core::bytes::Strings;
-use uphold_core::cause::{Cause, Holder};
+use uphold_core::cause::{Holder, WaitCause};
 use uphold_core::control::{Select, Target};
 use uphold_core::input::{Input, Word};
 use uphold_core::process::{Exit, Process};
@@ -96,11 +96,13 @@ fn nothing_waits_for_what_cannot_come() {
         for job in supervisor.jobs() {
             let cause = supervisor.cause(job);
             let fine = match cause {
-                Cause::Step | Cause::Spawned(_) | Cause::Nothing => false,
-                Cause::Survivors => supervisor.next_deadline().is_some(),
-                Cause::Goal(_) => true,
-                Cause::Ended(_, pid) | Cause::Ready(pid, _) => world.kernel.children.iter().any(|it| it.pid == pid),
-                Cause::Event(_, holder) => match holder {
+                WaitCause::Step | WaitCause::Spawned(_) | WaitCause::Nothing => false,
+                WaitCause::Survivors => supervisor.next_deadline().is_some(),
+                WaitCause::Goal(_) => true,
+                WaitCause::Ended(_, pid) | WaitCause::Ready(pid, _) => {
+                    world.kernel.children.iter().any(|it| it.pid == pid)
+                }
+                WaitCause::Event(_, holder) => match holder {
                     Some(Holder::Job(holder) | Holder::StopOn(holder)) => supervisor.jobs().any(|it| it == holder),
                     Some(Holder::StartOn(_)) => true,
                     None => false,

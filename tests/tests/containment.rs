@@ -19,7 +19,7 @@ use uphold_core::signal::Signal;
 use uphold_core::storage::{ClientId, JobId};
 use uphold_core::supervisor::Storage;
 use uphold_core::time;
-use uphold_linux::containment::{Containment, Named};
+use uphold_linux::containment::{ClaimedName, Containment};
 use uphold_linux::settings::Settings;
 use uphold_linux::spawn::{Plan, Room, Spawner};
 use uphold_tests::system::{Folder, PATIENCE, processes, skipped};
@@ -149,7 +149,7 @@ impl Bench {
     }
 }
 
-fn is_called(jobs: &[JobId]) -> impl Fn(JobId, &Named) -> bool {
+fn is_called(jobs: &[JobId]) -> impl Fn(JobId, &ClaimedName) -> bool {
     |job, [name, instance]| {
         let at = jobs.iter().position(|known| *known == job).expect("one of ours");
         name == NAMES[at].as_bytes() && instance.is_empty()

@@ -5,8 +5,9 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use uphold_core::control::frame::{MAX_FRAME, MAX_MESSAGE, encode};
+use uphold_core::control::frame::{MAX_FRAME, encode};
 use uphold_core::control::{PROTOCOL, Reply, Request};
+use uphold_core::limits::MAX_MESSAGE;
 use uphold_linux::capacity::{CLIENTS, CLIENTS_RESERVED};
 use uphold_tests::system::client::Client;
 use uphold_tests::system::processes::{Signal, send};

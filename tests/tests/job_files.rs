@@ -1,7 +1,8 @@
 //! The language of job files: what each input is read as, or which error it gives on which line.
 
 use uphold_core::bytes::Strings;
-use uphold_core::conf::{ConditionText, ErrorKind, MAX_NESTING, Operator, Parser, Stanza, rows};
+use uphold_core::conf::{ConditionText, ErrorKind, Operator, Parser, Stanza, rows};
+use uphold_core::limits::NESTING;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -181,8 +182,8 @@ fn conditions() {
         ("start on (\n", "! 1: Expected event"),
     ]);
     let nested = |depth| format!("start on {}a{}", "(".repeat(depth), ")".repeat(depth));
-    assert_eq!(read(nested(MAX_NESTING).as_bytes()), "start on {a}");
-    assert_eq!(read(nested(MAX_NESTING + 1).as_bytes()), "! 1: Parentheses nested too deep");
+    assert_eq!(read(nested(NESTING).as_bytes()), "start on {a}");
+    assert_eq!(read(nested(NESTING + 1).as_bytes()), "! 1: Parentheses nested too deep");
 }
 
 #[test]

@@ -250,9 +250,9 @@ const EXPECTS: [Expect; 8] = [
 ];
 
 #[test]
-fn every_lesson_can_be_learnt_and_names_another_stanza() {
+fn every_lesson_can_be_learnt_and_names_another_stanza_or_takes_that_back() {
     for (place, row) in follow::LESSONS.iter().enumerate() {
-        assert_ne!(row.expect, row.right, "{row:?}");
+        assert!(row.expect != row.right || row.heir == follow::Heir::Late, "{row:?}");
         let twin =
             |other: &follow::Lesson| (other.expect, other.forks, other.heir) == (row.expect, row.forks, row.heir);
         assert_eq!(follow::LESSONS.iter().position(twin), Some(place), "two rows for one case: {row:?}");

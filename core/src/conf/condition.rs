@@ -9,9 +9,7 @@ use super::error::{ConfError, ErrorKind};
 use super::stanza::{ConditionText, Operator};
 use super::token::{Quotes, Scanner, Until};
 use crate::bytes::Strings;
-
-/// How deep parentheses in a condition, and braces in a name, may be nested; real job files go to four.
-pub const MAX_NESTING: usize = 64;
+use crate::limits::NESTING;
 
 /// What the condition has just had, and so what may follow.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +31,7 @@ struct Reader<'s, 't> {
     /// The operator that waits for what follows it, on this level.
     waiting: Option<u8>,
     /// The same for the levels around, outermost first.
-    outer: heapless::Vec<Option<u8>, MAX_NESTING>,
+    outer: heapless::Vec<Option<u8>, NESTING>,
     /// The line of the last word or parenthesis: one that misses something after it is named by it.
     line: u32,
 }

@@ -6,7 +6,8 @@ use core::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ConfError {
-    /// The line on which the parser stopped, from 1. An illegal signal is reported without (FACTS 7).
+    /// The line on which the parser stopped, from 1. An illegal signal is reported without (measured on Upstart
+    /// 1.13.2).
     pub line: Option<u32>,
     /// What is wrong.
     pub kind: ErrorKind,
@@ -67,7 +68,7 @@ pub enum ErrorKind {
     ExpectedVariable,
     /// A parenthesis is never closed, or closed and never opened.
     MismatchedParentheses,
-    /// Parentheses are nested deeper than [`MAX_NESTING`](super::MAX_NESTING) (a limit of ours).
+    /// Parentheses are nested deeper than [`NESTING`](crate::limits::NESTING) (a limit of ours).
     NestedTooDeep,
     /// There is a byte of value zero in the file (we say so; Upstart took it for the end of the word).
     ZeroByte,

@@ -1,6 +1,6 @@
 //! Variables in instance names and in the arguments of `stop on` (init(5), "Instances" and "Event definition").
 
-use super::MAX_NESTING;
+use crate::limits::NESTING;
 use core::fmt;
 use heapless::VecView;
 
@@ -20,7 +20,7 @@ pub enum ExpandError {
     ExpectedOperator,
     /// `out` has no room for the result.
     Full,
-    /// Braces are nested deeper than [`MAX_NESTING`] (a limit of ours).
+    /// Braces are nested deeper than [`NESTING`] (a limit of ours).
     NestedTooDeep,
 }
 
@@ -53,6 +53,9 @@ impl core::error::Error for ExpandError {}
 ///
 /// In braces NAME and TEXT are expanded first; values are not expanded again. When an error is returned, `out` holds what
 /// was written so far, which is for the caller to cut off.
+///
+/// # Errors
+/// [`ExpandError`] says what is wrong with the pattern, or that the result is longer than `out` has room for.
 pub fn expand<'v>(
     pattern: &[u8],
     lookup: impl Fn(&[u8]) -> Option<&'v [u8]>,
@@ -99,7 +102,7 @@ impl<'v, F: Fn(&[u8]) -> Option<&'v [u8]>> Expander<'_, '_, F> {
     /// What stands between `${` and `}`. The name and the text are written to `out` first, and then replaced.
     fn braces(&mut self, depth: usize) -> Result<(), ExpandError> {
         let depth = depth.saturating_add(1);
-        if depth > MAX_NESTING {
+        if depth > NESTING {
             return Err(ExpandError::NestedTooDeep);
         }
         let name_at = self.out.len();

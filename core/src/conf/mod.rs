@@ -14,7 +14,6 @@ pub mod stanza;
 mod token;
 mod value;
 
-pub use condition::MAX_NESTING;
 pub use error::{ConfError, ErrorKind};
 pub use expand::{ExpandError, expand};
 pub use glob::glob;

@@ -29,6 +29,9 @@ impl<'t> Parser<'t> {
     }
 
     /// The next stanza, the error that ends the reading, or `None` at the end. After an error there is nothing more.
+    ///
+    /// # Errors
+    /// The file breaks a rule of init(5); the error says which, and on which line.
     #[allow(clippy::should_implement_trait)] // It lends, which no `Iterator` can.
     pub fn next(&mut self) -> Option<Result<Stanza<'_>, ConfError>> {
         if self.done {
@@ -70,7 +73,7 @@ impl<'t> Parser<'t> {
 /// Reads the word that names the stanza, and the second one where several stanzas start alike.
 fn find_row(scanner: &mut Scanner<'_>) -> Result<&'static Row, ConfError> {
     let first = scanner.token(Until::Blank)?;
-    // The first word is taken as it stands: `"exec"` is unknown (FACTS 7).
+    // The first word is taken as it stands: `"exec"` is unknown (measured on Upstart 1.13.2).
     let name = scanner.text(first.raw.clone());
     let Some(family) = rows().find(|row| row.words().0.as_bytes() == name).map(|row| row.words().0) else {
         return Err(first.error(ErrorKind::UnknownStanza));

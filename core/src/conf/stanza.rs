@@ -47,7 +47,7 @@ pub enum Stanza<'t> {
     NormalExit(i32),
     /// `expect none|stop|fork|daemon|notify|auto`.
     Expect(Expect),
-    /// `expect fd NUMBER`: it writes a newline to that descriptor.
+    /// `expect fd NUMBER`: it writes a newline to that descriptor, 3 to 1023.
     ReadyDescriptor(u32),
     /// `pid file PATH`: it writes its process id there.
     PidFile(&'t [u8]),
@@ -59,7 +59,7 @@ pub enum Stanza<'t> {
     Watchdog(u32),
     /// `kill signal SIGNAL`; 0 is accepted too, and 255 stands for all that is too large for a signal.
     KillSignal(Signal),
-    /// `kill timeout SECONDS`.
+    /// `kill timeout SECONDS`; 0 is at once.
     KillTimeout(u32),
     /// `reload signal SIGNAL`, with the same exceptions.
     ReloadSignal(Signal),
@@ -73,9 +73,9 @@ pub enum Stanza<'t> {
     Usage(&'t [u8]),
     /// `console none|output|log|owner`.
     Console(Console),
-    /// `umask MODE`.
+    /// `umask MODE`, 0 to 0777.
     Umask(u16),
-    /// `nice PRIORITY`.
+    /// `nice PRIORITY`, -20 to 19.
     Nice(i8),
     /// `oom SCORE|never` and `oom score SCORE|never`, as the kernel's oom_score_adj (-1000 to 1000).
     OomScore(i16),

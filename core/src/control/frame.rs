@@ -11,6 +11,7 @@
 //! Rubbish is an error and never a panic, and costs only the connection that it came from.
 
 use super::Status;
+use crate::limits::{INSTANCE_NAME, MAX_MESSAGE, PAGE};
 use core::fmt;
 use embedded_io::{Error as _, ErrorKind, Read, Write};
 use serde::{Deserialize, Serialize};
@@ -18,21 +19,17 @@ use serde::{Deserialize, Serialize};
 /// Bytes of the length in front of each message.
 pub const HEADER: usize = 2;
 
-/// Longest message: sixteen times the largest that people send, an `emit` with a device's whole udev environment.
-pub const MAX_MESSAGE: usize = 32 << 10;
-
 /// Longest frame: the size of every buffer.
 pub const MAX_FRAME: usize = HEADER + MAX_MESSAGE;
 
 /// What a [`super::Reply::Page`] takes beside its statuses: the variant (1), `next` (1 + 5) and the length (3).
 const PAGE_OVERHEAD: usize = 10;
 
-/// Most bytes in one page of a list: about 200 jobs. Less than a message could hold, since the page is made up in memory that
-/// is used for nothing else.
-pub const MAX_PAGE: usize = 8192 - PAGE_OVERHEAD;
+/// Most bytes of statuses in one page of a list.
+pub const MAX_PAGE: usize = PAGE - PAGE_OVERHEAD;
 
 const _: () = assert!(MAX_MESSAGE <= u16::MAX as usize, "the header must be able to say it");
-const _: () = assert!(MAX_PAGE > 2 * crate::limits::INSTANCE_NAME, "a page must hold any one status");
+const _: () = assert!(MAX_PAGE > 2 * INSTANCE_NAME, "a page must hold any one status");
 
 /// What is wrong with a message or a frame, whoever carries it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,6 +82,9 @@ impl<E: fmt::Display> fmt::Display for FrameError<E> {
 }
 
 /// Puts header and message into `buffer`, which [`MAX_FRAME`] bytes suffice for; the result is the frame.
+///
+/// # Errors
+/// [`Broken::TooLarge`]: it is longer than [`MAX_MESSAGE`], or than the buffer.
 pub fn encode<'b, T: Serialize>(message: &T, buffer: &'b mut [u8]) -> Result<&'b [u8], Broken> {
     let room = buffer.len().min(MAX_FRAME);
     let buffer = buffer.get_mut(..room).ok_or(Broken::TooLarge)?;
@@ -99,6 +99,9 @@ pub fn encode<'b, T: Serialize>(message: &T, buffer: &'b mut [u8]) -> Result<&'b
 }
 
 /// Reads a message, which must be all of `bytes`; it borrows from them.
+///
+/// # Errors
+/// [`Broken`]: the bytes are no such message, or there are more of them.
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Broken> {
     match postcard::take_from_bytes(bytes) {
         Ok((message, [])) => Ok(message),
@@ -113,6 +116,9 @@ fn announced(header: [u8; HEADER]) -> Result<usize, Broken> {
 }
 
 /// Sends a message whole; blocks as the writer does. `buffer` holds the frame on its way.
+///
+/// # Errors
+/// The message is too long ([`Broken::TooLarge`]), or the writer fails.
 pub fn write_frame<W: Write, T: Serialize>(
     writer: &mut W,
     message: &T,
@@ -137,6 +143,9 @@ pub fn write_frame<W: Write, T: Serialize>(
 }
 
 /// Receives one frame whole, however long that takes; the result is its message, to be read by [`decode`].
+///
+/// # Errors
+/// The frame is longer than [`MAX_MESSAGE`] or the buffer, the stream ends within it, or the reader fails.
 pub fn read_frame<'b, R: Read>(reader: &mut R, buffer: &'b mut [u8]) -> Result<&'b [u8], FrameError<R::Error>> {
     let mut header = [0; HEADER];
     match read_all(reader, &mut header)? {
@@ -203,6 +212,9 @@ impl Inbox {
     /// Reads once, as much as there is room for. `Ok(0)`: there is no room, take a frame out first.
     ///
     /// A non-blocking reader's "nothing now" comes back as [`FrameError::Io`].
+    ///
+    /// # Errors
+    /// The reader fails, or the stream has ended.
     pub fn fill<R: Read>(&mut self, reader: &mut R) -> Result<usize, FrameError<R::Error>> {
         let Some(room) = self.bytes.get_mut(self.used..).filter(|room| !room.is_empty()) else { return Ok(0) };
         let most = room.len();
@@ -219,6 +231,9 @@ impl Inbox {
     }
 
     /// The message of the first frame, if it is here whole. An error is for ever: close the connection.
+    ///
+    /// # Errors
+    /// [`Broken::TooLarge`]: the frame announces more than [`MAX_MESSAGE`].
     pub fn message(&self) -> Result<Option<&[u8]>, Broken> {
         let arrived = self.bytes.get(..self.used).unwrap_or_default();
         let Some((header, rest)) = arrived.split_first_chunk::<HEADER>() else { return Ok(None) };
@@ -279,6 +294,9 @@ impl Outbox {
     }
 
     /// Queues a message. An empty outbox takes any message; one in use may be [`Broken::TooLarge`], and is then unchanged.
+    ///
+    /// # Errors
+    /// [`Broken::TooLarge`]: there is no room for it now, or never will be.
     pub fn put<T: Serialize>(&mut self, message: &T) -> Result<(), Broken> {
         self.bytes.copy_within(self.sent..self.used, 0);
         (self.sent, self.used) = (0, self.used - self.sent);
@@ -290,6 +308,9 @@ impl Outbox {
     /// Writes once, as much as the writer takes, and says how much that was: repeat until [`is_empty`](Self::is_empty).
     ///
     /// A non-blocking writer's "not now" is its error, and nothing is lost.
+    ///
+    /// # Errors
+    /// The writer's own.
     pub fn flush<W: Write>(&mut self, writer: &mut W) -> Result<usize, W::Error> {
         let rest = self.bytes.get(self.sent..self.used).unwrap_or_default();
         if rest.is_empty() {
@@ -326,6 +347,9 @@ impl<'b> PageWriter<'b> {
     }
 
     /// Adds a status. [`Broken::TooLarge`]: the page is full, unchanged, and the next one begins with this status.
+    ///
+    /// # Errors
+    /// [`Broken::TooLarge`]: there is no room for it on this page.
     pub fn push(&mut self, status: &Status<'_>) -> Result<(), Broken> {
         let room = self.bytes.get_mut(self.used..).unwrap_or_default();
         self.used += postcard::to_slice(status, room).map_err(|_| Broken::TooLarge)?.len();

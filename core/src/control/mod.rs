@@ -6,7 +6,7 @@
 
 pub mod frame;
 mod refusal;
-pub(crate) use refusal::Named;
+pub use refusal::JobName;
 
 use crate::bytes::Strings;
 use crate::conf::stanza::Expect;
@@ -267,7 +267,7 @@ pub struct Waiting<'a> {
     pub cause: Cause<'a>,
 }
 
-/// [`cause::Cause`](crate::cause::Cause) in names and numbers.
+/// [`cause::WaitCause`](crate::cause::WaitCause) in names and numbers.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Cause<'a> {

@@ -6,11 +6,12 @@ use crate::process::Process;
 use core::fmt;
 
 /// A job as messages name it: `JOB`, or `JOB (INSTANCE)`.
-pub(crate) struct Named<'a>(pub &'a [u8], pub &'a [u8]);
+#[derive(Clone, Copy, Debug)]
+pub struct JobName<'a>(pub &'a [u8], pub &'a [u8]);
 
-impl fmt::Display for Named<'_> {
+impl fmt::Display for JobName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Named(job, instance) = *self;
+        let JobName(job, instance) = *self;
         Show(job).fmt(f)?;
         if instance.is_empty() { Ok(()) } else { write!(f, " ({})", Show(instance)) }
     }
@@ -26,13 +27,13 @@ impl fmt::Display for Refusal<'_> {
             Refusal::MismatchedBraces => f.write_str("Mismatched braces"),
             Refusal::ExpectedOperator => f.write_str("Expected operator"),
             Refusal::AlreadyRunning { job, instance } => {
-                write!(f, "Job is already running: {}", Named(job, instance))
+                write!(f, "Job is already running: {}", JobName(job, instance))
             }
             Refusal::AlreadyStopped { job, instance } => {
-                write!(f, "Job has already been stopped: {}", Named(job, instance))
+                write!(f, "Job has already been stopped: {}", JobName(job, instance))
             }
             Refusal::RestartStopped(instance) => write!(f, "Job has already been stopped: {}", Show(instance)),
-            Refusal::NotRunning { job, instance } => write!(f, "Job is not running: {}", Named(job, instance)),
+            Refusal::NotRunning { job, instance } => write!(f, "Job is not running: {}", JobName(job, instance)),
             Refusal::NoSuchProcess => f.write_str("No such process"),
             Refusal::FailedToStart => f.write_str("Job failed to start"),
             Refusal::FailedToStop => f.write_str("Job failed while stopping"),
@@ -64,7 +65,7 @@ impl fmt::Display for Refusal<'_> {
 /// has said what it does.
 impl fmt::Display for Status<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}/{}", Named(self.job, self.instance), self.goal, self.state)?;
+        write!(f, "{} {}/{}", JobName(self.job, self.instance), self.goal, self.state)?;
         let mut processes = self.processes.iter();
         match processes.next() {
             Some((process @ (Process::PostStart | Process::PreStop), pid)) => write!(f, ", ({process}) process {pid}")?,
@@ -93,7 +94,7 @@ impl fmt::Display for Printable<'_> {
 /// What `initctl stop` says while it waits: `JOB[ (INSTANCE)]: waiting for ...`.
 impl fmt::Display for Waiting<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: waiting ", Named(self.job, self.instance))?;
+        write!(f, "{}: waiting ", JobName(self.job, self.instance))?;
         match self.cause {
             Cause::Step | Cause::Goal(_) => f.write_str("for its turn"),
             Cause::Spawned(process) => write!(f, "for its {process} process to be made"),
@@ -114,10 +115,10 @@ impl fmt::Display for Holder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Holder::Nobody => Ok(()),
-            Holder::Job { job, instance } => write!(f, ", which the job {} holds", Named(job, instance)),
-            Holder::StartOn { job } => write!(f, ", which \"start on\" of the job {} holds", Named(job, &[])),
+            Holder::Job { job, instance } => write!(f, ", which the job {} holds", JobName(job, instance)),
+            Holder::StartOn { job } => write!(f, ", which \"start on\" of the job {} holds", JobName(job, &[])),
             Holder::StopOn { job, instance } => {
-                write!(f, ", which \"stop on\" of the job {} holds", Named(job, instance))
+                write!(f, ", which \"stop on\" of the job {} holds", JobName(job, instance))
             }
         }
     }

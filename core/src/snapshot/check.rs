@@ -4,7 +4,7 @@
 use crate::queue::Queue;
 use crate::storage::{Id, PoolView};
 use crate::supervisor::Supervisor;
-use crate::waiter::{Place, Waiter};
+use crate::waiter::{WaitQueue, Waiter};
 
 /// What is wrong.
 type Sound = Result<(), &'static str>;
@@ -62,7 +62,7 @@ impl Supervisor<'_> {
     /// Everyone who waits is in the queue of what he waits for.
     fn check_waiters(&self) -> Option<()> {
         let mut count = 0;
-        let mut queue = |queue: &Queue<Waiter>, place: Place| {
+        let mut queue = |queue: &Queue<Waiter>, place: WaitQueue| {
             let mut last = None;
             walk(&self.waiters, queue.head(), &mut count, |id, waiter| {
                 last = Some(id);
@@ -71,10 +71,10 @@ impl Supervisor<'_> {
             (last == queue.tail).then_some(())
         };
         for id in self.jobs.ids() {
-            queue(&self.jobs.get(id)?.waiters, Place::Job(id))?;
+            queue(&self.jobs.get(id)?.waiters, WaitQueue::Job(id))?;
         }
         for id in self.events.ids() {
-            queue(&self.events.get(id)?.waiters, Place::Event(id))?;
+            queue(&self.events.get(id)?.waiters, WaitQueue::Event(id))?;
         }
         (count == self.waiters.len()).then_some(())
     }
@@ -125,7 +125,7 @@ impl Supervisor<'_> {
     fn check_counts(&self) -> Option<()> {
         for id in self.jobs.ids() {
             let job = self.jobs.get(id)?;
-            let own = usize::from(job.events_left) <= crate::job::EVENTS_PER_JOB;
+            let own = usize::from(job.events_left) <= crate::limits::EVENTS_PER_JOB;
             let reserved = job.text_reserved as usize <= self.text.reserved();
             let waits = usize::from(job.waiters_left) <= self.waiters.reserved();
             (own && reserved && waits).then_some(())?;

@@ -5,12 +5,15 @@
 //! pieces, who is in which hash table, the timers, what the machine knows besides, and a checksum.
 //!
 //! Records are the machine's own structures: a new field is carried without a line here. What changes their size is noticed
-//! by [`SHAPE`]; who changes what a field means raises [`VERSION`].
+//! by [`SHAPE`]; who changes the names, types or order of fields is reminded by a test (`fields`) to raise [`VERSION`]; who
+//! changes what a field means raises it unasked.
 //!
 //! Hash chains, timers and free texts are built anew, so that an image also fits a storage of other capacities. Whatever is
 //! wrong with an image is an error, and the storage is then empty.
 
 mod check;
+#[cfg(test)]
+mod fields;
 mod pool;
 
 use core::fmt;
@@ -20,13 +23,13 @@ use serde::{Deserialize, Serialize};
 use crate::control::frame::{FrameError, decode, read_frame, write_frame};
 use crate::index::{Fnv, IndexView, Indexed};
 use crate::job::Job;
-use crate::limits::{Full, Limit};
+use crate::limits::{Full, Limit, SNAPSHOT_PIECE, SNAPSHOT_RECORD};
 use crate::storage::{Id, PoolView, Slot};
 use crate::supervisor::{Core, Supervisor};
 use crate::text::{Span, Text, TextView};
 use crate::timers::Timer;
 
-/// Raised by hand when the meaning of a record changes and its size does not.
+/// Raised by hand when the fields of a record or their meaning change.
 pub const VERSION: u32 = 3;
 
 /// What the records' sizes come to: another program version's image is refused when any of them has changed.
@@ -52,12 +55,6 @@ pub const SHAPE: u32 = {
 };
 
 const MAGIC: [u8; 8] = *b"upholded";
-
-/// Room for one record: a class is the largest, with some 200 bytes.
-const RECORD: usize = 1024;
-
-/// Bytes of text in one record.
-const PIECE: usize = 960;
 
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -148,7 +145,7 @@ impl Supervisor<'_> {
         if !self.core.is_calm() {
             return Err(Unsaved::Busy);
         }
-        let mut writer = Writer { to: Summed { with: to, sum: Fnv::new() }, buffer: [0; RECORD] };
+        let mut writer = Writer { to: Summed { with: to, sum: Fnv::new() }, buffer: [0; SNAPSHOT_RECORD] };
         writer.put(&Header { magic: MAGIC, version: VERSION, shape: SHAPE })?;
         writer.pool(&self.classes)?;
         writer.pool(&self.jobs)?;
@@ -178,7 +175,7 @@ impl Supervisor<'_> {
     /// The image cannot be taken over; the machine then knows nothing.
     pub fn restore<R: Read>(&mut self, from: &mut R) -> Result<(), Unreadable<R::Error>> {
         self.forget_everything();
-        let mut reader = Reader { from: Summed { with: from, sum: Fnv::new() }, buffer: [0; RECORD] };
+        let mut reader = Reader { from: Summed { with: from, sum: Fnv::new() }, buffer: [0; SNAPSHOT_RECORD] };
         let done = self.read_image(&mut reader).and_then(|()| self.check().map_err(Unreadable::Unsound));
         if done.is_err() {
             self.forget_everything();
@@ -277,7 +274,7 @@ impl<R: Read> Read for Summed<'_, R> {
 
 struct Writer<'w, W> {
     to: Summed<'w, W>,
-    buffer: [u8; RECORD],
+    buffer: [u8; SNAPSHOT_RECORD],
 }
 
 impl<W: Write> Writer<'_, W> {
@@ -291,7 +288,7 @@ impl<W: Write> Writer<'_, W> {
         for handle in 1..=text.spans.len() as u32 {
             let said = text.get(Text::of_handle(handle));
             self.put(&(said.len() as u32))?;
-            for piece in said.chunks(PIECE) {
+            for piece in said.chunks(SNAPSHOT_PIECE) {
                 self.put(&piece)?;
             }
         }
@@ -310,7 +307,7 @@ impl<W: Write> Writer<'_, W> {
 
 struct Reader<'r, R> {
     from: Summed<'r, R>,
-    buffer: [u8; RECORD],
+    buffer: [u8; SNAPSHOT_RECORD],
 }
 
 impl<R: Read> Reader<'_, R> {

@@ -6,11 +6,11 @@ use nix::sys::epoll::Epoll;
 use serde::{Deserialize, Serialize};
 use uphold_core::time::Instant;
 
-use super::{ClientTable, Place, user_of};
+use super::{ClientSlot, ClientTable, user_of};
 
 /// One place, and the client in it.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Carried {
+pub(crate) struct ClientRecord {
     slot: u32,
     /// Counted on, so that no client is taken for another.
     generation: u32,
@@ -24,7 +24,7 @@ pub(crate) struct Carried {
     outbox: Vec<u8>,
 }
 
-impl Carried {
+impl ClientRecord {
     /// The connection's number.
     pub(crate) fn descriptor(&self) -> Option<i32> {
         self.descriptor
@@ -38,14 +38,15 @@ impl ClientTable {
     }
 
     /// Every place that has ever had a client.
-    pub(crate) fn carry(&self) -> impl Iterator<Item = Carried> {
+    pub(crate) fn carry(&self) -> impl Iterator<Item = ClientRecord> {
         let used =
             self.places.iter().zip(self.buffers.iter()).enumerate().filter(|(_, (place, _))| place.generation > 0);
         used.map(|(slot, (place, buffers))| {
-            let Place { ref stream, generation, user: _, heard, armed: _, trusted, greeted, waiting, closing } = *place;
+            let ClientSlot { ref stream, generation, user: _, heard, armed: _, trusted, greeted, waiting, closing } =
+                *place;
             let descriptor = stream.as_ref().map(AsRawFd::as_raw_fd);
             let live = |bytes: &[u8]| if descriptor.is_some() { bytes.to_vec() } else { Vec::new() };
-            Carried {
+            ClientRecord {
                 slot: slot as u32,
                 generation,
                 descriptor,
@@ -61,8 +62,8 @@ impl ClientTable {
     }
 
     /// Goes on with a client where it was.
-    pub(crate) fn put_back(&mut self, carried: Carried, connection: Option<OwnedFd>, epoll: &Epoll) {
-        let Carried { slot, generation, descriptor: _, heard, trusted, greeted, waiting, closing, inbox, outbox } =
+    pub(crate) fn put_back(&mut self, carried: ClientRecord, connection: Option<OwnedFd>, epoll: &Epoll) {
+        let ClientRecord { slot, generation, descriptor: _, heard, trusted, greeted, waiting, closing, inbox, outbox } =
             carried;
         let slot = slot as usize;
         if slot >= self.places.len() {
@@ -70,7 +71,8 @@ impl ClientTable {
         }
         let stream = connection.map(Into::into);
         let user = stream.as_ref().and_then(user_of);
-        self.places[slot] = Place { stream, generation, user, heard, armed: None, trusted, greeted, waiting, closing };
+        self.places[slot] =
+            ClientSlot { stream, generation, user, heard, armed: None, trusted, greeted, waiting, closing };
         let buffers = &mut self.buffers[slot];
         buffers.inbox.clear();
         // It held all that before, so there is room.

@@ -3,14 +3,11 @@
 use uphold_core::process::Pid;
 
 use super::process::Stat;
-use crate::capacity::SURVIVORS;
-
-/// How often a job is looked at whose processes end meanwhile.
-const LOOKS: usize = 8;
+use crate::capacity::{LOOKS_AT_A_JOB, SURVIVORS};
 
 /// Who was found.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct Scan {
     pub(super) alive: Vec<Stat>,
     /// Who was on a list, and had ended when looked at.
     ended: Vec<Pid>,
@@ -18,17 +15,17 @@ pub(super) struct Found {
     pub(super) full: bool,
 }
 
-impl Found {
+impl Scan {
     pub(super) fn new() -> Self {
         let (alive, ended) = (Vec::with_capacity(SURVIVORS), Vec::with_capacity(SURVIVORS));
-        Found { alive, ended, full: false }
+        Scan { alive, ended, full: false }
     }
 
     /// Has everybody on a list taken in, and that again while somebody turns out to have ended since it was read: who ended
     /// may have made another before, of whom that list says nothing.
     pub(super) fn look(&mut self, mut list: impl FnMut(&mut Self)) {
         self.ended.clear();
-        for _ in 0..LOOKS {
+        for _ in 0..LOOKS_AT_A_JOB {
             let ended = self.ended.len();
             self.alive.clear();
             self.full = false;
@@ -66,7 +63,7 @@ mod tests {
         Pid::new(child.id()).unwrap()
     }
 
-    fn pids(found: &Found) -> Vec<Pid> {
+    fn pids(found: &Scan) -> Vec<Pid> {
         found.alive.iter().map(|stat| stat.pid).collect()
     }
 
@@ -76,7 +73,7 @@ mod tests {
         let mut heir = Command::new("sleep").arg("1000").spawn().unwrap();
         let lists = [pid(&parent), pid(&heir)];
         parent.wait().unwrap();
-        let mut found = Found::new();
+        let mut found = Scan::new();
         let mut looks = 0;
         found.look(|found| {
             found.add(lists[looks]);
@@ -94,7 +91,7 @@ mod tests {
         while Stat::of(pid).is_some_and(|stat| stat.is_alive()) {
             std::thread::yield_now();
         }
-        let mut found = Found::new();
+        let mut found = Scan::new();
         let mut looks = 0;
         found.look(|found| {
             found.add(pid);

@@ -15,37 +15,22 @@ use nix::unistd::{mkdir, write};
 use uphold_core::process::Pid;
 
 use super::process::each_number;
-use crate::capacity::LEFT_GROUPS;
+use crate::capacity::{GROUP_DEPTH, GROUP_NAMES, GROUPS_TO_REMOVE, HOME_NAMES, LEFT_GROUPS, OWN_GROUP_PATH};
 use crate::cgroup::find_base;
 use crate::kernel;
 
 /// What the names of supervisors' groups begin with; the supervisor's process id follows.
 const PREFIX: &str = "uphold-";
 
-/// How many names are tried for the supervisor's own group: one of the same number may live in another world of numbers.
-const HOMES: u32 = 16;
-
 /// Where the hierarchy is usually mounted.
 const USUAL: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
-/// The longest path of a group.
-const PATH: usize = 1000;
-
-/// How deep the groups are looked through that a job made below its own.
-const DEPTH: usize = 4;
-
-/// How many groups are tried to be removed when another is made: more than are left at a time, in the long run.
-const TRIES: usize = 2;
-
-/// How many names are tried for a group.
-const NAMES: u32 = 64;
-
 type Lock = Flock<OwnedFd>;
 
-type GroupPath = heapless::Vec<u8, PATH>;
+type GroupPath = heapless::Vec<u8, OWN_GROUP_PATH>;
 
 /// The groups of jobs.
-pub(super) struct Groups {
+pub(super) struct JobCgroups {
     home: PathBuf,
     /// By this other supervisors know that the home is not left behind.
     lock: Lock,
@@ -59,7 +44,7 @@ pub(super) fn may_be_there() -> bool {
     USUAL.iter().any(|place| statfs(*place).is_ok_and(|found| found.filesystem_type() == CGROUP2_SUPER_MAGIC))
 }
 
-impl Groups {
+impl JobCgroups {
     /// A group for the groups of this supervisor.
     ///
     /// # Errors
@@ -68,7 +53,7 @@ impl Groups {
         let base = find_base().ok_or(Errno::ENOENT)?;
         tidy(&base);
         let own = format!("{PREFIX}{}", std::process::id());
-        let more = (1..HOMES).map(|number| format!("{own}-{number}"));
+        let more = (1..HOME_NAMES).map(|number| format!("{own}-{number}"));
         let mut homes = std::iter::once(own.clone()).chain(more).map(|name| base.join(name));
         let settled = homes.find_map(|home| match settle(&home) {
             Err(Errno::EWOULDBLOCK) => None,
@@ -78,7 +63,7 @@ impl Groups {
         // A program before this one may have had some, of which nothing is known.
         remove_below(&home);
         let used = entries(&home).filter_map(|path| path.file_name()?.to_str()?.parse::<u32>().ok()).max();
-        Ok(Groups { home, lock, next: used.map_or(0, |used| used + 1), left: Vec::with_capacity(LEFT_GROUPS) })
+        Ok(JobCgroups { home, lock, next: used.map_or(0, |used| used + 1), left: Vec::with_capacity(LEFT_GROUPS) })
     }
 
     /// Where the groups are.
@@ -97,12 +82,12 @@ impl Groups {
 
     /// A new group.
     pub(super) fn make(&mut self) -> Result<u32, Errno> {
-        for _ in 0..TRIES.min(self.left.len()) {
+        for _ in 0..GROUPS_TO_REMOVE.min(self.left.len()) {
             let left = self.left.swap_remove(0);
             self.release(left);
         }
         let mut lost = false;
-        for _ in 0..NAMES {
+        for _ in 0..GROUP_NAMES {
             let number = self.next;
             self.next = self.next.wrapping_add(1);
             match mkdir(&*self.path(number, "")?, Mode::from_bits_truncate(0o755)) {
@@ -123,7 +108,7 @@ impl Groups {
     /// Every process in a group and in those below it.
     pub(super) fn each_process(&self, number: u32, mut take: impl FnMut(Pid)) -> Result<(), Errno> {
         let mut path = self.path(number, "")?;
-        look_through(&mut path, DEPTH, &mut take)
+        look_through(&mut path, GROUP_DEPTH, &mut take)
     }
 
     /// Kills every process in a group and in those below it (Linux 5.14).
@@ -142,7 +127,7 @@ impl Groups {
     }
 }
 
-impl Drop for Groups {
+impl Drop for JobCgroups {
     fn drop(&mut self) {
         remove_below(&self.home);
         // Somebody may live on in it.
@@ -190,7 +175,7 @@ fn remove_below(group: &Path) {
 /// # Errors
 /// EWOULDBLOCK: it is another's. Others: it cannot be made.
 fn settle(home: &Path) -> Result<Lock, Errno> {
-    for _ in 0..TRIES {
+    for _ in 0..GROUPS_TO_REMOVE {
         match mkdir(home, Mode::from_bits_truncate(0o755)) {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(Errno::ENOENT) => return Err(Errno::EACCES),
@@ -232,12 +217,12 @@ mod tests {
 
     #[test]
     fn a_home_is_left_alone_as_long_as_its_supervisor_lives() {
-        let mut first = match Groups::new() {
+        let mut first = match JobCgroups::new() {
             Ok(groups) => groups,
             Err(errno) => return println!("skipped: no control groups that can be written: {}", errno.desc()),
         };
         // One with the same number, as in another world of numbers.
-        let mut second = Groups::new().unwrap();
+        let mut second = JobCgroups::new().unwrap();
         assert_ne!(first.home(), second.home());
         for groups in [&mut first, &mut second] {
             let number = groups.make().unwrap();

@@ -5,29 +5,29 @@ use serde::{Deserialize, Serialize};
 use super::Containment;
 use super::kin::{Life, Owner};
 use super::marks::Mark;
-use super::table::Known;
+use super::table::Member;
 
 /// What is known of jobs' processes.
 #[derive(Default, Serialize, Deserialize)]
-pub(crate) struct Carried {
+pub(crate) struct ContainmentRecord {
     lives: Vec<Life>,
     marks: Vec<(Owner, Mark)>,
-    children: Vec<Known>,
+    children: Vec<Member>,
     /// Where the groups are.
     home: Option<String>,
 }
 
 impl Containment {
     /// What is to be handed over.
-    pub(crate) fn carry(&self) -> Carried {
+    pub(crate) fn carry(&self) -> ContainmentRecord {
         let home = self.groups.as_ref().and_then(|groups| groups.home().to_str());
         let (lives, marks) = (self.kin.lives().cloned().collect(), self.kin.marks().to_vec());
-        Carried { lives, marks, children: self.table.entries().to_vec(), home: home.map(str::to_owned) }
+        ContainmentRecord { lives, marks, children: self.table.entries().to_vec(), home: home.map(str::to_owned) }
     }
 
     /// Goes on where another program was.
-    pub(crate) fn put_back(&mut self, carried: Carried) {
-        let Carried { lives, marks, children, home } = carried;
+    pub(crate) fn put_back(&mut self, carried: ContainmentRecord) {
+        let ContainmentRecord { lives, marks, children, home } = carried;
         let now = self.groups.as_ref().and_then(|groups| groups.home().to_str());
         let same = home.is_some() && home.as_deref() == now;
         for mut life in lives {

@@ -16,21 +16,16 @@ use uphold_core::process::Pid;
 use uphold_core::storage::JobId;
 
 use super::marks::{Mark, Marks};
-use super::process::{Named, Stat, TICKS};
+use super::process::{ClaimedName, Stat, TICKS};
 use super::table::Table;
-use crate::capacity::JOBS;
+use crate::capacity::{ENDS_REMEMBERED, JOBS, PARENT_NUMBERS};
 
-/// How many ends of processes are remembered until orphans are next looked for: more than happen between two looks.
-const ENDS: usize = 16;
-
-/// How long after its launch a main process may make a daemon that nothing but the moment of its coming gives away.
+/// How long after its launch a main process may make a daemon that nothing but the moment of its coming gives away, in
+/// ticks: five seconds.
 const SOON: u64 = 5 * TICKS;
 
-/// How many numbers may be given within one tick.
+/// How many numbers may be given within one tick (10 ms): more than any machine forks in it.
 const SAME_TICK: u32 = 1000;
-
-/// How far below an orphan's number the number of its parent's parent is looked for.
-const NEAR: u32 = 32;
 
 /// Whose a process is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -48,11 +43,11 @@ pub trait World {
     /// What is known of a process.
     fn stat(&self, pid: Pid) -> Option<Stat>;
     /// What its environment says.
-    fn named(&self, pid: Pid) -> Option<Named>;
+    fn named(&self, pid: Pid) -> Option<ClaimedName>;
     /// Whether it has a whole environment that names no job.
     fn is_foreign(&self, pid: Pid) -> bool;
     /// Whether a job is called so.
-    fn is_called(&self, job: JobId, named: &Named) -> bool;
+    fn is_called(&self, job: JobId, named: &ClaimedName) -> bool;
 }
 
 /// The launch of a main process.
@@ -117,7 +112,7 @@ pub(super) struct Kin {
     lives: std::vec::Vec<Option<Life>>,
     marks: Marks,
     /// Who ended, and under which number, since orphans were last looked for.
-    ends: Vec<(Owner, Pid), ENDS>,
+    ends: Vec<(Owner, Pid), ENDS_REMEMBERED>,
 }
 
 impl Kin {
@@ -251,7 +246,7 @@ impl Kin {
     fn by_end(&self, stat: &Stat, table: &Table, world: &impl World) -> Option<Owner> {
         let number = stat.pid.get();
         // Somebody may have ended whose end is to be told yet.
-        let near = (1..=NEAR).filter_map(|below| Pid::new(number.checked_sub(below)?));
+        let near = (1..=PARENT_NUMBERS).filter_map(|below| Pid::new(number.checked_sub(below)?));
         let untold = near.filter_map(|pid| Some((table.get(pid)?, pid))).next();
         let untold = untold.filter(|(_, pid)| world.stat(*pid).is_some_and(|stat| !stat.is_alive()));
         let ended = self.ends.iter().copied().chain(untold);

@@ -6,14 +6,10 @@ use uphold_core::storage::JobId;
 
 use super::kin::{Owner, World};
 use super::process::{Stat, TICKS};
-use crate::capacity::MARKS;
+use crate::capacity::{HOOK_MARKS, MAIN_MARKS, MARKS};
 
 /// How much later than it was noted a process may have begun, in ticks: the supervisor may be held up in between.
 const SLACK: u64 = TICKS;
-
-/// How many are kept of one job's main processes, and of its hooks: the oldest gives way.
-const MAIN: usize = 6;
-const HOOK: usize = 4;
 
 /// A process that was a job's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -50,7 +46,7 @@ impl Marks {
         if self.0.contains(&(owner, mark)) {
             return;
         }
-        let most = if matches!(owner, Owner::Hook(_)) { HOOK } else { MAIN };
+        let most = if matches!(owner, Owner::Hook(_)) { HOOK_MARKS } else { MAIN_MARKS };
         let mut own = self.0.iter().enumerate().filter(|(_, (other, _))| *other == owner).map(|(place, _)| place);
         let (oldest, count) = (own.next(), 1 + own.count());
         match oldest {

@@ -25,20 +25,17 @@ use uphold_core::process::{Pid, Process};
 use uphold_core::signal::Signal;
 use uphold_core::storage::JobId;
 
-use crate::capacity::{CHILDREN, ORPHANS, SURVIVORS};
+use crate::capacity::{CHILDREN, ORPHANS, SURVIVORS, SWEEPS};
 use crate::kernel;
 use crate::kill::signal_one;
-use found::Found;
-use groups::Groups;
+use found::Scan;
+use groups::JobCgroups;
 use kin::{Kin, Life, Owner, World};
 use process::TICKS;
 use table::Table;
 
-pub(crate) use handover::Carried;
-pub use process::{Named, Stat};
-
-/// How often those are looked for who were made while the others were being killed.
-const ROUNDS: usize = 3;
+pub(crate) use handover::ContainmentRecord;
+pub use process::{ClaimedName, Stat};
 
 /// What is known of jobs' processes.
 pub struct Containment {
@@ -47,15 +44,15 @@ pub struct Containment {
     table: Table,
     /// Whether groups are wanted, and may yet be had.
     wants_groups: bool,
-    groups: Option<Groups>,
+    groups: Option<JobCgroups>,
     orphans: Vec<Pid>,
-    found: Found,
+    found: Scan,
     survivors: Vec<Survivor>,
 }
 
 /// `/proc`, and how jobs are called.
 struct Proc<'f> {
-    is_called: &'f dyn Fn(JobId, &Named) -> bool,
+    is_called: &'f dyn Fn(JobId, &ClaimedName) -> bool,
     /// Whether only those count that have moved to another control group than the supervisor's, in which hooks are.
     moved: bool,
 }
@@ -65,7 +62,7 @@ impl World for Proc<'_> {
         Stat::of(pid)
     }
 
-    fn named(&self, pid: Pid) -> Option<Named> {
+    fn named(&self, pid: Pid) -> Option<ClaimedName> {
         process::named(pid).filter(|_| !self.moved || !process::is_in_our_group(pid))
     }
 
@@ -73,7 +70,7 @@ impl World for Proc<'_> {
         process::is_foreign(pid)
     }
 
-    fn is_called(&self, job: JobId, named: &Named) -> bool {
+    fn is_called(&self, job: JobId, named: &ClaimedName) -> bool {
         (self.is_called)(job, named)
     }
 }
@@ -102,7 +99,7 @@ impl Containment {
             wants_groups: false,
             groups: None,
             orphans: Vec::with_capacity(ORPHANS),
-            found: Found::new(),
+            found: Scan::new(),
             survivors: Vec::with_capacity(SURVIVORS),
         }
     }
@@ -110,7 +107,7 @@ impl Containment {
     /// Puts main processes into control groups from now on, where that can be done; says whether it can now. Where the
     /// hierarchy is not mounted yet, it is looked for again when a job starts.
     pub fn use_groups(&mut self) -> bool {
-        let groups = Groups::new();
+        let groups = JobCgroups::new();
         self.wants_groups = matches!(groups, Err(Errno::ENOENT));
         self.groups = groups.ok();
         self.groups.is_some()
@@ -179,7 +176,7 @@ impl Containment {
     }
 
     /// A traced process has forked.
-    pub fn forked(&mut self, parent: Pid, child: Pid, is_called: &dyn Fn(JobId, &Named) -> bool) {
+    pub fn forked(&mut self, parent: Pid, child: Pid, is_called: &dyn Fn(JobId, &ClaimedName) -> bool) {
         let (world, child) = (Proc { is_called, moved: false }, Stat::of(child));
         let owner = self.table.get(parent);
         let owner = owner.or_else(|| self.kin.by_session(&world.stat(parent)?, &world));
@@ -189,7 +186,7 @@ impl Containment {
     }
 
     /// A process has ended and was reaped.
-    pub fn ended(&mut self, pid: Pid, is_called: &dyn Fn(JobId, &Named) -> bool) {
+    pub fn ended(&mut self, pid: Pid, is_called: &dyn Fn(JobId, &ClaimedName) -> bool) {
         let Some(owner) = self.table.take(pid) else { return };
         self.kin.ended(owner, pid);
         // What a hook leaves behind must not be taken for the main process's.
@@ -249,7 +246,7 @@ impl Containment {
         job: JobId,
         named: Option<Pid>,
         anywhere: bool,
-        is_called: &dyn Fn(JobId, &Named) -> bool,
+        is_called: &dyn Fn(JobId, &ClaimedName) -> bool,
     ) -> &[Survivor] {
         self.find(job, anywhere, is_called);
         self.survivors.clear();
@@ -275,7 +272,7 @@ impl Containment {
         self.found.full
     }
 
-    fn find(&mut self, job: JobId, anywhere: bool, is_called: &dyn Fn(JobId, &Named) -> bool) {
+    fn find(&mut self, job: JobId, anywhere: bool, is_called: &dyn Fn(JobId, &ClaimedName) -> bool) {
         let mut found = std::mem::take(&mut self.found);
         found.look(|found| {
             let grouped = self.find_in_group(job, found);
@@ -295,13 +292,13 @@ impl Containment {
         self.found = found;
     }
 
-    fn find_in_group(&self, job: JobId, found: &mut Found) -> bool {
+    fn find_in_group(&self, job: JobId, found: &mut Scan) -> bool {
         let Some(number) = self.kin.life(job).and_then(|life| life.group) else { return false };
         let looked = self.groups.as_ref().map(|groups| groups.each_process(number, |pid| found.add(pid)));
         matches!(looked, Some(Ok(())))
     }
 
-    fn find_family(&self, job: JobId, found: &mut Found) {
+    fn find_family(&self, job: JobId, found: &mut Scan) {
         let roots = self.table.entries().iter().filter(|known| known.owner == Owner::Main(job));
         roots.for_each(|known| found.add(known.pid));
         let mut at = 0;
@@ -312,7 +309,7 @@ impl Containment {
     }
 
     /// Sends a signal to everybody who lives of a job.
-    pub fn sweep(&mut self, job: JobId, signal: Signal, is_called: &dyn Fn(JobId, &Named) -> bool) {
+    pub fn sweep(&mut self, job: JobId, signal: Signal, is_called: &dyn Fn(JobId, &ClaimedName) -> bool) {
         if let (Some(life), Some(groups)) = (self.kin.life_mut(job), &self.groups)
             && signal == Signal::KILL
             && life.group.is_some_and(|number| groups.kill(number).is_ok())
@@ -322,7 +319,7 @@ impl Containment {
                 return;
             }
         }
-        for _ in 0..if signal == Signal::KILL { ROUNDS } else { 1 } {
+        for _ in 0..if signal == Signal::KILL { SWEEPS } else { 1 } {
             self.find(job, false, is_called);
             let own = self.own.map_or(0, Pid::get);
             // Who cannot be signalled has gone, or is not ours to signal: the next survey tells.

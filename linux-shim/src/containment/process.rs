@@ -10,19 +10,14 @@ use nix::sys::stat::Mode;
 use nix::unistd::read;
 use uphold_core::process::{Pid, ShortName};
 
+use crate::capacity::{GROUP_PATH, NAME_IN_ENVIRONMENT};
 use crate::kernel;
 
 /// Bytes read at once: `/proc` gives no more.
 const PIECE: usize = 4096;
 
-/// The longest name of a job or an instance that is looked for in an environment.
-const NAME: usize = 512;
-
 /// What a process calls its job and its instance.
-pub type Named = [heapless::Vec<u8, NAME>; 2];
-
-/// The longest path of a control group that is told from others.
-const GROUP: usize = 1024;
+pub type ClaimedName = [heapless::Vec<u8, NAME_IN_ENVIRONMENT>; 2];
 
 /// The variables that say so.
 const NAMES: [&[u8]; 2] = [b"UPSTART_JOB=", b"UPSTART_INSTANCE="];
@@ -64,7 +59,7 @@ impl Stat {
         Stat::parse(pid, text.get(..length)?)
     }
 
-    /// `PID (NAME) STATE PPID PGRP SESSION ...`, and the name may hold anything.
+    /// `PID (NAME_IN_ENVIRONMENT) STATE PPID PGRP SESSION ...`, and the name may hold anything.
     fn parse(pid: Pid, text: &[u8]) -> Option<Stat> {
         let from = text.iter().position(|&byte| byte == b'(')? + 1;
         let to = text.iter().rposition(|&byte| byte == b')')?;
@@ -168,8 +163,8 @@ fn each_thread(of: Pid, mut take: impl FnMut(Pid)) {
 }
 
 /// What the environment that a process began with says of its job. Nothing if it has overwritten it.
-pub fn named(pid: Pid) -> Option<Named> {
-    let mut found: [Option<heapless::Vec<u8, NAME>>; 2] = [None, None];
+pub fn named(pid: Pid) -> Option<ClaimedName> {
+    let mut found: [Option<heapless::Vec<u8, NAME_IN_ENVIRONMENT>>; 2] = [None, None];
     each_variable(pid, |entry| {
         for (name, place) in NAMES.iter().zip(&mut found) {
             if let Some(value) = entry.strip_prefix(*name) {
@@ -197,7 +192,7 @@ pub fn is_foreign(pid: Pid) -> bool {
 /// The variables in the environment that a process began with; of longer ones the beginning.
 fn each_variable(pid: Pid, mut take: impl FnMut(&[u8])) {
     let Some(file) = open_in_proc(format_args!("{pid}/environ")) else { return };
-    let mut entry = heapless::Vec::<u8, { NAME + 17 }>::new();
+    let mut entry = heapless::Vec::<u8, { NAME_IN_ENVIRONMENT + 17 }>::new();
     each_piece(&file, |piece| {
         for &byte in piece {
             if byte != 0 {
@@ -212,9 +207,9 @@ fn each_variable(pid: Pid, mut take: impl FnMut(&[u8])) {
 }
 
 /// Where a process is in the one hierarchy of control groups (cgroups(7)).
-fn group_of(pid: impl std::fmt::Display) -> Option<heapless::Vec<u8, GROUP>> {
+fn group_of(pid: impl std::fmt::Display) -> Option<heapless::Vec<u8, GROUP_PATH>> {
     let file = open_in_proc(format_args!("{pid}/cgroup"))?;
-    let (mut line, mut found) = (heapless::Vec::<u8, { GROUP + 4 }>::new(), None);
+    let (mut line, mut found) = (heapless::Vec::<u8, { GROUP_PATH + 4 }>::new(), None);
     each_piece(&file, |piece| {
         for &byte in piece {
             if byte != b'\n' {

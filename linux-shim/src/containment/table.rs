@@ -7,7 +7,7 @@ use super::kin::Owner;
 
 /// A child of the supervisor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-pub(super) struct Known {
+pub(super) struct Member {
     /// Its number: its own until it is reaped.
     pub(super) pid: Pid,
     /// Whose it is.
@@ -19,7 +19,7 @@ pub(super) struct Known {
 pub(super) struct Table {
     /// The place of an entry and one; 0 for none.
     places: Vec<u32>,
-    entries: Vec<Known>,
+    entries: Vec<Member>,
 }
 
 impl Table {
@@ -29,7 +29,7 @@ impl Table {
     }
 
     /// Every child that is known.
-    pub(super) fn entries(&self) -> &[Known] {
+    pub(super) fn entries(&self) -> &[Member] {
         &self.entries
     }
 
@@ -37,7 +37,7 @@ impl Table {
         self.places.len() - 1
     }
 
-    fn place(&self, at: usize) -> Option<(usize, Known)> {
+    fn place(&self, at: usize) -> Option<(usize, Member)> {
         let entry = (*self.places.get(at)? as usize).checked_sub(1)?;
         Some((entry, *self.entries.get(entry)?))
     }
@@ -74,7 +74,7 @@ impl Table {
             Ok((_, entry)) => self.entries.iter_mut().skip(entry).take(1).for_each(|known| known.owner = owner),
             Err(_) if self.entries.len() == self.entries.capacity() => return false,
             Err(at) => {
-                self.entries.push(Known { pid, owner });
+                self.entries.push(Member { pid, owner });
                 self.set(at, self.entries.len());
             }
         }

@@ -1,5 +1,6 @@
 //! The image as a file in memory: the shim's records, each with its length and checksum, then the core's snapshot.
 
+use crate::capacity::IMAGE_RECORD;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Error, ErrorKind, Read, Result, Seek, Write};
 use std::os::fd::OwnedFd;
@@ -9,9 +10,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uphold_core::index::Fnv;
 use uphold_core::supervisor::Supervisor;
-
-/// The longest record: a class's programs are the largest, and a job file has a megabyte at most.
-const RECORD: usize = 4 << 20;
 
 /// An image that is being written.
 pub(super) struct Writer {
@@ -34,7 +32,7 @@ impl Writer {
         self.record.clear();
         let broken = |error: postcard::Error| Error::new(ErrorKind::InvalidData, error.to_string());
         self.record = postcard::to_extend(record, std::mem::take(&mut self.record)).map_err(broken)?;
-        if self.record.len() > RECORD {
+        if self.record.len() > IMAGE_RECORD {
             // Its reader would take it for damage, when this program is gone.
             return Err(Error::new(ErrorKind::FileTooLarge, "a record is too long"));
         }
@@ -77,7 +75,7 @@ impl Reader {
         self.file.read_exact(&mut head)?;
         let [a, b, c, d, sum @ ..] = head;
         let length = u32::from_le_bytes([a, b, c, d]) as usize;
-        if length > RECORD {
+        if length > IMAGE_RECORD {
             return Err(ErrorKind::InvalidData.into());
         }
         self.record.clear();
@@ -169,11 +167,11 @@ mod tests {
     fn what_would_not_be_read_is_not_written() {
         let mut writer = Writer::new().unwrap();
         // Its length takes four bytes.
-        writer.put(&vec![0_u8; RECORD - 4].as_slice()).unwrap();
-        writer.put(&vec![0_u8; RECORD - 3].as_slice()).unwrap_err();
+        writer.put(&vec![0_u8; IMAGE_RECORD - 4].as_slice()).unwrap();
+        writer.put(&vec![0_u8; IMAGE_RECORD - 3].as_slice()).unwrap_err();
         let storage = &mut Small::new();
         let mut reader = Reader::new(writer.finish(&storage.supervisor()).unwrap());
-        assert_eq!(reader.get::<Vec<u8>>().unwrap().len(), RECORD - 4);
+        assert_eq!(reader.get::<Vec<u8>>().unwrap().len(), IMAGE_RECORD - 4);
     }
 
     #[test]

@@ -50,17 +50,17 @@ struct Own {
     tracer: Tracer<TRACEES>,
     listeners: Vec<i32>,
     traces: [Vec<Vec<u8>>; 2],
-    containment: containment::Carried,
+    containment: containment::ContainmentRecord,
     left_behind: Vec<Farewell>,
 }
 
 /// What a program before this one has left to it.
 pub struct State {
     own: Own,
-    clients: Vec<client_table::Carried>,
-    logs: Vec<job_log::Carried>,
-    watches: Vec<pidfd::Carried>,
-    daemons: Vec<readiness::Carried>,
+    clients: Vec<client_table::ClientRecord>,
+    logs: Vec<job_log::LogRecord>,
+    watches: Vec<pidfd::WatchRecord>,
+    daemons: Vec<readiness::DaemonRecord>,
     programs: Vec<Program>,
 }
 
@@ -206,10 +206,10 @@ fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> 
     };
     let mut seen = BTreeSet::from([number]);
     let listeners = state.own.listeners.iter().copied();
-    let clients = state.clients.iter().filter_map(client_table::Carried::descriptor);
-    let logs = state.logs.iter().filter_map(job_log::Carried::descriptor);
+    let clients = state.clients.iter().filter_map(client_table::ClientRecord::descriptor);
+    let logs = state.logs.iter().filter_map(job_log::LogRecord::descriptor);
     let watches = state.watches.iter().map(|watch| watch.descriptor);
-    let daemons = state.daemons.iter().flat_map(readiness::Carried::descriptors).flatten();
+    let daemons = state.daemons.iter().flat_map(readiness::DaemonRecord::descriptors).flatten();
     let named = listeners.chain(clients).chain(logs).chain(watches).chain(daemons);
     if !named.into_iter().all(|number| number > 2 && seen.insert(number)) {
         return Err(Error::new(ErrorKind::InvalidData, "a descriptor is named twice"));
@@ -239,7 +239,7 @@ impl State {
     pub fn put_back(self, linux: &mut Linux, traces: &mut Traces) {
         let State { own, clients, logs, watches, daemons, programs } = self;
         linux.tracer = own.tracer.with_room();
-        // As the original has it (FACTS 9).
+        // Measured on Upstart 1.13.2: after a re-exec the priority is `message` where it was lower than `info`.
         linux.log.set_threshold(if own.threshold >= Priority::Info { own.threshold } else { Priority::Message });
         linux.restart = Some(own.askers).filter(|askers| !askers.is_empty());
         traces.put_back(own.traces);

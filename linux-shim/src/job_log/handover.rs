@@ -6,16 +6,13 @@ use nix::sys::epoll::{EpollEvent, EpollFlags};
 use serde::{Deserialize, Serialize};
 use uphold_core::storage::JobId;
 
-use super::{Backlog, Entry, JobLogs};
-use crate::capacity::JOB_LOGS;
+use super::{Backlog, JobLogs, LogSlot};
+use crate::capacity::{JOB_LOGS, LOG_RECORD};
 use crate::kept_output::{Chain, Kept};
-
-/// Bytes of output in one record. What is kept may be far more than a record can hold.
-const PIECE: usize = 64 << 10;
 
 /// One log, or more of the output of the one before: then it names neither process nor file.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Carried {
+pub(crate) struct LogRecord {
     /// The process, if its terminal is still open.
     live: Option<Live>,
     name: Vec<u8>,
@@ -31,7 +28,7 @@ struct Live {
     heir: u32,
 }
 
-impl Carried {
+impl LogRecord {
     /// The terminal's number.
     pub(crate) fn descriptor(&self) -> Option<i32> {
         self.live.as_ref().map(|live| live.descriptor)
@@ -39,18 +36,18 @@ impl Carried {
 }
 
 impl Backlog {
-    fn carry(&self, kept: &Kept, live: Option<Live>) -> Vec<Carried> {
+    fn carry(&self, kept: &Kept, live: Option<Live>) -> Vec<LogRecord> {
         let bytes = kept.all(self.kept);
-        let (first, rest) = bytes.split_at(bytes.len().min(PIECE));
-        let first = Carried { live, name: kept.all(self.name), kept: first.to_vec(), dropped: self.dropped };
-        let more = |piece: &[u8]| Carried { live: None, name: Vec::new(), kept: piece.to_vec(), dropped: 0 };
-        std::iter::once(first).chain(rest.chunks(PIECE).map(more)).collect()
+        let (first, rest) = bytes.split_at(bytes.len().min(LOG_RECORD));
+        let first = LogRecord { live, name: kept.all(self.name), kept: first.to_vec(), dropped: self.dropped };
+        let more = |piece: &[u8]| LogRecord { live: None, name: Vec::new(), kept: piece.to_vec(), dropped: 0 };
+        std::iter::once(first).chain(rest.chunks(LOG_RECORD).map(more)).collect()
     }
 }
 
 /// Puts the output of each log together.
-pub(crate) fn put_together(records: Vec<Carried>) -> Vec<Carried> {
-    let mut logs: Vec<Carried> = Vec::new();
+pub(crate) fn put_together(records: Vec<LogRecord>) -> Vec<LogRecord> {
+    let mut logs: Vec<LogRecord> = Vec::new();
     for record in records {
         match logs.last_mut() {
             Some(log) if record.live.is_none() && record.name.is_empty() && record.dropped == 0 => {
@@ -69,9 +66,9 @@ impl JobLogs {
     }
 
     /// Every log, and what was dropped of those that are gone.
-    pub(crate) fn carry(&self) -> impl Iterator<Item = Carried> {
+    pub(crate) fn carry(&self) -> impl Iterator<Item = LogRecord> {
         let live = self.entries.iter().filter_map(|entry| {
-            let Entry { terminal, job, pid, heir, backlog } = entry;
+            let LogSlot { terminal, job, pid, heir, backlog } = entry;
             let descriptor = terminal.as_ref()?.as_raw_fd();
             Some(backlog.carry(&self.kept, Some(Live { descriptor, job: *job, pid: *pid, heir: *heir })))
         });
@@ -81,8 +78,8 @@ impl JobLogs {
     }
 
     /// Goes on with a log. What there is no room for is counted.
-    pub(crate) fn put_back(&mut self, carried: Carried, terminal: Option<OwnedFd>) {
-        let Carried { live, name, kept, dropped } = carried;
+    pub(crate) fn put_back(&mut self, carried: LogRecord, terminal: Option<OwnedFd>) {
+        let LogRecord { live, name, kept, dropped } = carried;
         let mut backlog = Backlog { name: Chain::EMPTY, kept: Chain::EMPTY, dropped };
         super::keep(&mut backlog, &mut self.kept, &name, &kept);
         match (live, terminal) {
@@ -90,7 +87,7 @@ impl JobLogs {
                 let event = EpollEvent::new(EpollFlags::EPOLLIN, self.entries.len() as u64);
                 // Without memory in the kernel for it, its output is read when the process ends.
                 self.epoll.add(&terminal, event).unwrap_or_default();
-                self.entries.push(Entry { terminal: Some(terminal), job, pid, heir, backlog });
+                self.entries.push(LogSlot { terminal: Some(terminal), job, pid, heir, backlog });
             }
             _ if backlog.name.is_empty() => self.dropped = self.dropped.saturating_add(backlog.dropped),
             _ => self.leave(backlog),

@@ -8,12 +8,12 @@ use uphold_core::process::Pid;
 use uphold_core::storage::JobId;
 
 use super::pid_file::Before;
-use super::{Daemons, Main, Name, Place};
+use super::{DaemonSlot, Daemons, Main, Name};
 use crate::wait::Source;
 
 /// One job's.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Carried {
+pub(crate) struct DaemonRecord {
     job: JobId,
     /// Numbers of the socket and of the pipe.
     descriptors: [Option<i32>; 2],
@@ -25,7 +25,7 @@ pub(crate) struct Carried {
     warned: u8,
 }
 
-impl Carried {
+impl DaemonRecord {
     /// The numbers of the socket and of the pipe.
     pub(crate) fn descriptors(&self) -> [Option<i32>; 2] {
         self.descriptors
@@ -39,25 +39,25 @@ impl Daemons {
     }
 
     /// Every job of which something is known. Nothing that was heard may be untold.
-    pub(crate) fn carry(&self) -> impl Iterator<Item = Carried> {
+    pub(crate) fn carry(&self) -> impl Iterator<Item = DaemonRecord> {
         self.places.iter().enumerate().filter_map(|(index, place)| {
-            let Place { job, ref socket, ref pipe, name, main, session, before, warned } = *place;
+            let DaemonSlot { job, ref socket, ref pipe, name, main, session, before, warned } = *place;
             let number = |descriptor: &Option<OwnedFd>| descriptor.as_ref().map(AsRawFd::as_raw_fd);
             let hears_end = self.mains.get(index).copied().and_then(Pid::new);
             let descriptors = [number(socket), number(pipe)];
-            Some(Carried { job: job?, descriptors, name, main, hears_end, session, before, warned })
+            Some(DaemonRecord { job: job?, descriptors, name, main, hears_end, session, before, warned })
         })
     }
 
     /// Goes on with a job where it was.
-    pub(crate) fn put_back(&mut self, carried: Carried, [socket, pipe]: [Option<OwnedFd>; 2], epoll: &Epoll) {
-        let Carried { job, descriptors: _, name, main, hears_end, session, before, warned } = carried;
+    pub(crate) fn put_back(&mut self, carried: DaemonRecord, [socket, pipe]: [Option<OwnedFd>; 2], epoll: &Epoll) {
+        let DaemonRecord { job, descriptors: _, name, main, hears_end, session, before, warned } = carried;
         let Some(index) = self.make_room(job) else { return };
         let number = index as u32;
         // Without memory in the kernel for it, the job is as one that says nothing.
         let [socket, pipe] = [(socket, Source::Message(number)), (pipe, Source::Descriptor(number))]
             .map(|(descriptor, source)| descriptor.filter(|it| super::watch(epoll, it, source).is_ok()));
-        self.places[index] = Place { job: Some(job), socket, pipe, name, main, session, before, warned };
+        self.places[index] = DaemonSlot { job: Some(job), socket, pipe, name, main, session, before, warned };
         self.mains[index] = hears_end.map_or(0, Pid::get);
     }
 }

@@ -1,23 +1,19 @@
 //! Who is listened to, and which process a daemon may say is the main one.
 
-use std::fmt::{Arguments, Display, Formatter};
+use std::fmt::Arguments;
 
 use nix::errno::Errno;
 use nix::unistd::geteuid;
-use uphold_core::bytes::Show;
+use uphold_core::control::JobName;
 use uphold_core::process::Pid;
-use uphold_core::storage::JobId;
 use uphold_core::supervisor::Supervisor;
 
 use super::message::Words;
-use super::{Daemons, Main, Place, processes, variable};
-use crate::capacity::{NOTIFICATION, NOTIFICATIONS_AT_ONCE};
+use super::{DaemonSlot, Daemons, Main, processes, variable};
+use crate::capacity::{ANCESTORS, NOTIFICATION, NOTIFICATIONS_AT_ONCE};
 use crate::containment::Stat;
 use crate::kernel::{self, Received};
 use crate::message_log::MessageLog;
-
-/// How many parents are looked at from a process up to a job's main process: more than any daemon has between them.
-const ANCESTORS: usize = 32;
 
 /// What is said once for each launch.
 #[derive(Clone, Copy)]
@@ -39,7 +35,7 @@ impl Daemons {
                 Err(Errno::EINTR) => continue,
                 Err(_) => return false,
             };
-            let name = Named(job, supervisor);
+            let name = supervisor.job_name(job);
             if !self.may_speak(index, received, &name, log) {
                 continue;
             }
@@ -70,7 +66,7 @@ impl Daemons {
     }
 
     /// Whether the sender may speak for the job: root, the supervisor's user, and the user of the main process may.
-    fn may_speak(&mut self, index: usize, received: Received, name: &Named<'_, '_>, log: &mut MessageLog) -> bool {
+    fn may_speak(&mut self, index: usize, received: Received, name: &JobName<'_>, log: &mut MessageLog) -> bool {
         let Some((process, sender)) = received.sender else { return false };
         if sender == 0 || sender == geteuid().as_raw() || self.user_of_main(index) == Some(sender) {
             return true;
@@ -122,7 +118,7 @@ pub(super) fn main(pid: Pid) -> Option<Main> {
 
 /// Whether a process lives and descends from a job's main process: by its session, by its parents, or, if it has lost them
 /// and come to the supervisor, by the name of the job's socket, with which it was started.
-fn belongs(place: &Place, pid: Pid) -> bool {
+fn belongs(place: &DaemonSlot, pid: Pid) -> bool {
     let own = std::process::id();
     let given = variable(place.name);
     let (mut at, mut first) = (pid, true);
@@ -139,18 +135,4 @@ fn belongs(place: &Place, pid: Pid) -> bool {
         }
     }
     false
-}
-
-/// A job by its names, as messages have it.
-struct Named<'s, 'a>(JobId, &'s Supervisor<'a>);
-
-impl Display for Named<'_, '_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        let Named(job, supervisor) = *self;
-        let class = supervisor.class_of(job).map_or(&b""[..], |class| supervisor.class_name(class));
-        match supervisor.instance_name(job) {
-            b"" => write!(f, "{}", Show(class)),
-            instance => write!(f, "{} ({})", Show(class), Show(instance)),
-        }
-    }
 }

@@ -21,20 +21,21 @@ use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, setsockopt, socket, sockopt};
 use nix::unistd::{pipe2, read};
 use serde::{Deserialize, Serialize};
-use uphold_core::environment::Entry;
+use uphold_core::environment::Variable;
 use uphold_core::input::Word;
 use uphold_core::process::{Pid, Process};
 use uphold_core::storage::JobId;
 use uphold_core::supervisor::Supervisor;
 
-use crate::capacity::{JOBS, LAST_NOTIFICATIONS, STATUS};
+use crate::capacity::{JOBS, LAST_NOTIFICATIONS};
 use crate::kernel;
 use crate::message_log::MessageLog;
 use crate::settings::{Readiness, Settings};
 use crate::wait::Source;
-pub(crate) use handover::Carried;
+pub(crate) use handover::DaemonRecord;
 use message::Words;
 use pid_file::Before;
+use uphold_core::limits::STATUS;
 
 /// The number in the name of a socket.
 type Name = [u64; 2];
@@ -51,7 +52,7 @@ struct Main {
 
 /// What one job has, by the job's place. Nothing of it outlives a launch.
 #[derive(Default)]
-struct Place {
+struct DaemonSlot {
     /// Whose this is: the next job at that place is another one.
     job: Option<JobId>,
     socket: Option<OwnedFd>,
@@ -109,7 +110,7 @@ fn variable(name: Name) -> String<64> {
 
 /// Everything that daemons say.
 pub struct Daemons {
-    places: Vec<Place>,
+    places: Vec<DaemonSlot>,
     /// The main processes, or 0, each at its job's place: whoever ends is looked for here.
     mains: Vec<u32>,
     /// What was heard and is still to be told, and who said it.
@@ -149,13 +150,13 @@ impl Daemons {
             return None;
         }
         if self.places.len() <= index {
-            self.places.resize_with(index + 1, Place::default);
+            self.places.resize_with(index + 1, DaemonSlot::default);
             self.mains.resize(index + 1, 0);
         }
         Some(index)
     }
 
-    fn place(&self, job: JobId) -> Option<&Place> {
+    fn place(&self, job: JobId) -> Option<&DaemonSlot> {
         self.places.get(job.index()).filter(|place| place.job == Some(job))
     }
 
@@ -165,12 +166,12 @@ impl Daemons {
     /// There are too many descriptors (EMFILE, ENFILE), or there is no memory.
     pub fn prepare(&mut self, job: JobId, wanted: Option<&Readiness>, epoll: &Epoll) -> Result<Voice, Errno> {
         if let Some(place) = self.places.get_mut(job.index()) {
-            *place = Place::default();
+            *place = DaemonSlot::default();
             self.mains[job.index()] = 0;
         }
         let Some(wanted) = wanted else { return Ok(Voice::default()) };
         let index = self.make_room(job).ok_or(Errno::ENOMEM)?;
-        let mut place = Place { job: Some(job), ..Place::default() };
+        let mut place = DaemonSlot { job: Some(job), ..DaemonSlot::default() };
         let mut voice = Voice { watched: wanted.watchdog > 0, ..Voice::default() };
         if wanted.has_socket() {
             let (name, socket) = open_socket()?;
@@ -215,7 +216,7 @@ impl Daemons {
     /// Lets go of what a job has.
     pub fn forget(&mut self, job: JobId) {
         if self.place(job).is_some() {
-            self.places[job.index()] = Place::default();
+            self.places[job.index()] = DaemonSlot::default();
             self.mains[job.index()] = 0;
         }
     }
@@ -328,7 +329,7 @@ fn watch(epoll: &Epoll, what: impl AsFd, source: Source) -> Result<(), Errno> {
 
 /// A variable in the environment of a job's main process.
 pub fn value_of<'s>(supervisor: &'s Supervisor<'_>, job: JobId, name: &[u8]) -> Option<&'s [u8]> {
-    supervisor.environment(job, Process::Main).find_map(|Entry(entry, value)| {
+    supervisor.environment(job, Process::Main).find_map(|Variable(entry, value)| {
         let rest = entry.strip_prefix(name)?.strip_prefix(b"=")?;
         Some(if rest.is_empty() { value } else { rest })
     })

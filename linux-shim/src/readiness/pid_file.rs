@@ -18,8 +18,8 @@ use crate::capacity::PID_FILE;
 use crate::proc_stat::fill;
 use crate::settings::{Settings, Text};
 
-/// The longest path (PATH_MAX), its NUL with it.
-const PATH: usize = 4096;
+/// The longest path, its NUL with it.
+const PATH: usize = nix::libc::PATH_MAX as usize;
 
 /// What tells one state of a file from another: where it is, and when it was written and changed, in nanoseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

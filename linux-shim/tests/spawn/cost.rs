@@ -5,7 +5,7 @@ use crate::kit::{Bench, plan, root, settings};
 use uphold_core::process::Resource;
 use uphold_linux::command::Command;
 use uphold_linux::reap::{Change, Kind};
-use uphold_linux::settings::{Limit, Text};
+use uphold_linux::settings::{ResourceLimit, Text};
 use uphold_linux::trace::Tracer;
 
 #[test]
@@ -14,7 +14,7 @@ fn nothing_is_allocated() {
     let mut rich = settings(|settings| {
         settings.umask = Some(0o27);
         settings.oom_score = Some(10);
-        settings.set_limit(Limit { resource: Resource::Nofile, soft: Some(500), hard: Some(1000) });
+        settings.set_limit(ResourceLimit { resource: Resource::Nofile, soft: Some(500), hard: Some(1000) });
     });
     rich.set(Text::Chdir, b"/usr").unwrap();
     if root("setuid") {

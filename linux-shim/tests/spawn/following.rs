@@ -2,7 +2,7 @@
 
 use crate::kit::{Bench, await_change, await_some, exit_of, state_of};
 use std::fs;
-use uphold_core::process::{Exit, Pid, SpawnError, Stage};
+use uphold_core::process::{Exit, Pid, SpawnError, SpawnStage};
 use uphold_core::signal::Signal;
 use uphold_linux::command::Command;
 use uphold_linux::kill::{signal_group, signal_one};
@@ -174,7 +174,7 @@ fn a_fork_is_told_before_its_child_s_stop_when_the_kernel_has_it_the_other_way_r
 fn a_traced_failure_is_known_and_signals_are_passed_on() {
     let mut bench = Bench::new();
     let failure = bench.launch(Command::Exec(b"/no/such"), |plan| plan.trace = true);
-    assert_eq!(failure, Err(SpawnError { stage: Stage::Execute, code: libc::ENOENT }));
+    assert_eq!(failure, Err(SpawnError { stage: SpawnStage::Execute, code: libc::ENOENT }));
     assert_eq!(next_change(), None);
     let told = traced(&mut bench, Command::Script(b"trap 'exit 3' USR1\nkill -USR1 $$\n:\n"), 1);
     assert!(told.iter().any(|change| change.kind == Kind::Trapped(Trap::Signal(Signal(10)))), "{told:?}");

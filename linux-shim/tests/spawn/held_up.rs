@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::stat::Mode;
 use nix::unistd::{gettid, mkfifo};
-use uphold_core::process::{Exit, Pid, SpawnError, Stage};
+use uphold_core::process::{Exit, Pid, SpawnError, SpawnStage};
 use uphold_core::signal::Signal;
 use uphold_linux::command::Command;
 use uphold_linux::kill::signal_one;
@@ -52,7 +52,7 @@ fn stopping_children<T>(pause: Duration, deed: impl FnOnce() -> T) -> T {
 }
 
 fn failure(errno: i32) -> Result<Pid, SpawnError> {
-    Err(SpawnError { stage: Stage::Execute, code: errno })
+    Err(SpawnError { stage: SpawnStage::Execute, code: errno })
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use uphold_core::conf::stanza::Console;
-use uphold_core::process::{Exit, Pid, SpawnError, Stage};
+use uphold_core::process::{Exit, Pid, SpawnError, SpawnStage};
 use uphold_linux::command::Command;
 use uphold_linux::reap::{Change, Kind, next_change};
 use uphold_linux::settings::{Settings, Text};
@@ -72,7 +72,7 @@ impl Bench {
         text
     }
 
-    pub fn failure<'a>(&mut self, command: Command<'a>, settings: &'a Settings) -> (Stage, i32) {
+    pub fn failure<'a>(&mut self, command: Command<'a>, settings: &'a Settings) -> (SpawnStage, i32) {
         let error = self.launch(command, |plan| plan.settings = settings).unwrap_err();
         assert_eq!(next_change(), None, "a process that was never made is nobody's child");
         (error.stage, error.code)

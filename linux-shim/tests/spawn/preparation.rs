@@ -7,15 +7,15 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use uphold_core::conf::stanza::Console;
-use uphold_core::process::{Exit, SpawnError, Stage};
+use uphold_core::process::{Exit, SpawnError, SpawnStage};
 use uphold_core::signal::Signal;
-use uphold_linux::cgroup::Groups;
+use uphold_linux::cgroup::Cgroups;
 use uphold_linux::command::Command;
 use uphold_linux::kill::signal_one;
 use uphold_linux::preparation::Helper;
 use uphold_linux::reap::{Change, Kind, next_change};
 use uphold_linux::resources::OpenFiles;
-use uphold_linux::settings::{Group, Text};
+use uphold_linux::settings::{Cgroup, Text};
 use uphold_linux::spawn::Spawner;
 
 use crate::kit::{Bench, ROOM, await_change, await_some, exit_of, root, settings, text};
@@ -98,11 +98,11 @@ fn a_profile_is_switched_to_only_where_there_are_profiles() {
         return println!("skipped: where there is AppArmor, its profiles are what is switched to");
     }
     let error = bench.launch(Command::Exec(b"true"), |plan| (plan.settings, plan.confined) = (&confined, true));
-    assert_eq!(error.unwrap_err().stage, Stage::Profile);
+    assert_eq!(error.unwrap_err().stage, SpawnStage::Profile);
 }
 
-fn group(words: &[&[&[u8]]]) -> Group {
-    let mut group = Group::default();
+fn group(words: &[&[&[u8]]]) -> Cgroup {
+    let mut group = Cgroup::default();
     words.iter().for_each(|words| group.take(words));
     group
 }
@@ -123,7 +123,7 @@ fn variables(name: &[u8]) -> Option<&'static [u8]> {
 #[test]
 fn a_process_is_in_its_group_which_goes_when_it_is_empty() {
     let mut bench = Bench::new();
-    let mut groups = Groups::new();
+    let mut groups = Cgroups::new();
     let named = group(&[&[b"freezer", b"/$NAME/$UPSTART_CGROUP"]]);
     let entrance = match groups.prepare(&named, variables) {
         Ok(Some(entrance)) => entrance.to_owned(),
@@ -155,11 +155,11 @@ fn a_group_that_cannot_be_had_says_why() {
     if !root("making control groups") {
         return;
     }
-    let mut groups = Groups::new();
-    let table: [(&[&[u8]], Stage, i32); 3] = [
-        (&[b"no-such-controller"], Stage::CgroupController, libc::ENODEV),
-        (&[b"freezer", b"$NAME-2", b"no-such-key", b"1"], Stage::CgroupSettings, libc::ENOENT),
-        (&[b"freezer", b"../out"], Stage::CgroupSettings, libc::EINVAL),
+    let mut groups = Cgroups::new();
+    let table: [(&[&[u8]], SpawnStage, i32); 3] = [
+        (&[b"no-such-controller"], SpawnStage::CgroupController, libc::ENODEV),
+        (&[b"freezer", b"$NAME-2", b"no-such-key", b"1"], SpawnStage::CgroupSettings, libc::ENOENT),
+        (&[b"freezer", b"../out"], SpawnStage::CgroupSettings, libc::EINVAL),
     ];
     for (words, stage, code) in table {
         match groups.prepare(&group(&[words]), variables) {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::fd::AsFd;
 use uphold_core::conf::stanza::Console;
-use uphold_core::process::{Exit, SpawnError, Stage};
+use uphold_core::process::{Exit, SpawnError, SpawnStage};
 use uphold_core::signal::Signal;
 use uphold_linux::command::Command;
 use uphold_linux::kill::signal_group;
@@ -134,7 +134,7 @@ fn the_job_s_own_path_and_environment_count() {
     };
     let pid = launch(b"tool").unwrap();
     assert_eq!(exit_of(pid), Exit::Status(0));
-    assert_eq!(launch(b"other"), Err(SpawnError { stage: Stage::Execute, code: libc::EACCES }));
+    assert_eq!(launch(b"other"), Err(SpawnError { stage: SpawnStage::Execute, code: libc::EACCES }));
     let mut seen: Vec<_> = fs::read_to_string(bench.out()).unwrap().lines().map(str::to_owned).collect();
     seen.retain(|line| !line.starts_with("PWD=") && !line.starts_with("_=") && !line.starts_with("SHLVL="));
     seen.sort();
@@ -146,10 +146,10 @@ fn too_much_is_an_answer() {
     let mut bench = Bench::new();
     let none = settings(|_| ());
     let long = vec![b'x'; ROOM.text];
-    assert_eq!(bench.failure(Command::Exec(&long), &none), (Stage::Execute, libc::E2BIG));
+    assert_eq!(bench.failure(Command::Exec(&long), &none), (SpawnStage::Execute, libc::E2BIG));
     bench.spawner.begin();
     bench.spawner.variable(&[&long]);
-    let too_big = Err(SpawnError { stage: Stage::Execute, code: libc::E2BIG });
+    let too_big = Err(SpawnError { stage: SpawnStage::Execute, code: libc::E2BIG });
     assert_eq!(bench.spawner.launch(&plan(Command::Exec(b"true"), &none)).map_err(|failed| failed.error), too_big);
     bench.spawner.begin();
     for number in 0..=ROOM.count {

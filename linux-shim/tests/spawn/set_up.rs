@@ -3,9 +3,9 @@
 use crate::kit::{Bench, exit_of, root, settings, text};
 use std::fs;
 use std::path::Path;
-use uphold_core::process::{Exit, Resource, Stage};
+use uphold_core::process::{Exit, Resource, SpawnStage};
 use uphold_linux::command::Command;
-use uphold_linux::settings::{Limit, Settings, Text};
+use uphold_linux::settings::{ResourceLimit, Settings, Text};
 
 #[test]
 fn failures_name_their_stage() {
@@ -14,21 +14,21 @@ fn failures_name_their_stage() {
     fs::write(&plain, "hi").unwrap();
     let plain = plain.to_str().unwrap();
     let none = settings(|_| ());
-    let limit = Limit { resource: Resource::Nofile, soft: Some(2000), hard: Some(1000) };
-    let table: Vec<(&str, Settings, Stage, i32)> = vec![
-        ("/no/such/program", none.clone(), Stage::Execute, libc::ENOENT),
-        ("no-such-program-on-path arg", none.clone(), Stage::Execute, libc::ENOENT),
-        (plain, none.clone(), Stage::Execute, libc::EACCES),
-        ("  ", none.clone(), Stage::Execute, libc::ENOENT),
-        ("true", text(Text::Chdir, "/no/such/dir"), Stage::Directory, libc::ENOENT),
-        ("true", text(Text::Chdir, "/etc/passwd"), Stage::Directory, libc::ENOTDIR),
-        ("true", text(Text::Chdir, "relative"), Stage::Directory, libc::ENOENT),
-        ("true", text(Text::Chroot, "/no/such/root"), Stage::Root, libc::ENOENT),
-        ("true", text(Text::Setuid, "no-such-user"), Stage::FindUser, 0),
-        ("true", text(Text::Setuid, "0"), Stage::FindUser, 0),
-        ("true", text(Text::Setgid, "no-such-group"), Stage::FindGroup, 0),
-        ("true", settings(|settings| settings.set_limit(limit)), Stage::Limit(Resource::Nofile), libc::EINVAL),
-        ("true", settings(|settings| settings.oom_score = Some(2000)), Stage::OomAdjustment, libc::EINVAL),
+    let limit = ResourceLimit { resource: Resource::Nofile, soft: Some(2000), hard: Some(1000) };
+    let table: Vec<(&str, Settings, SpawnStage, i32)> = vec![
+        ("/no/such/program", none.clone(), SpawnStage::Execute, libc::ENOENT),
+        ("no-such-program-on-path arg", none.clone(), SpawnStage::Execute, libc::ENOENT),
+        (plain, none.clone(), SpawnStage::Execute, libc::EACCES),
+        ("  ", none.clone(), SpawnStage::Execute, libc::ENOENT),
+        ("true", text(Text::Chdir, "/no/such/dir"), SpawnStage::Directory, libc::ENOENT),
+        ("true", text(Text::Chdir, "/etc/passwd"), SpawnStage::Directory, libc::ENOTDIR),
+        ("true", text(Text::Chdir, "relative"), SpawnStage::Directory, libc::ENOENT),
+        ("true", text(Text::Chroot, "/no/such/root"), SpawnStage::Root, libc::ENOENT),
+        ("true", text(Text::Setuid, "no-such-user"), SpawnStage::FindUser, 0),
+        ("true", text(Text::Setuid, "0"), SpawnStage::FindUser, 0),
+        ("true", text(Text::Setgid, "no-such-group"), SpawnStage::FindGroup, 0),
+        ("true", settings(|settings| settings.set_limit(limit)), SpawnStage::Limit(Resource::Nofile), libc::EINVAL),
+        ("true", settings(|settings| settings.oom_score = Some(2000)), SpawnStage::OomAdjustment, libc::EINVAL),
     ];
     for (command, settings, stage, code) in table {
         assert_eq!(
@@ -47,17 +47,17 @@ fn a_root_without_accounts_fails_every_job() {
     let mut bench = Bench::new();
     let directory = bench.directory.to_str().unwrap().to_owned();
     let empty = text(Text::Chroot, &directory);
-    assert_eq!(bench.failure(Command::Exec(b"/tool"), &empty), (Stage::FindOwnUser, libc::ENOENT));
+    assert_eq!(bench.failure(Command::Exec(b"/tool"), &empty), (SpawnStage::FindOwnUser, libc::ENOENT));
     fs::create_dir(bench.directory.join("etc")).unwrap();
     fs::write(bench.directory.join("etc/passwd"), "root:x:0:0:::\ninside:x:4242:4243:::\n").unwrap();
-    assert_eq!(bench.failure(Command::Exec(b"/tool"), &empty), (Stage::FindOwnGroup, libc::ENOENT));
+    assert_eq!(bench.failure(Command::Exec(b"/tool"), &empty), (SpawnStage::FindOwnGroup, libc::ENOENT));
     fs::write(bench.directory.join("etc/group"), "wheel:x:1:\n").unwrap();
-    assert_eq!(bench.failure(Command::Exec(b"/tool"), &empty), (Stage::FindOwnGroup, 0));
+    assert_eq!(bench.failure(Command::Exec(b"/tool"), &empty), (SpawnStage::FindOwnGroup, 0));
     fs::write(bench.directory.join("etc/group"), "root:x:0:\n").unwrap();
-    assert_eq!(bench.failure(Command::Exec(b"/tool"), &empty), (Stage::Execute, libc::ENOENT));
+    assert_eq!(bench.failure(Command::Exec(b"/tool"), &empty), (SpawnStage::Execute, libc::ENOENT));
     let mut outsider = empty.clone();
     outsider.set(Text::Setuid, b"nobody").unwrap();
-    assert_eq!(bench.failure(Command::Exec(b"/tool"), &outsider), (Stage::FindUser, 0));
+    assert_eq!(bench.failure(Command::Exec(b"/tool"), &outsider), (SpawnStage::FindUser, 0));
 }
 
 #[test]
@@ -77,13 +77,13 @@ fn an_ordinary_user_is_refused_stage_by_stage() {
         call();
         set(0);
     };
-    let limit = Limit { resource: Resource::Nofile, soft: Some(99_999_999), hard: Some(99_999_999) };
+    let limit = ResourceLimit { resource: Resource::Nofile, soft: Some(99_999_999), hard: Some(99_999_999) };
     let table = [
-        (text(Text::Setgid, "daemon"), Stage::SetGroup, libc::EPERM),
-        (text(Text::Setuid, "daemon"), Stage::SetGroup, libc::EPERM),
-        (settings(|settings| settings.nice = Some(-5)), Stage::Priority, libc::EACCES),
-        (settings(|settings| settings.set_limit(limit)), Stage::Limit(Resource::Nofile), libc::EPERM),
-        (text(Text::Chroot, "/usr"), Stage::Root, libc::EPERM),
+        (text(Text::Setgid, "daemon"), SpawnStage::SetGroup, libc::EPERM),
+        (text(Text::Setuid, "daemon"), SpawnStage::SetGroup, libc::EPERM),
+        (settings(|settings| settings.nice = Some(-5)), SpawnStage::Priority, libc::EACCES),
+        (settings(|settings| settings.set_limit(limit)), SpawnStage::Limit(Resource::Nofile), libc::EPERM),
+        (text(Text::Chroot, "/usr"), SpawnStage::Root, libc::EPERM),
     ];
     for (settings, stage, code) in table {
         as_nobody(&mut || {
@@ -107,9 +107,9 @@ fn settings_reach_the_process() {
     }
     assert_eq!(fs::read_to_string("/proc/self/oom_score_adj").unwrap(), "0\n", "the supervisor keeps its own");
     let limited = settings(|settings| {
-        settings.set_limit(Limit { resource: Resource::Nofile, soft: Some(100), hard: Some(200) });
-        settings.set_limit(Limit { resource: Resource::Nofile, soft: Some(300), hard: Some(400) });
-        settings.set_limit(Limit { resource: Resource::Fsize, soft: Some(1_000_448), hard: None });
+        settings.set_limit(ResourceLimit { resource: Resource::Nofile, soft: Some(100), hard: Some(200) });
+        settings.set_limit(ResourceLimit { resource: Resource::Nofile, soft: Some(300), hard: Some(400) });
+        settings.set_limit(ResourceLimit { resource: Resource::Fsize, soft: Some(1_000_448), hard: None });
     });
     let limits = bench.output("cat /proc/self/limits", &limited);
     let line = |name: &str| {

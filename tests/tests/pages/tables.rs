@@ -2,8 +2,8 @@
 
 use uphold_core::conf::{Role, rows};
 use uphold_core::lifecycle::{self, Entry, Next, Wait};
-use uphold_core::limits::{CONDITION_EVENTS, EVENT_NAME, INSTANCE_NAME, SCRATCH};
-use uphold_core::{control, exit, follow};
+use uphold_core::limits::{CONDITION_EVENTS, EVENT_NAME, INSTANCE_NAME, MAX_MESSAGE, SCRATCH};
+use uphold_core::{exit, follow};
 use uphold_initctl::command::{COMMANDS, Group};
 use uphold_initctl::options::BUS;
 use uphold_linux::capacity;
@@ -176,7 +176,7 @@ pub fn limits() -> String {
         ("bytes of an event's name in a condition", EVENT_NAME),
         ("bytes of an instance name", INSTANCE_NAME),
         ("bytes of a job name in a request", SCRATCH),
-        ("bytes of a message of the control protocol", control::frame::MAX_MESSAGE),
+        ("bytes of a message of the control protocol", MAX_MESSAGE),
     ];
     let rows = |list: &[(&str, usize)]| {
         list.iter().map(|(what, count)| vec![what.to_string(), count.to_string()]).collect::<Vec<_>>()

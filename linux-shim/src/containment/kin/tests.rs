@@ -48,14 +48,14 @@ impl World for Pretend {
     fn stat(&self, pid: Pid) -> Option<Stat> {
         self.processes.iter().find(|stat| stat.pid == pid).copied()
     }
-    fn named(&self, pid: Pid) -> Option<Named> {
+    fn named(&self, pid: Pid) -> Option<ClaimedName> {
         let (.., name) = self.names.iter().find(|(number, ..)| *number == pid.get())?;
         Some([Vec::from_slice(name).unwrap(), Vec::new()])
     }
     fn is_foreign(&self, pid: Pid) -> bool {
         self.foreign.contains(&pid.get())
     }
-    fn is_called(&self, job: JobId, named: &Named) -> bool {
+    fn is_called(&self, job: JobId, named: &ClaimedName) -> bool {
         self.names.iter().any(|(_, named_job, name)| *named_job == job && *name == &named[0][..])
     }
 }
