@@ -75,6 +75,10 @@ pub(crate) struct Dispatch {
 }
 
 impl Event {
+    pub(crate) fn forget_what_is_told(&mut self) {
+        (self.environment, self.reservation) = (Text::EMPTY, self.reservation.map(|_| 0));
+    }
+
     const fn new(name: EventName, environment: Text, owner: Option<JobId>, reservation: Option<u32>) -> Event {
         Event {
             name,

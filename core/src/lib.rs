@@ -40,6 +40,7 @@ pub mod input;
 pub mod interest;
 pub mod job;
 pub mod lifecycle;
+mod likeness;
 pub mod limits;
 pub mod notice;
 pub mod occupancy;

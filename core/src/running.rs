@@ -37,6 +37,13 @@ impl Indexed for Running {
     }
 }
 
+impl Running {
+    pub(crate) fn renumber(&mut self, number: impl Fn(Pid) -> Pid) {
+        // Who stands behind whom in a chain was decided by the old number.
+        (self.pid, self.chain) = (number(self.pid), None);
+    }
+}
+
 impl Supervisor<'_> {
     fn running_id(&self, pid: Pid) -> Option<Id<Running>> {
         self.pid_index.find(&self.running, hash(pid), |running| running.pid == pid)

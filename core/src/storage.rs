@@ -271,6 +271,16 @@ impl<T> PoolView<'_, T> {
         self.tally.reserved += 1;
     }
 
+    /// From now on free slots are taken in their order, whatever was taken out when.
+    pub(crate) fn sort_free(&mut self) {
+        self.tally.free = None;
+        for (index, slot) in self.slots.iter_mut().enumerate().rev() {
+            if let Content::Free { next } = &mut slot.content {
+                *next = self.tally.free.replace(index as u32);
+            }
+        }
+    }
+
     /// Every thing, by slot.
     pub fn ids(&self) -> impl Iterator<Item = Id<T>> + '_ {
         (0..self.slots.len()).filter_map(|index| self.id_at(index))

@@ -16,7 +16,6 @@ use crate::limits::{CHAINS, Limit, OUTBOX, SCRATCH};
 use crate::notice::Notice;
 use crate::process::Pid;
 use crate::queue::Queue;
-use crate::respawn::RespawnLimit;
 use crate::running::Running;
 use crate::storage::{ClassId, ClientId, Pool, PoolView};
 use crate::text::{Arena, Text, TextView};
@@ -333,34 +332,6 @@ impl Supervisor<'_> {
     /// `--strict-expect`).
     pub fn set_strict(&mut self, strict: bool) {
         self.core.strict = strict;
-    }
-
-    /// Sets every clock back: what was to happen at `now` is to happen so much earlier, and what is over is over for good.
-    /// Numbers of processes that are not `known` to anybody any more are forgotten. So two states that differ in nothing that
-    /// matters become one, and a search of all states comes to an end.
-    pub fn turn_back(&mut self, now: Instant, milliseconds: u64, known: impl Fn(Pid) -> bool) {
-        let earlier = |at: Instant| Instant(at.0.saturating_sub(milliseconds));
-        for timer in self.timers.heap.iter_mut() {
-            timer.at = earlier(timer.at);
-        }
-        let mut at = self.jobs.id_from(0);
-        while let Some(id) = at {
-            if let Some(job) = self.jobs.get_mut(id) {
-                job.following.fresh_until = if job.following.fresh_until <= now {
-                    Instant::default()
-                } else {
-                    earlier(job.following.fresh_until)
-                };
-                job.following.launched = job.following.launched.filter(|&pid| known(pid));
-                // That there was one has still to be seen to.
-                job.following.middle = job.following.middle.map(|pid| if known(pid) { pid } else { Pid::MAX });
-                job.following.start_by = job.following.start_by.map(earlier);
-                let limit = self.classes.get(job.class).map_or(RespawnLimit::DEFAULT, |class| class.limit);
-                job.respawns.turn_back(now, limit, milliseconds);
-            }
-            at = self.jobs.id_from(id.index() + 1);
-        }
-        self.core.ending.turn_back(milliseconds);
     }
 
     /// Gives an order.

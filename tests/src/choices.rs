@@ -24,6 +24,8 @@ pub struct Choices {
     pub waiting: usize,
     /// Whether everything may be told to end.
     pub shutdown: bool,
+    /// How often the processes of one run fork in all, traced.
+    pub forks: u8,
     /// How many children a main process may leave behind unseen; with none, who is not watched ends at once, unseen.
     pub orphans: u8,
     /// Whether a main process may say something of itself.
@@ -39,9 +41,6 @@ pub const PATIENCE: usize = 130;
 
 /// With so many processes none forks any more: one, and its child; with orphans, one more.
 const PROCESSES: usize = 2;
-
-/// How often the processes of one run fork in all: as often as anybody expects.
-const FORKS: u8 = 2;
 
 /// A process that there is not.
 const NOBODY: Pid = Pid::new(99).expect("not zero");
@@ -66,7 +65,7 @@ impl Choices {
                 steps.push(Happening::Leaves { pid: child.pid }.into());
             }
             self.words(&world.kernel.children, child, steps);
-            if child.trace == Trace::Followed && room && world.kernel.forks < FORKS {
+            if child.trace == Trace::Followed && room && world.kernel.forks < self.forks {
                 steps.push(Happening::Forks { pid: child.pid, stillborn: false }.into());
                 steps.push(Happening::Forks { pid: child.pid, stillborn: true }.into());
             }

@@ -4,7 +4,7 @@
 //! first seen, so that what is found wrong comes with the shortest way to it; and when all are known, every one of them
 //! must have a way back to rest, and a way to settle without anybody's asking for it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -93,6 +93,8 @@ pub struct Seen {
     pub states: usize,
     /// Ways from one to another.
     pub transitions: usize,
+    /// Of an exact world: how many states there are when it is looked at less exactly.
+    pub alike: usize,
 }
 
 /// Mixes whole words; the states are too many for a slow hash.
@@ -100,6 +102,7 @@ pub struct Seen {
 pub struct Mixer(u64);
 
 impl Hasher for Mixer {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
         for chunk in bytes.chunks(8) {
             let mut word = [0; 8];
@@ -107,19 +110,24 @@ impl Hasher for Mixer {
             self.write_u64(u64::from_le_bytes(word));
         }
     }
+    #[inline]
     fn write_u8(&mut self, word: u8) {
         self.write_u64(u64::from(word));
     }
+    #[inline]
     fn write_u32(&mut self, word: u32) {
         self.write_u64(u64::from(word));
     }
+    #[inline]
     fn write_usize(&mut self, word: usize) {
         self.write_u64(word as u64);
     }
+    #[inline]
     fn write_u64(&mut self, word: u64) {
         let wide = u128::from(self.0 ^ word ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
         self.0 = (wide ^ (wide >> 64)) as u64;
     }
+    #[inline]
     fn finish(&self) -> u64 {
         self.0
     }
@@ -143,6 +151,7 @@ struct Edge {
 
 struct Search<'c, M> {
     known: HashMap<u64, Number, BuildHasherDefault<Mixer>>,
+    alike: HashSet<u64, BuildHasherDefault<Mixer>>,
     nodes: Vec<Node>,
     edges: Vec<Edge>,
     queue: VecDeque<(Number, Box<World<M>>)>,
@@ -160,8 +169,8 @@ pub fn explore<M: Memory + Clone>(
     choices: &dyn Fn(&mut World<M>, &mut Vec<Step>),
     promise: &dyn Fn(&World<M>) -> Result<(), String>,
 ) -> Result<Seen, Violation> {
-    let (known, nodes, edges, queue) = (HashMap::default(), Vec::new(), Vec::new(), VecDeque::new());
-    let mut search = Search { known, nodes, edges, queue, choices, promise };
+    let (known, alike, nodes, edges) = (HashMap::default(), HashSet::default(), Vec::new(), Vec::new());
+    let mut search = Search { known, alike, nodes, edges, queue: VecDeque::new(), choices, promise };
     search.meet(0, &Happening::Shutdown.into(), &mut world)?;
     while let Some((number, mut world)) = search.queue.pop_front() {
         if world.kernel.ended {
@@ -175,7 +184,13 @@ pub fn explore<M: Memory + Clone>(
     }
     search.require(false, |node| node.rests, "there is no way back to rest")?;
     search.require(true, |node| node.settled, "it settles only if somebody asks for it")?;
-    Ok(Seen { states: search.nodes.len(), transitions: search.edges.len() })
+    Ok(Seen { states: search.nodes.len(), transitions: search.edges.len(), alike: search.alike.len() })
+}
+
+fn fingerprint<M: Memory + Clone>(world: &mut World<M>) -> u64 {
+    let mut mixer = Mixer::default();
+    world.fingerprint(&mut mixer);
+    mixer.finish()
 }
 
 impl<M: Memory + Clone> Search<'_, M> {
@@ -211,6 +226,8 @@ impl<M: Memory + Clone> Search<'_, M> {
     /// Comes to a state by a step: one that is known, or one to look at.
     fn meet(&mut self, from: Number, step: &Step, world: &mut World<M>) -> Result<(), Violation> {
         let calm = world.check();
+        // Who was let go of by the supervisor is no more, and its number means nothing.
+        world.turn_back(NOW);
         let asked_for = step.is_asked_for();
         if let Some(what) = world.kernel.fault.take() {
             let mut steps = self.way_to(from);
@@ -219,10 +236,8 @@ impl<M: Memory + Clone> Search<'_, M> {
         }
         (world.kernel.outcomes, world.kernel.spawns) = (Outcomes::new(), 0);
         (world.kernel.killed, world.kernel.rested) = Default::default();
-        let mut mixer = Mixer::default();
-        world.fingerprint(&mut mixer);
         let new = self.nodes.len() as Number;
-        let to = *self.known.entry(mixer.finish()).or_insert(new);
+        let to = *self.known.entry(fingerprint(world)).or_insert(new);
         self.edges.push(Edge { from, to, asked_for });
         if to == new {
             if self.nodes.len() > MOST_STATES {
@@ -232,6 +247,10 @@ impl<M: Memory + Clone> Search<'_, M> {
                 let mut steps = self.way_to(from);
                 steps.push(step.clone());
                 return Err(Violation { what, steps });
+            }
+            if std::mem::take(&mut world.exact) {
+                self.alike.insert(fingerprint(world));
+                world.exact = true;
             }
             self.nodes.push(Node { parent: from, step: step.clone(), rests: calm.rests, settled: calm.settled });
             self.queue.push_back((new, Box::new(world.clone())));

@@ -241,6 +241,10 @@ impl Kernel {
             let strange = child.trace == Trace::Off && !is_somebodys(child.pid);
             !strange || child.sleeps || (keeps && child.process == Process::Main && !child.vanished)
         });
-        self.children.iter_mut().for_each(|child| child.watched = is_somebodys(child.pid));
+        let live: Vec<Pid> = self.children.iter().map(|child| child.pid).collect();
+        for child in &mut self.children {
+            child.watched = is_somebodys(child.pid);
+            child.parent = child.parent.filter(|parent| live.contains(parent));
+        }
     }
 }

@@ -53,6 +53,13 @@ pub struct Child {
     pub sleeps: bool,
 }
 
+impl Child {
+    /// The same one, if all had other numbers.
+    pub fn renumbered(self, number: impl Fn(Pid) -> Pid) -> Child {
+        Child { pid: number(self.pid), parent: self.parent.map(&number), session: number(self.session), ..self }
+    }
+}
+
 /// What tracing reports of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Trace {
@@ -81,7 +88,7 @@ pub enum Client {
 /// Everything outside the supervisor.
 #[derive(Clone, Default)]
 pub struct Kernel {
-    /// What lives.
+    /// What lives, the oldest first.
     pub children: Vec<Child, PROCESSES>,
     /// Who is connected.
     pub clients: [Client; CLIENTS],
@@ -119,6 +126,17 @@ impl Kernel {
     /// The process of that number.
     pub fn child(&mut self, pid: Pid) -> Option<&mut Child> {
         self.children.iter_mut().find(|child| child.pid == pid)
+    }
+
+    /// Every number that means something, in an order that does not depend on the numbers.
+    pub fn numbers(&self) -> Vec<Pid, { 2 * PROCESSES }> {
+        let mut numbers = Vec::new();
+        for number in self.children.iter().flat_map(|child| [child.pid, child.session]) {
+            if !numbers.contains(&number) {
+                numbers.extend([number]);
+            }
+        }
+        numbers
     }
 
     /// A process is no more; its children are the supervisor's now.
@@ -187,7 +205,6 @@ impl Kernel {
             sleeps: false,
         };
         self.children.push(child).ok()?;
-        self.children.sort_unstable_by_key(|child| child.pid);
         Some(pid)
     }
 

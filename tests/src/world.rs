@@ -10,7 +10,7 @@ use uphold_core::effect::Effect;
 use uphold_core::input::{Input, Word};
 use uphold_core::lifecycle::{Goal, State};
 use uphold_core::limits::Full;
-use uphold_core::occupancy::Occupancy;
+use uphold_core::occupancy::{Occupancy, Taken};
 use uphold_core::process::Pid;
 use uphold_core::signal::Signal;
 use uphold_core::storage::ClientId;
@@ -23,6 +23,8 @@ use crate::kernel::{CLIENTS, Client, Kernel, Trace};
 
 /// A storage of whatever size.
 pub trait Memory: Hash {
+    /// Room for text: bytes, and pieces.
+    const TEXT: (usize, usize);
     /// Lends itself to the machine.
     fn supervisor(&mut self) -> Supervisor<'_>;
 }
@@ -40,6 +42,8 @@ impl<
     const CHAINS: usize,
 > Memory for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS>
 {
+    const TEXT: (usize, usize) = (TEXT, PIECES);
+
     fn supervisor(&mut self) -> Supervisor<'_> {
         Storage::supervisor(self)
     }
@@ -54,6 +58,9 @@ pub type Tiny = Storage<1, 1, 2, 4, 6, 2, 2, 768, 16, 4>;
 /// The most orders that one input may lead to.
 const MOST_EFFECTS: usize = 2000;
 
+/// Room for text that is always left where it does not matter what it says: more than all that one job is told.
+const SPARE: (usize, usize) = (128, 4);
+
 /// The most words of a command: variables as the kernel has them.
 const WORDS: usize = 256;
 
@@ -66,6 +73,11 @@ pub struct World<M> {
     pub kernel: Kernel,
     /// What time it is.
     pub now: Instant,
+    /// Whether it matters what events and jobs are told: a condition asks for it, or an instance is named by it. Else worlds
+    /// are the same that differ in nothing but that, and it is made sure that there is always room for it.
+    pub heeds_texts: bool,
+    /// Whether worlds are the same only if nothing at all differs in them; to prove that the rest decides nothing.
+    pub exact: bool,
     /// How full the memory is when no job lives and nobody waits.
     idle: Occupancy,
 }
@@ -91,8 +103,14 @@ pub struct Calm {
 impl<M: Memory> World<M> {
     /// A world without jobs.
     pub fn new(memory: M) -> Self {
-        let mut world =
-            World { memory, kernel: Kernel::default(), now: Instant(1_000_000), idle: Occupancy::default() };
+        let mut world = World {
+            memory,
+            kernel: Kernel::default(),
+            now: Instant(1_000_000),
+            heeds_texts: true,
+            exact: false,
+            idle: Occupancy::default(),
+        };
         world.idle = world.memory.supervisor().occupancy();
         world
     }
@@ -322,16 +340,6 @@ impl<M: Memory> World<M> {
         self.memory.supervisor().next_deadline()
     }
 
-    /// What two worlds have in common that differ in nothing that matters.
-    pub fn fingerprint(&mut self, hasher: &mut impl Hasher) {
-        self.memory.hash(hasher);
-        self.memory.supervisor().occupancy().hash(hasher);
-        self.kernel.children.hash(hasher);
-        self.kernel.clients.hash(hasher);
-        self.kernel.ended.hash(hasher);
-        (self.kernel.left, self.kernel.forks).hash(hasher);
-    }
-
     /// Looks whether all is as it must be between two inputs: see [`invariants`](crate::invariants::broken).
     pub fn check(&mut self) -> Calm {
         let mut supervisor = self.memory.supervisor();
@@ -341,6 +349,12 @@ impl<M: Memory> World<M> {
             if status.state != State::Waiting || status.goal != Goal::Stop {
                 jobs.push(JobStatus::of(&status));
             }
+        }
+        let room = |taken: Taken, all: usize| all - taken.used - taken.reserved;
+        if !self.heeds_texts
+            && (room(occupancy.text, M::TEXT.0) < SPARE.0 || room(occupancy.pieces, M::TEXT.1) < SPARE.1)
+        {
+            self.kernel.wrong(|| "there is so little room for text that it matters how long it is".into());
         }
         let rests = occupancy.jobs.used == 0 && occupancy.events.used == 0;
         let view =
@@ -367,6 +381,37 @@ impl<M: Memory> World<M> {
             }
         }
         all
+    }
+}
+
+impl<M: Memory + Clone> World<M> {
+    /// What two worlds have in common that differ in nothing that matters. Numbers of processes are names, and nothing else:
+    /// who is older is told by their order.
+    pub fn fingerprint(&mut self, hasher: &mut impl Hasher) {
+        let mut memory = self.memory.clone();
+        let mut supervisor = memory.supervisor();
+        let mut occupancy = supervisor.occupancy();
+        let known = self.kernel.numbers();
+        let number = |pid: Pid| {
+            let place = known.iter().position(|&known| known == pid);
+            match self.exact {
+                true => pid,
+                false => place.and_then(|place| Pid::new(place as u32 + 1)).unwrap_or(Pid::MAX),
+            }
+        };
+        supervisor.renumber(number);
+        if !self.heeds_texts && !self.exact {
+            supervisor.forget_what_is_told();
+            (occupancy.text, occupancy.pieces) = Default::default();
+        }
+        memory.hash(hasher);
+        occupancy.hash(hasher);
+        for child in &self.kernel.children {
+            child.renumbered(number).hash(hasher);
+        }
+        self.kernel.clients.hash(hasher);
+        self.kernel.ended.hash(hasher);
+        (self.kernel.left, self.kernel.forks).hash(hasher);
     }
 }
 

@@ -77,6 +77,7 @@ fn nothing_waits_for_what_cannot_come() {
         late_ends: true,
         waiting: 3,
         shutdown: false,
+        forks: 2,
         orphans: 0,
         speaks: false,
         writes: false,

@@ -15,6 +15,7 @@ const CHOICES: Choices = Choices {
     late_ends: false,
     waiting: 1,
     shutdown: false,
+    forks: 2,
     orphans: 0,
     speaks: false,
     writes: false,

@@ -26,6 +26,7 @@ const CHOICES: Choices = Choices {
     late_ends: true,
     waiting: 3,
     shutdown: false,
+    forks: 2,
     orphans: 0,
     speaks: false,
     writes: false,
