@@ -2,7 +2,9 @@
 
 use std::ffi::CStr;
 
-use nix::unistd::{AccessFlags, access};
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::unistd::{AccessFlags, access, read};
 
 use crate::settings::{Preparation, Settings};
 
@@ -32,7 +34,9 @@ pub struct Helper<'a> {
 
 /// Whether AppArmor is there and on. Where it is not, `apparmor` has no effect (init(5)).
 pub(crate) fn apparmor_is_on() -> bool {
-    std::fs::read(APPARMOR).is_ok_and(|state| state.starts_with(b"Y"))
+    let mut state = [0];
+    let file = open(APPARMOR, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+    file.is_ok_and(|file| read(&file, &mut state).is_ok()) && state == *b"Y"
 }
 
 /// What is to run before the first process of a job; and whether something cannot, for want of systemd-tmpfiles.
