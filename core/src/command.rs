@@ -10,7 +10,7 @@ use crate::process::Process;
 use crate::storage::{ClassId, ClientId, JobId};
 use crate::supervisor::Supervisor;
 use crate::text::Text;
-use crate::waiter::Who;
+use crate::waiter::{Outcome, Who};
 
 impl From<Full> for Denial {
     fn from(full: Full) -> Denial {
@@ -96,7 +96,7 @@ impl Supervisor<'_> {
 
     /// The last goal's waiters are released, and the client waits for the new one in its place.
     fn wait_instead(&mut self, id: JobId, client: ClientId, command: Command, wait: bool) {
-        self.answer_waiters(id, false);
+        self.answer_waiters(id, Outcome::Released);
         if wait {
             self.waiters.unreserve(1);
             if let Err(full) = self.wait_for_job(id, Who::Client(client, command)) {

@@ -13,7 +13,7 @@ use crate::notice::Notice;
 use crate::storage::{ClassId, JobId};
 use crate::supervisor::Supervisor;
 use crate::text::Text;
-use crate::waiter::Who;
+use crate::waiter::{Outcome, Who};
 
 impl Supervisor<'_> {
     /// One step of offering: one condition, or on to the next.
@@ -59,7 +59,7 @@ impl Supervisor<'_> {
             if let Some(job) = self.jobs.get_mut(job) {
                 self.text.replace(&mut job.stop_environment, environment);
             }
-            self.answer_waiters(job, false);
+            self.answer_waiters(job, Outcome::Released);
             self.block_held(job, whose, held);
             self.set_goal(job, Goal::Stop);
         }
@@ -108,7 +108,7 @@ impl Supervisor<'_> {
             Refused::Full(full)
         })?;
         self.prepare_start(job, environment).map_err(Refused::Full)?;
-        self.answer_waiters(job, false);
+        self.answer_waiters(job, Outcome::Released);
         self.block_held(job, whose, held);
         self.want_started(job);
         Ok(())

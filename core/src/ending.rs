@@ -12,6 +12,7 @@ use crate::notice::Notice;
 use crate::storage::JobId;
 use crate::supervisor::Supervisor;
 use crate::time::Instant;
+use crate::waiter::Outcome;
 
 /// The event that tells jobs of it.
 pub(crate) const SESSION_END: &[u8] = b"session-end";
@@ -128,7 +129,7 @@ impl Supervisor<'_> {
         if let Some(job) = job
             && self.jobs.get(job).is_some_and(|job| job.goal != Goal::Stop)
         {
-            self.answer_waiters(job, false);
+            self.answer_waiters(job, Outcome::Released);
             self.set_goal(job, Goal::Stop);
         }
         true

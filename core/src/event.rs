@@ -314,7 +314,7 @@ impl Supervisor<'_> {
             match self.waiters.get(waiter).map(|waiter| waiter.who) {
                 Some(Who::Emitter(client)) => {
                     let answer = if failed { Answer::Denied(Denial::EventFailed) } else { Answer::Done };
-                    self.settle(waiter, client, answer);
+                    self.settle(waiter, client, answer, false);
                 }
                 _ => {
                     self.waiters.remove(waiter);

@@ -18,7 +18,7 @@ use crate::storage::{ClassId, EventId, JobId};
 use crate::supervisor::Supervisor;
 use crate::text::Text;
 use crate::timers::Alarm;
-use crate::waiter::Waiter;
+use crate::waiter::{Outcome, Waiter};
 
 /// One instance of a class, from its first goal start until it rests again.
 #[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
@@ -334,7 +334,7 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get_mut(id) else { return };
         if job.failure.is_none() {
             job.failure = Some(failure);
-            self.answer_waiters(id, true);
+            self.answer_waiters(id, Outcome::Failed);
         }
         self.set_goal(id, Goal::Stop);
     }

@@ -8,6 +8,7 @@ use crate::process::Process;
 use crate::storage::JobId;
 use crate::supervisor::Supervisor;
 use crate::text::Text;
+use crate::waiter::Outcome;
 
 impl Supervisor<'_> {
     /// Moves the job that is on the move by one state; one that waits leaves the queue, and one that rests is let go.
@@ -80,7 +81,7 @@ impl Supervisor<'_> {
             }
             Entry::Rest(event) => {
                 self.emit_job_event(id, event);
-                self.answer_waiters(id, false);
+                self.answer_waiters(id, Outcome::Reached);
                 true
             }
             Entry::Run(process) => self.run(id, process),
@@ -128,12 +129,12 @@ impl Supervisor<'_> {
             if let Some(job) = self.jobs.get_mut(id) {
                 self.text.replace(&mut job.stop_environment, Text::EMPTY);
             }
-            return self.answer_waiters(id, false);
+            return self.answer_waiters(id, Outcome::Reached);
         }
         self.emit_job_event(id, event);
         let task = self.jobs.get(id).and_then(|job| self.classes.get(job.class)).is_some_and(|class| class.task);
         if !task {
-            self.answer_waiters(id, false);
+            self.answer_waiters(id, Outcome::Reached);
         }
     }
 }

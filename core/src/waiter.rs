@@ -46,6 +46,18 @@ impl Linked for Waiter {
     }
 }
 
+/// What became of what they wait for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The job got there.
+    Reached,
+    /// The job failed.
+    Failed,
+    /// Somebody wants something else of the job. That counts as success; but who asks then for its status sees what has
+    /// come of the new goal, and never the goals on the way to it (measured on Upstart 1.13.2).
+    Released,
+}
+
 /// The words for a command that failed while its client waited.
 const fn failure(command: Command) -> Denial {
     match command {
@@ -75,8 +87,9 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// Tells everybody who waits for a job that it got there, or failed.
-    pub(crate) fn answer_waiters(&mut self, id: JobId, failed: bool) {
+    /// Tells everybody who waits for a job what became of it.
+    pub(crate) fn answer_waiters(&mut self, id: JobId, outcome: Outcome) {
+        let failed = outcome == Outcome::Failed;
         while let Some(waiter) = self.jobs.get_mut(id).and_then(|job| job.waiters.pop(&mut self.waiters)) {
             match self.waiters.get(waiter).map(|waiter| waiter.who) {
                 Some(Who::Client(client, command)) => {
@@ -85,7 +98,8 @@ impl Supervisor<'_> {
                         Some(class) if !failed => Answer::Job(id, class),
                         _ => Answer::Denied(failure(command)),
                     };
-                    self.settle(waiter, client, answer);
+                    let last = outcome == Outcome::Released;
+                    self.settle(waiter, client, answer, last);
                 }
                 Some(Who::Event(event)) => {
                     self.waiters.remove(waiter);
@@ -112,13 +126,17 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A waiting client has its answer; it gets it before any job moves on.
-    pub(crate) fn settle(&mut self, waiter: WaiterId, client: ClientId, answer: Answer) {
+    /// A waiting client has its answer; it gets it before any job moves on, or `last`, when all jobs have.
+    pub(crate) fn settle(&mut self, waiter: WaiterId, client: ClientId, answer: Answer, last: bool) {
+        let (place, queue) = match last {
+            false => (WaitQueue::Answers, &mut self.core.answers),
+            true => (WaitQueue::LastAnswers, &mut self.core.last_answers),
+        };
         if let Some(waiter) = self.waiters.get_mut(waiter) {
             waiter.who = Who::Answered(client, answer);
-            waiter.place = WaitQueue::Answers;
+            waiter.place = place;
         }
-        self.core.answers.push(&mut self.waiters, waiter);
+        queue.push(&mut self.waiters, waiter);
     }
 
     /// A client that does not wait is answered when all that its command led to at once is done.
