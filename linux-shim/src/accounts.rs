@@ -16,7 +16,7 @@ use nix::sys::stat::{FileStat, stat};
 use nix::unistd::{getegid, geteuid};
 use uphold_core::process::{SpawnError, SpawnStage};
 
-use crate::capacity::GROUPS_OF_A_USER;
+use crate::capacity::{ACCOUNTS, GROUPS_OF_A_USER};
 use crate::kernel;
 
 const PASSWD: &CStr = c"/etc/passwd";
@@ -225,12 +225,16 @@ struct Reader {
     buffer: [u8; 1024],
     at: usize,
     filled: usize,
+    /// How much more of it is read.
+    left: usize,
 }
 
 impl Reader {
+    /// The supervisor waits for the child that reads this, and who may write to the job's root may have put a pipe there, or
+    /// a file without end.
     fn open(path: &CStr) -> Result<Reader, Errno> {
-        let file = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOCTTY, Mode::empty())?;
-        Ok(Reader { file, buffer: [0; 1024], at: 0, filled: 0 })
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
+        Ok(Reader { file: open(path, flags, Mode::empty())?, buffer: [0; 1024], at: 0, filled: 0, left: ACCOUNTS })
     }
 
     fn byte(&mut self) -> Result<Option<u8>, Errno> {
@@ -242,6 +246,7 @@ impl Reader {
                     result => break result?,
                 }
             };
+            self.left = self.left.checked_sub(self.filled).ok_or(Errno::EFBIG)?;
         }
         let byte = self.buffer[..self.filled].get(self.at).copied();
         self.at += usize::from(byte.is_some());
@@ -365,6 +370,19 @@ mod tests {
             assert_eq!(memberships(file, b"user2999", 1).unwrap().as_slice(), [1, 5]);
             assert_eq!(memberships(file, b"nobody", 1).unwrap().as_slice(), [1]);
         });
+    }
+
+    #[test]
+    fn neither_a_pipe_nor_a_file_without_end_is_waited_for() {
+        let path = std::env::temp_dir().join(format!("accounts-{}-hostile", std::process::id()));
+        let name = CString::new(path.to_str().unwrap()).unwrap();
+        nix::unistd::mkfifo(&*name, Mode::S_IRWXU).unwrap();
+        assert_eq!(find_user(&name, |_| true), Ok(None));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(find_user(&name, |_| true), Err(Errno::EFBIG));
+        assert_eq!(find_group(&name, |_, _| true), Err(Errno::EFBIG));
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

@@ -220,6 +220,9 @@ pub const CHILD_GUARD: usize = 64 << 10;
 /// stack. (The kernel's own limit is 65,536.)
 pub const GROUPS_OF_A_USER: usize = 512;
 
+/// Bytes that are read of a list of users or groups, which lies in a job's root: a hundred thousand users have 6 MB.
+pub const ACCOUNTS: usize = 16 << 20;
+
 /// Words in the command line of a helper, which has one for each file of `tmpfiles`.
 pub const HELPER_WORDS: usize = 256;
 

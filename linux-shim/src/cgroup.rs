@@ -4,10 +4,10 @@
 //! controller is switched on for the group and every setting is made in it. Groups lie below the supervisor's own; one
 //! that the supervisor has used is removed when the last process has left it.
 
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
@@ -113,16 +113,32 @@ impl Cgroups {
         while let Some(events) = self.inotify.as_ref().and_then(|inotify| inotify.read_events().ok()) {
             for event in events {
                 let Some(at) = self.known.iter().position(|(watch, _)| *watch == event.wd) else { continue };
-                let group = &self.known[at].1;
-                let state = fs::read(group.join("cgroup.events")).unwrap_or_default();
-                let empty = state.split(|&byte| byte == b'\n').any(|line| line == b"populated 0");
-                // A group that is not empty is not removed.
-                if event.mask.contains(AddWatchFlags::IN_IGNORED) || (empty && fs::remove_dir(group).is_ok()) {
+                if event.mask.contains(AddWatchFlags::IN_IGNORED) || remove_if_empty(&self.known[at].1) {
                     self.known.swap_remove(at);
                 }
             }
         }
     }
+
+    /// The groups that are to be removed one day.
+    pub(crate) fn carry(&self) -> Vec<Vec<u8>> {
+        self.known.iter().map(|(_, group)| group.as_os_str().as_bytes().to_vec()).collect()
+    }
+
+    /// Goes on with the groups of a program before this one. Of one that was left meanwhile nobody tells any more.
+    pub(crate) fn put_back(&mut self, groups: Vec<Vec<u8>>) {
+        let groups = groups.into_iter().map(|group| PathBuf::from(OsString::from_vec(group)));
+        groups.for_each(|group| self.watch(&group));
+        self.known.retain(|(_, group)| !remove_if_empty(group));
+    }
+}
+
+/// Removes a group in which nobody is; says whether it is gone.
+fn remove_if_empty(group: &Path) -> bool {
+    let state = fs::read(group.join("cgroup.events")).unwrap_or_default();
+    let empty = state.split(|&byte| byte == b'\n').any(|line| line == b"populated 0");
+    // A group that is not empty is not removed.
+    empty && fs::remove_dir(group).is_ok()
 }
 
 impl Default for Cgroups {

@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
 use crate::error;
@@ -30,7 +31,7 @@ pub struct ConfDir {
     /// Read first when everything is loaded; Upstart's own settings file, which knows no settings.
     settings_file: Option<PathBuf>,
     directories: Vec<PathBuf>,
-    inotify: Option<Inotify>,
+    inotify: Result<Inotify, Errno>,
     watches: Vec<Watch>,
 }
 
@@ -46,13 +47,13 @@ struct Watch {
 impl ConfDir {
     /// These directories, the most important first.
     pub fn new(settings_file: Option<PathBuf>, directories: Vec<PathBuf>) -> Self {
-        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).ok();
+        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC);
         ConfDir { settings_file, directories, inotify, watches: Vec::new() }
     }
 
     /// What becomes readable when a directory changes.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.inotify.as_ref().map(AsFd::as_fd)
+        self.inotify.as_ref().ok().map(AsFd::as_fd)
     }
 
     /// Loads every job file, and drops the jobs whose file is gone.
@@ -70,7 +71,7 @@ impl ConfDir {
 
     /// Takes in what has changed in the directories.
     pub fn changed(&mut self, to: &mut Loading<'_, '_>) {
-        while let Some(events) = self.inotify.as_ref().and_then(|inotify| inotify.read_events().ok()) {
+        while let Some(events) = self.inotify.as_ref().ok().and_then(|inotify| inotify.read_events().ok()) {
             for event in events {
                 if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
                     self.load_all(to);
@@ -144,11 +145,16 @@ impl ConfDir {
         let names = fs::metadata(&directory).and_then(|own| {
             let own = (own.dev(), own.ino());
             if within.contains(&own) {
-                return Err(nix::errno::Errno::ELOOP.into());
+                return Err(Errno::ELOOP.into());
             }
             // Whoever comes after the names were read is reported.
-            self.watch(place, below);
-            Ok((names_in(&directory)?, own))
+            let watched = self.watch(place, below);
+            let names = names_in(&directory)?;
+            if let Err(errno) = watched {
+                let (directory, reason) = (directory.display(), errno.desc());
+                to.log.warn(format_args!("{directory}: Unable to watch configuration directory: {reason}"));
+            }
+            Ok((names, own))
         });
         let (names, own) = match names {
             Ok(found) => found,
@@ -173,12 +179,16 @@ impl ConfDir {
         within.pop();
     }
 
-    fn watch(&mut self, place: usize, below: &Path) {
-        let Some(inotify) = &self.inotify else { return };
-        // A directory that is not there cannot be watched, and need not be: it is empty.
-        let Ok(descriptor) = inotify.add_watch(&self.directories[place].join(below), WATCHED) else { return };
+    fn watch(&mut self, place: usize, below: &Path) -> Result<(), Errno> {
+        let inotify = self.inotify.as_ref().map_err(|errno| *errno)?;
+        let descriptor = match inotify.add_watch(&self.directories[place].join(below), WATCHED) {
+            // It has gone meanwhile, and so has what was in it.
+            Err(Errno::ENOENT) => return Ok(()),
+            added => added?,
+        };
         self.watches.retain(|watch| watch.place != place || watch.below != below);
         self.watches.push(Watch { descriptor, place, below: below.into() });
+        Ok(())
     }
 
     /// A directory has gone: what happens to it elsewhere, and below it, is nobody's business.
@@ -188,7 +198,7 @@ impl ConfDir {
         self.watches = left;
         for Watch { descriptor, .. } in gone {
             let is_watched = self.watches.iter().any(|watch| watch.descriptor == descriptor);
-            if let Some(inotify) = self.inotify.as_ref().filter(|_| !is_watched) {
+            if let Some(inotify) = self.inotify.as_ref().ok().filter(|_| !is_watched) {
                 // One that was deleted is not watched any more.
                 inotify.rm_watch(descriptor).unwrap_or_default();
             }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use uphold_core::bytes::Show;
@@ -149,8 +150,23 @@ pub(crate) fn check_settings(file: &Path, log: &mut MessageLog) {
     }
 }
 
+/// Does not wait for who would write to a pipe that is in the file's place.
 pub(crate) fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    fs::File::open(path)?.take(JOB_FILE as u64 + 1).read_to_end(&mut text)?;
+    let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    file.take(JOB_FILE as u64 + 1).read_to_end(&mut text)?;
     if text.len() > JOB_FILE { Err(nix::errno::Errno::EFBIG.into()) } else { Ok(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_in_the_place_of_a_file_is_not_waited_for() {
+        let path = std::env::temp_dir().join(format!("uphold-job-file-{}", std::process::id()));
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(read_file(&path).unwrap().is_empty());
+        fs::remove_file(&path).unwrap();
+    }
 }

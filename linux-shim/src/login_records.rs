@@ -6,7 +6,7 @@
 use crate::capacity::{LOGIN_LOCK_PAUSE, LOGIN_LOCK_TRIES, LOGIN_RECORDS};
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
@@ -45,14 +45,19 @@ const DEAD_PROCESS: u16 = 8;
 
 /// A process has ended: notes it where it is recorded as logged in. Where that is not possible it is left.
 pub fn mark_dead(pid: Pid) {
-    let Ok(utmp) = File::open(UTMP) else { return };
+    let Ok(utmp) = open(UTMP, OpenOptions::new().read(true)) else { return };
     if let Some(place) = find(&utmp, pid) {
         change(place, pid).unwrap_or_default();
     }
 }
 
+/// Does not wait for the other end of a pipe that is in the file's place.
+fn open(path: &str, how: &mut OpenOptions) -> std::io::Result<File> {
+    how.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+}
+
 fn change(place: u64, pid: Pid) -> std::io::Result<()> {
-    let utmp = OpenOptions::new().read(true).write(true).open(UTMP)?;
+    let utmp = open(UTMP, OpenOptions::new().read(true).write(true))?;
     lock(&utmp)?;
     let mut record = [0; RECORD];
     utmp.read_exact_at(&mut record, place)?;
@@ -62,7 +67,7 @@ fn change(place: u64, pid: Pid) -> std::io::Result<()> {
     let (utmp_record, wtmp_record) = dead(record, SystemTime::now());
     utmp.write_all_at(&utmp_record, place)?;
     drop(utmp);
-    let mut wtmp = OpenOptions::new().append(true).open(WTMP)?;
+    let mut wtmp = open(WTMP, OpenOptions::new().append(true))?;
     lock(&wtmp)?;
     std::io::Write::write_all(&mut wtmp, &wtmp_record)
 }

@@ -2,12 +2,12 @@
 
 use std::fmt::{self, Write as _};
 use std::io::{Stderr, Stdout, stderr, stdout};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, SFlag, fstat};
 use uphold_core::notice::Priority;
 
 use crate::capacity::MESSAGE;
@@ -22,13 +22,17 @@ pub struct MessageLog {
     kernel: Option<OwnedFd>,
     out: Stdout,
     err: Stderr,
+    /// The same two once more, where they can be had so that they do not block.
+    own: [Option<OwnedFd>; 2],
     dropped: u32,
 }
 
 impl MessageLog {
     /// Says what is at least as grave as the threshold, for now on the standard descriptors.
     pub fn new(threshold: Priority) -> Self {
-        MessageLog { threshold, kernel: None, out: stdout(), err: stderr(), dropped: 0 }
+        let (out, err) = (stdout(), stderr());
+        let own = [out.as_fd(), err.as_fd()].map(open_again);
+        MessageLog { threshold, kernel: None, out, err, own, dropped: 0 }
     }
 
     /// Whether a message of this priority would be said.
@@ -98,14 +102,29 @@ impl MessageLog {
             }
             None => {
                 line.terminal_line(priority, text);
-                let fd = if priority <= Priority::Warn { self.err.as_fd() } else { self.out.as_fd() };
-                write_if_ready(fd, line.bytes())
+                let [out, err] = &self.own;
+                let (own, shared) =
+                    if priority <= Priority::Warn { (err, self.err.as_fd()) } else { (out, self.out.as_fd()) };
+                write_if_ready(own.as_ref().map_or(shared, OwnedFd::as_fd), line.bytes())
             }
         }
     }
 }
 
-/// Writes to a descriptor that is shared with others, who may want it to block: asks first whether it would.
+/// Opens a terminal or a pipe once more, so that it never blocks for us and stays as it is for those whom it is shared with.
+/// A terminal that takes one byte says that it is ready, and then blocks until it has taken the last.
+fn open_again(shared: BorrowedFd<'_>) -> Option<OwnedFd> {
+    /// The end of a terminal that is keyboard and screen: opened again, it would be those of another.
+    const SCREEN: libc::dev_t = libc::makedev(5, 2);
+    let about = fstat(shared).ok()?;
+    let kind = SFlag::from_bits_truncate(about.st_mode) & SFlag::S_IFMT;
+    let blocks = kind == SFlag::S_IFIFO || (kind == SFlag::S_IFCHR && about.st_rdev != SCREEN);
+    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let path = format!("/proc/self/fd/{}", shared.as_raw_fd());
+    blocks.then(|| open(path.as_str(), flags, Mode::empty()).ok()).flatten()
+}
+
+/// Writes to a descriptor that may be shared with others, who may want it to block: asks first whether it would.
 fn write_if_ready(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> bool {
     while !bytes.is_empty() {
         let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
@@ -194,6 +213,7 @@ impl fmt::Write for Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::fcntl::{FcntlArg, fcntl};
 
     fn terminal(priority: Priority, text: &str) -> String {
         let mut line = Line::new();
@@ -219,6 +239,21 @@ mod tests {
         let mut line = Line::new();
         line.kernel_record(Priority::Error, format_args!("/a.conf:1: Unknown stanza"));
         assert_eq!(line.bytes(), b"<3>init: /a.conf:1: Unknown stanza\n");
+    }
+
+    #[test]
+    fn what_nobody_reads_does_not_hold_us_up_and_stays_as_it_is_for_others() {
+        let (_reader, terminal) = crate::kernel::open_terminal().unwrap();
+        let (_other_reader, pipe) = nix::unistd::pipe().unwrap();
+        for shared in [terminal, pipe] {
+            let own = open_again(shared.as_fd()).unwrap();
+            // Not a divisor of what there is room for.
+            while write_if_ready(own.as_fd(), &[b'x'; 97]) {}
+            let flags = OFlag::from_bits_retain(fcntl(&shared, FcntlArg::F_GETFL).unwrap());
+            assert!(!flags.contains(OFlag::O_NONBLOCK));
+        }
+        let file = std::fs::File::open("/proc/self/stat").unwrap();
+        assert!(open_again(file.as_fd()).is_none(), "what is written to a file goes where the others' goes");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Where a supervisor can be found: its sockets, and the files beside them that say so. And where a user's files are.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirBuilder};
-use std::io::{Error, ErrorKind, Result};
+use std::fs::{self, DirBuilder, File};
+use std::io::{Error, ErrorKind, Result, Write};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -97,8 +97,11 @@ impl Traces {
         self.directories.extend(paths(directories));
     }
 
+    /// A new file takes the place of what is there: a link would lead the text elsewhere, a pipe would hold us up.
     fn write(&mut self, path: PathBuf, text: &str) -> Result<()> {
-        fs::write(&path, text)?;
+        // What cannot be removed is in the way.
+        fs::remove_file(&path).unwrap_or_default();
+        File::create_new(&path)?.write_all(text.as_bytes())?;
         self.files.push(path);
         Ok(())
     }
@@ -186,4 +189,27 @@ fn children() -> Vec<Pid> {
     let path = format!("/proc/self/task/{}/children", nix::unistd::gettid());
     let list = fs::read_to_string(path).unwrap_or_default();
     list.split_ascii_whitespace().filter_map(|word| word.parse().ok()).map(Pid::from_raw).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_in_the_place_of_a_file_leads_nowhere() {
+        let directory = std::env::temp_dir().join(format!("uphold-traces-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let (letter, socket) = (directory.join("letter"), directory.join("socket"));
+        fs::write(&letter, "a letter").unwrap();
+        std::os::unix::fs::symlink(&letter, directory.join("socket.pid")).unwrap();
+        let mut traces = Traces::default();
+        for _ in 0..2 {
+            traces.pid_file(&socket).unwrap();
+        }
+        assert_eq!(fs::read_to_string(directory.join("socket.pid")).unwrap(), format!("{}\n", std::process::id()));
+        assert_eq!(fs::read_to_string(&letter).unwrap(), "a letter");
+        drop(traces);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+        fs::remove_dir_all(&directory).unwrap();
+    }
 }

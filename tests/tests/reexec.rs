@@ -9,7 +9,7 @@ use uphold_core::control::{Reply, Request, Select, Target};
 use uphold_core::lifecycle::{Goal, State};
 use uphold_tests::system::client::Client;
 use uphold_tests::system::processes::{Process, Signal, is_running, send};
-use uphold_tests::system::{Launch, System, programs};
+use uphold_tests::system::{Launch, System, programs, skipped};
 
 fn restart(system: &System) {
     system.order(&["restart-init"]);
@@ -106,6 +106,26 @@ fn what_a_job_has_left_is_still_told_of() {
     system.order(&["stop", "leaver"]);
     restart(&system);
     system.await_log(&format!("leaver has left process {left} (sleep) behind, which still runs"));
+}
+
+#[test]
+fn a_control_group_still_goes_when_its_job_does() {
+    let name = format!("uphold-test-{}", std::process::id());
+    let mut system = System::start(&[("grouped", &format!("cgroup freezer {name}\nexec sleep 1000"))]);
+    if system.initctl(&["start", "grouped"]).code != 0 {
+        return skipped("control groups may not be made here");
+    }
+    let pid = system.await_running("grouped");
+    let own = fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("it lives");
+    let Some(below) = own.lines().find_map(|line| line.strip_prefix("0::/")).filter(|path| path.ends_with(&name))
+    else {
+        return skipped("there are no control groups of version 2");
+    };
+    let places = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(|place| Path::new(place).join(below));
+    let group = places.into_iter().find(|place| place.exists()).expect("it is there");
+    restart(&system);
+    system.order(&["stop", "grouped"]);
+    system.await_some("the end of the empty group", |_| (!group.exists()).then_some(()));
 }
 
 #[test]

@@ -411,3 +411,27 @@ fn without_a_terminal_for_its_log_a_job_runs_all_the_same() {
     assert!(system.log().contains("Failed to create pty - disabling logging for job"), "{}", system.log());
     system.end(Signal::SIGTERM);
 }
+
+#[test]
+fn a_directory_that_cannot_be_watched_is_told_of_and_loaded() {
+    // Worlds of users in which nobody may watch anything, for want of the one or of the other.
+    for limit in ["max_inotify_instances", "max_inotify_watches"] {
+        let launch = Launch::new(&[("job", "exec sleep 1000")]);
+        let init = uphold_tests::system::programs::built().init.display().to_string();
+        let shut = format!("echo 0 > /proc/sys/user/{limit}");
+        let script = format!("#!/bin/sh\nexec unshare -Ur sh -c '{shut} && exec {init} \"$@\"' {init} \"$@\"\n");
+        let program = launch.folder().script("init", &script);
+        if !Command::new("unshare").args(["-Ur", "sh", "-c", &shut]).status().is_ok_and(|status| status.success()) {
+            return skipped("there can be no other world of users here");
+        }
+        let system = launch.program(&program).start();
+        let conf = system.folder().path("conf").display().to_string();
+        assert!(system.log().contains(&format!("{conf}/: Unable to watch configuration directory: ")), "{limit}");
+        assert_eq!(system.status("job"), "job stop/waiting");
+        // Who knows of it can still have job files loaded.
+        system.folder().write("conf/new.conf", "exec sleep 1000");
+        system.order(&["reload-configuration"]);
+        assert_eq!(system.status("new"), "new stop/waiting");
+        system.end(Signal::SIGTERM);
+    }
+}

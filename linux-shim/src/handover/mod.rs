@@ -27,6 +27,7 @@ use uphold_core::storage::ClientId;
 use uphold_core::supervisor::Supervisor;
 
 use crate::capacity::TRACEES;
+use crate::cgroup::Cgroups;
 use crate::error;
 use crate::kernel::{adopt_descriptor, close_range};
 use crate::left_behind::Farewell;
@@ -52,6 +53,7 @@ struct Own {
     traces: [Vec<Vec<u8>>; 2],
     containment: containment::ContainmentRecord,
     left_behind: Vec<Farewell>,
+    groups: Vec<Vec<u8>>,
 }
 
 /// What a program before this one has left to it.
@@ -95,7 +97,8 @@ fn write_image(
     let tracer = std::mem::take(&mut linux.tracer);
     let (threshold, containment) = (linux.log.threshold(), linux.containment.carry());
     let left_behind = linux.left_behind.carry();
-    let own = Own { askers, threshold, tracer, listeners, traces: traces.carry(), containment, left_behind };
+    let groups = linux.groups.as_ref().map(Cgroups::carry).unwrap_or_default();
+    let own = Own { askers, threshold, tracer, listeners, traces: traces.carry(), containment, left_behind, groups };
     let put = writer.put(&own);
     linux.tracer = own.tracer;
     put?;
@@ -245,6 +248,9 @@ impl State {
         traces.put_back(own.traces);
         linux.containment.put_back(own.containment);
         linux.left_behind.put_back(own.left_behind);
+        if let Some(groups) = &mut linux.groups {
+            groups.put_back(own.groups);
+        }
         for listener in own.listeners {
             let listening = adopt(listener).and_then(|it| linux.control.listen(it.into(), &linux.wait.epoll));
             if let Err(problem) = listening {

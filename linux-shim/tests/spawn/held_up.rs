@@ -1,7 +1,9 @@
 //! Processes that do not come to their program: the supervisor is not held up.
 
+use std::ffi::CString;
 use std::fs;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStringExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -20,15 +22,15 @@ use crate::kit::{Bench, ROOM, await_change, exit_of, root, settings};
 /// Far longer than any of it takes, and far shorter than the time that processes usually get.
 const SOON: Duration = Duration::from_secs(15);
 
-/// Settings by which a process waits for ever in its set-up: for somebody to write a list of users.
-fn waiting(bench: &Bench, oom_score: Option<i16>) -> Settings {
-    let etc = bench.directory.join("etc");
-    fs::create_dir_all(&etc).unwrap();
-    let _ = mkfifo(&etc.join("passwd"), Mode::S_IRWXU);
-    settings(|settings| {
-        settings.set(Text::Chroot, bench.directory.as_os_str().as_encoded_bytes()).unwrap();
-        settings.oom_score = oom_score;
-    })
+/// A file by which a process waits for ever in its set-up: for somebody to read which process enters a group.
+fn waiting(bench: &Bench) -> CString {
+    let path = CString::new(bench.directory.join("group").into_os_string().into_vec()).unwrap();
+    mkfifo(&*path, Mode::S_IRWXU).unwrap();
+    path
+}
+
+fn scored(oom_score: Option<i16>) -> Settings {
+    settings(|settings| settings.oom_score = oom_score)
 }
 
 /// Stops each child of this thread, over and over, while something is done.
@@ -57,16 +59,16 @@ fn failure(errno: i32) -> Result<Pid, SpawnError> {
 
 #[test]
 fn a_process_that_somebody_stops_has_failed() {
-    if !root("chroot") {
-        return;
-    }
     let mut bench = Bench::new();
     let began = Instant::now();
+    let waiting = waiting(&bench);
     for oom_score in [None, Some(100)] {
-        let waiting = waiting(&bench, oom_score);
+        let scored = scored(oom_score);
         for trace in [false, true] {
             let launched = stopping_children(Duration::from_millis(20), || {
-                bench.launch(Command::Exec(b"true"), |plan| (plan.settings, plan.trace) = (&waiting, trace))
+                bench.launch(Command::Exec(b"true"), |plan| {
+                    (plan.settings, plan.trace, plan.cgroup) = (&scored, trace, Some(waiting.as_c_str()));
+                })
             });
             assert_eq!(launched, failure(libc::EINTR), "{oom_score:?} {trace}");
             assert_eq!(next_change(), None);
@@ -79,15 +81,14 @@ fn a_process_that_somebody_stops_has_failed() {
 
 #[test]
 fn a_process_that_takes_too_long_has_failed() {
-    if !root("chroot") {
-        return;
-    }
     let mut bench = Bench::new();
     bench.spawner = Spawner::new(ROOM, None).unwrap().with_patience(Duration::from_millis(300));
+    let waiting = waiting(&bench);
     for oom_score in [None, Some(100)] {
-        let waiting = waiting(&bench, oom_score);
+        let scored = scored(oom_score);
         let began = Instant::now();
-        let launched = bench.launch(Command::Exec(b"true"), |plan| plan.settings = &waiting);
+        let launched = bench
+            .launch(Command::Exec(b"true"), |plan| (plan.settings, plan.cgroup) = (&scored, Some(waiting.as_c_str())));
         assert_eq!(launched, failure(libc::ETIMEDOUT), "{oom_score:?}");
         assert!(began.elapsed() >= Duration::from_millis(300) && began.elapsed() < SOON);
         assert_eq!(next_change(), None);
@@ -141,7 +142,7 @@ fn exit_of_any(pid: Pid) -> Exit {
 #[test]
 fn with_an_oom_score_too_failures_are_told() {
     let mut bench = Bench::new();
-    let scored = settings(|settings| settings.oom_score = Some(500));
+    let scored = scored(Some(500));
     let (_reader, end) = std::io::pipe().unwrap();
     // One of these numbers is that by which the end of the set-up is told.
     for number in 3..60 {
