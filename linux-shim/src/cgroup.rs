@@ -4,10 +4,10 @@
 //! controller is switched on for the group and every setting is made in it. Groups lie below the supervisor's own; one
 //! that the supervisor has used is removed when the last process has left it.
 
-use std::ffi::{CStr, CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr};
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
@@ -17,6 +17,7 @@ use uphold_core::process::{SpawnError, SpawnStage};
 
 use crate::capacity::CGROUP_NAME;
 use crate::error;
+use crate::handover;
 use crate::settings::{Cgroup, Setting};
 
 /// Names of version 1 that mean something else in version 2.
@@ -122,13 +123,12 @@ impl Cgroups {
 
     /// The groups that are to be removed one day.
     pub(crate) fn carry(&self) -> Vec<Vec<u8>> {
-        self.known.iter().map(|(_, group)| group.as_os_str().as_bytes().to_vec()).collect()
+        handover::carry_paths(self.known.iter().map(|(_, group)| group))
     }
 
     /// Goes on with the groups of a program before this one. Of one that was left meanwhile nobody tells any more.
     pub(crate) fn put_back(&mut self, groups: Vec<Vec<u8>>) {
-        let groups = groups.into_iter().map(|group| PathBuf::from(OsString::from_vec(group)));
-        groups.for_each(|group| self.watch(&group));
+        handover::paths(groups).for_each(|group| self.watch(&group));
         self.known.retain(|(_, group)| !remove_if_empty(group));
     }
 }

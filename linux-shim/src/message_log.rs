@@ -52,8 +52,7 @@ impl MessageLog {
 
     /// From now on to the kernel log, if there is one.
     pub fn open_kernel_log(&mut self) {
-        let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        self.kernel = open("/dev/kmsg", flags, Mode::empty()).ok();
+        self.kernel = open_to_write("/dev/kmsg");
     }
 
     /// Whether messages go to the kernel log.
@@ -119,9 +118,13 @@ fn open_again(shared: BorrowedFd<'_>) -> Option<OwnedFd> {
     let about = fstat(shared).ok()?;
     let kind = SFlag::from_bits_truncate(about.st_mode) & SFlag::S_IFMT;
     let blocks = kind == SFlag::S_IFIFO || (kind == SFlag::S_IFCHR && about.st_rdev != SCREEN);
+    if blocks { open_to_write(&format!("/proc/self/fd/{}", shared.as_raw_fd())) } else { None }
+}
+
+/// Opens what may block, so that it never does.
+fn open_to_write(path: &str) -> Option<OwnedFd> {
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let path = format!("/proc/self/fd/{}", shared.as_raw_fd());
-    blocks.then(|| open(path.as_str(), flags, Mode::empty()).ok()).flatten()
+    open(path, flags, Mode::empty()).ok()
 }
 
 /// Writes to a descriptor that may be shared with others, who may want it to block: asks first whether it would.

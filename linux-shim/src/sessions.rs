@@ -1,10 +1,10 @@
 //! Where a supervisor can be found: its sockets, and the files beside them that say so. And where a user's files are.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io::{Error, ErrorKind, Result, Write};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use nix::unistd::{Pid, geteuid};
 
 use crate::capacity::{LEFTOVER_LOOKS, LEFTOVER_PAUSE};
 use crate::control_socket::bind;
+use crate::handover;
 
 /// The system's control socket.
 pub(crate) const SYSTEM_SOCKET: &str = "/run/uphold/control";
@@ -86,15 +87,13 @@ impl Traces {
 
     /// The paths of all files, and of all directories.
     pub(crate) fn carry(&self) -> [Vec<Vec<u8>>; 2] {
-        let bytes = |path: &PathBuf| path.as_os_str().as_bytes().to_vec();
-        [&self.files, &self.directories].map(|paths| paths.iter().map(bytes).collect())
+        [&self.files, &self.directories].map(handover::carry_paths)
     }
 
     /// Goes on with what another program made.
     pub(crate) fn put_back(&mut self, [files, directories]: [Vec<Vec<u8>>; 2]) {
-        let paths = |bytes: Vec<Vec<u8>>| bytes.into_iter().map(|path| PathBuf::from(OsString::from_vec(path)));
-        self.files.extend(paths(files));
-        self.directories.extend(paths(directories));
+        self.files.extend(handover::paths(files));
+        self.directories.extend(handover::paths(directories));
     }
 
     /// A new file takes the place of what is there: a link would lead the text elsewhere, a pipe would hold us up.

@@ -56,6 +56,16 @@ struct Own {
     groups: Vec<Vec<u8>>,
 }
 
+/// Paths as they stand in the image: they need not be text.
+pub(crate) fn carry_paths<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> Vec<Vec<u8>> {
+    paths.into_iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect()
+}
+
+/// Paths out of the image.
+pub(crate) fn paths(carried: Vec<Vec<u8>>) -> impl Iterator<Item = PathBuf> {
+    carried.into_iter().map(|path| OsString::from_vec(path).into())
+}
+
 /// What a program before this one has left to it.
 pub struct State {
     own: Own,
