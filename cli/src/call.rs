@@ -4,8 +4,8 @@ use crate::options::Options;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use uphold_core::bytes::Strings;
-use uphold_core::control::{Request, Select, Table, Target};
-use uphold_core::notice::Priority;
+use uphold_core::control::Request;
+use uphold_core::{Priority, Select, Table, Target};
 
 /// A request, or which argument is missing.
 pub type Asked<'a> = Result<Request<'a>, &'static str>;

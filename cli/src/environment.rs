@@ -4,7 +4,8 @@ use crate::Context;
 use crate::call::PRIORITIES;
 use crate::print::{Failure, line};
 use std::os::unix::ffi::OsStrExt;
-use uphold_core::control::{Reply, Request, Table};
+use uphold_core::Table;
+use uphold_core::control::{Reply, Request};
 
 /// `list-env`: all variables, sorted.
 ///

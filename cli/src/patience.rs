@@ -8,7 +8,8 @@ use std::io::{self, Write};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 use uphold_core::bytes::Strings;
-use uphold_core::control::{Reply, Request, Select, Target};
+use uphold_core::control::{Reply, Request};
+use uphold_core::{Select, Target};
 
 /// How long nothing is said, and how often is asked afterwards: most jobs are done by then, and 5 seconds is what a job gets
 /// to end by itself unless its file says otherwise.

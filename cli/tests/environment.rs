@@ -5,8 +5,8 @@ mod kit;
 use kit::{Folder, INITCTL, converse, converse_as, initctl, ran, run};
 use std::process::Command;
 use uphold_core::bytes::Strings;
-use uphold_core::control::{Refusal, Reply, Request, Table};
-use uphold_core::notice::Priority;
+use uphold_core::control::{Refusal, Reply, Request};
+use uphold_core::{Priority, Table};
 
 /// What is asked and answered, one after the other.
 type Talk = Vec<(Request<'static>, Reply<'static>)>;

@@ -6,9 +6,8 @@ use kit::{INITCTL, converse, converse_as, initctl, ran, run, status};
 use std::os::unix::ffi::OsStrExt;
 use uphold_core::bytes::Strings;
 use uphold_core::control::frame::PageWriter;
-use uphold_core::control::{Refusal, Reply, Request, Select, Target};
-use uphold_core::lifecycle::{Goal, State};
-use uphold_core::process::Process;
+use uphold_core::control::{Refusal, Reply, Request};
+use uphold_core::{Goal, Process, Select, State, Target};
 
 /// A job chosen by variables, as it is when it is named.
 const fn job(job: &'static [u8], variables: &'static [u8]) -> Target<'static> {

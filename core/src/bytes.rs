@@ -1,4 +1,4 @@
-//! Text as the kernel has it: bytes, and lists of bytes that end in NUL each.
+//! Text as the kernel has it: bytes, and lists of bytes in which every entry ends in NUL.
 
 use core::fmt;
 

@@ -1,9 +1,12 @@
-//! Orders that come out.
+//! Orders that come out of the machine.
 
+use core::hash::Hash;
+
+use crate::answer::Answer;
+use crate::ids::{ClassId, ClientId, JobId};
 use crate::notice::Notice;
 use crate::process::{Pid, Process};
 use crate::signal::Signal;
-use crate::storage::{ClassId, ClientId, JobId};
 
 /// One order to the world. Effects carry ids and numbers only: who needs the text behind an id (a command line, an
 /// environment, a job's name) asks the supervisor's read-only views for it before the next effect is polled.
@@ -124,46 +127,4 @@ pub enum Scope {
     Process,
     /// Its process group.
     Group,
-}
-
-/// What a client is answered; `Supervisor::reply` puts it in words.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Answer {
-    /// Done, and nothing to show.
-    Done,
-    /// Done; the job's status is to be shown, or, if it has gone meanwhile, that of its class at rest.
-    Job(JobId, ClassId),
-    /// Refused: see [`Denial`].
-    Denied(Denial),
-}
-
-/// Why a command was refused or failed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[allow(missing_docs)]
-pub enum Denial {
-    /// The name is in the request.
-    UnknownJob,
-    /// A command names an instance that does not live.
-    UnknownInstance(ClassId),
-    UnknownParameter(ClassId),
-    MismatchedBraces,
-    ExpectedOperator,
-    AlreadyRunning(JobId),
-    AlreadyStopped(JobId),
-    RestartStopped(JobId),
-    NotRunning(JobId),
-    NoSuchProcess,
-    FailedToStart,
-    FailedToStop,
-    FailedToRestart,
-    EventFailed,
-    /// A request about an environment names an instance that does not live.
-    UnknownInstanceOf(ClassId),
-    EmptyJob,
-    BadEnvironment,
-    EmptyName,
-    ShuttingDown,
-    Full(crate::limits::Limit),
 }

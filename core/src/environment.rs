@@ -1,13 +1,13 @@
-//! Environments in layers: what every job gets, what its file says, what its command or events gave it, what stopped it, and
-//! what Upstart adds. A later layer replaces what an earlier one says (init(5) "Job environment"; the order was measured on
-//! Upstart 1.13.2); nothing is copied until the world asks.
+//! Environments in layers: the base that every job gets, the `env` stanzas, what the command or events gave, what stopped the
+//! job, and what Upstart adds. A later layer replaces what an earlier one says (init(5) "Job environment"; the order was
+//! measured on Upstart 1.13.2). Nothing is copied until the world asks.
 
 use crate::bytes::{Strings, split_variable};
+use crate::ids::{ClassId, JobId};
 use crate::limits::Full;
+use crate::machine::Supervisor;
+use crate::memory::arena::Text;
 use crate::process::Process;
-use crate::storage::{ClassId, JobId};
-use crate::supervisor::Supervisor;
-use crate::text::Text;
 
 /// One variable of an environment, as it stands between its name and the next: `NAME=` or the whole entry, then the rest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +45,15 @@ fn find<'a>(list: Strings<'a>, name: &[u8]) -> Option<(usize, &'a [u8])> {
 /// The value of the last variable of that name.
 pub(crate) fn find_value<'a>(list: Strings<'a>, name: &[u8]) -> Option<&'a [u8]> {
     find(list, name).map(|(_, value)| value)
+}
+
+/// The last entry of each name, but for names that were taken away.
+fn last_of_each<'a>(all: impl Iterator<Item = Variable<'a>> + Clone) -> impl Iterator<Item = Variable<'a>> + Clone {
+    let later = all.clone();
+    all.enumerate()
+        .filter(move |(place, entry)| !later.clone().skip(place + 1).any(|other| other.name() == entry.name()))
+        .map(|(_, entry)| entry)
+        .filter(|entry| entry.0.contains(&b'='))
 }
 
 impl Supervisor<'_> {
@@ -185,13 +194,4 @@ impl Supervisor<'_> {
             }
         }
     }
-}
-
-/// The last entry of each name, but for names that were taken away.
-fn last_of_each<'a>(all: impl Iterator<Item = Variable<'a>> + Clone) -> impl Iterator<Item = Variable<'a>> + Clone {
-    let later = all.clone();
-    all.enumerate()
-        .filter(move |(place, entry)| !later.clone().skip(place + 1).any(|other| other.name() == entry.name()))
-        .map(|(_, entry)| entry)
-        .filter(|entry| entry.0.contains(&b'='))
 }

@@ -1,10 +1,13 @@
-//! Facts that go in.
+//! Facts that go into the machine.
+
+use core::hash::Hash;
 
 use crate::bytes::Strings;
-use crate::control::{Table, Target};
-use crate::process::{Exit, Pid, Process, ShortName, SpawnError};
+use crate::ids::{ClientId, JobId};
+use crate::process::{Exit, Pid, Process, ShortName};
 use crate::signal::Signal;
-use crate::storage::{ClientId, JobId};
+use crate::spawn::SpawnError;
+use crate::target::{Table, Target};
 
 /// One fact about the world. The supervisor takes one in, gives every effect out, and only then takes the next.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -2,6 +2,7 @@
 //! reason.
 
 use core::fmt;
+use core::hash::Hash;
 
 /// Which capacity was exhausted. Full is an answer: it names the limit, reaches the log and the client, and nothing is lost.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
@@ -103,6 +104,7 @@ pub(crate) const SNAPSHOT_RECORD: usize = 1024;
 pub(crate) const SNAPSHOT_PIECE: usize = 960;
 
 const _: () = assert!(SNAPSHOT_PIECE + 4 <= SNAPSHOT_RECORD, "a record holds a piece of text and its length");
+
 const _: () = assert!(SCRATCH >= INSTANCE_NAME, "an instance name fits");
 
 // What the machine's own memory is divided into.

@@ -1,7 +1,9 @@
 //! How full the supervisor's memory is.
 
-use crate::storage::PoolView;
-use crate::supervisor::Supervisor;
+use core::hash::Hash;
+
+use crate::machine::Supervisor;
+use crate::memory::pool::{PoolView, Record};
 
 /// How much of one capacity is taken.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -33,7 +35,7 @@ pub struct Occupancy {
     pub timers: Taken,
 }
 
-fn taken<T>(pool: &PoolView<'_, T>) -> Taken {
+fn taken<T: Record>(pool: &PoolView<'_, T>) -> Taken {
     Taken { used: pool.len(), reserved: pool.reserved() }
 }
 

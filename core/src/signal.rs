@@ -1,6 +1,7 @@
 //! Signals by name, as signal(7) numbers them on Linux (x86 and ARM).
 
 use core::fmt;
+use core::hash::Hash;
 
 /// A signal number, 1 to 64.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]

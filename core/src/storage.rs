@@ -1,288 +1,175 @@
-//! Slots: where classes, jobs and events live, and the ids that name them.
-//!
-//! The caller owns the memory; the core borrows it as views without capacities in their types, so there is one copy of
-//! the machine code however large a system is. A slot that was never used is never touched.
+//! The memory of a supervisor, owned by the program that embeds it.
 
-use core::fmt;
-use core::hash::{Hash, Hasher};
-use core::marker::PhantomData;
-use core::num::NonZeroU32;
-use heapless::{Vec, VecView};
+use heapless::Vec;
 
-use crate::limits::{Full, Limit};
+use crate::ids::kind;
+use crate::limits::{CHAINS, Limit, SCRATCH};
+use crate::machine::{Core, Supervisor};
+use crate::memory::arena::Arena;
+use crate::memory::index::Index;
+use crate::memory::pool::Pool;
+use crate::memory::timers::{Timer, Timers};
+use crate::records::class::Class;
+use crate::records::event::Event;
+use crate::records::interest::{Interest, Name};
+use crate::records::job::{Alarm, Job};
+use crate::records::leaf::Leaf;
+use crate::records::process::Running;
+use crate::records::waiter::Waiter;
+use crate::time::Instant;
 
-/// Names one thing of kind `T` for as long as it lives: an id that outlives it names nothing, never another thing.
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(bound = "")]
-pub struct Id<T> {
-    index: u32,
-    generation: NonZeroU32,
-    #[serde(skip)]
-    kind: PhantomData<fn() -> T>,
-}
-
-/// Names a job class.
-pub type ClassId = Id<crate::class::Class>;
-/// Names a job: one instance of a class.
-pub type JobId = Id<crate::job::Job>;
-/// Names an event that is pending or being handled.
-pub type EventId = Id<crate::event::Event>;
-
-impl<T> Id<T> {
-    /// The slot's place, for tables that run beside the storage. Below the capacity of its kind.
-    pub const fn index(self) -> usize {
-        self.index as usize
-    }
-}
-
-impl<T> Clone for Id<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<T> Copy for Id<T> {}
-impl<T> PartialEq for Id<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.index == other.index && self.generation == other.generation
-    }
-}
-impl<T> Eq for Id<T> {}
-impl<T> Hash for Id<T> {
-    /// Without the generation: no id inside a storage is stale, and storages that differ in nothing but generations behave
-    /// alike. This is what makes an exhaustive search of the states finite.
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.index.hash(state);
-    }
-}
-impl<T> fmt::Debug for Id<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}.{}", self.index, self.generation)
-    }
-}
-#[cfg(feature = "defmt")]
-impl<T> defmt::Format for Id<T> {
-    fn format(&self, f: defmt::Formatter<'_>) {
-        defmt::write!(f, "#{=u32}.{=u32}", self.index, self.generation.get());
-    }
-}
-
-/// Names a client for as long as it is connected; the world chooses both numbers and never repeats a pair.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct ClientId {
-    /// Which of the world's places for clients.
-    pub slot: u32,
-    /// How many clients that place has had before.
-    pub generation: u32,
-}
-
-/// Room for one thing.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub struct Slot<T> {
-    pub(crate) generation: NonZeroU32,
-    pub(crate) content: Content<T>,
-}
-
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub(crate) enum Content<T> {
-    Free { next: Option<u32> },
-    Used(T),
-}
-
-/// How a pool's slots are used.
-#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub struct Tally {
-    pub(crate) free: Option<u32>,
-    pub(crate) used: u32,
-    pub(crate) reserved: u32,
-}
-
-/// Owned room for up to `N` things.
+/// The memory of a supervisor, owned by whoever embeds it. All zeros when new: in a `static` it takes no room in the
+/// program, and what is never used is never resident.
+///
+/// | parameter | how many |
+/// |---|---|
+/// | `CLASSES` | job files |
+/// | `JOBS` | instances, at rest ones not counted |
+/// | `PROCESSES` | live processes; at least `2 * JOBS` |
+/// | `EVENTS` | unfinished events; `2 * JOBS` are the jobs' own, the rest is for clients |
+/// | `WAITERS` | clients that wait, and events that wait for jobs |
+/// | `LEAVES` | events named in conditions: each `start on` once, each `stop on` once an instance |
+/// | `NAMES` | distinct event names, and how many classes name each |
+/// | `TEXT`, `PIECES` | bytes of text, and of how many pieces |
+/// | `CHAINS_EACH` | chains of each hash table, a power of two; fewer make a small storage cheap to copy |
 #[derive(Clone, Debug)]
-pub struct Pool<T, const N: usize> {
-    slots: Vec<Slot<T>, N>,
-    tally: Tally,
+pub struct Storage<
+    const CLASSES: usize,
+    const JOBS: usize,
+    const PROCESSES: usize,
+    const EVENTS: usize,
+    const WAITERS: usize,
+    const LEAVES: usize,
+    const NAMES: usize,
+    const TEXT: usize,
+    const PIECES: usize,
+    const CHAINS_EACH: usize = CHAINS,
+> {
+    classes: Pool<Class, CLASSES>,
+    jobs: Pool<Job, JOBS>,
+    running: Pool<Running, PROCESSES>,
+    events: Pool<Event, EVENTS>,
+    waiters: Pool<Waiter, WAITERS>,
+    leaves: Pool<Leaf, LEAVES>,
+    names: Pool<Name, NAMES>,
+    interests: Pool<Interest, NAMES>,
+    text: Arena<TEXT, PIECES>,
+    timers: Vec<Timer<kind::Job, Alarm>, JOBS>,
+    class_index: Index<kind::Class, CHAINS_EACH>,
+    job_index: Index<kind::Job, CHAINS_EACH>,
+    pid_index: Index<kind::Process, CHAINS_EACH>,
+    name_index: Index<kind::Name, CHAINS_EACH>,
+    core: Core,
+    scratch: Scratch,
 }
 
-impl<T, const N: usize> Pool<T, N> {
-    /// No slot used, no memory touched.
+/// Memory whose content means nothing between two steps.
+#[derive(Clone, Debug)]
+struct Scratch(Vec<u8, SCRATCH>);
+
+impl<
+    const CLASSES: usize,
+    const JOBS: usize,
+    const PROCESSES: usize,
+    const EVENTS: usize,
+    const WAITERS: usize,
+    const LEAVES: usize,
+    const NAMES: usize,
+    const TEXT: usize,
+    const PIECES: usize,
+    const CHAINS_EACH: usize,
+> Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS_EACH>
+{
+    /// Empty.
     pub const fn new() -> Self {
-        Pool { slots: Vec::new(), tally: Tally { free: None, used: 0, reserved: 0 } }
+        const {
+            assert!(PROCESSES >= 2 * JOBS, "a job has a main process and one other at most");
+            assert!(EVENTS > crate::limits::EVENTS_PER_JOB * JOBS, "jobs' own events, and at least one of a client");
+            assert!(CLASSES < 1 << 16 && JOBS < 1 << 16, "a place in the list is two 16-bit numbers");
+            assert!(TEXT < 1 << 31, "text is measured in 32 bits");
+        }
+        Storage {
+            classes: Pool::new(),
+            jobs: Pool::new(),
+            running: Pool::new(),
+            events: Pool::new(),
+            waiters: Pool::new(),
+            leaves: Pool::new(),
+            names: Pool::new(),
+            interests: Pool::new(),
+            text: Arena::new(),
+            timers: Vec::new(),
+            class_index: Index::new(),
+            job_index: Index::new(),
+            pid_index: Index::new(),
+            name_index: Index::new(),
+            core: Core::NEW,
+            scratch: Scratch(Vec::new()),
+        }
     }
 
-    /// Lends it.
-    pub fn lend(&mut self, limit: Limit) -> PoolView<'_, T> {
-        PoolView { slots: self.slots.as_mut_view(), tally: &mut self.tally, limit }
+    /// Lends the memory to the machine, which goes on from whatever state it holds. What time it is it learns from the next
+    /// input: [`handle`](Supervisor::handle) comes before the first [`poll_effect`](Supervisor::poll_effect) if any effect
+    /// was left.
+    pub fn supervisor(&mut self) -> Supervisor<'_> {
+        Supervisor {
+            classes: self.classes.lend(Limit::Classes),
+            jobs: self.jobs.lend(Limit::Jobs),
+            running: self.running.lend(Limit::Processes),
+            events: self.events.lend(Limit::Events),
+            waiters: self.waiters.lend(Limit::Blocked),
+            leaves: self.leaves.lend(Limit::Operators),
+            names: self.names.lend(Limit::Interests),
+            interests: self.interests.lend(Limit::Interests),
+            text: self.text.lend(),
+            timers: Timers { heap: self.timers.as_mut_view() },
+            class_index: self.class_index.lend(),
+            job_index: self.job_index.lend(),
+            pid_index: self.pid_index.lend(),
+            name_index: self.name_index.lend(),
+            core: &mut self.core,
+            scratch: self.scratch.0.as_mut_view(),
+            now: Instant(0),
+        }
     }
 }
 
-impl<T, const N: usize> Default for Pool<T, N> {
+impl<
+    const CLASSES: usize,
+    const JOBS: usize,
+    const PROCESSES: usize,
+    const EVENTS: usize,
+    const WAITERS: usize,
+    const LEAVES: usize,
+    const NAMES: usize,
+    const TEXT: usize,
+    const PIECES: usize,
+    const CHAINS_EACH: usize,
+> Default for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS_EACH>
+{
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T: Hash, const N: usize> Hash for Pool<T, N> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        for (index, slot) in self.slots.iter().enumerate() {
-            if let Content::Used(thing) = &slot.content {
-                index.hash(state);
-                thing.hash(state);
-            }
-        }
-    }
-}
-
-/// Lent room.
-pub struct PoolView<'s, T> {
-    pub(crate) slots: &'s mut VecView<Slot<T>>,
-    pub(crate) tally: &'s mut Tally,
-    pub(crate) limit: Limit,
-}
-
-impl<T> PoolView<'_, T> {
-    /// How many things there are.
-    pub fn len(&self) -> usize {
-        self.tally.used as usize
-    }
-
-    /// Whether there is nothing.
-    pub fn is_empty(&self) -> bool {
-        self.tally.used == 0
-    }
-
-    /// For how many things room is set aside.
-    pub fn reserved(&self) -> usize {
-        self.tally.reserved as usize
-    }
-
-    /// How many more can be put in besides those that have a reservation.
-    pub fn room(&self) -> usize {
-        self.slots.capacity().saturating_sub(self.tally.used as usize + self.tally.reserved as usize)
-    }
-
-    /// Sets room aside for `count` things, so that a later [`insert_reserved`](Self::insert_reserved) cannot fail.
-    ///
-    /// # Errors
-    /// So many are not free; nothing is reserved.
-    pub fn reserve(&mut self, count: usize) -> Result<(), Full> {
-        if count > self.room() {
-            return Err(Full { limit: self.limit });
-        }
-        self.tally.reserved += count as u32;
-        Ok(())
-    }
-
-    /// Gives a reservation back.
-    pub fn unreserve(&mut self, count: usize) {
-        self.tally.reserved = self.tally.reserved.saturating_sub(count as u32);
-    }
-
-    /// Puts a thing in.
-    ///
-    /// # Errors
-    /// Every slot that is not reserved is taken.
-    pub fn insert(&mut self, thing: T) -> Result<Id<T>, Full> {
-        if self.room() == 0 {
-            return Err(Full { limit: self.limit });
-        }
-        self.place(thing)
-    }
-
-    /// Puts a thing in where room was reserved; the reservation is used up.
-    ///
-    /// # Errors
-    /// Every slot is taken, so nothing was reserved.
-    pub fn insert_reserved(&mut self, thing: T) -> Result<Id<T>, Full> {
-        self.unreserve(1);
-        self.place(thing)
-    }
-
-    fn place(&mut self, thing: T) -> Result<Id<T>, Full> {
-        let full = Full { limit: self.limit };
-        let index = match self.tally.free {
-            Some(index) => {
-                let slot = self.slots.get_mut(index as usize).ok_or(full)?;
-                if let Content::Free { next } = slot.content {
-                    self.tally.free = next;
-                }
-                slot.content = Content::Used(thing);
-                index
-            }
-            None => {
-                let slot = Slot { generation: NonZeroU32::MIN, content: Content::Used(thing) };
-                self.slots.push(slot).map_err(|_| full)?;
-                self.slots.len() as u32 - 1
-            }
-        };
-        self.tally.used += 1;
-        self.id_at(index as usize).ok_or(full)
-    }
-
-    /// Takes a thing out.
-    pub fn remove(&mut self, id: Id<T>) -> Option<T> {
-        let slot = self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation)?;
-        if let Content::Free { .. } = slot.content {
-            return None;
-        }
-        let content = core::mem::replace(&mut slot.content, Content::Free { next: self.tally.free });
-        slot.generation = slot.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
-        self.tally.free = Some(id.index);
-        self.tally.used -= 1;
-        match content {
-            Content::Used(thing) => Some(thing),
-            Content::Free { .. } => None,
-        }
-    }
-
-    /// The thing, if it lives.
-    pub fn get(&self, id: Id<T>) -> Option<&T> {
-        match self.slots.get(id.index()) {
-            Some(Slot { generation, content: Content::Used(thing) }) if *generation == id.generation => Some(thing),
-            _ => None,
-        }
-    }
-
-    /// The thing, if it lives.
-    pub fn get_mut(&mut self, id: Id<T>) -> Option<&mut T> {
-        match self.slots.get_mut(id.index()) {
-            Some(Slot { generation, content: Content::Used(thing) }) if *generation == id.generation => Some(thing),
-            _ => None,
-        }
-    }
-
-    /// The id of the thing in a slot, if there is one.
-    pub fn id_at(&self, index: usize) -> Option<Id<T>> {
-        match self.slots.get(index) {
-            Some(Slot { generation, content: Content::Used(_) }) => {
-                Some(Id { index: index as u32, generation: *generation, kind: PhantomData })
-            }
-            _ => None,
-        }
-    }
-
-    /// The first thing at or after a slot.
-    pub fn id_from(&self, index: usize) -> Option<Id<T>> {
-        (index..self.slots.len()).find_map(|index| self.id_at(index))
-    }
-
-    /// Sets room aside again for a thing that was just taken out.
-    pub fn reserve_again(&mut self) {
-        self.tally.reserved += 1;
-    }
-
-    /// From now on free slots are taken in their order, whatever was taken out when.
-    pub(crate) fn sort_free(&mut self) {
-        self.tally.free = None;
-        for (index, slot) in self.slots.iter_mut().enumerate().rev() {
-            if let Content::Free { next } = &mut slot.content {
-                *next = self.tally.free.replace(index as u32);
-            }
-        }
-    }
-
-    /// Every thing, by slot.
-    pub fn ids(&self) -> impl Iterator<Item = Id<T>> + '_ {
-        (0..self.slots.len()).filter_map(|index| self.id_at(index))
+impl<
+    const CLASSES: usize,
+    const JOBS: usize,
+    const PROCESSES: usize,
+    const EVENTS: usize,
+    const WAITERS: usize,
+    const LEAVES: usize,
+    const NAMES: usize,
+    const TEXT: usize,
+    const PIECES: usize,
+    const CHAINS_EACH: usize,
+> core::hash::Hash for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS_EACH>
+{
+    /// What decides what the machine will do: texts by what they say, not by where they lie, and ids without their
+    /// generation. This is what makes an exhaustive search of the states finite.
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        let state = &mut self.text.by_content(state);
+        (&self.classes, &self.jobs, &self.running, &self.events, &self.waiters, &self.leaves).hash(state);
+        (&self.names, &self.interests, &self.timers, &self.core).hash(state);
     }
 }

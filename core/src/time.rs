@@ -1,5 +1,7 @@
 //! Time as an argument: the core owns no clock.
 
+use core::hash::Hash;
+
 /// A point on a monotonic clock, in milliseconds since some fixed moment (on Linux: boot, `CLOCK_MONOTONIC`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 
 use nix::sys::stat::{FileStat, stat};
 use nix::unistd::{getegid, geteuid};
-use uphold_core::process::{SpawnError, SpawnStage};
+use uphold_core::{SpawnError, SpawnStage};
 
 use crate::capacity::{ACCOUNTS, GROUPS_OF_A_USER};
 use crate::kernel;

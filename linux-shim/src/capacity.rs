@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use uphold_core::supervisor::Storage;
+use uphold_core::Storage;
 
 use crate::spawn::Room;
 

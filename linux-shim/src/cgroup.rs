@@ -13,7 +13,7 @@ use std::path::{Component, Path, PathBuf};
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 use uphold_core::conf::{ExpandError, expand};
-use uphold_core::process::{SpawnError, SpawnStage};
+use uphold_core::{SpawnError, SpawnStage};
 
 use crate::capacity::CGROUP_NAME;
 use crate::error;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use uphold_core::process::{Pid, SpawnError};
+use uphold_core::{Pid, SpawnError};
 
 use crate::capacity::{CHILD_GUARD, CHILD_STACK, LAUNCH_LOOK};
 use crate::patience::{Patience, Way};

@@ -11,8 +11,7 @@ use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use uphold_core::control::Reply;
 use uphold_core::control::frame::{FrameError, Inbox, Outbox};
-use uphold_core::storage::ClientId;
-use uphold_core::time::Instant;
+use uphold_core::{ClientId, Instant};
 
 use crate::capacity::{CLIENTS, CLIENTS_OF_A_STRANGER, CLIENTS_RESERVED};
 use crate::wait::Source;

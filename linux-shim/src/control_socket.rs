@@ -14,9 +14,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, get
 use nix::unistd::geteuid;
 use uphold_core::control::frame::{MAX_PAGE, Outbox, decode};
 use uphold_core::control::{Refusal, Reply, Request};
-use uphold_core::input::Input;
-use uphold_core::storage::ClientId;
-use uphold_core::time::Instant;
+use uphold_core::{ClientId, Input, Instant};
 
 use crate::client_table::{Buffers, ClientTable, Heard};
 use crate::questions::{self, Errand, Knowledge, TOO_LONG, Turn};

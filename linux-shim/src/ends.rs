@@ -11,9 +11,7 @@
 //! Whoever tells forgets the pidfd; the others then have nothing to tell.
 
 use std::os::fd::AsFd;
-use uphold_core::input::Input;
-use uphold_core::process::{Exit, Pid};
-use uphold_core::supervisor::Supervisor;
+use uphold_core::{Exit, Input, Pid, Supervisor};
 
 use crate::capacity::CHILDREN_AT_ONCE;
 use crate::kernel;

@@ -1,9 +1,7 @@
 //! What clients want of the shim itself, rather than of the jobs.
 
 use uphold_core::control::Reply;
-use uphold_core::input::Input;
-use uphold_core::storage::ClientId;
-use uphold_core::supervisor::Supervisor;
+use uphold_core::{ClientId, Input, Supervisor};
 
 use crate::error;
 use crate::handover;

@@ -8,9 +8,7 @@ use std::path::Path;
 
 use uphold_core::bytes::Show;
 use uphold_core::conf::{ConfError, ErrorKind, Parser};
-use uphold_core::effect::Effect;
-use uphold_core::storage::ClassId;
-use uphold_core::supervisor::Supervisor;
+use uphold_core::{ClassId, Effect, Supervisor};
 
 use crate::capacity::JOB_FILE;
 use crate::error;
@@ -66,7 +64,7 @@ pub(crate) fn begin(job: &[u8], file: &Path, to: &mut Loading<'_, '_>) -> Option
 }
 
 /// A job that does not fit is not loaded; an older definition of it stays.
-pub(crate) fn say_full(file: &Path, full: uphold_core::limits::Full, to: &mut Loading<'_, '_>) {
+pub(crate) fn say_full(file: &Path, full: uphold_core::Full, to: &mut Loading<'_, '_>) {
     let (file, limit) = (Show(file.as_os_str().as_bytes()), full.limit);
     to.log.error(format_args!("{file}: Error while loading configuration file: no room for more {limit}"));
 }

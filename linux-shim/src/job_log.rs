@@ -15,9 +15,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::stat::Mode;
 use nix::unistd::{read, write};
 use uphold_core::bytes::Show;
-use uphold_core::process::Pid;
-use uphold_core::storage::JobId;
-use uphold_core::supervisor::Supervisor;
+use uphold_core::{JobId, Pid, Supervisor};
 
 use crate::capacity::{JOB_LOGS, LAST_PIECES, LOG_BLOCK, LOG_TURN};
 use crate::kept_output::{Chain, Kept};

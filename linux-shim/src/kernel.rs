@@ -14,8 +14,7 @@ use nix::sys::stat::Mode;
 use std::ffi::{CStr, c_int, c_uint, c_void};
 use std::io::Write;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use uphold_core::process::Pid;
-use uphold_core::signal::Signal;
+use uphold_core::{Pid, Signal};
 
 // The requests of ptrace(2), the same on every Linux; the C libraries do not agree on their type.
 const TRACE_ME: u32 = 0;

@@ -7,8 +7,7 @@ use crate::kernel;
 use nix::errno::Errno;
 use nix::unistd::{getpgid, getpgrp};
 use std::os::fd::BorrowedFd;
-use uphold_core::process::Pid;
-use uphold_core::signal::Signal;
+use uphold_core::{Pid, Signal};
 
 /// Signals one process; says whether there was one.
 ///

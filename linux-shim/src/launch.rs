@@ -4,14 +4,8 @@ use std::fmt::Write;
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
-use uphold_core::conf::stanza::Console;
-use uphold_core::effect::Launch;
-use uphold_core::environment::Variable;
-use uphold_core::input::Input;
-use uphold_core::notice::Priority;
-use uphold_core::process::{Pid, Process, SpawnError, SpawnStage};
-use uphold_core::storage::JobId;
-use uphold_core::supervisor::Supervisor;
+use uphold_core::conf::Console;
+use uphold_core::{Input, JobId, Launch, Pid, Priority, Process, SpawnError, SpawnStage, Supervisor, Variable};
 
 use crate::linux::Linux;
 use crate::preparation;

@@ -4,8 +4,7 @@
 use heapless::Vec as Few;
 use serde::{Deserialize, Serialize};
 use uphold_core::bytes::Show;
-use uphold_core::process::Pid;
-use uphold_core::time::Instant;
+use uphold_core::{Instant, Pid};
 
 use crate::capacity::{FAREWELL_NAME, FAREWELL_PROCESSES, FAREWELL_SECONDS, FAREWELLS};
 use crate::containment::Stat;

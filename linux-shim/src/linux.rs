@@ -5,13 +5,7 @@ use std::fmt::Arguments;
 
 use nix::errno::Errno;
 use uphold_core::bytes::Show;
-use uphold_core::effect::{Effect, Scope};
-use uphold_core::input::Input;
-use uphold_core::notice::Notice;
-use uphold_core::process::Pid;
-use uphold_core::signal::Signal;
-use uphold_core::storage::{ClientId, JobId};
-use uphold_core::supervisor::Supervisor;
+use uphold_core::{ClientId, Effect, Input, JobId, Notice, Pid, Scope, Signal, Supervisor};
 
 use crate::capacity::{READY, SPAWN_ROOM, SURVIVORS, TRACEES};
 use crate::cgroup::Cgroups;

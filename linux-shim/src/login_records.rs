@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
-use uphold_core::process::Pid;
+use uphold_core::Pid;
 
 const UTMP: &str = "/run/utmp";
 const WTMP: &str = "/var/log/wtmp";

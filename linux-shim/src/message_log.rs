@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, SFlag, fstat};
-use uphold_core::notice::Priority;
+use uphold_core::Priority;
 
 use crate::capacity::MESSAGE;
 

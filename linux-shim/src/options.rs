@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-use uphold_core::conf::stanza::Console;
-use uphold_core::notice::Priority;
+use uphold_core::Priority;
+use uphold_core::conf::Console;
 
 use crate::capacity::{LOG_BUFFER, LOG_BUFFER_MOST};
 

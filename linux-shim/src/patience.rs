@@ -6,9 +6,7 @@
 use std::time::Duration;
 
 use nix::errno::Errno;
-use uphold_core::process::Pid;
-use uphold_core::signal::Signal;
-use uphold_core::time::Instant;
+use uphold_core::{Instant, Pid, Signal};
 
 use crate::capacity::{LAUNCH_LAST, LAUNCH_LOOK};
 use crate::kernel;

@@ -11,8 +11,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use serde::{Deserialize, Serialize};
-use uphold_core::process::{Exit, Pid};
-use uphold_core::signal::Signal;
+use uphold_core::{Exit, Pid, Signal};
 
 use crate::capacity::WATCHES;
 use crate::kill::{signal_exactly, signal_group, signal_group_of, signal_one};

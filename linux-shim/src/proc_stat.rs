@@ -6,7 +6,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::read;
 use std::io::Write;
 use std::os::fd::OwnedFd;
-use uphold_core::process::Pid;
+use uphold_core::Pid;
 
 use crate::containment::Stat;
 

@@ -4,9 +4,8 @@
 
 use std::ffi::NulError;
 
-use uphold_core::conf::stanza::{Console, Stanza};
-use uphold_core::process::Process;
-use uphold_core::storage::ClassId;
+use uphold_core::conf::{Console, Stanza};
+use uphold_core::{ClassId, Process};
 
 use crate::capacity::{CLASSES, PROGRAM_SLACK, PROGRAM_TEXT};
 use crate::command::Command;
@@ -203,7 +202,7 @@ impl Draft {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uphold_core::supervisor::Storage;
+    use uphold_core::Storage;
 
     #[test]
     fn what_is_kept_stays_when_holes_are_closed() {

@@ -2,12 +2,8 @@
 
 use uphold_core::bytes::Strings;
 use uphold_core::control::frame::PageWriter;
-use uphold_core::control::{PROTOCOL, Refusal, Reply, Request, Select, Table, Target};
-use uphold_core::environment::Variable;
-use uphold_core::input::{Change, Command, Input};
-use uphold_core::notice::Priority;
-use uphold_core::storage::ClientId;
-use uphold_core::supervisor::Supervisor;
+use uphold_core::control::{PROTOCOL, Refusal, Reply, Request};
+use uphold_core::{Change, ClientId, Command, Input, Priority, Select, Supervisor, Table, Target, Variable};
 
 /// What `initctl version` prints: the version that job files and scripts are written for.
 pub const VERSION: &[u8] = b"init (upstart 1.13.2)";

@@ -1,8 +1,7 @@
 //! What happened to the processes: exits, stops and what tracing reports, one at a time.
 
 use crate::kernel::{self, Waited};
-use uphold_core::process::{Exit, Pid};
-use uphold_core::signal::Signal;
+use uphold_core::{Exit, Pid, Signal};
 
 /// A process changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]

@@ -1,6 +1,6 @@
 //! The loop: one input in, every effect out, then the next input.
 
-use uphold_core::supervisor::Supervisor;
+use uphold_core::Supervisor;
 
 use crate::handover::hand_over;
 use crate::linux::Linux;

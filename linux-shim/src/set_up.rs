@@ -17,9 +17,8 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, chroot, getegid, geteuid, getpid, setsid, write};
 use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::os::fd::AsRawFd;
-use uphold_core::conf::stanza::Console;
-use uphold_core::process::{Resource, SpawnError, SpawnStage};
-use uphold_core::signal::Signal;
+use uphold_core::conf::Console;
+use uphold_core::{Resource, Signal, SpawnError, SpawnStage};
 
 const CONSOLE_DEVICE: &CStr = c"/dev/console";
 const SHELL: &CStr = c"/bin/sh";

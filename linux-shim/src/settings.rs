@@ -1,8 +1,8 @@
 //! The process settings of a job class (init(5) "Process environment"), kept small: most jobs have none.
 
 use std::ffi::{CStr, CString, NulError};
-use uphold_core::conf::stanza::Console;
-use uphold_core::process::Resource;
+use uphold_core::Resource;
+use uphold_core::conf::Console;
 
 /// What `umask` is when the job file does not say.
 pub const DEFAULT_UMASK: u16 = 0o022;

@@ -33,7 +33,7 @@ use nix::unistd::{pipe2, write};
 use std::ffi::{CStr, c_char, c_int};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
-use uphold_core::process::{Pid, SpawnError, SpawnStage};
+use uphold_core::{Pid, SpawnError, SpawnStage};
 
 /// Where programs are looked for when the job's environment has no PATH, as execvp(3) has it.
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";

@@ -9,8 +9,7 @@ use std::sync::PoisonError;
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::stat::{Mode, umask};
 use uphold_core::bytes::Strings;
-use uphold_core::input::Input;
-use uphold_core::supervisor::Supervisor;
+use uphold_core::{Input, Supervisor};
 
 use crate::capacity::STORAGE;
 use crate::conf_dir::ConfDir;

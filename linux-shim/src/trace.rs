@@ -8,8 +8,7 @@ use crate::kernel;
 use crate::proc_stat::{is_traced, parent_of};
 use crate::reap::{self, Change, Kind, Trap};
 use nix::errno::Errno;
-use uphold_core::process::{Exit, Pid};
-use uphold_core::signal::Signal;
+use uphold_core::{Exit, Pid, Signal};
 
 /// A child that is heard of before the fork that made it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]

@@ -2,11 +2,7 @@
 
 use nix::sys::epoll::EpollFlags;
 use uphold_core::bytes::Strings;
-use uphold_core::input::Input;
-use uphold_core::process::{Exit, Pid, Process, SpawnError};
-use uphold_core::storage::JobId;
-use uphold_core::supervisor::Supervisor;
-use uphold_core::time::Instant;
+use uphold_core::{Exit, Input, Instant, JobId, Pid, Process, SpawnError, Supervisor};
 
 use crate::capacity::CHILDREN_AT_ONCE;
 use crate::control_socket::Asked;

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signalfd::SignalFd;
 use nix::time::{ClockId, clock_gettime};
-use uphold_core::time::Instant;
+use uphold_core::Instant;
 
 use crate::capacity::KERNEL_EVENTS;
 use crate::signals;

@@ -9,10 +9,7 @@ use std::time::{Duration, Instant};
 
 use uphold_core::bytes::Strings;
 use uphold_core::conf::Parser;
-use uphold_core::control::{Select, Target};
-use uphold_core::input::{Command, Input};
-use uphold_core::storage::ClientId;
-use uphold_core::supervisor::{Storage, Supervisor};
+use uphold_core::{ClientId, Command, Input, Select, Storage, Supervisor, Target};
 
 const JOBS: usize = 10_240;
 
@@ -81,7 +78,7 @@ fn drain(supervisor: &mut Supervisor<'_>) -> usize {
 
 fn emit(supervisor: &mut Supervisor<'_>, event: &[u8]) -> usize {
     let input = Input::Emit { client: None, event, environment: Strings::EMPTY, wait: false };
-    supervisor.handle(uphold_core::time::Instant(0), input);
+    supervisor.handle(uphold_core::Instant(0), input);
     drain(supervisor)
 }
 
@@ -89,7 +86,7 @@ fn stop(supervisor: &mut Supervisor<'_>, job: &str) {
     let target = Target { job: job.as_bytes(), select: Select::Environment(Strings::EMPTY) };
     let client = ClientId { slot: 0, generation: 0 };
     let input = Input::Command { client, command: Command::Stop, target, wait: false };
-    supervisor.handle(uphold_core::time::Instant(0), input);
+    supervisor.handle(uphold_core::Instant(0), input);
     drain(supervisor);
 }
 

@@ -1,8 +1,6 @@
 //! What can happen next: everything that people, programs and the kernel can do as things stand.
 
-use uphold_core::input::Command;
-use uphold_core::process::{Exit, Pid, Process};
-use uphold_core::signal::Signal;
+use uphold_core::{Command, Exit, Pid, Process, Signal};
 
 use crate::explore::{NOW, Step};
 use crate::happening::{Happening, Saying, Text};

@@ -9,8 +9,7 @@ use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use uphold_core::process::Pid;
-use uphold_core::time::Instant;
+use uphold_core::{Instant, Pid};
 
 use crate::happening::{Happening, Outcome, Outcomes};
 use crate::world::{Memory, World};

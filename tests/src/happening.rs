@@ -3,9 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use uphold_core::input::Command;
-use uphold_core::process::{Exit, Pid};
-use uphold_core::signal::Signal;
+use uphold_core::{Command, Exit, Pid, Signal};
 
 /// One thing that happens. `text` is what follows the command's name: an event or a job, and its variables.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,11 +1,8 @@
 //! What must hold between any two inputs, one function each; and what must come of any state if nobody helps.
 
 use uphold_core::control::Status;
-use uphold_core::input::Command;
-use uphold_core::lifecycle::{Goal, State, Wait};
-use uphold_core::occupancy::Occupancy;
-use uphold_core::process::{Exit, Pid, Process};
-use uphold_core::signal::Signal;
+use uphold_core::tables::lifecycle::Wait;
+use uphold_core::{Command, Exit, Goal, Occupancy, Pid, Process, Signal, State};
 
 use crate::choices::PATIENCE;
 use crate::explore::NOW;

@@ -3,14 +3,10 @@
 use std::fmt::Write;
 
 use heapless::{Deque, Vec};
-use uphold_core::effect::{Answer, Effect, Scope};
-use uphold_core::input::{Input, Survivor};
-use uphold_core::lifecycle::State;
-use uphold_core::notice::Notice;
-use uphold_core::process::{Pid, Process, ShortName, SpawnError, SpawnStage};
-use uphold_core::signal::Signal;
-use uphold_core::storage::{ClientId, JobId};
-use uphold_core::supervisor::Supervisor;
+use uphold_core::{
+    Answer, ClientId, Effect, Input, JobId, Notice, Pid, Process, Scope, ShortName, Signal, SpawnError, SpawnStage,
+    State, Supervisor, Survivor,
+};
 
 use crate::happening::{Outcome, Outcomes, letter};
 

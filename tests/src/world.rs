@@ -5,17 +5,10 @@ use std::hash::{Hash, Hasher};
 
 use uphold_core::bytes::Strings;
 use uphold_core::conf::{ConfError, Parser};
-use uphold_core::control::{Select, Target};
-use uphold_core::effect::Effect;
-use uphold_core::input::{Input, Word};
-use uphold_core::lifecycle::{Goal, State};
-use uphold_core::limits::Full;
-use uphold_core::occupancy::{Occupancy, Taken};
-use uphold_core::process::Pid;
-use uphold_core::signal::Signal;
-use uphold_core::storage::ClientId;
-use uphold_core::supervisor::{Storage, Supervisor};
-use uphold_core::time::Instant;
+use uphold_core::{
+    ClientId, Effect, Full, Goal, Input, Instant, Occupancy, Pid, Select, Signal, State, Storage, Supervisor, Taken,
+    Target, Word,
+};
 
 use crate::happening::{Happening, Saying};
 use crate::invariants::{self, JobStatus, View};

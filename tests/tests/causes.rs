@@ -1,10 +1,7 @@
 //! What a job waits for can always be said, and could always come.
 
 use uphold_core::bytes::Strings;
-use uphold_core::cause::{Holder, WaitCause};
-use uphold_core::control::{Select, Target};
-use uphold_core::input::{Input, Word};
-use uphold_core::process::{Exit, Process};
+use uphold_core::{Exit, Holder, Input, Process, Select, Target, WaitCause, Word};
 use uphold_tests::choices::Choices;
 use uphold_tests::world::{Small, World};
 

@@ -1,6 +1,6 @@
 //! Job files that change while their jobs live, as clients see it.
 
-use uphold_core::input::Command;
+use uphold_core::Command;
 use uphold_tests::happening::Happening;
 use uphold_tests::world::{Small, World};
 

@@ -9,16 +9,10 @@ use nix::errno::Errno;
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use uphold_core::bytes::Strings;
-use uphold_core::conf::stanza::Console;
-use uphold_core::control::{Select, Target};
-use uphold_core::effect::Effect;
-use uphold_core::input::{Command, Input, Survivor};
-use uphold_core::notice::Notice;
-use uphold_core::process::{Pid, Process};
-use uphold_core::signal::Signal;
-use uphold_core::storage::{ClientId, JobId};
-use uphold_core::supervisor::Storage;
-use uphold_core::time;
+use uphold_core::conf::Console;
+use uphold_core::{
+    ClientId, Command, Effect, Input, JobId, Notice, Pid, Process, Select, Signal, Storage, Survivor, Target,
+};
 use uphold_linux::containment::{ClaimedName, Containment};
 use uphold_linux::settings::Settings;
 use uphold_linux::spawn::{Plan, Room, Spawner};
@@ -49,7 +43,8 @@ fn job_ids() -> Vec<JobId> {
         supervisor.commit_class(class).expect("there is room");
         let client = ClientId { slot: 0, generation: jobs.len() as u32 };
         let target = Target { job: name.as_bytes(), select: Select::Environment(Strings::EMPTY) };
-        supervisor.handle(time::Instant(1), Input::Command { client, command: Command::Start, target, wait: false });
+        supervisor
+            .handle(uphold_core::Instant(1), Input::Command { client, command: Command::Start, target, wait: false });
         while let Some(effect) = supervisor.poll_effect() {
             if let Effect::Say(Notice::GoalChanged { job, .. }) = effect {
                 jobs.push(job);

@@ -9,8 +9,7 @@ use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use uphold_core::process::Exit;
-use uphold_core::supervisor::Storage;
+use uphold_core::{Exit, Storage};
 use uphold_tests::choices::Choices;
 use uphold_tests::explore::{Seen, Violation, explore};
 use uphold_tests::invariants::{force_always_ends, idleness_ends_every_start};

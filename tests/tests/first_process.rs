@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use nix::unistd::geteuid;
 use uphold_core::bytes::Strings;
-use uphold_core::control::{Reply, Request, Select, Target};
+use uphold_core::control::{Reply, Request};
+use uphold_core::{Select, Target};
 use uphold_tests::system::client::Client;
 use uphold_tests::system::processes::{self, Signal, send};
 use uphold_tests::system::{Folder, PATIENCE, programs, skipped};

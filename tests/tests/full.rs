@@ -1,8 +1,7 @@
 //! Every order of what can happen to a job, where there is hardly any room: whatever is full, everybody who asked is answered,
 //! nothing that lives is lost, and all memory is given back.
 
-use uphold_core::process::Exit;
-use uphold_core::supervisor::Storage;
+use uphold_core::{Exit, Storage};
 use uphold_tests::choices::Choices;
 use uphold_tests::explore::{Seen, explore};
 use uphold_tests::world::{Memory, World};

@@ -196,8 +196,8 @@ fn clients_that_wait_for_ever_leave_places_for_others() {
     let mut system = System::start(&jobs);
     let mut clients = Vec::new();
     for name in &names {
-        let select = uphold_core::control::Select::Environment(uphold_core::bytes::Strings::EMPTY);
-        let target = uphold_core::control::Target { job: name.as_bytes(), select };
+        let select = uphold_core::Select::Environment(uphold_core::bytes::Strings::EMPTY);
+        let target = uphold_core::Target { job: name.as_bytes(), select };
         let mut client = UnixStream::connect(system.socket()).expect("there is always a way in");
         let words = [hello(), frame(&Request::Start { target, wait: true })].concat();
         client.write_all(&words).expect("it is listened to");

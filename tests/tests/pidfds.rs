@@ -8,7 +8,8 @@ use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use uphold_core::bytes::Strings;
-use uphold_core::control::{Request, Select, Target};
+use uphold_core::control::Request;
+use uphold_core::{Select, Target};
 use uphold_tests::system::client::Client;
 use uphold_tests::system::processes::{Process, Signal, is_running, send};
 use uphold_tests::system::{Folder, Launch, PATIENCE, System, programs, skipped};

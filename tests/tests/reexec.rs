@@ -5,8 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use uphold_core::bytes::Strings;
-use uphold_core::control::{Reply, Request, Select, Target};
-use uphold_core::lifecycle::{Goal, State};
+use uphold_core::control::{Reply, Request};
+use uphold_core::{Goal, Select, State, Target};
 use uphold_tests::system::client::Client;
 use uphold_tests::system::processes::{Process, Signal, is_running, send};
 use uphold_tests::system::{Launch, System, programs, skipped};

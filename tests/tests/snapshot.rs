@@ -2,11 +2,8 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use uphold_core::index::Fnv;
-use uphold_core::limits::Limit;
-use uphold_core::process::Exit;
 use uphold_core::snapshot::{Unreadable, Unsaved};
-use uphold_core::supervisor::Storage;
+use uphold_core::{Exit, Fnv, Limit, Storage};
 use uphold_tests::choices::Choices;
 use uphold_tests::world::{Small, World};
 
@@ -117,7 +114,7 @@ fn an_image_fits_a_storage_of_other_capacities_or_is_refused_whole() {
     let image = save(&mut old.memory);
     let mut larger: Box<Storage<64, 64, 128, 200, 200, 200, 200, 65536, 1000, 4>> = Box::default();
     larger.supervisor().restore(&mut &image[..]).expect("there is more room");
-    let list = |supervisor: uphold_core::supervisor::Supervisor<'_>| -> Vec<String> {
+    let list = |supervisor: uphold_core::Supervisor<'_>| -> Vec<String> {
         supervisor.statuses(0).map(|(status, _)| status.to_string()).collect()
     };
     assert_eq!(list(larger.supervisor()), list(old.memory.supervisor()));
@@ -137,7 +134,7 @@ fn an_image_fits_a_storage_of_other_capacities_or_is_refused_whole() {
 fn what_is_not_done_yet_is_not_saved() {
     let mut world = new_world();
     let mut supervisor = world.memory.supervisor();
-    let event = uphold_core::input::Input::Emit {
+    let event = uphold_core::Input::Emit {
         client: None,
         event: b"go",
         environment: uphold_core::bytes::Strings::EMPTY,

@@ -1,10 +1,10 @@
 //! The tables against what they are tables of: the manual, transcribed independently, and the rules that no row may break.
 
-use uphold_core::conf::Expect;
-use uphold_core::exit;
-use uphold_core::follow::{self, Order, Seen, Stage};
-use uphold_core::lifecycle::{Entry, Goal, Next, State, TABLE, Wait};
-use uphold_core::process::Process;
+use uphold_core::tables::exit;
+use uphold_core::tables::expect as follow;
+use uphold_core::tables::expect::{Order, Seen, Stage};
+use uphold_core::tables::lifecycle::{Entry, Next, TABLE, Wait};
+use uphold_core::{Expect, Goal, Process, State};
 
 /// The ten states of init(8), "Job states", and where each leads; the words of the manual.
 const MANUAL: [(&str, &str, &str); 10] = [

@@ -7,13 +7,8 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use uphold_core::bytes::Strings;
-use uphold_core::conf::stanza::Console;
-use uphold_core::input::{Input, Word};
-use uphold_core::notice::Priority;
-use uphold_core::process::Pid;
-use uphold_core::storage::JobId;
-use uphold_core::supervisor::{Storage, Supervisor};
-use uphold_core::time::Instant;
+use uphold_core::conf::Console;
+use uphold_core::{Input, Instant, JobId, Pid, Priority, Storage, Supervisor, Word};
 use uphold_linux::capacity::KERNEL_EVENTS;
 use uphold_linux::conf_dir::ConfDir;
 use uphold_linux::linux::Linux;

@@ -9,7 +9,7 @@ use uphold_core::bytes::Strings;
 use uphold_core::conf::{ConfError, Parser, Stanza};
 use uphold_core::control::frame::PageWriter;
 use uphold_core::control::{Refusal, Reply, Request};
-use uphold_core::lifecycle::{Goal, State};
+use uphold_core::{Goal, State};
 
 /// What `show-config` asks for.
 #[derive(Clone, Default)]

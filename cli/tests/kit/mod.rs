@@ -12,8 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use uphold_core::control::frame::{self, MAX_FRAME};
 use uphold_core::control::{PROTOCOL, Reply, Request, Status};
-use uphold_core::lifecycle::{Goal, State};
-use uphold_core::process::Process;
+use uphold_core::{Goal, Process, State};
 
 /// The built program.
 pub const INITCTL: &str = env!("CARGO_BIN_EXE_initctl");

@@ -1,8 +1,10 @@
 //! Variables in instance names and in the arguments of `stop on` (init(5), "Instances" and "Event definition").
 
-use crate::limits::NESTING;
 use core::fmt;
+
 use heapless::VecView;
+
+use crate::limits::NESTING;
 
 /// Why a text with variables cannot be expanded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

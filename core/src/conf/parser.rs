@@ -1,11 +1,13 @@
 //! From line to line: finds the row of each stanza, and reads the rest by the row's shape.
 
+use core::ops::Range;
+
 use super::condition;
 use super::error::{ConfError, ErrorKind};
-use super::stanza::{ConditionText, Row, Shape, Stanza, rows};
+use super::stanza::{ConditionText, Stanza};
+use super::table::{Row, Shape, rows};
 use super::token::{Quotes, Scanner, Until};
 use crate::bytes::Strings;
-use core::ops::Range;
 
 /// Reads a job file, one stanza at a time (init(5), "Configuration file format").
 ///

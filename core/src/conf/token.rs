@@ -3,8 +3,9 @@
 //! Everything is rewritten in place: what a stanza says never needs more room than it took to say it, so the words are
 //! unquoted to the left, over the stanza's own beginning, and the stanza borrows them from there.
 
-use super::error::{ConfError, ErrorKind};
 use core::ops::Range;
+
+use super::error::{ConfError, ErrorKind};
 
 /// What ends a word outside quotes.
 #[derive(Clone, Copy, PartialEq, Eq)]

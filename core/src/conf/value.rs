@@ -2,12 +2,14 @@
 //!
 //! Numbers are read as strtol(3) reads them: white space and a sign may come first, and nothing may follow.
 
-use super::error::{ConfError, ErrorKind};
-use super::stanza::{Console, Expect, Stanza};
-use super::token::Scanner;
-use crate::process::Resource;
-use crate::signal::Signal;
 use core::ops::RangeInclusive;
+
+use super::error::{ConfError, ErrorKind};
+use super::stanza::{Console, Stanza};
+use super::token::Scanner;
+use crate::expect::Expect;
+use crate::signal::Signal;
+use crate::spawn::Resource;
 
 /// A value, or what is wrong with the word that should be one.
 pub(super) type Value = Result<Stanza<'static>, ErrorKind>;

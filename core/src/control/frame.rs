@@ -10,11 +10,14 @@
 //!
 //! Rubbish is an error and never a panic, and costs only the connection that it came from.
 
+use core::fmt;
+
+use embedded_io::Error as _;
+use embedded_io::{ErrorKind, Read, Write};
+use serde::{Deserialize, Serialize};
+
 use super::Status;
 use crate::limits::{INSTANCE_NAME, MAX_MESSAGE, PAGE};
-use core::fmt;
-use embedded_io::{Error as _, ErrorKind, Read, Write};
-use serde::{Deserialize, Serialize};
 
 /// Bytes of the length in front of each message.
 pub const HEADER: usize = 2;

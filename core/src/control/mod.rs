@@ -9,10 +9,11 @@ mod refusal;
 pub use refusal::JobName;
 
 use crate::bytes::Strings;
-use crate::conf::stanza::Expect;
-use crate::lifecycle::{Goal, State};
+use crate::expect::Expect;
 use crate::notice::Priority;
 use crate::process::Process;
+use crate::state::{Goal, State};
+use crate::target::{Table, Target};
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol; both sides must have the same.
@@ -148,40 +149,6 @@ pub enum Request<'a> {
     EndSession,
     /// Runs the supervisor's program anew, with all that it knows.
     Reexecute,
-}
-
-/// Which environment (initctl(8) set-env).
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-pub enum Table<'a> {
-    /// The one that every job begins with.
-    Global,
-    /// A running job's.
-    Job {
-        /// The job's name; may not be empty.
-        job: &'a [u8],
-        /// The instance's name.
-        instance: &'a [u8],
-    },
-}
-
-/// Which instance of which job.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Target<'a> {
-    /// The job's name.
-    pub job: &'a [u8],
-    /// Which of its instances.
-    #[serde(borrow)]
-    pub select: Select<'a>,
-}
-
-/// How an instance is chosen.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-pub enum Select<'a> {
-    /// The one whose name these variables (`KEY=VALUE` each) give by the `instance` stanza.
-    #[serde(borrow)]
-    Environment(Strings<'a>),
-    /// The one of this name: what a job's own processes use (`UPSTART_INSTANCE`).
-    Name(&'a [u8]),
 }
 
 /// What a client is answered.

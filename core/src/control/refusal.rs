@@ -1,9 +1,10 @@
 //! What a client is told: refusals and the line of `initctl status` in Upstart's words, and what a job waits for.
 
+use core::fmt;
+
 use super::{Cause, Holder, Refusal, Status, Waiting};
 use crate::bytes::Show;
 use crate::process::Process;
-use core::fmt;
 
 /// A job as messages name it: `JOB`, or `JOB (INSTANCE)`.
 #[derive(Clone, Copy, Debug)]

@@ -1,10 +1,11 @@
 //! Whether what was read fits together: every list ends, and names what belongs to it, each thing once. Without this a
 //! damaged image could have the machine walk in circles.
 
-use crate::queue::Queue;
-use crate::storage::{Id, PoolView};
-use crate::supervisor::Supervisor;
-use crate::waiter::{WaitQueue, Waiter};
+use crate::ids::{Id, kind};
+use crate::machine::Supervisor;
+use crate::memory::pool::{PoolView, Record};
+use crate::memory::queue::Queue;
+use crate::records::waiter::WaitQueue;
 
 /// What is wrong.
 type Sound = Result<(), &'static str>;
@@ -15,11 +16,11 @@ fn need(sound: bool, what: &'static str) -> Sound {
 
 /// Walks a list; `next` gives what is behind a thing, or says that the thing does not belong. The number of things so far
 /// is counted on, and may not become more than there are: so every walk ends.
-fn walk<T>(
+fn walk<T: Record>(
     pool: &PoolView<'_, T>,
-    first: Option<Id<T>>,
+    first: Option<Id<T::Kind>>,
     count: &mut usize,
-    mut next: impl FnMut(Id<T>, &T) -> Option<Option<Id<T>>>,
+    mut next: impl FnMut(Id<T::Kind>, &T) -> Option<Option<Id<T::Kind>>>,
 ) -> Option<()> {
     let mut at = first;
     while let Some(id) = at {
@@ -62,7 +63,7 @@ impl Supervisor<'_> {
     /// Everyone who waits is in the queue of what he waits for.
     fn check_waiters(&self) -> Option<()> {
         let mut count = 0;
-        let mut queue = |queue: &Queue<Waiter>, place: WaitQueue| {
+        let mut queue = |queue: &Queue<kind::Waiter>, place: WaitQueue| {
             let mut last = None;
             walk(&self.waiters, queue.head(), &mut count, |id, waiter| {
                 last = Some(id);

@@ -21,29 +21,36 @@ use embedded_io::{ErrorType, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::control::frame::{FrameError, decode, read_frame, write_frame};
-use crate::index::{Fnv, IndexView, Indexed};
-use crate::job::Job;
+use crate::ids::{Id, kind};
 use crate::limits::{Full, Limit, SNAPSHOT_PIECE, SNAPSHOT_RECORD};
-use crate::storage::{Id, PoolView, Slot};
-use crate::supervisor::{Core, Supervisor};
-use crate::text::{Span, Text, TextView};
-use crate::timers::Timer;
+use crate::machine::{Core, Supervisor};
+use crate::memory::arena::{Span, Text, TextView};
+use crate::memory::index::{Fnv, IndexView, Indexed};
+use crate::memory::pool::{PoolView, Slot};
+use crate::memory::timers::Timer;
+use crate::records::class::Class;
+use crate::records::event::Event;
+use crate::records::interest::{Interest, Name};
+use crate::records::job::{Alarm, Job};
+use crate::records::leaf::Leaf;
+use crate::records::process::Running;
+use crate::records::waiter::Waiter;
 
 /// Raised by hand when the fields of a record or their meaning change.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// What the records' sizes come to: another program version's image is refused when any of them has changed.
 pub const SHAPE: u32 = {
     let sizes = [
-        size_of::<Slot<crate::class::Class>>(),
+        size_of::<Slot<Class>>(),
         size_of::<Slot<Job>>(),
-        size_of::<Slot<crate::running::Running>>(),
-        size_of::<Slot<crate::event::Event>>(),
-        size_of::<Slot<crate::waiter::Waiter>>(),
-        size_of::<Slot<crate::condition::Leaf>>(),
-        size_of::<Slot<crate::interest::Name>>(),
-        size_of::<Slot<crate::interest::Interest>>(),
-        size_of::<Timer>(),
+        size_of::<Slot<Running>>(),
+        size_of::<Slot<Event>>(),
+        size_of::<Slot<Waiter>>(),
+        size_of::<Slot<Leaf>>(),
+        size_of::<Slot<Name>>(),
+        size_of::<Slot<Interest>>(),
+        size_of::<Timer<kind::Job, Alarm>>(),
         size_of::<Core>(),
     ];
     let (mut shape, mut at) = (0_u32, 0);
@@ -214,11 +221,11 @@ impl Supervisor<'_> {
     fn read_timers<R: Read>(&mut self, reader: &mut Reader<'_, R>) -> Result<(), Unreadable<R::Error>> {
         self.jobs.each_mut(|job| job.timer = None);
         for _ in 0..reader.get::<u32>()? {
-            let timer: Timer = reader.get()?;
-            if self.jobs.get(timer.job).is_none_or(|job| job.timer.is_some()) {
+            let timer: Timer<kind::Job, Alarm> = reader.get()?;
+            if self.jobs.get(timer.owner).is_none_or(|job| job.timer.is_some()) {
                 return Err(Unreadable::Unsound("a timer"));
             }
-            self.timers.arm(&mut self.jobs, timer.job, timer.alarm, timer.at);
+            self.timers.arm(&mut self.jobs, timer.owner, timer.alarm, timer.at);
         }
         Ok(())
     }
@@ -297,7 +304,7 @@ impl<W: Write> Writer<'_, W> {
 
     fn index<T: Indexed>(
         &mut self,
-        index: &IndexView<'_, T>,
+        index: &IndexView<'_, T::Kind>,
         pool: &PoolView<'_, T>,
     ) -> Result<(), FrameError<W::Error>> {
         self.put(&(index.members(pool).count() as u32))?;
@@ -346,12 +353,12 @@ impl<R: Read> Reader<'_, R> {
 
     fn index<T: Indexed>(
         &mut self,
-        index: &mut IndexView<'_, T>,
+        index: &mut IndexView<'_, T::Kind>,
         pool: &mut PoolView<'_, T>,
     ) -> Result<(), Unreadable<R::Error>> {
         pool.each_mut(|thing| *thing.next() = None);
         for _ in 0..self.get::<u32>()? {
-            let id: Id<T> = self.get()?;
+            let id: Id<T::Kind> = self.get()?;
             if !index.append(pool, id) {
                 return Err(Unreadable::Unsound("a hash table"));
             }

@@ -7,17 +7,20 @@ use serde::de::DeserializeOwned;
 use super::{Reader, Unreadable, Writer};
 use crate::control::frame::FrameError;
 use crate::limits::Full;
-use crate::storage::{Content, PoolView, Tally};
+use crate::memory::pool::{Content, PoolView, Record, Tally};
 
 impl<W: Write> Writer<'_, W> {
-    pub(super) fn pool<T: Serialize>(&mut self, pool: &PoolView<'_, T>) -> Result<(), FrameError<W::Error>> {
+    pub(super) fn pool<T: Record + Serialize>(&mut self, pool: &PoolView<'_, T>) -> Result<(), FrameError<W::Error>> {
         self.put(&(pool.slots.len() as u32, *pool.tally))?;
         pool.slots.iter().try_for_each(|slot| self.put(slot))
     }
 }
 
 impl<R: Read> Reader<'_, R> {
-    pub(super) fn pool<T: DeserializeOwned>(&mut self, pool: &mut PoolView<'_, T>) -> Result<(), Unreadable<R::Error>> {
+    pub(super) fn pool<T: Record + DeserializeOwned>(
+        &mut self,
+        pool: &mut PoolView<'_, T>,
+    ) -> Result<(), Unreadable<R::Error>> {
         let (count, Tally { free, used: _, reserved }): (u32, Tally) = self.get()?;
         for _ in 0..count {
             pool.slots.push(self.get()?).map_err(|_| Full { limit: pool.limit })?;
@@ -31,7 +34,7 @@ impl<R: Read> Reader<'_, R> {
     }
 }
 
-impl<T> PoolView<'_, T> {
+impl<T: Record> PoolView<'_, T> {
     /// Whether the list of free slots names every free slot once.
     fn free_slots_are_sound(&self) -> bool {
         let free = self.slots.len() - self.len();

@@ -1,11 +1,8 @@
 //! One message of every kind, and the words in which those that are for people are said.
 
 use uphold_core::bytes::Strings;
-use uphold_core::conf::stanza::Expect;
-use uphold_core::control::{Cause, Holder, Refusal, Reply, Request, Select, Status, Table, Target, Waiting};
-use uphold_core::lifecycle::{Goal, State};
-use uphold_core::notice::Priority;
-use uphold_core::process::Process;
+use uphold_core::control::{Cause, Holder, Refusal, Reply, Request, Status, Waiting};
+use uphold_core::{Expect, Goal, Priority, Process, Select, State, Table, Target};
 
 pub const INSTANCE: Target<'_> = Target { job: b"tty", select: Select::Name(b"tty1") };
 pub const TABLE: Table<'_> = Table::Job { job: b"tty", instance: b"tty1" };

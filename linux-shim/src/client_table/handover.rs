@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::sys::epoll::Epoll;
 use serde::{Deserialize, Serialize};
-use uphold_core::time::Instant;
+use uphold_core::Instant;
 
 use super::{ClientSlot, ClientTable, user_of};
 

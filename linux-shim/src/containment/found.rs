@@ -1,6 +1,6 @@
 //! Who lives of a job, put together from lists that are old as soon as they have been read.
 
-use uphold_core::process::Pid;
+use uphold_core::Pid;
 
 use super::process::Stat;
 use crate::capacity::{LOOKS_AT_A_JOB, SURVIVORS};

@@ -12,7 +12,7 @@ use nix::fcntl::{Flock, FlockArg, OFlag, open};
 use nix::sys::stat::{Mode, fstat, stat};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 use nix::unistd::{mkdir, write};
-use uphold_core::process::Pid;
+use uphold_core::Pid;
 
 use super::process::each_number;
 use crate::capacity::{GROUP_DEPTH, GROUP_NAMES, GROUPS_TO_REMOVE, HOME_NAMES, LEFT_GROUPS, OWN_GROUP_PATH};

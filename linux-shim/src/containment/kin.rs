@@ -12,8 +12,7 @@
 //! Nothing that began before a job's first main process is ever the job's.
 
 use heapless::Vec;
-use uphold_core::process::Pid;
-use uphold_core::storage::JobId;
+use uphold_core::{JobId, Pid};
 
 use super::marks::{Mark, Marks};
 use super::process::{ClaimedName, Stat, TICKS};

@@ -1,8 +1,7 @@
 //! What is remembered of processes that were jobs': their numbers may be those of sessions and process groups, in which others
 //! live on.
 
-use uphold_core::process::Pid;
-use uphold_core::storage::JobId;
+use uphold_core::{JobId, Pid};
 
 use super::kin::{Owner, World};
 use super::process::{Stat, TICKS};

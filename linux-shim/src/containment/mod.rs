@@ -20,10 +20,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
-use uphold_core::input::Survivor;
-use uphold_core::process::{Pid, Process};
-use uphold_core::signal::Signal;
-use uphold_core::storage::JobId;
+use uphold_core::{JobId, Pid, Process, Signal, Survivor};
 
 use crate::capacity::{CHILDREN, ORPHANS, SURVIVORS, SWEEPS};
 use crate::kernel;

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::read;
-use uphold_core::process::{Pid, ShortName};
+use uphold_core::{Pid, ShortName};
 
 use crate::capacity::{GROUP_PATH, NAME_IN_ENVIRONMENT};
 use crate::kernel;

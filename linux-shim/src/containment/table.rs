@@ -1,7 +1,6 @@
 //! Whose a child of the supervisor is, by its number.
 
-use uphold_core::process::Pid;
-use uphold_core::storage::JobId;
+use uphold_core::{JobId, Pid};
 
 use super::kin::Owner;
 

@@ -8,8 +8,7 @@ use std::os::fd::OwnedFd;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use uphold_core::index::Fnv;
-use uphold_core::supervisor::Supervisor;
+use uphold_core::{Fnv, Supervisor};
 
 /// An image that is being written.
 pub(super) struct Writer {
@@ -145,7 +144,7 @@ impl<F: Write> embedded_io::Write for Core<'_, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uphold_core::supervisor::Storage;
+    use uphold_core::Storage;
 
     type Small = Storage<2, 1, 2, 3, 4, 2, 2, 256, 8, 4>;
 

@@ -22,9 +22,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{AccessFlags, access, execv};
 use serde::{Deserialize, Serialize};
 use uphold_core::control::{Refusal, Reply};
-use uphold_core::notice::Priority;
-use uphold_core::storage::ClientId;
-use uphold_core::supervisor::Supervisor;
+use uphold_core::{ClientId, Priority, Supervisor};
 
 use crate::capacity::TRACEES;
 use crate::cgroup::Cgroups;

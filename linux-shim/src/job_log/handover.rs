@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 use serde::{Deserialize, Serialize};
-use uphold_core::storage::JobId;
+use uphold_core::JobId;
 
 use super::{Backlog, JobLogs, LogSlot};
 use crate::capacity::{JOB_LOGS, LOG_RECORD};

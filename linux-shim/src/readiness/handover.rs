@@ -4,8 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::sys::epoll::Epoll;
 use serde::{Deserialize, Serialize};
-use uphold_core::process::Pid;
-use uphold_core::storage::JobId;
+use uphold_core::{JobId, Pid};
 
 use super::pid_file::Before;
 use super::{DaemonSlot, Daemons, Main, Name};

@@ -5,8 +5,7 @@ use std::fmt::Arguments;
 use nix::errno::Errno;
 use nix::unistd::geteuid;
 use uphold_core::control::JobName;
-use uphold_core::process::Pid;
-use uphold_core::supervisor::Supervisor;
+use uphold_core::{Pid, Supervisor};
 
 use super::message::Words;
 use super::{DaemonSlot, Daemons, Main, processes, variable};

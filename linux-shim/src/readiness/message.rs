@@ -1,8 +1,8 @@
 //! What a message says (sd_notify(3)): lines of `NAME=VALUE`, of which those that we know count.
 
 use heapless::Vec;
+use uphold_core::Pid;
 use uphold_core::limits::STATUS;
-use uphold_core::process::Pid;
 
 /// What one message says, each thing once: of several lines with one name the last counts.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

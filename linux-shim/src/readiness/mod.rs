@@ -21,11 +21,7 @@ use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, setsockopt, socket, sockopt};
 use nix::unistd::{pipe2, read};
 use serde::{Deserialize, Serialize};
-use uphold_core::environment::Variable;
-use uphold_core::input::Word;
-use uphold_core::process::{Pid, Process};
-use uphold_core::storage::JobId;
-use uphold_core::supervisor::Supervisor;
+use uphold_core::{JobId, Pid, Process, Supervisor, Variable, Word};
 
 use crate::capacity::{JOBS, LAST_NOTIFICATIONS};
 use crate::kernel;

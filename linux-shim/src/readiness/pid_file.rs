@@ -10,8 +10,8 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
+use uphold_core::Pid;
 use uphold_core::conf::expand;
-use uphold_core::process::Pid;
 
 use super::message::decimal;
 use crate::capacity::PID_FILE;

@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 use nix::unistd::read;
-use uphold_core::process::Pid;
+use uphold_core::Pid;
 
 use crate::capacity::ENVIRONMENT_SEARCHED;
 use crate::proc_stat::{fill, open_file};

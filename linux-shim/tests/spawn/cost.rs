@@ -2,7 +2,7 @@
 
 use crate::ALLOCATIONS;
 use crate::kit::{Bench, plan, root, settings};
-use uphold_core::process::Resource;
+use uphold_core::Resource;
 use uphold_linux::command::Command;
 use uphold_linux::reap::{Change, Kind};
 use uphold_linux::settings::{ResourceLimit, Text};

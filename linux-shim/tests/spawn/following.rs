@@ -2,8 +2,7 @@
 
 use crate::kit::{Bench, await_change, await_some, exit_of, state_of};
 use std::fs;
-use uphold_core::process::{Exit, Pid, SpawnError, SpawnStage};
-use uphold_core::signal::Signal;
+use uphold_core::{Exit, Pid, Signal, SpawnError, SpawnStage};
 use uphold_linux::command::Command;
 use uphold_linux::kill::{signal_group, signal_one};
 use uphold_linux::reap::{Change, Kind, Trap, next_change};

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::stat::Mode;
 use nix::unistd::{gettid, mkfifo};
-use uphold_core::process::{Exit, Pid, SpawnError, SpawnStage};
-use uphold_core::signal::Signal;
+use uphold_core::{Exit, Pid, Signal, SpawnError, SpawnStage};
 use uphold_linux::command::Command;
 use uphold_linux::kill::signal_one;
 use uphold_linux::reap::{Change, Kind, next_change};

@@ -6,9 +6,8 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use uphold_core::conf::stanza::Console;
-use uphold_core::process::{Exit, SpawnError, SpawnStage};
-use uphold_core::signal::Signal;
+use uphold_core::conf::Console;
+use uphold_core::{Exit, Signal, SpawnError, SpawnStage};
 use uphold_linux::cgroup::Cgroups;
 use uphold_linux::command::Command;
 use uphold_linux::kill::signal_one;

@@ -3,7 +3,7 @@
 use crate::kit::{Bench, exit_of, root, settings, text};
 use std::fs;
 use std::path::Path;
-use uphold_core::process::{Exit, Resource, SpawnStage};
+use uphold_core::{Exit, Resource, SpawnStage};
 use uphold_linux::command::Command;
 use uphold_linux::settings::{ResourceLimit, Settings, Text};
 

@@ -1,9 +1,11 @@
 //! Pages that are tables of the program.
 
 use uphold_core::conf::{Role, rows};
-use uphold_core::lifecycle::{self, Entry, Next, Wait};
 use uphold_core::limits::{CONDITION_EVENTS, EVENT_NAME, INSTANCE_NAME, MAX_MESSAGE, SCRATCH};
-use uphold_core::{exit, follow};
+use uphold_core::tables::exit;
+use uphold_core::tables::expect as follow;
+use uphold_core::tables::lifecycle;
+use uphold_core::tables::lifecycle::{Entry, Next, Wait};
 use uphold_initctl::command::{COMMANDS, Group};
 use uphold_initctl::options::BUS;
 use uphold_linux::capacity;

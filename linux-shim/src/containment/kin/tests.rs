@@ -1,21 +1,21 @@
 //! The rules against a pretend `/proc`.
 
 use super::*;
-use uphold_core::process::ShortName;
-use uphold_core::supervisor::Storage;
+use uphold_core::{ShortName, Storage};
 
 /// The jobs "a" and "b".
 fn jobs() -> [JobId; 2] {
-    use uphold_core::{bytes::Strings, control, effect::Effect, input, notice::Notice, storage, time};
+    use uphold_core::bytes::Strings;
+    use uphold_core::{ClientId, Command, Effect, Input, Instant, Notice, Select, Target};
     let mut storage = Storage::<8, 4, 8, 12, 16, 8, 8, 4096, 96>::new();
     let mut supervisor = storage.supervisor();
     [b"a", b"b"].map(|name: &[u8; 1]| {
         let class = supervisor.begin_class(name).unwrap();
         supervisor.commit_class(class).unwrap();
-        let client = storage::ClientId { slot: 0, generation: u32::from(name[0]) };
-        let target = control::Target { job: name, select: control::Select::Environment(Strings::EMPTY) };
-        let command = input::Command::Start;
-        supervisor.handle(time::Instant(1), input::Input::Command { client, command, target, wait: false });
+        let client = ClientId { slot: 0, generation: u32::from(name[0]) };
+        let target = Target { job: name, select: Select::Environment(Strings::EMPTY) };
+        let command = Command::Start;
+        supervisor.handle(Instant(1), Input::Command { client, command, target, wait: false });
         let mut started = None;
         while let Some(effect) = supervisor.poll_effect() {
             if let Effect::Say(Notice::GoalChanged { job, .. }) = effect {

@@ -1,0 +1,47 @@
+//! The name that a class's `instance` stanza gives with some variables.
+
+use crate::answer::Denial;
+use crate::bytes::Strings;
+use crate::conf::{ExpandError, expand};
+use crate::environment::find_value;
+use crate::ids::ClassId;
+use crate::limits::{INSTANCE_NAME, Limit};
+use crate::machine::Supervisor;
+use crate::memory::arena::Text;
+
+/// What the expansion of an `instance` stanza gave.
+pub(crate) struct Expansion {
+    text: heapless::Vec<u8, INSTANCE_NAME>,
+    /// Which part of the text is the instance's name, or the unknown variable's.
+    name: core::ops::Range<usize>,
+    result: Result<(), Denial>,
+}
+
+impl Supervisor<'_> {
+    /// The name of the instance that a class's `instance` stanza gives with these variables; or, if it names one that is
+    /// not set, that variable's name.
+    pub(crate) fn expand_instance(&self, class: ClassId, environment: Strings<'_>) -> Expansion {
+        let pattern = self.classes.get(class).map_or(Text::EMPTY, |class| class.instance);
+        let mut text: heapless::Vec<u8, INSTANCE_NAME> = heapless::Vec::new();
+        let lookup = |name: &[u8]| find_value(environment, name).or_else(|| self.class_variable(class, name));
+        let expanded = expand(self.text.get(pattern), lookup, text.as_mut_view());
+        let (name, result) = match expanded {
+            Ok(()) => (0..text.len(), Ok(())),
+            Err(ExpandError::UnknownParameter { name_at }) => {
+                (name_at..text.len(), Err(Denial::UnknownParameter(class)))
+            }
+            Err(ExpandError::MismatchedBraces) => (0..0, Err(Denial::MismatchedBraces)),
+            Err(ExpandError::ExpectedOperator) => (0..0, Err(Denial::ExpectedOperator)),
+            Err(ExpandError::Full | ExpandError::NestedTooDeep) => (0..0, Err(Denial::Full(Limit::InstanceName))),
+        };
+        Expansion { text, name, result }
+    }
+
+    /// Leaves what an expansion gave in scratch memory.
+    pub(crate) fn note_instance(&mut self, expansion: Expansion) -> Result<(), Denial> {
+        self.scratch.clear();
+        let name = expansion.text.get(expansion.name).unwrap_or(&[]);
+        self.scratch.extend_from_slice(name).map_err(|_| Denial::Full(Limit::InstanceName))?;
+        expansion.result
+    }
+}

@@ -1,0 +1,6 @@
+//! Classes: what job files declare, the index of the events that they name, and how one gives way to another.
+
+mod declare;
+mod instance;
+mod interest;
+mod replace;

@@ -1,0 +1,227 @@
+//! Changing environments while jobs run: initctl(8) set-env, unset-env, reset-env, get-env and list-env.
+
+use crate::answer::{Answer, Denial};
+use crate::bytes::{Strings, split_variable};
+use crate::control::Refusal;
+use crate::effect::Effect;
+use crate::environment::Variable;
+use crate::ids::{ClientId, JobId};
+use crate::input::Change;
+use crate::limits::{EVENTS_PER_JOB, Full, Limit};
+use crate::machine::Supervisor;
+use crate::memory::arena::{Text, cost};
+use crate::process::Process;
+use crate::target::Table;
+
+/// Whose environment, once it is known.
+#[derive(Clone, Copy)]
+enum Owner {
+    Everybody,
+    Job(JobId),
+}
+
+impl Supervisor<'_> {
+    /// Changes an environment for a client, and answers.
+    pub(crate) fn change(&mut self, client: ClientId, table: Table<'_>, change: Change<'_>) {
+        let done = self.change_table(table, change);
+        let answer = done.map_or_else(Answer::Denied, |()| Answer::Done);
+        self.order(Effect::Reply { client, answer });
+    }
+
+    fn change_table(&mut self, table: Table<'_>, change: Change<'_>) -> Result<(), Denial> {
+        if let Change::Reset = change {
+            return self.reset(table);
+        }
+        match self.owner_of(table)? {
+            Owner::Job(job) => Ok(self.change_job(job, change)?),
+            Owner::Everybody => {
+                self.check_room_to_change(change)?;
+                self.change_base(change)?;
+                Ok(self.for_each_job(|all, job| all.change_job(job, change))?)
+            }
+        }
+    }
+
+    fn for_each_job(&mut self, mut change: impl FnMut(&mut Self, JobId) -> Result<(), Full>) -> Result<(), Full> {
+        let mut slot = 0;
+        while let Some(job) = self.jobs.id_from(slot) {
+            slot = job.index() + 1;
+            change(self, job)?;
+        }
+        Ok(())
+    }
+
+    /// Whether everybody's environment can be changed, so that it is changed whole or not at all: each list may become longer
+    /// by one entry, in each event of a job too, and one list at a time is there twice.
+    fn check_room_to_change(&self, change: Change<'_>) -> Result<(), Full> {
+        let entry = cost(match change {
+            Change::Set { entry, .. } => entry.len() + "=\0".len(),
+            Change::Unset { name } => name.len() + "\0".len(),
+            Change::Reset => 0,
+        });
+        let lists = self.jobs.ids().filter_map(|id| self.jobs.get(id)).map(|job| job.environment);
+        let longest = lists.chain([self.core.base_environment]).map(|list| self.text.get(list).len()).max();
+        let each = entry * (1 + EVENTS_PER_JOB);
+        self.text.check_room(self.jobs.len() + 2, entry + self.jobs.len() * each + cost(longest.unwrap_or(0)))
+    }
+
+    /// An environment becomes again what it was at first. Values that are longer then need more room in events.
+    fn reset(&mut self, table: Table<'_>) -> Result<(), Denial> {
+        match self.owner_of(table)? {
+            Owner::Everybody => {
+                let first = self.text.copy(self.core.first_environment)?;
+                let now = core::mem::replace(&mut self.core.base_environment, first);
+                let done = self.for_each_job(|all, job| all.reserve_present_text(job));
+                let unused = match done {
+                    Ok(()) => now,
+                    Err(_) => core::mem::replace(&mut self.core.base_environment, now),
+                };
+                self.text.free(unused);
+                Ok(done?)
+            }
+            Owner::Job(job) => Ok(self.give(job, Text::EMPTY)?),
+        }
+    }
+
+    /// A job's own layer of its environment is replaced; on failure the new one is freed.
+    fn give(&mut self, id: JobId, new: Text) -> Result<(), Full> {
+        let Some(job) = self.jobs.get_mut(id) else { return Ok(()) };
+        let old = core::mem::replace(&mut job.environment, new);
+        let done = self.reserve_present_text(id);
+        let unused = match (done, self.jobs.get_mut(id)) {
+            (Err(_), Some(job)) => core::mem::replace(&mut job.environment, old),
+            _ => old,
+        };
+        self.text.free(unused);
+        done
+    }
+
+    fn reserve_present_text(&mut self, id: JobId) -> Result<(), Full> {
+        let environment = self.jobs.get(id).map_or(Text::EMPTY, |job| job.environment);
+        self.reserve_event_text(id, environment)
+    }
+
+    fn owner_of(&mut self, table: Table<'_>) -> Result<Owner, Denial> {
+        let Table::Job { job, instance } = table else { return Ok(Owner::Everybody) };
+        if job.is_empty() {
+            return Err(Denial::EmptyJob);
+        }
+        let class = self.find_class(job);
+        self.scratch.clear();
+        let told = if class.is_some() { instance } else { job };
+        self.scratch.extend_from_slice(told).map_err(|_| Denial::Full(Limit::InstanceName))?;
+        let class = class.ok_or(Denial::UnknownJob)?;
+        self.find_job(class, instance).map(Owner::Job).ok_or(Denial::UnknownInstanceOf(class))
+    }
+
+    fn change_base(&mut self, change: Change<'_>) -> Result<(), Full> {
+        let base = self.core.base_environment;
+        let new = match change {
+            Change::Set { entry, replace } => {
+                if !replace && self.find_spot(base, split_variable(entry).0).is_some() {
+                    return Ok(());
+                }
+                self.list_with(base, entry, true)?
+            }
+            Change::Unset { name } => self.list_with(base, name, false)?,
+            Change::Reset => return Ok(()),
+        };
+        self.text.replace(&mut self.core.base_environment, new);
+        Ok(())
+    }
+
+    /// What a job was given is changed; a name that is taken away stays there without a value, and hides what the job's
+    /// class or everybody has under it.
+    fn change_job(&mut self, id: JobId, change: Change<'_>) -> Result<(), Full> {
+        let Some(given) = self.jobs.get(id).map(|job| job.environment) else { return Ok(()) };
+        let new = match change {
+            Change::Set { entry, replace } => {
+                if !replace && self.spot(id, split_variable(entry).0).is_some() {
+                    // Everybody may have got it just now.
+                    return self.reserve_present_text(id);
+                }
+                self.list_with(given, entry, true)?
+            }
+            Change::Unset { name } if self.spot(id, name).is_some() => self.list_hiding(given, name)?,
+            Change::Unset { .. } | Change::Reset => return Ok(()),
+        };
+        self.give(id, new)
+    }
+
+    /// A list without the entries of a name, and with a new one for it if wanted; `KEY` alone becomes `KEY=`.
+    fn list_with(&mut self, list: Text, entry: &[u8], add: bool) -> Result<Text, Full> {
+        let (name, value) = split_variable(entry);
+        self.copy_without(list, name)?;
+        if add {
+            self.text.push(name)?;
+            self.text.push(b"=")?;
+            self.text.push(value.unwrap_or_default())?;
+            self.text.push(b"\0")?;
+        }
+        Ok(self.text.finish())
+    }
+
+    fn list_hiding(&mut self, list: Text, name: &[u8]) -> Result<Text, Full> {
+        self.copy_without(list, name)?;
+        self.text.push(name)?;
+        self.text.push(b"\0")?;
+        Ok(self.text.finish())
+    }
+
+    /// Begins a text with a list's entries but for those of a name.
+    fn copy_without(&mut self, list: Text, name: &[u8]) -> Result<(), Full> {
+        self.text.begin()?;
+        let mut from = 0;
+        loop {
+            let rest = Strings(self.text.get(list).get(from..).unwrap_or(&[]));
+            let Some(entry) = rest.iter().next() else { return Ok(()) };
+            let (len, keep) = (entry.len() + 1, split_variable(entry).0 != name);
+            if keep {
+                self.text.push_part(list, from, len)?;
+            }
+            from += len;
+        }
+    }
+
+    /// One variable of a table.
+    ///
+    /// # Errors
+    /// There is no such job, or no such variable.
+    pub fn get_variable<'a>(&'a mut self, table: Table<'a>, name: &'a [u8]) -> Result<&'a [u8], Refusal<'a>> {
+        if name.is_empty() {
+            return Err(Refusal::EmptyVariable);
+        }
+        match self.owner_of(table) {
+            Ok(owner) => self.read_variable(owner, name).ok_or(Refusal::NoSuchVariable(name)),
+            Err(denial) => Err(self.refusal(denial)),
+        }
+    }
+
+    fn read_variable(&self, owner: Owner, name: &[u8]) -> Option<&[u8]> {
+        match owner {
+            Owner::Everybody => self.find_spot(self.core.base_environment, name).map(|spot| self.value(spot)),
+            Owner::Job(job) => self.variable(job, name),
+        }
+    }
+
+    /// The variables of a table; what Upstart adds to every process is not among them.
+    ///
+    /// # Errors
+    /// There is no such job.
+    pub fn variables<'a>(
+        &'a mut self,
+        table: Table<'_>,
+    ) -> Result<impl Iterator<Item = Variable<'a>> + 'a, Refusal<'a>> {
+        let owner = match self.owner_of(table) {
+            Ok(owner) => owner,
+            Err(denial) => return Err(self.refusal(denial)),
+        };
+        let (job, base) = match owner {
+            Owner::Job(job) => (Some(job), Text::EMPTY),
+            Owner::Everybody => (None, self.core.base_environment),
+        };
+        let of_job = job.into_iter().flat_map(|job| self.environment_without_added(job, Process::Main));
+        let of_all = Strings(self.text.get(base)).iter().map(|entry| Variable(entry, &[]));
+        Ok(of_job.chain(of_all))
+    }
+}

@@ -1,0 +1,151 @@
+//! What can be read without changing anything: statuses, and answers as clients get them.
+
+use crate::answer::{Answer, Denial};
+use crate::bytes::Strings;
+use crate::control::{Refusal, Reply, Status};
+use crate::ids::{ClassId, JobId};
+use crate::machine::Supervisor;
+use crate::process::Process;
+use crate::records::class::Class;
+use crate::state::{Goal, State};
+use crate::target::{Select, Target};
+
+impl Supervisor<'_> {
+    /// Every job that is not at rest, by its place in the store.
+    pub fn jobs(&self) -> impl Iterator<Item = JobId> + '_ {
+        self.jobs.ids()
+    }
+
+    /// One job's status (initctl(8) status). A class without `instance` has one at rest too.
+    ///
+    /// # Errors
+    /// There is no such job, or its name cannot be told from the variables.
+    pub fn status(&mut self, target: Target<'_>) -> Result<Status<'_>, Refusal<'_>> {
+        match self.resolve_job(target) {
+            Ok((_, Some(job))) => Ok(Status { said: self.said(job), ..self.job_status(job) }),
+            Ok((class, None))
+                if self.has_one_instance(class) && target.select == Select::Environment(Strings::EMPTY) =>
+            {
+                Ok(self.class_status(class))
+            }
+            Ok((class, None)) => Err(self.refusal(Denial::UnknownInstance(class))),
+            Err(denial) => Err(self.refusal(denial)),
+        }
+    }
+
+    /// What a job's main process says that it is doing.
+    fn said(&self, id: JobId) -> &[u8] {
+        let job = self.jobs.get(id).filter(|job| job.pid(Process::Main).is_some());
+        job.map_or(&[], |job| self.text.get(job.said))
+    }
+
+    fn has_one_instance(&self, class: ClassId) -> bool {
+        self.classes.get(class).is_some_and(|class| class.instance.is_empty())
+    }
+
+    /// The statuses of the list from a place on, each with the place after it; 0 is the first place. Instances are told apart
+    /// by how many of their class come before them: while a list is fetched page by page, the end of one moves the others up.
+    pub fn statuses(&self, from: u32) -> impl Iterator<Item = (Status<'_>, u32)> {
+        let (mut slot, mut ordinal) = ((from >> 16) as usize, from & 0xffff);
+        // The instance at that place, if it is known without counting.
+        let mut known: Option<Option<JobId>> = None;
+        core::iter::from_fn(move || {
+            loop {
+                let id = self.classes.id_from(slot)?;
+                if id.index() != slot {
+                    (slot, ordinal, known) = (id.index(), 0, None);
+                }
+                let class = self.classes.get(id)?;
+                let job = known.take().unwrap_or_else(|| self.instances(class).nth(ordinal as usize));
+                let status = match job {
+                    Some(job) => Some(self.job_status(job)),
+                    None => (ordinal == 0).then(|| self.class_status(id)),
+                };
+                if let Some(status) = status.filter(|_| class.is_current()) {
+                    ordinal += 1;
+                    known = Some(job.and_then(|job| self.jobs.get(job)?.after));
+                    return Some((status, (slot as u32) << 16 | ordinal));
+                }
+                (slot, ordinal, known) = (slot + 1, 0, None);
+            }
+        })
+    }
+
+    /// A class's instances, in the order in which they were made.
+    fn instances(&self, class: &Class) -> impl Iterator<Item = JobId> {
+        core::iter::successors(class.first_job, |&job| self.jobs.get(job)?.after)
+    }
+
+    fn class_status(&self, class: ClassId) -> Status<'_> {
+        Status { job: self.class_name(class), ..Status::default() }
+    }
+
+    fn job_status(&self, id: JobId) -> Status<'_> {
+        let Some(job) = self.jobs.get(id) else { return Status::default() };
+        if job.state == State::Waiting && job.goal == Goal::Stop {
+            return self.class_status(job.class);
+        }
+        let live = Process::ALL.iter().filter_map(|&process| Some((process, job.pid(process)?.get())));
+        Status {
+            job: self.class_name(job.class),
+            instance: self.text.get(job.name),
+            goal: job.goal,
+            state: job.state,
+            processes: live.collect(),
+            said: &[],
+        }
+    }
+
+    /// An answer as the client gets it.
+    pub fn reply(&self, answer: Answer) -> Reply<'_> {
+        match answer {
+            Answer::Done => Reply::Done,
+            Answer::Job(job, class) if self.jobs.get(job).is_none() => Reply::Job(self.class_status(class)),
+            Answer::Job(job, _) => Reply::Job(self.job_status(job)),
+            Answer::Denied(denial) => Reply::Error(self.refusal(denial)),
+        }
+    }
+
+    /// A denial as the client gets it. What the request named is still in scratch memory.
+    pub(crate) fn refusal(&self, denial: Denial) -> Refusal<'_> {
+        let names = |id: JobId| {
+            let job = self.jobs.get(id).map_or(&[][..], |job| self.class_name(job.class));
+            (job, self.instance_name(id))
+        };
+        match denial {
+            Denial::UnknownJob => Refusal::UnknownJob(self.scratch),
+            Denial::UnknownInstance(_) => Refusal::UnknownInstance(self.scratch),
+            Denial::UnknownParameter(class) => {
+                Refusal::UnknownParameter { name: self.scratch, usage: self.usage(class) }
+            }
+            Denial::MismatchedBraces => Refusal::MismatchedBraces,
+            Denial::ExpectedOperator => Refusal::ExpectedOperator,
+            Denial::AlreadyRunning(id) => {
+                let (job, instance) = names(id);
+                Refusal::AlreadyRunning { job, instance }
+            }
+            Denial::AlreadyStopped(id) => {
+                let (job, instance) = names(id);
+                Refusal::AlreadyStopped { job, instance }
+            }
+            Denial::RestartStopped(id) => Refusal::RestartStopped(self.instance_name(id)),
+            Denial::NotRunning(id) => {
+                let (job, instance) = names(id);
+                Refusal::NotRunning { job, instance }
+            }
+            Denial::NoSuchProcess => Refusal::NoSuchProcess,
+            Denial::FailedToStart => Refusal::FailedToStart,
+            Denial::FailedToStop => Refusal::FailedToStop,
+            Denial::FailedToRestart => Refusal::FailedToRestart,
+            Denial::EventFailed => Refusal::EventFailed,
+            Denial::UnknownInstanceOf(class) => {
+                Refusal::UnknownInstanceOf { job: self.class_name(class), instance: self.scratch }
+            }
+            Denial::EmptyJob => Refusal::EmptyJob,
+            Denial::BadEnvironment => Refusal::BadEnvironment,
+            Denial::EmptyName => Refusal::EmptyName,
+            Denial::ShuttingDown => Refusal::ShuttingDown,
+            Denial::Full(limit) => Refusal::Full(limit.name()),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Events: how they are emitted, blocked and freed, and the variables of those that jobs emit (init(5) "Event definition",
+//! initctl(8) `emit`; the order was measured on Upstart 1.13.2).
+
+use core::fmt::Write;
+
+use crate::bytes::Strings;
+use crate::environment::find_value;
+use crate::ids::{ClientId, EventId, JobId};
+use crate::limits::{Full, Limit};
+use crate::machine::Supervisor;
+use crate::memory::arena::{Text, cost};
+use crate::notice::Notice;
+use crate::process::Exit;
+use crate::records::event::{Event, EventName, Progress};
+use crate::records::job::Failure;
+use crate::records::waiter::{WaitQueue, Waiter, Who};
+use crate::signal::Signal;
+use crate::state::JobEvent;
+
+/// What follows the name of an event that tells of another one's failure.
+pub(crate) const FAILED: &[u8] = b"/failed";
+
+/// The longest that `RESULT`, `PROCESS` and `EXIT_STATUS` or `EXIT_SIGNAL` of stopped(7) can be, each with its NUL.
+const RESULT_TEXT: usize = "RESULT=failed PROCESS=post-start EXIT_STATUS=255 ".len() + "EXIT_SIGNAL=STKFLT ".len();
+
+/// `RESULT` and, for a failure, `PROCESS` and how it ended.
+fn write_result(out: &mut impl Write, failure: Option<Failure>) -> core::fmt::Result {
+    let Some(failure) = failure else { return out.write_str("RESULT=ok\0") };
+    let process = failure.process.map_or("respawn", |process| process.name());
+    write!(out, "RESULT=failed\0PROCESS={process}\0")?;
+    match failure.exit {
+        Some(Exit::Status(status)) => write!(out, "EXIT_STATUS={status}\0"),
+        Some(Exit::Signal(signal)) => write!(out, "EXIT_SIGNAL={}\0", Signal(signal)),
+        Some(Exit::Unknown) | None => Ok(()),
+    }
+}
+
+impl Supervisor<'_> {
+    /// An event's name, in two pieces that belong together.
+    pub(crate) fn event_name(&self, id: EventId) -> (&[u8], &[u8]) {
+        let Some(event) = self.events.get(id) else { return (&[], &[]) };
+        let name = match event.name {
+            EventName::Job(event) => event.name().as_bytes(),
+            EventName::Text(text) => self.text.get(text),
+        };
+        (name, if event.of_failure { FAILED } else { &[] })
+    }
+
+    /// Writes an event's name to the text that is being written.
+    pub(crate) fn push_event_name(&mut self, id: EventId) -> Result<(), Full> {
+        let Some(event) = self.events.get(id) else { return Ok(()) };
+        match event.name {
+            EventName::Job(event) => self.text.push(event.name().as_bytes())?,
+            EventName::Text(text) => self.text.push_text(text)?,
+        }
+        if event.of_failure { self.text.push(FAILED) } else { Ok(()) }
+    }
+
+    pub(crate) fn event_is_named(&self, id: EventId, name: &[u8]) -> bool {
+        let (first, rest) = self.event_name(id);
+        name.strip_prefix(first) == Some(rest)
+    }
+
+    /// An event's variables.
+    pub(crate) fn event_environment(&self, id: EventId) -> Strings<'_> {
+        Strings(self.events.get(id).map_or(&[], |event| self.text.get(event.environment)))
+    }
+
+    /// Emits an event for a client, or for the supervisor's owner.
+    pub(crate) fn emit(
+        &mut self,
+        name: &[u8],
+        environment: Strings<'_>,
+        waiting: Option<ClientId>,
+    ) -> Result<(), Full> {
+        let environment = self.text.add(environment.0)?;
+        let name = self.text.add(name).inspect_err(|_| self.text.free(environment))?;
+        let event = Event::new(EventName::Text(name), environment, None, None);
+        let id = self.events.insert(event).inspect_err(|_| {
+            self.text.free(name);
+            self.text.free(environment);
+        })?;
+        self.enter_agenda(id);
+        if let Some(client) = waiting
+            && let Err(full) = self.wait_for_event(id, Who::Emitter(client))
+        {
+            self.free_event(id);
+            return Err(full);
+        }
+        self.core.agenda.add_ready();
+        Ok(())
+    }
+
+    /// Emits one of a job's own events. The room for two of them was set aside when the job was made; it has more only while
+    /// others hold up those that tell of its past.
+    pub(crate) fn emit_job_event(&mut self, id: JobId, kind: JobEvent) -> Option<EventId> {
+        let job = self.jobs.get_mut(id)?;
+        let reservation = (job.events_left > 0).then(|| {
+            let text = job.event_text.min(job.text_reserved);
+            job.text_reserved -= text;
+            job.events_left -= 1;
+            text
+        });
+        self.text.unreserve(usize::from(reservation.is_some()), reservation.unwrap_or(0) as usize);
+        let Ok(environment) = self.describe(id, kind) else { return self.event_lost(id, Limit::Text) };
+        let event = Event::new(EventName::Job(kind), environment, Some(id), reservation);
+        let inserted = match reservation {
+            Some(_) => self.events.insert_reserved(event),
+            None => self.events.insert(event),
+        };
+        let Ok(event) = inserted else {
+            self.text.free(environment);
+            return self.event_lost(id, Limit::Events);
+        };
+        self.enter_agenda(event);
+        self.core.agenda.add_ready();
+        Some(event)
+    }
+
+    /// Nobody can wait for an event that there is no room for: the job goes on, and the log says what happened.
+    fn event_lost(&mut self, id: JobId, limit: Limit) -> Option<EventId> {
+        let class = self.jobs.get(id)?.class;
+        self.say_later(Notice::Full { class, limit });
+        None
+    }
+
+    /// Writes a job event's variables: starting(7), started(7), stopping(7), stopped(7).
+    fn describe(&mut self, id: JobId, kind: JobEvent) -> Result<Text, Full> {
+        let Some(job) = self.jobs.get(id) else { return Ok(Text::EMPTY) };
+        let Some(class) = self.classes.get(job.class) else { return Ok(Text::EMPTY) };
+        let (job_name, instance, exports) = (class.name, job.name, class.exports);
+        let failure = job.failure;
+        self.text.begin()?;
+        self.text.push(b"JOB=")?;
+        self.text.push_text(job_name)?;
+        self.text.push(b"\0INSTANCE=")?;
+        self.text.push_text(instance)?;
+        self.text.push(b"\0")?;
+        if kind.has_result() {
+            let mut result: heapless::String<RESULT_TEXT> = heapless::String::new();
+            // The constant is the longest there is.
+            let _fits = write_result(&mut result, failure);
+            self.text.push(result.as_bytes())?;
+        }
+        let mut from = 0;
+        loop {
+            let exported = Strings(self.text.get(exports).get(from..).unwrap_or(&[]));
+            let Some(name) = exported.iter().next() else { break };
+            let len = name.len();
+            if let Some(value) = self.spot(id, name) {
+                self.text.push_part(exports, from, len)?;
+                self.text.push(b"=")?;
+                self.text.push_part(value.text, value.from, value.len)?;
+                self.text.push(b"\0")?;
+            }
+            from += len + 1;
+        }
+        Ok(self.text.finish())
+    }
+
+    /// Sets text aside for the longest events that a job can emit with this start environment.
+    pub(crate) fn reserve_event_text(&mut self, id: JobId, environment: Text) -> Result<(), Full> {
+        let Some(job) = self.jobs.get(id) else { return Ok(()) };
+        let Some(class) = self.classes.get(job.class) else { return Ok(()) };
+        let names = self.text.get(class.name).len() + self.text.get(job.name).len();
+        let mut bytes = "JOB= INSTANCE= ".len() + names + RESULT_TEXT;
+        for name in Strings(self.text.get(class.exports)).iter() {
+            let start = find_value(Strings(self.text.get(environment)), name).map_or(0, <[u8]>::len);
+            let other = self.variable(id, name).map_or(0, <[u8]>::len);
+            bytes += name.len() + start.max(other) + "= ".len();
+        }
+        let (need, have) = (cost(bytes) as u32, job.event_text);
+        if need > have {
+            let more = (need - have) * crate::limits::EVENTS_PER_JOB as u32;
+            self.text.reserve(0, more as usize)?;
+            if let Some(job) = self.jobs.get_mut(id) {
+                job.event_text = need;
+                job.text_reserved += more;
+            }
+        }
+        Ok(())
+    }
+
+    /// One more condition holds the event, or one more job has to get where it sent it.
+    pub(crate) fn block_event(&mut self, id: EventId) {
+        if let Some(event) = self.events.get_mut(id) {
+            event.blockers += 1;
+        }
+    }
+
+    /// One less; the last one finishes it.
+    pub(crate) fn unblock_event(&mut self, id: EventId) {
+        let Some(event) = self.events.get_mut(id) else { return };
+        event.blockers = event.blockers.saturating_sub(1);
+        if event.blockers == 0 && event.progress == Progress::Handling {
+            event.progress = Progress::Finished;
+            self.core.agenda.add_ready();
+        }
+    }
+
+    /// A job that the event started or stopped failed.
+    pub(crate) fn mark_failed(&mut self, id: EventId) {
+        if let Some(event) = self.events.get_mut(id) {
+            event.failed = true;
+        }
+    }
+
+    pub(crate) fn free_event(&mut self, id: EventId) {
+        self.leave_agenda(id);
+        let Some(event) = self.events.remove(id) else { return };
+        self.text.free(event.environment);
+        if let EventName::Text(name) = event.name {
+            self.text.free(name);
+        }
+        let Some((owner, text)) = event.owner.zip(event.reservation) else { return };
+        if let Some(job) = self.jobs.get_mut(owner) {
+            job.events_left += 1;
+            job.text_reserved += text;
+            self.events.reserve_again();
+            self.text.reserve_again(1, text as usize);
+        }
+    }
+
+    /// Has somebody wait for an event.
+    pub(crate) fn wait_for_event(&mut self, event: EventId, who: Who) -> Result<(), Full> {
+        let waiter = self.waiters.insert(Waiter { who, place: WaitQueue::Event(event), link: None })?;
+        if let Some(event) = self.events.get_mut(event) {
+            event.waiters.push(&mut self.waiters, waiter);
+        }
+        Ok(())
+    }
+}

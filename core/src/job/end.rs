@@ -1,0 +1,114 @@
+//! The end of a process, and what it means for its job: success, failure, respawn.
+
+use crate::ids::JobId;
+use crate::job::waiters::Outcome;
+use crate::machine::Supervisor;
+use crate::notice::Notice;
+use crate::process::{Exit, Pid, Process};
+use crate::records::job::{Failure, Inquiry};
+use crate::spawn::SpawnError;
+use crate::state::{Goal, State};
+use crate::tables::exit;
+use crate::tables::exit::{Meaning, Verdict};
+use crate::tables::lifecycle::Wait;
+
+impl Supervisor<'_> {
+    /// A process of a job ended, or was never made.
+    pub(crate) fn process_ended(&mut self, id: JobId, process: Process, pid: Pid, exit: Exit) {
+        let Some(job) = self.jobs.get(id) else { return };
+        let Some(class) = self.classes.get(job.class) else { return };
+        let main = process == Process::Main;
+        let expected = exit.is_mentioned(self.normal_exits(class));
+        self.say_later(Notice::ProcessEnded { job: id, process, pid, exit, expected });
+        self.forget_process(id, process);
+        if main && self.leaves_somebody(id) {
+            return self.inquire(id, Inquiry::Ended(pid, exit));
+        }
+        self.judge_end(id, process, exit);
+    }
+
+    /// What the end of a process means for its job.
+    pub(crate) fn judge_end(&mut self, id: JobId, process: Process, exit: Exit) {
+        let Some(job) = self.jobs.get(id) else { return };
+        let Some(class) = self.classes.get(job.class) else { return };
+        let (state, goal, respawn, task) = (job.state, job.goal, class.respawn, class.task);
+        let Some(row) = exit::row(process, state) else { return };
+        let listed = process == Process::Main && exit.is_listed(self.normal_exits(class));
+        let failure = Failure { process: Some(process), exit: Some(exit) };
+        let cut_short = job.forced && job.killed;
+        match row.meaning {
+            // One that a forced stop kills has not failed.
+            Meaning::MustSucceed if exit != Exit::Status(0) && !cut_short => self.fail(id, failure),
+            Meaning::Judged if goal == Goal::Start => {
+                match exit::judge(exit, respawn && !self.core.ending.is_on(), task, listed) {
+                    Verdict::Done => self.set_goal(id, Goal::Stop),
+                    Verdict::Failed => self.fail(id, failure),
+                    Verdict::Respawn => self.respawn(id),
+                }
+            }
+            _ => {}
+        }
+        if row.goes_on {
+            self.go_on(id);
+        }
+    }
+
+    /// The main process is to run again, unless it has done so too often.
+    pub(crate) fn respawn(&mut self, id: JobId) {
+        let now = self.now;
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        let Some(class) = self.classes.get(job.class) else { return };
+        if !job.respawns.admit(now, class.limit) {
+            self.say_later(Notice::RespawningTooFast { job: id });
+            self.fail(id, Failure { process: None, exit: None });
+            return;
+        }
+        // From `running` the table leads back to the start by itself; a hook that still runs, or a daemon that was never
+        // ready, must first be got out of the way.
+        let at_once = job.state == State::Running;
+        self.say_later(Notice::Respawning { job: id, process: Process::Main });
+        if !at_once {
+            self.set_goal(id, Goal::Respawn);
+        }
+    }
+
+    /// A job failed: who waits for it is told now, and its goal is stop. Only the first failure counts.
+    pub(crate) fn fail(&mut self, id: JobId, failure: Failure) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        if job.failure.is_none() {
+            job.failure = Some(failure);
+            self.answer_waiters(id, Outcome::Failed);
+        }
+        self.set_goal(id, Goal::Stop);
+    }
+
+    /// A process could not be set up: pre-start, main and post-stop fail the job, the others are passed over.
+    pub(crate) fn spawn_failed(&mut self, id: JobId, process: Process, error: SpawnError) {
+        self.say_later(Notice::SpawnFailed { job: id, process, error });
+        self.forget_process(id, process);
+        if !matches!(process, Process::PostStart | Process::PreStop) {
+            self.fail(id, Failure { process: Some(process), exit: None });
+        }
+        let Some(job) = self.jobs.get(id) else { return };
+        let awaited = match job.state.row().wait {
+            Wait::Spawned(awaited) | Wait::End(awaited) => awaited == process,
+            Wait::Readiness => process == Process::Main,
+            _ => false,
+        };
+        if awaited {
+            self.go_on(id);
+        }
+    }
+
+    /// A process was reaped.
+    pub(crate) fn exited(&mut self, pid: Pid, exit: Exit) {
+        if let Some((job, process)) = self.owner(pid) {
+            self.process_ended(job, process, pid, exit);
+        }
+    }
+
+    /// A process that a signal was to reach, or that a fork was to make, is no more, and nobody said how it ended.
+    pub(crate) fn vanished(&mut self, pid: Pid) {
+        self.exited(pid, Exit::Unknown);
+    }
+}

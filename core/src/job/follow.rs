@@ -1,0 +1,184 @@
+//! Following a main process: what its stops, forks, execs and end mean.
+
+use crate::effect::{Effect, Scope};
+use crate::ids::JobId;
+use crate::machine::Supervisor;
+use crate::memory::arena::Text;
+use crate::notice::Notice;
+use crate::process::{Pid, Process};
+use crate::records::job::Following;
+use crate::signal::Signal;
+use crate::state::State;
+use crate::tables::expect as follow;
+use crate::tables::expect::{MOST_FORKS, Order, Seen, Stage};
+use crate::tables::lifecycle::Wait;
+
+impl Supervisor<'_> {
+    /// A process that was ordered exists.
+    pub(crate) fn spawned(&mut self, id: JobId, process: Process, pid: Pid) {
+        self.remember_process(id, process, pid);
+        if process == Process::Main
+            && let Some(job) = self.jobs.get_mut(id)
+        {
+            let stage = job.following.stage;
+            job.following = Following { stage, launched: Some(pid), ..Following::default() };
+            self.text.replace(&mut job.said, Text::EMPTY);
+        }
+        self.say_later(Notice::ProcessStarted { job: id, process, pid });
+        if self.jobs.get(id).is_some_and(|job| job.state.row().wait == Wait::Spawned(process)) {
+            self.go_on(id);
+        }
+    }
+
+    /// An untraced process runs its program.
+    pub(crate) fn executed(&mut self, pid: Pid) {
+        self.observe(pid, Seen::Executed);
+    }
+
+    /// A traced process replaced its program.
+    pub(crate) fn replaced(&mut self, pid: Pid) {
+        if let Some((job, process)) = self.owner(pid) {
+            self.say_later(Notice::ExecutableChanged { job, process, pid });
+        }
+        if !self.observe(pid, Seen::Exec) {
+            self.order(Effect::Resume { pid, signal: None });
+        }
+    }
+
+    /// A process goes on after a stop. Of one that was ready by its stop, Upstart hears it when the job has gone as far as
+    /// that led it, and before any event is seen to.
+    pub(crate) fn continued(&mut self, pid: Pid) {
+        let Some((id, process)) = self.owner(pid) else { return };
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        job.following.continued = process == Process::Main && job.moving;
+        if !job.following.continued {
+            self.say_later(Notice::ProcessContinued { job: id, process, pid });
+        }
+    }
+
+    /// What was to be said when the job had come as far as it gets.
+    pub(crate) fn say_continued(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        if let (true, Some(pid)) = (core::mem::take(&mut job.following.continued), job.pid(Process::Main)) {
+            self.say_later(Notice::ProcessContinued { job: id, process: Process::Main, pid });
+        }
+    }
+
+    /// A process stopped.
+    pub(crate) fn stopped(&mut self, pid: Pid, signal: Signal, traced: bool) {
+        let seen = match (signal, traced) {
+            (Signal::TRAP, true) => Some(Seen::Trap),
+            (Signal::STOP, _) => Some(Seen::Stop),
+            // To be told to go on takes the stop of its birth away from a child.
+            (Signal::CONT, true) if self.is_newborn(pid) => Some(Seen::Stop),
+            _ => None,
+        };
+        let owner = self.owner(pid);
+        if let Some((job, process)) = owner.filter(|_| !traced) {
+            self.say_later(Notice::ProcessStopped { job, process, pid, signal });
+        }
+        if seen.is_some_and(|seen| self.observe(pid, seen)) {
+            return;
+        }
+        match owner {
+            Some(_) if !traced => {}
+            // Nobody follows it any more: the job is being stopped.
+            Some((job, _)) if seen.is_some_and(|seen| self.is_tracings_own(job, seen)) => self.let_go(pid),
+            Some(_) => self.order(Effect::Resume { pid, signal: Some(signal) }),
+            // The trap and the stop of a child's birth are tracing's own doing.
+            None if traced => {
+                let signal = Some(signal).filter(|_| seen.is_none());
+                self.order(Effect::Detach { pid, signal });
+            }
+            None => {}
+        }
+    }
+
+    /// Whether a process is a main one whose life has not begun, as far as was seen.
+    fn is_newborn(&self, pid: Pid) -> bool {
+        let job = self.owner(pid).and_then(|(job, _)| self.jobs.get(job));
+        job.is_some_and(|job| matches!(job.following.stage, Stage::FirstBorn | Stage::SecondBorn))
+    }
+
+    /// Whether a stop of a main process is tracing's own doing: it is the first one of its program, or of its life.
+    fn is_tracings_own(&self, id: JobId, seen: Seen) -> bool {
+        let stage = self.jobs.get(id).map(|job| job.following.stage);
+        matches!(
+            (stage, seen),
+            (Some(Stage::Launched), Seen::Trap) | (Some(Stage::FirstBorn | Stage::SecondBorn), Seen::Stop)
+        )
+    }
+
+    /// A traced process forked.
+    pub(crate) fn forked(&mut self, parent: Pid, child: Pid) {
+        let Some((id, Process::Main)) = self.owner(parent) else { return self.let_go(parent) };
+        let Some(row) = self.follow_row(id, Seen::Fork) else {
+            return self.order(Effect::Resume { pid: parent, signal: None });
+        };
+        self.say_later(Notice::ProcessBecame { job: id, process: Process::Main, old: parent, new: child });
+        self.carry_out(row.order, parent);
+        self.order(Effect::Watch { pid: child, instead_of: parent });
+        self.forget_process(id, Process::Main);
+        self.remember_process(id, Process::Main, child);
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.following.forks = (job.following.forks + 1).min(MOST_FORKS);
+            job.following.middle = Some(parent).filter(|_| row.next == Stage::SecondBorn);
+        }
+        self.reach(id, row.next);
+    }
+
+    fn let_go(&mut self, pid: Pid) {
+        self.order(Effect::Detach { pid, signal: None });
+    }
+
+    fn follow_row(&self, id: JobId, seen: Seen) -> Option<&'static follow::Row> {
+        let job = self.jobs.get(id)?;
+        let expect = self.classes.get(job.class)?.expect;
+        let open = matches!(job.state, State::Spawning | State::Spawned) || job.following.stage == Stage::Late;
+        follow::row(expect, job.following.stage, seen).filter(|_| open)
+    }
+
+    /// Does what the follow table says to what was seen of a process; false if it says nothing.
+    pub(crate) fn observe(&mut self, pid: Pid, seen: Seen) -> bool {
+        let Some((id, Process::Main)) = self.owner(pid) else { return false };
+        let Some(row) = self.follow_row(id, seen) else { return false };
+        self.carry_out(row.order, pid);
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.following.guessed = seen == Seen::Quiet;
+        }
+        self.reach(id, row.next);
+        true
+    }
+
+    fn carry_out(&mut self, order: Order, pid: Pid) {
+        match order {
+            Order::Nothing => {}
+            Order::Continue => self.order(Effect::Signal { pid, signal: Signal::CONT, scope: Scope::Process }),
+            Order::Follow => self.order(Effect::Follow { pid }),
+            Order::Resume => self.order(Effect::Resume { pid, signal: None }),
+            Order::Detach | Order::Switch => self.let_go(pid),
+            Order::Release => self.order(Effect::Release { pid }),
+        }
+    }
+
+    /// The same for what was seen of a job's main process, whichever that is.
+    pub(crate) fn observe_job(&mut self, id: JobId, seen: Seen) {
+        if let Some(pid) = self.jobs.get(id).and_then(|job| job.pid(Process::Main)) {
+            self.observe(pid, seen);
+        }
+    }
+
+    /// A main process has come so far; when it is ready, its job goes on.
+    pub(crate) fn reach(&mut self, id: JobId, stage: Stage) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        job.following.stage = stage;
+        (job.following.idle_looks, job.following.busy_looks) = (0, 0);
+        let ready = stage.is_ready() && job.waiting && job.state.row().wait == Wait::Readiness;
+        if stage.is_ready() {
+            self.refresh(id);
+        }
+        if ready {
+            self.go_on(id);
+        }
+    }
+}

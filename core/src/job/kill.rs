@@ -1,0 +1,122 @@
+//! Killing: the kill signal, SIGKILL after the kill timeout, and stops that are forced.
+
+use crate::effect::{Effect, Scope};
+use crate::ids::JobId;
+use crate::limits::{GIVE_UP_SECONDS, STRIKES};
+use crate::machine::Supervisor;
+use crate::notice::Notice;
+use crate::process::{Pid, Process};
+use crate::records::job::{Alarm, Inquiry, Look};
+use crate::signal::Signal;
+use crate::state::Goal;
+use crate::tables::lifecycle::Wait;
+
+impl Supervisor<'_> {
+    /// Sends the kill signal to the main process and arms the kill timeout; false if there is none.
+    pub(crate) fn kill(&mut self, id: JobId) -> bool {
+        let Some(job) = self.jobs.get(id) else { return false };
+        let Some(pid) = job.pid(Process::Main) else {
+            let others = job.following.repaired || job.following.forks > 0;
+            if others {
+                self.inquire(id, Inquiry::Rest(Look::Only));
+            }
+            return others;
+        };
+        if job.forced {
+            self.force_main(id);
+            return true;
+        }
+        let Some(class) = self.classes.get(job.class) else { return false };
+        let (signal, deadline) = (class.kill_signal, self.now.after_seconds(class.kill_timeout));
+        self.signal_main(id, pid, signal);
+        self.timers.arm(&mut self.jobs, id, Alarm::End, deadline);
+        true
+    }
+
+    /// A process that is to end does not: it is killed; if that does not help and the stop is forced, it is given up.
+    pub(crate) fn does_not_end(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        let Wait::End(process) = job.state.row().wait else { return };
+        let Some(pid) = job.pid(process) else { return self.inquire(id, Inquiry::Rest(Look::Second)) };
+        job.strikes = job.strikes.saturating_add(1);
+        let (forced, again) = (job.forced, job.killed);
+        let timed = self.classes.get(job.class).map(|class| class.hook_timeout).filter(|_| !forced);
+        if again {
+            if forced {
+                self.give_up(id, process, pid);
+            }
+            return;
+        }
+        if let (Some(seconds), true) = (timed, process != Process::Main) {
+            self.say_later(Notice::HookOverdue { job: id, process, pid, seconds });
+        }
+        self.kill_now(id, process, pid);
+    }
+
+    /// Sends SIGKILL to a process that the job waits for.
+    fn kill_now(&mut self, id: JobId, process: Process, pid: Pid) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        job.killed = true;
+        let (forced, repaired) = (job.forced, job.following.repaired);
+        if process == Process::Main {
+            if forced || repaired {
+                self.order(Effect::Signal { pid, signal: Signal::KILL, scope: Scope::Group });
+                self.sweep(id, pid, Signal::KILL);
+            } else {
+                self.signal_main(id, pid, Signal::KILL);
+            }
+        } else {
+            self.say_later(Notice::Signalling { job: id, process, pid, signal: Signal::KILL });
+            self.order(Effect::Signal { pid, signal: Signal::KILL, scope: Scope::Group });
+        }
+        if forced {
+            let deadline = self.now.after_seconds(GIVE_UP_SECONDS);
+            self.timers.arm(&mut self.jobs, id, Alarm::End, deadline);
+        }
+    }
+
+    /// A process that not even SIGKILL ends is not waited for any longer.
+    fn give_up(&mut self, id: JobId, process: Process, pid: Pid) {
+        self.say_later(Notice::GivenUp { job: id, process, pid });
+        self.forget_process(id, process);
+        if process == Process::Main
+            && let Some(job) = self.jobs.get_mut(id)
+        {
+            // Whatever else lives is told of, and not waited for.
+            job.strikes = STRIKES + 1;
+            return self.inquire(id, Inquiry::Ended(pid, crate::process::Exit::Unknown));
+        }
+        self.go_on(id);
+    }
+
+    /// A client wants a job stopped whatever it waits for.
+    pub(crate) fn force(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        (job.forced, job.killed, job.strikes) = (true, false, 0);
+        self.set_goal(id, Goal::Stop);
+        let Some(job) = self.jobs.get_mut(id).filter(|job| job.waiting) else { return };
+        match job.state.row().wait {
+            Wait::Event => {
+                // The event goes its own way; the job does not wait for it any more.
+                job.blocker = None;
+                self.go_on(id);
+            }
+            Wait::End(process) => {
+                if let Some(pid) = job.pid(process) {
+                    self.kill_now(id, process, pid);
+                }
+            }
+            Wait::Nothing | Wait::Goal(_) | Wait::Spawned(_) | Wait::Readiness => {}
+        }
+    }
+
+    /// Kills the main process of a forced stop.
+    pub(crate) fn force_main(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        job.strikes = job.strikes.saturating_add(1);
+        if let Some(pid) = job.pid(Process::Main) {
+            job.waiting = true;
+            self.kill_now(id, Process::Main, pid);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Jobs: how they come, move, are followed, killed, and go.
+
+mod adopt;
+mod end;
+mod end_rest;
+mod follow;
+mod instance;
+mod kill;
+mod notify;
+mod process;
+mod step;
+mod survey;
+mod timeouts;
+pub(crate) mod waiters;
+mod waits;

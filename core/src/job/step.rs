@@ -1,0 +1,156 @@
+//! One step of a job: out of its state by its goal, into the next, as the lifecycle table says.
+
+use crate::effect::{Effect, Launch};
+use crate::expect::Expect;
+use crate::ids::JobId;
+use crate::job::waiters::Outcome;
+use crate::machine::Supervisor;
+use crate::memory::arena::Text;
+use crate::notice::Notice;
+use crate::process::Process;
+use crate::records::job::{Following, Inquiry};
+use crate::state::{Goal, JobEvent, State};
+use crate::tables::expect::Stage;
+use crate::tables::lifecycle::{Entry, Next, Wait};
+
+impl Supervisor<'_> {
+    /// Asks for a process of a job, if its class has it; false if not.
+    pub(crate) fn run(&mut self, id: JobId, process: Process) -> bool {
+        let Some(job) = self.jobs.get_mut(id) else { return false };
+        let Some(class) = self.classes.get(job.class) else { return false };
+        if !class.has(process) {
+            return false;
+        }
+        let main = process == Process::Main;
+        if main {
+            job.following.stage = Stage::Launched;
+        }
+        let launch = Launch {
+            first: process == Process::PreStart || (main && !class.has(Process::PreStart)),
+            confine: main,
+            trace: main && class.expect.traces(),
+            contain: main && (class.respawn || class.expect != Expect::None),
+        };
+        self.order(Effect::Spawn { job: id, process, launch });
+        true
+    }
+
+    /// Moves the job that is on the move by one state; one that waits leaves the queue, and one that rests is let go.
+    pub(crate) fn step(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        if !job.waiting {
+            return self.advance(id);
+        }
+        if core::mem::take(&mut job.restart) {
+            // From pre-stop, goal start would call the stop off; a restart goes through with it.
+            let goal = if job.state == State::PreStop { Goal::Respawn } else { Goal::Start };
+            return self.set_goal(id, goal);
+        }
+        job.moving = false;
+        self.core.moving.pop(&mut self.jobs);
+        self.say_continued(id);
+        self.free_if_at_rest(id);
+    }
+
+    fn advance(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        match job.state.row().next(job.goal) {
+            Next::To(state) => self.enter(id, state),
+            Next::IfMain(with, without) => {
+                let state = if job.pid(Process::Main).is_some() { with } else { without };
+                self.enter(id, state);
+            }
+            Next::Anew(state) => {
+                // It waits for nothing here, so that the new goal does not move it by itself.
+                self.set_goal(id, Goal::Start);
+                self.enter(id, state);
+            }
+            Next::Never => job.waiting = true,
+        }
+    }
+
+    fn enter(&mut self, id: JobId, state: State) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        let from = core::mem::replace(&mut job.state, state);
+        job.killed = false;
+        if !job.forced {
+            job.strikes = 0;
+        }
+        match state {
+            State::Stopping => job.following = job.following.closed(),
+            State::PostStopping => job.following = Following::default(),
+            _ => {}
+        }
+        self.timers.disarm(&mut self.jobs, id);
+        self.say_later(Notice::StateChanged { job: id, from, to: state });
+        let row = state.row();
+        let under_way = match row.entry {
+            Entry::Nothing => true,
+            Entry::Begin(event) => {
+                self.begin(id);
+                self.emit_and_wait(id, event)
+            }
+            Entry::Emit(event) => self.emit_and_wait(id, event),
+            Entry::Arrive(event) => {
+                self.arrive(id, event, from);
+                true
+            }
+            Entry::Rest(event) => {
+                self.emit_job_event(id, event);
+                self.answer_waiters(id, Outcome::Reached);
+                true
+            }
+            Entry::Run(process) => self.run(id, process),
+            Entry::Kill => self.kill(id),
+        };
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.waiting = under_way
+                && match row.wait {
+                    Wait::Nothing => false,
+                    Wait::Goal(goal) => job.goal != goal,
+                    Wait::Event => job.blocker.is_some(),
+                    Wait::Spawned(_) => true,
+                    Wait::Readiness => {
+                        job.pid(Process::Main).is_some() && !job.following.stage.is_ready() && job.goal == Goal::Start
+                    }
+                    Wait::End(process) => job.pid(process).is_some() || job.inquiry != Inquiry::Nothing,
+                };
+        }
+        self.bound_wait(id);
+    }
+
+    fn emit_and_wait(&mut self, id: JobId, event: JobEvent) -> bool {
+        let emitted = self.emit_job_event(id, event);
+        // A stop at any price waits for nobody who waits for the event.
+        let awaited = emitted.filter(|_| !self.jobs.get(id).is_some_and(|job| job.forced));
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.blocker = awaited;
+        }
+        awaited.is_some()
+    }
+
+    /// A new run: the environment of its command or events takes the place of the last one's.
+    fn begin(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        job.failure = None;
+        self.text.replace(&mut job.stop_environment, Text::EMPTY);
+        if let Some(next) = job.next_environment.take() {
+            self.text.replace(&mut job.environment, next);
+        }
+    }
+
+    /// The job runs. When it comes from pre-stop it has been running all along: the stop is called off.
+    fn arrive(&mut self, id: JobId, event: JobEvent, from: State) {
+        if from == State::PreStop {
+            if let Some(job) = self.jobs.get_mut(id) {
+                self.text.replace(&mut job.stop_environment, Text::EMPTY);
+            }
+            return self.answer_waiters(id, Outcome::Reached);
+        }
+        self.emit_job_event(id, event);
+        let task = self.jobs.get(id).and_then(|job| self.classes.get(job.class)).is_some_and(|class| class.task);
+        if !task {
+            self.answer_waiters(id, Outcome::Reached);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Deadlines that pass: `kill timeout` of init(5), `start timeout`, `hook timeout` and `watchdog`.
+
+use crate::ids::JobId;
+use crate::machine::Supervisor;
+use crate::notice::Notice;
+use crate::process::Process;
+use crate::records::job::{Alarm, Failure, Inquiry};
+use crate::signal::Signal;
+
+impl Supervisor<'_> {
+    /// Fires the earliest timer, if it is due.
+    pub(crate) fn next_timer(&mut self) -> bool {
+        let Some(timer) = self.timers.first().filter(|timer| timer.at <= self.now) else { return false };
+        let id = timer.owner;
+        self.timers.disarm(&mut self.jobs, id);
+        match timer.alarm {
+            Alarm::Readiness => self.not_ready_yet(id),
+            Alarm::Heir => self.inquire(id, Inquiry::Heir),
+            Alarm::Middle => self.inquire(id, Inquiry::Middle),
+            Alarm::Watchdog => self.watchdog_missed(id),
+            Alarm::Abort => self.abort_missed(id),
+            Alarm::End => self.does_not_end(id),
+        }
+        true
+    }
+
+    fn not_ready_yet(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get(id) else { return };
+        let late = job.following.start_by.is_some_and(|by| by <= self.now);
+        if !late {
+            return self.inquire(id, Inquiry::Idleness);
+        }
+        let Some(class) = self.classes.get(job.class) else { return };
+        let (seconds, respawn) = (class.start_timeout, class.respawn);
+        self.say_later(Notice::NotReady { job: id, seconds });
+        if respawn && !self.core.ending.is_on() {
+            self.respawn(id);
+            self.go_on(id);
+        } else {
+            self.fail(id, Failure { process: Some(Process::Main), exit: None });
+        }
+    }
+
+    /// A running daemon has not said that it is alive: it is ended, and what follows is what follows when a signal ends it.
+    /// It may say why it hung; if that takes too long, it is killed.
+    fn watchdog_missed(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get(id) else { return };
+        let Some(pid) = job.pid(Process::Main) else { return };
+        let Some(class) = self.classes.get(job.class) else { return };
+        let (seconds, deadline) = (class.watchdog, self.now.after_seconds(class.kill_timeout));
+        self.say_later(Notice::WatchdogMissed { job: id, pid, seconds });
+        self.timers.arm(&mut self.jobs, id, Alarm::Abort, deadline);
+        self.signal_main(id, pid, Signal::ABRT);
+    }
+
+    fn abort_missed(&mut self, id: JobId) {
+        if let Some(pid) = self.jobs.get(id).and_then(|job| job.pid(Process::Main)) {
+            self.signal_main(id, pid, Signal::KILL);
+        }
+    }
+}

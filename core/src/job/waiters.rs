@@ -1,0 +1,89 @@
+//! Clients and events that wait for a job, and how they learn what became of it.
+
+use crate::answer::{Answer, Denial};
+use crate::ids::JobId;
+use crate::input::Command;
+use crate::limits::Full;
+use crate::machine::Supervisor;
+use crate::records::waiter::{WaitQueue, Waiter, Who};
+
+/// What became of what they wait for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The job got there.
+    Reached,
+    /// The job failed.
+    Failed,
+    /// Somebody wants something else of the job. That counts as success; but who asks then for its status sees what has
+    /// come of the new goal, and never the goals on the way to it (measured on Upstart 1.13.2).
+    Released,
+}
+
+/// The words for a command that failed while its client waited.
+const fn failure(command: Command) -> Denial {
+    match command {
+        Command::Start => Denial::FailedToStart,
+        Command::Stop | Command::Force | Command::Reload => Denial::FailedToStop,
+        Command::Restart => Denial::FailedToRestart,
+    }
+}
+
+impl Supervisor<'_> {
+    /// Has somebody wait for a job.
+    pub(crate) fn wait_for_job(&mut self, job: JobId, who: Who) -> Result<(), Full> {
+        let waiter = Waiter { who, place: WaitQueue::Job(job), link: None };
+        let waiter = match who {
+            // A job set room aside for every event that can ever wait for it.
+            Who::Event(_) if self.jobs.get_mut(job).is_some_and(|job| job.waiters_left > 0) => {
+                if let Some(job) = self.jobs.get_mut(job) {
+                    job.waiters_left -= 1;
+                }
+                self.waiters.insert_reserved(waiter)?
+            }
+            _ => self.waiters.insert(waiter)?,
+        };
+        if let Some(job) = self.jobs.get_mut(job) {
+            job.waiters.push(&mut self.waiters, waiter);
+        }
+        Ok(())
+    }
+
+    /// Tells everybody who waits for a job what became of it.
+    pub(crate) fn answer_waiters(&mut self, id: JobId, outcome: Outcome) {
+        let failed = outcome == Outcome::Failed;
+        while let Some(waiter) = self.jobs.get_mut(id).and_then(|job| job.waiters.pop(&mut self.waiters)) {
+            match self.waiters.get(waiter).map(|waiter| waiter.who) {
+                Some(Who::Client(client, command)) => {
+                    let class = self.jobs.get(id).map(|job| job.class);
+                    let answer = match class {
+                        Some(class) if !failed => Answer::Job(id, class),
+                        _ => Answer::Denied(failure(command)),
+                    };
+                    let last = outcome == Outcome::Released;
+                    self.settle(waiter, client, answer, last);
+                }
+                Some(Who::Event(event)) => {
+                    self.waiters.remove(waiter);
+                    self.take_back_reservation(id);
+                    if failed {
+                        self.mark_failed(event);
+                    }
+                    self.unblock_event(event);
+                }
+                _ => {
+                    self.waiters.remove(waiter);
+                }
+            }
+        }
+    }
+
+    /// A waiting event has gone: the job may have another wait for it.
+    fn take_back_reservation(&mut self, id: JobId) {
+        if self.jobs.get(id).is_some()
+            && self.waiters.reserve(1).is_ok()
+            && let Some(job) = self.jobs.get_mut(id)
+        {
+            job.waiters_left += 1;
+        }
+    }
+}

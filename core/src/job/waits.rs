@@ -1,0 +1,65 @@
+//! Arming a job's timer, if its wait has a bound.
+//!
+//! A job has one timer at most, since it waits for one thing at a time. It is armed when the job begins to wait.
+
+use crate::expect::Expect;
+use crate::ids::JobId;
+use crate::limits::{MIDDLE_SECONDS, TRIAL_MILLISECONDS};
+use crate::machine::Supervisor;
+use crate::process::Process;
+use crate::records::job::Alarm;
+use crate::state::{Goal, State};
+use crate::tables::expect as follow;
+use crate::tables::lifecycle::Wait;
+
+impl Supervisor<'_> {
+    /// The job has begun to wait: arms its timer, if that wait has a bound.
+    pub(crate) fn bound_wait(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get(id).filter(|job| job.waiting) else { return };
+        let Some(class) = self.classes.get(job.class) else { return };
+        if job.following.untaught && job.state == State::Running {
+            return self.wait_to_teach(id);
+        }
+        let (alarm, seconds) = match job.state.row().wait {
+            Wait::End(Process::Main) => return,
+            Wait::End(_) if job.forced => (Alarm::End, class.kill_timeout),
+            Wait::End(_) if class.hook_timeout > 0 => (Alarm::End, class.hook_timeout),
+            Wait::Goal(Goal::Stop) if job.following.middle.is_some() => (Alarm::Middle, MIDDLE_SECONDS),
+            Wait::Goal(Goal::Stop) if class.watchdog > 0 => (Alarm::Watchdog, class.watchdog),
+            Wait::Readiness => {
+                let by = (class.start_timeout > 0).then(|| self.now.after_seconds(class.start_timeout));
+                if let Some(job) = self.jobs.get_mut(id) {
+                    job.following.start_by = by;
+                    (job.following.idle_looks, job.following.busy_looks) = (0, 0);
+                }
+                return self.wait_for_readiness(id);
+            }
+            _ => return,
+        };
+        let deadline = self.now.after_seconds(seconds);
+        self.timers.arm(&mut self.jobs, id, alarm, deadline);
+    }
+
+    /// The main process is not ready yet: when to look at it next.
+    ///
+    /// With a `start timeout` the file itself says how long to wait, and idleness proves nothing.
+    pub(crate) fn wait_for_readiness(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get(id) else { return };
+        let waits = job.waiting && job.state.row().wait == Wait::Readiness && !job.following.stage.is_ready();
+        let Some(class) = self.classes.get(job.class).filter(|_| waits) else { return };
+        let looks = (job.following.start_by.is_none() && !job.following.taught) || class.expect == Expect::PidFile;
+        let busy = if job.following.idle_looks == 0 { job.following.busy_looks } else { 0 };
+        let look = looks.then(|| self.now.after_milliseconds(follow::Row::interval(class.expect, busy)));
+        if let Some(at) = [look, job.following.start_by].into_iter().flatten().min() {
+            self.timers.arm(&mut self.jobs, id, Alarm::Readiness, at);
+        }
+    }
+
+    /// A running job's main process was adopted just now; whether it stays is to be seen.
+    pub(crate) fn wait_to_teach(&mut self, id: JobId) {
+        if self.jobs.get(id).is_some_and(|job| job.state == State::Running && job.waiting) {
+            let at = self.now.after_milliseconds(TRIAL_MILLISECONDS);
+            self.timers.arm(&mut self.jobs, id, Alarm::Heir, at);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What the machine holds: fields only. [`supervisor`](crate::supervisor) steers it; the rooms named after subjects act on it.
+
+use heapless::{Deque, VecView};
+
+use crate::effect::Effect;
+use crate::ids::{ClassId, ClientId, kind};
+use crate::limits::OUTBOX;
+use crate::memory::arena::{Text, TextView};
+use crate::memory::index::IndexView;
+use crate::memory::pool::PoolView;
+use crate::memory::queue::Queue;
+use crate::memory::timers::Timers;
+use crate::process::Pid;
+use crate::records::agenda::Agenda;
+use crate::records::class::Class;
+use crate::records::event::{Dispatch, Event};
+use crate::records::interest::{Interest, Name};
+use crate::records::job::{Alarm, Job};
+use crate::records::leaf::Leaf;
+use crate::records::process::Running;
+use crate::records::shutdown::Ending;
+use crate::records::waiter::Waiter;
+use crate::time::Instant;
+
+/// What the machine knows besides classes, jobs and events.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Core {
+    #[serde(skip)]
+    pub outbox: Deque<Effect, OUTBOX>,
+    /// Jobs on the move; the first is moved until it waits.
+    pub moving: Queue<kind::Job>,
+    /// Settled answers of clients that waited.
+    pub answers: Queue<kind::Waiter>,
+    /// Answers of clients that did not wait: given when nothing else is to be done.
+    pub last_answers: Queue<kind::Waiter>,
+    /// Events, and which are to be offered or finished.
+    pub agenda: Agenda,
+    pub dispatch: Option<Dispatch>,
+    /// What every job begins with, as it is now and as it was at first.
+    pub base_environment: Text,
+    pub first_environment: Text,
+    pub own_environment: Text,
+    pub session: Text,
+    /// The client whose `reload` has just been carried out, and on which process.
+    pub reloading: Option<(ClientId, Pid)>,
+    /// A class whose last instance has just been let go, and whose file has changed meanwhile.
+    pub superseded: Option<ClassId>,
+    pub ending: Ending,
+    /// Whether `expect` is followed to the letter even where that is wrong.
+    pub strict: bool,
+}
+
+impl Core {
+    /// Nothing has happened yet.
+    pub(crate) const NEW: Core = Core {
+        outbox: Deque::new(),
+        moving: Queue::new(),
+        answers: Queue::new(),
+        last_answers: Queue::new(),
+        agenda: Agenda::new(),
+        dispatch: None,
+        base_environment: Text::EMPTY,
+        first_environment: Text::EMPTY,
+        own_environment: Text::EMPTY,
+        session: Text::EMPTY,
+        reloading: None,
+        superseded: None,
+        ending: Ending::Off,
+        strict: false,
+    };
+
+    /// Whether nothing is to be done before the next input.
+    pub(crate) fn is_calm(&self) -> bool {
+        let queues = self.moving.is_empty() && self.answers.is_empty() && self.last_answers.is_empty();
+        let work = self.outbox.is_empty() && self.agenda.is_empty() && self.dispatch.is_none();
+        queues && work && self.reloading.is_none() && self.superseded.is_none()
+    }
+}
+
+impl core::hash::Hash for Core {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        (self.moving, self.answers, self.last_answers, self.agenda, self.dispatch, self.ending).hash(state);
+        self.outbox.is_empty().hash(state);
+    }
+}
+
+/// The machine at work on a [`Storage`]. It holds no state of its own but the time of the last input.
+pub struct Supervisor<'s> {
+    pub(crate) classes: PoolView<'s, Class>,
+    pub(crate) jobs: PoolView<'s, Job>,
+    pub(crate) running: PoolView<'s, Running>,
+    pub(crate) events: PoolView<'s, Event>,
+    pub(crate) waiters: PoolView<'s, Waiter>,
+    pub(crate) leaves: PoolView<'s, Leaf>,
+    pub(crate) names: PoolView<'s, Name>,
+    pub(crate) interests: PoolView<'s, Interest>,
+    pub(crate) text: TextView<'s>,
+    pub(crate) timers: Timers<'s, kind::Job, Alarm>,
+    pub(crate) class_index: IndexView<'s, kind::Class>,
+    pub(crate) job_index: IndexView<'s, kind::Job>,
+    pub(crate) pid_index: IndexView<'s, kind::Process>,
+    pub(crate) name_index: IndexView<'s, kind::Name>,
+    pub(crate) core: &'s mut Core,
+    pub(crate) scratch: &'s mut VecView<u8>,
+    pub(crate) now: Instant,
+}

@@ -1,0 +1,429 @@
+//! One arena for all text: names, environments, conditions.
+//!
+//! Text varies by a factor of fifty from job to job, so each piece takes what it needs from one block of memory and is
+//! named by a handle. A piece that is freed leaves a hole. Holes are closed by moving the rest down when they have become
+//! more than a quarter of it. Nothing is ever cut short: what does not fit is refused whole.
+
+use core::hash::{Hash, Hasher};
+
+use heapless::{Vec, VecView};
+
+use crate::limits::{Full, Limit, TEXT_SLACK};
+use crate::memory::by_content::ByContent;
+
+/// A piece of text; the empty one takes no room.
+///
+/// Whoever holds it owns it and gives it back with [`TextView::free`]. It is no id: a handle is never held twice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Text(u32);
+
+impl Hash for Text {
+    /// As the only 128-bit number there is, so that `ByContent` knows it for a handle.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(u128::from(self.0));
+    }
+}
+
+impl Text {
+    /// The empty text.
+    pub const EMPTY: Text = Text(0);
+
+    pub(crate) const fn of_handle(handle: u32) -> Text {
+        Text(handle)
+    }
+
+    /// Whether it is the empty text.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// Where a piece lies: `start` is that of its header, `len` that of its bytes. A free handle links to the next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Span {
+    Used { start: u32, len: u32 },
+    Free { next: u32 },
+}
+
+/// In front of each piece: its handle (0 for a hole) and its length.
+const HEADER: usize = 8;
+
+/// How an arena is used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tally {
+    pub(crate) free_handle: u32,
+    holes: u32,
+    /// Bytes that are set aside.
+    reserved: u32,
+    /// How many pieces there are, and for how many more a handle is set aside.
+    pieces: u32,
+    reserved_pieces: u32,
+    /// Header of the piece that is being written, plus one; 0 if none is.
+    open: u32,
+}
+
+impl Tally {
+    const NEW: Tally = Tally { free_handle: 0, holes: 0, reserved: 0, pieces: 0, reserved_pieces: 0, open: 0 };
+}
+
+/// Owned room for `BYTES` bytes of text in up to `PIECES` pieces.
+#[derive(Clone, Debug)]
+pub struct Arena<const BYTES: usize, const PIECES: usize> {
+    bytes: Vec<u8, BYTES>,
+    spans: Vec<Span, PIECES>,
+    tally: Tally,
+}
+
+impl<const BYTES: usize, const PIECES: usize> Arena<BYTES, PIECES> {
+    /// Empty, no memory touched.
+    pub const fn new() -> Self {
+        Arena { bytes: Vec::new(), spans: Vec::new(), tally: Tally::NEW }
+    }
+
+    /// A hasher that hashes what the texts here say.
+    pub(crate) fn by_content<'h, 't, H: Hasher>(
+        &'t self,
+        hasher: &'h mut H,
+    ) -> ByContent<'h, H, impl Fn(u32) -> &'t [u8]> {
+        let text = |handle: u32| match self.spans.get((handle as usize).wrapping_sub(1)) {
+            Some(&Span::Used { start, len }) => {
+                let from = start as usize + HEADER;
+                self.bytes.get(from..from + len as usize).unwrap_or(&[])
+            }
+            _ => &[],
+        };
+        ByContent { hasher, text }
+    }
+
+    /// Lends it.
+    pub fn lend(&mut self) -> TextView<'_> {
+        TextView { bytes: self.bytes.as_mut_view(), spans: self.spans.as_mut_view(), tally: &mut self.tally }
+    }
+}
+
+impl<const BYTES: usize, const PIECES: usize> Default for Arena<BYTES, PIECES> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Lent room for text.
+pub struct TextView<'s> {
+    pub(crate) bytes: &'s mut VecView<u8>,
+    pub(crate) spans: &'s mut VecView<Span>,
+    pub(crate) tally: &'s mut Tally,
+}
+
+const FULL: Full = Full { limit: Limit::Text };
+
+impl TextView<'_> {
+    /// What a piece says.
+    pub fn get(&self, text: Text) -> &[u8] {
+        match self.span(text) {
+            Some((start, len)) => self.bytes.get(start + HEADER..start + HEADER + len).unwrap_or(&[]),
+            None => &[],
+        }
+    }
+
+    /// Copies bytes in.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]).
+    pub fn add(&mut self, bytes: &[u8]) -> Result<Text, Full> {
+        if bytes.is_empty() {
+            return Ok(Text::EMPTY);
+        }
+        self.begin()?;
+        self.push(bytes)?;
+        Ok(self.finish())
+    }
+
+    /// A second piece that says the same.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]).
+    pub fn copy(&mut self, text: Text) -> Result<Text, Full> {
+        if text.is_empty() {
+            return Ok(Text::EMPTY);
+        }
+        self.begin()?;
+        self.push_text(text)?;
+        Ok(self.finish())
+    }
+
+    /// Adds bytes to a piece: in its place if it is the one that was written last, so that a long list costs no more than its
+    /// length.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]); the piece is as it was.
+    pub fn append(&mut self, text: &mut Text, bytes: &[u8]) -> Result<(), Full> {
+        self.abandon();
+        self.make_room(bytes.len())?;
+        let last = self.span(*text).filter(|(start, len)| start + HEADER + len == self.bytes.len());
+        let Some((start, len)) = last else {
+            self.begin()?;
+            self.push_text(*text)?;
+            self.push(bytes)?;
+            let new = self.finish();
+            self.replace(text, new);
+            return Ok(());
+        };
+        self.bytes.extend_from_slice(bytes).map_err(|_| FULL)?;
+        let len = len + bytes.len();
+        self.write_header(start, text.0, len);
+        if let Some(span) = self.spans.get_mut(text.0 as usize - 1) {
+            *span = Span::Used { start: start as u32, len: len as u32 };
+        }
+        Ok(())
+    }
+
+    /// Gives a piece back.
+    pub fn free(&mut self, text: Text) {
+        let Some((start, len)) = self.span(text) else { return };
+        self.tally.pieces -= 1;
+        self.tally.holes += (HEADER + len) as u32;
+        self.write_header(start, 0, len);
+        if let Some(span) = self.spans.get_mut(text.0 as usize - 1) {
+            *span = Span::Free { next: self.tally.free_handle };
+        }
+        self.tally.free_handle = text.0;
+    }
+
+    /// Gives a piece back and puts another in its place.
+    pub fn replace(&mut self, old: &mut Text, new: Text) {
+        self.free(core::mem::replace(old, new));
+    }
+
+    /// Sets room aside: so many pieces with so many bytes in all, [`cost`] counted, are sure to fit when they are written
+    /// after [`unreserve`](Self::unreserve).
+    ///
+    /// # Errors
+    /// There is not so much room.
+    pub fn reserve(&mut self, pieces: usize, bytes: usize) -> Result<(), Full> {
+        self.check_room(pieces, bytes)?;
+        self.reserve_again(pieces, bytes);
+        Ok(())
+    }
+
+    /// Whether there is room for so many pieces with so many bytes in all.
+    ///
+    /// # Errors
+    /// There is not.
+    pub fn check_room(&self, pieces: usize, bytes: usize) -> Result<(), Full> {
+        let taken = self.pieces() + self.reserved_pieces();
+        if self.fits(bytes) && taken + pieces <= self.spans.capacity() { Ok(()) } else { Err(FULL) }
+    }
+
+    /// Sets aside again what a piece took that was just given back.
+    pub fn reserve_again(&mut self, pieces: usize, bytes: usize) {
+        self.tally.reserved_pieces += pieces as u32;
+        self.tally.reserved += bytes as u32;
+    }
+
+    /// Gives a reservation back.
+    pub fn unreserve(&mut self, pieces: usize, bytes: usize) {
+        self.tally.reserved_pieces = self.tally.reserved_pieces.saturating_sub(pieces as u32);
+        self.tally.reserved = self.tally.reserved.saturating_sub(bytes as u32);
+    }
+
+    /// How many bytes all pieces take.
+    pub fn used(&self) -> usize {
+        self.bytes.len() - self.tally.holes as usize
+    }
+
+    /// How many bytes are set aside.
+    pub fn reserved(&self) -> usize {
+        self.tally.reserved as usize
+    }
+
+    /// How many pieces there are.
+    pub fn pieces(&self) -> usize {
+        self.tally.pieces as usize
+    }
+
+    /// For how many pieces a handle is set aside.
+    pub fn reserved_pieces(&self) -> usize {
+        self.tally.reserved_pieces as usize
+    }
+
+    /// Begins a piece that is written bit by bit; one at a time.
+    ///
+    /// # Errors
+    /// There is no room for another piece ([`Limit::Text`]).
+    pub fn begin(&mut self) -> Result<(), Full> {
+        self.abandon();
+        // While an image is read, free handles are not linked yet.
+        if self.tally.free_handle == 0 && self.spans.is_full() {
+            return Err(FULL);
+        }
+        self.check_room(1, 0)?;
+        self.make_room(HEADER)?;
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; HEADER]).map_err(|_| FULL)?;
+        self.tally.open = start as u32 + 1;
+        Ok(())
+    }
+
+    /// Writes bytes to the piece that is being written. If they do not fit, the piece is abandoned.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]).
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), Full> {
+        let done = self.make_room(bytes.len()).and_then(|()| self.bytes.extend_from_slice(bytes).map_err(|_| FULL));
+        if done.is_err() {
+            self.abandon();
+        }
+        done
+    }
+
+    /// Writes what another piece says to the piece that is being written.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]).
+    pub fn push_text(&mut self, text: Text) -> Result<(), Full> {
+        let Some((_, len)) = self.span(text) else { return Ok(()) };
+        self.push_part(text, 0, len)
+    }
+
+    /// Writes `len` bytes of another piece, from byte `from` of it on, to the piece that is being written.
+    ///
+    /// # Errors
+    /// There is no room ([`Limit::Text`]).
+    pub fn push_part(&mut self, text: Text, from: usize, len: usize) -> Result<(), Full> {
+        if let Err(full) = self.make_room(len) {
+            self.abandon();
+            return Err(full);
+        }
+        // Looked up after making room: that may have moved it.
+        let Some((start, all)) = self.span(text) else { return Ok(()) };
+        let end = self.bytes.len();
+        let first = start + HEADER + from.min(all);
+        let len = len.min(all - from.min(all));
+        self.bytes.resize(end + len, 0).map_err(|_| FULL)?;
+        self.bytes.copy_within(first..first + len, end);
+        Ok(())
+    }
+
+    /// How many bytes the piece that is being written has so far.
+    pub fn written(&self) -> usize {
+        match self.tally.open {
+            0 => 0,
+            open => self.bytes.len() - (open as usize - 1) - HEADER,
+        }
+    }
+
+    /// Ends the piece that is being written.
+    pub fn finish(&mut self) -> Text {
+        let len = self.written();
+        if len == 0 {
+            self.abandon();
+            return Text::EMPTY;
+        }
+        let start = self.tally.open as usize - 1;
+        self.tally.open = 0;
+        self.tally.pieces += 1;
+        let span = Span::Used { start: start as u32, len: len as u32 };
+        let handle = match self.tally.free_handle {
+            0 => {
+                // `begin` made sure that there is a handle.
+                let _full = self.spans.push(span);
+                self.spans.len() as u32
+            }
+            handle => {
+                if let Some(slot) = self.spans.get_mut(handle as usize - 1) {
+                    if let Span::Free { next } = *slot {
+                        self.tally.free_handle = next;
+                    }
+                    *slot = span;
+                }
+                handle
+            }
+        };
+        self.write_header(start, handle, len);
+        Text(handle)
+    }
+
+    /// Drops the piece that is being written.
+    pub fn abandon(&mut self) {
+        if self.tally.open != 0 {
+            self.bytes.truncate(self.tally.open as usize - 1);
+            self.tally.open = 0;
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.spans.clear();
+        *self.tally = Tally::NEW;
+    }
+
+    fn span(&self, text: Text) -> Option<(usize, usize)> {
+        match self.spans.get((text.0 as usize).checked_sub(1)?) {
+            Some(&Span::Used { start, len }) => Some((start as usize, len as usize)),
+            _ => None,
+        }
+    }
+
+    fn fits(&self, bytes: usize) -> bool {
+        let used = self.bytes.len() - self.tally.holes as usize;
+        bytes <= self.bytes.capacity().saturating_sub(used + self.tally.reserved as usize)
+    }
+
+    fn make_room(&mut self, bytes: usize) -> Result<(), Full> {
+        let holes = self.tally.holes as usize;
+        let used = self.bytes.len() - holes;
+        let tight = bytes > self.bytes.capacity() - self.bytes.len();
+        if holes > 0 && (tight || holes > used / 4 + TEXT_SLACK) {
+            self.close_holes();
+        }
+        if self.fits(bytes) { Ok(()) } else { Err(FULL) }
+    }
+
+    fn write_header(&mut self, start: usize, handle: u32, len: usize) {
+        let header = self.bytes.get_mut(start..start + HEADER);
+        if let Some(header) = header {
+            header[..4].copy_from_slice(&handle.to_le_bytes());
+            header[4..].copy_from_slice(&(len as u32).to_le_bytes());
+        }
+    }
+
+    fn read_header(&self, start: usize) -> (u32, usize) {
+        let word = |at: usize| {
+            let bytes = self.bytes.get(at..at + 4).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
+            bytes.map_or(0, u32::from_le_bytes)
+        };
+        (word(start), word(start + 4) as usize)
+    }
+
+    /// Moves every piece down over the holes before it, in order of address.
+    fn close_holes(&mut self) {
+        let end = self.bytes.len();
+        let open = (self.tally.open != 0).then(|| self.tally.open as usize - 1);
+        let (mut from, mut to) = (0, 0);
+        while from < open.unwrap_or(end) {
+            let (handle, len) = self.read_header(from);
+            let size = HEADER + len;
+            if handle != 0 {
+                self.bytes.copy_within(from..from + size, to);
+                if let Some(span) = self.spans.get_mut(handle as usize - 1) {
+                    *span = Span::Used { start: to as u32, len: len as u32 };
+                }
+                to += size;
+            }
+            from += size;
+        }
+        if let Some(open) = open {
+            self.bytes.copy_within(open..end, to);
+            self.tally.open = to as u32 + 1;
+            to += end - open;
+        }
+        self.bytes.truncate(to);
+        self.tally.holes = 0;
+    }
+}
+
+/// How much of the arena a piece of `len` bytes takes.
+pub const fn cost(len: usize) -> usize {
+    if len == 0 { 0 } else { HEADER + len }
+}

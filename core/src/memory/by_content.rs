@@ -1,0 +1,36 @@
+//! Hashing texts by what they say, not by where they lie.
+
+use core::hash::Hasher;
+
+/// Hashes what a text says in place of its handle: which handle a text has is an accident of what was freed before.
+/// `text` gives what the text of a handle says.
+pub(crate) struct ByContent<'h, H, F> {
+    pub(crate) hasher: &'h mut H,
+    pub(crate) text: F,
+}
+
+impl<'t, H: Hasher, F: Fn(u32) -> &'t [u8]> Hasher for ByContent<'_, H, F> {
+    fn write(&mut self, bytes: &[u8]) {
+        self.hasher.write(bytes);
+    }
+    fn write_u128(&mut self, handle: u128) {
+        let said = (self.text)(handle as u32);
+        self.hasher.write_usize(said.len());
+        self.hasher.write(said);
+    }
+    fn write_u8(&mut self, number: u8) {
+        self.hasher.write_u8(number);
+    }
+    fn write_u32(&mut self, number: u32) {
+        self.hasher.write_u32(number);
+    }
+    fn write_u64(&mut self, number: u64) {
+        self.hasher.write_u64(number);
+    }
+    fn write_usize(&mut self, number: usize) {
+        self.hasher.write_usize(number);
+    }
+    fn finish(&self) -> u64 {
+        self.hasher.finish()
+    }
+}

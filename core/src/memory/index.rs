@@ -1,0 +1,154 @@
+//! Hash tables over pools: the heads are an array, the chains run through the things themselves.
+
+use crate::ids::Id;
+use crate::memory::pool::{PoolView, Record};
+
+/// A thing that can be found by a hash.
+pub(crate) trait Indexed: Record {
+    /// Its hash, which never changes while it is in the table.
+    fn hash(&self) -> u32;
+    /// The next in its chain.
+    fn next(&mut self) -> &mut Option<Id<Self::Kind>>;
+    /// The next in its chain, to read.
+    fn peek(&self) -> Option<Id<Self::Kind>>;
+}
+
+/// Owned heads of a table with `N` chains, a power of two. All zeros when empty, so that untouched chains take no memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Index<K, const N: usize> {
+    heads: [Option<Id<K>>; N],
+}
+
+impl<K, const N: usize> Index<K, N> {
+    /// Empty.
+    pub const fn new() -> Self {
+        const { assert!(N.is_power_of_two(), "a hash is cut to the number of a chain by a mask") }
+        Index { heads: [None; N] }
+    }
+
+    /// Lends it.
+    pub fn lend(&mut self) -> IndexView<'_, K> {
+        IndexView { heads: &mut self.heads }
+    }
+}
+
+impl<K, const N: usize> Default for Index<K, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A lent table.
+pub(crate) struct IndexView<'s, K> {
+    heads: &'s mut [Option<Id<K>>],
+}
+
+impl<K> IndexView<'_, K> {
+    fn chain(&self, hash: u32) -> usize {
+        hash as usize & (self.heads.len() - 1)
+    }
+
+    /// Puts a thing in.
+    pub fn insert<T: Indexed<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, id: Id<K>) {
+        let Some(thing) = pool.get_mut(id) else { return };
+        let chain = self.chain(thing.hash());
+        *thing.next() = self.heads[chain].replace(id);
+    }
+
+    /// Takes a thing out.
+    pub fn remove<T: Indexed<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, id: Id<K>) {
+        let Some(thing) = pool.get_mut(id) else { return };
+        let after = thing.next().take();
+        let chain = self.chain(thing.hash());
+        let head = &mut self.heads[chain];
+        if *head == Some(id) {
+            *head = after;
+            return;
+        }
+        let mut at = *head;
+        while let Some(thing) = at.and_then(|at| pool.get_mut(at)) {
+            let next = thing.next();
+            if *next == Some(id) {
+                *next = after;
+                return;
+            }
+            at = *next;
+        }
+    }
+
+    /// Puts a thing in behind all others of its chain; false if it is in already, or is no more.
+    pub(crate) fn append<T: Indexed<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, id: Id<K>) -> bool {
+        let Some(hash) = pool.get(id).map(Indexed::hash) else { return false };
+        let chain = self.chain(hash);
+        let (mut last, mut at) = (None, self.heads[chain]);
+        while let Some(here) = at {
+            if here == id {
+                return false;
+            }
+            (last, at) = (at, pool.get(here).and_then(Indexed::peek));
+        }
+        match last.and_then(|last| pool.get_mut(last)) {
+            Some(last) => *last.next() = Some(id),
+            None => self.heads[chain] = Some(id),
+        }
+        true
+    }
+
+    /// Everything that is in, chain by chain, in the order of each chain.
+    pub(crate) fn members<T: Indexed<Kind = K>>(&self, pool: &PoolView<'_, T>) -> impl Iterator<Item = Id<K>> {
+        let behind = |&id: &Id<K>| pool.get(id).and_then(Indexed::peek);
+        self.heads.iter().flatten().flat_map(move |&head| core::iter::successors(Some(head), behind))
+    }
+
+    /// Takes everything out.
+    pub(crate) fn clear(&mut self) {
+        // What was never written is not written now.
+        self.heads.iter_mut().filter(|head| head.is_some()).for_each(|head| *head = None);
+    }
+
+    /// The thing with this hash that is the one.
+    pub fn find<T: Indexed<Kind = K>>(
+        &self,
+        pool: &PoolView<'_, T>,
+        hash: u32,
+        is_it: impl Fn(&T) -> bool,
+    ) -> Option<Id<K>> {
+        let mut at = self.heads[self.chain(hash)];
+        while let Some(id) = at {
+            let thing = pool.get(id)?;
+            if thing.hash() == hash && is_it(thing) {
+                return Some(id);
+            }
+            at = thing.peek();
+        }
+        None
+    }
+}
+
+/// FNV-1a over pieces, so that a name in two pieces hashes as the whole.
+#[derive(Clone, Copy)]
+pub struct Fnv(u32);
+
+impl Fnv {
+    /// Nothing hashed yet.
+    pub const fn new() -> Self {
+        Fnv(0x811c_9dc5)
+    }
+
+    /// With these bytes too.
+    #[must_use]
+    pub fn with(self, bytes: &[u8]) -> Self {
+        Fnv(bytes.iter().fold(self.0, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)))
+    }
+
+    /// The hash.
+    pub const fn value(self) -> u32 {
+        self.0
+    }
+}
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,8 @@
+//! Containers in memory that the caller owns. They know no word of Upstart's.
+
+pub(crate) mod arena;
+mod by_content;
+pub mod index;
+pub(crate) mod pool;
+pub(crate) mod queue;
+pub(crate) mod timers;

@@ -1,0 +1,227 @@
+//! Slots with generations: where classes, jobs and events live.
+//!
+//! The caller owns the memory. The core borrows it as views without capacities in their types, so there is one copy of
+//! the machine code however large a system is. A slot that was never used is never touched.
+
+use core::hash::{Hash, Hasher};
+use core::num::NonZeroU32;
+
+use heapless::{Vec, VecView};
+
+use crate::ids::Id;
+use crate::limits::{Full, Limit};
+
+/// A thing that can live in a pool.
+pub(crate) trait Record {
+    /// What its ids name.
+    type Kind;
+}
+
+/// Room for one thing.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Slot<T> {
+    pub(crate) generation: NonZeroU32,
+    pub(crate) content: Content<T>,
+}
+
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Content<T> {
+    Free { next: Option<u32> },
+    Used(T),
+}
+
+/// How a pool's slots are used.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Tally {
+    pub(crate) free: Option<u32>,
+    pub(crate) used: u32,
+    pub(crate) reserved: u32,
+}
+
+/// Owned room for up to `N` things.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool<T, const N: usize> {
+    slots: Vec<Slot<T>, N>,
+    tally: Tally,
+}
+
+impl<T, const N: usize> Pool<T, N> {
+    /// No slot used, no memory touched.
+    pub const fn new() -> Self {
+        Pool { slots: Vec::new(), tally: Tally { free: None, used: 0, reserved: 0 } }
+    }
+
+    /// Lends it.
+    pub fn lend(&mut self, limit: Limit) -> PoolView<'_, T> {
+        PoolView { slots: self.slots.as_mut_view(), tally: &mut self.tally, limit }
+    }
+}
+
+impl<T, const N: usize> Default for Pool<T, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Hash, const N: usize> Hash for Pool<T, N> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for (index, slot) in self.slots.iter().enumerate() {
+            if let Content::Used(thing) = &slot.content {
+                index.hash(state);
+                thing.hash(state);
+            }
+        }
+    }
+}
+
+/// Lent room.
+pub(crate) struct PoolView<'s, T> {
+    pub(crate) slots: &'s mut VecView<Slot<T>>,
+    pub(crate) tally: &'s mut Tally,
+    pub(crate) limit: Limit,
+}
+
+impl<T: Record> PoolView<'_, T> {
+    /// How many things there are.
+    pub fn len(&self) -> usize {
+        self.tally.used as usize
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.tally.used == 0
+    }
+
+    /// For how many things room is set aside.
+    pub fn reserved(&self) -> usize {
+        self.tally.reserved as usize
+    }
+
+    /// How many more can be put in besides those that have a reservation.
+    pub fn room(&self) -> usize {
+        self.slots.capacity().saturating_sub(self.tally.used as usize + self.tally.reserved as usize)
+    }
+
+    /// Sets room aside for `count` things, so that a later [`insert_reserved`](Self::insert_reserved) cannot fail.
+    ///
+    /// # Errors
+    /// So many are not free; nothing is reserved.
+    pub fn reserve(&mut self, count: usize) -> Result<(), Full> {
+        if count > self.room() {
+            return Err(Full { limit: self.limit });
+        }
+        self.tally.reserved += count as u32;
+        Ok(())
+    }
+
+    /// Gives a reservation back.
+    pub fn unreserve(&mut self, count: usize) {
+        self.tally.reserved = self.tally.reserved.saturating_sub(count as u32);
+    }
+
+    /// Puts a thing in.
+    ///
+    /// # Errors
+    /// Every slot that is not reserved is taken.
+    pub fn insert(&mut self, thing: T) -> Result<Id<T::Kind>, Full> {
+        if self.room() == 0 {
+            return Err(Full { limit: self.limit });
+        }
+        self.place(thing)
+    }
+
+    /// Puts a thing in where room was reserved; the reservation is used up.
+    ///
+    /// # Errors
+    /// Every slot is taken, so nothing was reserved.
+    pub fn insert_reserved(&mut self, thing: T) -> Result<Id<T::Kind>, Full> {
+        self.unreserve(1);
+        self.place(thing)
+    }
+
+    fn place(&mut self, thing: T) -> Result<Id<T::Kind>, Full> {
+        let full = Full { limit: self.limit };
+        let index = match self.tally.free {
+            Some(index) => {
+                let slot = self.slots.get_mut(index as usize).ok_or(full)?;
+                if let Content::Free { next } = slot.content {
+                    self.tally.free = next;
+                }
+                slot.content = Content::Used(thing);
+                index
+            }
+            None => {
+                let slot = Slot { generation: NonZeroU32::MIN, content: Content::Used(thing) };
+                self.slots.push(slot).map_err(|_| full)?;
+                self.slots.len() as u32 - 1
+            }
+        };
+        self.tally.used += 1;
+        self.id_at(index as usize).ok_or(full)
+    }
+
+    /// Takes a thing out.
+    pub fn remove(&mut self, id: Id<T::Kind>) -> Option<T> {
+        let slot = self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation())?;
+        if let Content::Free { .. } = slot.content {
+            return None;
+        }
+        let content = core::mem::replace(&mut slot.content, Content::Free { next: self.tally.free });
+        slot.generation = slot.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
+        self.tally.free = Some(id.index() as u32);
+        self.tally.used -= 1;
+        match content {
+            Content::Used(thing) => Some(thing),
+            Content::Free { .. } => None,
+        }
+    }
+
+    /// The thing, if it lives.
+    pub fn get(&self, id: Id<T::Kind>) -> Option<&T> {
+        match self.slots.get(id.index()) {
+            Some(Slot { generation, content: Content::Used(thing) }) if *generation == id.generation() => Some(thing),
+            _ => None,
+        }
+    }
+
+    /// The thing, if it lives.
+    pub fn get_mut(&mut self, id: Id<T::Kind>) -> Option<&mut T> {
+        match self.slots.get_mut(id.index()) {
+            Some(Slot { generation, content: Content::Used(thing) }) if *generation == id.generation() => Some(thing),
+            _ => None,
+        }
+    }
+
+    /// The id of the thing in a slot, if there is one.
+    pub fn id_at(&self, index: usize) -> Option<Id<T::Kind>> {
+        match self.slots.get(index) {
+            Some(Slot { generation, content: Content::Used(_) }) => Some(Id::new(index as u32, *generation)),
+            _ => None,
+        }
+    }
+
+    /// The first thing at or after a slot.
+    pub fn id_from(&self, index: usize) -> Option<Id<T::Kind>> {
+        (index..self.slots.len()).find_map(|index| self.id_at(index))
+    }
+
+    /// Sets room aside again for a thing that was just taken out.
+    pub fn reserve_again(&mut self) {
+        self.tally.reserved += 1;
+    }
+
+    /// From now on free slots are taken in their order, whatever was taken out when.
+    pub(crate) fn sort_free(&mut self) {
+        self.tally.free = None;
+        for (index, slot) in self.slots.iter_mut().enumerate().rev() {
+            if let Content::Free { next } = &mut slot.content {
+                *next = self.tally.free.replace(index as u32);
+            }
+        }
+    }
+
+    /// Every thing, by slot.
+    pub fn ids(&self) -> impl Iterator<Item = Id<T::Kind>> + '_ {
+        (0..self.slots.len()).filter_map(|index| self.id_at(index))
+    }
+}

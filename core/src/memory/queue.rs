@@ -1,0 +1,101 @@
+//! First in, first out, through links in the things themselves: a queue that cannot overflow.
+
+use core::hash::{Hash, Hasher};
+
+use crate::ids::Id;
+use crate::memory::pool::{PoolView, Record};
+
+/// A thing that can stand in a queue; in one at a time.
+pub(crate) trait Linked: Record {
+    /// The one behind it.
+    fn link(&mut self) -> &mut Option<Id<Self::Kind>>;
+}
+
+/// A queue of things that live in a pool.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[serde(bound = "")]
+pub(crate) struct Queue<K> {
+    head: Option<Id<K>>,
+    pub(crate) tail: Option<Id<K>>,
+}
+
+impl<K> Clone for Queue<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K> Copy for Queue<K> {}
+
+impl<K> Default for Queue<K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K> Hash for Queue<K> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.head.hash(state);
+    }
+}
+
+impl<K> Queue<K> {
+    /// Nobody waits.
+    pub const fn new() -> Self {
+        Queue { head: None, tail: None }
+    }
+
+    /// Whether nobody waits.
+    pub const fn is_empty(&self) -> bool {
+        self.head.is_none()
+    }
+
+    /// The first.
+    pub const fn head(&self) -> Option<Id<K>> {
+        self.head
+    }
+}
+
+impl<K> Queue<K> {
+    /// Adds one at the end.
+    pub fn push<T: Linked<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, id: Id<K>) {
+        if let Some(thing) = pool.get_mut(id) {
+            *thing.link() = None;
+        }
+        match self.tail.and_then(|tail| pool.get_mut(tail)) {
+            Some(last) => *last.link() = Some(id),
+            None => self.head = Some(id),
+        }
+        self.tail = Some(id);
+    }
+
+    /// Takes the first out.
+    pub fn pop<T: Linked<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>) -> Option<Id<K>> {
+        let first = self.head?;
+        self.head = pool.get_mut(first).and_then(|thing| thing.link().take());
+        if self.head.is_none() {
+            self.tail = None;
+        }
+        Some(first)
+    }
+
+    /// Takes one out, wherever it stands: as slow as the queue is long.
+    pub fn remove<T: Linked<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, id: Id<K>) {
+        let (mut before, mut at) = (None, self.head);
+        while let Some(here) = at {
+            let next = pool.get_mut(here).and_then(|thing| *thing.link());
+            if here != id {
+                (before, at) = (Some(here), next);
+                continue;
+            }
+            match before.and_then(|before| pool.get_mut(before)) {
+                Some(before) => *before.link() = next,
+                None => self.head = next,
+            }
+            if self.tail == Some(id) {
+                self.tail = before;
+            }
+            return;
+        }
+    }
+}

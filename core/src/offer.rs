@@ -1,0 +1,281 @@
+//! Offering an event to the conditions that name it, acting on those that come true, and finishing the event.
+
+use crate::answer::{Answer, Denial};
+use crate::bytes::{Strings, split_variable};
+use crate::event::condition::{Held, Whose};
+use crate::event::emit::FAILED;
+use crate::ids::{ClassId, EventId, JobId};
+use crate::job::waiters::Outcome;
+use crate::limits::Full;
+use crate::machine::Supervisor;
+use crate::memory::arena::Text;
+use crate::memory::index::Fnv;
+use crate::notice::Notice;
+use crate::records::event::{Dispatch, EventName, Progress};
+use crate::records::waiter::Who;
+use crate::shutdown::SESSION_END;
+use crate::state::Goal;
+
+/// Why an event could not start a job.
+enum Refused {
+    /// The variables give no name of an instance.
+    NoInstance(Denial),
+    Full(Full),
+}
+
+impl Supervisor<'_> {
+    /// One step of offering: one condition, or on to the next.
+    pub(crate) fn dispatch(&mut self, at: Dispatch) {
+        let Some(interest) = at.interest.and_then(|interest| self.interests.get(interest)) else {
+            self.core.dispatch = None;
+            return self.dispatched(at.event);
+        };
+        let (class, after) = (interest.class, interest.after);
+        let next = match at.job {
+            _ if at.begun != at.interest => {
+                let job = self.classes.get(class).and_then(|class| class.first_job);
+                Dispatch { begun: at.interest, job, ..at }
+            }
+            Some(job) => {
+                let following = self.jobs.get(job).and_then(|job| job.after);
+                self.offer_stop(job, at);
+                Dispatch { job: following, ..at }
+            }
+            None => {
+                self.offer_start(class, at);
+                Dispatch { interest: after, ..at }
+            }
+        };
+        self.core.dispatch = Some(next);
+    }
+
+    fn offer_stop(&mut self, job: JobId, at: Dispatch) {
+        let whose = Whose::Stop(job);
+        let held = self.offer(whose, at.event);
+        if held == 0 {
+            return;
+        }
+        if self.jobs.get(job).is_some_and(|job| job.goal != Goal::Stop) {
+            let class = self.jobs.get(job).map(|job| job.class);
+            let collected = self.collect(whose, held, b"UPSTART_STOP_EVENTS=");
+            // Without room for the variables it is stopped all the same.
+            let environment = collected.and_then(|environment| self.import(class, environment));
+            let environment = environment.unwrap_or_else(|full| {
+                self.say_full(job, full);
+                Text::EMPTY
+            });
+            if let Some(job) = self.jobs.get_mut(job) {
+                self.text.replace(&mut job.stop_environment, environment);
+            }
+            self.answer_waiters(job, Outcome::Released);
+            self.block_held(job, whose, held);
+            self.set_goal(job, Goal::Stop);
+        }
+        self.reset_condition(whose);
+    }
+
+    fn offer_start(&mut self, class: ClassId, at: Dispatch) {
+        let whose = Whose::Start(class);
+        let held = self.offer(whose, at.event);
+        if held == 0 {
+            return;
+        }
+        let about_end = self.core.ending.is_on() && self.event_is_named(at.event, SESSION_END);
+        if (about_end || !self.core.ending.refuses_starts())
+            && let Err(refused) = self.start_for_events(class, whose, held)
+        {
+            match refused {
+                Refused::NoInstance(why) => self.say_later(Notice::NoInstance { class, why }),
+                Refused::Full(full) => {
+                    self.say_later(Notice::Full { class, limit: full.limit });
+                    // Who emitted the event is to know that it has not done all it should.
+                    for place in 0..Held::BITS as usize {
+                        self.held_event(whose, held, place).into_iter().for_each(|event| self.mark_failed(event));
+                    }
+                }
+            }
+        }
+        self.reset_condition(whose);
+    }
+
+    fn start_for_events(&mut self, class: ClassId, whose: Whose, held: Held) -> Result<(), Refused> {
+        let environment = self.collect(whose, held, b"UPSTART_EVENTS=").map_err(Refused::Full)?;
+        let job = match self.instance_for(class, environment) {
+            Ok(job) if self.jobs.get(job).is_some_and(|job| job.goal == Goal::Start) => {
+                self.text.free(environment);
+                return Ok(());
+            }
+            Ok(job) => job,
+            Err(refused) => {
+                self.text.free(environment);
+                return Err(refused);
+            }
+        };
+        let environment = self.import(Some(class), environment).map_err(|full| {
+            self.free_if_at_rest(job);
+            Refused::Full(full)
+        })?;
+        self.prepare_start(job, environment).map_err(Refused::Full)?;
+        self.answer_waiters(job, Outcome::Released);
+        self.block_held(job, whose, held);
+        self.want_started(job);
+        Ok(())
+    }
+
+    /// The instance that a class's `instance` stanza names with these variables, made if there is none.
+    fn instance_for(&mut self, class: ClassId, environment: Text) -> Result<JobId, Refused> {
+        let name = self.expand_instance(class, Strings(self.text.get(environment)));
+        self.note_instance(name).map_err(|denial| match denial {
+            Denial::Full(limit) => Refused::Full(Full { limit }),
+            why => Refused::NoInstance(why),
+        })?;
+        match self.find_job(class, self.scratch) {
+            Some(job) => Ok(job),
+            None => self.make_job(class).map_err(Refused::Full),
+        }
+    }
+
+    /// The variables of the events that made a condition true, later ones after earlier ones, and the list of their names.
+    fn collect(&mut self, whose: Whose, held: Held, list: &[u8]) -> Result<Text, Full> {
+        self.text.begin()?;
+        for place in 0..Held::BITS as usize {
+            if let Some(event) = self.held_event(whose, held, place).and_then(|event| self.events.get(event)) {
+                let environment = event.environment;
+                self.text.push_text(environment)?;
+            }
+        }
+        self.text.push(list)?;
+        let mut separator: &[u8] = b"";
+        for place in 0..Held::BITS as usize {
+            let Some(event) = self.held_event(whose, held, place) else { continue };
+            self.text.push(core::mem::replace(&mut separator, b" "))?;
+            self.push_event_name(event)?;
+        }
+        self.text.push(b"\0")?;
+        Ok(self.text.finish())
+    }
+
+    /// Cuts what events gave down to what a class imports and what Upstart adds, if the class imports anything. What the
+    /// events gave is used up, whatever comes of it.
+    fn import(&mut self, class: Option<ClassId>, environment: Text) -> Result<Text, Full> {
+        let imports = class.and_then(|class| self.classes.get(class)).map_or(Text::EMPTY, |class| class.imports);
+        if imports.is_empty() {
+            return Ok(environment);
+        }
+        let imported = self.text.begin().and_then(|()| {
+            let mut from = 0;
+            loop {
+                let rest = self.text.get(environment).get(from..).unwrap_or(&[]);
+                let Some(end) = rest.iter().position(|&byte| byte == 0) else { break };
+                let (entry, len) = (&rest[..end], end + 1);
+                let name = split_variable(entry).0;
+                let is_imported = Strings(self.text.get(imports)).iter().any(|import| import == name);
+                if is_imported || name.starts_with(b"UPSTART_") {
+                    self.text.push_part(environment, from, len)?;
+                }
+                from += len;
+            }
+            Ok(self.text.finish())
+        });
+        self.text.free(environment);
+        imported
+    }
+
+    /// Has every event that made a condition true wait for the job, each once.
+    fn block_held(&mut self, job: JobId, whose: Whose, held: Held) {
+        for place in 0..Held::BITS as usize {
+            let Some(event) = self.held_event(whose, held, place) else { continue };
+            let counted = (0..place).any(|earlier| self.held_event(whose, held, earlier) == Some(event));
+            if counted {
+                continue;
+            }
+            match self.wait_for_job(job, Who::Event(event)) {
+                Ok(()) => self.block_event(event),
+                Err(full) => self.say_full(job, full),
+            }
+        }
+    }
+
+    fn say_full(&mut self, job: JobId, full: Full) {
+        if let Some(class) = self.jobs.get(job).map(|job| job.class) {
+            self.say_later(Notice::Full { class, limit: full.limit });
+        }
+    }
+
+    /// Takes the next event on the agenda and begins to offer it, or finishes it.
+    pub(crate) fn next_event(&mut self) -> bool {
+        let Some(id) = self.next_on_agenda() else { return false };
+        match self.events.get(id).map(|event| event.progress) {
+            Some(Progress::Pending) => {
+                let (name, rest) = self.event_name(id);
+                let hash = Fnv::new().with(name).with(rest).value();
+                let interest = self.first_interest(hash, |name| self.event_is_named(id, name));
+                self.core.dispatch = Some(Dispatch { event: id, interest, begun: None, job: None });
+                self.say_later(Notice::HandlingEvent(id));
+            }
+            Some(Progress::Finished) => self.finish_event(id),
+            _ => {}
+        }
+        true
+    }
+
+    /// Every condition has seen the event.
+    pub(crate) fn dispatched(&mut self, id: EventId) {
+        let Some(event) = self.events.get_mut(id) else { return };
+        if event.blockers > 0 {
+            event.progress = Progress::Handling;
+        } else {
+            self.finish_event(id);
+        }
+    }
+
+    /// Tells who waits for the event; one that failed breeds `NAME/failed`, once.
+    fn finish_event(&mut self, id: EventId) {
+        let failed = self.events.get(id).is_some_and(|event| event.failed);
+        while let Some(waiter) = self.events.get_mut(id).and_then(|event| event.waiters.pop(&mut self.waiters)) {
+            match self.waiters.get(waiter).map(|waiter| waiter.who) {
+                Some(Who::Emitter(client)) => {
+                    let answer = if failed { Answer::Denied(Denial::EventFailed) } else { Answer::Done };
+                    self.settle(waiter, client, answer, false);
+                }
+                _ => {
+                    self.waiters.remove(waiter);
+                }
+            }
+        }
+        let Some(event) = self.events.get_mut(id) else { return };
+        // A job event has one job at most that waits for it, and that is its owner.
+        let owner = event.owner;
+        if let Some(job) = owner.filter(|&job| self.jobs.get(job).is_some_and(|job| job.blocker == Some(id))) {
+            if let Some(job) = self.jobs.get_mut(job) {
+                job.blocker = None;
+            }
+            self.go_on(job);
+        }
+        if failed && !self.is_of_failure(id) {
+            self.turn_into_failure(id);
+        } else {
+            self.free_event(id);
+        }
+    }
+
+    fn is_of_failure(&self, id: EventId) -> bool {
+        self.events.get(id).is_some_and(|event| match event.name {
+            EventName::Text(text) => event.of_failure || self.text.get(text).ends_with(FAILED),
+            EventName::Job(_) => event.of_failure,
+        })
+    }
+
+    /// The finished event goes on as `NAME/failed`, with the same variables: a new event on the agenda, but in the same slot,
+    /// so that it cannot be refused.
+    fn turn_into_failure(&mut self, id: EventId) {
+        self.leave_agenda(id);
+        self.enter_agenda(id);
+        if let Some(event) = self.events.get_mut(id) {
+            event.of_failure = true;
+            event.failed = false;
+            event.progress = Progress::Pending;
+        }
+        self.core.agenda.add_ready();
+    }
+}

@@ -1,0 +1,157 @@
+//! A job class: what a job file declares, as far as decisions depend on it.
+
+use core::hash::Hash;
+
+use crate::expect::Expect;
+use crate::ids::{ClassId, InterestId, JobId, LeafId, kind};
+use crate::limits::KILL_TIMEOUT_SECONDS;
+use crate::memory::arena::Text;
+use crate::memory::index::Indexed;
+use crate::memory::pool::Record;
+use crate::process::Process;
+use crate::signal::Signal;
+use crate::tables::respawn::RespawnLimit;
+
+/// A job class.
+#[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Class {
+    pub(crate) name: Text,
+    pub(crate) hash: u32,
+    pub(crate) chain: Option<ClassId>,
+    pub(crate) phase: Phase,
+    /// What takes this class's place when its last instance has ended.
+    pub(crate) successor: Option<ClassId>,
+    /// Its file is gone: so is the class when its last instance has ended.
+    pub(crate) deleted: bool,
+    /// `KEY=VALUE` or `KEY` entries, in file order.
+    pub(crate) environment: Text,
+    pub(crate) exports: Text,
+    /// The only variables of events that instances are given; empty: all of them are.
+    pub(crate) imports: Text,
+    pub(crate) emits: Text,
+    pub(crate) instance: Text,
+    pub(crate) usage: Text,
+    /// Four bytes an entry, little end first.
+    pub(crate) normal_exits: Text,
+    pub(crate) start_on: Text,
+    pub(crate) start_leaves: Option<LeafId>,
+    pub(crate) stop_on: Text,
+    pub(crate) interests: Option<InterestId>,
+    pub(crate) first_job: Option<JobId>,
+    pub(crate) last_job: Option<JobId>,
+    /// One bit a process that the class has.
+    pub(crate) processes: u8,
+    pub(crate) respawn: bool,
+    pub(crate) task: bool,
+    pub(crate) expect: Expect,
+    pub(crate) limit: RespawnLimit,
+    pub(crate) kill_signal: Signal,
+    /// Seconds from the kill signal to SIGKILL; 0 is at once.
+    pub(crate) kill_timeout: u32,
+    /// Seconds from its launch in which the main process must be ready; 0 is for ever.
+    pub(crate) start_timeout: u32,
+    /// Seconds that each other process may run; 0 is for ever.
+    pub(crate) hook_timeout: u32,
+    /// Seconds in which the main process must say that it is alive; 0 is never.
+    pub(crate) watchdog: u32,
+    pub(crate) reload_signal: Signal,
+    /// How many events `start on` and `stop on` name, at most [`CONDITION_EVENTS`] each.
+    pub(crate) start_events: u8,
+    pub(crate) stop_events: u8,
+}
+
+/// How far a class is in force.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Phase {
+    /// Its file is being read.
+    Draft,
+    /// It waits for the last instance of the class before it to end.
+    Successor,
+    /// It is what its name means.
+    Current,
+}
+
+impl Class {
+    pub(crate) fn draft(name: Text, hash: u32) -> Class {
+        Class {
+            name,
+            hash,
+            chain: None,
+            phase: Phase::Draft,
+            successor: None,
+            deleted: false,
+            environment: Text::EMPTY,
+            exports: Text::EMPTY,
+            imports: Text::EMPTY,
+            emits: Text::EMPTY,
+            instance: Text::EMPTY,
+            usage: Text::EMPTY,
+            normal_exits: Text::EMPTY,
+            start_on: Text::EMPTY,
+            start_leaves: None,
+            stop_on: Text::EMPTY,
+            interests: None,
+            first_job: None,
+            last_job: None,
+            processes: 0,
+            respawn: false,
+            task: false,
+            expect: Expect::None,
+            limit: RespawnLimit::DEFAULT,
+            kill_signal: Signal::TERM,
+            kill_timeout: KILL_TIMEOUT_SECONDS,
+            start_timeout: 0,
+            hook_timeout: 0,
+            watchdog: 0,
+            reload_signal: Signal::HUP,
+            start_events: 0,
+            stop_events: 0,
+        }
+    }
+
+    /// Whether the class has this process.
+    pub(crate) const fn has(&self, process: Process) -> bool {
+        self.processes & (1 << process.index()) != 0
+    }
+
+    /// Whether it is what its name means.
+    pub(crate) const fn is_current(&self) -> bool {
+        matches!(self.phase, Phase::Current)
+    }
+
+    /// The most events that can ever wait for one instance.
+    pub(crate) fn most_waiting_events(&self) -> usize {
+        usize::from(self.start_events.max(self.stop_events))
+    }
+
+    pub(crate) fn texts(&mut self) -> [&mut Text; 10] {
+        [
+            &mut self.name,
+            &mut self.environment,
+            &mut self.exports,
+            &mut self.imports,
+            &mut self.emits,
+            &mut self.instance,
+            &mut self.usage,
+            &mut self.normal_exits,
+            &mut self.start_on,
+            &mut self.stop_on,
+        ]
+    }
+}
+
+impl Indexed for Class {
+    fn hash(&self) -> u32 {
+        self.hash
+    }
+    fn next(&mut self) -> &mut Option<ClassId> {
+        &mut self.chain
+    }
+    fn peek(&self) -> Option<ClassId> {
+        self.chain
+    }
+}
+
+impl Record for Class {
+    type Kind = kind::Class;
+}

@@ -1,0 +1,49 @@
+//! Which classes name which events: the records of the index through which an event finds its conditions.
+
+use core::hash::Hash;
+
+use crate::ids::{ClassId, InterestId, NameId, kind};
+use crate::memory::arena::Text;
+use crate::memory::index::Indexed;
+use crate::memory::pool::Record;
+
+/// An event name that some condition has.
+#[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Name {
+    pub(crate) text: Text,
+    pub(crate) hash: u32,
+    pub(crate) chain: Option<NameId>,
+    pub(crate) first: Option<InterestId>,
+    pub(crate) last: Option<InterestId>,
+}
+
+/// A class whose conditions name an event.
+#[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Interest {
+    pub(crate) class: ClassId,
+    pub(crate) name: NameId,
+    pub(crate) before: Option<InterestId>,
+    pub(crate) after: Option<InterestId>,
+    /// The class's next interest.
+    pub(crate) sibling: Option<InterestId>,
+}
+
+impl Indexed for Name {
+    fn hash(&self) -> u32 {
+        self.hash
+    }
+    fn next(&mut self) -> &mut Option<NameId> {
+        &mut self.chain
+    }
+    fn peek(&self) -> Option<NameId> {
+        self.chain
+    }
+}
+
+impl Record for Name {
+    type Kind = kind::Name;
+}
+
+impl Record for Interest {
+    type Kind = kind::Interest;
+}

@@ -1,0 +1,17 @@
+//! An event operator of a condition.
+
+use core::hash::Hash;
+
+use crate::ids::{EventId, LeafId, kind};
+use crate::memory::pool::Record;
+
+/// What one event operator of a condition holds. The leaves of a condition form a list, in the order of its text.
+#[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Leaf {
+    pub(crate) event: Option<EventId>,
+    pub(crate) next: Option<LeafId>,
+}
+
+impl Record for Leaf {
+    type Kind = kind::Leaf;
+}

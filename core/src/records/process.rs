@@ -1,0 +1,45 @@
+//! A live process.
+
+use core::hash::Hash;
+
+use crate::ids::{JobId, ProcessId, kind};
+use crate::memory::index::{Fnv, Indexed};
+use crate::memory::pool::Record;
+use crate::process::{Pid, Process};
+
+/// A live process of a job.
+#[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Running {
+    pub(crate) pid: Pid,
+    pub(crate) job: JobId,
+    pub(crate) process: Process,
+    pub(crate) chain: Option<ProcessId>,
+}
+
+/// The hash by which a process id is found.
+pub(crate) fn hash(pid: Pid) -> u32 {
+    Fnv::new().with(&pid.get().to_le_bytes()).value()
+}
+
+impl Indexed for Running {
+    fn hash(&self) -> u32 {
+        hash(self.pid)
+    }
+    fn next(&mut self) -> &mut Option<ProcessId> {
+        &mut self.chain
+    }
+    fn peek(&self) -> Option<ProcessId> {
+        self.chain
+    }
+}
+
+impl Running {
+    pub(crate) fn renumber(&mut self, number: impl Fn(Pid) -> Pid) {
+        // Who stands behind whom in a chain was decided by the old number.
+        (self.pid, self.chain) = (number(self.pid), None);
+    }
+}
+
+impl Record for Running {
+    type Kind = kind::Process;
+}

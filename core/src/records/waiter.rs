@@ -1,0 +1,49 @@
+//! A client or an event that waits.
+
+use core::hash::Hash;
+
+use crate::answer::Answer;
+use crate::ids::{ClientId, EventId, JobId, WaiterId, kind};
+use crate::input::Command;
+use crate::memory::pool::Record;
+use crate::memory::queue::Linked;
+
+/// One who waits.
+#[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Waiter {
+    pub(crate) who: Who,
+    pub(crate) place: WaitQueue,
+    pub(crate) link: Option<WaiterId>,
+}
+
+/// In whose queue a waiter stands.
+#[derive(Clone, Copy, Debug, PartialEq, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) enum WaitQueue {
+    Job(JobId),
+    Event(EventId),
+    Answers,
+    LastAnswers,
+}
+
+/// Who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Who {
+    /// A client whose command is under way.
+    Client(ClientId, Command),
+    /// A client whose event is under way.
+    Emitter(ClientId),
+    /// An event that started or stopped the job.
+    Event(EventId),
+    /// A client whose answer is settled.
+    Answered(ClientId, Answer),
+}
+
+impl Linked for Waiter {
+    fn link(&mut self) -> &mut Option<WaiterId> {
+        &mut self.link
+    }
+}
+
+impl Record for Waiter {
+    type Kind = kind::Waiter;
+}

@@ -1,0 +1,136 @@
+//! The end of the supervisor: every job is stopped, nothing is respawned, and it is over in bounded time (the order was
+//! measured on Upstart 1.13.2).
+
+use crate::bytes::{Strings, split_variable};
+use crate::conf::{ConditionText, Operator, glob};
+use crate::effect::Effect;
+use crate::ids::JobId;
+use crate::job::waiters::Outcome;
+use crate::limits::END_SECONDS;
+use crate::machine::Supervisor;
+use crate::memory::index::Fnv;
+use crate::notice::Notice;
+use crate::records::shutdown::Ending;
+use crate::state::Goal;
+use crate::time::Instant;
+
+/// The event that tells jobs of it.
+pub(crate) const SESSION_END: &[u8] = b"session-end";
+
+/// A slot that no job has: every one has been passed.
+const PASSED: usize = usize::MAX;
+
+impl Supervisor<'_> {
+    /// The supervisor is to end: nobody gets more time than it takes to stop.
+    pub(crate) fn begin_ending(&mut self) {
+        if !self.core.ending.refuses_starts() {
+            self.tell_of_end(b"TYPE=shutdown\0");
+            self.core.ending = Ending::Leaving { slot: 0, last: true, until: self.stopping_deadline() };
+        }
+    }
+
+    /// The session ends: jobs that wait for that get some time of their own before everything is stopped.
+    pub(crate) fn begin_logout(&mut self) {
+        if self.core.ending.is_on() {
+            return;
+        }
+        let last = !self.is_awaited(b"logout");
+        let until = if last { self.stopping_deadline() } else { self.now.after_seconds(END_SECONDS) };
+        self.tell_of_end(b"TYPE=logout\0");
+        self.core.ending = Ending::Leaving { slot: 0, last, until };
+    }
+
+    fn tell_of_end(&mut self, environment: &[u8]) {
+        // Should there be no room for it, nobody is started, and the end comes the sooner.
+        self.emit(SESSION_END, Strings(environment), None).unwrap_or_default();
+    }
+
+    fn stopping_deadline(&self) -> Instant {
+        let timeouts = self.jobs.ids().filter_map(|id| {
+            let class = self.jobs.get(id)?.class;
+            Some(self.classes.get(class)?.kill_timeout)
+        });
+        self.now.after_seconds(timeouts.max().unwrap_or(0).max(END_SECONDS))
+    }
+
+    /// Whether some class's `start on` names the event session-end in a way that fits this type.
+    fn is_awaited(&self, kind: &[u8]) -> bool {
+        let fits = |argument: &[u8]| match split_variable(argument) {
+            (b"TYPE", Some(pattern)) => glob(pattern, kind),
+            (b"TYPE!", Some(pattern)) => !glob(pattern, kind),
+            (_, Some(_)) => false,
+            (pattern, None) => glob(pattern, kind),
+        };
+        let names_it = |condition: ConditionText<'_>| {
+            condition.operators().any(
+                |operator| matches!(operator, Operator::Event(SESSION_END, arguments) if arguments.iter().all(fits)),
+            )
+        };
+        let mut at = self.first_interest(Fnv::new().with(SESSION_END).value(), |name| name == SESSION_END);
+        while let Some(interest) = at.and_then(|at| self.interests.get(at)) {
+            if names_it(self.conditions(interest.class).0) {
+                return true;
+            }
+            at = interest.after;
+        }
+        false
+    }
+
+    /// Stops one more of the jobs that there were when the end began; that comes before the event that tells of it.
+    pub(crate) fn next_to_stop(&mut self) -> bool {
+        let (Ending::Leaving { slot, .. } | Ending::Stopping { slot, .. }) = &mut self.core.ending else {
+            return false;
+        };
+        if *slot == PASSED {
+            return false;
+        }
+        let job = self.jobs.id_from(*slot);
+        *slot = job.map_or(PASSED, |job| job.index() + 1);
+        if let Some(job) = job
+            && self.jobs.get(job).is_some_and(|job| job.goal != Goal::Stop)
+        {
+            self.answer_waiters(job, Outcome::Released);
+            self.set_goal(job, Goal::Stop);
+        }
+        true
+    }
+
+    /// One step more towards the end, once everything else is done.
+    pub(crate) fn next_to_end(&mut self) -> bool {
+        match self.core.ending {
+            Ending::Leaving { last: false, until, .. } if self.jobs.is_empty() || self.now >= until => {
+                self.core.ending = Ending::Stopping { slot: 0, until: self.stopping_deadline() };
+                true
+            }
+            Ending::Leaving { last: true, until, .. } | Ending::Stopping { until, .. }
+                if self.now >= until && !self.jobs.is_empty() =>
+            {
+                self.core.ending = Ending::Naming { slot: 0 };
+                true
+            }
+            Ending::Naming { slot } => {
+                let job: Option<JobId> = self.jobs.id_from(slot);
+                if let Some(job) = job {
+                    self.core.ending = Ending::Naming { slot: job.index() + 1 };
+                    self.say_later(Notice::FailedToStop { job });
+                }
+                job.is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// Says once that it is over: no job is left, or every one that is has been named. The world ends what still lives.
+    pub(crate) fn ended(&mut self) -> Option<Effect> {
+        let over = match self.core.ending {
+            Ending::Leaving { last, .. } => last && self.jobs.is_empty(),
+            Ending::Stopping { .. } => self.jobs.is_empty(),
+            Ending::Naming { .. } => true,
+            Ending::Off | Ending::Said => false,
+        };
+        over.then(|| {
+            self.core.ending = Ending::Said;
+            Effect::Ended
+        })
+    }
+}

@@ -1,0 +1,142 @@
+//! Setting up a process: the stages that can fail, and the resources that `limit` sets.
+
+use core::fmt;
+use core::hash::Hash;
+
+/// How far the set-up of a process came before it failed (the stages and their words: measured on Upstart 1.13.2).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum SpawnStage {
+    /// Making the pipe that carries a script to the shell.
+    Pipe,
+    /// Making the process itself.
+    Fork,
+    /// Opening the console or the log's terminal.
+    Console,
+    /// Looking for a controller that `cgroup` names.
+    CgroupController,
+    /// Making the group of `cgroup`, and setting what it says.
+    CgroupSettings,
+    /// Moving the process into that group.
+    Cgroup,
+    /// `apparmor switch`.
+    Profile,
+    /// Running what `apparmor load` or `tmpfiles` wants run first.
+    Helper,
+    /// `limit RESOURCE`.
+    Limit(Resource),
+    /// `nice`.
+    Priority,
+    /// `oom score`.
+    OomAdjustment,
+    /// `chroot`.
+    Root,
+    /// `chdir`.
+    Directory,
+    /// Looking up the user of `setuid`.
+    FindUser,
+    /// Looking up the group of `setgid`.
+    FindGroup,
+    /// Looking up the user that the supervisor runs as (inside the job's root).
+    FindOwnUser,
+    /// Looking up the group that the supervisor runs as (inside the job's root).
+    FindOwnGroup,
+    /// Setting the supplementary groups.
+    Groups,
+    /// `setgid`.
+    SetGroup,
+    /// `setuid`.
+    SetUser,
+    /// Asking to be traced, for `expect fork` and `expect daemon`.
+    Trace,
+    /// execve(2).
+    Execute,
+}
+
+impl fmt::Display for SpawnStage {
+    /// As the message "unable to ..." goes on.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SpawnStage::Limit(resource) => return write!(f, "set \"{}\" resource limit", resource.name()),
+            SpawnStage::Pipe => "create pipe",
+            SpawnStage::Fork => "fork",
+            SpawnStage::Console => "open console",
+            SpawnStage::CgroupController => "use cgroup controller",
+            SpawnStage::CgroupSettings => "set up cgroup",
+            SpawnStage::Cgroup => "enter cgroup",
+            SpawnStage::Profile => "switch security profile",
+            SpawnStage::Helper => "prepare process",
+            SpawnStage::Priority => "set priority",
+            SpawnStage::OomAdjustment => "set oom adjustment",
+            SpawnStage::Root => "change root directory",
+            SpawnStage::Directory => "change working directory",
+            SpawnStage::FindUser => "getpwnam",
+            SpawnStage::FindGroup => "getgrnam",
+            SpawnStage::FindOwnUser => "getpwuid",
+            SpawnStage::FindOwnGroup => "getgrgid",
+            SpawnStage::Groups => "initgroups",
+            SpawnStage::SetGroup => "setgid",
+            SpawnStage::SetUser => "setuid",
+            SpawnStage::Trace => "set trace",
+            SpawnStage::Execute => "execute",
+        })
+    }
+}
+
+/// A resource of setrlimit(2), by its word in the `limit` stanza (init(5)).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[allow(missing_docs)]
+pub enum Resource {
+    As,
+    Core,
+    Cpu,
+    Data,
+    Fsize,
+    Memlock,
+    Msgqueue,
+    Nice,
+    Nofile,
+    Nproc,
+    Rss,
+    Rtprio,
+    Sigpending,
+    Stack,
+}
+
+impl Resource {
+    /// Every resource with the word that names it.
+    pub const TABLE: [(&'static str, Resource); 14] = [
+        ("as", Resource::As),
+        ("core", Resource::Core),
+        ("cpu", Resource::Cpu),
+        ("data", Resource::Data),
+        ("fsize", Resource::Fsize),
+        ("memlock", Resource::Memlock),
+        ("msgqueue", Resource::Msgqueue),
+        ("nice", Resource::Nice),
+        ("nofile", Resource::Nofile),
+        ("nproc", Resource::Nproc),
+        ("rss", Resource::Rss),
+        ("rtprio", Resource::Rtprio),
+        ("sigpending", Resource::Sigpending),
+        ("stack", Resource::Stack),
+    ];
+
+    /// The word in the job file.
+    pub fn name(self) -> &'static str {
+        Self::TABLE[self as usize].0
+    }
+}
+
+/// A process that could not be set up: how far it came, and the world's number for the reason (on Linux: errno).
+///
+/// The core hands the number through without knowing what it means.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SpawnError {
+    /// What was being done.
+    pub stage: SpawnStage,
+    /// Why it failed, in the world's own numbers; 0 where a user or group was looked up and there is none of that name.
+    pub code: i32,
+}

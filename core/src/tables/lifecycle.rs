@@ -1,0 +1,130 @@
+//! The lifecycle table: the states of a job, and what leads from one to the next.
+
+use crate::process::Process;
+use crate::state::{Goal, JobEvent, State};
+
+/// What happens when a state is entered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Entry {
+    /// Nothing.
+    Nothing,
+    /// Take the new start environment, forget the last stop and failure, emit the event.
+    Begin(JobEvent),
+    /// Emit the event.
+    Emit(JobEvent),
+    /// Emit the event and answer who waited for the job to run; only answer them when it had been running all along.
+    Arrive(JobEvent),
+    /// Emit the event, answer who waited for the job to stop, and let the instance go.
+    Rest(JobEvent),
+    /// Make the process, if the class has it.
+    Run(Process),
+    /// Send the kill signal to the main process, if there is one, and arm the kill timeout.
+    Kill,
+}
+
+/// What a job in a state waits for; it goes on at once if that is not to be expected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wait {
+    /// Nothing.
+    Nothing,
+    /// The goal to become this one: a state of rest.
+    Goal(Goal),
+    /// The event it emitted on entry to be finished.
+    Event,
+    /// The process to exist; passed if the class has none.
+    Spawned(Process),
+    /// The main process to be ready as `expect` says; passed if there is none.
+    Readiness,
+    /// The process to end; passed if there is none.
+    End(Process),
+}
+
+/// Where a goal leads from a state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Next {
+    /// There.
+    To(State),
+    /// To the first with a main process, else to the second.
+    IfMain(State, State),
+    /// There, and the goal is start from then on.
+    Anew(State),
+    /// Nowhere: the state is never left with this goal.
+    Never,
+}
+
+/// One state's row.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The state.
+    pub state: State,
+    /// What happens on entry.
+    pub entry: Entry,
+    /// What is waited for.
+    pub wait: Wait,
+    /// Where goal start leads.
+    pub start: Next,
+    /// Where goal stop leads.
+    pub stop: Next,
+    /// Where goal respawn leads.
+    pub respawn: Next,
+}
+
+impl Row {
+    /// Where a goal leads.
+    pub const fn next(&self, goal: Goal) -> Next {
+        match goal {
+            Goal::Start => self.start,
+            Goal::Stop => self.stop,
+            Goal::Respawn => self.respawn,
+        }
+    }
+}
+
+/// The lifecycle. It is Upstart's but for the rows marked `better`: there, a respawning daemon that dies before it is ready
+/// would have been taken to run without a process, and one that dies while a process is being made would have left that
+/// process behind, or have waited for ever.
+pub static TABLE: [Row; State::COUNT] = {
+    use self::{Entry::*, JobEvent as E, Next::*, State as S};
+    use Process as P;
+    const fn row(state: State, entry: Entry, wait: Wait, start: Next, stop: Next, respawn: Next) -> Row {
+        Row { state, entry, wait, start, stop, respawn }
+    }
+    #[rustfmt::skip]
+    let table = [
+        //  state                on entry            waits for                    goal start               goal stop                            goal respawn
+        row(S::Waiting,          Rest(E::Stopped),   Wait::Goal(Goal::Start),     To(S::Starting),         Never,                               Never),
+        row(S::Starting,         Begin(E::Starting), Wait::Event,                 To(S::SecuritySpawning), To(S::Stopping),                     Never),
+        row(S::SecuritySpawning, Nothing,            Wait::Nothing,               To(S::Security),         To(S::Stopping),                     Never),
+        row(S::Security,         Nothing,            Wait::Nothing,               To(S::PreStarting),      To(S::Stopping),                     Never),
+        row(S::PreStarting,      Run(P::PreStart),   Wait::Spawned(P::PreStart),  To(S::PreStart),         To(S::Stopping),                     Never),
+        row(S::PreStart,         Nothing,            Wait::End(P::PreStart),      To(S::Spawning),         To(S::Stopping),                     Never),
+        row(S::Spawning,         Run(P::Main),       Wait::Spawned(P::Main),      To(S::Spawned),          To(S::Stopping),                     To(S::Spawned)), // better
+        row(S::Spawned,          Nothing,            Wait::Readiness,             To(S::PostStarting),     To(S::Stopping),                     Anew(S::Stopping)), // better
+        row(S::PostStarting,     Run(P::PostStart),  Wait::Spawned(P::PostStart), To(S::PostStart),        To(S::PostStart),                    To(S::PostStart)), // better
+        row(S::PostStart,        Nothing,            Wait::End(P::PostStart),     To(S::Running),          To(S::Stopping),                     Anew(S::Stopping)),
+        row(S::Running,          Arrive(E::Started), Wait::Goal(Goal::Stop),      To(S::Stopping),         IfMain(S::PreStopping, S::Stopping), Anew(S::Stopping)),
+        row(S::PreStopping,      Run(P::PreStop),    Wait::Spawned(P::PreStop),   To(S::PreStop),          To(S::PreStop),                      To(S::PreStop)), // better
+        row(S::PreStop,          Nothing,            Wait::End(P::PreStop),       To(S::Running),          To(S::Stopping),                     Anew(S::Stopping)),
+        row(S::Stopping,         Emit(E::Stopping),  Wait::Event,                 To(S::Killed),           To(S::Killed),                       Never),
+        row(S::Killed,           Kill,               Wait::End(P::Main),          To(S::PostStopping),     To(S::PostStopping),                 Never),
+        row(S::PostStopping,     Run(P::PostStop),   Wait::Spawned(P::PostStop),  To(S::PostStop),         To(S::PostStop),                     Never),
+        row(S::PostStop,         Nothing,            Wait::End(P::PostStop),      To(S::Starting),         To(S::Waiting),                      Never),
+    ];
+    table
+};
+
+// The table is indexed by state: each row stands where its state says.
+const _: () = {
+    let mut place = 0;
+    while place < State::COUNT {
+        assert!(TABLE[place].state as usize == place);
+        place += 1;
+    }
+};
+
+impl State {
+    /// The state's row.
+    pub fn row(self) -> &'static Row {
+        &TABLE[self as usize]
+    }
+}

@@ -1,0 +1,6 @@
+//! The rules as data. The code runs by these tables, the pages in `docs/` are made from them, and the tests walk them.
+
+pub mod exit;
+pub mod expect;
+pub mod lifecycle;
+pub mod respawn;

@@ -1,0 +1,66 @@
+//! The order in which events are handled: in the order of their creation, in rounds.
+//!
+//! A round goes from the oldest event to the newest, including those that come meanwhile. It offers what is pending and
+//! finishes what is finished; an event that becomes finished behind it has its turn in the next round. Whatever comes from
+//! outside begins a new round. Upstart works in rounds, and the order can be seen in its log and in which job starts first.
+
+use crate::ids::EventId;
+use crate::machine::Supervisor;
+
+impl Supervisor<'_> {
+    /// Enters a new event at the end of the list.
+    pub(crate) fn enter_agenda(&mut self, id: EventId) {
+        let last = self.core.agenda.last;
+        if let Some(event) = self.events.get_mut(id) {
+            (event.before, event.after) = (last, None);
+        }
+        match last.and_then(|last| self.events.get_mut(last)) {
+            Some(last) => last.after = Some(id),
+            None => self.core.agenda.first = Some(id),
+        }
+        let agenda = &mut self.core.agenda;
+        agenda.last = Some(id);
+        if agenda.under_way && agenda.next.is_none() {
+            agenda.next = Some(id);
+        }
+    }
+
+    /// Takes an event off the list.
+    pub(crate) fn leave_agenda(&mut self, id: EventId) {
+        let Some((before, after)) = self.events.get(id).map(|event| (event.before, event.after)) else { return };
+        match before.and_then(|before| self.events.get_mut(before)) {
+            Some(before) => before.after = after,
+            None => self.core.agenda.first = after,
+        }
+        match after.and_then(|after| self.events.get_mut(after)) {
+            Some(after) => after.before = before,
+            None => self.core.agenda.last = before,
+        }
+        if self.core.agenda.next == Some(id) {
+            self.core.agenda.next = after;
+        }
+    }
+
+    /// The next event that is pending or finished, which counts as taken from now on.
+    pub(crate) fn next_on_agenda(&mut self) -> Option<EventId> {
+        while self.core.agenda.ready > 0 {
+            let agenda = &mut self.core.agenda;
+            if !agenda.under_way {
+                (agenda.under_way, agenda.next) = (true, agenda.first);
+            }
+            let Some(id) = agenda.next else {
+                agenda.under_way = false;
+                continue;
+            };
+            let event = self.events.get(id)?;
+            agenda.next = event.after;
+            if event.is_ready() {
+                agenda.ready -= 1;
+                return Some(id);
+            }
+        }
+        self.core.agenda.under_way = false;
+        self.core.agenda.next = None;
+        None
+    }
+}

@@ -1,0 +1,6 @@
+//! What is still to be done. Every subject only notes here; `poll_effect` takes out.
+
+mod agenda;
+mod answers;
+mod moving;
+mod outbox;
