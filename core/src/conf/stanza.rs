@@ -1,4 +1,4 @@
-//! What a job file says, one stanza at a time, and the table of all stanzas.
+//! The stanzas of a job file, and the table of all stanzas.
 
 use super::error::{ConfError, ErrorKind};
 use super::token::Scanner;
@@ -10,15 +10,16 @@ use crate::signal::Signal;
 /// One stanza of a job file (init(5)). Text is borrowed from the file, already unquoted.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Stanza<'t> {
-    /// `exec COMMAND...`, `pre-start exec ...`, ...: the rest of the line, unquoted only where Upstart does it.
+    /// `exec COMMAND...`, `pre-start exec ...`, ...: the rest of the line, unquoted only where Upstart unquotes it.
     Exec(Process, &'t [u8]),
-    /// `script ... end script`: the lines between, common leading white space removed, each with its newline.
+    /// `script ... end script`: the lines between, without the leading white space that they share, each with its
+    /// newline.
     Script(Process, &'t [u8]),
     /// `start on CONDITION`.
     StartOn(ConditionText<'t>),
     /// `stop on CONDITION`.
     StopOn(ConditionText<'t>),
-    /// `manual`: forgets the `start on` seen so far.
+    /// `manual`: discards any `start on` that precedes it.
     Manual,
     /// `env NAME=VALUE` or `env NAME`.
     Env(&'t [u8]),
@@ -38,30 +39,31 @@ pub enum Stanza<'t> {
     Respawn,
     /// `respawn limit COUNT INTERVAL` (seconds); `unlimited` is 0 and 0.
     RespawnLimit {
-        /// How many respawns within the interval.
+        /// Number of respawns allowed within the interval.
         count: u32,
-        /// Length of the window in seconds.
+        /// Length of the interval in seconds.
         interval: u32,
     },
-    /// `normal exit`: one status (0 to 2147483647, a signal as its number times 256); a line with several gives several.
+    /// `normal exit`: one status (0 to 2147483647, a signal as its number times 256). A line with several statuses
+    /// gives a stanza for each.
     NormalExit(i32),
     /// `expect none|stop|fork|daemon|notify|auto`.
     Expect(Expect),
-    /// `expect fd NUMBER`: it writes a newline to that descriptor, 3 to 1023.
+    /// `expect fd NUMBER`: the daemon writes a newline to that descriptor, 3 to 1023.
     ReadyDescriptor(u32),
-    /// `pid file PATH`: it writes its process id there.
+    /// `pid file PATH`: the daemon writes its process id to that file.
     PidFile(&'t [u8]),
-    /// `start timeout SECONDS`; 0 is none.
+    /// `start timeout SECONDS`; 0 is no limit.
     StartTimeout(u32),
-    /// `hook timeout SECONDS`, for each of pre-start, post-start, pre-stop and post-stop; 0 is none.
+    /// `hook timeout SECONDS`, for each of pre-start, post-start, pre-stop and post-stop; 0 is no limit.
     HookTimeout(u32),
-    /// `watchdog SECONDS`: how often it says that it is alive, at least; 0 is never.
+    /// `watchdog SECONDS`: the longest time between two messages of the daemon that it is alive; 0 is no limit.
     Watchdog(u32),
-    /// `kill signal SIGNAL`; 0 is accepted too, and 255 stands for all that is too large for a signal.
+    /// `kill signal SIGNAL`; 0 is accepted too, and 255 stands for every number that is too large for a signal.
     KillSignal(Signal),
-    /// `kill timeout SECONDS`; 0 is at once.
+    /// `kill timeout SECONDS`; with 0 SIGKILL follows at once.
     KillTimeout(u32),
-    /// `reload signal SIGNAL`, with the same exceptions.
+    /// `reload signal SIGNAL`, with the same special values as `kill signal`.
     ReloadSignal(Signal),
     /// `description TEXT`.
     Description(&'t [u8]),
@@ -99,30 +101,30 @@ pub enum Stanza<'t> {
     Debug,
 }
 
-/// What a daemon does to say that it is ready (init(5), `expect`).
+/// How a daemon reports that it is ready (init(5), `expect`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Expect {
-    /// Nothing: it is ready once its program runs.
+    /// The daemon is ready once its program runs.
     #[default]
     None,
-    /// It raises SIGSTOP.
+    /// The daemon raises SIGSTOP.
     Stop,
-    /// It forks once.
+    /// The daemon forks once.
     Fork,
-    /// It forks twice.
+    /// The daemon forks twice.
     Daemon,
-    /// It sends `READY=1` as sd_notify(3) does.
+    /// The daemon sends `READY=1` as sd_notify(3) does.
     Notify,
-    /// It writes a newline to a descriptor.
+    /// The daemon writes a newline to a descriptor.
     Descriptor,
-    /// It writes its process id to a file.
+    /// The daemon writes its process id to a file.
     PidFile,
-    /// Nothing that could be counted: the process that stays is the daemon.
+    /// Nothing is counted: the process that stays is the daemon.
     Auto,
 }
 
-/// Where a process's standard descriptors lead (init(5), `console`).
+/// The target of a process's standard descriptors (init(5), `console`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Console {
@@ -130,38 +132,38 @@ pub enum Console {
     None,
     /// `/dev/console`.
     Output,
-    /// `/dev/console`, and it is the controlling terminal.
+    /// `/dev/console`, as the controlling terminal.
     Owner,
-    /// A terminal whose output is kept in a file of its own.
+    /// A terminal whose output is kept in a log file.
     #[default]
     Log,
 }
 
 /// A condition of `start on` or `stop on` in postfix order, as one piece of text.
 ///
-/// A program for a stack machine: each event operator pushes, `and` and `or` take two and push one. See
+/// It is a program for a stack machine: each event operator pushes, `and` and `or` take two and push one. See
 /// [`ConditionText::operators`].
 ///
-/// `&` and `|` are one byte each, an event is `e NAME NUL (ARGUMENT NUL)* NUL`. No name and no argument is empty (an empty
-/// one is an error: "Expected token"), so an empty entry ends the list.
+/// `&` and `|` are one byte each, an event is `e NAME NUL (ARGUMENT NUL)* NUL`. Names and arguments are never empty (an
+/// empty one is the error "Expected token"), so an empty entry ends the list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ConditionText<'t>(pub &'t [u8]);
 
 /// One step of a condition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Operator<'t> {
-    /// Both of the two before it.
+    /// Both of the two operands before it.
     And,
-    /// Either of the two before it.
+    /// Either of the two operands before it.
     Or,
     /// An event of this name whose variables match these (`VALUE`, `KEY=VALUE` or `KEY!=VALUE`, in order).
     Event(&'t [u8], Strings<'t>),
 }
 
-/// What becomes of a stanza.
+/// The effect of a stanza.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
-    /// The supervisor does what it says.
+    /// The supervisor acts on it.
     ActedOn,
     /// It is text for people and tools.
     Information,
@@ -169,7 +171,7 @@ pub enum Role {
     ParsedOnly,
 }
 
-/// How the rest of a stanza is read.
+/// How the arguments of a stanza are read.
 pub(super) enum Shape {
     /// The rest of the line, for the shell or execve(2).
     Command(Process),
@@ -177,37 +179,37 @@ pub(super) enum Shape {
     Script(Process),
     /// Events, `and`, `or` and parentheses.
     Condition(for<'t> fn(ConditionText<'t>) -> Stanza<'t>),
-    /// Nothing.
+    /// No arguments.
     Nothing(Stanza<'static>),
-    /// Nothing either, but the original does not look: what follows is read as the next stanza.
+    /// No arguments, but as in Upstart this is not checked: what follows is read as the next stanza.
     Unchecked(Stanza<'static>),
     /// One word.
     Word(for<'t> fn(&'t [u8]) -> Stanza<'t>),
     /// One or more words, up to this many.
     Words(usize, for<'t> fn(Strings<'t>) -> Stanza<'t>),
-    /// One word with a meaning.
+    /// One word, which the function converts.
     Value(fn(&[u8]) -> Result<Stanza<'static>, ErrorKind>),
-    /// One or more words with a meaning, each a stanza of its own.
+    /// One or more words, which the function converts, each to a stanza of its own.
     Values(fn(&[u8]) -> Result<Stanza<'static>, ErrorKind>),
-    /// Several words that mean something together.
+    /// Several words, which the function reads together.
     Tuple(fn(&mut Scanner<'_>) -> Result<Stanza<'static>, ConfError>),
 }
 
-/// One row of the stanza table.
+/// A row of the stanza table.
 pub struct Row {
     /// The word, or the two words, with which the stanza starts.
     pub name: &'static str,
-    /// What follows, in the manual's notation.
+    /// The arguments, in the notation of the manual.
     pub arguments: &'static str,
-    /// What becomes of it.
+    /// The effect of the stanza.
     pub role: Role,
-    /// The section of init(5) that describes it.
+    /// The section of init(5) that describes the stanza.
     pub section: &'static str,
     pub(super) shape: Shape,
 }
 
 impl Row {
-    /// The word with which the line starts, and the one that selects among stanzas that start alike.
+    /// The first word, and the second one if it selects among stanzas with the same first word.
     pub(super) fn words(&self) -> (&'static str, Option<&'static str>) {
         match self.name.split_once(' ') {
             Some((first, second)) => (first, Some(second)),
@@ -216,7 +218,8 @@ impl Row {
     }
 }
 
-/// Every stanza, in the order of init(5). The parser reads by it, and the compatibility page is made from it.
+/// Every row, in the order of init(5). The parser reads by them, and `docs/stanzas.md` and `docs/compatibility.md` are
+/// generated from them.
 pub fn rows() -> impl Iterator<Item = &'static Row> + Clone {
     TABLE.iter()
 }
@@ -245,7 +248,7 @@ use Shape::{Command, Condition, Nothing, Script, Tuple, Unchecked, Value, Values
 use Stanza as S;
 
 #[rustfmt::skip]
-#[allow(clippy::redundant_closure)] // They are not: a variant itself is a function for one lifetime only.
+#[allow(clippy::redundant_closure)] // A variant itself is a function for one lifetime only.
 static TABLE: &[Row] = &[
     //  name                 arguments                                   how it is read                  role         section of init(5)
     row("exec",              "COMMAND [ ARG ]...",                       Command(Main),                  ActedOn,     PROCESS),
