@@ -3,26 +3,26 @@
 
 use core::fmt;
 
-/// What a daemon does to say that it is ready (init(5), `expect`).
+/// How a daemon reports that it is ready (init(5), `expect`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Expect {
-    /// Nothing: it is ready once its program runs.
+    /// The daemon is ready once its program runs.
     #[default]
     None,
-    /// It raises SIGSTOP.
+    /// The daemon raises SIGSTOP.
     Stop,
-    /// It forks once.
+    /// The daemon forks once.
     Fork,
-    /// It forks twice.
+    /// The daemon forks twice.
     Daemon,
-    /// It sends `READY=1` as sd_notify(3) does.
+    /// The daemon sends `READY=1` as sd_notify(3) does.
     Notify,
-    /// It writes a newline to a descriptor.
+    /// The daemon writes a newline to a descriptor.
     Descriptor,
-    /// It writes its process id to a file.
+    /// The daemon writes its process id to a file.
     PidFile,
-    /// Nothing that could be counted: the process that stays is the daemon.
+    /// Nothing is counted: the process that stays is the daemon.
     Auto,
 }
 

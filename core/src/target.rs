@@ -1,15 +1,15 @@
-//! Which job, which instance, which environment a client means.
+//! The job, the instance or the environment that a request concerns.
 
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::Strings;
 
-/// Which environment (initctl(8) set-env).
+/// The environment that a request concerns (initctl(8), set-env).
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Table<'a> {
-    /// The one that every job begins with.
+    /// The environment that every job begins with.
     Global,
-    /// A running job's.
+    /// The environment of a running job.
     Job {
         /// The job's name; may not be empty.
         job: &'a [u8],
@@ -18,22 +18,22 @@ pub enum Table<'a> {
     },
 }
 
-/// Which instance of which job.
+/// An instance of a job.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Target<'a> {
     /// The job's name.
     pub job: &'a [u8],
-    /// Which of its instances.
+    /// The selection of the instance.
     #[serde(borrow)]
     pub select: Select<'a>,
 }
 
-/// How an instance is chosen.
+/// The ways to select an instance.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Select<'a> {
-    /// The one whose name these variables (`KEY=VALUE` each) give by the `instance` stanza.
+    /// The instance whose name the `instance` stanza gives with these variables (`KEY=VALUE` each).
     #[serde(borrow)]
     Environment(Strings<'a>),
-    /// The one of this name: what a job's own processes use (`UPSTART_INSTANCE`).
+    /// The instance of this name. A job's own processes select it so (`UPSTART_INSTANCE`).
     Name(&'a [u8]),
 }

@@ -111,15 +111,17 @@ fn page(cases: &[Tried<'_>]) -> String {
     let words = |text: &str| text.replace("@FOLDER@/@NAME@/", "");
     let does = |shape: &Shape| words(&shape.words.replace("@PID@", "FILE").replace("@WORKER@", "FILE"));
     let mut text = format!(
-        "{HEAD}# Never lose a daemon\n\nWhat becomes of a job when its daemon starts in one way and its job file says another. \
-         Every cell is tried with real processes by `tests/tests/never_lose.rs`: `right process` runs and is the daemon; \
-         `adopted` means that the job file was wrong, the log says which stanza is right, and the job runs all the same; \
-         `fails` means that nothing is left running and the log says why; `ends` is what Upstart has for a job without `expect` and \
-         `respawn` whose process exits with status 0, and what it leaves is nobody's; the log names it if it was there when the \
-         job ended, and still is two seconds later. `stop` returned in every case, and left nothing behind.\n\n"
+        "{HEAD}# Every kind of daemon, with every stanza\n\nThe result for a job whose daemon starts in one way while its job file says another. \
+         `tests/tests/never_lose.rs` tries every cell with real processes.\n\n\
+         - `right process`: the job runs, and its main process is the daemon.\n\
+         - `adopted`: the job file was wrong, the log says which stanza is right, and the job runs all the same.\n\
+         - `fails`: nothing is left running, and the log says why.\n\
+         - `ends`: as under Upstart, a job without `expect` and `respawn` ends when its process exits with status 0. The processes \
+         that it leaves belong to no job; the log names those that were there when the job ended and still are two seconds later.\n\n\
+         `stop` returned in every case, and left nothing behind.\n\n"
     );
     let rows = SHAPES.iter().map(|shape| vec![shape.name.into(), shape.what.into(), does(shape)]);
-    text += &table(&["daemon", "what it does", "words of the scripted daemon"], rows);
+    text += &table(&["daemon", "what it does", "script of the test daemon"], rows);
     for (respawn, title) in [(false, "Without `respawn`"), (true, "With `respawn`")] {
         text += &format!("\n## {title}\n\n");
         let headings: Vec<&str> = ["daemon"].into_iter().chain(SETTINGS.iter().map(|setting| setting.name)).collect();

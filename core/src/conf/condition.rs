@@ -1,9 +1,10 @@
 //! The conditions of `start on` and `stop on` (init(5), "Event definition").
 //!
-//! `and` and `or` bind equally and from the left, so one waiting operator a level is all that must be remembered, and the
-//! postfix form can be written over the infix form while that is being read. It always fits: an event grows by three bytes,
-//! less the one that separates it from the word before; an operator shrinks from at least three (with the byte before it)
-//! to one, and a condition has one operator less than events. Two bytes more, that is, and `stop on` leaves seven.
+//! `and` and `or` have the same precedence and associate to the left, so only one pending operator per level has to be
+//! remembered, and the postfix form can be written over the infix form while that is being read. It always fits. An
+//! event grows by three bytes, less the one that separates it from the preceding word. An operator shrinks from at
+//! least three bytes (with the byte before it) to one, and a condition has one operator fewer than it has events. The
+//! postfix form is therefore at most two bytes longer, and the words `stop on` leave room for seven.
 
 use super::error::{ConfError, ErrorKind};
 use super::stanza::{ConditionText, Operator};
@@ -11,14 +12,14 @@ use super::token::{Quotes, Scanner, Until};
 use crate::bytes::Strings;
 use crate::limits::NESTING;
 
-/// What the condition has just had, and so what may follow.
+/// The last item that was read, which determines what may follow.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Last {
     /// Nothing, `(`, `and` or `or`: an event or `(` must follow.
     Opening,
     /// An event, with or without arguments.
     Event {
-        /// An argument had a name, so those after it must have one too.
+        /// Whether an argument had a name: if so, those after it must have one too.
         named: bool,
     },
     /// `)`.
@@ -28,15 +29,15 @@ enum Last {
 struct Reader<'s, 't> {
     scanner: &'s mut Scanner<'t>,
     last: Last,
-    /// The operator that waits for what follows it, on this level.
+    /// The operator on this level whose right operand has not been read yet.
     waiting: Option<u8>,
-    /// The same for the levels around, outermost first.
+    /// The pending operators of the enclosing levels, outermost first.
     outer: heapless::Vec<Option<u8>, NESTING>,
-    /// The line of the last word or parenthesis: one that misses something after it is named by it.
+    /// The line of the last word or parenthesis; an error about something missing after it reports this line.
     line: u32,
 }
 
-/// Reads the condition that starts here; the scanner then holds its postfix form.
+/// Reads the condition at the scanner's position, and leaves its postfix form in the scanner.
 pub(super) fn read(scanner: &mut Scanner<'_>) -> Result<(), ConfError> {
     scanner.skip_blanks();
     if scanner.at_line_end() {
@@ -51,8 +52,8 @@ pub(super) fn read(scanner: &mut Scanner<'_>) -> Result<(), ConfError> {
 }
 
 impl Reader<'_, '_> {
-    /// Goes to the next word. Within parentheses that may be on the next line, but not on one further down: a line without
-    /// a word misses one.
+    /// Moves to the next word; false at the end of the condition. Within parentheses the word may be on the next line,
+    /// but not on one further down: a line without a word is an error.
     fn goes_on(&mut self) -> bool {
         self.scanner.skip_blanks();
         if !self.scanner.at_line_end() {
@@ -106,7 +107,7 @@ impl Reader<'_, '_> {
             return Err(self.scanner.error(ErrorKind::ExpectedToken));
         }
         let token = self.scanner.token(Until::Parenthesis)?;
-        // Operators are recognised as they stand: `"and"` and `an\d` are events.
+        // Operators are recognised before unquoting: `"and"` and `an\d` are events.
         let operator = match self.scanner.text(token.raw.clone()) {
             b"and" => Some(b'&'),
             b"or" => Some(b'|'),
@@ -139,7 +140,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Where an event has been read: its arguments are complete.
+    /// Ends the arguments of an event, if an event was read last.
     fn end_event(&mut self) -> Result<(), ConfError> {
         if !matches!(self.last, Last::Event { .. }) {
             return Ok(());
@@ -148,7 +149,7 @@ impl Reader<'_, '_> {
         self.apply()
     }
 
-    /// Writes the operator that waited for what has just been written.
+    /// Writes the pending operator after its right operand, which has just been written.
     fn apply(&mut self) -> Result<(), ConfError> {
         match self.waiting.take() {
             Some(operator) => self.scanner.put(operator),
@@ -169,7 +170,7 @@ impl Reader<'_, '_> {
 }
 
 impl<'t> ConditionText<'t> {
-    /// The operators in postfix order; stops at the first byte that is no operator.
+    /// The operators in postfix order, up to the first byte that is not an operator.
     pub fn operators(self) -> impl Iterator<Item = Operator<'t>> + Clone {
         let mut rest = self.0;
         core::iter::from_fn(move || {
@@ -186,11 +187,11 @@ impl<'t> ConditionText<'t> {
     }
 }
 
-/// An event and what follows it: `NAME NUL (ARGUMENT NUL)* NUL`.
+/// Splits an event, `NAME NUL (ARGUMENT NUL)* NUL`, from the text that follows it.
 fn event(text: &[u8]) -> Option<(Operator<'_>, &[u8])> {
     let (name, list) = text.split_at_checked(text.iter().position(|&byte| byte == 0)?)?;
     let list = list.get(1..)?;
-    // The list ends with an empty entry: at its very start, or behind the NUL of the last argument.
+    // An empty entry ends the list: at its very start, or after the NUL of the last argument.
     let end = match list.first()? {
         0 => 0,
         _ => list.windows(2).position(|pair| pair == [0, 0])? + 1,

@@ -1,15 +1,15 @@
-//! What is wrong with a job file, in Upstart's words.
+//! Errors in job files, in Upstart's wording.
 
 use core::fmt;
 
-/// Why a job file is not accepted, and where.
+/// The reason for which a job file is refused, and its place in the file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ConfError {
-    /// The line on which the parser stopped, from 1. An illegal signal is reported without (measured on Upstart
-    /// 1.13.2).
+    /// The line on which the parser stopped, counted from 1. `None` for an illegal signal, which is reported without a
+    /// line (measured on Upstart 1.13.2).
     pub line: Option<u32>,
-    /// What is wrong.
+    /// The kind of error.
     pub kind: ErrorKind,
 }
 
@@ -19,7 +19,7 @@ impl ConfError {
     }
 }
 
-/// Shows the words of [`ErrorKind`]; path and line are the caller's to add.
+/// Shows the text of the [`ErrorKind`]; the caller adds path and line.
 impl fmt::Display for ConfError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.kind.fmt(f)
@@ -28,13 +28,13 @@ impl fmt::Display for ConfError {
 
 impl core::error::Error for ConfError {}
 
-/// What is wrong with a job file.
+/// The kinds of errors in a job file.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ErrorKind {
-    /// The first word of a line, or a word that selects among stanzas, is none that init(5) knows.
+    /// The first word of a line, or a word that selects among stanzas or values, is not one of init(5) or of ours.
     UnknownStanza,
-    /// The line ends where an argument must be, or the argument is empty.
+    /// The line ends where an argument must follow, or the argument is empty.
     ExpectedToken,
     /// The line has more words than the stanza takes.
     UnexpectedToken,
@@ -44,11 +44,11 @@ pub enum ErrorKind {
     UnterminatedBlock,
     /// The file ends with a backslash.
     TrailingSlash,
-    /// A number of seconds is none.
+    /// A number of seconds is not a number, or out of range.
     IllegalInterval,
-    /// An exit status is no number and no signal.
+    /// An exit status is neither a number nor the name of a signal.
     IllegalExit,
-    /// A signal is no number and no signal's name.
+    /// A signal is neither a number nor the name of a signal.
     IllegalSignal,
     /// A file creation mask is not octal, or has more than nine bits.
     IllegalUmask,
@@ -58,21 +58,22 @@ pub enum ErrorKind {
     IllegalOom,
     /// An `oom score` is out of range.
     IllegalOomScore,
-    /// A resource limit or respawn limit is no number.
+    /// A resource limit, a respawn limit or a descriptor is not a number, or out of range.
     IllegalLimit,
-    /// A condition has an operator, or ends, where an event must be.
+    /// A condition has an operator, or ends, where an event must follow.
     ExpectedEvent,
-    /// A condition has an event or a parenthesis where `and` or `or` must be.
+    /// A condition has an event or a parenthesis where `and` or `or` must follow.
     ExpectedOperator,
-    /// An event's argument has no name although one before it has.
+    /// An argument of an event has no name, although an earlier one has.
     ExpectedVariable,
     /// A parenthesis is never closed, or closed and never opened.
     MismatchedParentheses,
-    /// Parentheses are nested deeper than [`NESTING`](crate::limits::NESTING) (a limit of ours).
+    /// Parentheses are nested deeper than [`NESTING`](crate::limits::NESTING) (a limit of Uphold).
     NestedTooDeep,
-    /// There is a byte of value zero in the file (we say so; Upstart took it for the end of the word).
+    /// The file contains a zero byte (Uphold reports it; Upstart took it for the end of the word).
     ZeroByte,
-    /// A stanza needs more room than it took in the file. Cannot happen (see `condition.rs`), and would lose nothing.
+    /// A rewritten stanza needs more room than it took in the file. This cannot happen (see `condition.rs`), and would
+    /// lose nothing.
     NoRoom,
 }
 

@@ -6,27 +6,27 @@ use heapless::VecView;
 
 use crate::limits::NESTING;
 
-/// Why a text with variables cannot be expanded.
+/// The reason for which a text with variables cannot be expanded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ExpandError {
-    /// There is no such variable, and no default for it. Its name was left at the end of `out`, from here on (it need not
-    /// stand in the pattern: `${${X}}` names the variable whose name is the value of `X`).
+    /// The variable does not exist and has no default. Its name is left at the end of `out`, from `name_at` on (the
+    /// name need not occur in the pattern: `${${X}}` names the variable whose name is the value of `X`).
     UnknownParameter {
-        /// Where in `out` the name starts.
+        /// The position in `out` at which the name starts.
         name_at: usize,
     },
     /// A `${` without its `}`.
     MismatchedBraces,
-    /// After a name in braces, something other than `}`, `-`, `:-`, `+` or `:+`.
+    /// A name in braces is followed by something other than `}`, `-`, `:-`, `+` or `:+`.
     ExpectedOperator,
     /// `out` has no room for the result.
     Full,
-    /// Braces are nested deeper than [`NESTING`] (a limit of ours).
+    /// Braces are nested deeper than [`NESTING`] (a limit of Uphold).
     NestedTooDeep,
 }
 
-/// Shows Upstart's words without the name: the caller has `out` and adds it after `Unknown parameter: `.
+/// Shows Upstart's text without the name: the caller, which has `out`, adds the name after `Unknown parameter: `.
 impl fmt::Display for ExpandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -53,11 +53,11 @@ impl core::error::Error for ExpandError {}
 /// | `${}`                   | `$`                                                              |
 /// | `$` before anything else | itself                                                          |
 ///
-/// In braces NAME and TEXT are expanded first; values are not expanded again. When an error is returned, `out` holds what
-/// was written so far, which is for the caller to cut off.
+/// In braces NAME and TEXT are expanded first; values are not expanded again. After an error `out` holds the text that
+/// was written so far; the caller truncates it.
 ///
 /// # Errors
-/// [`ExpandError`] says what is wrong with the pattern, or that the result is longer than `out` has room for.
+/// [`ExpandError`]: the pattern is wrong, or the result does not fit into `out`.
 pub fn expand<'v>(
     pattern: &[u8],
     lookup: impl Fn(&[u8]) -> Option<&'v [u8]>,
@@ -71,14 +71,14 @@ pub fn expand<'v>(
 }
 
 struct Expander<'p, 'o, F> {
-    /// What is still to be read.
+    /// The rest of the pattern.
     pattern: &'p [u8],
     lookup: F,
     out: &'o mut VecView<u8>,
 }
 
 impl<'v, F: Fn(&[u8]) -> Option<&'v [u8]>> Expander<'_, '_, F> {
-    /// Reads one plain byte or one variable.
+    /// Expands one plain byte or one variable.
     fn piece(&mut self, depth: usize) -> Result<(), ExpandError> {
         match self.pattern {
             [b'$', b'{', rest @ ..] => {
@@ -101,7 +101,7 @@ impl<'v, F: Fn(&[u8]) -> Option<&'v [u8]>> Expander<'_, '_, F> {
         }
     }
 
-    /// What stands between `${` and `}`. The name and the text are written to `out` first, and then replaced.
+    /// Expands what is between `${` and `}`. The name and the text are written to `out` first, and then replaced.
     fn braces(&mut self, depth: usize) -> Result<(), ExpandError> {
         let depth = depth.saturating_add(1);
         if depth > NESTING {
@@ -160,7 +160,7 @@ impl<'v, F: Fn(&[u8]) -> Option<&'v [u8]>> Expander<'_, '_, F> {
         self.write(text)
     }
 
-    /// Takes the name away that stands before the text.
+    /// Removes the name, which precedes the text.
     fn keep_text(&mut self, name_at: usize, text_at: usize) {
         if let Some(tail) = self.out.get_mut(name_at..) {
             let name = text_at - name_at;
@@ -176,7 +176,7 @@ impl<'v, F: Fn(&[u8]) -> Option<&'v [u8]>> Expander<'_, '_, F> {
     }
 }
 
-/// What `${NAME...}` stands for.
+/// The kinds of `${NAME...}`: the value alone, with a default, or with an alternative.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Choice {
     Value,

@@ -1,13 +1,14 @@
-//! Patterns of shell file names, as fnmatch(3) without flags has them (init(5), "Event definition").
+//! Shell patterns, as in fnmatch(3) without flags (init(5), "Event definition").
 
-/// Whether the whole of `text` is described by `pattern`.
+/// Whether `pattern` matches the whole of `text`.
 ///
-/// `*` is any text, also with `/` in it; `?` is one byte; `[...]` is one byte of a set, `[!...]` and `[^...]` one byte that is
-/// not in the set, with ranges and classes such as `[:digit:]`; a backslash takes the meaning from the byte after it. A `[`
-/// that is never closed stands for itself. Bytes are compared, not characters (locale C).
+/// `*` matches any text, including `/`; `?` matches one byte; `[...]` matches one byte of a set, `[!...]` and `[^...]`
+/// one byte that is not in the set, with ranges and classes such as `[:digit:]`; a backslash removes the special
+/// meaning of the byte after it. A `[` that is never closed matches itself. Bytes are compared, not characters (locale
+/// C).
 ///
-/// Only the last `*` is ever taken back: what an earlier one could do, a later one can do as well. So at most as many
-/// bytes are compared as the product of the two lengths.
+/// Only the last `*` is ever retried, because a later one can match anything that an earlier one could. The number of
+/// comparisons is therefore at most the product of the two lengths.
 pub fn glob(pattern: &[u8], text: &[u8]) -> bool {
     let (mut pattern, mut text) = (pattern, text);
     let mut star: Option<(&[u8], &[u8])> = None;
@@ -24,7 +25,7 @@ pub fn glob(pattern: &[u8], text: &[u8]) -> bool {
                 pattern = rest;
             }
             _ => {
-                // Let the last `*` take one byte more and try again behind it.
+                // Let the last `*` match one more byte, and continue after it.
                 let Some((behind, [_, from @ ..])) = star else { return false };
                 star = Some((behind, from));
                 pattern = behind;
@@ -34,7 +35,7 @@ pub fn glob(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// What one byte is compared with.
+/// The part of a pattern that matches one byte.
 enum Item<'p> {
     Any,
     Byte(u8),
@@ -51,7 +52,8 @@ impl Item<'_> {
     }
 }
 
-/// Takes one item from the pattern; `None` at its end, and where it can match nothing (a backslash at the end).
+/// Takes one item from the front of the pattern; `None` at its end, or if the item can match nothing (a backslash at
+/// the end).
 fn one(pattern: &[u8]) -> Option<(Item<'_>, &[u8])> {
     match pattern {
         [] | [b'\\'] => None,
@@ -62,14 +64,14 @@ fn one(pattern: &[u8]) -> Option<(Item<'_>, &[u8])> {
     }
 }
 
-/// A set after its `[`; `None` if there is no `]` that ends it.
+/// Reads a set after its `[`; `None` if no `]` ends it.
 fn set(pattern: &[u8]) -> Option<(Item<'_>, &[u8])> {
     let (negated, inner) = match pattern {
         [b'!' | b'^', rest @ ..] => (true, rest),
         _ => (false, pattern),
     };
     let mut rest = inner;
-    // A `]` in the first place is a member.
+    // A `]` in the first position is a member.
     while rest.len() == inner.len() || rest.first()? != &b']' {
         rest = member(rest)?.1;
     }
@@ -126,7 +128,8 @@ fn contains(mut members: &[u8], byte: u8) -> bool {
     false
 }
 
-/// The classes of isalpha(3) in locale C; a class of another name has no members.
+/// Whether the byte belongs to the class, one of those of isalpha(3) in locale C. A class of another name has no
+/// members.
 fn class(name: &[u8], byte: u8) -> bool {
     match name {
         b"alnum" => byte.is_ascii_alphanumeric(),

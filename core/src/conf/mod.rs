@@ -1,9 +1,10 @@
 //! Job files: the language of init(5).
 //!
-//! A file is read one stanza at a time, by the table of [`rows`]; nothing is kept but the place where the reading
-//! stands. `parser` goes from line to line, `token` reads words and script blocks, `condition` what follows `start on` and
-//! `stop on`, `value` numbers and the like. [`expand`](expand()) and [`glob`](glob()) are for later: for the name of an
-//! instance when a job is started, and for the arguments of a condition when an event is matched.
+//! A file is read one stanza at a time, according to the table of [`rows`]; the only state is the position in the
+//! file. `parser` moves from line to line, `token` reads words and script blocks, `condition` reads the conditions of
+//! `start on` and `stop on`, and `value` reads numbers and keywords. [`expand`](expand()) and [`glob`](glob()) are used
+//! later: for the name of an instance when a job is started, and for the arguments of a condition when an event is
+//! matched.
 
 mod condition;
 mod error;

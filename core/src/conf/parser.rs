@@ -1,4 +1,4 @@
-//! From line to line: finds the row of each stanza, and reads the rest by the row's shape.
+//! The parser: finds the row of each stanza, and reads the arguments according to the row's shape.
 
 use core::ops::Range;
 
@@ -15,22 +15,24 @@ use crate::bytes::Strings;
 /// next one is read.
 pub struct Parser<'t> {
     scanner: Scanner<'t>,
-    /// The line of a zero byte, which no text file has.
+    /// The line of the first zero byte, which no text file has.
     zero_byte: Option<u32>,
-    /// The stanza that may have more values on this line; each is given out as a stanza of its own.
+    /// The row of a stanza that may have more values on this line; each value is returned as a stanza of its own.
     more: Option<&'static Row>,
-    /// The file was found wrong: Upstart gives up at the first error.
+    /// Whether an error was found. Upstart gives up at the first one.
     done: bool,
 }
 
 impl<'t> Parser<'t> {
-    /// Starts at the beginning of `text`, which is the whole file. It is used up: words are unquoted in place.
+    /// A parser at the beginning of `text`, which is the whole file. Parsing overwrites it: words are unquoted in
+    /// place.
     pub fn new(text: &'t mut [u8]) -> Self {
         let scanner = Scanner::new(text);
         Parser { zero_byte: scanner.zero_byte(), scanner, more: None, done: false }
     }
 
-    /// The next stanza, the error that ends the reading, or `None` at the end. After an error there is nothing more.
+    /// The next stanza, the error that ends the parsing, or `None` at the end of the file. After an error the result is
+    /// `None`.
     ///
     /// # Errors
     /// The file breaks a rule of init(5); the error says which, and on which line.
@@ -47,7 +49,7 @@ impl<'t> Parser<'t> {
         Some(stanza)
     }
 
-    /// Goes to the next stanza and over the words that name it.
+    /// Moves to the next stanza, and past the words that name it.
     fn advance(&mut self) -> Result<Option<&'static Row>, ConfError> {
         if let Some(line) = self.zero_byte {
             return Err(ConfError::at(line, ErrorKind::ZeroByte));
@@ -72,10 +74,10 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// Reads the word that names the stanza, and the second one where several stanzas start alike.
+/// Reads the word that names the stanza, and the second one where several stanzas share the first.
 fn find_row(scanner: &mut Scanner<'_>) -> Result<&'static Row, ConfError> {
     let first = scanner.token(Until::Blank)?;
-    // The first word is taken as it stands: `"exec"` is unknown (measured on Upstart 1.13.2).
+    // The first word is not unquoted: `"exec"` is unknown (measured on Upstart 1.13.2).
     let name = scanner.text(first.raw.clone());
     let Some(family) = rows().find(|row| row.words().0.as_bytes() == name).map(|row| row.words().0) else {
         return Err(first.error(ErrorKind::UnknownStanza));
@@ -97,7 +99,7 @@ fn find_row(scanner: &mut Scanner<'_>) -> Result<&'static Row, ConfError> {
         }
     }
     match alone {
-        // `oom 5`: the word was its argument.
+        // `oom 5`: the second word is an argument.
         Some(row) if !matches!(row.shape, Shape::Nothing(_)) => {
             scanner.go_back(mark);
             Ok(row)
@@ -107,7 +109,7 @@ fn find_row(scanner: &mut Scanner<'_>) -> Result<&'static Row, ConfError> {
     }
 }
 
-/// Reads what follows the name, to the end of the line or block.
+/// Reads the arguments, to the end of the line or block.
 fn read<'s>(scanner: &'s mut Scanner<'_>, row: &Row) -> Result<Stanza<'s>, ConfError> {
     match row.shape {
         Shape::Command(process) => {
@@ -145,13 +147,13 @@ fn read<'s>(scanner: &'s mut Scanner<'_>, row: &Row) -> Result<Stanza<'s>, ConfE
             Ok(stanza)
         }
         Shape::Nothing(stanza) => scanner.end_line().map(|()| stanza),
-        // The rest of the line, or its end, is for the next call.
+        // The next call reads the rest of the line, or its end.
         Shape::Values(value) => valued(scanner, value),
         Shape::Unchecked(stanza) => Ok(stanza),
     }
 }
 
-/// A command line: quotes and backslashes stay, for the shell reads it again.
+/// Reads a command line. Quotes and backslashes stay, because the shell reads the line again.
 fn command(scanner: &mut Scanner<'_>) -> Result<Range<usize>, ConfError> {
     scanner.skip_blanks();
     if scanner.at_line_end() {
@@ -163,7 +165,8 @@ fn command(scanner: &mut Scanner<'_>) -> Result<Range<usize>, ConfError> {
     Ok(place)
 }
 
-/// Words up to the end of the line, each followed by NUL. There is room: a blank stood before each.
+/// Reads words up to the end of the line, and ends each with a NUL. There is room for it: each word was preceded by a
+/// blank.
 fn words(scanner: &mut Scanner<'_>, most: usize) -> Result<(), ConfError> {
     for _ in 0..most {
         scanner.word()?;
@@ -176,7 +179,7 @@ fn words(scanner: &mut Scanner<'_>, most: usize) -> Result<(), ConfError> {
     Ok(())
 }
 
-/// One word with a meaning.
+/// Reads one word and converts it with `value`.
 fn valued(
     scanner: &mut Scanner<'_>,
     value: fn(&[u8]) -> Result<Stanza<'static>, ErrorKind>,

@@ -1,4 +1,4 @@
-//! What a job file says, one stanza at a time.
+//! The stanzas of a job file.
 
 use crate::bytes::Strings;
 use crate::expect::Expect;
@@ -9,15 +9,16 @@ use crate::spawn::Resource;
 /// One stanza of a job file (init(5)). Text is borrowed from the file, already unquoted.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Stanza<'t> {
-    /// `exec COMMAND...`, `pre-start exec ...`, ...: the rest of the line, unquoted only where Upstart does it.
+    /// `exec COMMAND...`, `pre-start exec ...`, ...: the rest of the line, unquoted only where Upstart unquotes it.
     Exec(Process, &'t [u8]),
-    /// `script ... end script`: the lines between, common leading white space removed, each with its newline.
+    /// `script ... end script`: the lines between, without the leading white space that they share, each with its
+    /// newline.
     Script(Process, &'t [u8]),
     /// `start on CONDITION`.
     StartOn(ConditionText<'t>),
     /// `stop on CONDITION`.
     StopOn(ConditionText<'t>),
-    /// `manual`: forgets the `start on` seen so far.
+    /// `manual`: discards any `start on` that precedes it.
     Manual,
     /// `env NAME=VALUE` or `env NAME`.
     Env(&'t [u8]),
@@ -37,30 +38,31 @@ pub enum Stanza<'t> {
     Respawn,
     /// `respawn limit COUNT INTERVAL` (seconds); `unlimited` is 0 and 0.
     RespawnLimit {
-        /// How many respawns within the interval.
+        /// Number of respawns allowed within the interval.
         count: u32,
-        /// Length of the window in seconds.
+        /// Length of the interval in seconds.
         interval: u32,
     },
-    /// `normal exit`: one status (0 to 2147483647, a signal as its number times 256); a line with several gives several.
+    /// `normal exit`: one status (0 to 2147483647, a signal as its number times 256). A line with several statuses
+    /// gives a stanza for each.
     NormalExit(i32),
     /// `expect none|stop|fork|daemon|notify|auto`.
     Expect(Expect),
-    /// `expect fd NUMBER`: it writes a newline to that descriptor, 3 to 1023.
+    /// `expect fd NUMBER`: the daemon writes a newline to that descriptor, 3 to 1023.
     ReadyDescriptor(u32),
-    /// `pid file PATH`: it writes its process id there.
+    /// `pid file PATH`: the daemon writes its process id to that file.
     PidFile(&'t [u8]),
-    /// `start timeout SECONDS`; 0 is none.
+    /// `start timeout SECONDS`; 0 is no limit.
     StartTimeout(u32),
-    /// `hook timeout SECONDS`, for each of pre-start, post-start, pre-stop and post-stop; 0 is none.
+    /// `hook timeout SECONDS`, for each of pre-start, post-start, pre-stop and post-stop; 0 is no limit.
     HookTimeout(u32),
-    /// `watchdog SECONDS`: how often it says that it is alive, at least; 0 is never.
+    /// `watchdog SECONDS`: the longest time between two messages of the daemon that it is alive; 0 is no limit.
     Watchdog(u32),
-    /// `kill signal SIGNAL`; 0 is accepted too, and 255 stands for all that is too large for a signal.
+    /// `kill signal SIGNAL`; 0 is accepted too, and 255 stands for every number that is too large for a signal.
     KillSignal(Signal),
-    /// `kill timeout SECONDS`; 0 is at once.
+    /// `kill timeout SECONDS`; with 0 SIGKILL follows at once.
     KillTimeout(u32),
-    /// `reload signal SIGNAL`, with the same exceptions.
+    /// `reload signal SIGNAL`, with the same special values as `kill signal`.
     ReloadSignal(Signal),
     /// `description TEXT`.
     Description(&'t [u8]),
@@ -98,7 +100,7 @@ pub enum Stanza<'t> {
     Debug,
 }
 
-/// Where a process's standard descriptors lead (init(5), `console`).
+/// The target of a process's standard descriptors (init(5), `console`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Console {
@@ -106,29 +108,29 @@ pub enum Console {
     None,
     /// `/dev/console`.
     Output,
-    /// `/dev/console`, and it is the controlling terminal.
+    /// `/dev/console`, as the controlling terminal.
     Owner,
-    /// A terminal whose output is kept in a file of its own.
+    /// A terminal whose output is kept in a log file.
     #[default]
     Log,
 }
 
 /// A condition of `start on` or `stop on` in postfix order, as one piece of text.
 ///
-/// A program for a stack machine: each event operator pushes, `and` and `or` take two and push one. See
+/// It is a program for a stack machine: each event operator pushes, `and` and `or` take two and push one. See
 /// [`ConditionText::operators`].
 ///
-/// `&` and `|` are one byte each, an event is `e NAME NUL (ARGUMENT NUL)* NUL`. No name and no argument is empty (an empty
-/// one is an error: "Expected token"), so an empty entry ends the list.
+/// `&` and `|` are one byte each, an event is `e NAME NUL (ARGUMENT NUL)* NUL`. Names and arguments are never empty (an
+/// empty one is the error "Expected token"), so an empty entry ends the list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ConditionText<'t>(pub &'t [u8]);
 
 /// One step of a condition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Operator<'t> {
-    /// Both of the two before it.
+    /// Both of the two operands before it.
     And,
-    /// Either of the two before it.
+    /// Either of the two operands before it.
     Or,
     /// An event of this name whose variables match these (`VALUE`, `KEY=VALUE` or `KEY!=VALUE`, in order).
     Event(&'t [u8], Strings<'t>),

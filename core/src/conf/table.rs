@@ -7,10 +7,10 @@ use super::value;
 use crate::bytes::Strings;
 use crate::process::Process;
 
-/// What becomes of a stanza.
+/// The effect of a stanza.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
-    /// The supervisor does what it says.
+    /// The supervisor acts on it.
     ActedOn,
     /// It is text for people and tools.
     Information,
@@ -18,7 +18,7 @@ pub enum Role {
     ParsedOnly,
 }
 
-/// How the rest of a stanza is read.
+/// How the arguments of a stanza are read.
 pub(super) enum Shape {
     /// The rest of the line, for the shell or execve(2).
     Command(Process),
@@ -26,37 +26,37 @@ pub(super) enum Shape {
     Script(Process),
     /// Events, `and`, `or` and parentheses.
     Condition(for<'t> fn(ConditionText<'t>) -> Stanza<'t>),
-    /// Nothing.
+    /// No arguments.
     Nothing(Stanza<'static>),
-    /// Nothing either, but the original does not look: what follows is read as the next stanza.
+    /// No arguments, but as in Upstart this is not checked: what follows is read as the next stanza.
     Unchecked(Stanza<'static>),
     /// One word.
     Word(for<'t> fn(&'t [u8]) -> Stanza<'t>),
     /// One or more words, up to this many.
     Words(usize, for<'t> fn(Strings<'t>) -> Stanza<'t>),
-    /// One word with a meaning.
+    /// One word, which the function converts.
     Value(fn(&[u8]) -> Result<Stanza<'static>, ErrorKind>),
-    /// One or more words with a meaning, each a stanza of its own.
+    /// One or more words, which the function converts, each to a stanza of its own.
     Values(fn(&[u8]) -> Result<Stanza<'static>, ErrorKind>),
-    /// Several words that mean something together.
+    /// Several words, which the function reads together.
     Tuple(fn(&mut Scanner<'_>) -> Result<Stanza<'static>, ConfError>),
 }
 
-/// One row of the stanza table.
+/// A row of the stanza table.
 pub struct Row {
     /// The word, or the two words, with which the stanza starts.
     pub name: &'static str,
-    /// What follows, in the manual's notation.
+    /// The arguments, in the notation of the manual.
     pub arguments: &'static str,
-    /// What becomes of it.
+    /// The effect of the stanza.
     pub role: Role,
-    /// The section of init(5) that describes it.
+    /// The section of init(5) that describes the stanza.
     pub section: &'static str,
     pub(super) shape: Shape,
 }
 
 impl Row {
-    /// The word with which the line starts, and the one that selects among stanzas that start alike.
+    /// The first word, and the second one if it selects among stanzas with the same first word.
     pub(super) fn words(&self) -> (&'static str, Option<&'static str>) {
         match self.name.split_once(' ') {
             Some((first, second)) => (first, Some(second)),
@@ -65,7 +65,8 @@ impl Row {
     }
 }
 
-/// Every stanza, in the order of init(5). The parser reads by it, and the compatibility page is made from it.
+/// Every row, in the order of init(5). The parser reads by them, and `docs/stanzas.md` and `docs/compatibility.md` are
+/// generated from them.
 pub fn rows() -> impl Iterator<Item = &'static Row> + Clone {
     TABLE.iter()
 }
@@ -94,7 +95,7 @@ use Shape::{Command, Condition, Nothing, Script, Tuple, Unchecked, Value, Values
 use Stanza as S;
 
 #[rustfmt::skip]
-#[allow(clippy::redundant_closure)] // They are not: a variant itself is a function for one lifetime only.
+#[allow(clippy::redundant_closure)] // A variant itself is a function for one lifetime only.
 static TABLE: &[Row] = &[
     //  name                 arguments                                   how it is read                  role         section of init(5)
     row("exec",              "COMMAND [ ARG ]...",                       Command(Main),                  ActedOn,     PROCESS),

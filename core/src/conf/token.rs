@@ -1,20 +1,20 @@
 //! Words, lines and script blocks of a job file (init(5), "Configuration file format").
 //!
-//! Everything is rewritten in place: what a stanza says never needs more room than it took to say it, so the words are
+//! Everything is rewritten in place. A stanza never needs more room than its text in the file, so its words are
 //! unquoted to the left, over the stanza's own beginning, and the stanza borrows them from there.
 
 use core::ops::Range;
 
 use super::error::{ConfError, ErrorKind};
 
-/// What ends a word outside quotes.
+/// The bytes that end a word outside quotes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Until {
-    /// A blank, a comment or the end of the line: arguments.
+    /// A blank, a comment or the end of the line (for arguments).
     Blank,
-    /// As `Blank`, or a parenthesis: conditions.
+    /// As `Blank`, or a parenthesis (for conditions).
     Parenthesis,
-    /// A comment or the end of the line: command lines.
+    /// A comment or the end of the line (for command lines).
     LineEnd,
 }
 
@@ -28,19 +28,19 @@ impl Until {
     }
 }
 
-/// Whether the original keeps quotes and backslashes in a word (it does in command lines, which the shell reads again).
+/// Whether quotes and backslashes stay in a word. As in Upstart they do in command lines, which the shell reads again.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quotes {
     Keep,
     Remove,
 }
 
-/// Carriage return counts as blank, so files with DOS line ends work.
+/// Whether the byte is a blank. A carriage return is one, so files with DOS line ends work.
 pub(super) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r')
 }
 
-/// A word as it stands in the file, and the line on which it starts.
+/// A word as it is in the file, and the line on which it starts.
 pub(super) struct Token {
     pub(super) raw: Range<usize>,
     pub(super) line: u32,
@@ -52,7 +52,7 @@ impl Token {
     }
 }
 
-/// A word after unquoting: where it was left, and the line on which it stood.
+/// A word after unquoting: its place in the rewritten text, and its line in the file.
 pub(super) struct Word {
     pub(super) place: Range<usize>,
     line: u32,
@@ -64,21 +64,21 @@ impl Word {
     }
 }
 
-/// A place to come back to.
+/// A reading position to return to.
 #[derive(Clone, Copy)]
 pub(super) struct Mark {
     at: usize,
     line: u32,
 }
 
-/// The file, how far it was read, and how far the current stanza was rewritten.
+/// The file, the reading position, and the extent of the rewritten text.
 pub(super) struct Scanner<'t> {
     bytes: &'t mut [u8],
     at: usize,
     line: u32,
-    /// Where the current stanza's rewritten text starts.
+    /// The start of the current stanza's rewritten text.
     begun: usize,
-    /// Where it ends so far; never beyond `at`.
+    /// The end of that text so far; never beyond `at`.
     written: usize,
 }
 
@@ -91,7 +91,7 @@ impl<'t> Scanner<'t> {
         ConfError::at(self.line, kind)
     }
 
-    /// The line that is being read, from 1.
+    /// The current line, counted from 1.
     pub(super) fn line(&self) -> u32 {
         self.line
     }
@@ -104,19 +104,19 @@ impl<'t> Scanner<'t> {
         self.bytes.get(at).copied()
     }
 
-    /// A piece of the file, or of what was rewritten.
+    /// A piece of the file, or of the rewritten text.
     pub(super) fn text(&self, place: Range<usize>) -> &[u8] {
         self.bytes.get(place).unwrap_or_default()
     }
 
-    /// The line of the first byte of value zero.
+    /// The line of the first zero byte.
     pub(super) fn zero_byte(&self) -> Option<u32> {
         let at = self.bytes.iter().position(|&byte| byte == 0)?;
         let lines = self.text(0..at).iter().filter(|&&byte| byte == b'\n').count();
         Some(u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1))
     }
 
-    /// Steps over one byte of any kind.
+    /// Moves past one byte of any kind.
     pub(super) fn step(&mut self) {
         if self.peek() == Some(b'\n') {
             self.line = self.line.saturating_add(1);
@@ -128,7 +128,7 @@ impl<'t> Scanner<'t> {
         self.byte(at) == Some(b'\\') && self.byte(at.saturating_add(1)) == Some(b'\n')
     }
 
-    /// Skips blanks and continued line ends.
+    /// Skips blanks and line continuations.
     pub(super) fn skip_blanks(&mut self) {
         loop {
             if self.is_continuation(self.at) {
@@ -145,7 +145,7 @@ impl<'t> Scanner<'t> {
         matches!(self.peek(), None | Some(b'#' | b'\n'))
     }
 
-    /// The rest of the line must be blank or a comment; goes to the next line.
+    /// Moves to the next line. It is an error if anything but blanks and a comment is left on this one.
     pub(super) fn end_line(&mut self) -> Result<(), ConfError> {
         self.skip_blanks();
         if !self.at_line_end() {
@@ -155,7 +155,7 @@ impl<'t> Scanner<'t> {
         Ok(())
     }
 
-    /// Goes to the next line, whatever stands on this one.
+    /// Moves to the next line, and ignores the rest of this one.
     pub(super) fn skip_line(&mut self) {
         while self.peek().is_some_and(|byte| byte != b'\n') {
             self.step();
@@ -163,18 +163,18 @@ impl<'t> Scanner<'t> {
         self.step();
     }
 
-    /// A stanza starts here: what it says will be rewritten from here on.
+    /// Starts a stanza: its text is rewritten from here on.
     pub(super) fn begin(&mut self) {
         self.begun = self.at;
         self.written = self.at;
     }
 
-    /// All that was rewritten of the current stanza.
+    /// The rewritten text of the current stanza.
     pub(super) fn rewritten(&self) -> &[u8] {
         self.text(self.begun..self.written)
     }
 
-    /// Where the reading stands, to come back to it with [`Scanner::go_back`].
+    /// The reading position, for [`Scanner::go_back`].
     pub(super) fn mark(&self) -> Mark {
         Mark { at: self.at, line: self.line }
     }
@@ -184,7 +184,7 @@ impl<'t> Scanner<'t> {
         self.line = mark.line;
     }
 
-    /// Reads the word that starts here without unquoting it. Trailing blanks and continued line ends are not part of it.
+    /// Reads the word that starts here without unquoting it. Trailing blanks and line continuations are not part of it.
     pub(super) fn token(&mut self, until: Until) -> Result<Token, ConfError> {
         let (mut raw, line) = (self.at..self.at, self.line);
         let mut quote = None;
@@ -215,13 +215,13 @@ impl<'t> Scanner<'t> {
         Ok(Token { raw, line })
     }
 
-    /// Whether the word, unquoted, is this one.
+    /// Whether the token, unquoted, equals the word.
     pub(super) fn token_is(&self, token: &Token, word: &[u8]) -> bool {
         let mut unquote = Unquote::new(token, Quotes::Remove);
         word.iter().all(|&byte| unquote.next(self.bytes) == Some(byte)) && unquote.next(self.bytes).is_none()
     }
 
-    /// Appends the word to what was rewritten. A word that is nothing but quotes counts as missing.
+    /// Appends the unquoted word to the rewritten text. A word that consists of nothing but quotes counts as missing.
     pub(super) fn unquote(&mut self, token: &Token, quotes: Quotes) -> Result<Word, ConfError> {
         let start = self.written;
         let mut unquote = Unquote::new(token, quotes);
@@ -234,7 +234,7 @@ impl<'t> Scanner<'t> {
         Ok(Word { place: start..self.written, line: token.line })
     }
 
-    /// The next argument of the line, unquoted.
+    /// Reads the next argument of the line, and unquotes it.
     pub(super) fn word(&mut self) -> Result<Word, ConfError> {
         self.skip_blanks();
         if self.at_line_end() {
@@ -244,12 +244,12 @@ impl<'t> Scanner<'t> {
         self.unquote(&token, Quotes::Remove)
     }
 
-    /// Appends one byte to what was rewritten.
+    /// Appends one byte to the rewritten text.
     pub(super) fn put(&mut self, byte: u8) -> Result<(), ConfError> {
         self.put_before(self.at, byte)
     }
 
-    /// Appends one byte, in the room before `limit`: what stands there was read already.
+    /// Appends one byte to the rewritten text, which must stay before `limit`: the bytes up to there have been read.
     pub(super) fn put_before(&mut self, limit: usize, byte: u8) -> Result<(), ConfError> {
         let room = self.bytes.get_mut(self.written..limit).and_then(<[u8]>::first_mut);
         let Some(place) = room else { return Err(self.error(ErrorKind::NoRoom)) };
@@ -258,9 +258,10 @@ impl<'t> Scanner<'t> {
         Ok(())
     }
 
-    /// Reads the lines up to `end script` and leaves them without the white space that all of them start with.
+    /// Reads the lines up to `end script`, and removes the leading white space that all of them share.
     ///
-    /// Quotes mean nothing here. A line without text has no white space in common with the others either.
+    /// Quotes have no meaning here. A line without text is compared like any other, so an empty line leaves no shared
+    /// white space.
     pub(super) fn block(&mut self) -> Result<Range<usize>, ConfError> {
         let body = self.at;
         let mut indent: Option<Range<usize>> = None;
@@ -301,13 +302,13 @@ impl<'t> Scanner<'t> {
         at..at + rest.iter().take_while(|&&byte| is_blank(byte)).count()
     }
 
-    /// The part of `first` with which `second` starts too.
+    /// The common prefix of `first` and `second`, as a part of `first`.
     fn common(&self, first: Range<usize>, second: Range<usize>) -> Range<usize> {
         let pairs = self.text(first.clone()).iter().zip(self.text(second));
         first.start..first.start + pairs.take_while(|(a, b)| a == b).count()
     }
 
-    /// Whether this line says `end script` and nothing more, apart from a comment.
+    /// Whether this line is `end script`, apart from a comment.
     fn at_block_end(&self) -> bool {
         let Some(rest) = self.bytes.get(self.blanks_from(self.at).end..) else { return false };
         let Some(rest) = rest.strip_prefix(b"end") else { return false };
@@ -317,15 +318,15 @@ impl<'t> Scanner<'t> {
     }
 }
 
-/// Gives the bytes of a word one by one, without quotes and the backslashes before backslashes and blanks, and each line
-/// break with the white space around it as one space.
+/// Yields the bytes of a word one by one, without quotes and without the backslashes that precede backslashes or
+/// blanks. A line break becomes one space, together with the white space around it.
 struct Unquote {
     at: usize,
     end: usize,
     quotes: Quotes,
     open: Option<u8>,
     escaped: bool,
-    /// White space up to here is known to hold no line break.
+    /// The end of the white space that is known to contain no line break.
     unbroken: usize,
 }
 
@@ -349,7 +350,8 @@ impl Unquote {
             self.at += 1;
             let mark = !self.escaped && self.is_mark(byte);
             self.escaped = mark && byte == b'\\';
-            // A backslash hides what it stands before; it goes itself only before another one and before a blank.
+            // A backslash removes the special meaning of the next byte. It is itself removed only before another one or
+            // a blank.
             let stays = self.escaped && !bytes.get(self.at).is_some_and(|&next| next == b'\\' || is_blank(next));
             if !mark || stays || self.quotes == Quotes::Keep {
                 return Some(byte);
@@ -357,7 +359,7 @@ impl Unquote {
         }
     }
 
-    /// Whether this byte is a backslash or opens or closes quotes; keeps count of the quotes.
+    /// Whether this byte is a backslash, or opens or closes quotes; keeps track of the open quotes.
     fn is_mark(&mut self, byte: u8) -> bool {
         match (byte, self.open) {
             (b'\\', _) => true,
@@ -374,7 +376,7 @@ impl Unquote {
     }
 }
 
-/// Where the white space that starts at `at` ends, and whether a line ends in it.
+/// The end of the white space that starts at `at`, and whether it contains a line break.
 fn white_space(bytes: &[u8], mut at: usize) -> (usize, bool) {
     let mut broken = false;
     loop {

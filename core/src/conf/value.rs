@@ -1,6 +1,6 @@
-//! Arguments that are numbers or one of a few words (init(5)).
+//! Arguments that are numbers or keywords (init(5)).
 //!
-//! Numbers are read as strtol(3) reads them: white space and a sign may come first, and nothing may follow.
+//! Numbers are read as strtol(3) reads them: white space and a sign may precede them, and nothing may follow.
 
 use core::ops::RangeInclusive;
 
@@ -11,13 +11,13 @@ use crate::expect::Expect;
 use crate::signal::Signal;
 use crate::spawn::Resource;
 
-/// A value, or what is wrong with the word that should be one.
+/// The stanza with its value, or the error in the word.
 pub(super) type Value = Result<Stanza<'static>, ErrorKind>;
 
-/// The largest number where the original keeps an `int`.
+/// The largest number where Upstart stores an `int`.
 const INT_MAX: i64 = i32::MAX as i64;
 
-/// Sign and magnitude of a whole number.
+/// Sign (true if negative) and magnitude of a whole number.
 fn number(word: &[u8], radix: u32) -> Option<(bool, u64)> {
     let blanks = word.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b).count();
     let word = word.get(blanks..)?;
@@ -44,7 +44,7 @@ fn within(word: &[u8], radix: u32, range: RangeInclusive<i64>) -> Option<i64> {
     range.contains(&value).then_some(value)
 }
 
-/// The same as any kind of integer that can hold the range.
+/// Like [`within`], in decimal, as any type of integer that can hold the range.
 fn whole<T: TryFrom<i64>>(word: &[u8], range: RangeInclusive<i64>, otherwise: ErrorKind) -> Result<T, ErrorKind> {
     within(word, 10, range).and_then(|value| T::try_from(value).ok()).ok_or(otherwise)
 }
@@ -84,8 +84,8 @@ pub(super) fn watchdog(word: &[u8]) -> Value {
     seconds(word).map(Stanza::Watchdog)
 }
 
-/// A signal by name or number. Upstart takes any number here, 0 too, and finds out when it sends the signal; so do we:
-/// what is too large for a signal is kept as a number that no kernel knows.
+/// A signal by name or number. As in Upstart, any number is accepted here, 0 too, and an invalid one fails when the
+/// signal is sent. A number that is too large for a signal becomes 255, which no kernel knows.
 fn signal(word: &[u8]) -> Result<Signal, ErrorKind> {
     if let Some(signal) = Signal::by_name(word) {
         return Ok(signal);
@@ -104,7 +104,8 @@ pub(super) fn reload_signal(word: &[u8]) -> Value {
     signal(word).map(Stanza::ReloadSignal)
 }
 
-/// One argument of `normal exit`: a signal's name stands for its number times 256, a number for the exit status.
+/// One argument of `normal exit`: the name of a signal stands for the signal's number times 256, a number for an exit
+/// status.
 pub(super) fn normal_exit(word: &[u8]) -> Value {
     if let Some(Signal(number)) = Signal::by_name(word) {
         return Ok(Stanza::NormalExit(i32::from(number) << 8));
@@ -123,7 +124,7 @@ pub(super) fn nice(word: &[u8]) -> Value {
     whole(word, -20..=19, ErrorKind::IllegalNice).map(Stanza::Nice)
 }
 
-/// `oom ADJUSTMENT|never`: the kernel's old scale of -17 to 15, brought to the new one (measured on Upstart 1.13.2).
+/// `oom ADJUSTMENT|never`: the kernel's old scale of -17 to 15, converted to the new one (measured on Upstart 1.13.2).
 pub(super) fn oom(word: &[u8]) -> Value {
     if word == b"never" {
         return Ok(Stanza::OomScore(-1000));
@@ -141,7 +142,7 @@ pub(super) fn oom_score(word: &[u8]) -> Value {
     whole(word, -1000..=1000, ErrorKind::IllegalOomScore).map(Stanza::OomScore)
 }
 
-/// Reads one argument and turns it into a value.
+/// Reads one argument and converts it to a value.
 fn argument<T>(scanner: &mut Scanner<'_>, read: impl Fn(&[u8]) -> Result<T, ErrorKind>) -> Result<T, ConfError> {
     let word = scanner.word()?;
     read(scanner.text(word.place.clone())).map_err(|kind| word.error(kind))
@@ -164,7 +165,7 @@ pub(super) fn expect(scanner: &mut Scanner<'_>) -> Result<Stanza<'static>, ConfE
     if expect != Expect::Descriptor {
         return Ok(Stanza::Expect(expect));
     }
-    // Descriptors 0 to 2 are the standard ones; the largest that a process may have by default is 1023 (getrlimit(2)).
+    // Descriptors 0 to 2 are the standard ones; 1023 is the largest that a process may have by default (getrlimit(2)).
     argument(scanner, |word| whole(word, 3..=1023, ErrorKind::IllegalLimit)).map(Stanza::ReadyDescriptor)
 }
 
@@ -190,7 +191,7 @@ pub(super) fn limit(scanner: &mut Scanner<'_>) -> Result<Stanza<'static>, ConfEr
     Ok(Stanza::Limit(resource, soft, hard))
 }
 
-/// As strtoul(3) has it, -1 is the largest number, which the kernel takes for `unlimited`.
+/// As in strtoul(3), -1 is the largest number, which means `unlimited` to the kernel.
 fn resource_limit(word: &[u8]) -> Result<Option<u64>, ErrorKind> {
     if word == b"unlimited" {
         return Ok(None);

@@ -1,14 +1,14 @@
-//! Frames: a length and so many bytes, each a postcard-encoded message.
+//! Frames: a length, followed by a postcard-encoded message of that length.
 //!
-//! A frame is a header, the message's length as two bytes with the smaller first, and the message. It travels over whatever
-//! speaks [`embedded_io`]: a Unix socket here, a UART there.
+//! A frame consists of a header and a message. The header is the message's length in two bytes, the lower one first.
+//! Frames travel over anything that implements [`embedded_io`]: a Unix socket on Linux, a UART on a board.
 //!
 //! | side | receives with | sends with |
 //! |---|---|---|
 //! | client, may block | [`read_frame`], [`decode`] | [`write_frame`] |
 //! | supervisor, never blocks | [`Inbox`], [`decode`] | [`Outbox`] |
 //!
-//! Rubbish is an error and never a panic, and costs only the connection that it came from.
+//! Malformed bytes are an error and never a panic, and cost only the connection that they came from.
 
 use core::fmt;
 
@@ -19,13 +19,13 @@ use serde::{Deserialize, Serialize};
 use super::Status;
 use crate::limits::{INSTANCE_NAME, MAX_MESSAGE, PAGE};
 
-/// Bytes of the length in front of each message.
+/// Bytes in a header.
 pub const HEADER: usize = 2;
 
-/// Longest frame: the size of every buffer.
+/// Bytes in the longest frame: the size of every buffer.
 pub const MAX_FRAME: usize = HEADER + MAX_MESSAGE;
 
-/// What a [`super::Reply::Page`] takes beside its statuses: the variant (1), `next` (1 + 5) and the length (3).
+/// Bytes that a [`super::Reply::Page`] takes besides its statuses: the variant (1), `next` (1 + 5) and the length (3).
 const PAGE_OVERHEAD: usize = 10;
 
 /// Most bytes of statuses in one page of a list.
@@ -34,13 +34,13 @@ pub const MAX_PAGE: usize = PAGE - PAGE_OVERHEAD;
 const _: () = assert!(MAX_MESSAGE <= u16::MAX as usize, "the header must be able to say it");
 const _: () = assert!(MAX_PAGE > 2 * INSTANCE_NAME, "a page must hold any one status");
 
-/// What is wrong with a message or a frame, whoever carries it.
+/// The defects of a message or a frame, on any transport.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Broken {
-    /// It is longer than [`MAX_MESSAGE`], or than the room that is left for it.
+    /// The message is longer than [`MAX_MESSAGE`], or than the room that is left for it.
     TooLarge,
-    /// The bytes are no message of this protocol.
+    /// The bytes are not a message of this protocol.
     Malformed,
 }
 
@@ -53,17 +53,17 @@ impl fmt::Display for Broken {
     }
 }
 
-/// Why a frame did not arrive or did not leave.
+/// The reason for which a frame could not be received or sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum FrameError<E> {
-    /// What carries the bytes failed.
+    /// The transport failed.
     Io(E),
     /// The other side closed the connection, between two frames.
     Closed,
     /// The other side closed the connection within a frame.
     CutOff,
-    /// The bytes are no frame.
+    /// The bytes are not a frame.
     Broken(Broken),
 }
 
@@ -84,10 +84,11 @@ impl<E: fmt::Display> fmt::Display for FrameError<E> {
     }
 }
 
-/// Puts header and message into `buffer`, which [`MAX_FRAME`] bytes suffice for; the result is the frame.
+/// Writes header and message into `buffer`, and returns the frame. A buffer of [`MAX_FRAME`] bytes suffices for any
+/// message.
 ///
 /// # Errors
-/// [`Broken::TooLarge`]: it is longer than [`MAX_MESSAGE`], or than the buffer.
+/// [`Broken::TooLarge`]: the message is longer than [`MAX_MESSAGE`], or the frame than the buffer.
 pub fn encode<'b, T: Serialize>(message: &T, buffer: &'b mut [u8]) -> Result<&'b [u8], Broken> {
     let room = buffer.len().min(MAX_FRAME);
     let buffer = buffer.get_mut(..room).ok_or(Broken::TooLarge)?;
@@ -101,10 +102,10 @@ pub fn encode<'b, T: Serialize>(message: &T, buffer: &'b mut [u8]) -> Result<&'b
     buffer.get(..HEADER + length).ok_or(Broken::TooLarge)
 }
 
-/// Reads a message, which must be all of `bytes`; it borrows from them.
+/// Decodes a message, which must fill `bytes`, and borrows from them.
 ///
 /// # Errors
-/// [`Broken`]: the bytes are no such message, or there are more of them.
+/// [`Broken::Malformed`]: the bytes are not such a message, or more bytes follow it.
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Broken> {
     match postcard::take_from_bytes(bytes) {
         Ok((message, [])) => Ok(message),
@@ -112,13 +113,13 @@ pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Broken> {
     }
 }
 
-/// The length that a header announces, refused as soon as it is too large.
+/// The length that a header announces; an error if it is too large.
 fn announced(header: [u8; HEADER]) -> Result<usize, Broken> {
     let length = usize::from(u16::from_le_bytes(header));
     if length <= MAX_MESSAGE { Ok(length) } else { Err(Broken::TooLarge) }
 }
 
-/// Sends a message whole; blocks as the writer does. `buffer` holds the frame on its way.
+/// Sends a whole message; blocks if the writer blocks. `buffer` holds the frame meanwhile.
 ///
 /// # Errors
 /// The message is too long ([`Broken::TooLarge`]), or the writer fails.
@@ -145,7 +146,7 @@ pub fn write_frame<W: Write, T: Serialize>(
     }
 }
 
-/// Receives one frame whole, however long that takes; the result is its message, to be read by [`decode`].
+/// Receives one whole frame, however long that takes, and returns its message, for [`decode`].
 ///
 /// # Errors
 /// The frame is longer than [`MAX_MESSAGE`] or the buffer, the stream ends within it, or the reader fails.
@@ -161,7 +162,7 @@ pub fn read_frame<'b, R: Read>(reader: &mut R, buffer: &'b mut [u8]) -> Result<&
     if read_all(reader, message)? == length { Ok(message) } else { Err(FrameError::CutOff) }
 }
 
-/// Reads until `bytes` is full or the reader has no more; says how many it got.
+/// Reads until `bytes` is full or the reader has no more, and returns the number of bytes read.
 fn read_all<R: Read>(reader: &mut R, bytes: &mut [u8]) -> Result<usize, FrameError<R::Error>> {
     let mut got = 0;
     while let Some(room) = bytes.get_mut(got..).filter(|room| !room.is_empty()) {
@@ -175,7 +176,7 @@ fn read_all<R: Read>(reader: &mut R, bytes: &mut [u8]) -> Result<usize, FrameErr
     Ok(got)
 }
 
-/// What has come from one client: bytes in any pieces go in, whole frames come out.
+/// The bytes received from one client: they go in in pieces of any size, and whole frames come out.
 ///
 /// ```text
 /// inbox.fill(&mut socket)?;                       // when there is something to read
@@ -192,29 +193,29 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// An empty one.
+    /// An empty inbox.
     pub const fn new() -> Self {
         Inbox { bytes: [0; MAX_FRAME], used: 0 }
     }
 
-    /// Forgets everything, for the next client.
+    /// Discards everything, for the next client.
     pub fn clear(&mut self) {
         self.used = 0;
     }
 
-    /// What has come and was not taken out yet, for another inbox to go on with by [`fill`](Self::fill).
+    /// The bytes that were received and not taken out yet. Another inbox can take them with [`fill`](Self::fill).
     pub fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.used).unwrap_or_default()
     }
 
-    /// Whether [`fill`](Self::fill) has room to read into; there always is when no whole frame is here.
+    /// Whether [`fill`](Self::fill) has room to read into. It always has while no whole frame is in the inbox.
     pub fn has_room(&self) -> bool {
         self.used < MAX_FRAME
     }
 
-    /// Reads once, as much as there is room for. `Ok(0)`: there is no room, take a frame out first.
+    /// Reads once, as much as there is room for. `Ok(0)` means that there is no room: take a frame out first.
     ///
-    /// A non-blocking reader's "nothing now" comes back as [`FrameError::Io`].
+    /// If a non-blocking reader has nothing at the moment, its error is returned as [`FrameError::Io`].
     ///
     /// # Errors
     /// The reader fails, or the stream has ended.
@@ -233,7 +234,7 @@ impl Inbox {
         }
     }
 
-    /// The message of the first frame, if it is here whole. An error is for ever: close the connection.
+    /// The message of the first frame, if it has arrived whole. An error is permanent: close the connection.
     ///
     /// # Errors
     /// [`Broken::TooLarge`]: the frame announces more than [`MAX_MESSAGE`].
@@ -243,7 +244,7 @@ impl Inbox {
         Ok(rest.get(..announced(*header)?))
     }
 
-    /// Drops the first frame, if it is here whole.
+    /// Drops the first frame, if it has arrived whole.
     pub fn discard(&mut self) {
         if let Ok(Some(message)) = self.message() {
             let frame = HEADER + message.len();
@@ -259,7 +260,7 @@ impl Default for Inbox {
     }
 }
 
-/// What one client is still to get: whole frames go in, bytes leave as fast as the client takes them.
+/// The bytes still to be sent to one client: whole frames go in, and bytes leave as fast as the client takes them.
 pub struct Outbox {
     bytes: [u8; MAX_FRAME],
     sent: usize,
@@ -267,12 +268,12 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// An empty one.
+    /// An empty outbox.
     pub const fn new() -> Self {
         Outbox { bytes: [0; MAX_FRAME], sent: 0, used: 0 }
     }
 
-    /// Forgets everything, for the next client.
+    /// Discards everything, for the next client.
     pub fn clear(&mut self) {
         (self.sent, self.used) = (0, 0);
     }
@@ -282,12 +283,12 @@ impl Outbox {
         self.sent == self.used
     }
 
-    /// What is still to be sent, for another outbox to go on with by [`put_back`](Self::put_back).
+    /// The bytes still to be sent. Another outbox can take them with [`put_back`](Self::put_back).
     pub fn bytes(&self) -> &[u8] {
         self.bytes.get(self.sent..self.used).unwrap_or_default()
     }
 
-    /// Has these bytes, and nothing else, to send; false, and nothing to send, if they are too many.
+    /// Replaces the contents with these bytes; returns false, and leaves the outbox empty, if they are too many.
     pub fn put_back(&mut self, bytes: &[u8]) -> bool {
         self.clear();
         let Some(room) = self.bytes.get_mut(..bytes.len()) else { return false };
@@ -296,10 +297,11 @@ impl Outbox {
         true
     }
 
-    /// Queues a message. An empty outbox takes any message; one in use may be [`Broken::TooLarge`], and is then unchanged.
+    /// Queues a message. An empty outbox takes any message; one that is not empty may lack the room, and is then
+    /// unchanged.
     ///
     /// # Errors
-    /// [`Broken::TooLarge`]: there is no room for it now, or never will be.
+    /// [`Broken::TooLarge`]: there is no room for the message now, or it never fits.
     pub fn put<T: Serialize>(&mut self, message: &T) -> Result<(), Broken> {
         self.bytes.copy_within(self.sent..self.used, 0);
         (self.sent, self.used) = (0, self.used - self.sent);
@@ -308,12 +310,13 @@ impl Outbox {
         Ok(())
     }
 
-    /// Writes once, as much as the writer takes, and says how much that was: repeat until [`is_empty`](Self::is_empty).
+    /// Writes once, as much as the writer takes, and returns the number of bytes: repeat until
+    /// [`is_empty`](Self::is_empty).
     ///
-    /// A non-blocking writer's "not now" is its error, and nothing is lost.
+    /// If a non-blocking writer takes nothing at the moment, its error is returned, and nothing is lost.
     ///
     /// # Errors
-    /// The writer's own.
+    /// The writer fails.
     pub fn flush<W: Write>(&mut self, writer: &mut W) -> Result<usize, W::Error> {
         let rest = self.bytes.get(self.sent..self.used).unwrap_or_default();
         if rest.is_empty() {
@@ -338,21 +341,21 @@ pub struct PageWriter<'b> {
 }
 
 impl<'b> PageWriter<'b> {
-    /// An empty page in `buffer`, which [`MAX_PAGE`] bytes suffice for.
+    /// An empty page in `buffer`, for which [`MAX_PAGE`] bytes suffice.
     pub fn new(buffer: &'b mut [u8]) -> Self {
         let most = buffer.len().min(MAX_PAGE);
         PageWriter { bytes: buffer.get_mut(..most).unwrap_or_default(), used: 0 }
     }
 
-    /// Whether nothing was pushed yet.
+    /// Whether the page has no status yet.
     pub fn is_empty(&self) -> bool {
         self.used == 0
     }
 
-    /// Adds a status. [`Broken::TooLarge`]: the page is full, unchanged, and the next one begins with this status.
+    /// Adds a status. If the page is full it stays unchanged, and the next page begins with this status.
     ///
     /// # Errors
-    /// [`Broken::TooLarge`]: there is no room for it on this page.
+    /// [`Broken::TooLarge`]: there is no room for the status on this page.
     pub fn push(&mut self, status: &Status<'_>) -> Result<(), Broken> {
         let room = self.bytes.get_mut(self.used..).unwrap_or_default();
         self.used += postcard::to_slice(status, room).map_err(|_| Broken::TooLarge)?.len();
@@ -371,7 +374,7 @@ impl<'b> PageWriter<'b> {
 pub struct PageReader<'a>(&'a [u8]);
 
 impl<'a> PageReader<'a> {
-    /// Reads the `statuses` of a [`super::Reply::Page`].
+    /// A reader of the `statuses` of a [`super::Reply::Page`].
     pub fn new(statuses: &'a [u8]) -> Self {
         PageReader(statuses)
     }

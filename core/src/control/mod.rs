@@ -1,8 +1,8 @@
-//! The control protocol: what a client may ask, what it is answered, and how both travel.
+//! The control protocol: requests, replies, and the frames that carry both.
 //!
-//! A client connects, sends [`Request::Hello`], then one request at a time and reads one reply to each. Replies to requests
-//! that wait (`start`, `stop`, `restart`, `emit`) come when the job or event has finished. Lists are fetched in pages, so
-//! that neither side ever holds more than one frame.
+//! A client connects and sends [`Request::Hello`]; after that it sends one request at a time, and reads one reply to
+//! each. Replies to requests that wait (`start`, `stop`, `restart`, `emit`) come when the job or event has finished.
+//! Lists are fetched in pages, so that neither side ever holds more than one frame.
 
 pub mod frame;
 mod refusal;
@@ -16,225 +16,227 @@ use crate::state::{Goal, State};
 use crate::target::{Table, Target};
 use serde::{Deserialize, Serialize};
 
-/// The version of the protocol; both sides must have the same.
+/// The version of the protocol, which must be the same on both sides.
 pub const PROTOCOL: u16 = 2;
 
-/// What a client asks. Byte strings are text as the kernel has it.
+/// A request of a client. Byte strings are text as the kernel has it, in no particular encoding.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Request<'a> {
     /// The first request on every connection.
     Hello {
-        /// The protocol that the client speaks.
+        /// The version of the protocol that the client speaks.
         protocol: u16,
     },
     /// The text that `initctl version` prints.
     Version,
     /// Sets a job's goal to start.
     Start {
-        /// Which job.
+        /// The job.
         target: Target<'a>,
         /// Whether the reply waits until the job runs (or, for a task, has finished).
         wait: bool,
     },
     /// Sets a job's goal to stop.
     Stop {
-        /// Which job.
+        /// The job.
         target: Target<'a>,
         /// Whether the reply waits until the job has stopped.
         wait: bool,
     },
-    /// Stops a job and waits for nothing longer than it takes to kill it; also one that is being stopped already.
+    /// Stops a job, also one that is being stopped already, and waits no longer than it takes to kill: a process that
+    /// the job waits for is killed, and anything else is not waited for.
     Force {
-        /// Which job.
+        /// The job.
         target: Target<'a>,
         /// Whether the reply waits until the job has stopped.
         wait: bool,
     },
     /// Stops a job and starts it again.
     Restart {
-        /// Which job.
+        /// The job.
         target: Target<'a>,
         /// Whether the reply waits until the job runs again.
         wait: bool,
     },
     /// Sends a job's main process its reload signal.
     Reload {
-        /// Which job.
+        /// The job.
         target: Target<'a>,
     },
     /// One job's status.
     Status {
-        /// Which job.
+        /// The job.
         target: Target<'a>,
     },
     /// What a job waits for.
     Explain {
-        /// Which job.
+        /// The job.
         target: Target<'a>,
     },
     /// The status of every job, a page at a time.
     List {
-        /// 0 at first, then the reply's `next`.
+        /// The start of the page: 0 at first, then the reply's `next`.
         from: u32,
     },
     /// Emits an event.
     Emit {
-        /// Its name; may not be empty.
+        /// The event's name; may not be empty.
         event: &'a [u8],
-        /// Its variables, `KEY=VALUE` each.
+        /// The event's variables, `KEY=VALUE` each.
         #[serde(borrow)]
         environment: Strings<'a>,
-        /// Whether the reply waits until every job that the event started or stopped has got there.
+        /// Whether the reply waits until every job that the event starts or stops has reached its goal.
         wait: bool,
     },
     /// A job's `usage` text.
     Usage {
-        /// Which job.
+        /// The job's name.
         job: &'a [u8],
     },
-    /// Loads all job files anew.
+    /// Loads all job files again.
     ReloadConfiguration,
-    /// What a job emits and what starts and stops it.
+    /// The events that a job emits, and its conditions.
     ShowConfig {
         /// The job's name.
         job: &'a [u8],
     },
-    /// How loud a message must be to reach the log.
+    /// The priority that a message needs to reach the log.
     LogPriority,
-    /// Sets how loud a message must be to reach the log.
+    /// Sets the priority that a message needs to reach the log.
     SetLogPriority(Priority),
     /// A page of an environment's variables.
     ListEnvironment {
-        /// Whose.
+        /// The environment.
         #[serde(borrow)]
         table: Table<'a>,
-        /// 0 at first, then the reply's `next`.
+        /// The start of the page: 0 at first, then the reply's `next`.
         from: u32,
     },
     /// One variable's value.
     GetEnvironment {
-        /// Whose.
+        /// The environment.
         table: Table<'a>,
         /// The variable's name.
         name: &'a [u8],
     },
-    /// Sets a variable; in the global table, in every running job's as well.
+    /// Sets a variable. In the global environment, also sets it in those of all running jobs.
     SetEnvironment {
-        /// Whose.
+        /// The environment.
         table: Table<'a>,
         /// `KEY=VALUE`, or `KEY` for an empty value.
         entry: &'a [u8],
-        /// Whether a value that is there already is replaced.
+        /// Whether an existing value is replaced.
         replace: bool,
     },
-    /// Takes a variable away; in the global table, from every running job's as well.
+    /// Removes a variable. In the global environment, also removes it from those of all running jobs.
     UnsetEnvironment {
-        /// Whose.
+        /// The environment.
         table: Table<'a>,
         /// The variable's name.
         name: &'a [u8],
     },
-    /// Puts a table back to what it was at first.
+    /// Restores an environment to its initial contents.
     ResetEnvironment {
-        /// Whose.
+        /// The environment.
         table: Table<'a>,
     },
-    /// The disk can be written now: job output that was kept is written.
+    /// Reports that the disk is writable now: job output that was kept is written.
     NotifyDiskWriteable,
-    /// The address of a D-Bus bus; accepted, and nothing follows: Uphold has no need of one.
+    /// The address of a D-Bus bus; accepted without effect, because Uphold needs none.
     NotifyDbusAddress(&'a [u8]),
-    /// The address of a cgroup manager; accepted, and nothing follows: Uphold has no need of one.
+    /// The address of a cgroup manager; accepted without effect, because Uphold needs none.
     NotifyCgroupManagerAddress(&'a [u8]),
     /// Ends the session: jobs that wait for the event session-end run, and everything is stopped.
     EndSession,
-    /// Runs the supervisor's program anew, with all that it knows.
+    /// Re-executes the supervisor's program, with its whole state.
     Reexecute,
 }
 
-/// What a client is answered.
+/// A reply to a client.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Reply<'a> {
-    /// To `Hello`: the supervisor's protocol.
+    /// To `Hello`.
     Hello {
-        /// The protocol that the supervisor speaks.
+        /// The version of the protocol that the supervisor speaks.
         protocol: u16,
     },
-    /// A text: to `Version` and `Usage`.
+    /// A text: to `Version`, `Usage` and `GetEnvironment`.
     #[serde(borrow)]
     Text(&'a [u8]),
-    /// Done, and there is nothing to print.
+    /// The request is done, and there is nothing to print.
     Done,
     /// A job's status: to `Status`, and to `Start`, `Stop` and `Restart` when done.
     Job(Status<'a>),
-    /// Some statuses of a list, each a postcard-encoded [`Status`] one after another.
+    /// A page of a list: to `List`.
     Page {
-        /// Where the next page begins; `None` after the last.
+        /// The start of the next page; `None` after the last.
         next: Option<u32>,
-        /// The statuses.
+        /// The statuses, each a postcard-encoded [`Status`], one after another.
         statuses: &'a [u8],
     },
     /// To `ShowConfig`.
     Config {
-        /// The events that the job says it emits.
+        /// The events that the job declares with `emits`.
         emits: Strings<'a>,
-        /// Its `start on`, in the encoding of [`ConditionText`](crate::conf::ConditionText).
+        /// The job's `start on`, in the encoding of [`ConditionText`](crate::conf::ConditionText).
         start_on: &'a [u8],
-        /// Its `stop on`, likewise.
+        /// The job's `stop on`, likewise.
         stop_on: &'a [u8],
     },
     /// To `LogPriority`.
     Priority(Priority),
-    /// Some variables, `KEY=VALUE` each.
+    /// A page of an environment: to `ListEnvironment`.
     Variables {
-        /// Where the next page begins; `None` after the last.
+        /// The start of the next page; `None` after the last.
         next: Option<u32>,
-        /// The variables.
+        /// The variables, `KEY=VALUE` each.
         entries: Strings<'a>,
     },
     /// To `Explain`.
     Waiting(Waiting<'a>),
-    /// Refused or failed.
+    /// The request was refused, or it failed.
     Error(Refusal<'a>),
 }
 
-/// One instance's status, or that of a job without instances. Its `Display` gives the lines of `initctl status`.
+/// The status of an instance, or of a job without instances. Its `Display` gives the lines of `initctl status`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Status<'a> {
     /// The job's name.
     pub job: &'a [u8],
     /// The instance's name; empty for the only instance of a job without `instance`, and for a job at rest.
     pub instance: &'a [u8],
-    /// What the job is to become.
+    /// The goal.
     pub goal: Goal,
-    /// Where it is.
+    /// The state.
     pub state: State,
-    /// Its processes that live, in the order of [`Process`].
+    /// The live processes with their process ids, in the order of [`Process`].
     pub processes: heapless::Vec<(Process, u32), { Process::COUNT }>,
-    /// What the main process says that it is doing; empty if it does not say, and in answers to anything but `Status`.
+    /// The text that the main process sent as `STATUS=`; empty if there is none, and in replies to anything but
+    /// `Status`.
     pub said: &'a [u8],
 }
 
 impl Default for Status<'_> {
-    /// A job of no name, at rest.
+    /// A job without a name, at rest.
     fn default() -> Self {
         let processes = heapless::Vec::new();
         Status { job: &[], instance: &[], goal: Goal::Stop, state: State::Waiting, processes, said: &[] }
     }
 }
 
-/// What a job waits for, in names. Its `Display` is what `initctl` says while `stop` takes its time, with the job's name.
+/// What a job waits for, by name. Its `Display` is the line that `initctl` prints while `stop` takes long.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Waiting<'a> {
     /// The job's name.
     pub job: &'a [u8],
     /// The instance's name.
     pub instance: &'a [u8],
-    /// What it waits for.
+    /// The cause of the wait.
     #[serde(borrow)]
     pub cause: Cause<'a>,
 }
 
-/// [`cause::WaitCause`](crate::cause::WaitCause) in names and numbers.
+/// [`cause::WaitCause`](crate::cause::WaitCause) with names and process ids.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Cause<'a> {
@@ -254,7 +256,7 @@ pub enum Cause<'a> {
     Nothing,
 }
 
-/// [`cause::Holder`](crate::cause::Holder) in names.
+/// [`cause::Holder`](crate::cause::Holder) with names.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Holder<'a> {
@@ -274,24 +276,24 @@ pub enum Holder<'a> {
 }
 
 impl Cause<'_> {
-    /// Whether somebody must act or wait: not so of a job that rests, runs as it should, or is about to go on.
+    /// Whether something must happen first: not for a job that rests, runs as it should, or is about to move on.
     pub const fn is_a_wait(&self) -> bool {
         !matches!(self, Cause::Step | Cause::Goal(_))
     }
 }
 
-/// Why a request was not granted, in the client's terms. Its `Display` gives Upstart's words.
+/// The reason for which a request was refused, in terms of the client. Its `Display` gives Upstart's wording.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Refusal<'a> {
-    /// No class of that name.
+    /// There is no class of that name.
     UnknownJob(#[serde(borrow)] &'a [u8]),
-    /// No instance of that name.
+    /// There is no instance of that name.
     UnknownInstance(&'a [u8]),
-    /// The `instance` stanza names a variable that is not set; then the job's `usage`, empty if it has none.
+    /// The `instance` stanza names a variable that is not set.
     UnknownParameter {
         /// The variable's name.
         name: &'a [u8],
-        /// The job's `usage` text.
+        /// The job's `usage` text; empty if it has none.
         usage: &'a [u8],
     },
     /// The `instance` stanza lacks a closing brace.
@@ -331,35 +333,35 @@ pub enum Refusal<'a> {
     FailedToRestart,
     /// A job that the event started or stopped failed.
     EventFailed,
-    /// No instance of that name; the words of the environment commands.
+    /// There is no instance of that name, in the wording of the environment commands.
     UnknownInstanceOf {
         /// The job's name.
         job: &'a [u8],
         /// The instance's name.
         instance: &'a [u8],
     },
-    /// No variable of that name.
+    /// There is no variable of that name.
     NoSuchVariable(&'a [u8]),
-    /// An empty variable name.
+    /// The name of the variable is empty.
     EmptyVariable,
-    /// An empty job name, in the words of the environment commands.
+    /// The name of the job is empty, in the wording of the environment commands.
     EmptyJob,
-    /// The environment of jobs of process 1 stays as it is.
+    /// The job environment of process 1 cannot be changed.
     NotInSystem,
-    /// A D-Bus address is of no use to process 1.
+    /// Process 1 accepts no D-Bus address.
     NoBusInSystem,
-    /// A variable without `=`.
+    /// A variable has no `=`.
     BadEnvironment,
-    /// An empty job or event name.
+    /// The name of the job or event is empty.
     EmptyName,
     /// Only root and the supervisor's own user may do this.
     PermissionDenied,
-    /// The supervisor is shutting down and starts nothing any more.
+    /// The supervisor is shutting down and starts no more jobs.
     ShuttingDown,
-    /// The request is no request of this protocol.
+    /// The bytes are not a request of this protocol.
     Malformed,
-    /// A capacity is exhausted: the limit's name. Nothing was done.
+    /// A capacity is exhausted, and nothing was done. Contains the name of the limit.
     Full(&'a str),
-    /// The supervisor's program could not be run anew: why.
+    /// The supervisor's program could not be re-executed. Contains the reason.
     NotReexecuted(&'a str),
 }

@@ -1,4 +1,4 @@
-//! What a client is told: refusals and the line of `initctl status` in Upstart's words, and what a job waits for.
+//! Texts for clients: refusals and the lines of `initctl status` in Upstart's wording, and what a job waits for.
 
 use core::fmt;
 
@@ -18,7 +18,7 @@ impl fmt::Display for JobName<'_> {
     }
 }
 
-/// The error that `initctl` prints, without its name and without a line end.
+/// The error that `initctl` prints, without the program's name and without a line end.
 impl fmt::Display for Refusal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -61,9 +61,9 @@ impl fmt::Display for Refusal<'_> {
 
 /// The lines of `initctl status` and `initctl list` (initctl(8)), without the last line end:
 ///
-/// `JOB[ (INSTANCE)] GOAL/STATE[, process PID]`, then a line `\tNAME process PID` for each further process. Of
-/// a post-start or pre-stop process that comes first, the name is given in parentheses. Last, `\tTEXT` if the main process
-/// has said what it does.
+/// `JOB[ (INSTANCE)] GOAL/STATE[, process PID]`, then a line `\tNAME process PID` for each further process. If a
+/// post-start or pre-stop process comes first, its name precedes it in parentheses. The last line is `\tTEXT` if the
+/// main process has sent its status.
 impl fmt::Display for Status<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}/{}", JobName(self.job, self.instance), self.goal, self.state)?;
@@ -78,7 +78,7 @@ impl fmt::Display for Status<'_> {
     }
 }
 
-/// Text of whoever wrote it, for a terminal: what does not print is shown as U+FFFD.
+/// Text from another program, for a terminal: bytes and characters that do not print are shown as U+FFFD.
 struct Printable<'a>(&'a [u8]);
 
 impl fmt::Display for Printable<'_> {
@@ -92,7 +92,7 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// What `initctl stop` says while it waits: `JOB[ (INSTANCE)]: waiting for ...`.
+/// The line that `initctl stop` prints while it waits: `JOB[ (INSTANCE)]: waiting for ...`.
 impl fmt::Display for Waiting<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: waiting ", JobName(self.job, self.instance))?;

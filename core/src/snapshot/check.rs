@@ -1,5 +1,5 @@
-//! Whether what was read fits together: every list ends, and names what belongs to it, each thing once. Without this a
-//! damaged image could have the machine walk in circles.
+//! Consistency of a restored state: every list ends, and contains each thing that belongs to it once. Without this
+//! check a damaged image could send the machine round in circles.
 
 use crate::ids::{Id, kind};
 use crate::machine::Supervisor;
@@ -7,15 +7,15 @@ use crate::memory::pool::{PoolView, Record};
 use crate::memory::queue::Queue;
 use crate::records::waiter::WaitQueue;
 
-/// What is wrong.
+/// Success, or the part that is inconsistent.
 type Sound = Result<(), &'static str>;
 
 fn need(sound: bool, what: &'static str) -> Sound {
     if sound { Ok(()) } else { Err(what) }
 }
 
-/// Walks a list; `next` gives what is behind a thing, or says that the thing does not belong. The number of things so far
-/// is counted on, and may not become more than there are: so every walk ends.
+/// Walks a list. `next` returns the successor of a thing, or `None` if the thing does not belong to the list. `count`
+/// continues from earlier walks and may not exceed the number of things in the pool, so every walk ends.
 fn walk<T: Record>(
     pool: &PoolView<'_, T>,
     first: Option<Id<T::Kind>>,
@@ -60,7 +60,7 @@ impl Supervisor<'_> {
         (count == self.jobs.len()).then_some(())
     }
 
-    /// Everyone who waits is in the queue of what he waits for.
+    /// Every waiter is in the queue of the job or event that it waits for.
     fn check_waiters(&self) -> Option<()> {
         let mut count = 0;
         let mut queue = |queue: &Queue<kind::Waiter>, place: WaitQueue| {
@@ -122,7 +122,7 @@ impl Supervisor<'_> {
         (by_name == self.interests.len() && by_class == self.interests.len()).then_some(())
     }
 
-    /// Numbers that are counted on from here are within what they count.
+    /// Counts from which the machine continues are within their bounds.
     fn check_counts(&self) -> Option<()> {
         for id in self.jobs.ids() {
             let job = self.jobs.get(id)?;

@@ -1,5 +1,5 @@
-//! What the records of a snapshot are made of, down to the names and the order of their fields: so that whoever changes them
-//! is reminded of the version.
+//! A hash over the structure of the records in a snapshot, down to the names and the order of their fields, so that a
+//! change to them is a reminder to raise the version.
 
 use core::fmt;
 
@@ -14,8 +14,8 @@ use crate::ids::kind;
 use crate::memory::index::Fnv;
 use crate::memory::pool::{Slot, Tally};
 
-/// Sums up the names of all that a type asks for when it is read. Every number that it is given is 1, and of every enum it is
-/// given the variant of that number, or the last one.
+/// A deserializer that hashes the names of everything that a type asks for. It supplies 1 for every number, and for
+/// every enum the variant with the index `variant`, or the last one.
 struct Names {
     sum: Fnv,
     variant: usize,
@@ -44,7 +44,7 @@ impl Error for Unusable {
     }
 }
 
-/// Numbers: the name of the type is noted, and the value is 1.
+/// Numbers: hashes the name of the type, and supplies 1.
 macro_rules! numbers {
     ($($method:ident $visit:ident $value:expr,)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unusable> {
@@ -129,7 +129,7 @@ impl<'de> Deserializer<'de> for &mut Names {
     forward_to_deserialize_any! { f32 f64 char str string bytes byte_buf unit seq map identifier ignored_any }
 }
 
-/// So many elements or fields.
+/// A sequence of that many elements or fields.
 struct Several<'n>(&'n mut Names, usize);
 
 impl<'de> SeqAccess<'de> for Several<'_> {
@@ -142,7 +142,7 @@ impl<'de> SeqAccess<'de> for Several<'_> {
     }
 }
 
-/// The variant of that number.
+/// The variant with that index.
 struct Chosen<'n>(&'n mut Names, u32);
 
 impl<'de, 'n> EnumAccess<'de> for Chosen<'n> {
@@ -184,7 +184,7 @@ fn add<'de, T: Deserialize<'de>>(names: &mut Names) {
     assert!(T::deserialize(&mut *names).is_ok(), "{} can be read", core::any::type_name::<T>());
 }
 
-/// More than any enum has variants.
+/// A number that exceeds the count of variants of any enum.
 const VARIANTS: usize = 64;
 
 fn sum() -> u32 {

@@ -1,15 +1,15 @@
-//! The whole state in one image, for the program that takes this one's place.
+//! Snapshots: the whole state in one image, for the program that replaces this one.
 //!
-//! An image is a sequence of [frames](crate::control::frame), one small record each, so that neither side ever holds more
-//! than one: a header, every slot of every pool with its generation (ids in the image and outside stay good), the texts in
-//! pieces, who is in which hash table, the timers, what the machine knows besides, and a checksum.
+//! An image is a sequence of [frames](crate::control::frame), one small record each, so that neither side ever holds
+//! more than one: a header, every slot of every pool with its generation (so that ids in the image and outside it stay
+//! valid), the texts in pieces, the members of each hash table, the timers, the rest of the state, and a checksum.
 //!
-//! Records are the machine's own structures: a new field is carried without a line here. What changes their size is noticed
-//! by [`SHAPE`]; who changes the names, types or order of fields is reminded by a test (`fields`) to raise [`VERSION`]; who
-//! changes what a field means raises it unasked.
+//! Records are the machine's own structures, so a new field needs no code here. [`SHAPE`] detects a change in the size
+//! of a structure. A test (`fields`) detects a change in the names, types or order of fields, and asks for a higher
+//! [`VERSION`]. A change in the meaning of a field is not detected, and needs a higher [`VERSION`] too.
 //!
-//! Hash chains, timers and free texts are built anew, so that an image also fits a storage of other capacities. Whatever is
-//! wrong with an image is an error, and the storage is then empty.
+//! Hash chains, timers and free texts are rebuilt, so that an image also fits a storage of other capacities. Any defect
+//! of an image is an error, after which the storage is empty.
 
 mod check;
 #[cfg(test)]
@@ -36,10 +36,10 @@ use crate::records::leaf::Leaf;
 use crate::records::process::Running;
 use crate::records::waiter::Waiter;
 
-/// Raised by hand when the fields of a record or their meaning change.
+/// Version of the image. Raised by hand when the fields of a record or their meaning change.
 pub const VERSION: u32 = 4;
 
-/// What the records' sizes come to: another program version's image is refused when any of them has changed.
+/// A hash of the records' sizes. The image of another version of the program is refused if any of them has changed.
 pub const SHAPE: u32 = {
     let sizes = [
         size_of::<Slot<Class>>(),
@@ -70,36 +70,36 @@ struct Header {
     shape: u32,
 }
 
-/// How many records follow, and what is set aside.
+/// The number of records that follow, and the amount that is reserved.
 #[derive(Serialize, Deserialize)]
 struct Extent {
     count: u32,
     reserved: u32,
 }
 
-/// Why there is no image.
+/// The reason for which no image is written.
 #[derive(Debug)]
 pub enum Unsaved<E> {
-    /// Something is still to be done: every effect must be polled first.
+    /// Work is pending: every effect must be polled first.
     Busy,
-    /// It could not be written.
+    /// The image could not be written.
     Frame(FrameError<E>),
 }
 
-/// Why an image cannot be taken over.
+/// The reason for which an image cannot be restored.
 #[derive(Debug)]
 pub enum Unreadable<E> {
-    /// It could not be read, or ends too early, or is not made of records.
+    /// The image could not be read, ends too early, or does not consist of records.
     Frame(FrameError<E>),
-    /// It is something else.
+    /// The bytes are not an image.
     NoImage,
-    /// Another version of the program wrote it.
+    /// Another version of the program wrote the image.
     OtherVersion,
-    /// It does not fit.
+    /// The image does not fit.
     Full(Full),
-    /// Its records contradict each other.
+    /// The records contradict each other.
     Unsound(&'static str),
-    /// It was changed on the way.
+    /// The image was changed after it was written.
     Checksum,
 }
 
@@ -144,10 +144,10 @@ impl<E: fmt::Display> fmt::Display for Unreadable<E> {
 }
 
 impl Supervisor<'_> {
-    /// Writes everything that the machine knows. Every effect must have been polled.
+    /// Writes the whole state of the machine. Every effect must have been polled.
     ///
     /// # Errors
-    /// There are effects to be polled, or the writer fails.
+    /// Some effects have not been polled, or the writer fails.
     pub fn save<W: Write>(&self, to: &mut W) -> Result<(), Unsaved<W::Error>> {
         if !self.core.is_calm() {
             return Err(Unsaved::Busy);
@@ -176,10 +176,10 @@ impl Supervisor<'_> {
         Ok(writer.put(&sum)?)
     }
 
-    /// Forgets everything, and takes over what [`save`](Self::save) wrote.
+    /// Replaces the whole state with the one that [`save`](Self::save) wrote.
     ///
     /// # Errors
-    /// The image cannot be taken over; the machine then knows nothing.
+    /// The image cannot be restored; the state is then empty.
     pub fn restore<R: Read>(&mut self, from: &mut R) -> Result<(), Unreadable<R::Error>> {
         self.forget_everything();
         let mut reader = Reader { from: Summed { with: from, sum: Fnv::new() }, buffer: [0; SNAPSHOT_RECORD] };
@@ -217,7 +217,7 @@ impl Supervisor<'_> {
         if reader.get::<u32>()? == sum { Ok(()) } else { Err(Unreadable::Checksum) }
     }
 
-    /// Each is armed anew; in the order of the heap, that gives the same heap.
+    /// Arms each timer again; in the order of the heap, this gives the same heap.
     fn read_timers<R: Read>(&mut self, reader: &mut Reader<'_, R>) -> Result<(), Unreadable<R::Error>> {
         self.jobs.each_mut(|job| job.timer = None);
         for _ in 0..reader.get::<u32>()? {
@@ -250,7 +250,7 @@ impl Supervisor<'_> {
     }
 }
 
-/// Sums up what passes.
+/// A reader or writer that computes a checksum of the bytes that pass through.
 struct Summed<'w, W> {
     with: &'w mut W,
     sum: Fnv,
@@ -322,7 +322,7 @@ impl<R: Read> Reader<'_, R> {
         Ok(decode(read_frame(&mut self.from, &mut self.buffer)?)?)
     }
 
-    /// Each text gets the handle that it had; a text without bytes is a free handle.
+    /// Gives each text the handle that it had. A text without bytes is a free handle.
     fn texts(&mut self, text: &mut TextView<'_>) -> Result<(), Unreadable<R::Error>> {
         let Extent { count, reserved } = self.get()?;
         let reserved_pieces: u32 = self.get()?;

@@ -1,4 +1,4 @@
-//! Pools on their way: slot by slot, with their generations and the order in which free ones are taken.
+//! Pools in a snapshot: slot by slot, with the generations and the order in which free slots are taken.
 
 use embedded_io::{Read, Write};
 use serde::Serialize;
@@ -35,7 +35,7 @@ impl<R: Read> Reader<'_, R> {
 }
 
 impl<T: Record> PoolView<'_, T> {
-    /// Whether the list of free slots names every free slot once.
+    /// Whether the list of free slots contains every free slot once.
     fn free_slots_are_sound(&self) -> bool {
         let free = self.slots.len() - self.len();
         let mut at = self.tally.free;
@@ -45,11 +45,11 @@ impl<T: Record> PoolView<'_, T> {
                 _ => return false,
             }
         }
-        // As many steps as there are free slots, and then none: so no slot came twice.
+        // The list ends after as many steps as there are free slots, so no slot occurred twice.
         at.is_none()
     }
 
-    /// Does something to every thing.
+    /// Calls `change` on everything in the pool.
     pub(super) fn each_mut(&mut self, mut change: impl FnMut(&mut T)) {
         for slot in self.slots.iter_mut() {
             if let Content::Used(thing) = &mut slot.content {

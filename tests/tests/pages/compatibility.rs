@@ -1,4 +1,4 @@
-//! What Uphold does as Upstart 1.13.2, better, or not at all.
+//! What Uphold does as Upstart 1.13.2 does, what it does better, and what is absent.
 
 use uphold_core::conf::{Role, rows};
 use uphold_initctl::command::{COMMANDS, Group};
@@ -6,16 +6,16 @@ use uphold_linux::options;
 
 use super::{code, table};
 
-/// What is done otherwise than by Upstart, and where that is held: by a scenario, or by a file's test.
+/// Deliberate differences from Upstart, each with the scenario or test that checks it.
 const BETTER: &[(&str, &str, &str)] = &[
     (
-        "a main process whose pid is dead, though nobody told init (a helper that was taken for the daemon and reaped by its parent)",
-        "`stop` sees that the signal reaches nobody, and goes on; Upstart stays in stop/killed for ever",
+        "a main process that has exited without init being notified (a helper that was taken for the daemon and reaped by its parent)",
+        "`stop` sees that the signal reaches no process, and continues; Upstart stays in stop/killed for ever",
         "`tests/scenarios/expect-fork-helper.txt`",
     ),
     (
         "a daemon that another process reaps, or leaves unreaped",
-        "its end is noticed at once, with its status, and whoever gets its pid is not signalled; Upstart never hears of it",
+        "its exit is noticed at once, with its status, and a process that reuses its pid gets no signal; Upstart never notices the exit",
         "`tests/tests/pidfds.rs::an_end_is_noticed_whoever_reaps_it_and_how_is_told`",
     ),
     (
@@ -26,12 +26,12 @@ const BETTER: &[(&str, &str, &str)] = &[
     ("`kill timeout 0`", "SIGKILL follows at once; Upstart's init aborts", "`tests/scenarios/kill-timeout-zero.txt`"),
     (
         "re-exec while a kill timer runs",
-        "the timer goes on; Upstart's init aborts",
+        "the timer continues; Upstart's init aborts",
         "`tests/tests/reexec.rs::a_kill_timeout_runs_on`",
     ),
     (
-        "clients that wait over a re-exec",
-        "they keep their connection and are answered; Upstart drops them",
+        "clients that wait during a re-exec",
+        "they keep their connection and get their reply; Upstart drops them",
         "`tests/tests/reexec.rs::clients_that_wait_are_answered`",
     ),
     (
@@ -41,12 +41,12 @@ const BETTER: &[(&str, &str, &str)] = &[
     ),
     (
         "`restart` of a job that has a pre-stop process",
-        "the job is restarted; Upstart calls the stop off and says it was restarted",
+        "the job is restarted; Upstart cancels the stop and reports a restart",
         "`tests/scenarios/restart-with-pre-stop.txt`",
     ),
     (
         "`unset-env NAME`",
-        "only NAME goes; Upstart also removes names that NAME begins with",
+        "only NAME is removed; Upstart also removes names that NAME begins with",
         "`tests/tests/variables.rs::unset_env_removes_the_variable_of_that_name_and_no_other`",
     ),
     (
@@ -56,27 +56,27 @@ const BETTER: &[(&str, &str, &str)] = &[
     ),
     (
         "an `instance` variable that an event does not have",
-        "the job is passed over and said; Upstart skips every later job for that event",
+        "the job is skipped, and this is logged; Upstart skips every later job for that event",
         "`tests/scenarios/instance-missing-variable.txt`",
     ),
     (
         "timers",
-        "they fire when they are due; Upstart's are up to a second early",
+        "they expire when they are due; Upstart's expire up to a second early",
         "`tests/scenarios/kill-escalation.txt`",
     ),
     (
         "a broken `.override`",
-        "none of it applies, and the job file does; Upstart applies what stands before the error",
+        "none of it applies, and the job file does; Upstart applies the part before the error",
         "`tests/tests/shim_behaviour.rs::a_broken_override_changes_nothing`",
     ),
     (
         "wording that comes from D-Bus",
-        "`Unable to connect to Upstart` says why in the system's words",
+        "`Unable to connect to Upstart` is followed by the system's own error text",
         "`cli/tests/connection.rs::a_missing_or_deaf_socket_is_said`",
     ),
     (
         "job output that cannot be written",
-        "kept within a bound that `--log-buffer` sets, and what is dropped is counted; Upstart grows",
+        "it is kept up to the bound that `--log-buffer` sets, and dropped bytes are counted; Upstart's memory grows",
         "`tests/tests/shim_behaviour.rs::output_waits_for_its_directory_within_the_bound`",
     ),
     (
@@ -86,67 +86,67 @@ const BETTER: &[(&str, &str, &str)] = &[
     ),
     (
         "a daemon that never does what `expect` says, and is idle",
-        "it is taken to be ready, and the log says which stanza is right; Upstart waits for ever",
+        "it is assumed to be ready, and the log says which stanza is right; Upstart waits for ever",
         "`tests/tests/waits.rs::with_strict_expect_what_is_wrong_is_said_and_left`",
     ),
     (
-        "a main process of a job with `expect` or `respawn` that ends with status 0 at once, or before it is ready, and leaves a process",
+        "a main process of a job with `expect` or `respawn` that exits with status 0 at once, or before it is ready, and leaves a process behind",
         "that process is adopted, and the log says which stanza is right; Upstart ends or respawns the job and loses the process",
         "`tests/tests/never_lose.rs::every_shape_with_every_setting`",
     ),
     (
         "processes that outlive their job",
-        "init's log tells of them; Upstart says nothing",
+        "init logs them; Upstart logs nothing",
         "`tests/tests/never_lose.rs::every_shape_with_every_setting`",
     ),
     (
         "a `start`, `stop` or `restart` that takes longer than ten seconds",
-        "standard error says which process, event or job is waited for; Upstart says nothing",
+        "standard error says which process, event or job is waited for; Upstart prints nothing",
         "`tests/tests/waits.rs::who_waits_for_long_is_told_for_what`",
     ),
     (
         "a `stop` that hangs in a hook or in another job",
-        "`stop --force` ends it, and `hook timeout` bounds hooks; Upstart has no way",
+        "`stop --force` ends it, and `hook timeout` bounds hooks; Upstart has no equivalent",
         "`tests/tests/waits.rs::stop_by_force_waits_for_no_hook`",
     ),
 ];
 
-/// Stanzas about which there is more to say.
+/// Stanzas that need a note.
 const STANZA_NOTES: &[(&str, &str, &str)] = &[
     (
         "import",
         "ours",
-        "of ChromeOS: once a job has it, only these variables and `UPSTART_*` are taken from start and stop events; \
-                        conditions and instance names see all, and what `initctl start` gives is given",
+        "of ChromeOS: a job with it takes only these variables and `UPSTART_*` from start and stop events; \
+                        conditions and instance names see all variables, and those given to `initctl start` are not filtered",
     ),
     (
         "tmpfiles",
         "ours",
-        "of ChromeOS: `systemd-tmpfiles --create FILE...` runs before the job's first process, which ends with status \
-                          255 if it fails; if it is not installed, that is said once and the job runs",
+        "of ChromeOS: `systemd-tmpfiles --create FILE...` runs before the job's first process; if it fails, that process exits \
+                          with status 255; if it is not installed, this is logged once and the job runs",
     ),
     (
         "cgroup",
         "better",
-        "works on cgroup v2 without a manager: one group a job below init's own, by default `JOB[-INSTANCE]` with `/` as \
+        "works on cgroup v2 without a manager: one group per job below init's own, by default `JOB[-INSTANCE]` with `/` as \
                           `_`. Translated: cpu shares → cpu.weight, cfs_quota_us → cpu.max, memory limit_in_bytes → memory.max, \
                           soft_limit_in_bytes → memory.high, blkio weight → io.weight, freezer state → cgroup.freeze; anything else \
-                          is written to CONTROLLER.KEY. Without cgroup v2 the stanza is ignored, and that is said once",
+                          is written to CONTROLLER.KEY. Without cgroup v2 the stanza is ignored, and this is logged once",
     ),
     (
         "apparmor load",
         "same",
         "`/sbin/apparmor_parser -r -W PROFILE` runs before the job's first process; ignored where AppArmor is off. \
-                               Not tried with a kernel that has it",
+                               Not tested with a kernel that has AppArmor",
     ),
     (
         "apparmor switch",
         "same",
-        "main process only; ignored where AppArmor is off. Not tried with a kernel that has it",
+        "main process only; ignored where AppArmor is off. Not tested with a kernel that has AppArmor",
     ),
     ("start timeout", "ours", "a daemon that is not ready by then has failed; see following.md"),
-    ("hook timeout", "ours", "a pre-start, post-start, pre-stop or post-stop process gets SIGKILL then"),
-    ("watchdog", "ours", "a daemon that has not said `WATCHDOG=1` for so long gets SIGABRT"),
+    ("hook timeout", "ours", "a pre-start, post-start, pre-stop or post-stop process gets SIGKILL after this time"),
+    ("watchdog", "ours", "a daemon that has not sent `WATCHDOG=1` for this time gets SIGABRT"),
     ("expect", "better", "`notify`, `fd` and `auto` are ours; a wrong one is repaired, see following.md"),
     ("kill timeout", "better", "0 is allowed"),
     ("setuid", "better", "group 0 is not kept"),
@@ -164,7 +164,7 @@ const EVENTS: &[(&str, &str, &str)] = &[
     (
         "`:sys:…`, `:dbus:…`, `socket`, `file`, `*-device-*`",
         "absent",
-        "they come from bridges, which are programs of their own and need D-Bus",
+        "they come from bridges, which are separate programs and need D-Bus",
     ),
 ];
 
@@ -174,16 +174,16 @@ const VARIABLES: &[(&str, &str, &str)] = &[
     ("`UPSTART_SESSION`", "same", "names the control socket in Upstart's form"),
     ("`JOB`, `INSTANCE`, `RESULT`, `PROCESS`, `EXIT_STATUS`, `EXIT_SIGNAL`", "same", "variables of job events"),
     ("`RUNLEVEL`, `PREVLEVEL`", "same", "variables of `runlevel`"),
-    ("`UPSTART_FDS`", "absent", "a descriptor handed over with an event needs D-Bus"),
+    ("`UPSTART_FDS`", "absent", "passing a descriptor with an event needs D-Bus"),
     ("`UPSTART_CGROUP`", "same", "in the `cgroup` stanza"),
     ("`UPSTART_CONFDIR`, `UPSTART_LOGDIR`", "absent", "undocumented in init(8); `--confdir` and `--logdir` do it"),
 ];
 
 const ABSENT: &[(&str, &str)] = &[
-    ("D-Bus interface", "clients speak the control protocol; `initctl` is the same"),
-    ("bridges (udev, dconf, socket, file, D-Bus)", "programs of their own"),
+    ("D-Bus interface", "clients use the control protocol; `initctl` is the same"),
+    ("bridges (udev, dconf, socket, file, D-Bus)", "separate programs"),
     ("`--chroot-sessions`", "accepted without effect: a job can `chroot`"),
-    ("`init.conf`", "read and checked; its jobs' stanzas are not allowed there"),
+    ("`init.conf`", "read and checked; no stanzas of jobs are allowed in it"),
 ];
 
 fn three(list: &[(&str, &str, &str)]) -> Vec<Vec<String>> {
@@ -223,11 +223,11 @@ fn commands() -> String {
 pub fn page() -> String {
     let absent = ABSENT.iter().map(|(what, why)| vec![what.to_string(), why.to_string()]);
     format!(
-        "<!-- Generated; see docs/architecture.md. -->\n\n# Compatibility with Upstart 1.13.2\n\n*same*: as the original, measured on \
-         recorded transcripts. *better*: otherwise on purpose. *ours*: Upstart does not have it. *absent*: not there.\n\n\
+        "<!-- Generated; see docs/architecture.md. -->\n\n# Compatibility with Upstart 1.13.2\n\n*same*: as in Upstart, measured on \
+         recorded transcripts. *better*: different on purpose. *ours*: Upstart does not have it. *absent*: Uphold does not have it.\n\n\
          ## Better on purpose\n\n{}\n## Stanzas of init(5)\n\n{}\n## Options of init(8)\n\n{}\n## Commands of initctl(8)\n\n{}\n\
          ## Events\n\n{}\n## Environment variables\n\n{}\n## Absent\n\n{}",
-        table(&["what", "what Uphold does, and what Upstart does", "held by"], three(BETTER)),
+        table(&["what", "what Uphold does, and what Upstart does", "checked by"], three(BETTER)),
         stanzas(),
         option_rows(),
         commands(),
@@ -237,7 +237,7 @@ pub fn page() -> String {
     )
 }
 
-/// Every note is about a stanza that there is, and whoever holds a difference exists.
+/// Every note is about an existing stanza, and every scenario or test that is named exists.
 #[test]
 fn notes_name_what_exists() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

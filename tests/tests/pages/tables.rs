@@ -21,8 +21,8 @@ fn entry(entry: Entry) -> String {
             format!("take the new start environment, forget the last failure, emit `{}`", event.name())
         }
         Entry::Emit(event) => format!("emit `{}`", event.name()),
-        Entry::Arrive(event) => format!("emit `{}`, answer who waits for the job to run", event.name()),
-        Entry::Rest(event) => format!("emit `{}`, answer everybody, let the instance go", event.name()),
+        Entry::Arrive(event) => format!("emit `{}`, reply to clients that wait for the job to run", event.name()),
+        Entry::Rest(event) => format!("emit `{}`, reply to every waiting client, release the instance", event.name()),
         Entry::Run(process) => format!("spawn {process}, if the class has it"),
         Entry::Kill => "send the kill signal, arm the kill timeout".into(),
     }
@@ -32,10 +32,10 @@ fn wait(wait: Wait) -> String {
     match wait {
         Wait::Nothing => String::new(),
         Wait::Goal(goal) => format!("goal {goal}"),
-        Wait::Event => "its event to be finished".into(),
-        Wait::Spawned(process) => format!("{process} to be spawned"),
-        Wait::Readiness => "main to be ready".into(),
-        Wait::End(process) => format!("{process} to end"),
+        Wait::Event => "the end of that event".into(),
+        Wait::Spawned(process) => format!("the spawn of {process}"),
+        Wait::Readiness => "readiness of main".into(),
+        Wait::End(process) => format!("the exit of {process}"),
     }
 }
 
@@ -56,19 +56,19 @@ pub fn lifecycle() -> String {
     let ends = exit::TABLE.iter().map(|row| {
         let meaning = match row.meaning {
             exit::Meaning::Ignored => "nothing",
-            exit::Meaning::MustSucceed => "unless with status 0: failed, goal stop",
-            exit::Meaning::Judged => "while the goal is start: judged",
+            exit::Meaning::MustSucceed => "failed and goal stop, unless the status is 0",
+            exit::Meaning::Judged => "judged, if the goal is start",
         };
         let goes_on = if row.goes_on { "yes" } else { "no" };
         vec![row.process.name().into(), row.state.name().into(), meaning.into(), goes_on.into()]
     });
     format!(
-        "{GENERATED}# The life of a job\n\nA job goes from state to state by its goal. In each state something is done on entry, and \
-         something is waited for;\nwhat is not to be expected is not waited for. The table is `core/src/lifecycle.rs`.\n\n{}\n\
-         ## When a process ends\n\nThe table is `core/src/exit.rs`. What is judged is done with (status 0, or listed by `normal exit`), \
+        "{GENERATED}# The life of a job\n\nA job moves from state to state, led by its goal. Each row says what happens on entry to a state, what the job \
+         then waits for,\nand which state follows. A wait for something that cannot come is skipped. The table is `core/src/lifecycle.rs`.\n\n{}\n\
+         ## The end of a process\n\nThe table is `core/src/exit.rs`. A judged process is finished (status 0, or listed by `normal exit`), \
          respawned, or failed.\n\n{}",
         table(&["state", "on entry", "waits for", "goal start →", "goal stop →", "goal respawn →"], states),
-        table(&["process", "ends in", "means", "the job goes on"], ends),
+        table(&["process", "ends in", "result", "the job moves on"], ends),
     )
 }
 
@@ -77,11 +77,11 @@ pub fn follow() -> String {
         let order = match row.order {
             follow::Order::Nothing => "",
             follow::Order::Continue => "send SIGCONT",
-            follow::Order::Follow => "report forks and execs, go on",
-            follow::Order::Resume => "go on",
-            follow::Order::Detach => "let it go",
-            follow::Order::Switch => "let it go, follow the child",
-            follow::Order::Release => "let it go at the next chance",
+            follow::Order::Follow => "continue, with forks and execs reported",
+            follow::Order::Resume => "continue",
+            follow::Order::Detach => "detach",
+            follow::Order::Switch => "detach, follow the child",
+            follow::Order::Release => "detach at the next opportunity",
         };
         let next = if row.next.is_ready() { "ready".into() } else { format!("{:?}", row.next) };
         let seen = match row.patience {
@@ -96,25 +96,25 @@ pub fn follow() -> String {
         let forks = row.forks.map_or("any".into(), |forks| forks.to_string());
         let heir = match row.heir {
             follow::Heir::Itself => "the process that is followed",
-            follow::Heir::Launched => "the process that the supervisor made",
+            follow::Heir::Launched => "the process that the supervisor created",
             follow::Heir::Child => "its child",
             follow::Heir::Grandchild => "its grandchild",
             follow::Heir::Akin => "its descendant",
-            follow::Heir::Descendant => "what the traced ones left",
-            follow::Heir::Middle => "the one that made what is followed",
-            follow::Heir::Later => "another one, after a helper that was followed",
-            follow::Heir::Late => "another one, after one that had gone idle",
+            follow::Heir::Descendant => "a process that the traced ones left",
+            follow::Heir::Middle => "the parent of the process that is followed",
+            follow::Heir::Later => "another process, after a helper that was followed",
+            follow::Heir::Late => "another process, after one that had gone idle",
         };
         vec![row.expect.name().into(), forks, heir.into(), row.saw.into(), code(&format!("expect {}", row.right))]
     });
     format!(
-        "{GENERATED}# Following a daemon\n\nWhat `expect` makes of what a main process does, from its launch until it is ready. The table \
-         is `core/src/follow.rs`.\nThreads and vfork are not forks; a process that is traced goes on with every signal that stopped it.\n\n{}\n\
-         ## When the file is wrong\n\nA process that is expected to do something and is idle instead is taken to be ready. One that ends \
-         with status 0 before it is\nready, or within ten seconds after, while another process of its job lives, is not the daemon: the other \
-         one is followed.\nWhat the log says then, `NAME expected EXPECT, saw ...: following PID; \"expect RIGHT\" is right`:\n\n{}",
+        "{GENERATED}# Following a daemon\n\nHow each `expect` interprets the actions of a main process, from its launch until it is ready. The \
+         table is `core/src/follow.rs`.\nThreads and vfork do not count as forks. A traced process is continued with the signal that stopped it.\n\n{}\n\
+         ## When the file is wrong\n\nA process that is expected to do something and is idle instead is assumed to be ready. A process \
+         that exits with status 0\nbefore it is ready, or within ten seconds afterwards, while another process of its job lives, is not the daemon: \
+         the other process\nis followed. The log then says `NAME expected EXPECT, saw ...: following PID; \"expect RIGHT\" is right`:\n\n{}",
         table(&["expect", "stage", "seen", "order", "then"], rows),
-        table(&["expect", "forks followed", "the daemon is", "it did", "right"], lessons)
+        table(&["expect", "forks followed", "the daemon is", "saw", "right"], lessons)
     )
 }
 
@@ -128,8 +128,8 @@ pub fn stanzas() -> String {
         vec![code(row.name), code(row.arguments), role.into(), row.section.into()]
     });
     format!(
-        "{GENERATED}# Stanzas\n\nEvery stanza of init(5), and two of ChromeOS. The table is `core/src/conf/stanza.rs`.\n\n{}",
-        table(&["stanza", "arguments", "what becomes of it", "section of init(5)"], all)
+        "{GENERATED}# Stanzas\n\nEvery stanza of init(5), two of ChromeOS and those of Uphold. The table is `core/src/conf/stanza.rs`.\n\n{}",
+        table(&["stanza", "arguments", "effect", "section of init(5)"], all)
     )
 }
 
@@ -166,12 +166,12 @@ pub fn limits() -> String {
         ("clients", capacity::CLIENTS),
         ("waiting clients and events", capacity::WAITERS),
         ("events named in conditions", capacity::LEAVES),
-        ("distinct event names and who names them", capacity::NAMES),
+        ("distinct event names, and the jobs that name them", capacity::NAMES),
         ("bytes of text", capacity::TEXT),
         ("pieces of text", capacity::PIECES),
         ("bytes of job output kept while its file cannot be written", capacity::LOG_BUFFER),
         ("bytes of a job file", capacity::JOB_FILE),
-        ("seconds that a new process may need to come to its program", capacity::LAUNCH_PATIENCE.as_secs() as usize),
+        ("seconds that a new process may take until it runs its program", capacity::LAUNCH_PATIENCE.as_secs() as usize),
     ];
     let structural = [
         ("events in one condition", CONDITION_EVENTS),
@@ -184,8 +184,8 @@ pub fn limits() -> String {
         list.iter().map(|(what, count)| vec![what.to_string(), count.to_string()]).collect::<Vec<_>>()
     };
     format!(
-        "{GENERATED}# Limits\n\nA full table is an answer: it names its limit, reaches the log and the client, and loses nothing. What is \
-         not used takes no\nmemory.\n\n## Chosen for Linux\n\n`linux-shim/src/capacity.rs` has the reasons; an appliance may choose others.\n\n{}\n\
+        "{GENERATED}# Limits\n\nWhen a table is full, the request is refused: the log and the client get the name of the limit, and nothing is lost. \
+         Unused capacity\ntakes no memory.\n\n## Chosen for Linux\n\n`linux-shim/src/capacity.rs` gives the reasons; an appliance may choose other values.\n\n{}\n\
          ## Structural\n\n{}",
         table(&["what", "how many"], rows(&chosen)),
         table(&["what", "how many"], rows(&structural)),
