@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use uphold_core::bytes::Strings;
 use uphold_core::control::Request;
-use uphold_core::{Priority, Select, Table, Target};
+use uphold_core::{EnvTable, Priority, Select, Target};
 
 /// A request, or which argument is missing.
 pub type Asked<'a> = Result<Request<'a>, &'static str>;
@@ -71,13 +71,13 @@ impl Call {
     ///
     /// # Errors
     /// `UPSTART_JOB` is set and `UPSTART_INSTANCE` is not; in the words for a user.
-    pub fn table(&self, options: &Options) -> Result<Table<'_>, &'static str> {
+    pub fn table(&self, options: &Options) -> Result<EnvTable<'_>, &'static str> {
         match (&self.own_job, &self.own_instance) {
             (Some(job), Some(instance)) if !options.global => {
-                Ok(Table::Job { job: job.as_bytes(), instance: instance.as_bytes() })
+                Ok(EnvTable::Job { job: job.as_bytes(), instance: instance.as_bytes() })
             }
             (Some(_), None) if !options.global => Err("missing job name"),
-            _ => Ok(Table::Global),
+            _ => Ok(EnvTable::Global),
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::Context;
 use crate::call::PRIORITIES;
 use crate::print::{Failure, line};
 use std::os::unix::ffi::OsStrExt;
-use uphold_core::Table;
+use uphold_core::EnvTable;
 use uphold_core::control::{Reply, Request};
 
 /// `list-env`: all variables, sorted.
@@ -50,7 +50,7 @@ pub fn unset(context: &mut Context<'_>) -> Result<(), Failure> {
 fn each(
     context: &mut Context<'_>,
     missing: &str,
-    request: impl for<'a> Fn(Table<'a>, &'a [u8]) -> Request<'a>,
+    request: impl for<'a> Fn(EnvTable<'a>, &'a [u8]) -> Request<'a>,
 ) -> Result<(), Failure> {
     if context.call.words().is_empty() {
         return Err(context.wrong(missing));

@@ -6,37 +6,37 @@ use kit::{Folder, INITCTL, converse, converse_as, initctl, ran, run};
 use std::process::Command;
 use uphold_core::bytes::Strings;
 use uphold_core::control::{Refusal, Reply, Request};
-use uphold_core::{Priority, Table};
+use uphold_core::{EnvTable, Priority};
 
 /// What is asked and answered, one after the other.
 type Talk = Vec<(Request<'static>, Reply<'static>)>;
 
-const OWN: Table<'static> = Table::Job { job: b"a", instance: b"one" };
+const OWN: EnvTable<'static> = EnvTable::Job { job: b"a", instance: b"one" };
 
 fn inside(command: &mut Command) {
     command.env("UPSTART_JOB", "a").env("UPSTART_INSTANCE", "one");
 }
 
-fn get(table: Table<'static>, name: &'static [u8]) -> Request<'static> {
+fn get(table: EnvTable<'static>, name: &'static [u8]) -> Request<'static> {
     Request::GetEnvironment { table, name }
 }
 
-fn set(table: Table<'static>, entry: &'static [u8], replace: bool) -> (Request<'static>, Reply<'static>) {
+fn set(table: EnvTable<'static>, entry: &'static [u8], replace: bool) -> (Request<'static>, Reply<'static>) {
     (Request::SetEnvironment { table, entry, replace }, Reply::Done)
 }
 
-fn unset(table: Table<'static>, name: &'static [u8]) -> (Request<'static>, Reply<'static>) {
+fn unset(table: EnvTable<'static>, name: &'static [u8]) -> (Request<'static>, Reply<'static>) {
     (Request::UnsetEnvironment { table, name }, Reply::Done)
 }
 
 fn page(from: u32, next: Option<u32>, entries: &'static [u8]) -> (Request<'static>, Reply<'static>) {
-    let request = Request::ListEnvironment { table: Table::Global, from };
+    let request = Request::ListEnvironment { table: EnvTable::Global, from };
     (request, Reply::Variables { next, entries: Strings(entries) })
 }
 
 #[test]
 fn each_command_sends_its_requests() {
-    const GLOBAL: Table<'static> = Table::Global;
+    const GLOBAL: EnvTable<'static> = EnvTable::Global;
     #[rustfmt::skip]
     let table: Vec<(&[&str], Talk, &str)> = vec![
         (&["get-env", "PATH", "X"],            vec![(get(GLOBAL, b"PATH"), Reply::Text(b"/bin"))],                          "/bin\n"),
@@ -66,7 +66,7 @@ fn each_command_sends_its_requests() {
 
 #[test]
 fn in_a_job_it_is_that_jobs_environment_unless_global_is_said() {
-    let global = get(Table::Global, b"X");
+    let global = get(EnvTable::Global, b"X");
     assert_eq!(converse_as(inside, &["get-env", "X"], vec![(get(OWN, b"X"), Reply::Text(b"1"))]), ran("1\n", "", 0));
     assert_eq!(converse_as(inside, &["get-env", "-g", "X"], vec![(global, Reply::Text(b"2"))]), ran("2\n", "", 0));
     assert_eq!(
@@ -80,7 +80,7 @@ fn in_a_job_it_is_that_jobs_environment_unless_global_is_said() {
     let empty = |command: &mut Command| {
         command.env("UPSTART_JOB", "").env("UPSTART_INSTANCE", "");
     };
-    let nobodys = get(Table::Job { job: b"", instance: b"" }, b"TERM");
+    let nobodys = get(EnvTable::Job { job: b"", instance: b"" }, b"TERM");
     let err = "initctl: Job may not be empty string\n";
     assert_eq!(
         converse_as(empty, &["get-env", "TERM"], vec![(nobodys, Reply::Error(Refusal::EmptyJob))]),
@@ -94,11 +94,11 @@ fn in_a_job_it_is_that_jobs_environment_unless_global_is_said() {
 
 #[test]
 fn refusals_and_what_is_missing() {
-    let refused = |refusal| vec![(set(Table::Global, b"A=1", true).0, Reply::Error(refusal))];
+    let refused = |refusal| vec![(set(EnvTable::Global, b"A=1", true).0, Reply::Error(refusal))];
     let err = "initctl: Not permissible to modify PID 1 job environment\n";
     // The second is not tried.
     assert_eq!(converse(&["set-env", "A=1", "B=2"], refused(Refusal::NotInSystem)), ran("", err, 1));
-    let talk = vec![(get(Table::Global, b""), Reply::Error(Refusal::EmptyVariable))];
+    let talk = vec![(get(EnvTable::Global, b""), Reply::Error(Refusal::EmptyVariable))];
     assert_eq!(converse(&["get-env", ""], talk), ran("", "initctl: Variable may not be empty string\n", 1));
     let err = "initctl: The log priority given was not recognised\n";
     assert_eq!(run(initctl(INITCTL).args(["log-priority", "loud"])), ran("", err, 1));

@@ -96,7 +96,7 @@ pub enum Effect {
         answer: Answer,
     },
     /// Tell the log.
-    Say(Notice),
+    Log(Notice),
     /// A class is no more: what the world keeps for it can be let go.
     Retired(ClassId),
     /// After `Input::Shutdown` or `Input::Logout`: no job is left, or the time is over and each that is left has been named.

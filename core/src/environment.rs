@@ -6,7 +6,7 @@ use crate::bytes::{Strings, split_variable};
 use crate::ids::{ClassId, JobId};
 use crate::limits::Full;
 use crate::machine::Supervisor;
-use crate::memory::arena::Text;
+use crate::memory::arena::TextHandle;
 use crate::process::Process;
 
 /// One variable of an environment, as it stands between its name and the next: `NAME=` or the whole entry, then the rest.
@@ -22,7 +22,7 @@ impl<'a> Variable<'a> {
 /// Where a value lies in the arena.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spot {
-    pub text: Text,
+    pub text: TextHandle,
     pub from: usize,
     pub len: usize,
 }
@@ -64,9 +64,9 @@ impl Supervisor<'_> {
     /// There is no room for the text ([`Limit::Text`](crate::limits::Limit::Text)); what was set before stays.
     pub fn set_base_environment(&mut self, entries: Strings<'_>) -> Result<(), Full> {
         let first = self.text.add(entries.0)?;
-        self.text.replace(&mut self.core.first_environment, first);
+        self.text.replace(&mut self.globals.first_environment, first);
         let base = self.text.copy(first)?;
-        self.text.replace(&mut self.core.base_environment, base);
+        self.text.replace(&mut self.globals.base_environment, base);
         Ok(())
     }
 
@@ -76,7 +76,7 @@ impl Supervisor<'_> {
     /// There is no room for the text ([`Limit::Text`](crate::limits::Limit::Text)); what was set before stays.
     pub fn set_own_environment(&mut self, entries: Strings<'_>) -> Result<(), Full> {
         let new = self.text.add(entries.0)?;
-        self.text.replace(&mut self.core.own_environment, new);
+        self.text.replace(&mut self.globals.own_environment, new);
         Ok(())
     }
 
@@ -86,11 +86,11 @@ impl Supervisor<'_> {
     /// There is no room for the text ([`Limit::Text`](crate::limits::Limit::Text)); what was set before stays.
     pub fn set_session(&mut self, address: &[u8]) -> Result<(), Full> {
         let new = self.text.add(address)?;
-        self.text.replace(&mut self.core.session, new);
+        self.text.replace(&mut self.globals.session, new);
         Ok(())
     }
 
-    pub(crate) fn find_spot(&self, text: Text, name: &[u8]) -> Option<Spot> {
+    pub(crate) fn find_spot(&self, text: TextHandle, name: &[u8]) -> Option<Spot> {
         let (from, value) = find(Strings(self.text.get(text)), name)?;
         Some(Spot { text, from, len: value.len() })
     }
@@ -106,13 +106,13 @@ impl Supervisor<'_> {
         if split_variable(last).1.is_some() {
             self.find_spot(list, name)
         } else {
-            self.find_spot(self.core.own_environment, name)
+            self.find_spot(self.globals.own_environment, name)
         }
     }
 
     /// What a job of a class would get before any command or event.
     pub(crate) fn class_variable(&self, class: ClassId, name: &[u8]) -> Option<&[u8]> {
-        let spot = self.class_spot(class, name).or_else(|| self.find_spot(self.core.base_environment, name));
+        let spot = self.class_spot(class, name).or_else(|| self.find_spot(self.globals.base_environment, name));
         spot.map(|spot| self.value(spot))
     }
 
@@ -125,7 +125,7 @@ impl Supervisor<'_> {
         }
         self.find_spot(job.environment, name)
             .or_else(|| self.class_spot(job.class, name))
-            .or_else(|| self.find_spot(self.core.base_environment, name))
+            .or_else(|| self.find_spot(self.globals.base_environment, name))
     }
 
     /// A job's variable, as its conditions and events see it.
@@ -154,7 +154,7 @@ impl Supervisor<'_> {
         layers: impl Iterator<Item = Variable<'a>> + Clone,
     ) -> impl Iterator<Item = Variable<'a>> + Clone {
         let above = layers.clone();
-        let base = Strings(self.text.get(self.core.base_environment)).iter().map(|entry| Variable(entry, &[]));
+        let base = Strings(self.text.get(self.globals.base_environment)).iter().map(|entry| Variable(entry, &[]));
         let uncovered = base.filter(move |entry| !above.clone().any(|other| other.name() == entry.name()));
         uncovered.chain(last_of_each(layers))
     }
@@ -163,7 +163,7 @@ impl Supervisor<'_> {
     fn layers(&self, id: JobId, process: Process) -> impl Iterator<Item = Variable<'_>> + Clone {
         let job = self.jobs.get(id);
         let class = job.and_then(|job| self.classes.get(job.class));
-        let text = |text: Option<Text>| Strings(self.text.get(text.unwrap_or_default()));
+        let text = |text: Option<TextHandle>| Strings(self.text.get(text.unwrap_or_default()));
         let stopping = matches!(process, Process::PreStop | Process::PostStop);
         let whole = |entry| Variable(entry, &[]);
         let declared = text(class.map(|class| class.environment)).iter().filter_map(|entry| self.declared(entry));
@@ -179,7 +179,7 @@ impl Supervisor<'_> {
         let added = [
             (&b"UPSTART_JOB="[..], class.map(|class| class.name)),
             (&b"UPSTART_INSTANCE="[..], job.map(|job| job.name)),
-            (&b"UPSTART_SESSION="[..], Some(self.core.session).filter(|session| !session.is_empty())),
+            (&b"UPSTART_SESSION="[..], Some(self.globals.session).filter(|session| !session.is_empty())),
         ];
         added.into_iter().filter_map(move |(name, value)| Some(Variable(name, self.text.get(value?))))
     }
@@ -189,7 +189,7 @@ impl Supervisor<'_> {
         match split_variable(entry) {
             (_, Some(_)) => Some(Variable(entry, &[])),
             (name, None) => {
-                let own = Strings(self.text.get(self.core.own_environment));
+                let own = Strings(self.text.get(self.globals.own_environment));
                 own.iter().find(|own| split_variable(own).0 == name).map(|own| Variable(own, &[]))
             }
         }

@@ -7,7 +7,7 @@ use crate::ids::{ClientId, JobId};
 use crate::process::{Exit, Pid, Process, ShortName};
 use crate::signal::Signal;
 use crate::spawn::SpawnError;
-use crate::target::{Table, Target};
+use crate::target::{EnvTable, Target};
 
 /// One fact about the world. The supervisor takes one in, gives every effect out, and only then takes the next.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -85,18 +85,18 @@ pub enum Input<'a> {
         survivors: &'a [Survivor],
     },
     /// A process of a job said something, in the way that its `expect` stanza names.
-    Told {
+    Notified {
         /// Whose.
         job: JobId,
         /// What.
-        word: Word<'a>,
+        notification: Notification<'a>,
     },
     /// A client asks for a job's goal to change (initctl(8) start, stop, restart) or to be reloaded.
     Command {
         /// Who asks.
         client: ClientId,
         /// What for.
-        command: Command,
+        command: JobCommand,
         /// Which job.
         target: Target<'a>,
         /// Whether the answer is to wait until the goal is reached.
@@ -114,13 +114,13 @@ pub enum Input<'a> {
         wait: bool,
     },
     /// A client changes an environment (initctl(8) set-env, unset-env, reset-env).
-    Change {
+    ChangeEnv {
         /// Who asks.
         client: ClientId,
         /// Whose environment.
-        table: Table<'a>,
+        table: EnvTable<'a>,
         /// What is done to it.
-        change: Change<'a>,
+        change: EnvChange<'a>,
     },
     /// A client has gone; it is not answered any more.
     Hangup {
@@ -154,7 +154,7 @@ pub struct Survivor {
 
 /// What a process of a job says of itself (on Linux: sd_notify(3), or a newline on a descriptor).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Word<'a> {
+pub enum Notification<'a> {
     /// It is ready.
     Ready,
     /// This process of the same job is the main one.
@@ -169,7 +169,7 @@ pub enum Word<'a> {
 
 /// What is done to an environment.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Change<'a> {
+pub enum EnvChange<'a> {
     /// Set a variable.
     Set {
         /// `KEY=VALUE`, or `KEY` for an empty value.
@@ -189,7 +189,7 @@ pub enum Change<'a> {
 /// What `initctl` can have done to a job.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Command {
+pub enum JobCommand {
     /// Goal start.
     Start,
     /// Goal stop.

@@ -5,7 +5,7 @@ use heapless::{Deque, VecView};
 use crate::effect::Effect;
 use crate::ids::{ClassId, ClientId, kind};
 use crate::limits::OUTBOX;
-use crate::memory::arena::{Text, TextView};
+use crate::memory::arena::{ArenaView, TextHandle};
 use crate::memory::index::IndexView;
 use crate::memory::pool::PoolView;
 use crate::memory::queue::Queue;
@@ -17,14 +17,14 @@ use crate::records::event::{Dispatch, Event};
 use crate::records::interest::{Interest, Name};
 use crate::records::job::{Alarm, Job};
 use crate::records::leaf::Leaf;
-use crate::records::process::Running;
-use crate::records::shutdown::Ending;
+use crate::records::process::LiveProcess;
+use crate::records::shutdown::ShutdownStage;
 use crate::records::waiter::Waiter;
 use crate::time::Instant;
 
 /// What the machine knows besides classes, jobs and events.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Core {
+pub(crate) struct Globals {
     #[serde(skip)]
     pub outbox: Deque<Effect, OUTBOX>,
     /// Jobs on the move; the first is moved until it waits.
@@ -37,35 +37,35 @@ pub(crate) struct Core {
     pub agenda: Agenda,
     pub dispatch: Option<Dispatch>,
     /// What every job begins with, as it is now and as it was at first.
-    pub base_environment: Text,
-    pub first_environment: Text,
-    pub own_environment: Text,
-    pub session: Text,
+    pub base_environment: TextHandle,
+    pub first_environment: TextHandle,
+    pub own_environment: TextHandle,
+    pub session: TextHandle,
     /// The client whose `reload` has just been carried out, and on which process.
     pub reloading: Option<(ClientId, Pid)>,
     /// A class whose last instance has just been let go, and whose file has changed meanwhile.
     pub superseded: Option<ClassId>,
-    pub ending: Ending,
+    pub shutdown: ShutdownStage,
     /// Whether `expect` is followed to the letter even where that is wrong.
     pub strict: bool,
 }
 
-impl Core {
+impl Globals {
     /// Nothing has happened yet.
-    pub(crate) const NEW: Core = Core {
+    pub(crate) const NEW: Globals = Globals {
         outbox: Deque::new(),
         moving: Queue::new(),
         answers: Queue::new(),
         last_answers: Queue::new(),
         agenda: Agenda::new(),
         dispatch: None,
-        base_environment: Text::EMPTY,
-        first_environment: Text::EMPTY,
-        own_environment: Text::EMPTY,
-        session: Text::EMPTY,
+        base_environment: TextHandle::EMPTY,
+        first_environment: TextHandle::EMPTY,
+        own_environment: TextHandle::EMPTY,
+        session: TextHandle::EMPTY,
         reloading: None,
         superseded: None,
-        ending: Ending::Off,
+        shutdown: ShutdownStage::Off,
         strict: false,
     };
 
@@ -77,9 +77,9 @@ impl Core {
     }
 }
 
-impl core::hash::Hash for Core {
+impl core::hash::Hash for Globals {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
-        (self.moving, self.answers, self.last_answers, self.agenda, self.dispatch, self.ending).hash(state);
+        (self.moving, self.answers, self.last_answers, self.agenda, self.dispatch, self.shutdown).hash(state);
         self.outbox.is_empty().hash(state);
     }
 }
@@ -88,19 +88,19 @@ impl core::hash::Hash for Core {
 pub struct Supervisor<'s> {
     pub(crate) classes: PoolView<'s, Class>,
     pub(crate) jobs: PoolView<'s, Job>,
-    pub(crate) running: PoolView<'s, Running>,
+    pub(crate) processes: PoolView<'s, LiveProcess>,
     pub(crate) events: PoolView<'s, Event>,
     pub(crate) waiters: PoolView<'s, Waiter>,
     pub(crate) leaves: PoolView<'s, Leaf>,
     pub(crate) names: PoolView<'s, Name>,
     pub(crate) interests: PoolView<'s, Interest>,
-    pub(crate) text: TextView<'s>,
+    pub(crate) text: ArenaView<'s>,
     pub(crate) timers: Timers<'s, kind::Job, Alarm>,
     pub(crate) class_index: IndexView<'s, kind::Class>,
     pub(crate) job_index: IndexView<'s, kind::Job>,
     pub(crate) pid_index: IndexView<'s, kind::Process>,
     pub(crate) name_index: IndexView<'s, kind::Name>,
-    pub(crate) core: &'s mut Core,
+    pub(crate) globals: &'s mut Globals,
     pub(crate) scratch: &'s mut VecView<u8>,
     pub(crate) now: Instant,
 }

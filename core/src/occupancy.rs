@@ -8,7 +8,7 @@ use crate::memory::pool::{PoolView, Record};
 /// How much of one capacity is taken.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Taken {
+pub struct Usage {
     /// How much is in use.
     pub used: usize,
     /// How much is set aside for what must not fail.
@@ -20,23 +20,23 @@ pub struct Taken {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[allow(missing_docs)]
 pub struct Occupancy {
-    pub classes: Taken,
-    pub jobs: Taken,
-    pub processes: Taken,
-    pub events: Taken,
-    pub waiters: Taken,
-    pub leaves: Taken,
-    pub names: Taken,
-    pub interests: Taken,
+    pub classes: Usage,
+    pub jobs: Usage,
+    pub processes: Usage,
+    pub events: Usage,
+    pub waiters: Usage,
+    pub leaves: Usage,
+    pub names: Usage,
+    pub interests: Usage,
     /// In bytes.
-    pub text: Taken,
+    pub text: Usage,
     /// Pieces of text.
-    pub pieces: Taken,
-    pub timers: Taken,
+    pub pieces: Usage,
+    pub timers: Usage,
 }
 
-fn taken<T: Record>(pool: &PoolView<'_, T>) -> Taken {
-    Taken { used: pool.len(), reserved: pool.reserved() }
+fn taken<T: Record>(pool: &PoolView<'_, T>) -> Usage {
+    Usage { used: pool.len(), reserved: pool.reserved() }
 }
 
 impl Supervisor<'_> {
@@ -45,15 +45,15 @@ impl Supervisor<'_> {
         Occupancy {
             classes: taken(&self.classes),
             jobs: taken(&self.jobs),
-            processes: taken(&self.running),
+            processes: taken(&self.processes),
             events: taken(&self.events),
             waiters: taken(&self.waiters),
             leaves: taken(&self.leaves),
             names: taken(&self.names),
             interests: taken(&self.interests),
-            text: Taken { used: self.text.used(), reserved: self.text.reserved() },
-            pieces: Taken { used: self.text.pieces(), reserved: self.text.reserved_pieces() },
-            timers: Taken { used: self.timers.heap.len(), reserved: 0 },
+            text: Usage { used: self.text.used(), reserved: self.text.reserved() },
+            pieces: Usage { used: self.text.pieces(), reserved: self.text.reserved_pieces() },
+            timers: Usage { used: self.timers.heap.len(), reserved: 0 },
         }
     }
 }

@@ -2,17 +2,17 @@
 
 use crate::answer::{Answer, Denial};
 use crate::bytes::{Strings, split_variable};
-use crate::event::condition::{Held, Whose};
+use crate::event::condition::{ConditionOf, Held};
 use crate::event::emit::FAILED;
 use crate::ids::{ClassId, EventId, JobId};
-use crate::job::waiters::Outcome;
+use crate::job::waiters::WaitResult;
 use crate::limits::Full;
 use crate::machine::Supervisor;
-use crate::memory::arena::Text;
+use crate::memory::arena::TextHandle;
 use crate::memory::index::Fnv;
 use crate::notice::Notice;
 use crate::records::event::{Dispatch, EventName, Progress};
-use crate::records::waiter::Who;
+use crate::records::waiter::WaiterKind;
 use crate::shutdown::SESSION_END;
 use crate::state::Goal;
 
@@ -27,7 +27,7 @@ impl Supervisor<'_> {
     /// One step of offering: one condition, or on to the next.
     pub(crate) fn dispatch(&mut self, at: Dispatch) {
         let Some(interest) = at.interest.and_then(|interest| self.interests.get(interest)) else {
-            self.core.dispatch = None;
+            self.globals.dispatch = None;
             return self.dispatched(at.event);
         };
         let (class, after) = (interest.class, interest.after);
@@ -46,60 +46,60 @@ impl Supervisor<'_> {
                 Dispatch { interest: after, ..at }
             }
         };
-        self.core.dispatch = Some(next);
+        self.globals.dispatch = Some(next);
     }
 
     fn offer_stop(&mut self, job: JobId, at: Dispatch) {
-        let whose = Whose::Stop(job);
-        let held = self.offer(whose, at.event);
+        let of = ConditionOf::Stop(job);
+        let held = self.offer(of, at.event);
         if held == 0 {
             return;
         }
         if self.jobs.get(job).is_some_and(|job| job.goal != Goal::Stop) {
             let class = self.jobs.get(job).map(|job| job.class);
-            let collected = self.collect(whose, held, b"UPSTART_STOP_EVENTS=");
+            let collected = self.collect(of, held, b"UPSTART_STOP_EVENTS=");
             // Without room for the variables it is stopped all the same.
             let environment = collected.and_then(|environment| self.import(class, environment));
             let environment = environment.unwrap_or_else(|full| {
                 self.say_full(job, full);
-                Text::EMPTY
+                TextHandle::EMPTY
             });
             if let Some(job) = self.jobs.get_mut(job) {
                 self.text.replace(&mut job.stop_environment, environment);
             }
-            self.answer_waiters(job, Outcome::Released);
-            self.block_held(job, whose, held);
+            self.answer_waiters(job, WaitResult::Released);
+            self.block_held(job, of, held);
             self.set_goal(job, Goal::Stop);
         }
-        self.reset_condition(whose);
+        self.reset_condition(of);
     }
 
     fn offer_start(&mut self, class: ClassId, at: Dispatch) {
-        let whose = Whose::Start(class);
-        let held = self.offer(whose, at.event);
+        let of = ConditionOf::Start(class);
+        let held = self.offer(of, at.event);
         if held == 0 {
             return;
         }
-        let about_end = self.core.ending.is_on() && self.event_is_named(at.event, SESSION_END);
-        if (about_end || !self.core.ending.refuses_starts())
-            && let Err(refused) = self.start_for_events(class, whose, held)
+        let about_end = self.globals.shutdown.is_on() && self.event_is_named(at.event, SESSION_END);
+        if (about_end || !self.globals.shutdown.refuses_starts())
+            && let Err(refused) = self.start_for_events(class, of, held)
         {
             match refused {
-                Refused::NoInstance(why) => self.say_later(Notice::NoInstance { class, why }),
+                Refused::NoInstance(why) => self.log(Notice::NoInstance { class, why }),
                 Refused::Full(full) => {
-                    self.say_later(Notice::Full { class, limit: full.limit });
+                    self.log(Notice::Full { class, limit: full.limit });
                     // Who emitted the event is to know that it has not done all it should.
                     for place in 0..Held::BITS as usize {
-                        self.held_event(whose, held, place).into_iter().for_each(|event| self.mark_failed(event));
+                        self.held_event(of, held, place).into_iter().for_each(|event| self.mark_failed(event));
                     }
                 }
             }
         }
-        self.reset_condition(whose);
+        self.reset_condition(of);
     }
 
-    fn start_for_events(&mut self, class: ClassId, whose: Whose, held: Held) -> Result<(), Refused> {
-        let environment = self.collect(whose, held, b"UPSTART_EVENTS=").map_err(Refused::Full)?;
+    fn start_for_events(&mut self, class: ClassId, of: ConditionOf, held: Held) -> Result<(), Refused> {
+        let environment = self.collect(of, held, b"UPSTART_EVENTS=").map_err(Refused::Full)?;
         let job = match self.instance_for(class, environment) {
             Ok(job) if self.jobs.get(job).is_some_and(|job| job.goal == Goal::Start) => {
                 self.text.free(environment);
@@ -116,14 +116,14 @@ impl Supervisor<'_> {
             Refused::Full(full)
         })?;
         self.prepare_start(job, environment).map_err(Refused::Full)?;
-        self.answer_waiters(job, Outcome::Released);
-        self.block_held(job, whose, held);
+        self.answer_waiters(job, WaitResult::Released);
+        self.block_held(job, of, held);
         self.want_started(job);
         Ok(())
     }
 
     /// The instance that a class's `instance` stanza names with these variables, made if there is none.
-    fn instance_for(&mut self, class: ClassId, environment: Text) -> Result<JobId, Refused> {
+    fn instance_for(&mut self, class: ClassId, environment: TextHandle) -> Result<JobId, Refused> {
         let name = self.expand_instance(class, Strings(self.text.get(environment)));
         self.note_instance(name).map_err(|denial| match denial {
             Denial::Full(limit) => Refused::Full(Full { limit }),
@@ -136,10 +136,10 @@ impl Supervisor<'_> {
     }
 
     /// The variables of the events that made a condition true, later ones after earlier ones, and the list of their names.
-    fn collect(&mut self, whose: Whose, held: Held, list: &[u8]) -> Result<Text, Full> {
+    fn collect(&mut self, of: ConditionOf, held: Held, list: &[u8]) -> Result<TextHandle, Full> {
         self.text.begin()?;
         for place in 0..Held::BITS as usize {
-            if let Some(event) = self.held_event(whose, held, place).and_then(|event| self.events.get(event)) {
+            if let Some(event) = self.held_event(of, held, place).and_then(|event| self.events.get(event)) {
                 let environment = event.environment;
                 self.text.push_text(environment)?;
             }
@@ -147,7 +147,7 @@ impl Supervisor<'_> {
         self.text.push(list)?;
         let mut separator: &[u8] = b"";
         for place in 0..Held::BITS as usize {
-            let Some(event) = self.held_event(whose, held, place) else { continue };
+            let Some(event) = self.held_event(of, held, place) else { continue };
             self.text.push(core::mem::replace(&mut separator, b" "))?;
             self.push_event_name(event)?;
         }
@@ -157,8 +157,8 @@ impl Supervisor<'_> {
 
     /// Cuts what events gave down to what a class imports and what Upstart adds, if the class imports anything. What the
     /// events gave is used up, whatever comes of it.
-    fn import(&mut self, class: Option<ClassId>, environment: Text) -> Result<Text, Full> {
-        let imports = class.and_then(|class| self.classes.get(class)).map_or(Text::EMPTY, |class| class.imports);
+    fn import(&mut self, class: Option<ClassId>, environment: TextHandle) -> Result<TextHandle, Full> {
+        let imports = class.and_then(|class| self.classes.get(class)).map_or(TextHandle::EMPTY, |class| class.imports);
         if imports.is_empty() {
             return Ok(environment);
         }
@@ -182,14 +182,14 @@ impl Supervisor<'_> {
     }
 
     /// Has every event that made a condition true wait for the job, each once.
-    fn block_held(&mut self, job: JobId, whose: Whose, held: Held) {
+    fn block_held(&mut self, job: JobId, of: ConditionOf, held: Held) {
         for place in 0..Held::BITS as usize {
-            let Some(event) = self.held_event(whose, held, place) else { continue };
-            let counted = (0..place).any(|earlier| self.held_event(whose, held, earlier) == Some(event));
+            let Some(event) = self.held_event(of, held, place) else { continue };
+            let counted = (0..place).any(|earlier| self.held_event(of, held, earlier) == Some(event));
             if counted {
                 continue;
             }
-            match self.wait_for_job(job, Who::Event(event)) {
+            match self.wait_for_job(job, WaiterKind::Event(event)) {
                 Ok(()) => self.block_event(event),
                 Err(full) => self.say_full(job, full),
             }
@@ -198,7 +198,7 @@ impl Supervisor<'_> {
 
     fn say_full(&mut self, job: JobId, full: Full) {
         if let Some(class) = self.jobs.get(job).map(|job| job.class) {
-            self.say_later(Notice::Full { class, limit: full.limit });
+            self.log(Notice::Full { class, limit: full.limit });
         }
     }
 
@@ -210,8 +210,8 @@ impl Supervisor<'_> {
                 let (name, rest) = self.event_name(id);
                 let hash = Fnv::new().with(name).with(rest).value();
                 let interest = self.first_interest(hash, |name| self.event_is_named(id, name));
-                self.core.dispatch = Some(Dispatch { event: id, interest, begun: None, job: None });
-                self.say_later(Notice::HandlingEvent(id));
+                self.globals.dispatch = Some(Dispatch { event: id, interest, begun: None, job: None });
+                self.log(Notice::HandlingEvent(id));
             }
             Some(Progress::Finished) => self.finish_event(id),
             _ => {}
@@ -233,8 +233,8 @@ impl Supervisor<'_> {
     fn finish_event(&mut self, id: EventId) {
         let failed = self.events.get(id).is_some_and(|event| event.failed);
         while let Some(waiter) = self.events.get_mut(id).and_then(|event| event.waiters.pop(&mut self.waiters)) {
-            match self.waiters.get(waiter).map(|waiter| waiter.who) {
-                Some(Who::Emitter(client)) => {
+            match self.waiters.get(waiter).map(|waiter| waiter.kind) {
+                Some(WaiterKind::Emitter(client)) => {
                     let answer = if failed { Answer::Denied(Denial::EventFailed) } else { Answer::Done };
                     self.settle(waiter, client, answer, false);
                 }
@@ -261,7 +261,7 @@ impl Supervisor<'_> {
 
     fn is_of_failure(&self, id: EventId) -> bool {
         self.events.get(id).is_some_and(|event| match event.name {
-            EventName::Text(text) => event.of_failure || self.text.get(text).ends_with(FAILED),
+            EventName::Named(text) => event.of_failure || self.text.get(text).ends_with(FAILED),
             EventName::Job(_) => event.of_failure,
         })
     }
@@ -276,6 +276,6 @@ impl Supervisor<'_> {
             event.failed = false;
             event.progress = Progress::Pending;
         }
-        self.core.agenda.add_ready();
+        self.globals.agenda.add_ready();
     }
 }

@@ -5,12 +5,12 @@ use crate::bytes::{Strings, split_variable};
 use crate::conf::{ConditionText, Operator, glob};
 use crate::effect::Effect;
 use crate::ids::JobId;
-use crate::job::waiters::Outcome;
+use crate::job::waiters::WaitResult;
 use crate::limits::END_SECONDS;
 use crate::machine::Supervisor;
 use crate::memory::index::Fnv;
 use crate::notice::Notice;
-use crate::records::shutdown::Ending;
+use crate::records::shutdown::ShutdownStage;
 use crate::state::Goal;
 use crate::time::Instant;
 
@@ -22,22 +22,22 @@ const PASSED: usize = usize::MAX;
 
 impl Supervisor<'_> {
     /// The supervisor is to end: nobody gets more time than it takes to stop.
-    pub(crate) fn begin_ending(&mut self) {
-        if !self.core.ending.refuses_starts() {
+    pub(crate) fn begin_shutdown(&mut self) {
+        if !self.globals.shutdown.refuses_starts() {
             self.tell_of_end(b"TYPE=shutdown\0");
-            self.core.ending = Ending::Leaving { slot: 0, last: true, until: self.stopping_deadline() };
+            self.globals.shutdown = ShutdownStage::Leaving { slot: 0, last: true, until: self.stopping_deadline() };
         }
     }
 
     /// The session ends: jobs that wait for that get some time of their own before everything is stopped.
     pub(crate) fn begin_logout(&mut self) {
-        if self.core.ending.is_on() {
+        if self.globals.shutdown.is_on() {
             return;
         }
         let last = !self.is_awaited(b"logout");
         let until = if last { self.stopping_deadline() } else { self.now.after_seconds(END_SECONDS) };
         self.tell_of_end(b"TYPE=logout\0");
-        self.core.ending = Ending::Leaving { slot: 0, last, until };
+        self.globals.shutdown = ShutdownStage::Leaving { slot: 0, last, until };
     }
 
     fn tell_of_end(&mut self, environment: &[u8]) {
@@ -78,7 +78,8 @@ impl Supervisor<'_> {
 
     /// Stops one more of the jobs that there were when the end began; that comes before the event that tells of it.
     pub(crate) fn next_to_stop(&mut self) -> bool {
-        let (Ending::Leaving { slot, .. } | Ending::Stopping { slot, .. }) = &mut self.core.ending else {
+        let (ShutdownStage::Leaving { slot, .. } | ShutdownStage::Stopping { slot, .. }) = &mut self.globals.shutdown
+        else {
             return false;
         };
         if *slot == PASSED {
@@ -89,30 +90,30 @@ impl Supervisor<'_> {
         if let Some(job) = job
             && self.jobs.get(job).is_some_and(|job| job.goal != Goal::Stop)
         {
-            self.answer_waiters(job, Outcome::Released);
+            self.answer_waiters(job, WaitResult::Released);
             self.set_goal(job, Goal::Stop);
         }
         true
     }
 
     /// One step more towards the end, once everything else is done.
-    pub(crate) fn next_to_end(&mut self) -> bool {
-        match self.core.ending {
-            Ending::Leaving { last: false, until, .. } if self.jobs.is_empty() || self.now >= until => {
-                self.core.ending = Ending::Stopping { slot: 0, until: self.stopping_deadline() };
+    pub(crate) fn advance_shutdown(&mut self) -> bool {
+        match self.globals.shutdown {
+            ShutdownStage::Leaving { last: false, until, .. } if self.jobs.is_empty() || self.now >= until => {
+                self.globals.shutdown = ShutdownStage::Stopping { slot: 0, until: self.stopping_deadline() };
                 true
             }
-            Ending::Leaving { last: true, until, .. } | Ending::Stopping { until, .. }
+            ShutdownStage::Leaving { last: true, until, .. } | ShutdownStage::Stopping { until, .. }
                 if self.now >= until && !self.jobs.is_empty() =>
             {
-                self.core.ending = Ending::Naming { slot: 0 };
+                self.globals.shutdown = ShutdownStage::Naming { slot: 0 };
                 true
             }
-            Ending::Naming { slot } => {
+            ShutdownStage::Naming { slot } => {
                 let job: Option<JobId> = self.jobs.id_from(slot);
                 if let Some(job) = job {
-                    self.core.ending = Ending::Naming { slot: job.index() + 1 };
-                    self.say_later(Notice::FailedToStop { job });
+                    self.globals.shutdown = ShutdownStage::Naming { slot: job.index() + 1 };
+                    self.log(Notice::FailedToStop { job });
                 }
                 job.is_some()
             }
@@ -121,15 +122,15 @@ impl Supervisor<'_> {
     }
 
     /// Says once that it is over: no job is left, or every one that is has been named. The world ends what still lives.
-    pub(crate) fn ended(&mut self) -> Option<Effect> {
-        let over = match self.core.ending {
-            Ending::Leaving { last, .. } => last && self.jobs.is_empty(),
-            Ending::Stopping { .. } => self.jobs.is_empty(),
-            Ending::Naming { .. } => true,
-            Ending::Off | Ending::Said => false,
+    pub(crate) fn take_ended(&mut self) -> Option<Effect> {
+        let over = match self.globals.shutdown {
+            ShutdownStage::Leaving { last, .. } => last && self.jobs.is_empty(),
+            ShutdownStage::Stopping { .. } => self.jobs.is_empty(),
+            ShutdownStage::Naming { .. } => true,
+            ShutdownStage::Off | ShutdownStage::Said => false,
         };
         over.then(|| {
-            self.core.ending = Ending::Said;
+            self.globals.shutdown = ShutdownStage::Said;
             Effect::Ended
         })
     }

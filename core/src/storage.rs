@@ -4,7 +4,7 @@ use heapless::Vec;
 
 use crate::ids::kind;
 use crate::limits::{CHAINS, Limit, SCRATCH};
-use crate::machine::{Core, Supervisor};
+use crate::machine::{Globals, Supervisor};
 use crate::memory::arena::Arena;
 use crate::memory::index::Index;
 use crate::memory::pool::Pool;
@@ -14,7 +14,7 @@ use crate::records::event::Event;
 use crate::records::interest::{Interest, Name};
 use crate::records::job::{Alarm, Job};
 use crate::records::leaf::Leaf;
-use crate::records::process::Running;
+use crate::records::process::LiveProcess;
 use crate::records::waiter::Waiter;
 use crate::time::Instant;
 
@@ -47,7 +47,7 @@ pub struct Storage<
 > {
     classes: Pool<Class, CLASSES>,
     jobs: Pool<Job, JOBS>,
-    running: Pool<Running, PROCESSES>,
+    processes: Pool<LiveProcess, PROCESSES>,
     events: Pool<Event, EVENTS>,
     waiters: Pool<Waiter, WAITERS>,
     leaves: Pool<Leaf, LEAVES>,
@@ -59,7 +59,7 @@ pub struct Storage<
     job_index: Index<kind::Job, CHAINS_EACH>,
     pid_index: Index<kind::Process, CHAINS_EACH>,
     name_index: Index<kind::Name, CHAINS_EACH>,
-    core: Core,
+    globals: Globals,
     scratch: Scratch,
 }
 
@@ -91,7 +91,7 @@ impl<
         Storage {
             classes: Pool::new(),
             jobs: Pool::new(),
-            running: Pool::new(),
+            processes: Pool::new(),
             events: Pool::new(),
             waiters: Pool::new(),
             leaves: Pool::new(),
@@ -103,7 +103,7 @@ impl<
             job_index: Index::new(),
             pid_index: Index::new(),
             name_index: Index::new(),
-            core: Core::NEW,
+            globals: Globals::NEW,
             scratch: Scratch(Vec::new()),
         }
     }
@@ -115,7 +115,7 @@ impl<
         Supervisor {
             classes: self.classes.lend(Limit::Classes),
             jobs: self.jobs.lend(Limit::Jobs),
-            running: self.running.lend(Limit::Processes),
+            processes: self.processes.lend(Limit::Processes),
             events: self.events.lend(Limit::Events),
             waiters: self.waiters.lend(Limit::Blocked),
             leaves: self.leaves.lend(Limit::Operators),
@@ -127,7 +127,7 @@ impl<
             job_index: self.job_index.lend(),
             pid_index: self.pid_index.lend(),
             name_index: self.name_index.lend(),
-            core: &mut self.core,
+            globals: &mut self.globals,
             scratch: self.scratch.0.as_mut_view(),
             now: Instant(0),
         }
@@ -169,7 +169,7 @@ impl<
     /// generation. This is what makes an exhaustive search of the states finite.
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
         let state = &mut self.text.by_content(state);
-        (&self.classes, &self.jobs, &self.running, &self.events, &self.waiters, &self.leaves).hash(state);
-        (&self.names, &self.interests, &self.timers, &self.core).hash(state);
+        (&self.classes, &self.jobs, &self.processes, &self.events, &self.waiters, &self.leaves).hash(state);
+        (&self.names, &self.interests, &self.timers, &self.globals).hash(state);
     }
 }

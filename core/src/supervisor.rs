@@ -23,12 +23,12 @@ impl Supervisor<'_> {
             Input::Stopped { pid, signal, traced } => self.stopped(pid, signal, traced),
             Input::Continued { pid } => self.continued(pid),
             Input::Survivors { job, survivors } => self.surveyed(job, survivors),
-            Input::Told { job, word } => self.told(job, word),
+            Input::Notified { job, notification } => self.notified(job, notification),
             Input::Command { client, command, target, wait } => self.command(client, command, target, wait),
             Input::Emit { client, event, environment, wait } => self.emit_for(client, event, environment, wait),
             Input::Hangup { client } => self.forget_client(client),
-            Input::Change { client, table, change } => self.change(client, table, change),
-            Input::Shutdown => self.begin_ending(),
+            Input::ChangeEnv { client, table, change } => self.change(client, table, change),
+            Input::Shutdown => self.begin_shutdown(),
             Input::Logout => self.begin_logout(),
         }
     }
@@ -40,28 +40,28 @@ impl Supervisor<'_> {
     /// done before anything else.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         loop {
-            if let Some(effect) = self.core.outbox.pop_front() {
+            if let Some(effect) = self.globals.outbox.pop_front() {
                 return Some(effect);
             }
             if let Some(reply) = self.next_answer(false) {
                 return Some(reply);
             }
-            if let Some((client, _)) = self.core.reloading.take() {
+            if let Some((client, _)) = self.globals.reloading.take() {
                 return Some(Effect::Reply { client, answer: Answer::Done });
             }
-            if let Some(class) = self.core.superseded {
+            if let Some(class) = self.globals.superseded {
                 // Answers may still have to name it.
                 if let Some(reply) = self.next_answer(true) {
                     return Some(reply);
                 }
-                self.core.superseded = None;
+                self.globals.superseded = None;
                 self.supersede(class);
-            } else if let Some(job) = self.core.moving.head() {
+            } else if let Some(job) = self.globals.moving.head() {
                 self.step(job);
-            } else if let Some(dispatch) = self.core.dispatch {
+            } else if let Some(dispatch) = self.globals.dispatch {
                 self.dispatch(dispatch);
-            } else if !(self.next_to_stop() || self.next_event() || self.next_timer() || self.next_to_end()) {
-                return self.next_answer(true).or_else(|| self.ended());
+            } else if !(self.next_to_stop() || self.next_event() || self.next_timer() || self.advance_shutdown()) {
+                return self.next_answer(true).or_else(|| self.take_ended());
             }
         }
     }
@@ -69,19 +69,19 @@ impl Supervisor<'_> {
     /// When the machine next wants [`Input::Tick`], if no other input comes before.
     pub fn next_deadline(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|timer| timer.at);
-        let ending = self.core.ending.deadline();
+        let ending = self.globals.shutdown.deadline();
         [timer, ending].into_iter().flatten().min()
     }
 
     /// From now on `expect` is followed to the letter: what is wrong is said, and nothing is adopted (init(8),
     /// `--strict-expect`).
     pub fn set_strict(&mut self, strict: bool) {
-        self.core.strict = strict;
+        self.globals.strict = strict;
     }
 
     /// A signal found no process. For a reload that is the answer; for a job that is being killed, its main process's end.
     fn gone(&mut self, pid: Pid) {
-        if let Some((client, _)) = self.core.reloading.take_if(|(_, reloaded)| *reloaded == pid) {
+        if let Some((client, _)) = self.globals.reloading.take_if(|(_, reloaded)| *reloaded == pid) {
             self.order(Effect::Reply { client, answer: Answer::Denied(Denial::NoSuchProcess) });
         }
         self.vanished(pid);

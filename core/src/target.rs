@@ -6,7 +6,7 @@ use crate::bytes::Strings;
 
 /// The environment that a request concerns (initctl(8), set-env).
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-pub enum Table<'a> {
+pub enum EnvTable<'a> {
     /// The environment that every job begins with.
     Global,
     /// The environment of a running job.

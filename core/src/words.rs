@@ -106,7 +106,11 @@ fn write_end(f: &mut fmt::Formatter<'_>, exit: Exit) -> fmt::Result {
 impl Supervisor<'_> {
     /// A notice in words, and how loud it is. `explain` gives the world's words for the number in a
     /// [`SpawnError`].
-    pub fn say<'a>(&'a self, notice: Notice, explain: fn(i32) -> &'static str) -> (Priority, impl fmt::Display + 'a) {
+    pub fn message<'a>(
+        &'a self,
+        notice: Notice,
+        explain: fn(i32) -> &'static str,
+    ) -> (Priority, impl fmt::Display + 'a) {
         (notice.priority(), Words { supervisor: self, notice, explain })
     }
 }

@@ -199,11 +199,11 @@ impl Linux {
             Effect::Reply { client, answer } => {
                 self.control.reply(client, &supervisor.reply(answer), &self.wait.epoll);
             }
-            Effect::Say(notice) => {
+            Effect::Log(notice) => {
                 if let Notice::ProcessEnded { pid, .. } = notice {
                     login_records::mark_dead(pid);
                 }
-                let (priority, words) = supervisor.say(notice, error::explain);
+                let (priority, words) = supervisor.message(notice, error::explain);
                 self.log.say(priority, format_args!("{words}"));
             }
             Effect::Retired(class) => self.programs.retire(class),

@@ -3,7 +3,7 @@
 use uphold_core::bytes::Strings;
 use uphold_core::control::frame::PageWriter;
 use uphold_core::control::{PROTOCOL, Refusal, Reply, Request};
-use uphold_core::{Change, ClientId, Command, Input, Priority, Select, Supervisor, Table, Target, Variable};
+use uphold_core::{ClientId, EnvChange, EnvTable, Input, JobCommand, Priority, Select, Supervisor, Target, Variable};
 
 /// What `initctl version` prints: the version that job files and scripts are written for.
 pub const VERSION: &[u8] = b"init (upstart 1.13.2)";
@@ -89,17 +89,17 @@ pub fn consider<'r>(request: &Request<'r>, trusted: bool, page: &'r mut [u8], kn
 /// What the supervisor is told of a request that comes to [`Turn::Input`].
 pub fn input<'r>(client: ClientId, request: &Request<'r>) -> Option<Input<'r>> {
     let command = |command, target, wait| Input::Command { client, command, target, wait };
-    let change = |table, change| Input::Change { client, table, change };
+    let change = |table, change| Input::ChangeEnv { client, table, change };
     Some(match *request {
-        Request::Start { target, wait } => command(Command::Start, target, wait),
-        Request::Stop { target, wait } => command(Command::Stop, target, wait),
-        Request::Force { target, wait } => command(Command::Force, target, wait),
-        Request::Restart { target, wait } => command(Command::Restart, target, wait),
-        Request::Reload { target } => command(Command::Reload, target, false),
+        Request::Start { target, wait } => command(JobCommand::Start, target, wait),
+        Request::Stop { target, wait } => command(JobCommand::Stop, target, wait),
+        Request::Force { target, wait } => command(JobCommand::Force, target, wait),
+        Request::Restart { target, wait } => command(JobCommand::Restart, target, wait),
+        Request::Reload { target } => command(JobCommand::Reload, target, false),
         Request::Emit { event, environment, wait } => Input::Emit { client: Some(client), event, environment, wait },
-        Request::SetEnvironment { table, entry, replace } => change(table, Change::Set { entry, replace }),
-        Request::UnsetEnvironment { table, name } => change(table, Change::Unset { name }),
-        Request::ResetEnvironment { table } => change(table, Change::Reset),
+        Request::SetEnvironment { table, entry, replace } => change(table, EnvChange::Set { entry, replace }),
+        Request::UnsetEnvironment { table, name } => change(table, EnvChange::Unset { name }),
+        Request::ResetEnvironment { table } => change(table, EnvChange::Reset),
         _ => return None,
     })
 }
@@ -176,7 +176,7 @@ fn config<'r>(job: &'r [u8], supervisor: &'r Supervisor<'_>) -> Reply<'r> {
     Reply::Config { emits: supervisor.emits(class), start_on: start_on.0, stop_on: stop_on.0 }
 }
 
-fn variables<'r>(table: Table<'_>, from: u32, page: &'r mut [u8], supervisor: &'r mut Supervisor<'_>) -> Reply<'r> {
+fn variables<'r>(table: EnvTable<'_>, from: u32, page: &'r mut [u8], supervisor: &'r mut Supervisor<'_>) -> Reply<'r> {
     let entries = match supervisor.variables(table) {
         Ok(entries) => entries,
         Err(refusal) => return Reply::Error(refusal),
@@ -204,7 +204,7 @@ fn variables<'r>(table: Table<'_>, from: u32, page: &'r mut [u8], supervisor: &'
     }
 }
 
-fn variable<'r>(table: Table<'r>, name: &'r [u8], supervisor: &'r mut Supervisor<'_>) -> Reply<'r> {
+fn variable<'r>(table: EnvTable<'r>, name: &'r [u8], supervisor: &'r mut Supervisor<'_>) -> Reply<'r> {
     match supervisor.get_variable(table, name) {
         Ok(value) => Reply::Text(value),
         Err(refusal) => Reply::Error(refusal),

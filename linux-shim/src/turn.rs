@@ -61,7 +61,9 @@ impl Linux {
             Arrival::Input(input) => input,
             // It was read a moment ago, so it can be read again.
             Arrival::Command(slot) => self.control.input(slot).unwrap_or(Input::Tick),
-            Arrival::Word => self.daemons.told().map_or(Input::Tick, |(job, word)| Input::Told { job, word }),
+            Arrival::Word => {
+                self.daemons.told().map_or(Input::Tick, |(job, notification)| Input::Notified { job, notification })
+            }
         })
     }
 

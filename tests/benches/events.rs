@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use uphold_core::bytes::Strings;
 use uphold_core::conf::Parser;
-use uphold_core::{ClientId, Command, Input, Select, Storage, Supervisor, Target};
+use uphold_core::{ClientId, Input, JobCommand, Select, Storage, Supervisor, Target};
 
 const JOBS: usize = 10_240;
 
@@ -85,7 +85,7 @@ fn emit(supervisor: &mut Supervisor<'_>, event: &[u8]) -> usize {
 fn stop(supervisor: &mut Supervisor<'_>, job: &str) {
     let target = Target { job: job.as_bytes(), select: Select::Environment(Strings::EMPTY) };
     let client = ClientId { slot: 0, generation: 0 };
-    let input = Input::Command { client, command: Command::Stop, target, wait: false };
+    let input = Input::Command { client, command: JobCommand::Stop, target, wait: false };
     supervisor.handle(uphold_core::Instant(0), input);
     drain(supervisor);
 }

@@ -1,6 +1,6 @@
 //! What can happen next: everything that people, programs and the kernel can do as things stand.
 
-use uphold_core::{Command, Exit, Pid, Process, Signal};
+use uphold_core::{Exit, JobCommand, Pid, Process, Signal};
 
 use crate::explore::{NOW, Step};
 use crate::happening::{Happening, Saying, Text};
@@ -118,7 +118,7 @@ impl Choices {
     }
 
     fn clients(&self, clients: &[Client], steps: &mut Vec<Step>) {
-        use Command::{Reload, Restart, Start, Stop};
+        use JobCommand::{Reload, Restart, Start, Stop};
         let free = clients.iter().take(self.waiting).position(|&client| client == Client::Idle);
         let askers = [Some((self.waiting, false)), free.map(|client| (client, true))];
         for (client, wait) in askers.into_iter().flatten() {

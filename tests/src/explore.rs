@@ -206,7 +206,7 @@ impl<M: Memory + Clone> Search<'_, M> {
             next.kernel.wrong(|| "panic".into());
         }
         next.kernel.children.iter_mut().for_each(|child| child.busy = false);
-        next.turn_back(NOW);
+        next.rebase_time(NOW);
         let spawns = next.kernel.spawns;
         self.meet(from, step, next)?;
         let reuses = world.kernel.children.iter().any(|child| child.vanished).then_some(Outcome::Reuses);
@@ -226,7 +226,7 @@ impl<M: Memory + Clone> Search<'_, M> {
     fn meet(&mut self, from: Number, step: &Step, world: &mut World<M>) -> Result<(), Violation> {
         let calm = world.check();
         // Who was let go of by the supervisor is no more, and its number means nothing.
-        world.turn_back(NOW);
+        world.rebase_time(NOW);
         let asked_for = step.is_asked_for();
         if let Some(what) = world.kernel.fault.take() {
             let mut steps = self.way_to(from);

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use uphold_core::{Command, Exit, Pid, Signal};
+use uphold_core::{Exit, JobCommand, Pid, Signal};
 
 /// One thing that happens. `text` is what follows the command's name: an event or a job, and its variables.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub enum Happening {
     /// A client asks for a job's goal to change.
-    Ask { client: usize, command: Command, wait: bool, text: Text },
+    Ask { client: usize, command: JobCommand, wait: bool, text: Text },
     /// A client emits an event.
     Emit { client: usize, wait: bool, text: Text },
     /// A client goes away.
@@ -94,12 +94,12 @@ pub enum Outcome {
 /// How one spawn after another goes; all others work.
 pub type Outcomes = heapless::Vec<Outcome, 8>;
 
-const COMMANDS: [(&str, Command); 5] = [
-    ("start", Command::Start),
-    ("stop --force", Command::Force),
-    ("stop", Command::Stop),
-    ("restart", Command::Restart),
-    ("reload", Command::Reload),
+const COMMANDS: [(&str, JobCommand); 5] = [
+    ("start", JobCommand::Start),
+    ("stop --force", JobCommand::Force),
+    ("stop", JobCommand::Stop),
+    ("restart", JobCommand::Restart),
+    ("reload", JobCommand::Reload),
 ];
 
 const OUTCOMES: [(&str, Outcome); 4] = [

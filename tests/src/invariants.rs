@@ -2,7 +2,7 @@
 
 use uphold_core::control::Status;
 use uphold_core::tables::lifecycle::Wait;
-use uphold_core::{Command, Exit, Goal, Occupancy, Pid, Process, Signal, State};
+use uphold_core::{Exit, Goal, JobCommand, Occupancy, Pid, Process, Signal, State};
 
 use crate::choices::PATIENCE;
 use crate::explore::NOW;
@@ -180,7 +180,7 @@ fn stays_after_force<M: Memory + Clone>(world: &mut World<M>, name: &'static str
     world.kernel.journal = Some(Vec::new());
     world.kernel.killed.clear();
     world.kernel.rested.clear();
-    let (command, text) = (Command::Force, Text::Borrowed(name));
+    let (command, text) = (JobCommand::Force, Text::Borrowed(name));
     world.happen(&Happening::Ask { client: ASKER, command, wait: true, text });
     for _ in 0..FORCED_INPUTS {
         if let Some(fault) = world.kernel.fault.take() {

@@ -236,7 +236,7 @@ impl Kernel {
             // The world answers, since the answer is too long to be kept.
             Effect::Survey { .. } => {}
             Effect::Reply { client, answer } => self.answer(supervisor, client, answer),
-            Effect::Say(notice) => self.hear(supervisor, notice),
+            Effect::Log(notice) => self.hear(supervisor, notice),
             Effect::Retired(_) => {}
             Effect::Ended => {
                 if std::mem::replace(&mut self.ended, true) {
@@ -421,7 +421,7 @@ impl Kernel {
                 | Notice::Signalling { .. }
         );
         if !quiet {
-            let (_, words) = supervisor.say(notice, |_| "No such file or directory");
+            let (_, words) = supervisor.message(notice, |_| "No such file or directory");
             self.note(|| words.to_string());
         }
     }

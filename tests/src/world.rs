@@ -6,8 +6,8 @@ use std::hash::{Hash, Hasher};
 use uphold_core::bytes::Strings;
 use uphold_core::conf::{ConfError, Parser};
 use uphold_core::{
-    ClientId, Effect, Full, Goal, Input, Instant, Occupancy, Pid, Select, Signal, State, Storage, Supervisor, Taken,
-    Target, Word,
+    ClientId, Effect, Full, Goal, Input, Instant, Notification, Occupancy, Pid, Select, Signal, State, Storage,
+    Supervisor, Target, Usage,
 };
 
 use crate::happening::{Happening, Saying};
@@ -239,14 +239,14 @@ impl<M: Memory> World<M> {
         let Some(job) = self.kernel.child(pid).map(|child| child.job) else {
             return self.kernel.wrong(|| format!("there is no process {pid}"));
         };
-        let word = match saying {
-            Saying::Ready => Word::Ready,
-            Saying::Main(pid) => Word::Main(*pid),
-            Saying::Stopping => Word::Stopping,
-            Saying::Alive => Word::Alive,
-            Saying::Status(text) => Word::Status(text.as_bytes()),
+        let notification = match saying {
+            Saying::Ready => Notification::Ready,
+            Saying::Main(pid) => Notification::Main(*pid),
+            Saying::Stopping => Notification::Stopping,
+            Saying::Alive => Notification::Alive,
+            Saying::Status(text) => Notification::Status(text.as_bytes()),
         };
-        self.give(Input::Told { job, word });
+        self.give(Input::Notified { job, notification });
     }
 
     fn pass(&mut self, milliseconds: u32) {
@@ -286,11 +286,11 @@ impl<M: Memory> World<M> {
     }
 
     /// Makes it that time again, as if everything so far had happened earlier.
-    pub fn turn_back(&mut self, time: Instant) {
+    pub fn rebase_time(&mut self, time: Instant) {
         let passed = self.now.0.saturating_sub(time.0);
         let children = &self.kernel.children;
         let known = |pid| children.iter().any(|child| child.pid == pid || child.session == pid);
-        self.memory.supervisor().turn_back(self.now, passed, known);
+        self.memory.supervisor().rebase_time(self.now, passed, known);
         self.now = time;
     }
 
@@ -343,7 +343,7 @@ impl<M: Memory> World<M> {
                 jobs.push(JobStatus::of(&status));
             }
         }
-        let room = |taken: Taken, all: usize| all - taken.used - taken.reserved;
+        let room = |taken: Usage, all: usize| all - taken.used - taken.reserved;
         if !self.heeds_texts
             && (room(occupancy.text, M::TEXT.0) < SPARE.0 || room(occupancy.pieces, M::TEXT.1) < SPARE.1)
         {
@@ -392,9 +392,9 @@ impl<M: Memory + Clone> World<M> {
                 false => place.and_then(|place| Pid::new(place as u32 + 1)).unwrap_or(Pid::MAX),
             }
         };
-        supervisor.renumber(number);
+        supervisor.renumber_processes(number);
         if !self.heeds_texts && !self.exact {
-            supervisor.forget_what_is_told();
+            supervisor.erase_texts();
             (occupancy.text, occupancy.pieces) = Default::default();
         }
         memory.hash(hasher);

@@ -1,7 +1,7 @@
 //! What a job waits for can always be said, and could always come.
 
 use uphold_core::bytes::Strings;
-use uphold_core::{Exit, Holder, Input, Process, Select, Target, WaitCause, Word};
+use uphold_core::{Exit, Holder, Input, Notification, Process, Select, Target, WaitCause};
 use uphold_tests::choices::Choices;
 use uphold_tests::world::{Small, World};
 
@@ -117,7 +117,7 @@ fn only_status_tells_what_a_daemon_says_that_it_does() {
     world.happen(&"start --no-wait early".parse().expect("words that are known"));
     world.happen(&"emit --no-wait never".parse().expect("words that are known"));
     let job = world.memory.supervisor().jobs().next().expect("a job");
-    world.give(Input::Told { job, word: Word::Status(b"3 of 4\x07") });
+    world.give(Input::Notified { job, notification: Notification::Status(b"3 of 4\x07") });
     let mut supervisor = world.memory.supervisor();
     let status = supervisor.status(target("early")).expect("a job").to_string();
     let (pid, listed) = supervisor

@@ -1,6 +1,6 @@
 //! Job files that change while their jobs live, as clients see it.
 
-use uphold_core::Command;
+use uphold_core::JobCommand;
 use uphold_tests::happening::Happening;
 use uphold_tests::world::{Small, World};
 
@@ -9,12 +9,12 @@ fn running() -> World<Small> {
     let mut world = World::new(Small::new());
     world.load("svc", "description old\n").expect("a good job file");
     world.kernel.journal = Some(Vec::new());
-    ask(&mut world, Command::Start);
+    ask(&mut world, JobCommand::Start);
     world
 }
 
 /// What follows from a client's command that does not wait.
-fn ask(world: &mut World<Small>, command: Command) -> Vec<String> {
+fn ask(world: &mut World<Small>, command: JobCommand) -> Vec<String> {
     world.happen(&Happening::Ask { client: 0, command, wait: false, text: "svc".into() });
     world.kernel.journal.replace(Vec::new()).unwrap_or_default()
 }
@@ -26,7 +26,7 @@ fn a_list_is_the_same_by_pages_of_any_size() {
     world.load("many", "instance $N\n").expect("a good job file");
     world.load("none", "instance $N\n").expect("a good job file");
     for text in ["many N=a", "many N=b", "many N=c"] {
-        world.happen(&Happening::Ask { client: 0, command: Command::Start, wait: false, text: text.into() });
+        world.happen(&Happening::Ask { client: 0, command: JobCommand::Start, wait: false, text: text.into() });
     }
     let supervisor = world.memory.supervisor();
     let whole: Vec<(String, u32)> = supervisor.statuses(0).map(|(status, next)| (status.to_string(), next)).collect();
@@ -43,14 +43,14 @@ fn a_list_is_the_same_by_pages_of_any_size() {
 fn an_answer_names_a_job_whose_class_goes_with_it() {
     let mut world = running();
     world.memory.supervisor().delete_class(b"svc");
-    assert!(ask(&mut world, Command::Stop).contains(&"A: svc stop/waiting".to_owned()));
-    assert_eq!(ask(&mut world, Command::Start), ["A: Unknown job: svc"]);
+    assert!(ask(&mut world, JobCommand::Stop).contains(&"A: svc stop/waiting".to_owned()));
+    assert_eq!(ask(&mut world, JobCommand::Start), ["A: Unknown job: svc"]);
 }
 
 #[test]
 fn an_answer_names_a_job_whose_file_takes_effect_with_its_end() {
     let mut world = running();
     world.load("svc", "exec main\n").expect("a good job file");
-    assert!(ask(&mut world, Command::Stop).contains(&"A: svc stop/waiting".to_owned()));
-    assert!(ask(&mut world, Command::Start).contains(&"spawn svc main: 1".to_owned()));
+    assert!(ask(&mut world, JobCommand::Stop).contains(&"A: svc stop/waiting".to_owned()));
+    assert!(ask(&mut world, JobCommand::Start).contains(&"spawn svc main: 1".to_owned()));
 }

@@ -11,7 +11,7 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use uphold_core::bytes::Strings;
 use uphold_core::conf::Console;
 use uphold_core::{
-    ClientId, Command, Effect, Input, JobId, Notice, Pid, Process, Select, Signal, Storage, Survivor, Target,
+    ClientId, Effect, Input, JobCommand, JobId, Notice, Pid, Process, Select, Signal, Storage, Survivor, Target,
 };
 use uphold_linux::containment::{ClaimedName, Containment};
 use uphold_linux::settings::Settings;
@@ -43,10 +43,12 @@ fn job_ids() -> Vec<JobId> {
         supervisor.commit_class(class).expect("there is room");
         let client = ClientId { slot: 0, generation: jobs.len() as u32 };
         let target = Target { job: name.as_bytes(), select: Select::Environment(Strings::EMPTY) };
-        supervisor
-            .handle(uphold_core::Instant(1), Input::Command { client, command: Command::Start, target, wait: false });
+        supervisor.handle(
+            uphold_core::Instant(1),
+            Input::Command { client, command: JobCommand::Start, target, wait: false },
+        );
         while let Some(effect) = supervisor.poll_effect() {
-            if let Effect::Say(Notice::GoalChanged { job, .. }) = effect {
+            if let Effect::Log(Notice::GoalChanged { job, .. }) = effect {
                 jobs.push(job);
             }
         }

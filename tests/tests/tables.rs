@@ -2,8 +2,8 @@
 
 use uphold_core::tables::exit;
 use uphold_core::tables::expect as follow;
-use uphold_core::tables::expect::{Order, Seen, Stage};
-use uphold_core::tables::lifecycle::{Entry, Next, TABLE, Wait};
+use uphold_core::tables::expect::{FollowOrder, Seen, Stage};
+use uphold_core::tables::lifecycle::{Entry, LIFECYCLE, Next, Wait};
 use uphold_core::{Expect, Goal, Process, State};
 
 /// The ten states of init(8), "Job states", and where each leads; the words of the manual.
@@ -47,7 +47,7 @@ fn all_next(state: State, goal: Goal) -> Vec<State> {
 const GOALS: [Goal; 3] = [Goal::Start, Goal::Stop, Goal::Respawn];
 
 fn states() -> impl Iterator<Item = State> {
-    TABLE.iter().map(|row| row.state)
+    LIFECYCLE.iter().map(|row| row.state)
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn every_state_is_reached_from_rest_and_leads_back() {
 fn a_respawn_is_only_wanted_where_a_main_process_can_end_and_leads_to_a_new_run() {
     for state in states() {
         let row = state.row();
-        let judged = exit::row(Process::Main, state).is_some_and(|row| row.meaning == exit::Meaning::Judged);
+        let judged = exit::row(Process::Main, state).is_some_and(|row| row.meaning == exit::Consequence::Judged);
         assert_eq!(row.respawn != Next::Never, judged, "a main process that ends in {state} and is to run again");
         match row.respawn {
             Next::Anew(next) => assert!(reachable(next, &[Goal::Start]).contains(&State::Starting)),
@@ -148,7 +148,7 @@ fn no_cycle_is_without_a_wait() {
 
 #[test]
 fn what_a_state_makes_it_waits_for() {
-    for row in &TABLE {
+    for row in &LIFECYCLE {
         match row.entry {
             Entry::Run(process) => {
                 assert_eq!(row.wait, Wait::Spawned(process), "{}", row.state);
@@ -170,7 +170,7 @@ fn what_a_state_makes_it_waits_for() {
 
 #[test]
 fn every_awaited_end_has_a_row_that_goes_on() {
-    for row in &TABLE {
+    for row in &LIFECYCLE {
         let process = match row.wait {
             Wait::End(process) => process,
             Wait::Readiness => Process::Main,
@@ -178,16 +178,16 @@ fn every_awaited_end_has_a_row_that_goes_on() {
         };
         assert!(exit::row(process, row.state).is_some_and(|row| row.goes_on), "{process} in {}", row.state);
     }
-    for (place, row) in exit::TABLE.iter().enumerate() {
-        let twin = |other: &&exit::Row| other.process == row.process && other.state == row.state;
-        assert_eq!(exit::TABLE.iter().position(|other| twin(&other)), Some(place), "two rows for one end: {row:?}");
+    for (place, row) in exit::EXITS.iter().enumerate() {
+        let twin = |other: &&exit::ExitRow| other.process == row.process && other.state == row.state;
+        assert_eq!(exit::EXITS.iter().position(|other| twin(&other)), Some(place), "two rows for one end: {row:?}");
     }
 }
 
 /// States in which a process can live: from the state that makes it to the one that waits for its end.
 #[test]
 fn every_row_of_the_exit_table_can_happen() {
-    for row in &exit::TABLE {
+    for row in &exit::EXITS {
         let makes = |state: &State| state.row().entry == Entry::Run(row.process);
         let born = states().find(makes).expect("somebody makes every process");
         let lives = reachable(born, &[Goal::Start, Goal::Stop]);
@@ -200,7 +200,7 @@ fn every_row_of_the_exit_table_can_happen() {
 #[test]
 fn every_row_of_the_follow_table_is_reached_and_leads_to_readiness() {
     for expect in EXPECTS {
-        let rows: Vec<_> = follow::TABLE.iter().filter(|row| row.expect == expect).collect();
+        let rows: Vec<_> = follow::EXPECTS.iter().filter(|row| row.expect == expect).collect();
         let (mut stages, mut at) = (vec![Stage::Launched], 0);
         while let Some(&stage) = stages.get(at) {
             at += 1;
@@ -224,7 +224,7 @@ fn every_row_of_the_follow_table_is_reached_and_leads_to_readiness() {
             let twin = rows.iter().position(|other| other.stage == row.stage && other.seen == row.seen);
             assert_eq!(twin, Some(place), "two rows for what was seen: {row:?}");
             let changes_process = row.seen == Seen::Fork;
-            assert_eq!(row.order == Order::Switch, changes_process, "a fork changes the process: {row:?}");
+            assert_eq!(row.order == FollowOrder::Switch, changes_process, "a fork changes the process: {row:?}");
             assert_eq!(row.patience > 0, row.seen == Seen::Quiet, "{row:?}");
             if expect.traces() {
                 assert_eq!(row.next.is_ready(), ends_tracing(row.order), "{row:?}");
@@ -234,8 +234,8 @@ fn every_row_of_the_follow_table_is_reached_and_leads_to_readiness() {
 }
 
 /// Whether an order is the last: nothing is traced after it.
-fn ends_tracing(order: Order) -> bool {
-    matches!(order, Order::Detach | Order::Release)
+fn ends_tracing(order: FollowOrder) -> bool {
+    matches!(order, FollowOrder::Detach | FollowOrder::Release)
 }
 
 const EXPECTS: [Expect; 8] = [
@@ -251,11 +251,11 @@ const EXPECTS: [Expect; 8] = [
 
 #[test]
 fn every_lesson_can_be_learnt_and_names_another_stanza_or_takes_that_back() {
-    for (place, row) in follow::LESSONS.iter().enumerate() {
-        assert!(row.expect != row.right || row.heir == follow::Heir::Late, "{row:?}");
+    for (place, row) in follow::ADVICE.iter().enumerate() {
+        assert!(row.expect != row.right || row.heir == follow::Relation::Late, "{row:?}");
         let twin =
-            |other: &follow::Lesson| (other.expect, other.forks, other.heir) == (row.expect, row.forks, row.heir);
-        assert_eq!(follow::LESSONS.iter().position(twin), Some(place), "two rows for one case: {row:?}");
-        assert_eq!(follow::lesson(row.expect, row.forks.unwrap_or(0), row.heir), (row.saw, row.right));
+            |other: &follow::Advice| (other.expect, other.forks, other.heir) == (row.expect, row.forks, row.heir);
+        assert_eq!(follow::ADVICE.iter().position(twin), Some(place), "two rows for one case: {row:?}");
+        assert_eq!(follow::advice(row.expect, row.forks.unwrap_or(0), row.heir), (row.saw, row.right));
     }
 }

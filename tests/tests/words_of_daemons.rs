@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use uphold_core::bytes::Strings;
 use uphold_core::conf::Console;
-use uphold_core::{Input, Instant, JobId, Pid, Priority, Storage, Supervisor, Word};
+use uphold_core::{Input, Instant, JobId, Notification, Pid, Priority, Storage, Supervisor};
 use uphold_linux::capacity::KERNEL_EVENTS;
 use uphold_linux::conf_dir::ConfDir;
 use uphold_linux::linux::Linux;
@@ -89,13 +89,13 @@ impl Shim {
         if let Input::SpawnFailed { error, .. } = input {
             panic!("{error:?}");
         }
-        if let Input::Told { word, .. } = input {
+        if let Input::Notified { notification: word, .. } = input {
             self.words.push(match word {
-                Word::Ready => "ready".to_owned(),
-                Word::Main(pid) => format!("main {pid}"),
-                Word::Stopping => "stopping".to_owned(),
-                Word::Alive => "alive".to_owned(),
-                Word::Status(text) => format!("status {}", String::from_utf8_lossy(text)),
+                Notification::Ready => "ready".to_owned(),
+                Notification::Main(pid) => format!("main {pid}"),
+                Notification::Stopping => "stopping".to_owned(),
+                Notification::Alive => "alive".to_owned(),
+                Notification::Status(text) => format!("status {}", String::from_utf8_lossy(text)),
             });
         }
         self.supervisor.handle(now(), input);

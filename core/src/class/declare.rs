@@ -6,7 +6,7 @@ use crate::expect::Expect;
 use crate::ids::ClassId;
 use crate::limits::{CONDITION_EVENTS, EVENT_NAME, Full, Limit};
 use crate::machine::Supervisor;
-use crate::memory::arena::Text;
+use crate::memory::arena::TextHandle;
 use crate::memory::index::Fnv;
 use crate::records::class::Class;
 use crate::tables::respawn::RespawnLimit;
@@ -73,7 +73,7 @@ impl Supervisor<'_> {
         }
     }
 
-    fn set_text(&mut self, id: ClassId, field: fn(&mut Class) -> &mut Text, bytes: &[u8]) -> Result<(), Full> {
+    fn set_text(&mut self, id: ClassId, field: fn(&mut Class) -> &mut TextHandle, bytes: &[u8]) -> Result<(), Full> {
         let new = self.text.add(bytes)?;
         if let Some(class) = self.classes.get_mut(id) {
             self.text.replace(field(class), new);
@@ -81,7 +81,7 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    fn append(&mut self, id: ClassId, field: fn(&mut Class) -> &mut Text, pieces: &[&[u8]]) -> Result<(), Full> {
+    fn append(&mut self, id: ClassId, field: fn(&mut Class) -> &mut TextHandle, pieces: &[&[u8]]) -> Result<(), Full> {
         let Some(class) = self.classes.get_mut(id) else { return Ok(()) };
         pieces.iter().try_for_each(|piece| self.text.append(field(class), piece))
     }

@@ -7,7 +7,7 @@ use crate::environment::find_value;
 use crate::ids::ClassId;
 use crate::limits::{INSTANCE_NAME, Limit};
 use crate::machine::Supervisor;
-use crate::memory::arena::Text;
+use crate::memory::arena::TextHandle;
 
 /// What the expansion of an `instance` stanza gave.
 pub(crate) struct Expansion {
@@ -21,7 +21,7 @@ impl Supervisor<'_> {
     /// The name of the instance that a class's `instance` stanza gives with these variables; or, if it names one that is
     /// not set, that variable's name.
     pub(crate) fn expand_instance(&self, class: ClassId, environment: Strings<'_>) -> Expansion {
-        let pattern = self.classes.get(class).map_or(Text::EMPTY, |class| class.instance);
+        let pattern = self.classes.get(class).map_or(TextHandle::EMPTY, |class| class.instance);
         let mut text: heapless::Vec<u8, INSTANCE_NAME> = heapless::Vec::new();
         let lookup = |name: &[u8]| find_value(environment, name).or_else(|| self.class_variable(class, name));
         let expanded = expand(self.text.get(pattern), lookup, text.as_mut_view());

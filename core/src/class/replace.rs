@@ -76,7 +76,7 @@ impl Supervisor<'_> {
     /// An instance of a class has been let go: if it was the last one, the class gives way to what its file says now.
     pub(crate) fn supersede_soon(&mut self, id: ClassId) {
         if self.classes.get(id).is_some_and(|class| class.deleted || class.successor.is_some())
-            && let Some(other) = self.core.superseded.replace(id).filter(|other| *other != id)
+            && let Some(other) = self.globals.superseded.replace(id).filter(|other| *other != id)
         {
             self.supersede(other);
         }

@@ -6,8 +6,8 @@ use crate::expect::Expect;
 use crate::ids::{ClassId, EventId, JobId, LeafId};
 use crate::machine::Supervisor;
 use crate::process::{Pid, Process};
-use crate::records::job::Inquiry;
-use crate::records::waiter::{WaitQueue, Who};
+use crate::records::job::SurveyReason;
+use crate::records::waiter::{WaitQueue, WaiterKind};
 use crate::state::Goal;
 use crate::tables::lifecycle::Wait;
 use crate::target::Target;
@@ -60,7 +60,7 @@ impl Supervisor<'_> {
             return WaitCause::Step;
         }
         let main = job.pid(Process::Main);
-        let given_a_moment = job.timer.is_some() || job.inquiry != Inquiry::Nothing;
+        let given_a_moment = job.timer.is_some() || job.survey != SurveyReason::Nothing;
         let asked = if given_a_moment { WaitCause::Survivors } else { WaitCause::Nothing };
         let Some(class) = self.classes.get(job.class) else { return WaitCause::Nothing };
         match job.state.row().wait {
@@ -83,8 +83,8 @@ impl Supervisor<'_> {
     fn holder(&self, event: EventId) -> Option<Holder> {
         let waits = self.waiters.ids().find_map(|waiter| {
             let waiter = self.waiters.get(waiter)?;
-            match (waiter.who, waiter.place) {
-                (Who::Event(it), WaitQueue::Job(job)) if it == event => Some(Holder::Job(job)),
+            match (waiter.kind, waiter.place) {
+                (WaiterKind::Event(it), WaitQueue::Job(job)) if it == event => Some(Holder::Job(job)),
                 _ => None,
             }
         });

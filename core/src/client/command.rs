@@ -4,13 +4,13 @@ use crate::answer::{Answer, Denial};
 use crate::bytes::{Strings, split_variable};
 use crate::effect::{Effect, Scope};
 use crate::ids::{ClassId, ClientId, JobId};
-use crate::input::Command;
-use crate::job::waiters::Outcome;
+use crate::input::JobCommand;
+use crate::job::waiters::WaitResult;
 use crate::limits::Limit;
 use crate::machine::Supervisor;
-use crate::memory::arena::Text;
+use crate::memory::arena::TextHandle;
 use crate::process::Process;
-use crate::records::waiter::{WaitQueue, Waiter, Who};
+use crate::records::waiter::{WaitQueue, Waiter, WaiterKind};
 use crate::state::Goal;
 use crate::target::{Select, Target};
 
@@ -23,12 +23,12 @@ fn check_environment(environment: Strings<'_>) -> Result<(), Denial> {
 impl Supervisor<'_> {
     /// Does what a client asks of a job, and answers: at once, when all that follows at once is done, or when the goal is
     /// reached.
-    pub(crate) fn command(&mut self, client: ClientId, command: Command, target: Target<'_>, wait: bool) {
+    pub(crate) fn command(&mut self, client: ClientId, command: JobCommand, target: Target<'_>, wait: bool) {
         let deed = match command {
-            Command::Start => Self::start,
-            Command::Stop | Command::Force => Self::stop,
-            Command::Restart => Self::restart,
-            Command::Reload => return self.reload(client, target),
+            JobCommand::Start => Self::start,
+            JobCommand::Stop | JobCommand::Force => Self::stop,
+            JobCommand::Restart => Self::restart,
+            JobCommand::Reload => return self.reload(client, target),
         };
         // The place of a client that waits is set aside before anything is changed.
         let places = usize::from(wait);
@@ -91,22 +91,28 @@ impl Supervisor<'_> {
     }
 
     /// The last goal's waiters are released, and the client waits for the new one in its place.
-    fn wait_instead(&mut self, id: JobId, client: ClientId, command: Command, wait: bool) {
-        self.answer_waiters(id, Outcome::Released);
+    fn wait_instead(&mut self, id: JobId, client: ClientId, command: JobCommand, wait: bool) {
+        self.answer_waiters(id, WaitResult::Released);
         if wait {
             self.waiters.unreserve(1);
-            if let Err(full) = self.wait_for_job(id, Who::Client(client, command)) {
+            if let Err(full) = self.wait_for_job(id, WaiterKind::Client(client, command)) {
                 self.order(Effect::Reply { client, answer: Answer::Denied(full.into()) });
             }
         }
     }
 
-    fn start(&mut self, client: ClientId, command: Command, target: Target<'_>, wait: bool) -> Result<JobId, Denial> {
+    fn start(
+        &mut self,
+        client: ClientId,
+        command: JobCommand,
+        target: Target<'_>,
+        wait: bool,
+    ) -> Result<JobId, Denial> {
         let (class, found) = self.resolve_job(target)?;
         if let Some(job) = found.filter(|&job| self.jobs.get(job).is_some_and(|job| job.goal == Goal::Start)) {
             return Err(Denial::AlreadyRunning(job));
         }
-        if self.core.ending.refuses_starts() {
+        if self.globals.shutdown.refuses_starts() {
             return Err(Denial::ShuttingDown);
         }
         let job = match (found, target.select) {
@@ -127,10 +133,10 @@ impl Supervisor<'_> {
         Ok(job)
     }
 
-    fn stop(&mut self, client: ClientId, command: Command, target: Target<'_>, wait: bool) -> Result<JobId, Denial> {
+    fn stop(&mut self, client: ClientId, command: JobCommand, target: Target<'_>, wait: bool) -> Result<JobId, Denial> {
         let (class, found) = self.resolve_job(target)?;
         let job = found.ok_or(Denial::UnknownInstance(class))?;
-        let forced = command == Command::Force;
+        let forced = command == JobCommand::Force;
         // One that stops already can still be forced to.
         if !forced && self.jobs.get(job).is_some_and(|job| job.goal == Goal::Stop) {
             return Err(Denial::AlreadyStopped(job));
@@ -150,7 +156,13 @@ impl Supervisor<'_> {
         Ok(job)
     }
 
-    fn restart(&mut self, client: ClientId, command: Command, target: Target<'_>, wait: bool) -> Result<JobId, Denial> {
+    fn restart(
+        &mut self,
+        client: ClientId,
+        command: JobCommand,
+        target: Target<'_>,
+        wait: bool,
+    ) -> Result<JobId, Denial> {
         let (class, found) = self.resolve_job(target)?;
         let id = found.ok_or(Denial::UnknownInstance(class))?;
         if self.jobs.get(id).is_some_and(|job| job.goal == Goal::Stop) {
@@ -167,7 +179,7 @@ impl Supervisor<'_> {
         // One that is to run anew is restarted by that.
         if self.jobs.get(id).is_some_and(|job| job.goal == Goal::Start) {
             if let Some(job) = self.jobs.get_mut(id) {
-                self.text.replace(&mut job.stop_environment, Text::EMPTY);
+                self.text.replace(&mut job.stop_environment, TextHandle::EMPTY);
             }
             self.set_goal(id, Goal::Stop);
             if let Some(job) = self.jobs.get_mut(id) {
@@ -189,7 +201,7 @@ impl Supervisor<'_> {
         match ready {
             Ok((pid, signal)) => {
                 self.order(Effect::Signal { pid, signal, scope: Scope::Process });
-                self.core.reloading = Some((client, pid));
+                self.globals.reloading = Some((client, pid));
             }
             Err(denial) => self.order(Effect::Reply { client, answer: Answer::Denied(denial) }),
         }
@@ -197,14 +209,14 @@ impl Supervisor<'_> {
 
     /// A client has gone: nobody answers it.
     pub(crate) fn forget_client(&mut self, client: ClientId) {
-        let is_it = |waiter: &Waiter| matches!(waiter.who, Who::Client(it, _) | Who::Emitter(it) | Who::Answered(it, _) if it == client);
+        let is_it = |waiter: &Waiter| matches!(waiter.kind, WaiterKind::Client(it, _) | WaiterKind::Emitter(it) | WaiterKind::Answered(it, _) if it == client);
         let Some(id) = self.waiters.ids().find(|&id| self.waiters.get(id).is_some_and(is_it)) else { return };
         let Some(place) = self.waiters.get(id).map(|waiter| waiter.place) else { return };
         let queue = match place {
             WaitQueue::Job(job) => self.jobs.get_mut(job).map(|job| &mut job.waiters),
             WaitQueue::Event(event) => self.events.get_mut(event).map(|event| &mut event.waiters),
-            WaitQueue::Answers => Some(&mut self.core.answers),
-            WaitQueue::LastAnswers => Some(&mut self.core.last_answers),
+            WaitQueue::Answers => Some(&mut self.globals.answers),
+            WaitQueue::LastAnswers => Some(&mut self.globals.last_answers),
         };
         if let Some(queue) = queue {
             queue.remove(&mut self.waiters, id);

@@ -6,12 +6,12 @@ use crate::control::Refusal;
 use crate::effect::Effect;
 use crate::environment::Variable;
 use crate::ids::{ClientId, JobId};
-use crate::input::Change;
+use crate::input::EnvChange;
 use crate::limits::{EVENTS_PER_JOB, Full, Limit};
 use crate::machine::Supervisor;
-use crate::memory::arena::{Text, cost};
+use crate::memory::arena::{TextHandle, cost};
 use crate::process::Process;
-use crate::target::Table;
+use crate::target::EnvTable;
 
 /// Whose environment, once it is known.
 #[derive(Clone, Copy)]
@@ -22,14 +22,14 @@ enum Owner {
 
 impl Supervisor<'_> {
     /// Changes an environment for a client, and answers.
-    pub(crate) fn change(&mut self, client: ClientId, table: Table<'_>, change: Change<'_>) {
+    pub(crate) fn change(&mut self, client: ClientId, table: EnvTable<'_>, change: EnvChange<'_>) {
         let done = self.change_table(table, change);
         let answer = done.map_or_else(Answer::Denied, |()| Answer::Done);
         self.order(Effect::Reply { client, answer });
     }
 
-    fn change_table(&mut self, table: Table<'_>, change: Change<'_>) -> Result<(), Denial> {
-        if let Change::Reset = change {
+    fn change_table(&mut self, table: EnvTable<'_>, change: EnvChange<'_>) -> Result<(), Denial> {
+        if let EnvChange::Reset = change {
             return self.reset(table);
         }
         match self.owner_of(table)? {
@@ -53,38 +53,38 @@ impl Supervisor<'_> {
 
     /// Whether everybody's environment can be changed, so that it is changed whole or not at all: each list may become longer
     /// by one entry, in each event of a job too, and one list at a time is there twice.
-    fn check_room_to_change(&self, change: Change<'_>) -> Result<(), Full> {
+    fn check_room_to_change(&self, change: EnvChange<'_>) -> Result<(), Full> {
         let entry = cost(match change {
-            Change::Set { entry, .. } => entry.len() + "=\0".len(),
-            Change::Unset { name } => name.len() + "\0".len(),
-            Change::Reset => 0,
+            EnvChange::Set { entry, .. } => entry.len() + "=\0".len(),
+            EnvChange::Unset { name } => name.len() + "\0".len(),
+            EnvChange::Reset => 0,
         });
         let lists = self.jobs.ids().filter_map(|id| self.jobs.get(id)).map(|job| job.environment);
-        let longest = lists.chain([self.core.base_environment]).map(|list| self.text.get(list).len()).max();
+        let longest = lists.chain([self.globals.base_environment]).map(|list| self.text.get(list).len()).max();
         let each = entry * (1 + EVENTS_PER_JOB);
         self.text.check_room(self.jobs.len() + 2, entry + self.jobs.len() * each + cost(longest.unwrap_or(0)))
     }
 
     /// An environment becomes again what it was at first. Values that are longer then need more room in events.
-    fn reset(&mut self, table: Table<'_>) -> Result<(), Denial> {
+    fn reset(&mut self, table: EnvTable<'_>) -> Result<(), Denial> {
         match self.owner_of(table)? {
             Owner::Everybody => {
-                let first = self.text.copy(self.core.first_environment)?;
-                let now = core::mem::replace(&mut self.core.base_environment, first);
+                let first = self.text.copy(self.globals.first_environment)?;
+                let now = core::mem::replace(&mut self.globals.base_environment, first);
                 let done = self.for_each_job(|all, job| all.reserve_present_text(job));
                 let unused = match done {
                     Ok(()) => now,
-                    Err(_) => core::mem::replace(&mut self.core.base_environment, now),
+                    Err(_) => core::mem::replace(&mut self.globals.base_environment, now),
                 };
                 self.text.free(unused);
                 Ok(done?)
             }
-            Owner::Job(job) => Ok(self.give(job, Text::EMPTY)?),
+            Owner::Job(job) => Ok(self.give(job, TextHandle::EMPTY)?),
         }
     }
 
     /// A job's own layer of its environment is replaced; on failure the new one is freed.
-    fn give(&mut self, id: JobId, new: Text) -> Result<(), Full> {
+    fn give(&mut self, id: JobId, new: TextHandle) -> Result<(), Full> {
         let Some(job) = self.jobs.get_mut(id) else { return Ok(()) };
         let old = core::mem::replace(&mut job.environment, new);
         let done = self.reserve_present_text(id);
@@ -97,12 +97,12 @@ impl Supervisor<'_> {
     }
 
     fn reserve_present_text(&mut self, id: JobId) -> Result<(), Full> {
-        let environment = self.jobs.get(id).map_or(Text::EMPTY, |job| job.environment);
+        let environment = self.jobs.get(id).map_or(TextHandle::EMPTY, |job| job.environment);
         self.reserve_event_text(id, environment)
     }
 
-    fn owner_of(&mut self, table: Table<'_>) -> Result<Owner, Denial> {
-        let Table::Job { job, instance } = table else { return Ok(Owner::Everybody) };
+    fn owner_of(&mut self, table: EnvTable<'_>) -> Result<Owner, Denial> {
+        let EnvTable::Job { job, instance } = table else { return Ok(Owner::Everybody) };
         if job.is_empty() {
             return Err(Denial::EmptyJob);
         }
@@ -114,42 +114,42 @@ impl Supervisor<'_> {
         self.find_job(class, instance).map(Owner::Job).ok_or(Denial::UnknownInstanceOf(class))
     }
 
-    fn change_base(&mut self, change: Change<'_>) -> Result<(), Full> {
-        let base = self.core.base_environment;
+    fn change_base(&mut self, change: EnvChange<'_>) -> Result<(), Full> {
+        let base = self.globals.base_environment;
         let new = match change {
-            Change::Set { entry, replace } => {
+            EnvChange::Set { entry, replace } => {
                 if !replace && self.find_spot(base, split_variable(entry).0).is_some() {
                     return Ok(());
                 }
                 self.list_with(base, entry, true)?
             }
-            Change::Unset { name } => self.list_with(base, name, false)?,
-            Change::Reset => return Ok(()),
+            EnvChange::Unset { name } => self.list_with(base, name, false)?,
+            EnvChange::Reset => return Ok(()),
         };
-        self.text.replace(&mut self.core.base_environment, new);
+        self.text.replace(&mut self.globals.base_environment, new);
         Ok(())
     }
 
     /// What a job was given is changed; a name that is taken away stays there without a value, and hides what the job's
     /// class or everybody has under it.
-    fn change_job(&mut self, id: JobId, change: Change<'_>) -> Result<(), Full> {
+    fn change_job(&mut self, id: JobId, change: EnvChange<'_>) -> Result<(), Full> {
         let Some(given) = self.jobs.get(id).map(|job| job.environment) else { return Ok(()) };
         let new = match change {
-            Change::Set { entry, replace } => {
+            EnvChange::Set { entry, replace } => {
                 if !replace && self.spot(id, split_variable(entry).0).is_some() {
                     // Everybody may have got it just now.
                     return self.reserve_present_text(id);
                 }
                 self.list_with(given, entry, true)?
             }
-            Change::Unset { name } if self.spot(id, name).is_some() => self.list_hiding(given, name)?,
-            Change::Unset { .. } | Change::Reset => return Ok(()),
+            EnvChange::Unset { name } if self.spot(id, name).is_some() => self.list_hiding(given, name)?,
+            EnvChange::Unset { .. } | EnvChange::Reset => return Ok(()),
         };
         self.give(id, new)
     }
 
     /// A list without the entries of a name, and with a new one for it if wanted; `KEY` alone becomes `KEY=`.
-    fn list_with(&mut self, list: Text, entry: &[u8], add: bool) -> Result<Text, Full> {
+    fn list_with(&mut self, list: TextHandle, entry: &[u8], add: bool) -> Result<TextHandle, Full> {
         let (name, value) = split_variable(entry);
         self.copy_without(list, name)?;
         if add {
@@ -161,7 +161,7 @@ impl Supervisor<'_> {
         Ok(self.text.finish())
     }
 
-    fn list_hiding(&mut self, list: Text, name: &[u8]) -> Result<Text, Full> {
+    fn list_hiding(&mut self, list: TextHandle, name: &[u8]) -> Result<TextHandle, Full> {
         self.copy_without(list, name)?;
         self.text.push(name)?;
         self.text.push(b"\0")?;
@@ -169,7 +169,7 @@ impl Supervisor<'_> {
     }
 
     /// Begins a text with a list's entries but for those of a name.
-    fn copy_without(&mut self, list: Text, name: &[u8]) -> Result<(), Full> {
+    fn copy_without(&mut self, list: TextHandle, name: &[u8]) -> Result<(), Full> {
         self.text.begin()?;
         let mut from = 0;
         loop {
@@ -187,7 +187,7 @@ impl Supervisor<'_> {
     ///
     /// # Errors
     /// There is no such job, or no such variable.
-    pub fn get_variable<'a>(&'a mut self, table: Table<'a>, name: &'a [u8]) -> Result<&'a [u8], Refusal<'a>> {
+    pub fn get_variable<'a>(&'a mut self, table: EnvTable<'a>, name: &'a [u8]) -> Result<&'a [u8], Refusal<'a>> {
         if name.is_empty() {
             return Err(Refusal::EmptyVariable);
         }
@@ -199,7 +199,7 @@ impl Supervisor<'_> {
 
     fn read_variable(&self, owner: Owner, name: &[u8]) -> Option<&[u8]> {
         match owner {
-            Owner::Everybody => self.find_spot(self.core.base_environment, name).map(|spot| self.value(spot)),
+            Owner::Everybody => self.find_spot(self.globals.base_environment, name).map(|spot| self.value(spot)),
             Owner::Job(job) => self.variable(job, name),
         }
     }
@@ -210,15 +210,15 @@ impl Supervisor<'_> {
     /// There is no such job.
     pub fn variables<'a>(
         &'a mut self,
-        table: Table<'_>,
+        table: EnvTable<'_>,
     ) -> Result<impl Iterator<Item = Variable<'a>> + 'a, Refusal<'a>> {
         let owner = match self.owner_of(table) {
             Ok(owner) => owner,
             Err(denial) => return Err(self.refusal(denial)),
         };
         let (job, base) = match owner {
-            Owner::Job(job) => (Some(job), Text::EMPTY),
-            Owner::Everybody => (None, self.core.base_environment),
+            Owner::Job(job) => (Some(job), TextHandle::EMPTY),
+            Owner::Everybody => (None, self.globals.base_environment),
         };
         let of_job = job.into_iter().flat_map(|job| self.environment_without_added(job, Process::Main));
         let of_all = Strings(self.text.get(base)).iter().map(|entry| Variable(entry, &[]));

@@ -1,6 +1,6 @@
 //! Job files: the language of init(5).
 //!
-//! A file is read one stanza at a time, according to the table of [`rows`]; the only state is the position in the
+//! A file is read one stanza at a time, according to the table of [`stanza_rows`]; the only state is the position in the
 //! file. `parser` moves from line to line, `token` reads words and script blocks, `condition` reads the conditions of
 //! `start on` and `stop on`, and `value` reads numbers and keywords. [`expand`](expand()) and [`glob`](glob()) are used
 //! later: for the name of an instance when a job is started, and for the arguments of a condition when an event is
@@ -21,4 +21,4 @@ pub use expand::{ExpandError, expand};
 pub use glob::glob;
 pub use parser::Parser;
 pub use stanza::{ConditionText, Console, Operator, Stanza};
-pub use table::{Role, Row, rows};
+pub use table::{Role, StanzaRow, stanza_rows};

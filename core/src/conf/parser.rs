@@ -5,7 +5,7 @@ use core::ops::Range;
 use super::condition;
 use super::error::{ConfError, ErrorKind};
 use super::stanza::{ConditionText, Stanza};
-use super::table::{Row, Shape, rows};
+use super::table::{Shape, StanzaRow, stanza_rows};
 use super::token::{Quotes, Scanner, Until};
 use crate::bytes::Strings;
 
@@ -18,7 +18,7 @@ pub struct Parser<'t> {
     /// The line of the first zero byte, which no text file has.
     zero_byte: Option<u32>,
     /// The row of a stanza that may have more values on this line; each value is returned as a stanza of its own.
-    more: Option<&'static Row>,
+    more: Option<&'static StanzaRow>,
     /// Whether an error was found. Upstart gives up at the first one.
     done: bool,
 }
@@ -50,7 +50,7 @@ impl<'t> Parser<'t> {
     }
 
     /// Moves to the next stanza, and past the words that name it.
-    fn advance(&mut self) -> Result<Option<&'static Row>, ConfError> {
+    fn advance(&mut self) -> Result<Option<&'static StanzaRow>, ConfError> {
         if let Some(line) = self.zero_byte {
             return Err(ConfError::at(line, ErrorKind::ZeroByte));
         }
@@ -75,14 +75,14 @@ impl<'t> Parser<'t> {
 }
 
 /// Reads the word that names the stanza, and the second one where several stanzas share the first.
-fn find_row(scanner: &mut Scanner<'_>) -> Result<&'static Row, ConfError> {
+fn find_row(scanner: &mut Scanner<'_>) -> Result<&'static StanzaRow, ConfError> {
     let first = scanner.token(Until::Blank)?;
     // The first word is not unquoted: `"exec"` is unknown (measured on Upstart 1.13.2).
     let name = scanner.text(first.raw.clone());
-    let Some(family) = rows().find(|row| row.words().0.as_bytes() == name).map(|row| row.words().0) else {
+    let Some(family) = stanza_rows().find(|row| row.words().0.as_bytes() == name).map(|row| row.words().0) else {
         return Err(first.error(ErrorKind::UnknownStanza));
     };
-    let family = rows().filter(|row| row.words().0 == family);
+    let family = stanza_rows().filter(|row| row.words().0 == family);
     let alone = family.clone().find(|row| row.words().1.is_none());
     let pairs = family.filter_map(|row| Some((row.words().1?.as_bytes(), row)));
     scanner.skip_blanks();
@@ -110,7 +110,7 @@ fn find_row(scanner: &mut Scanner<'_>) -> Result<&'static Row, ConfError> {
 }
 
 /// Reads the arguments, to the end of the line or block.
-fn read<'s>(scanner: &'s mut Scanner<'_>, row: &Row) -> Result<Stanza<'s>, ConfError> {
+fn read<'s>(scanner: &'s mut Scanner<'_>, row: &StanzaRow) -> Result<Stanza<'s>, ConfError> {
     match row.shape {
         Shape::Command(process) => {
             let place = command(scanner)?;

@@ -43,7 +43,7 @@ pub(super) enum Shape {
 }
 
 /// A row of the stanza table.
-pub struct Row {
+pub struct StanzaRow {
     /// The word, or the two words, with which the stanza starts.
     pub name: &'static str,
     /// The arguments, in the notation of the manual.
@@ -55,7 +55,7 @@ pub struct Row {
     pub(super) shape: Shape,
 }
 
-impl Row {
+impl StanzaRow {
     /// The first word, and the second one if it selects among stanzas with the same first word.
     pub(super) fn words(&self) -> (&'static str, Option<&'static str>) {
         match self.name.split_once(' ') {
@@ -67,12 +67,18 @@ impl Row {
 
 /// Every row, in the order of init(5). The parser reads by them, and `docs/stanzas.md` and `docs/compatibility.md` are
 /// generated from them.
-pub fn rows() -> impl Iterator<Item = &'static Row> + Clone {
-    TABLE.iter()
+pub fn stanza_rows() -> impl Iterator<Item = &'static StanzaRow> + Clone {
+    STANZAS.iter()
 }
 
-const fn row(name: &'static str, arguments: &'static str, shape: Shape, role: Role, section: &'static str) -> Row {
-    Row { name, arguments, role, section, shape }
+const fn row(
+    name: &'static str,
+    arguments: &'static str,
+    shape: Shape,
+    role: Role,
+    section: &'static str,
+) -> StanzaRow {
+    StanzaRow { name, arguments, role, section, shape }
 }
 
 const ANY: usize = usize::MAX;
@@ -96,7 +102,7 @@ use Stanza as S;
 
 #[rustfmt::skip]
 #[allow(clippy::redundant_closure)] // A variant itself is a function for one lifetime only.
-static TABLE: &[Row] = &[
+static STANZAS: &[StanzaRow] = &[
     //  name                 arguments                                   how it is read                  role         section of init(5)
     row("exec",              "COMMAND [ ARG ]...",                       Command(Main),                  ActedOn,     PROCESS),
     row("script",            "... end script",                           Script(Main),                   ActedOn,     PROCESS),

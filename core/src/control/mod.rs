@@ -13,7 +13,7 @@ use crate::expect::Expect;
 use crate::notice::Priority;
 use crate::process::Process;
 use crate::state::{Goal, State};
-use crate::target::{Table, Target};
+use crate::target::{EnvTable, Target};
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol, which must be the same on both sides.
@@ -108,21 +108,21 @@ pub enum Request<'a> {
     ListEnvironment {
         /// The environment.
         #[serde(borrow)]
-        table: Table<'a>,
+        table: EnvTable<'a>,
         /// The start of the page: 0 at first, then the reply's `next`.
         from: u32,
     },
     /// One variable's value.
     GetEnvironment {
         /// The environment.
-        table: Table<'a>,
+        table: EnvTable<'a>,
         /// The variable's name.
         name: &'a [u8],
     },
     /// Sets a variable. In the global environment, also sets it in those of all running jobs.
     SetEnvironment {
         /// The environment.
-        table: Table<'a>,
+        table: EnvTable<'a>,
         /// `KEY=VALUE`, or `KEY` for an empty value.
         entry: &'a [u8],
         /// Whether an existing value is replaced.
@@ -131,14 +131,14 @@ pub enum Request<'a> {
     /// Removes a variable. In the global environment, also removes it from those of all running jobs.
     UnsetEnvironment {
         /// The environment.
-        table: Table<'a>,
+        table: EnvTable<'a>,
         /// The variable's name.
         name: &'a [u8],
     },
     /// Restores an environment to its initial contents.
     ResetEnvironment {
         /// The environment.
-        table: Table<'a>,
+        table: EnvTable<'a>,
     },
     /// Reports that the disk is writable now: job output that was kept is written.
     NotifyDiskWriteable,

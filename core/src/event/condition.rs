@@ -5,12 +5,12 @@ use crate::conf::{ConditionText, Operator, expand, glob};
 use crate::ids::{ClassId, EventId, JobId, LeafId};
 use crate::limits::{ARGUMENT, Full, NESTING};
 use crate::machine::Supervisor;
-use crate::memory::arena::Text;
+use crate::memory::arena::TextHandle;
 use crate::records::leaf::Leaf;
 
 /// Whose condition: a class's `start on`, or one instance's `stop on`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Whose {
+pub(crate) enum ConditionOf {
     Start(ClassId),
     Stop(JobId),
 }
@@ -79,27 +79,27 @@ impl Supervisor<'_> {
         }
     }
 
-    fn condition_of(&self, whose: Whose) -> (Text, Option<LeafId>) {
-        let found = match whose {
-            Whose::Start(class) => self.classes.get(class).map(|class| (class.start_on, class.start_leaves)),
-            Whose::Stop(job) => self.jobs.get(job).and_then(|job| {
+    fn condition_of(&self, of: ConditionOf) -> (TextHandle, Option<LeafId>) {
+        let found = match of {
+            ConditionOf::Start(class) => self.classes.get(class).map(|class| (class.start_on, class.start_leaves)),
+            ConditionOf::Stop(job) => self.jobs.get(job).and_then(|job| {
                 let class = self.classes.get(job.class)?;
                 Some((class.stop_on, job.stop_leaves))
             }),
         };
-        found.unwrap_or((Text::EMPTY, None))
+        found.unwrap_or((TextHandle::EMPTY, None))
     }
 
     /// Offers an event to a condition. Returns the events that make it true, if this one changed anything.
-    pub(crate) fn offer(&mut self, whose: Whose, event: EventId) -> Held {
-        let (text, first) = self.condition_of(whose);
+    pub(crate) fn offer(&mut self, of: ConditionOf, event: EventId) -> Held {
+        let (text, first) = self.condition_of(of);
         let mut taken = false;
         let mut at = first;
         let mut place = 0;
         while let Some(id) = at {
             let Some(leaf) = self.leaves.get(id) else { break };
             at = leaf.next;
-            if leaf.event.is_none() && self.leaf_matches(text, place, whose, event) {
+            if leaf.event.is_none() && self.leaf_matches(text, place, of, event) {
                 if let Some(leaf) = self.leaves.get_mut(id) {
                     leaf.event = Some(event);
                 }
@@ -126,18 +126,18 @@ impl Supervisor<'_> {
     }
 
     /// The event that the leaf at a place holds, if it is one of those that count.
-    pub(crate) fn held_event(&self, whose: Whose, held: Held, place: usize) -> Option<EventId> {
-        let (_, first) = self.condition_of(whose);
+    pub(crate) fn held_event(&self, of: ConditionOf, held: Held, place: usize) -> Option<EventId> {
+        let (_, first) = self.condition_of(of);
         self.leaf_events(first).nth(place).flatten().filter(|_| held & (1 << place) != 0)
     }
 
     /// Lets the events go that a condition holds, once they have been acted on.
-    pub(crate) fn reset_condition(&mut self, whose: Whose) {
-        let (_, first) = self.condition_of(whose);
+    pub(crate) fn reset_condition(&mut self, of: ConditionOf) {
+        let (_, first) = self.condition_of(of);
         self.release_leaves(first);
     }
 
-    fn leaf_matches(&self, text: Text, place: usize, whose: Whose, event: EventId) -> bool {
+    fn leaf_matches(&self, text: TextHandle, place: usize, of: ConditionOf, event: EventId) -> bool {
         let condition = ConditionText(self.text.get(text));
         let operators = condition.operators();
         let mut events = operators.filter_map(|operator| match operator {
@@ -149,12 +149,12 @@ impl Supervisor<'_> {
             return false;
         }
         let mut position = 0;
-        arguments.iter().all(|argument| self.argument_matches(argument, &mut position, whose, event))
+        arguments.iter().all(|argument| self.argument_matches(argument, &mut position, of, event))
     }
 
     /// One argument against an event's variables: by position until one is named, by name from then on (init(5),
     /// "Event definition"; that `!=` of a missing variable does not match was measured on Upstart 1.13.2).
-    fn argument_matches(&self, argument: &[u8], position: &mut usize, whose: Whose, event: EventId) -> bool {
+    fn argument_matches(&self, argument: &[u8], position: &mut usize, of: ConditionOf, event: EventId) -> bool {
         let mut variables = self.event_environment(event).iter();
         let (key, value) = split_variable(argument);
         let (pattern, found, negated) = match value {
@@ -174,9 +174,9 @@ impl Supervisor<'_> {
             return glob(pattern, actual) != negated;
         }
         let mut expanded: heapless::Vec<u8, ARGUMENT> = heapless::Vec::new();
-        let lookup = |name: &[u8]| match whose {
-            Whose::Start(_) => None,
-            Whose::Stop(job) => self.variable(job, name),
+        let lookup = |name: &[u8]| match of {
+            ConditionOf::Start(_) => None,
+            ConditionOf::Stop(job) => self.variable(job, name),
         };
         let expansion = expand(pattern, lookup, expanded.as_mut_view());
         expansion.is_ok() && glob(&expanded, actual) != negated
@@ -184,8 +184,8 @@ impl Supervisor<'_> {
 
     /// Gives a new class the events that the old one of its name holds, where both have the same event operator.
     pub(crate) fn inherit_matches(&mut self, old: ClassId, new: ClassId) {
-        let (old_text, old_first) = self.condition_of(Whose::Start(old));
-        let (new_text, new_first) = self.condition_of(Whose::Start(new));
+        let (old_text, old_first) = self.condition_of(ConditionOf::Start(old));
+        let (new_text, new_first) = self.condition_of(ConditionOf::Start(new));
         let (mut from, mut place) = (old_first, 0);
         while let Some(source) = from.and_then(|id| self.leaves.get(id)) {
             let (event, source_id) = (source.event, from);
@@ -206,8 +206,8 @@ impl Supervisor<'_> {
         }
     }
 
-    fn same_operator(&self, a: Text, a_place: usize, b: Text, b_place: usize) -> bool {
-        let nth = |text: Text, place: usize| {
+    fn same_operator(&self, a: TextHandle, a_place: usize, b: TextHandle, b_place: usize) -> bool {
+        let nth = |text: TextHandle, place: usize| {
             let is_event = |operator: &Operator<'_>| matches!(operator, Operator::Event(..));
             ConditionText(self.text.get(text)).operators().filter(is_event).nth(place)
         };

@@ -8,12 +8,12 @@ use crate::environment::find_value;
 use crate::ids::{ClientId, EventId, JobId};
 use crate::limits::{Full, Limit};
 use crate::machine::Supervisor;
-use crate::memory::arena::{Text, cost};
+use crate::memory::arena::{TextHandle, cost};
 use crate::notice::Notice;
 use crate::process::Exit;
 use crate::records::event::{Event, EventName, Progress};
 use crate::records::job::Failure;
-use crate::records::waiter::{WaitQueue, Waiter, Who};
+use crate::records::waiter::{WaitQueue, Waiter, WaiterKind};
 use crate::signal::Signal;
 use crate::state::JobEvent;
 
@@ -41,7 +41,7 @@ impl Supervisor<'_> {
         let Some(event) = self.events.get(id) else { return (&[], &[]) };
         let name = match event.name {
             EventName::Job(event) => event.name().as_bytes(),
-            EventName::Text(text) => self.text.get(text),
+            EventName::Named(text) => self.text.get(text),
         };
         (name, if event.of_failure { FAILED } else { &[] })
     }
@@ -51,7 +51,7 @@ impl Supervisor<'_> {
         let Some(event) = self.events.get(id) else { return Ok(()) };
         match event.name {
             EventName::Job(event) => self.text.push(event.name().as_bytes())?,
-            EventName::Text(text) => self.text.push_text(text)?,
+            EventName::Named(text) => self.text.push_text(text)?,
         }
         if event.of_failure { self.text.push(FAILED) } else { Ok(()) }
     }
@@ -75,19 +75,19 @@ impl Supervisor<'_> {
     ) -> Result<(), Full> {
         let environment = self.text.add(environment.0)?;
         let name = self.text.add(name).inspect_err(|_| self.text.free(environment))?;
-        let event = Event::new(EventName::Text(name), environment, None, None);
+        let event = Event::new(EventName::Named(name), environment, None, None);
         let id = self.events.insert(event).inspect_err(|_| {
             self.text.free(name);
             self.text.free(environment);
         })?;
         self.enter_agenda(id);
         if let Some(client) = waiting
-            && let Err(full) = self.wait_for_event(id, Who::Emitter(client))
+            && let Err(full) = self.wait_for_event(id, WaiterKind::Emitter(client))
         {
             self.free_event(id);
             return Err(full);
         }
-        self.core.agenda.add_ready();
+        self.globals.agenda.add_ready();
         Ok(())
     }
 
@@ -113,21 +113,21 @@ impl Supervisor<'_> {
             return self.event_lost(id, Limit::Events);
         };
         self.enter_agenda(event);
-        self.core.agenda.add_ready();
+        self.globals.agenda.add_ready();
         Some(event)
     }
 
     /// Nobody can wait for an event that there is no room for: the job goes on, and the log says what happened.
     fn event_lost(&mut self, id: JobId, limit: Limit) -> Option<EventId> {
         let class = self.jobs.get(id)?.class;
-        self.say_later(Notice::Full { class, limit });
+        self.log(Notice::Full { class, limit });
         None
     }
 
     /// Writes a job event's variables: starting(7), started(7), stopping(7), stopped(7).
-    fn describe(&mut self, id: JobId, kind: JobEvent) -> Result<Text, Full> {
-        let Some(job) = self.jobs.get(id) else { return Ok(Text::EMPTY) };
-        let Some(class) = self.classes.get(job.class) else { return Ok(Text::EMPTY) };
+    fn describe(&mut self, id: JobId, kind: JobEvent) -> Result<TextHandle, Full> {
+        let Some(job) = self.jobs.get(id) else { return Ok(TextHandle::EMPTY) };
+        let Some(class) = self.classes.get(job.class) else { return Ok(TextHandle::EMPTY) };
         let (job_name, instance, exports) = (class.name, job.name, class.exports);
         let failure = job.failure;
         self.text.begin()?;
@@ -159,7 +159,7 @@ impl Supervisor<'_> {
     }
 
     /// Sets text aside for the longest events that a job can emit with this start environment.
-    pub(crate) fn reserve_event_text(&mut self, id: JobId, environment: Text) -> Result<(), Full> {
+    pub(crate) fn reserve_event_text(&mut self, id: JobId, environment: TextHandle) -> Result<(), Full> {
         let Some(job) = self.jobs.get(id) else { return Ok(()) };
         let Some(class) = self.classes.get(job.class) else { return Ok(()) };
         let names = self.text.get(class.name).len() + self.text.get(job.name).len();
@@ -194,7 +194,7 @@ impl Supervisor<'_> {
         event.blockers = event.blockers.saturating_sub(1);
         if event.blockers == 0 && event.progress == Progress::Handling {
             event.progress = Progress::Finished;
-            self.core.agenda.add_ready();
+            self.globals.agenda.add_ready();
         }
     }
 
@@ -209,7 +209,7 @@ impl Supervisor<'_> {
         self.leave_agenda(id);
         let Some(event) = self.events.remove(id) else { return };
         self.text.free(event.environment);
-        if let EventName::Text(name) = event.name {
+        if let EventName::Named(name) = event.name {
             self.text.free(name);
         }
         let Some((owner, text)) = event.owner.zip(event.reservation) else { return };
@@ -222,8 +222,8 @@ impl Supervisor<'_> {
     }
 
     /// Has somebody wait for an event.
-    pub(crate) fn wait_for_event(&mut self, event: EventId, who: Who) -> Result<(), Full> {
-        let waiter = self.waiters.insert(Waiter { who, place: WaitQueue::Event(event), link: None })?;
+    pub(crate) fn wait_for_event(&mut self, event: EventId, kind: WaiterKind) -> Result<(), Full> {
+        let waiter = self.waiters.insert(Waiter { kind, place: WaitQueue::Event(event), link: None })?;
         if let Some(event) = self.events.get_mut(event) {
             event.waiters.push(&mut self.waiters, waiter);
         }

@@ -11,10 +11,10 @@ use crate::input::Survivor;
 use crate::machine::Supervisor;
 use crate::notice::Notice;
 use crate::process::{Exit, Pid, Process};
-use crate::records::job::{Inquiry, Look};
+use crate::records::job::{RestLook, SurveyReason};
 use crate::state::State;
 use crate::tables::expect as follow;
-use crate::tables::expect::{Heir, Seen, Stage};
+use crate::tables::expect::{Relation, Seen, Stage};
 use crate::tables::lifecycle::Wait;
 
 impl Supervisor<'_> {
@@ -22,24 +22,24 @@ impl Supervisor<'_> {
     pub(crate) fn surveyed(&mut self, id: JobId, survivors: &[Survivor]) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let state = job.state;
-        match core::mem::replace(&mut job.inquiry, Inquiry::Nothing) {
-            Inquiry::Nothing => {}
-            Inquiry::Ended(pid, exit) if state != State::Killed => self.succeed(id, pid, exit, survivors),
-            Inquiry::Ended(..) => self.end_the_rest(id, survivors, Look::First),
-            Inquiry::Rest(look) => self.end_the_rest(id, survivors, look),
-            Inquiry::Heir => self.look_at_heir(id, survivors),
-            Inquiry::Middle => self.look_at_middle(id, survivors),
-            Inquiry::Idleness => self.look_at_idleness(id, survivors),
+        match core::mem::replace(&mut job.survey, SurveyReason::Nothing) {
+            SurveyReason::Nothing => {}
+            SurveyReason::Ended(pid, exit) if state != State::Killed => self.replace_main(id, pid, exit, survivors),
+            SurveyReason::Ended(..) => self.kill_rest(id, survivors, RestLook::First),
+            SurveyReason::Rest(look) => self.kill_rest(id, survivors, look),
+            SurveyReason::Relation => self.check_adopted(id, survivors),
+            SurveyReason::Middle => self.check_middle(id, survivors),
+            SurveyReason::Idleness => self.check_idleness(id, survivors),
         }
     }
 
     /// A main process has ended: another one takes its place, or its end is judged.
-    fn succeed(&mut self, id: JobId, old: Pid, exit: Exit, survivors: &[Survivor]) {
+    fn replace_main(&mut self, id: JobId, old: Pid, exit: Exit, survivors: &[Survivor]) {
         let heir = self.heir(id, survivors);
-        let is_step = self.may_be_a_step(id, exit);
+        let is_step = self.may_be_daemonizing(id, exit);
         let Some(job) = self.jobs.get_mut(id) else { return };
-        job.following.middle = None;
-        let launched = job.following.launched;
+        job.follow.middle = None;
+        let launched = job.follow.launched;
         let Some(class) = self.classes.get(job.class) else { return };
         let Some(heir) = heir else { return self.judge_end(id, Process::Main, exit) };
         // One that has failed, or that was the daemon, has left its workers; the log tells of them. Without `expect` and
@@ -48,58 +48,57 @@ impl Supervisor<'_> {
             self.order(Effect::Report { job: id });
             return self.judge_end(id, Process::Main, exit);
         }
-        if self.core.strict {
-            self.teach(id, self.place_of(id, heir), None);
+        if self.globals.strict {
+            self.advise(id, self.place_of(id, heir), None);
             self.order(Effect::Report { job: id });
             return self.judge_end(id, Process::Main, exit);
         }
         let expect = class.expect;
         if let Some(job) = self.jobs.get_mut(id) {
-            (job.following.untaught, job.following.guessed) = (true, expect == Expect::Auto);
+            (job.follow.advice_due, job.follow.guessed) = (true, expect == Expect::Auto);
             if Some(heir.pid) == launched {
                 // One that left nobody was a helper of its own; else it was a step on the way, whose end the first one awaits.
-                job.following.helper = !survivors.iter().any(|other| other.child && other.pid != heir.pid);
+                job.follow.helper = !survivors.iter().any(|other| other.child && other.pid != heir.pid);
             } else {
-                job.following.forks = (job.following.forks + 1).min(follow::MOST_FORKS);
+                job.follow.forks = (job.follow.forks + 1).min(follow::MOST_FORKS);
             }
         }
         self.adopt(id, old, heir.pid);
         self.reach(id, Stage::adopted(expect));
         self.wait_for_readiness(id);
-        self.wait_to_teach(id);
+        self.wait_to_advise(id);
     }
 
     /// An adopted process has lived for a moment, so it is no step on the way to another: the file's author is told.
-    fn look_at_heir(&mut self, id: JobId, survivors: &[Survivor]) {
+    fn check_adopted(&mut self, id: JobId, survivors: &[Survivor]) {
         let Some(job) = self.jobs.get(id) else { return };
         let main = job.pid(Process::Main);
         // Who has its own way to say that it is ready may fork as it likes.
         let counts = self.classes.get(job.class).is_some_and(|class| Stage::adopted(class.expect) == Stage::Settled);
         // While the first process lives beside an orphan, either may be the daemon.
-        let two =
-            main == job.following.launched && survivors.iter().any(|other| other.child && Some(other.pid) != main);
-        if two && self.now < job.following.fresh_until {
-            return self.wait_to_teach(id);
+        let two = main == job.follow.launched && survivors.iter().any(|other| other.child && Some(other.pid) != main);
+        if two && self.now < job.follow.fresh_until {
+            return self.wait_to_advise(id);
         }
         if let Some(heir) = survivors.iter().find(|survivor| counts && Some(survivor.pid) == main) {
             let place = self.place_of(id, *heir);
-            self.teach(id, place, main);
+            self.advise(id, place, main);
         }
         if let Some(job) = self.jobs.get_mut(id) {
-            job.following.untaught = false;
+            job.follow.advice_due = false;
         }
         self.bound_wait(id);
     }
 
     /// The daemon was named by its second fork a while ago: a process between it and the first that still lives is the daemon
     /// itself, and what was named is a worker of its own.
-    fn look_at_middle(&mut self, id: JobId, survivors: &[Survivor]) {
+    fn check_middle(&mut self, id: JobId, survivors: &[Survivor]) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        let (middle, main) = (job.following.middle.take(), job.pid(Process::Main));
+        let (middle, main) = (job.follow.middle.take(), job.pid(Process::Main));
         let master = survivors.iter().map(|survivor| survivor.pid).find(|pid| Some(*pid) == middle);
         if let (Some(master), Some(main)) = (master, main) {
-            let following = (!self.core.strict).then_some(master);
-            self.teach(id, Heir::Middle, following);
+            let following = (!self.globals.strict).then_some(master);
+            self.advise(id, Relation::Middle, following);
             if following.is_some() {
                 self.adopt(id, main, master);
             }
@@ -110,72 +109,71 @@ impl Supervisor<'_> {
     /// Another process is the main process from now on, and the job's processes may be spread over groups and sessions.
     fn adopt(&mut self, id: JobId, old: Pid, new: Pid) {
         if let Some(job) = self.jobs.get_mut(id) {
-            job.following.repaired = true;
+            job.follow.repaired = true;
         }
         self.take_over(id, old, new);
     }
 
     /// Tells the author of a job's file what to expect.
-    fn teach(&mut self, id: JobId, heir: Heir, following: Option<Pid>) {
+    fn advise(&mut self, id: JobId, heir: Relation, following: Option<Pid>) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        job.following.taught = true;
+        job.follow.advised = true;
         let Some(class) = self.classes.get(job.class) else { return };
         let expected = class.expect;
-        let (saw, right) = follow::lesson(expected, job.following.forks, heir);
+        let (saw, right) = follow::advice(expected, job.follow.forks, heir);
         // The right file has been called wrong when its daemon took its time: that is taken back.
-        if expected != right || heir == Heir::Late {
-            self.say_later(Notice::Mistaken { job: id, expected, saw, right, following });
+        if expected != right || heir == Relation::Late {
+            self.log(Notice::Mistaken { job: id, expected, saw, right, following });
         }
     }
 
     /// Looks at a main process that is expected to do something: one that has been idle for long will hardly do it.
-    fn look_at_idleness(&mut self, id: JobId, survivors: &[Survivor]) {
+    fn check_idleness(&mut self, id: JobId, survivors: &[Survivor]) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let Some(main) = job.pid(Process::Main).filter(|_| job.state.row().wait == Wait::Readiness && job.waiting)
         else {
             return;
         };
         if let Some(named) = survivors.iter().find(|survivor| survivor.named).map(|survivor| survivor.pid) {
-            return self.is_main(id, named, true);
+            return self.set_main(id, named, true);
         }
         // The file says how long to wait, or its author has been told already.
-        if job.following.start_by.is_some() || job.following.taught {
+        if job.follow.start_by.is_some() || job.follow.advised {
             return self.wait_for_readiness(id);
         }
         let idle = survivors.iter().all(|survivor| survivor.idle);
         let Some(job) = self.jobs.get_mut(id) else { return };
-        let (idle_looks, busy_looks) = (job.following.idle_looks, job.following.busy_looks);
-        (job.following.idle_looks, job.following.busy_looks) =
+        let (idle_looks, busy_looks) = (job.follow.idle_looks, job.follow.busy_looks);
+        (job.follow.idle_looks, job.follow.busy_looks) =
             if idle { (idle_looks.saturating_add(1), busy_looks) } else { (0, busy_looks.saturating_add(1)) };
-        let busy = job.following.busy_looks;
+        let busy = job.follow.busy_looks;
         let alone = survivors.iter().all(|survivor| survivor.pid == main);
-        let (looks, stage, class) = (job.following.idle_looks, job.following.stage, job.class);
+        let (looks, stage, class) = (job.follow.idle_looks, job.follow.stage, job.class);
         let Some(expect) = self.classes.get(class).map(|class| class.expect) else { return };
         let row = follow::row(expect, stage, Seen::Quiet);
         // Helpers that live, or a parent that has not ended, may mean that there is more to come.
-        let is_over = |row: &&follow::Row| {
-            looks >= row.patience.saturating_mul(if alone { 1 } else { 3 }) || busy >= follow::Row::most_busy(expect)
+        let is_over = |row: &&follow::ExpectRow| {
+            looks >= row.patience.saturating_mul(if alone { 1 } else { 3 })
+                || busy >= follow::ExpectRow::most_busy(expect)
         };
         if row.filter(is_over).is_none() {
             return self.wait_for_readiness(id);
         }
         let Some(job) = self.jobs.get(id) else { return };
         // Who forks and stays has made a worker, and is the daemon itself.
-        let master = survivors
-            .iter()
-            .map(|survivor| survivor.pid)
-            .find(|pid| Some(*pid) == job.following.launched && *pid != main);
-        let heir = if master.is_some() { Heir::Launched } else { Heir::Itself };
-        let following = (!self.core.strict).then_some(master.unwrap_or(main));
+        let master =
+            survivors.iter().map(|survivor| survivor.pid).find(|pid| Some(*pid) == job.follow.launched && *pid != main);
+        let heir = if master.is_some() { Relation::Launched } else { Relation::Itself };
+        let following = (!self.globals.strict).then_some(master.unwrap_or(main));
         let as_expected = master.is_none() && follow::is_last(expect, stage);
         if !as_expected {
-            self.teach(id, heir, following);
+            self.advise(id, heir, following);
         }
         if as_expected || following.is_some() {
             self.observe(main, Seen::Quiet);
             if let Some(master) = master {
                 if let Some(job) = self.jobs.get_mut(id) {
-                    job.following.helper = true;
+                    job.follow.helper = true;
                 }
                 self.adopt(id, main, master);
             }
@@ -184,11 +182,11 @@ impl Supervisor<'_> {
     }
 
     /// A process of a job is its main process, as it says or has written down.
-    pub(crate) fn is_main(&mut self, id: JobId, pid: Pid, ready: bool) {
+    pub(crate) fn set_main(&mut self, id: JobId, pid: Pid, ready: bool) {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(old) = job.pid(Process::Main) else { return };
         if old != pid && self.owner(pid).is_none() {
-            self.say_later(Notice::ProcessBecame { job: id, process: Process::Main, old, new: pid });
+            self.log(Notice::ProcessBecame { job: id, process: Process::Main, old, new: pid });
             self.take_over(id, old, pid);
         }
         if ready {

@@ -1,15 +1,15 @@
 //! The end of a process, and what it means for its job: success, failure, respawn.
 
 use crate::ids::JobId;
-use crate::job::waiters::Outcome;
+use crate::job::waiters::WaitResult;
 use crate::machine::Supervisor;
 use crate::notice::Notice;
 use crate::process::{Exit, Pid, Process};
-use crate::records::job::{Failure, Inquiry};
+use crate::records::job::{Failure, SurveyReason};
 use crate::spawn::SpawnError;
 use crate::state::{Goal, State};
 use crate::tables::exit;
-use crate::tables::exit::{Meaning, Verdict};
+use crate::tables::exit::{Consequence, Judgement};
 use crate::tables::lifecycle::Wait;
 
 impl Supervisor<'_> {
@@ -19,10 +19,10 @@ impl Supervisor<'_> {
         let Some(class) = self.classes.get(job.class) else { return };
         let main = process == Process::Main;
         let expected = exit.is_mentioned(self.normal_exits(class));
-        self.say_later(Notice::ProcessEnded { job: id, process, pid, exit, expected });
+        self.log(Notice::ProcessEnded { job: id, process, pid, exit, expected });
         self.forget_process(id, process);
-        if main && self.leaves_somebody(id) {
-            return self.inquire(id, Inquiry::Ended(pid, exit));
+        if main && self.wants_survey(id) {
+            return self.survey(id, SurveyReason::Ended(pid, exit));
         }
         self.judge_end(id, process, exit);
     }
@@ -38,12 +38,12 @@ impl Supervisor<'_> {
         let cut_short = job.forced && job.killed;
         match row.meaning {
             // One that a forced stop kills has not failed.
-            Meaning::MustSucceed if exit != Exit::Status(0) && !cut_short => self.fail(id, failure),
-            Meaning::Judged if goal == Goal::Start => {
-                match exit::judge(exit, respawn && !self.core.ending.is_on(), task, listed) {
-                    Verdict::Done => self.set_goal(id, Goal::Stop),
-                    Verdict::Failed => self.fail(id, failure),
-                    Verdict::Respawn => self.respawn(id),
+            Consequence::MustSucceed if exit != Exit::Status(0) && !cut_short => self.fail(id, failure),
+            Consequence::Judged if goal == Goal::Start => {
+                match exit::judge(exit, respawn && !self.globals.shutdown.is_on(), task, listed) {
+                    Judgement::Done => self.set_goal(id, Goal::Stop),
+                    Judgement::Failed => self.fail(id, failure),
+                    Judgement::Respawn => self.respawn(id),
                 }
             }
             _ => {}
@@ -59,14 +59,14 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
         if !job.respawns.admit(now, class.limit) {
-            self.say_later(Notice::RespawningTooFast { job: id });
+            self.log(Notice::RespawningTooFast { job: id });
             self.fail(id, Failure { process: None, exit: None });
             return;
         }
         // From `running` the table leads back to the start by itself; a hook that still runs, or a daemon that was never
         // ready, must first be got out of the way.
         let at_once = job.state == State::Running;
-        self.say_later(Notice::Respawning { job: id, process: Process::Main });
+        self.log(Notice::Respawning { job: id, process: Process::Main });
         if !at_once {
             self.set_goal(id, Goal::Respawn);
         }
@@ -77,14 +77,14 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get_mut(id) else { return };
         if job.failure.is_none() {
             job.failure = Some(failure);
-            self.answer_waiters(id, Outcome::Failed);
+            self.answer_waiters(id, WaitResult::Failed);
         }
         self.set_goal(id, Goal::Stop);
     }
 
     /// A process could not be set up: pre-start, main and post-stop fail the job, the others are passed over.
     pub(crate) fn spawn_failed(&mut self, id: JobId, process: Process, error: SpawnError) {
-        self.say_later(Notice::SpawnFailed { job: id, process, error });
+        self.log(Notice::SpawnFailed { job: id, process, error });
         self.forget_process(id, process);
         if !matches!(process, Process::PostStart | Process::PreStop) {
             self.fail(id, Failure { process: Some(process), exit: None });

@@ -3,14 +3,14 @@
 use crate::effect::{Effect, Scope};
 use crate::ids::JobId;
 use crate::machine::Supervisor;
-use crate::memory::arena::Text;
+use crate::memory::arena::TextHandle;
 use crate::notice::Notice;
 use crate::process::{Pid, Process};
-use crate::records::job::Following;
+use crate::records::job::FollowState;
 use crate::signal::Signal;
 use crate::state::State;
 use crate::tables::expect as follow;
-use crate::tables::expect::{MOST_FORKS, Order, Seen, Stage};
+use crate::tables::expect::{FollowOrder, MOST_FORKS, Seen, Stage};
 use crate::tables::lifecycle::Wait;
 
 impl Supervisor<'_> {
@@ -20,11 +20,11 @@ impl Supervisor<'_> {
         if process == Process::Main
             && let Some(job) = self.jobs.get_mut(id)
         {
-            let stage = job.following.stage;
-            job.following = Following { stage, launched: Some(pid), ..Following::default() };
-            self.text.replace(&mut job.said, Text::EMPTY);
+            let stage = job.follow.stage;
+            job.follow = FollowState { stage, launched: Some(pid), ..FollowState::default() };
+            self.text.replace(&mut job.said, TextHandle::EMPTY);
         }
-        self.say_later(Notice::ProcessStarted { job: id, process, pid });
+        self.log(Notice::ProcessStarted { job: id, process, pid });
         if self.jobs.get(id).is_some_and(|job| job.state.row().wait == Wait::Spawned(process)) {
             self.go_on(id);
         }
@@ -38,7 +38,7 @@ impl Supervisor<'_> {
     /// A traced process replaced its program.
     pub(crate) fn replaced(&mut self, pid: Pid) {
         if let Some((job, process)) = self.owner(pid) {
-            self.say_later(Notice::ExecutableChanged { job, process, pid });
+            self.log(Notice::ExecutableChanged { job, process, pid });
         }
         if !self.observe(pid, Seen::Exec) {
             self.order(Effect::Resume { pid, signal: None });
@@ -50,17 +50,17 @@ impl Supervisor<'_> {
     pub(crate) fn continued(&mut self, pid: Pid) {
         let Some((id, process)) = self.owner(pid) else { return };
         let Some(job) = self.jobs.get_mut(id) else { return };
-        job.following.continued = process == Process::Main && job.moving;
-        if !job.following.continued {
-            self.say_later(Notice::ProcessContinued { job: id, process, pid });
+        job.follow.continued = process == Process::Main && job.moving;
+        if !job.follow.continued {
+            self.log(Notice::ProcessContinued { job: id, process, pid });
         }
     }
 
     /// What was to be said when the job had come as far as it gets.
     pub(crate) fn say_continued(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        if let (true, Some(pid)) = (core::mem::take(&mut job.following.continued), job.pid(Process::Main)) {
-            self.say_later(Notice::ProcessContinued { job: id, process: Process::Main, pid });
+        if let (true, Some(pid)) = (core::mem::take(&mut job.follow.continued), job.pid(Process::Main)) {
+            self.log(Notice::ProcessContinued { job: id, process: Process::Main, pid });
         }
     }
 
@@ -75,7 +75,7 @@ impl Supervisor<'_> {
         };
         let owner = self.owner(pid);
         if let Some((job, process)) = owner.filter(|_| !traced) {
-            self.say_later(Notice::ProcessStopped { job, process, pid, signal });
+            self.log(Notice::ProcessStopped { job, process, pid, signal });
         }
         if seen.is_some_and(|seen| self.observe(pid, seen)) {
             return;
@@ -97,12 +97,12 @@ impl Supervisor<'_> {
     /// Whether a process is a main one whose life has not begun, as far as was seen.
     fn is_newborn(&self, pid: Pid) -> bool {
         let job = self.owner(pid).and_then(|(job, _)| self.jobs.get(job));
-        job.is_some_and(|job| matches!(job.following.stage, Stage::FirstBorn | Stage::SecondBorn))
+        job.is_some_and(|job| matches!(job.follow.stage, Stage::FirstBorn | Stage::SecondBorn))
     }
 
     /// Whether a stop of a main process is tracing's own doing: it is the first one of its program, or of its life.
     fn is_tracings_own(&self, id: JobId, seen: Seen) -> bool {
-        let stage = self.jobs.get(id).map(|job| job.following.stage);
+        let stage = self.jobs.get(id).map(|job| job.follow.stage);
         matches!(
             (stage, seen),
             (Some(Stage::Launched), Seen::Trap) | (Some(Stage::FirstBorn | Stage::SecondBorn), Seen::Stop)
@@ -115,14 +115,14 @@ impl Supervisor<'_> {
         let Some(row) = self.follow_row(id, Seen::Fork) else {
             return self.order(Effect::Resume { pid: parent, signal: None });
         };
-        self.say_later(Notice::ProcessBecame { job: id, process: Process::Main, old: parent, new: child });
+        self.log(Notice::ProcessBecame { job: id, process: Process::Main, old: parent, new: child });
         self.carry_out(row.order, parent);
         self.order(Effect::Watch { pid: child, instead_of: parent });
         self.forget_process(id, Process::Main);
         self.remember_process(id, Process::Main, child);
         if let Some(job) = self.jobs.get_mut(id) {
-            job.following.forks = (job.following.forks + 1).min(MOST_FORKS);
-            job.following.middle = Some(parent).filter(|_| row.next == Stage::SecondBorn);
+            job.follow.forks = (job.follow.forks + 1).min(MOST_FORKS);
+            job.follow.middle = Some(parent).filter(|_| row.next == Stage::SecondBorn);
         }
         self.reach(id, row.next);
     }
@@ -131,11 +131,11 @@ impl Supervisor<'_> {
         self.order(Effect::Detach { pid, signal: None });
     }
 
-    fn follow_row(&self, id: JobId, seen: Seen) -> Option<&'static follow::Row> {
+    fn follow_row(&self, id: JobId, seen: Seen) -> Option<&'static follow::ExpectRow> {
         let job = self.jobs.get(id)?;
         let expect = self.classes.get(job.class)?.expect;
-        let open = matches!(job.state, State::Spawning | State::Spawned) || job.following.stage == Stage::Late;
-        follow::row(expect, job.following.stage, seen).filter(|_| open)
+        let open = matches!(job.state, State::Spawning | State::Spawned) || job.follow.stage == Stage::Late;
+        follow::row(expect, job.follow.stage, seen).filter(|_| open)
     }
 
     /// Does what the follow table says to what was seen of a process; false if it says nothing.
@@ -144,20 +144,20 @@ impl Supervisor<'_> {
         let Some(row) = self.follow_row(id, seen) else { return false };
         self.carry_out(row.order, pid);
         if let Some(job) = self.jobs.get_mut(id) {
-            job.following.guessed = seen == Seen::Quiet;
+            job.follow.guessed = seen == Seen::Quiet;
         }
         self.reach(id, row.next);
         true
     }
 
-    fn carry_out(&mut self, order: Order, pid: Pid) {
+    fn carry_out(&mut self, order: FollowOrder, pid: Pid) {
         match order {
-            Order::Nothing => {}
-            Order::Continue => self.order(Effect::Signal { pid, signal: Signal::CONT, scope: Scope::Process }),
-            Order::Follow => self.order(Effect::Follow { pid }),
-            Order::Resume => self.order(Effect::Resume { pid, signal: None }),
-            Order::Detach | Order::Switch => self.let_go(pid),
-            Order::Release => self.order(Effect::Release { pid }),
+            FollowOrder::Nothing => {}
+            FollowOrder::Continue => self.order(Effect::Signal { pid, signal: Signal::CONT, scope: Scope::Process }),
+            FollowOrder::Follow => self.order(Effect::Follow { pid }),
+            FollowOrder::Resume => self.order(Effect::Resume { pid, signal: None }),
+            FollowOrder::Detach | FollowOrder::Switch => self.let_go(pid),
+            FollowOrder::Release => self.order(Effect::Release { pid }),
         }
     }
 
@@ -171,8 +171,8 @@ impl Supervisor<'_> {
     /// A main process has come so far; when it is ready, its job goes on.
     pub(crate) fn reach(&mut self, id: JobId, stage: Stage) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        job.following.stage = stage;
-        (job.following.idle_looks, job.following.busy_looks) = (0, 0);
+        job.follow.stage = stage;
+        (job.follow.idle_looks, job.follow.busy_looks) = (0, 0);
         let ready = stage.is_ready() && job.waiting && job.state.row().wait == Wait::Readiness;
         if stage.is_ready() {
             self.refresh(id);

@@ -5,12 +5,12 @@ use crate::effect::Effect;
 use crate::ids::{ClassId, JobId};
 use crate::limits::{EVENTS_PER_JOB, Full};
 use crate::machine::Supervisor;
-use crate::memory::arena::Text;
+use crate::memory::arena::TextHandle;
 use crate::memory::index::Fnv;
 use crate::memory::queue::Queue;
 use crate::notice::Notice;
 use crate::process::Process;
-use crate::records::job::{Following, Inquiry, Job};
+use crate::records::job::{FollowState, Job, SurveyReason};
 use crate::state::{Goal, State};
 use crate::tables::lifecycle::Wait;
 use crate::tables::respawn::Respawns;
@@ -22,7 +22,7 @@ fn hash_instance(class: ClassId, name: &[u8]) -> u32 {
 impl Supervisor<'_> {
     /// Gives a job its next start environment, and sets aside the text that its events will then need. On failure the
     /// environment is freed, and so is a job that had just been made.
-    pub(crate) fn prepare_start(&mut self, id: JobId, environment: Text) -> Result<(), Full> {
+    pub(crate) fn prepare_start(&mut self, id: JobId, environment: TextHandle) -> Result<(), Full> {
         if let Err(full) = self.reserve_event_text(id, environment) {
             self.text.free(environment);
             self.free_if_at_rest(id);
@@ -63,20 +63,20 @@ impl Supervisor<'_> {
                 state: State::Waiting,
                 waiting: true,
                 restart: false,
-                environment: Text::EMPTY,
+                environment: TextHandle::EMPTY,
                 next_environment: None,
-                stop_environment: Text::EMPTY,
+                stop_environment: TextHandle::EMPTY,
                 stop_leaves,
                 blocker: None,
                 waiters: Queue::new(),
                 failure: None,
                 pids: [None; Process::COUNT],
-                following: Following::default(),
-                inquiry: Inquiry::Nothing,
+                follow: FollowState::default(),
+                survey: SurveyReason::Nothing,
                 forced: false,
                 killed: false,
                 strikes: 0,
-                said: Text::EMPTY,
+                said: TextHandle::EMPTY,
                 respawns: Respawns::default(),
                 timer: None,
                 events_left: EVENTS_PER_JOB as u8,
@@ -172,7 +172,7 @@ impl Supervisor<'_> {
                 Wait::Readiness => goal != Goal::Start,
                 _ => false,
             };
-        self.say_later(Notice::GoalChanged { job: id, from, to: goal });
+        self.log(Notice::GoalChanged { job: id, from, to: goal });
         if rests {
             self.go_on(id);
         }

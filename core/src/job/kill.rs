@@ -6,7 +6,7 @@ use crate::limits::{GIVE_UP_SECONDS, STRIKES};
 use crate::machine::Supervisor;
 use crate::notice::Notice;
 use crate::process::{Pid, Process};
-use crate::records::job::{Alarm, Inquiry, Look};
+use crate::records::job::{Alarm, RestLook, SurveyReason};
 use crate::signal::Signal;
 use crate::state::Goal;
 use crate::tables::lifecycle::Wait;
@@ -16,9 +16,9 @@ impl Supervisor<'_> {
     pub(crate) fn kill(&mut self, id: JobId) -> bool {
         let Some(job) = self.jobs.get(id) else { return false };
         let Some(pid) = job.pid(Process::Main) else {
-            let others = job.following.repaired || job.following.forks > 0;
+            let others = job.follow.repaired || job.follow.forks > 0;
             if others {
-                self.inquire(id, Inquiry::Rest(Look::Only));
+                self.survey(id, SurveyReason::Rest(RestLook::Only));
             }
             return others;
         };
@@ -37,7 +37,7 @@ impl Supervisor<'_> {
     pub(crate) fn does_not_end(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let Wait::End(process) = job.state.row().wait else { return };
-        let Some(pid) = job.pid(process) else { return self.inquire(id, Inquiry::Rest(Look::Second)) };
+        let Some(pid) = job.pid(process) else { return self.survey(id, SurveyReason::Rest(RestLook::Second)) };
         job.strikes = job.strikes.saturating_add(1);
         let (forced, again) = (job.forced, job.killed);
         let timed = self.classes.get(job.class).map(|class| class.hook_timeout).filter(|_| !forced);
@@ -48,7 +48,7 @@ impl Supervisor<'_> {
             return;
         }
         if let (Some(seconds), true) = (timed, process != Process::Main) {
-            self.say_later(Notice::HookOverdue { job: id, process, pid, seconds });
+            self.log(Notice::HookOverdue { job: id, process, pid, seconds });
         }
         self.kill_now(id, process, pid);
     }
@@ -57,7 +57,7 @@ impl Supervisor<'_> {
     fn kill_now(&mut self, id: JobId, process: Process, pid: Pid) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.killed = true;
-        let (forced, repaired) = (job.forced, job.following.repaired);
+        let (forced, repaired) = (job.forced, job.follow.repaired);
         if process == Process::Main {
             if forced || repaired {
                 self.order(Effect::Signal { pid, signal: Signal::KILL, scope: Scope::Group });
@@ -66,7 +66,7 @@ impl Supervisor<'_> {
                 self.signal_main(id, pid, Signal::KILL);
             }
         } else {
-            self.say_later(Notice::Signalling { job: id, process, pid, signal: Signal::KILL });
+            self.log(Notice::Signalling { job: id, process, pid, signal: Signal::KILL });
             self.order(Effect::Signal { pid, signal: Signal::KILL, scope: Scope::Group });
         }
         if forced {
@@ -77,14 +77,14 @@ impl Supervisor<'_> {
 
     /// A process that not even SIGKILL ends is not waited for any longer.
     fn give_up(&mut self, id: JobId, process: Process, pid: Pid) {
-        self.say_later(Notice::GivenUp { job: id, process, pid });
+        self.log(Notice::GivenUp { job: id, process, pid });
         self.forget_process(id, process);
         if process == Process::Main
             && let Some(job) = self.jobs.get_mut(id)
         {
             // Whatever else lives is told of, and not waited for.
             job.strikes = STRIKES + 1;
-            return self.inquire(id, Inquiry::Ended(pid, crate::process::Exit::Unknown));
+            return self.survey(id, SurveyReason::Ended(pid, crate::process::Exit::Unknown));
         }
         self.go_on(id);
     }

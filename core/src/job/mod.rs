@@ -2,10 +2,11 @@
 
 mod adopt;
 mod end;
-mod end_rest;
+
 mod follow;
 mod instance;
 mod kill;
+mod kill_rest;
 mod notify;
 mod process;
 mod step;

@@ -1,7 +1,7 @@
 //! Notifications that a daemon sends: `expect notify`, `expect fd` and `watchdog`.
 
 use crate::ids::JobId;
-use crate::input::Word;
+use crate::input::Notification;
 use crate::limits::{Limit, STATUS};
 use crate::machine::Supervisor;
 use crate::notice::Notice;
@@ -10,20 +10,20 @@ use crate::tables::expect::Seen;
 
 impl Supervisor<'_> {
     /// A running job's main process has said that it is alive.
-    pub(crate) fn alive(&mut self, id: JobId) {
+    pub(crate) fn restart_watchdog(&mut self, id: JobId) {
         if self.timers.armed(&self.jobs, id) == Some(Alarm::Watchdog) {
             self.bound_wait(id);
         }
     }
 
     /// A process of a job has said something.
-    pub(crate) fn told(&mut self, id: JobId, word: Word<'_>) {
+    pub(crate) fn notified(&mut self, id: JobId, word: Notification<'_>) {
         match word {
-            Word::Ready => self.is_ready(id),
-            Word::Main(pid) => self.is_main(id, pid, false),
-            Word::Stopping => self.watch_no_more(id),
-            Word::Alive => self.alive(id),
-            Word::Status(text) => self.note_status(id, text),
+            Notification::Ready => self.is_ready(id),
+            Notification::Main(pid) => self.set_main(id, pid, false),
+            Notification::Stopping => self.stop_watchdog(id),
+            Notification::Alive => self.restart_watchdog(id),
+            Notification::Status(text) => self.note_status(id, text),
         }
     }
 
@@ -31,14 +31,14 @@ impl Supervisor<'_> {
     fn is_ready(&mut self, id: JobId) {
         self.observe_job(id, Seen::Ready);
         if let Some(job) = self.jobs.get_mut(id)
-            && core::mem::take(&mut job.following.guessed)
+            && core::mem::take(&mut job.follow.guessed)
         {
             self.refresh(id);
         }
     }
 
     /// One that is about to end has no more time to say that it is alive.
-    fn watch_no_more(&mut self, id: JobId) {
+    fn stop_watchdog(&mut self, id: JobId) {
         if self.timers.armed(&self.jobs, id) == Some(Alarm::Watchdog) {
             self.timers.disarm(&mut self.jobs, id);
         }
@@ -50,7 +50,7 @@ impl Supervisor<'_> {
             Ok(new) => self.text.replace(&mut job.said, new),
             Err(_) => {
                 let class = job.class;
-                self.say_later(Notice::Full { class, limit: Limit::Text });
+                self.log(Notice::Full { class, limit: Limit::Text });
             }
         }
     }

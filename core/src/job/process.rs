@@ -6,7 +6,7 @@ use crate::limits::ADOPTION_SECONDS;
 use crate::machine::Supervisor;
 use crate::notice::Notice;
 use crate::process::{Pid, Process};
-use crate::records::process::{Running, hash};
+use crate::records::process::{LiveProcess, hash};
 use crate::signal::Signal;
 
 impl Supervisor<'_> {
@@ -22,49 +22,49 @@ impl Supervisor<'_> {
     pub(crate) fn refresh(&mut self, id: JobId) {
         let until = self.now.after_seconds(ADOPTION_SECONDS);
         if let Some(job) = self.jobs.get_mut(id) {
-            job.following.fresh_until = until;
+            job.follow.fresh_until = until;
         }
     }
 
     /// Sends every process of a job a signal, and says so.
     pub(crate) fn sweep(&mut self, id: JobId, pid: Pid, signal: Signal) {
-        self.say_later(Notice::Signalling { job: id, process: Process::Main, pid, signal });
+        self.log(Notice::Signalling { job: id, process: Process::Main, pid, signal });
         self.order(Effect::Sweep { job: id, signal });
     }
 
     /// Sends a signal to a main process's group, and says so; to all that lives of the job where processes were adopted, since
     /// they may be spread over several groups.
     pub(crate) fn signal_main(&mut self, job: JobId, pid: Pid, signal: Signal) {
-        if self.jobs.get(job).is_some_and(|job| job.following.repaired) {
+        if self.jobs.get(job).is_some_and(|job| job.follow.repaired) {
             return self.sweep(job, pid, signal);
         }
-        self.say_later(Notice::Signalling { job, process: Process::Main, pid, signal });
+        self.log(Notice::Signalling { job, process: Process::Main, pid, signal });
         self.order(Effect::Signal { pid, signal, scope: Scope::Group });
     }
 
     fn running_id(&self, pid: Pid) -> Option<ProcessId> {
-        self.pid_index.find(&self.running, hash(pid), |running| running.pid == pid)
+        self.pid_index.find(&self.processes, hash(pid), |running| running.pid == pid)
     }
 
     /// Whose a pid is.
     pub(crate) fn owner(&self, pid: Pid) -> Option<(JobId, Process)> {
-        self.running_id(pid).and_then(|id| self.running.get(id)).map(|running| (running.job, running.process))
+        self.running_id(pid).and_then(|id| self.processes.get(id)).map(|running| (running.job, running.process))
     }
 
     pub(crate) fn remember_process(&mut self, id: JobId, process: Process, pid: Pid) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.pids[process.index()] = Some(pid);
         // There is room: a job has two live processes at most.
-        if let Ok(running) = self.running.insert(Running { pid, job: id, process, chain: None }) {
-            self.pid_index.insert(&mut self.running, running);
+        if let Ok(running) = self.processes.insert(LiveProcess { pid, job: id, process, chain: None }) {
+            self.pid_index.insert(&mut self.processes, running);
         }
     }
 
     pub(crate) fn forget_process(&mut self, id: JobId, process: Process) {
         let Some(pid) = self.jobs.get_mut(id).and_then(|job| job.pids[process.index()].take()) else { return };
         if let Some(running) = self.running_id(pid) {
-            self.pid_index.remove(&mut self.running, running);
-            self.running.remove(running);
+            self.pid_index.remove(&mut self.processes, running);
+            self.processes.remove(running);
         }
     }
 }

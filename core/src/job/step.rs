@@ -3,12 +3,12 @@
 use crate::effect::{Effect, Launch};
 use crate::expect::Expect;
 use crate::ids::JobId;
-use crate::job::waiters::Outcome;
+use crate::job::waiters::WaitResult;
 use crate::machine::Supervisor;
-use crate::memory::arena::Text;
+use crate::memory::arena::TextHandle;
 use crate::notice::Notice;
 use crate::process::Process;
-use crate::records::job::{Following, Inquiry};
+use crate::records::job::{FollowState, SurveyReason};
 use crate::state::{Goal, JobEvent, State};
 use crate::tables::expect::Stage;
 use crate::tables::lifecycle::{Entry, Next, Wait};
@@ -23,7 +23,7 @@ impl Supervisor<'_> {
         }
         let main = process == Process::Main;
         if main {
-            job.following.stage = Stage::Launched;
+            job.follow.stage = Stage::Launched;
         }
         let launch = Launch {
             first: process == Process::PreStart || (main && !class.has(Process::PreStart)),
@@ -47,7 +47,7 @@ impl Supervisor<'_> {
             return self.set_goal(id, goal);
         }
         job.moving = false;
-        self.core.moving.pop(&mut self.jobs);
+        self.globals.moving.pop(&mut self.jobs);
         self.say_continued(id);
         self.free_if_at_rest(id);
     }
@@ -77,12 +77,12 @@ impl Supervisor<'_> {
             job.strikes = 0;
         }
         match state {
-            State::Stopping => job.following = job.following.closed(),
-            State::PostStopping => job.following = Following::default(),
+            State::Stopping => job.follow = job.follow.closed(),
+            State::PostStopping => job.follow = FollowState::default(),
             _ => {}
         }
         self.timers.disarm(&mut self.jobs, id);
-        self.say_later(Notice::StateChanged { job: id, from, to: state });
+        self.log(Notice::StateChanged { job: id, from, to: state });
         let row = state.row();
         let under_way = match row.entry {
             Entry::Nothing => true,
@@ -97,7 +97,7 @@ impl Supervisor<'_> {
             }
             Entry::Rest(event) => {
                 self.emit_job_event(id, event);
-                self.answer_waiters(id, Outcome::Reached);
+                self.answer_waiters(id, WaitResult::Reached);
                 true
             }
             Entry::Run(process) => self.run(id, process),
@@ -111,9 +111,9 @@ impl Supervisor<'_> {
                     Wait::Event => job.blocker.is_some(),
                     Wait::Spawned(_) => true,
                     Wait::Readiness => {
-                        job.pid(Process::Main).is_some() && !job.following.stage.is_ready() && job.goal == Goal::Start
+                        job.pid(Process::Main).is_some() && !job.follow.stage.is_ready() && job.goal == Goal::Start
                     }
-                    Wait::End(process) => job.pid(process).is_some() || job.inquiry != Inquiry::Nothing,
+                    Wait::End(process) => job.pid(process).is_some() || job.survey != SurveyReason::Nothing,
                 };
         }
         self.bound_wait(id);
@@ -133,7 +133,7 @@ impl Supervisor<'_> {
     fn begin(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.failure = None;
-        self.text.replace(&mut job.stop_environment, Text::EMPTY);
+        self.text.replace(&mut job.stop_environment, TextHandle::EMPTY);
         if let Some(next) = job.next_environment.take() {
             self.text.replace(&mut job.environment, next);
         }
@@ -143,14 +143,14 @@ impl Supervisor<'_> {
     fn arrive(&mut self, id: JobId, event: JobEvent, from: State) {
         if from == State::PreStop {
             if let Some(job) = self.jobs.get_mut(id) {
-                self.text.replace(&mut job.stop_environment, Text::EMPTY);
+                self.text.replace(&mut job.stop_environment, TextHandle::EMPTY);
             }
-            return self.answer_waiters(id, Outcome::Reached);
+            return self.answer_waiters(id, WaitResult::Reached);
         }
         self.emit_job_event(id, event);
         let task = self.jobs.get(id).and_then(|job| self.classes.get(job.class)).is_some_and(|class| class.task);
         if !task {
-            self.answer_waiters(id, Outcome::Reached);
+            self.answer_waiters(id, WaitResult::Reached);
         }
     }
 }

@@ -5,21 +5,21 @@ use crate::ids::JobId;
 use crate::input::Survivor;
 use crate::machine::Supervisor;
 use crate::process::{Exit, Pid, Process};
-use crate::records::job::Inquiry;
+use crate::records::job::SurveyReason;
 use crate::state::{Goal, State};
 use crate::tables::exit;
-use crate::tables::exit::Meaning;
-use crate::tables::expect::Heir;
+use crate::tables::exit::Consequence;
+use crate::tables::expect::Relation;
 
 impl Supervisor<'_> {
     /// Asks the world which processes of a job live.
-    pub(crate) fn inquire(&mut self, id: JobId, inquiry: Inquiry) {
+    pub(crate) fn survey(&mut self, id: JobId, survey: SurveyReason) {
         if let Some(job) = self.jobs.get_mut(id) {
-            job.inquiry = inquiry;
+            job.survey = survey;
             let killed = job.state == State::Killed;
             // Who has ended and is no step on a daemon's way has nobody to be looked for far and wide, which takes its time.
-            let anywhere = match inquiry {
-                Inquiry::Ended(_, exit) => !killed && self.may_be_a_step(id, exit),
+            let anywhere = match survey {
+                SurveyReason::Ended(_, exit) => !killed && self.may_be_daemonizing(id, exit),
                 _ => !killed,
             };
             self.order(Effect::Survey { job: id, anywhere });
@@ -27,25 +27,25 @@ impl Supervisor<'_> {
     }
 
     /// Whether it must be asked who is left when a main process has ended so.
-    pub(crate) fn leaves_somebody(&self, id: JobId) -> bool {
+    pub(crate) fn wants_survey(&self, id: JobId) -> bool {
         let Some(job) = self.jobs.get(id) else { return false };
         let Some(class) = self.classes.get(job.class) else { return false };
-        let judged = exit::row(Process::Main, job.state).is_some_and(|row| row.meaning == Meaning::Judged);
+        let judged = exit::row(Process::Main, job.state).is_some_and(|row| row.meaning == Consequence::Judged);
         job.state == State::Killed || (judged && job.goal == Goal::Start && !class.task)
     }
 
     /// Whether a main process's end may be a step on its daemon's way.
-    pub(crate) fn may_be_a_step(&self, id: JobId, exit: Exit) -> bool {
+    pub(crate) fn may_be_daemonizing(&self, id: JobId, exit: Exit) -> bool {
         let Some(job) = self.jobs.get(id) else { return false };
         let unready = matches!(job.state, State::Spawning | State::Spawned);
-        let fresh = unready || job.following.guessed || self.now <= job.following.fresh_until;
+        let fresh = unready || job.follow.guessed || self.now <= job.follow.fresh_until;
         fresh && matches!(exit, Exit::Status(0) | Exit::Unknown)
     }
 
     /// The process that is the daemon when the one that was watched has ended: the one whose id is written down, or the one
     /// that the supervisor made, or an orphan, the oldest first.
     pub(crate) fn heir(&self, id: JobId, survivors: &[Survivor]) -> Option<Survivor> {
-        let launched = self.jobs.get(id)?.following.launched;
+        let launched = self.jobs.get(id)?.follow.launched;
         let free = || survivors.iter().filter(|survivor| self.owner(survivor.pid).is_none());
         let named = free().find(|survivor| survivor.named);
         named
@@ -57,19 +57,19 @@ impl Supervisor<'_> {
 
     /// How a survivor is related to the process that the supervisor made. Forks that nobody saw are counted only where the
     /// numbers prove that nobody was made in between; else fewer may seem to be than there were.
-    pub(crate) fn place_of(&self, id: JobId, survivor: Survivor) -> Heir {
-        let Some(job) = self.jobs.get(id) else { return Heir::Itself };
+    pub(crate) fn place_of(&self, id: JobId, survivor: Survivor) -> Relation {
+        let Some(job) = self.jobs.get(id) else { return Relation::Itself };
         let traces = self.classes.get(job.class).is_some_and(|class| class.expect.traces());
-        let (launched, session, pid) = (job.following.launched, survivor.session, Some(survivor.pid));
+        let (launched, session, pid) = (job.follow.launched, survivor.session, Some(survivor.pid));
         let next = |number: Option<Pid>| number.and_then(|number| Pid::new(number.get().wrapping_add(1)));
         match () {
-            () if launched == pid => Heir::Launched,
-            () if traces && job.following.helper => Heir::Later,
-            () if traces && job.following.taught => Heir::Late,
-            () if traces => Heir::Descendant,
-            () if next(launched) == pid => Heir::Child,
-            () if next(launched) == session && next(session) == pid => Heir::Grandchild,
-            () => Heir::Akin,
+            () if launched == pid => Relation::Launched,
+            () if traces && job.follow.helper => Relation::Later,
+            () if traces && job.follow.advised => Relation::Late,
+            () if traces => Relation::Descendant,
+            () if next(launched) == pid => Relation::Child,
+            () if next(launched) == session && next(session) == pid => Relation::Grandchild,
+            () => Relation::Akin,
         }
     }
 }

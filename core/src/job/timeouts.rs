@@ -4,7 +4,7 @@ use crate::ids::JobId;
 use crate::machine::Supervisor;
 use crate::notice::Notice;
 use crate::process::Process;
-use crate::records::job::{Alarm, Failure, Inquiry};
+use crate::records::job::{Alarm, Failure, SurveyReason};
 use crate::signal::Signal;
 
 impl Supervisor<'_> {
@@ -15,8 +15,8 @@ impl Supervisor<'_> {
         self.timers.disarm(&mut self.jobs, id);
         match timer.alarm {
             Alarm::Readiness => self.not_ready_yet(id),
-            Alarm::Heir => self.inquire(id, Inquiry::Heir),
-            Alarm::Middle => self.inquire(id, Inquiry::Middle),
+            Alarm::Relation => self.survey(id, SurveyReason::Relation),
+            Alarm::Middle => self.survey(id, SurveyReason::Middle),
             Alarm::Watchdog => self.watchdog_missed(id),
             Alarm::Abort => self.abort_missed(id),
             Alarm::End => self.does_not_end(id),
@@ -26,14 +26,14 @@ impl Supervisor<'_> {
 
     fn not_ready_yet(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(id) else { return };
-        let late = job.following.start_by.is_some_and(|by| by <= self.now);
+        let late = job.follow.start_by.is_some_and(|by| by <= self.now);
         if !late {
-            return self.inquire(id, Inquiry::Idleness);
+            return self.survey(id, SurveyReason::Idleness);
         }
         let Some(class) = self.classes.get(job.class) else { return };
         let (seconds, respawn) = (class.start_timeout, class.respawn);
-        self.say_later(Notice::NotReady { job: id, seconds });
-        if respawn && !self.core.ending.is_on() {
+        self.log(Notice::NotReady { job: id, seconds });
+        if respawn && !self.globals.shutdown.is_on() {
             self.respawn(id);
             self.go_on(id);
         } else {
@@ -48,7 +48,7 @@ impl Supervisor<'_> {
         let Some(pid) = job.pid(Process::Main) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
         let (seconds, deadline) = (class.watchdog, self.now.after_seconds(class.kill_timeout));
-        self.say_later(Notice::WatchdogMissed { job: id, pid, seconds });
+        self.log(Notice::WatchdogMissed { job: id, pid, seconds });
         self.timers.arm(&mut self.jobs, id, Alarm::Abort, deadline);
         self.signal_main(id, pid, Signal::ABRT);
     }

@@ -2,14 +2,14 @@
 
 use crate::answer::{Answer, Denial};
 use crate::ids::JobId;
-use crate::input::Command;
+use crate::input::JobCommand;
 use crate::limits::Full;
 use crate::machine::Supervisor;
-use crate::records::waiter::{WaitQueue, Waiter, Who};
+use crate::records::waiter::{WaitQueue, Waiter, WaiterKind};
 
 /// What became of what they wait for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum WaitResult {
     /// The job got there.
     Reached,
     /// The job failed.
@@ -20,21 +20,21 @@ pub(crate) enum Outcome {
 }
 
 /// The words for a command that failed while its client waited.
-const fn failure(command: Command) -> Denial {
+const fn failure(command: JobCommand) -> Denial {
     match command {
-        Command::Start => Denial::FailedToStart,
-        Command::Stop | Command::Force | Command::Reload => Denial::FailedToStop,
-        Command::Restart => Denial::FailedToRestart,
+        JobCommand::Start => Denial::FailedToStart,
+        JobCommand::Stop | JobCommand::Force | JobCommand::Reload => Denial::FailedToStop,
+        JobCommand::Restart => Denial::FailedToRestart,
     }
 }
 
 impl Supervisor<'_> {
     /// Has somebody wait for a job.
-    pub(crate) fn wait_for_job(&mut self, job: JobId, who: Who) -> Result<(), Full> {
-        let waiter = Waiter { who, place: WaitQueue::Job(job), link: None };
-        let waiter = match who {
+    pub(crate) fn wait_for_job(&mut self, job: JobId, kind: WaiterKind) -> Result<(), Full> {
+        let waiter = Waiter { kind, place: WaitQueue::Job(job), link: None };
+        let waiter = match kind {
             // A job set room aside for every event that can ever wait for it.
-            Who::Event(_) if self.jobs.get_mut(job).is_some_and(|job| job.waiters_left > 0) => {
+            WaiterKind::Event(_) if self.jobs.get_mut(job).is_some_and(|job| job.waiters_left > 0) => {
                 if let Some(job) = self.jobs.get_mut(job) {
                     job.waiters_left -= 1;
                 }
@@ -49,20 +49,20 @@ impl Supervisor<'_> {
     }
 
     /// Tells everybody who waits for a job what became of it.
-    pub(crate) fn answer_waiters(&mut self, id: JobId, outcome: Outcome) {
-        let failed = outcome == Outcome::Failed;
+    pub(crate) fn answer_waiters(&mut self, id: JobId, outcome: WaitResult) {
+        let failed = outcome == WaitResult::Failed;
         while let Some(waiter) = self.jobs.get_mut(id).and_then(|job| job.waiters.pop(&mut self.waiters)) {
-            match self.waiters.get(waiter).map(|waiter| waiter.who) {
-                Some(Who::Client(client, command)) => {
+            match self.waiters.get(waiter).map(|waiter| waiter.kind) {
+                Some(WaiterKind::Client(client, command)) => {
                     let class = self.jobs.get(id).map(|job| job.class);
                     let answer = match class {
                         Some(class) if !failed => Answer::Job(id, class),
                         _ => Answer::Denied(failure(command)),
                     };
-                    let last = outcome == Outcome::Released;
+                    let last = outcome == WaitResult::Released;
                     self.settle(waiter, client, answer, last);
                 }
-                Some(Who::Event(event)) => {
+                Some(WaiterKind::Event(event)) => {
                     self.waiters.remove(waiter);
                     self.take_back_reservation(id);
                     if failed {

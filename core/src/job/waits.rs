@@ -17,20 +17,20 @@ impl Supervisor<'_> {
     pub(crate) fn bound_wait(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(id).filter(|job| job.waiting) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
-        if job.following.untaught && job.state == State::Running {
-            return self.wait_to_teach(id);
+        if job.follow.advice_due && job.state == State::Running {
+            return self.wait_to_advise(id);
         }
         let (alarm, seconds) = match job.state.row().wait {
             Wait::End(Process::Main) => return,
             Wait::End(_) if job.forced => (Alarm::End, class.kill_timeout),
             Wait::End(_) if class.hook_timeout > 0 => (Alarm::End, class.hook_timeout),
-            Wait::Goal(Goal::Stop) if job.following.middle.is_some() => (Alarm::Middle, MIDDLE_SECONDS),
+            Wait::Goal(Goal::Stop) if job.follow.middle.is_some() => (Alarm::Middle, MIDDLE_SECONDS),
             Wait::Goal(Goal::Stop) if class.watchdog > 0 => (Alarm::Watchdog, class.watchdog),
             Wait::Readiness => {
                 let by = (class.start_timeout > 0).then(|| self.now.after_seconds(class.start_timeout));
                 if let Some(job) = self.jobs.get_mut(id) {
-                    job.following.start_by = by;
-                    (job.following.idle_looks, job.following.busy_looks) = (0, 0);
+                    job.follow.start_by = by;
+                    (job.follow.idle_looks, job.follow.busy_looks) = (0, 0);
                 }
                 return self.wait_for_readiness(id);
             }
@@ -45,21 +45,21 @@ impl Supervisor<'_> {
     /// With a `start timeout` the file itself says how long to wait, and idleness proves nothing.
     pub(crate) fn wait_for_readiness(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(id) else { return };
-        let waits = job.waiting && job.state.row().wait == Wait::Readiness && !job.following.stage.is_ready();
+        let waits = job.waiting && job.state.row().wait == Wait::Readiness && !job.follow.stage.is_ready();
         let Some(class) = self.classes.get(job.class).filter(|_| waits) else { return };
-        let looks = (job.following.start_by.is_none() && !job.following.taught) || class.expect == Expect::PidFile;
-        let busy = if job.following.idle_looks == 0 { job.following.busy_looks } else { 0 };
-        let look = looks.then(|| self.now.after_milliseconds(follow::Row::interval(class.expect, busy)));
-        if let Some(at) = [look, job.following.start_by].into_iter().flatten().min() {
+        let looks = (job.follow.start_by.is_none() && !job.follow.advised) || class.expect == Expect::PidFile;
+        let busy = if job.follow.idle_looks == 0 { job.follow.busy_looks } else { 0 };
+        let look = looks.then(|| self.now.after_milliseconds(follow::ExpectRow::interval(class.expect, busy)));
+        if let Some(at) = [look, job.follow.start_by].into_iter().flatten().min() {
             self.timers.arm(&mut self.jobs, id, Alarm::Readiness, at);
         }
     }
 
     /// A running job's main process was adopted just now; whether it stays is to be seen.
-    pub(crate) fn wait_to_teach(&mut self, id: JobId) {
+    pub(crate) fn wait_to_advise(&mut self, id: JobId) {
         if self.jobs.get(id).is_some_and(|job| job.state == State::Running && job.waiting) {
             let at = self.now.after_milliseconds(TRIAL_MILLISECONDS);
-            self.timers.arm(&mut self.jobs, id, Alarm::Heir, at);
+            self.timers.arm(&mut self.jobs, id, Alarm::Relation, at);
         }
     }
 }

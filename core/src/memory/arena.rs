@@ -13,24 +13,24 @@ use crate::memory::by_content::ByContent;
 
 /// A piece of text; the empty one takes no room.
 ///
-/// Whoever holds it owns it and gives it back with [`TextView::free`]. It is no id: a handle is never held twice.
+/// Whoever holds it owns it and gives it back with [`ArenaView::free`]. It is no id: a handle is never held twice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Text(u32);
+pub struct TextHandle(u32);
 
-impl Hash for Text {
+impl Hash for TextHandle {
     /// As the only 128-bit number there is, so that `ByContent` knows it for a handle.
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u128(u128::from(self.0));
     }
 }
 
-impl Text {
+impl TextHandle {
     /// The empty text.
-    pub const EMPTY: Text = Text(0);
+    pub const EMPTY: TextHandle = TextHandle(0);
 
-    pub(crate) const fn of_handle(handle: u32) -> Text {
-        Text(handle)
+    pub(crate) const fn of_handle(handle: u32) -> TextHandle {
+        TextHandle(handle)
     }
 
     /// Whether it is the empty text.
@@ -97,8 +97,8 @@ impl<const BYTES: usize, const PIECES: usize> Arena<BYTES, PIECES> {
     }
 
     /// Lends it.
-    pub fn lend(&mut self) -> TextView<'_> {
-        TextView { bytes: self.bytes.as_mut_view(), spans: self.spans.as_mut_view(), tally: &mut self.tally }
+    pub fn lend(&mut self) -> ArenaView<'_> {
+        ArenaView { bytes: self.bytes.as_mut_view(), spans: self.spans.as_mut_view(), tally: &mut self.tally }
     }
 }
 
@@ -109,7 +109,7 @@ impl<const BYTES: usize, const PIECES: usize> Default for Arena<BYTES, PIECES> {
 }
 
 /// Lent room for text.
-pub struct TextView<'s> {
+pub struct ArenaView<'s> {
     pub(crate) bytes: &'s mut VecView<u8>,
     pub(crate) spans: &'s mut VecView<Span>,
     pub(crate) tally: &'s mut Tally,
@@ -117,9 +117,9 @@ pub struct TextView<'s> {
 
 const FULL: Full = Full { limit: Limit::Text };
 
-impl TextView<'_> {
+impl ArenaView<'_> {
     /// What a piece says.
-    pub fn get(&self, text: Text) -> &[u8] {
+    pub fn get(&self, text: TextHandle) -> &[u8] {
         match self.span(text) {
             Some((start, len)) => self.bytes.get(start + HEADER..start + HEADER + len).unwrap_or(&[]),
             None => &[],
@@ -130,9 +130,9 @@ impl TextView<'_> {
     ///
     /// # Errors
     /// There is no room ([`Limit::Text`]).
-    pub fn add(&mut self, bytes: &[u8]) -> Result<Text, Full> {
+    pub fn add(&mut self, bytes: &[u8]) -> Result<TextHandle, Full> {
         if bytes.is_empty() {
-            return Ok(Text::EMPTY);
+            return Ok(TextHandle::EMPTY);
         }
         self.begin()?;
         self.push(bytes)?;
@@ -143,9 +143,9 @@ impl TextView<'_> {
     ///
     /// # Errors
     /// There is no room ([`Limit::Text`]).
-    pub fn copy(&mut self, text: Text) -> Result<Text, Full> {
+    pub fn copy(&mut self, text: TextHandle) -> Result<TextHandle, Full> {
         if text.is_empty() {
-            return Ok(Text::EMPTY);
+            return Ok(TextHandle::EMPTY);
         }
         self.begin()?;
         self.push_text(text)?;
@@ -157,7 +157,7 @@ impl TextView<'_> {
     ///
     /// # Errors
     /// There is no room ([`Limit::Text`]); the piece is as it was.
-    pub fn append(&mut self, text: &mut Text, bytes: &[u8]) -> Result<(), Full> {
+    pub fn append(&mut self, text: &mut TextHandle, bytes: &[u8]) -> Result<(), Full> {
         self.abandon();
         self.make_room(bytes.len())?;
         let last = self.span(*text).filter(|(start, len)| start + HEADER + len == self.bytes.len());
@@ -179,7 +179,7 @@ impl TextView<'_> {
     }
 
     /// Gives a piece back.
-    pub fn free(&mut self, text: Text) {
+    pub fn free(&mut self, text: TextHandle) {
         let Some((start, len)) = self.span(text) else { return };
         self.tally.pieces -= 1;
         self.tally.holes += (HEADER + len) as u32;
@@ -191,7 +191,7 @@ impl TextView<'_> {
     }
 
     /// Gives a piece back and puts another in its place.
-    pub fn replace(&mut self, old: &mut Text, new: Text) {
+    pub fn replace(&mut self, old: &mut TextHandle, new: TextHandle) {
         self.free(core::mem::replace(old, new));
     }
 
@@ -281,7 +281,7 @@ impl TextView<'_> {
     ///
     /// # Errors
     /// There is no room ([`Limit::Text`]).
-    pub fn push_text(&mut self, text: Text) -> Result<(), Full> {
+    pub fn push_text(&mut self, text: TextHandle) -> Result<(), Full> {
         let Some((_, len)) = self.span(text) else { return Ok(()) };
         self.push_part(text, 0, len)
     }
@@ -290,7 +290,7 @@ impl TextView<'_> {
     ///
     /// # Errors
     /// There is no room ([`Limit::Text`]).
-    pub fn push_part(&mut self, text: Text, from: usize, len: usize) -> Result<(), Full> {
+    pub fn push_part(&mut self, text: TextHandle, from: usize, len: usize) -> Result<(), Full> {
         if let Err(full) = self.make_room(len) {
             self.abandon();
             return Err(full);
@@ -314,11 +314,11 @@ impl TextView<'_> {
     }
 
     /// Ends the piece that is being written.
-    pub fn finish(&mut self) -> Text {
+    pub fn finish(&mut self) -> TextHandle {
         let len = self.written();
         if len == 0 {
             self.abandon();
-            return Text::EMPTY;
+            return TextHandle::EMPTY;
         }
         let start = self.tally.open as usize - 1;
         self.tally.open = 0;
@@ -341,7 +341,7 @@ impl TextView<'_> {
             }
         };
         self.write_header(start, handle, len);
-        Text(handle)
+        TextHandle(handle)
     }
 
     /// Drops the piece that is being written.
@@ -358,7 +358,7 @@ impl TextView<'_> {
         *self.tally = Tally::NEW;
     }
 
-    fn span(&self, text: Text) -> Option<(usize, usize)> {
+    fn span(&self, text: TextHandle) -> Option<(usize, usize)> {
         match self.spans.get((text.0 as usize).checked_sub(1)?) {
             Some(&Span::Used { start, len }) => Some((start as usize, len as usize)),
             _ => None,

@@ -5,7 +5,7 @@ use core::hash::Hash;
 use crate::expect::Expect;
 use crate::ids::{ClassId, InterestId, JobId, LeafId, kind};
 use crate::limits::KILL_TIMEOUT_SECONDS;
-use crate::memory::arena::Text;
+use crate::memory::arena::TextHandle;
 use crate::memory::index::Indexed;
 use crate::memory::pool::Record;
 use crate::process::Process;
@@ -15,7 +15,7 @@ use crate::tables::respawn::RespawnLimit;
 /// A job class.
 #[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Class {
-    pub(crate) name: Text,
+    pub(crate) name: TextHandle,
     pub(crate) hash: u32,
     pub(crate) chain: Option<ClassId>,
     pub(crate) phase: Phase,
@@ -24,18 +24,18 @@ pub(crate) struct Class {
     /// Its file is gone: so is the class when its last instance has ended.
     pub(crate) deleted: bool,
     /// `KEY=VALUE` or `KEY` entries, in file order.
-    pub(crate) environment: Text,
-    pub(crate) exports: Text,
+    pub(crate) environment: TextHandle,
+    pub(crate) exports: TextHandle,
     /// The only variables of events that instances are given; empty: all of them are.
-    pub(crate) imports: Text,
-    pub(crate) emits: Text,
-    pub(crate) instance: Text,
-    pub(crate) usage: Text,
+    pub(crate) imports: TextHandle,
+    pub(crate) emits: TextHandle,
+    pub(crate) instance: TextHandle,
+    pub(crate) usage: TextHandle,
     /// Four bytes an entry, little end first.
-    pub(crate) normal_exits: Text,
-    pub(crate) start_on: Text,
+    pub(crate) normal_exits: TextHandle,
+    pub(crate) start_on: TextHandle,
     pub(crate) start_leaves: Option<LeafId>,
-    pub(crate) stop_on: Text,
+    pub(crate) stop_on: TextHandle,
     pub(crate) interests: Option<InterestId>,
     pub(crate) first_job: Option<JobId>,
     pub(crate) last_job: Option<JobId>,
@@ -72,7 +72,7 @@ pub(crate) enum Phase {
 }
 
 impl Class {
-    pub(crate) fn draft(name: Text, hash: u32) -> Class {
+    pub(crate) fn draft(name: TextHandle, hash: u32) -> Class {
         Class {
             name,
             hash,
@@ -80,16 +80,16 @@ impl Class {
             phase: Phase::Draft,
             successor: None,
             deleted: false,
-            environment: Text::EMPTY,
-            exports: Text::EMPTY,
-            imports: Text::EMPTY,
-            emits: Text::EMPTY,
-            instance: Text::EMPTY,
-            usage: Text::EMPTY,
-            normal_exits: Text::EMPTY,
-            start_on: Text::EMPTY,
+            environment: TextHandle::EMPTY,
+            exports: TextHandle::EMPTY,
+            imports: TextHandle::EMPTY,
+            emits: TextHandle::EMPTY,
+            instance: TextHandle::EMPTY,
+            usage: TextHandle::EMPTY,
+            normal_exits: TextHandle::EMPTY,
+            start_on: TextHandle::EMPTY,
             start_leaves: None,
-            stop_on: Text::EMPTY,
+            stop_on: TextHandle::EMPTY,
             interests: None,
             first_job: None,
             last_job: None,
@@ -124,7 +124,7 @@ impl Class {
         usize::from(self.start_events.max(self.stop_events))
     }
 
-    pub(crate) fn texts(&mut self) -> [&mut Text; 10] {
+    pub(crate) fn texts(&mut self) -> [&mut TextHandle; 10] {
         [
             &mut self.name,
             &mut self.environment,

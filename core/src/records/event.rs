@@ -3,7 +3,7 @@
 use core::hash::Hash;
 
 use crate::ids::{EventId, InterestId, JobId, kind};
-use crate::memory::arena::Text;
+use crate::memory::arena::TextHandle;
 use crate::memory::pool::Record;
 use crate::memory::queue::Queue;
 use crate::state::JobEvent;
@@ -14,7 +14,7 @@ pub(crate) struct Event {
     pub(crate) name: EventName,
     /// Whether `/failed` follows the name.
     pub(crate) of_failure: bool,
-    pub(crate) environment: Text,
+    pub(crate) environment: TextHandle,
     /// The job that emitted it.
     pub(crate) owner: Option<JobId>,
     /// What of the job's reservations it takes: bytes of text.
@@ -35,7 +35,7 @@ pub(crate) enum EventName {
     /// One of the four that jobs emit.
     Job(JobEvent),
     /// Any other.
-    Text(Text),
+    Named(TextHandle),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
@@ -63,13 +63,13 @@ pub(crate) struct Dispatch {
 }
 
 impl Event {
-    pub(crate) fn forget_what_is_told(&mut self) {
-        (self.environment, self.reservation) = (Text::EMPTY, self.reservation.map(|_| 0));
+    pub(crate) fn erase_texts(&mut self) {
+        (self.environment, self.reservation) = (TextHandle::EMPTY, self.reservation.map(|_| 0));
     }
 
     pub(crate) const fn new(
         name: EventName,
-        environment: Text,
+        environment: TextHandle,
         owner: Option<JobId>,
         reservation: Option<u32>,
     ) -> Event {

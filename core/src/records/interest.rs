@@ -3,14 +3,14 @@
 use core::hash::Hash;
 
 use crate::ids::{ClassId, InterestId, NameId, kind};
-use crate::memory::arena::Text;
+use crate::memory::arena::TextHandle;
 use crate::memory::index::Indexed;
 use crate::memory::pool::Record;
 
 /// An event name that some condition has.
 #[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Name {
-    pub(crate) text: Text,
+    pub(crate) text: TextHandle,
     pub(crate) hash: u32,
     pub(crate) chain: Option<NameId>,
     pub(crate) first: Option<InterestId>,

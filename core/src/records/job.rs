@@ -3,7 +3,7 @@
 use core::hash::Hash;
 
 use crate::ids::{ClassId, EventId, JobId, LeafId, kind};
-use crate::memory::arena::Text;
+use crate::memory::arena::TextHandle;
 use crate::memory::index::Indexed;
 use crate::memory::pool::Record;
 use crate::memory::queue::{Linked, Queue};
@@ -16,7 +16,7 @@ use crate::time::Instant;
 
 /// What a job has asked the world about its processes for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
-pub(crate) enum Inquiry {
+pub(crate) enum SurveyReason {
     /// It has not.
     Nothing,
     /// Its main process has ended.
@@ -24,16 +24,16 @@ pub(crate) enum Inquiry {
     /// Its main process is expected to do something and takes its time.
     Idleness,
     /// It is to be killed, and no main process is left.
-    Rest(Look),
+    Rest(RestLook),
     /// A process was adopted a moment ago.
-    Heir,
+    Relation,
     /// The process that should have ended after the second fork may still live.
     Middle,
 }
 
 /// When those are looked for whom a main process leaves that was to be killed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
-pub(crate) enum Look {
+pub(crate) enum RestLook {
     /// There was no main process to be killed.
     Only,
     /// It has ended just now: the others had the same signal, and may still be about to end.
@@ -44,7 +44,7 @@ pub(crate) enum Look {
 
 /// How a main process is followed, from its launch until it and those that took its place are gone.
 #[derive(Clone, Copy, Debug, Default, Hash, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Following {
+pub(crate) struct FollowState {
     /// How far the main process is followed.
     pub(crate) stage: Stage,
     /// The process that was made as its main process, though another may be that by now.
@@ -54,8 +54,8 @@ pub(crate) struct Following {
     /// Whether a process was adopted that `expect` did not name.
     pub(crate) repaired: bool,
     /// Whether the log has told the author of its file what to expect, and whether it is about to.
-    pub(crate) taught: bool,
-    pub(crate) untaught: bool,
+    pub(crate) advised: bool,
+    pub(crate) advice_due: bool,
     /// Whether following went back to the launched process from a helper of its own.
     pub(crate) helper: bool,
     /// The child that made the one which `expect daemon` names: if it stays, it is a master and no step on the way.
@@ -73,11 +73,11 @@ pub(crate) struct Following {
     pub(crate) continued: bool,
 }
 
-impl Following {
+impl FollowState {
     /// The job is to stop: nothing more is looked for but those who have to end with it.
-    pub(crate) fn closed(self) -> Following {
-        let Following { stage, launched, forks, repaired, taught, .. } = self;
-        Following { stage, launched, forks, repaired, taught, ..Following::default() }
+    pub(crate) fn closed(self) -> FollowState {
+        let FollowState { stage, launched, forks, repaired, advised, .. } = self;
+        FollowState { stage, launched, forks, repaired, advised, ..FollowState::default() }
     }
 }
 
@@ -85,7 +85,7 @@ impl Following {
 #[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Job {
     pub(crate) class: ClassId,
-    pub(crate) name: Text,
+    pub(crate) name: TextHandle,
     pub(crate) hash: u32,
     pub(crate) chain: Option<JobId>,
     pub(crate) before: Option<JobId>,
@@ -100,11 +100,11 @@ pub(crate) struct Job {
     /// Goal start is to follow when the way that goal stop opened has come to a wait (`restart`).
     pub(crate) restart: bool,
     /// What the command or the events that started it gave it.
-    pub(crate) environment: Text,
+    pub(crate) environment: TextHandle,
     /// What takes its place in `starting`.
-    pub(crate) next_environment: Option<Text>,
+    pub(crate) next_environment: Option<TextHandle>,
     /// What the command or the events that stopped it gave it.
-    pub(crate) stop_environment: Text,
+    pub(crate) stop_environment: TextHandle,
     pub(crate) stop_leaves: Option<LeafId>,
     /// The event that it waits for.
     pub(crate) blocker: Option<EventId>,
@@ -113,9 +113,9 @@ pub(crate) struct Job {
     pub(crate) failure: Option<Failure>,
     pub(crate) pids: [Option<Pid>; Process::COUNT],
     /// How its main process is followed.
-    pub(crate) following: Following,
+    pub(crate) follow: FollowState,
     /// What the world has been asked.
-    pub(crate) inquiry: Inquiry,
+    pub(crate) survey: SurveyReason,
     /// Whether it is to stop at any price.
     pub(crate) forced: bool,
     /// Whether what it waits for has been sent SIGKILL.
@@ -123,7 +123,7 @@ pub(crate) struct Job {
     /// How many processes had to be killed.
     pub(crate) strikes: u8,
     /// What its main process says that it is doing.
-    pub(crate) said: Text,
+    pub(crate) said: TextHandle,
     pub(crate) respawns: Respawns,
     /// Its place among the timers.
     pub(crate) timer: Option<u32>,
@@ -175,7 +175,7 @@ pub(crate) enum Alarm {
     /// To look whether the main process is ready by now, or too late.
     Readiness,
     /// To look whether an adopted process has stayed.
-    Heir,
+    Relation,
     /// To look whether the process between the first and the daemon has ended.
     Middle,
     /// The main process must have said that it is alive (`watchdog`).

@@ -9,7 +9,7 @@ use crate::process::{Pid, Process};
 
 /// A live process of a job.
 #[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Running {
+pub(crate) struct LiveProcess {
     pub(crate) pid: Pid,
     pub(crate) job: JobId,
     pub(crate) process: Process,
@@ -21,7 +21,7 @@ pub(crate) fn hash(pid: Pid) -> u32 {
     Fnv::new().with(&pid.get().to_le_bytes()).value()
 }
 
-impl Indexed for Running {
+impl Indexed for LiveProcess {
     fn hash(&self) -> u32 {
         hash(self.pid)
     }
@@ -33,13 +33,13 @@ impl Indexed for Running {
     }
 }
 
-impl Running {
-    pub(crate) fn renumber(&mut self, number: impl Fn(Pid) -> Pid) {
+impl LiveProcess {
+    pub(crate) fn renumber_processes(&mut self, number: impl Fn(Pid) -> Pid) {
         // Who stands behind whom in a chain was decided by the old number.
         (self.pid, self.chain) = (number(self.pid), None);
     }
 }
 
-impl Record for Running {
+impl Record for LiveProcess {
     type Kind = kind::Process;
 }

@@ -6,7 +6,7 @@ use crate::time::Instant;
 
 /// How far the end has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
-pub(crate) enum Ending {
+pub(crate) enum ShutdownStage {
     /// It has not begun.
     Off,
     /// Every job is stopped, slot by slot; then the event session-end starts those that wait for it, and only those.
@@ -19,27 +19,27 @@ pub(crate) enum Ending {
     Said,
 }
 
-impl Ending {
+impl ShutdownStage {
     /// As if it had all been so much earlier.
-    pub(crate) fn turn_back(&mut self, milliseconds: u64) {
-        if let Ending::Leaving { until, .. } | Ending::Stopping { until, .. } = self {
+    pub(crate) fn rebase_time(&mut self, milliseconds: u64) {
+        if let ShutdownStage::Leaving { until, .. } | ShutdownStage::Stopping { until, .. } = self {
             *until = Instant(until.0.saturating_sub(milliseconds));
         }
     }
 
     pub(crate) const fn is_on(self) -> bool {
-        !matches!(self, Ending::Off)
+        !matches!(self, ShutdownStage::Off)
     }
 
     /// Whether clients can start nothing any more.
     pub(crate) const fn refuses_starts(self) -> bool {
-        !matches!(self, Ending::Off | Ending::Leaving { last: false, .. })
+        !matches!(self, ShutdownStage::Off | ShutdownStage::Leaving { last: false, .. })
     }
 
     pub(crate) const fn deadline(self) -> Option<Instant> {
         match self {
-            Ending::Leaving { until, .. } | Ending::Stopping { until, .. } => Some(until),
-            Ending::Off | Ending::Naming { .. } | Ending::Said => None,
+            ShutdownStage::Leaving { until, .. } | ShutdownStage::Stopping { until, .. } => Some(until),
+            ShutdownStage::Off | ShutdownStage::Naming { .. } | ShutdownStage::Said => None,
         }
     }
 }

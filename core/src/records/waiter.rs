@@ -4,14 +4,14 @@ use core::hash::Hash;
 
 use crate::answer::Answer;
 use crate::ids::{ClientId, EventId, JobId, WaiterId, kind};
-use crate::input::Command;
+use crate::input::JobCommand;
 use crate::memory::pool::Record;
 use crate::memory::queue::Linked;
 
 /// One who waits.
 #[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Waiter {
-    pub(crate) who: Who,
+    pub(crate) kind: WaiterKind,
     pub(crate) place: WaitQueue,
     pub(crate) link: Option<WaiterId>,
 }
@@ -27,9 +27,9 @@ pub(crate) enum WaitQueue {
 
 /// Who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Hash, serde::Serialize, serde::Deserialize)]
-pub(crate) enum Who {
+pub(crate) enum WaiterKind {
     /// A client whose command is under way.
-    Client(ClientId, Command),
+    Client(ClientId, JobCommand),
     /// A client whose event is under way.
     Emitter(ClientId),
     /// An event that started or stopped the job.

@@ -35,7 +35,7 @@ fn walk<T: Record>(
 
 impl Supervisor<'_> {
     pub(super) fn check(&self) -> Sound {
-        need(self.core.is_calm(), "unfinished work")?;
+        need(self.globals.is_calm(), "unfinished work")?;
         self.check_jobs().ok_or("the list of jobs")?;
         self.check_waiters().ok_or("the list of those who wait")?;
         self.check_agenda().ok_or("the list of events")?;
@@ -83,12 +83,12 @@ impl Supervisor<'_> {
     /// Every event is on the agenda.
     fn check_agenda(&self) -> Option<()> {
         let (mut count, mut last) = (0, None);
-        walk(&self.events, self.core.agenda.first, &mut count, |id, event| {
+        walk(&self.events, self.globals.agenda.first, &mut count, |id, event| {
             let fits = event.before == last && !event.is_ready();
             last = Some(id);
             fits.then_some(event.after)
         })?;
-        (last == self.core.agenda.last && count == self.events.len()).then_some(())
+        (last == self.globals.agenda.last && count == self.events.len()).then_some(())
     }
 
     fn check_leaves(&self) -> Option<()> {

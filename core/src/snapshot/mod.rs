@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 use crate::control::frame::{FrameError, decode, read_frame, write_frame};
 use crate::ids::{Id, kind};
 use crate::limits::{Full, Limit, SNAPSHOT_PIECE, SNAPSHOT_RECORD};
-use crate::machine::{Core, Supervisor};
-use crate::memory::arena::{Span, Text, TextView};
+use crate::machine::{Globals, Supervisor};
+use crate::memory::arena::{ArenaView, Span, TextHandle};
 use crate::memory::index::{Fnv, IndexView, Indexed};
 use crate::memory::pool::{PoolView, Slot};
 use crate::memory::timers::Timer;
@@ -33,7 +33,7 @@ use crate::records::event::Event;
 use crate::records::interest::{Interest, Name};
 use crate::records::job::{Alarm, Job};
 use crate::records::leaf::Leaf;
-use crate::records::process::Running;
+use crate::records::process::LiveProcess;
 use crate::records::waiter::Waiter;
 
 /// Version of the image. Raised by hand when the fields of a record or their meaning change.
@@ -44,14 +44,14 @@ pub const SHAPE: u32 = {
     let sizes = [
         size_of::<Slot<Class>>(),
         size_of::<Slot<Job>>(),
-        size_of::<Slot<Running>>(),
+        size_of::<Slot<LiveProcess>>(),
         size_of::<Slot<Event>>(),
         size_of::<Slot<Waiter>>(),
         size_of::<Slot<Leaf>>(),
         size_of::<Slot<Name>>(),
         size_of::<Slot<Interest>>(),
         size_of::<Timer<kind::Job, Alarm>>(),
-        size_of::<Core>(),
+        size_of::<Globals>(),
     ];
     let (mut shape, mut at) = (0_u32, 0);
     while at < sizes.len() {
@@ -149,14 +149,14 @@ impl Supervisor<'_> {
     /// # Errors
     /// Some effects have not been polled, or the writer fails.
     pub fn save<W: Write>(&self, to: &mut W) -> Result<(), Unsaved<W::Error>> {
-        if !self.core.is_calm() {
+        if !self.globals.is_calm() {
             return Err(Unsaved::Busy);
         }
         let mut writer = Writer { to: Summed { with: to, sum: Fnv::new() }, buffer: [0; SNAPSHOT_RECORD] };
         writer.put(&Header { magic: MAGIC, version: VERSION, shape: SHAPE })?;
         writer.pool(&self.classes)?;
         writer.pool(&self.jobs)?;
-        writer.pool(&self.running)?;
+        writer.pool(&self.processes)?;
         writer.pool(&self.events)?;
         writer.pool(&self.waiters)?;
         writer.pool(&self.leaves)?;
@@ -165,13 +165,13 @@ impl Supervisor<'_> {
         writer.texts(&self.text)?;
         writer.index(&self.class_index, &self.classes)?;
         writer.index(&self.job_index, &self.jobs)?;
-        writer.index(&self.pid_index, &self.running)?;
+        writer.index(&self.pid_index, &self.processes)?;
         writer.index(&self.name_index, &self.names)?;
         writer.put(&(self.timers.heap.len() as u32))?;
         for timer in self.timers.heap.iter() {
             writer.put(timer)?;
         }
-        writer.put(&*self.core)?;
+        writer.put(&*self.globals)?;
         let sum = writer.to.sum.value();
         Ok(writer.put(&sum)?)
     }
@@ -200,7 +200,7 @@ impl Supervisor<'_> {
         }
         reader.pool(&mut self.classes)?;
         reader.pool(&mut self.jobs)?;
-        reader.pool(&mut self.running)?;
+        reader.pool(&mut self.processes)?;
         reader.pool(&mut self.events)?;
         reader.pool(&mut self.waiters)?;
         reader.pool(&mut self.leaves)?;
@@ -209,10 +209,10 @@ impl Supervisor<'_> {
         reader.texts(&mut self.text)?;
         reader.index(&mut self.class_index, &mut self.classes)?;
         reader.index(&mut self.job_index, &mut self.jobs)?;
-        reader.index(&mut self.pid_index, &mut self.running)?;
+        reader.index(&mut self.pid_index, &mut self.processes)?;
         reader.index(&mut self.name_index, &mut self.names)?;
         self.read_timers(reader)?;
-        *self.core = reader.get()?;
+        *self.globals = reader.get()?;
         let sum = reader.from.sum.value();
         if reader.get::<u32>()? == sum { Ok(()) } else { Err(Unreadable::Checksum) }
     }
@@ -233,7 +233,7 @@ impl Supervisor<'_> {
     fn forget_everything(&mut self) {
         self.classes.clear();
         self.jobs.clear();
-        self.running.clear();
+        self.processes.clear();
         self.events.clear();
         self.waiters.clear();
         self.leaves.clear();
@@ -245,7 +245,7 @@ impl Supervisor<'_> {
         self.pid_index.clear();
         self.name_index.clear();
         self.timers.heap.clear();
-        *self.core = Core::NEW;
+        *self.globals = Globals::NEW;
         self.scratch.clear();
     }
 }
@@ -289,11 +289,11 @@ impl<W: Write> Writer<'_, W> {
         write_frame(&mut self.to, record, &mut self.buffer)
     }
 
-    fn texts(&mut self, text: &TextView<'_>) -> Result<(), FrameError<W::Error>> {
+    fn texts(&mut self, text: &ArenaView<'_>) -> Result<(), FrameError<W::Error>> {
         self.put(&Extent { count: text.spans.len() as u32, reserved: text.reserved() as u32 })?;
         self.put(&(text.reserved_pieces() as u32))?;
         for handle in 1..=text.spans.len() as u32 {
-            let said = text.get(Text::of_handle(handle));
+            let said = text.get(TextHandle::of_handle(handle));
             self.put(&(said.len() as u32))?;
             for piece in said.chunks(SNAPSHOT_PIECE) {
                 self.put(&piece)?;
@@ -323,7 +323,7 @@ impl<R: Read> Reader<'_, R> {
     }
 
     /// Gives each text the handle that it had. A text without bytes is a free handle.
-    fn texts(&mut self, text: &mut TextView<'_>) -> Result<(), Unreadable<R::Error>> {
+    fn texts(&mut self, text: &mut ArenaView<'_>) -> Result<(), Unreadable<R::Error>> {
         let Extent { count, reserved } = self.get()?;
         let reserved_pieces: u32 = self.get()?;
         for _ in 0..count {

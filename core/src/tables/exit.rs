@@ -6,7 +6,7 @@ use crate::state::State;
 
 /// What the end of a process means for its job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Meaning {
+pub enum Consequence {
     /// Nothing: how it ended does not matter.
     Ignored,
     /// Unless it ended with status 0, the job has failed and its goal is stop.
@@ -17,13 +17,13 @@ pub enum Meaning {
 
 /// One row: a process that ends in a state.
 #[derive(Clone, Copy, Debug)]
-pub struct Row {
+pub struct ExitRow {
     /// Which process.
     pub process: Process,
     /// In which state.
     pub state: State,
     /// What its end means.
-    pub meaning: Meaning,
+    pub meaning: Consequence,
     /// Whether the job goes on from that state now.
     pub goes_on: bool,
 }
@@ -31,10 +31,10 @@ pub struct Row {
 /// init(5) "Services, tasks and respawning" and `normal exit`; what a hook's end means was measured on Upstart 1.13.2. A pair
 /// that is not in the table cannot happen; its end would be ignored.
 #[rustfmt::skip]
-pub static TABLE: [Row; 13] = {
-    use Meaning::*;
-    const fn row(process: Process, state: State, meaning: Meaning, goes_on: bool) -> Row {
-        Row { process, state, meaning, goes_on }
+pub static EXITS: [ExitRow; 13] = {
+    use Consequence::*;
+    const fn row(process: Process, state: State, meaning: Consequence, goes_on: bool) -> ExitRow {
+        ExitRow { process, state, meaning, goes_on }
     }
     [
         //  process             in state             means        goes on
@@ -55,13 +55,13 @@ pub static TABLE: [Row; 13] = {
 };
 
 /// The row of a process that ends in a state.
-pub fn row(process: Process, state: State) -> Option<&'static Row> {
-    TABLE.iter().find(|row| row.process == process && row.state == state)
+pub fn row(process: Process, state: State) -> Option<&'static ExitRow> {
+    EXITS.iter().find(|row| row.process == process && row.state == state)
 }
 
 /// What a main process's end leads to while the goal is start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
+pub enum Judgement {
     /// It has done its work: goal stop.
     Done,
     /// It is to run again.
@@ -71,13 +71,13 @@ pub enum Verdict {
 }
 
 /// Judges a main process's end (init(5): `respawn`, `normal exit`, `task`).
-pub fn judge(exit: Exit, respawn: bool, task: bool, normal: bool) -> Verdict {
+pub fn judge(exit: Exit, respawn: bool, task: bool, normal: bool) -> Judgement {
     let success = exit == Exit::Status(0);
     match () {
-        () if success && (task || !respawn) => Verdict::Done,
-        () if normal => Verdict::Done,
-        () if respawn => Verdict::Respawn,
-        () => Verdict::Failed,
+        () if success && (task || !respawn) => Judgement::Done,
+        () if normal => Judgement::Done,
+        () if respawn => Judgement::Respawn,
+        () => Judgement::Failed,
     }
 }
 

@@ -58,13 +58,13 @@ pub enum Seen {
     Exec,
     /// It said that it is ready, or named the process that is.
     Ready,
-    /// Nothing of all that for as long as [`Row::patience`] says, with all its processes idle.
+    /// Nothing of all that for as long as [`ExpectRow::patience`] says, with all its processes idle.
     Quiet,
 }
 
 /// What is to be done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Order {
+pub enum FollowOrder {
     /// Nothing.
     Nothing,
     /// Send it SIGCONT.
@@ -83,7 +83,7 @@ pub enum Order {
 
 /// One row.
 #[derive(Clone, Copy, Debug)]
-pub struct Row {
+pub struct ExpectRow {
     /// What the job file expects.
     pub expect: Expect,
     /// How far the process has come.
@@ -91,14 +91,14 @@ pub struct Row {
     /// What was seen.
     pub seen: Seen,
     /// What is done.
-    pub order: Order,
+    pub order: FollowOrder,
     /// How far it has come then; [`Stage::Settled`] is ready.
     pub next: Stage,
-    /// For [`Seen::Quiet`]: after how many idle looks; see [`Row::interval`].
+    /// For [`Seen::Quiet`]: after how many idle looks; see [`ExpectRow::interval`].
     pub patience: u8,
 }
 
-impl Row {
+impl ExpectRow {
     /// Milliseconds until the next look at processes that are expected to do something. When `busy` looks have found them
     /// computing, and these are more than a few, they are looked at less and less often.
     pub const fn interval(expect: Expect, busy: u8) -> u32 {
@@ -125,67 +125,67 @@ impl Row {
 /// The rows of `Quiet` are there because a process that was expected to do something and has gone idle instead will
 /// hardly do it any more. If it does, nothing is lost: when it has ended, the one that stays is followed.
 #[rustfmt::skip]
-pub static TABLE: [Row; 33] = {
+pub static EXPECTS: [ExpectRow; 33] = {
     use Stage::*;
     use Seen::*;
-    const fn row(expect: Expect, stage: Stage, seen: Seen, order: Order, next: Stage) -> Row {
-        Row { expect, stage, seen, order, next, patience: 0 }
+    const fn row(expect: Expect, stage: Stage, seen: Seen, order: FollowOrder, next: Stage) -> ExpectRow {
+        ExpectRow { expect, stage, seen, order, next, patience: 0 }
     }
-    const fn quiet(expect: Expect, stage: Stage, patience: u8, order: Order, next: Stage) -> Row {
-        Row { expect, stage, seen: Quiet, order, next, patience }
+    const fn quiet(expect: Expect, stage: Stage, patience: u8, order: FollowOrder, next: Stage) -> ExpectRow {
+        ExpectRow { expect, stage, seen: Quiet, order, next, patience }
     }
     [
         //  expect              stage       seen      order             next
-        row(Expect::None,       Launched,   Executed, Order::Nothing,   Settled),
+        row(Expect::None,       Launched,   Executed, FollowOrder::Nothing,   Settled),
 
-        row(Expect::Stop,       Launched,   Stop,     Order::Continue,  Settled),
-        row(Expect::Stop,       Late,       Stop,     Order::Continue,  Settled),
+        row(Expect::Stop,       Launched,   Stop,     FollowOrder::Continue,  Settled),
+        row(Expect::Stop,       Late,       Stop,     FollowOrder::Continue,  Settled),
 
-        row(Expect::Fork,       Launched,   Trap,     Order::Follow,    Original),
-        row(Expect::Fork,       Original,   Exec,     Order::Resume,    Original),
-        row(Expect::Fork,       Original,   Fork,     Order::Switch,    FirstBorn),
-        row(Expect::Fork,       FirstBorn,  Stop,     Order::Detach,    Settled),
+        row(Expect::Fork,       Launched,   Trap,     FollowOrder::Follow,    Original),
+        row(Expect::Fork,       Original,   Exec,     FollowOrder::Resume,    Original),
+        row(Expect::Fork,       Original,   Fork,     FollowOrder::Switch,    FirstBorn),
+        row(Expect::Fork,       FirstBorn,  Stop,     FollowOrder::Detach,    Settled),
 
-        row(Expect::Daemon,     Launched,   Trap,     Order::Follow,    Original),
-        row(Expect::Daemon,     Original,   Exec,     Order::Resume,    Original),
-        row(Expect::Daemon,     Original,   Fork,     Order::Switch,    FirstBorn),
-        row(Expect::Daemon,     FirstBorn,  Stop,     Order::Follow,    First),
-        row(Expect::Daemon,     First,      Exec,     Order::Detach,    Settled),
-        row(Expect::Daemon,     First,      Fork,     Order::Switch,    SecondBorn),
-        row(Expect::Daemon,     SecondBorn, Stop,     Order::Detach,    Settled),
+        row(Expect::Daemon,     Launched,   Trap,     FollowOrder::Follow,    Original),
+        row(Expect::Daemon,     Original,   Exec,     FollowOrder::Resume,    Original),
+        row(Expect::Daemon,     Original,   Fork,     FollowOrder::Switch,    FirstBorn),
+        row(Expect::Daemon,     FirstBorn,  Stop,     FollowOrder::Follow,    First),
+        row(Expect::Daemon,     First,      Exec,     FollowOrder::Detach,    Settled),
+        row(Expect::Daemon,     First,      Fork,     FollowOrder::Switch,    SecondBorn),
+        row(Expect::Daemon,     SecondBorn, Stop,     FollowOrder::Detach,    Settled),
 
-        row(Expect::Notify,     Launched,   Executed, Order::Nothing,   Original),
-        row(Expect::Notify,     Original,   Ready,    Order::Nothing,   Settled),
-        row(Expect::Descriptor, Launched,   Executed, Order::Nothing,   Original),
-        row(Expect::Descriptor, Original,   Ready,    Order::Nothing,   Settled),
-        row(Expect::PidFile,    Launched,   Executed, Order::Nothing,   Original),
-        row(Expect::PidFile,    Original,   Ready,    Order::Nothing,   Settled),
-        row(Expect::Auto,       Launched,   Executed, Order::Nothing,   Original),
-        row(Expect::Auto,       Original,   Stop,     Order::Continue,  Settled),
+        row(Expect::Notify,     Launched,   Executed, FollowOrder::Nothing,   Original),
+        row(Expect::Notify,     Original,   Ready,    FollowOrder::Nothing,   Settled),
+        row(Expect::Descriptor, Launched,   Executed, FollowOrder::Nothing,   Original),
+        row(Expect::Descriptor, Original,   Ready,    FollowOrder::Nothing,   Settled),
+        row(Expect::PidFile,    Launched,   Executed, FollowOrder::Nothing,   Original),
+        row(Expect::PidFile,    Original,   Ready,    FollowOrder::Nothing,   Settled),
+        row(Expect::Auto,       Launched,   Executed, FollowOrder::Nothing,   Original),
+        row(Expect::Auto,       Original,   Stop,     FollowOrder::Continue,  Settled),
 
         //    expect              stage       idle looks  order           next
-        quiet(Expect::Stop,       Launched,   4,          Order::Nothing,   Late),
-        quiet(Expect::Fork,       Original,   4,          Order::Release,   Settled),
-        quiet(Expect::Fork,       FirstBorn,  4,          Order::Release,   Settled), // its stop was taken away
-        quiet(Expect::Daemon,     Original,   4,          Order::Release,   Settled),
-        quiet(Expect::Daemon,     FirstBorn,  4,          Order::Release,   Settled), // likewise
-        quiet(Expect::Daemon,     First,      1,          Order::Release,   Settled),
-        quiet(Expect::Daemon,     SecondBorn, 4,          Order::Release,   Settled), // likewise
-        quiet(Expect::Notify,     Original,   4,          Order::Nothing,   Settled),
-        quiet(Expect::Descriptor, Original,   4,          Order::Nothing,   Settled),
-        quiet(Expect::PidFile,    Original,   40,         Order::Nothing,   Settled),
-        quiet(Expect::Auto,       Original,   2,          Order::Nothing,   Settled),
+        quiet(Expect::Stop,       Launched,   4,          FollowOrder::Nothing,   Late),
+        quiet(Expect::Fork,       Original,   4,          FollowOrder::Release,   Settled),
+        quiet(Expect::Fork,       FirstBorn,  4,          FollowOrder::Release,   Settled), // its stop was taken away
+        quiet(Expect::Daemon,     Original,   4,          FollowOrder::Release,   Settled),
+        quiet(Expect::Daemon,     FirstBorn,  4,          FollowOrder::Release,   Settled), // likewise
+        quiet(Expect::Daemon,     First,      1,          FollowOrder::Release,   Settled),
+        quiet(Expect::Daemon,     SecondBorn, 4,          FollowOrder::Release,   Settled), // likewise
+        quiet(Expect::Notify,     Original,   4,          FollowOrder::Nothing,   Settled),
+        quiet(Expect::Descriptor, Original,   4,          FollowOrder::Nothing,   Settled),
+        quiet(Expect::PidFile,    Original,   40,         FollowOrder::Nothing,   Settled),
+        quiet(Expect::Auto,       Original,   2,          FollowOrder::Nothing,   Settled),
     ]
 };
 
 /// The row for what was seen.
-pub fn row(expect: Expect, stage: Stage, seen: Seen) -> Option<&'static Row> {
-    TABLE.iter().find(|row| row.expect == expect && row.stage == stage && row.seen == seen)
+pub fn row(expect: Expect, stage: Stage, seen: Seen) -> Option<&'static ExpectRow> {
+    EXPECTS.iter().find(|row| row.expect == expect && row.stage == stage && row.seen == seen)
 }
 
 /// Which process of a job is the daemon when not the one that `expect` names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Heir {
+pub enum Relation {
     /// The one that is followed, which does not do what is expected.
     Itself,
     /// The one that the supervisor made: what was followed was a helper of its own.
@@ -208,13 +208,13 @@ pub enum Heir {
 
 /// One row of what is to be learnt.
 #[derive(Clone, Copy, Debug)]
-pub struct Lesson {
+pub struct Advice {
     /// What the job file expects.
     pub expect: Expect,
     /// How many forks led to the daemon, those included that only its adoption shows; `None` is any number.
     pub forks: Option<u8>,
     /// Who is the daemon.
-    pub heir: Heir,
+    pub heir: Relation,
     /// What the daemon has done.
     pub saw: &'static str,
     /// What the job file should expect.
@@ -223,11 +223,11 @@ pub struct Lesson {
 
 /// What to tell the author of the file. Where no row fits, see [`UNCLEAR`].
 #[rustfmt::skip]
-pub static LESSONS: [Lesson; 27] = {
+pub static ADVICE: [Advice; 27] = {
     use Expect as E;
-    use Heir::*;
-    const fn row(expect: Expect, forks: Option<u8>, heir: Heir, saw: &'static str, right: Expect) -> Lesson {
-        Lesson { expect, forks, heir, saw, right }
+    use Relation::*;
+    const fn row(expect: Expect, forks: Option<u8>, heir: Relation, saw: &'static str, right: Expect) -> Advice {
+        Advice { expect, forks, heir, saw, right }
     }
     [
         //  expect         forks    daemon      it did                          right
@@ -277,8 +277,8 @@ pub(crate) const MOST_FORKS: u8 = 4;
 pub const UNCLEAR: (&str, Expect) = ("something else", Expect::Auto);
 
 /// What the daemon has done, and what the job file should expect.
-pub fn lesson(expect: Expect, forks: u8, heir: Heir) -> (&'static str, Expect) {
+pub fn advice(expect: Expect, forks: u8, heir: Relation) -> (&'static str, Expect) {
     let fits =
-        |row: &&Lesson| row.expect == expect && row.heir == heir && row.forks.is_none_or(|followed| followed == forks);
-    LESSONS.iter().find(fits).map_or(UNCLEAR, |row| (row.saw, row.right))
+        |row: &&Advice| row.expect == expect && row.heir == heir && row.forks.is_none_or(|followed| followed == forks);
+    ADVICE.iter().find(fits).map_or(UNCLEAR, |row| (row.saw, row.right))
 }

@@ -54,7 +54,7 @@ pub enum Next {
 
 /// One state's row.
 #[derive(Clone, Copy, Debug)]
-pub struct Row {
+pub struct StateRow {
     /// The state.
     pub state: State,
     /// What happens on entry.
@@ -69,7 +69,7 @@ pub struct Row {
     pub respawn: Next,
 }
 
-impl Row {
+impl StateRow {
     /// Where a goal leads.
     pub const fn next(&self, goal: Goal) -> Next {
         match goal {
@@ -83,11 +83,11 @@ impl Row {
 /// The lifecycle. It is Upstart's but for the rows marked `better`: there, a respawning daemon that dies before it is ready
 /// would have been taken to run without a process, and one that dies while a process is being made would have left that
 /// process behind, or have waited for ever.
-pub static TABLE: [Row; State::COUNT] = {
+pub static LIFECYCLE: [StateRow; State::COUNT] = {
     use self::{Entry::*, JobEvent as E, Next::*, State as S};
     use Process as P;
-    const fn row(state: State, entry: Entry, wait: Wait, start: Next, stop: Next, respawn: Next) -> Row {
-        Row { state, entry, wait, start, stop, respawn }
+    const fn row(state: State, entry: Entry, wait: Wait, start: Next, stop: Next, respawn: Next) -> StateRow {
+        StateRow { state, entry, wait, start, stop, respawn }
     }
     #[rustfmt::skip]
     let table = [
@@ -117,14 +117,14 @@ pub static TABLE: [Row; State::COUNT] = {
 const _: () = {
     let mut place = 0;
     while place < State::COUNT {
-        assert!(TABLE[place].state as usize == place);
+        assert!(LIFECYCLE[place].state as usize == place);
         place += 1;
     }
 };
 
 impl State {
     /// The state's row.
-    pub fn row(self) -> &'static Row {
-        &TABLE[self as usize]
+    pub fn row(self) -> &'static StateRow {
+        &LIFECYCLE[self as usize]
     }
 }

@@ -29,7 +29,7 @@ pub struct Respawns {
 
 impl Respawns {
     /// As if it had all been so much earlier; a window that has closed by `now` is forgotten.
-    pub(crate) fn turn_back(&mut self, now: Instant, limit: RespawnLimit, milliseconds: u64) {
+    pub(crate) fn rebase_time(&mut self, now: Instant, limit: RespawnLimit, milliseconds: u64) {
         let closed = now.whole_seconds().saturating_sub(self.window) >= u64::from(limit.interval);
         *self = match closed {
             true => Respawns::default(),

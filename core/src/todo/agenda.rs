@@ -10,15 +10,15 @@ use crate::machine::Supervisor;
 impl Supervisor<'_> {
     /// Enters a new event at the end of the list.
     pub(crate) fn enter_agenda(&mut self, id: EventId) {
-        let last = self.core.agenda.last;
+        let last = self.globals.agenda.last;
         if let Some(event) = self.events.get_mut(id) {
             (event.before, event.after) = (last, None);
         }
         match last.and_then(|last| self.events.get_mut(last)) {
             Some(last) => last.after = Some(id),
-            None => self.core.agenda.first = Some(id),
+            None => self.globals.agenda.first = Some(id),
         }
-        let agenda = &mut self.core.agenda;
+        let agenda = &mut self.globals.agenda;
         agenda.last = Some(id);
         if agenda.under_way && agenda.next.is_none() {
             agenda.next = Some(id);
@@ -30,21 +30,21 @@ impl Supervisor<'_> {
         let Some((before, after)) = self.events.get(id).map(|event| (event.before, event.after)) else { return };
         match before.and_then(|before| self.events.get_mut(before)) {
             Some(before) => before.after = after,
-            None => self.core.agenda.first = after,
+            None => self.globals.agenda.first = after,
         }
         match after.and_then(|after| self.events.get_mut(after)) {
             Some(after) => after.before = before,
-            None => self.core.agenda.last = before,
+            None => self.globals.agenda.last = before,
         }
-        if self.core.agenda.next == Some(id) {
-            self.core.agenda.next = after;
+        if self.globals.agenda.next == Some(id) {
+            self.globals.agenda.next = after;
         }
     }
 
     /// The next event that is pending or finished, which counts as taken from now on.
     pub(crate) fn next_on_agenda(&mut self) -> Option<EventId> {
-        while self.core.agenda.ready > 0 {
-            let agenda = &mut self.core.agenda;
+        while self.globals.agenda.ready > 0 {
+            let agenda = &mut self.globals.agenda;
             if !agenda.under_way {
                 (agenda.under_way, agenda.next) = (true, agenda.first);
             }
@@ -59,8 +59,8 @@ impl Supervisor<'_> {
                 return Some(id);
             }
         }
-        self.core.agenda.under_way = false;
-        self.core.agenda.next = None;
+        self.globals.agenda.under_way = false;
+        self.globals.agenda.next = None;
         None
     }
 }

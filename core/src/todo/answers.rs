@@ -4,17 +4,17 @@ use crate::answer::Answer;
 use crate::effect::Effect;
 use crate::ids::{ClientId, WaiterId};
 use crate::machine::Supervisor;
-use crate::records::waiter::{WaitQueue, Waiter, Who};
+use crate::records::waiter::{WaitQueue, Waiter, WaiterKind};
 
 impl Supervisor<'_> {
     /// A waiting client has its answer; it gets it before any job moves on, or `last`, when all jobs have.
     pub(crate) fn settle(&mut self, waiter: WaiterId, client: ClientId, answer: Answer, last: bool) {
         let (place, queue) = match last {
-            false => (WaitQueue::Answers, &mut self.core.answers),
-            true => (WaitQueue::LastAnswers, &mut self.core.last_answers),
+            false => (WaitQueue::Answers, &mut self.globals.answers),
+            true => (WaitQueue::LastAnswers, &mut self.globals.last_answers),
         };
         if let Some(waiter) = self.waiters.get_mut(waiter) {
-            waiter.who = Who::Answered(client, answer);
+            waiter.kind = WaiterKind::Answered(client, answer);
             waiter.place = place;
         }
         queue.push(&mut self.waiters, waiter);
@@ -22,19 +22,19 @@ impl Supervisor<'_> {
 
     /// A client that does not wait is answered when all that its command led to at once is done.
     pub(crate) fn answer_last(&mut self, client: ClientId, answer: Answer) {
-        let waiter = Waiter { who: Who::Answered(client, answer), place: WaitQueue::LastAnswers, link: None };
+        let waiter = Waiter { kind: WaiterKind::Answered(client, answer), place: WaitQueue::LastAnswers, link: None };
         match self.waiters.insert(waiter) {
-            Ok(waiter) => self.core.last_answers.push(&mut self.waiters, waiter),
+            Ok(waiter) => self.globals.last_answers.push(&mut self.waiters, waiter),
             Err(_) => self.order(Effect::Reply { client, answer }),
         }
     }
 
     /// The next settled answer.
     pub(crate) fn next_answer(&mut self, last: bool) -> Option<Effect> {
-        let queue = if last { &mut self.core.last_answers } else { &mut self.core.answers };
+        let queue = if last { &mut self.globals.last_answers } else { &mut self.globals.answers };
         loop {
             let waiter = queue.pop(&mut self.waiters)?;
-            if let Some(Waiter { who: Who::Answered(client, answer), .. }) = self.waiters.remove(waiter) {
+            if let Some(Waiter { kind: WaiterKind::Answered(client, answer), .. }) = self.waiters.remove(waiter) {
                 return Some(Effect::Reply { client, answer });
             }
         }

@@ -15,7 +15,7 @@ impl Supervisor<'_> {
     pub(crate) fn keep_moving(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         if !core::mem::replace(&mut job.moving, true) {
-            self.core.moving.push(&mut self.jobs, id);
+            self.globals.moving.push(&mut self.jobs, id);
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use uphold_core::bytes::Strings;
 use uphold_core::control::{Cause, Holder, Refusal, Reply, Request, Status, Waiting};
-use uphold_core::{Expect, Goal, Priority, Process, Select, State, Table, Target};
+use uphold_core::{EnvTable, Expect, Goal, Priority, Process, Select, State, Target};
 
 pub const INSTANCE: Target<'_> = Target { job: b"tty", select: Select::Name(b"tty1") };
-pub const TABLE: Table<'_> = Table::Job { job: b"tty", instance: b"tty1" };
+pub const TABLE: EnvTable<'_> = EnvTable::Job { job: b"tty", instance: b"tty1" };
 pub const BY_VARIABLES: Target<'_> =
     Target { job: b"net/if\xff", select: Select::Environment(Strings(b"A=1\0B=\xfe\0")) };
 
@@ -27,10 +27,10 @@ pub fn requests() -> Vec<Request<'static>> {
         Request::ShowConfig { job: b"tty" },
         Request::LogPriority,
         Request::SetLogPriority(Priority::Debug),
-        Request::ListEnvironment { table: Table::Global, from: 7 },
+        Request::ListEnvironment { table: EnvTable::Global, from: 7 },
         Request::GetEnvironment { table: TABLE, name: b"A" },
         Request::SetEnvironment { table: TABLE, entry: b"A=\xff", replace: true },
-        Request::UnsetEnvironment { table: Table::Global, name: b"A" },
+        Request::UnsetEnvironment { table: EnvTable::Global, name: b"A" },
         Request::ResetEnvironment { table: TABLE },
         Request::NotifyDiskWriteable,
         Request::NotifyDbusAddress(b"unix:path=/bus"),

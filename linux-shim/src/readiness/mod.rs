@@ -21,7 +21,7 @@ use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, setsockopt, socket, sockopt};
 use nix::unistd::{pipe2, read};
 use serde::{Deserialize, Serialize};
-use uphold_core::{JobId, Pid, Process, Supervisor, Variable, Word};
+use uphold_core::{JobId, Notification, Pid, Process, Supervisor, Variable};
 
 use crate::capacity::{JOBS, LAST_NOTIFICATIONS};
 use crate::kernel;
@@ -283,13 +283,13 @@ impl Daemons {
     }
 
     /// The word that was taken last, and whose it is.
-    pub fn told(&self) -> Option<(JobId, Word<'_>)> {
+    pub fn told(&self) -> Option<(JobId, Notification<'_>)> {
         let word = match self.telling? {
-            Telling::Ready => Word::Ready,
-            Telling::Main(pid) => Word::Main(pid),
-            Telling::Stopping => Word::Stopping,
-            Telling::Alive => Word::Alive,
-            Telling::Status => Word::Status(&self.status),
+            Telling::Ready => Notification::Ready,
+            Telling::Main(pid) => Notification::Main(pid),
+            Telling::Stopping => Notification::Stopping,
+            Telling::Alive => Notification::Alive,
+            Telling::Status => Notification::Status(&self.status),
         };
         Some((self.speaker?, word))
     }

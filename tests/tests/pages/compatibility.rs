@@ -1,6 +1,6 @@
 //! What Uphold does as Upstart 1.13.2 does, what it does better, and what is absent.
 
-use uphold_core::conf::{Role, rows};
+use uphold_core::conf::{Role, stanza_rows};
 use uphold_initctl::command::{COMMANDS, Group};
 use uphold_linux::options;
 
@@ -191,7 +191,7 @@ fn three(list: &[(&str, &str, &str)]) -> Vec<Vec<String>> {
 }
 
 fn stanzas() -> String {
-    let all = rows().map(|row| {
+    let all = stanza_rows().map(|row| {
         let noted = STANZA_NOTES.iter().find(|note| note.0 == row.name);
         let (verdict, note) = match (noted, row.role) {
             (Some(&(_, verdict, note)), _) => (verdict, note),
@@ -249,6 +249,6 @@ fn notes_name_what_exists() {
         assert!(is_test || path.ends_with(".txt"), "{holder} is no test");
     }
     for (stanza, ..) in STANZA_NOTES {
-        assert!(rows().any(|row| row.name == *stanza), "{stanza} is no stanza");
+        assert!(stanza_rows().any(|row| row.name == *stanza), "{stanza} is no stanza");
     }
 }

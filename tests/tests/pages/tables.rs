@@ -1,6 +1,6 @@
 //! Pages that are tables of the program.
 
-use uphold_core::conf::{Role, rows};
+use uphold_core::conf::{Role, stanza_rows};
 use uphold_core::limits::{CONDITION_EVENTS, EVENT_NAME, INSTANCE_NAME, MAX_MESSAGE, SCRATCH};
 use uphold_core::tables::exit;
 use uphold_core::tables::expect as follow;
@@ -49,15 +49,15 @@ fn next(next: Next) -> String {
 }
 
 pub fn lifecycle() -> String {
-    let states = lifecycle::TABLE.iter().map(|row| {
+    let states = lifecycle::LIFECYCLE.iter().map(|row| {
         let [start, stop, respawn] = [row.start, row.stop, row.respawn].map(next);
         vec![row.state.name().into(), entry(row.entry), wait(row.wait), start, stop, respawn]
     });
-    let ends = exit::TABLE.iter().map(|row| {
+    let ends = exit::EXITS.iter().map(|row| {
         let meaning = match row.meaning {
-            exit::Meaning::Ignored => "nothing",
-            exit::Meaning::MustSucceed => "failed and goal stop, unless the status is 0",
-            exit::Meaning::Judged => "judged, if the goal is start",
+            exit::Consequence::Ignored => "nothing",
+            exit::Consequence::MustSucceed => "failed and goal stop, unless the status is 0",
+            exit::Consequence::Judged => "judged, if the goal is start",
         };
         let goes_on = if row.goes_on { "yes" } else { "no" };
         vec![row.process.name().into(), row.state.name().into(), meaning.into(), goes_on.into()]
@@ -73,37 +73,40 @@ pub fn lifecycle() -> String {
 }
 
 pub fn follow() -> String {
-    let rows = follow::TABLE.iter().map(|row| {
+    let rows = follow::EXPECTS.iter().map(|row| {
         let order = match row.order {
-            follow::Order::Nothing => "",
-            follow::Order::Continue => "send SIGCONT",
-            follow::Order::Follow => "continue, with forks and execs reported",
-            follow::Order::Resume => "continue",
-            follow::Order::Detach => "detach",
-            follow::Order::Switch => "detach, follow the child",
-            follow::Order::Release => "detach at the next opportunity",
+            follow::FollowOrder::Nothing => "",
+            follow::FollowOrder::Continue => "send SIGCONT",
+            follow::FollowOrder::Follow => "continue, with forks and execs reported",
+            follow::FollowOrder::Resume => "continue",
+            follow::FollowOrder::Detach => "detach",
+            follow::FollowOrder::Switch => "detach, follow the child",
+            follow::FollowOrder::Release => "detach at the next opportunity",
         };
         let next = if row.next.is_ready() { "ready".into() } else { format!("{:?}", row.next) };
         let seen = match row.patience {
             0 => format!("{:?}", row.seen).to_lowercase(),
             looks => {
-                format!("idle for {} s", f64::from(u32::from(looks) * follow::Row::interval(row.expect, 0)) / 1000.0)
+                format!(
+                    "idle for {} s",
+                    f64::from(u32::from(looks) * follow::ExpectRow::interval(row.expect, 0)) / 1000.0
+                )
             }
         };
         vec![row.expect.name().into(), format!("{:?}", row.stage), seen, order.into(), next]
     });
-    let lessons = follow::LESSONS.iter().map(|row| {
+    let lessons = follow::ADVICE.iter().map(|row| {
         let forks = row.forks.map_or("any".into(), |forks| forks.to_string());
         let heir = match row.heir {
-            follow::Heir::Itself => "the process that is followed",
-            follow::Heir::Launched => "the process that the supervisor created",
-            follow::Heir::Child => "its child",
-            follow::Heir::Grandchild => "its grandchild",
-            follow::Heir::Akin => "its descendant",
-            follow::Heir::Descendant => "a process that the traced ones left",
-            follow::Heir::Middle => "the parent of the process that is followed",
-            follow::Heir::Later => "another process, after a helper that was followed",
-            follow::Heir::Late => "another process, after one that had gone idle",
+            follow::Relation::Itself => "the process that is followed",
+            follow::Relation::Launched => "the process that the supervisor created",
+            follow::Relation::Child => "its child",
+            follow::Relation::Grandchild => "its grandchild",
+            follow::Relation::Akin => "its descendant",
+            follow::Relation::Descendant => "a process that the traced ones left",
+            follow::Relation::Middle => "the parent of the process that is followed",
+            follow::Relation::Later => "another process, after a helper that was followed",
+            follow::Relation::Late => "another process, after one that had gone idle",
         };
         vec![row.expect.name().into(), forks, heir.into(), row.saw.into(), code(&format!("expect {}", row.right))]
     });
@@ -119,7 +122,7 @@ pub fn follow() -> String {
 }
 
 pub fn stanzas() -> String {
-    let all = rows().map(|row| {
+    let all = stanza_rows().map(|row| {
         let role = match row.role {
             Role::ActedOn => "acted on",
             Role::Information => "information",

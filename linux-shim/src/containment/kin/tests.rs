@@ -6,7 +6,7 @@ use uphold_core::{ShortName, Storage};
 /// The jobs "a" and "b".
 fn jobs() -> [JobId; 2] {
     use uphold_core::bytes::Strings;
-    use uphold_core::{ClientId, Command, Effect, Input, Instant, Notice, Select, Target};
+    use uphold_core::{ClientId, Effect, Input, Instant, JobCommand, Notice, Select, Target};
     let mut storage = Storage::<8, 4, 8, 12, 16, 8, 8, 4096, 96>::new();
     let mut supervisor = storage.supervisor();
     [b"a", b"b"].map(|name: &[u8; 1]| {
@@ -14,11 +14,11 @@ fn jobs() -> [JobId; 2] {
         supervisor.commit_class(class).unwrap();
         let client = ClientId { slot: 0, generation: u32::from(name[0]) };
         let target = Target { job: name, select: Select::Environment(Strings::EMPTY) };
-        let command = Command::Start;
+        let command = JobCommand::Start;
         supervisor.handle(Instant(1), Input::Command { client, command, target, wait: false });
         let mut started = None;
         while let Some(effect) = supervisor.poll_effect() {
-            if let Effect::Say(Notice::GoalChanged { job, .. }) = effect {
+            if let Effect::Log(Notice::GoalChanged { job, .. }) = effect {
                 started = Some(job);
             }
         }

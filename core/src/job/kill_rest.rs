@@ -6,21 +6,21 @@ use crate::input::Survivor;
 use crate::limits::{AFTERMATH_MILLISECONDS, STRIKES};
 use crate::machine::Supervisor;
 use crate::process::Process;
-use crate::records::job::{Alarm, Look};
+use crate::records::job::{Alarm, RestLook};
 
 impl Supervisor<'_> {
     /// A job that is being stopped has no main process any more. What is its own beyond doubt is ended like it, one after
     /// the other; the others are left alone, as the original leaves what has moved to a group of its own, but told of.
-    pub(crate) fn end_the_rest(&mut self, id: JobId, survivors: &[Survivor], look: Look) {
+    pub(crate) fn kill_rest(&mut self, id: JobId, survivors: &[Survivor], look: RestLook) {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
-        let all = (job.following.repaired || job.forced) && !self.core.strict;
-        let launched = job.following.launched.filter(|_| !self.core.strict);
+        let all = (job.follow.repaired || job.forced) && !self.globals.strict;
+        let launched = job.follow.launched.filter(|_| !self.globals.strict);
         let own = |survivor: &&Survivor| (all || Some(survivor.pid) == launched) && self.owner(survivor.pid).is_none();
         let (signal, timeout, forced) = (class.kill_signal, class.kill_timeout, job.forced);
         let tired = job.strikes > STRIKES;
         match survivors.iter().find(own).map(|survivor| survivor.pid) {
-            Some(_) if look == Look::First && !forced && !tired => {
+            Some(_) if look == RestLook::First && !forced && !tired => {
                 let at = self.now.after_milliseconds(AFTERMATH_MILLISECONDS);
                 self.timers.arm(&mut self.jobs, id, Alarm::End, at);
             }
@@ -38,7 +38,7 @@ impl Supervisor<'_> {
                 }
             }
             _ => {
-                if look != Look::Only && !survivors.is_empty() {
+                if look != RestLook::Only && !survivors.is_empty() {
                     self.order(Effect::Report { job: id });
                 }
                 self.go_on(id);
