@@ -1,7 +1,7 @@
 //! `init-checkconf` and `initctl check-conf`: job files read by the core's parser, without any supervisor.
 
-use crate::Context;
-use crate::print::{Failure, words};
+use crate::context::Context;
+use crate::failure::{Failure, words};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;

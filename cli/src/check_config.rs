@@ -6,10 +6,11 @@
 //! that is unknown in the first such part is named, from right to left; a whole comes before its parts, and the right part
 //! before the left.
 
-use crate::Context;
 use crate::condition::{Condition, Event, Word};
 use crate::connection::Connection;
-use crate::print::{Failure, line};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::print::line;
 use crate::show_config::Config;
 use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;

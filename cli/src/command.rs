@@ -1,13 +1,15 @@
 //! The commands of initctl(8): one row each, which parses, asks, prints and explains it.
 
 use crate::call::{self, Asked, Call};
+use crate::context::Context;
+use crate::failure::Failure;
 use crate::options::{
     CHECK_CONF, ENUMERATE, GLOBAL_TABLE, NO_WAIT_EMIT, NO_WAIT_RESTART, NO_WAIT_START, Opt, Options, SET_ENV, STOP,
     UNREACHABLE,
 };
-use crate::print::Failure;
+use crate::print::{Answer, Hint};
 use crate::texts::{self, Texts};
-use crate::{Context, check_conf, check_config, environment, sessions, show_config};
+use crate::{check_conf, check_config, environment, sessions, show_config};
 use Answer::{List, Nothing, Status, Text, Usage};
 use Group::{Environment, Events, Jobs, Other, Ours};
 use Hint::{ShowUsage, Without};
@@ -70,30 +72,6 @@ pub(crate) enum Work {
     Do(fn(&mut Context<'_>) -> Result<(), Failure>),
     /// It prints the list of commands.
     Help,
-}
-
-/// Which reply a command expects, and so how it is printed.
-#[derive(Clone, Copy)]
-pub(crate) enum Answer {
-    /// Nothing to print.
-    Nothing,
-    /// A job's status.
-    Status,
-    /// The statuses of all jobs, page by page.
-    List,
-    /// A text as it is.
-    Text,
-    /// A job's usage text.
-    Usage,
-}
-
-/// What follows an error.
-#[derive(Clone, Copy)]
-pub(crate) enum Hint {
-    /// When a parameter is missing: the job's usage text, if it has one.
-    ShowUsage,
-    /// Nothing.
-    Without,
 }
 
 /// The command table.

@@ -10,8 +10,8 @@
 //!
 //! A directory is looked into only if this user owns it and nobody else may write to it: `/tmp` belongs to all.
 
+use crate::failure::{Failure, unreadable_list, words};
 use crate::options::Options;
-use crate::print::{self, Failure, words};
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -90,7 +90,7 @@ impl Connection {
             match self.ask(&Request::List { from: start })? {
                 Reply::Page { next, statuses } => {
                     for status in PageReader::new(statuses) {
-                        let job = status.map_err(print::unreadable_list)?.job.to_vec();
+                        let job = status.map_err(unreadable_list)?.job.to_vec();
                         if seen.insert(job.clone()) {
                             jobs.push(job);
                         }

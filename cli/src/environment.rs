@@ -1,8 +1,9 @@
 //! Commands that read or change what the supervisor keeps beside its jobs: environments, and how loud it is.
 
-use crate::Context;
 use crate::call::PRIORITIES;
-use crate::print::{Failure, line};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::print::line;
 use std::os::unix::ffi::OsStrExt;
 use uphold_core::control::{Reply, Request, Table};
 

@@ -1,76 +1,33 @@
-//! Replies as lines, and failures as messages.
+//! Replies as lines.
 
-use crate::command::{Answer, Hint};
-use std::fmt;
+use crate::failure::{Failure, unreadable_list};
 use std::io::{self, Write};
 use uphold_core::bytes::Show;
-use uphold_core::control::frame::{Broken, PageReader};
+use uphold_core::control::frame::PageReader;
 use uphold_core::control::{Refusal, Reply};
 
-/// Why a command did not do what was asked: exit code 1.
-#[derive(Debug)]
-pub enum Failure {
-    /// A message, and perhaps a line that helps.
-    Said {
-        /// After the program's name.
-        text: String,
-        /// On a line of its own.
-        help: Option<String>,
-    },
-    /// What is wrong is printed already.
-    Told,
-    /// Nobody reads what is printed any more (`initctl list | head`), so there is nothing to say.
-    Unheard,
+/// Which reply a command expects, and so how it is printed.
+#[derive(Clone, Copy)]
+pub enum Answer {
+    /// Nothing to print.
+    Nothing,
+    /// A job's status.
+    Status,
+    /// The statuses of all jobs, page by page.
+    List,
+    /// A text as it is.
+    Text,
+    /// A job's usage text.
+    Usage,
 }
 
-impl Failure {
-    /// With a message.
-    pub fn new(text: impl fmt::Display) -> Self {
-        Failure::Said { text: text.to_string(), help: None }
-    }
-
-    /// What was typed is wrong.
-    pub fn usage(program: &str, text: impl fmt::Display) -> Self {
-        let help = format!("Try `{program} --help' for more information.");
-        Failure::Said { text: text.to_string(), help: Some(help) }
-    }
-
-    /// The supervisor refused.
-    pub fn refused(refusal: &Refusal<'_>, hint: Hint) -> Self {
-        let help = match (hint, refusal) {
-            (Hint::ShowUsage, Refusal::UnknownParameter { usage, .. }) if !usage.is_empty() => {
-                Some(format!("Usage: {}", Show(usage)))
-            }
-            _ => None,
-        };
-        Failure::Said { text: refusal.to_string(), help }
-    }
-
-    /// The supervisor answered something that is no answer to what was asked.
-    pub fn other() -> Self {
-        Failure::new("The supervisor answered something else than was asked")
-    }
-
-    /// Says it on standard error.
-    pub fn report(&self, program: &str) {
-        let Failure::Said { text, help } = self else { return };
-        let mut lines = format!("{program}: {text}\n");
-        if let Some(help) = help {
-            lines.push_str(help);
-            lines.push('\n');
-        }
-        // With standard error closed there is nobody to tell; the exit code still says it.
-        let _ = io::stderr().write_all(lines.as_bytes());
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Failure::Unheard,
-            _ => Failure::new(format_args!("Unable to write the output: {}", words(&error))),
-        }
-    }
+/// What follows an error.
+#[derive(Clone, Copy)]
+pub enum Hint {
+    /// When a parameter is missing: the job's usage text, if it has one.
+    ShowUsage,
+    /// Nothing.
+    Without,
 }
 
 /// Prints a reply, or makes an error of it. The result is where the next page begins, if there is one.
@@ -85,7 +42,7 @@ pub fn reply(
     reply: &Reply<'_>,
 ) -> Result<Option<u32>, Failure> {
     match (answer, reply) {
-        (_, Reply::Error(refusal)) => return Err(Failure::refused(refusal, hint)),
+        (_, Reply::Error(refusal)) => return Err(refused(refusal, hint)),
         (Answer::Nothing, Reply::Done) => {}
         (Answer::Status | Answer::Text | Answer::Usage, Reply::Job(_) | Reply::Text(_)) if quiet => {}
         (Answer::Status, Reply::Job(status)) => writeln!(out, "{status}")?,
@@ -105,9 +62,15 @@ pub fn reply(
     Ok(None)
 }
 
-/// A page of a list that is none.
-pub fn unreadable_list(broken: Broken) -> Failure {
-    Failure::new(format_args!("The supervisor sent a list that cannot be read: {broken}"))
+/// The supervisor refused.
+fn refused(refusal: &Refusal<'_>, hint: Hint) -> Failure {
+    let help = match (hint, refusal) {
+        (Hint::ShowUsage, Refusal::UnknownParameter { usage, .. }) if !usage.is_empty() => {
+            Some(format!("Usage: {}", Show(usage)))
+        }
+        _ => None,
+    };
+    Failure::Said { text: refusal.to_string(), help }
 }
 
 /// A text with its bytes as they are.
@@ -118,13 +81,4 @@ pub fn line(out: &mut dyn Write, before: &[u8], text: &[u8]) -> io::Result<()> {
     out.write_all(before)?;
     out.write_all(text)?;
     out.write_all(b"\n")
-}
-
-/// An error in the system's words, without its number.
-pub fn words(error: &io::Error) -> String {
-    let mut text = error.to_string();
-    if let Some(at) = text.find(" (os error") {
-        text.truncate(at);
-    }
-    text
 }

@@ -1,8 +1,8 @@
 //! `reboot`, `halt` and `poweroff` (reboot(8)): a shutdown without delay, or, forced or at its end, the deed itself.
 
-use crate::Context;
+use crate::context::Context;
+use crate::failure::{Failure, words};
 use crate::options::{Halting, Then};
-use crate::print::{Failure, words};
 use crate::runlevel;
 use crate::shutdown::Plan;
 use crate::telinit::need_root;

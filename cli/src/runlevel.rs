@@ -1,8 +1,8 @@
 //! `runlevel` (runlevel(8)), and what the others need to know about runlevels.
 
-use crate::Context;
+use crate::context::Context;
+use crate::failure::Failure;
 use crate::options::Options;
-use crate::print::Failure;
 use crate::utmp::Files;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

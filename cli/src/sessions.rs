@@ -1,7 +1,8 @@
 //! `initctl list-sessions`: the session supervisors of this user, by the files in which they say where they are.
 
-use crate::Context;
-use crate::print::{Failure, line};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::print::line;
 use std::fs;
 use std::path::Path;
 

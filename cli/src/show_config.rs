@@ -1,9 +1,9 @@
 //! `initctl show-config`: what jobs emit, and what starts and stops them.
 
-use crate::Context;
 use crate::condition::Condition;
 use crate::connection::Connection;
-use crate::print::Failure;
+use crate::context::Context;
+use crate::failure::Failure;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use uphold_core::control::{Refusal, Reply, Request};

@@ -1,8 +1,8 @@
 //! `shutdown` (shutdown(8)): warns everybody, waits, and goes to another runlevel.
 
-use crate::Context;
+use crate::context::Context;
+use crate::failure::{Failure, words};
 use crate::options::{Halting, Options, Then};
-use crate::print::{Failure, words};
 use crate::runlevel;
 use crate::telinit::{change_runlevel, need_root};
 use crate::wall;

@@ -1,9 +1,9 @@
 //! `telinit` (telinit(8)): changes the runlevel, which is no more than an event and a record.
 
-use crate::Context;
 use crate::connection::Connection;
+use crate::context::Context;
+use crate::failure::Failure;
 use crate::options::Options;
-use crate::print::Failure;
 use crate::runlevel;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -42,7 +42,7 @@ pub fn change_runlevel(context: &Context<'_>, level: u8, variables: &[OsString])
     let previous = runlevel::current(&files).map(|(_, level)| level);
     // Jobs read it back, so it comes before the event; but who cannot note it may still change it.
     if let Err(error) = files.write_runlevel(previous, level) {
-        let failure = Failure::new(format_args!("Unable to note the runlevel: {}", crate::print::words(&error)));
+        let failure = Failure::new(format_args!("Unable to note the runlevel: {}", crate::failure::words(&error)));
         failure.report(context.program);
     }
     let previous = char::from(previous.unwrap_or(b'N'));
