@@ -1,6 +1,7 @@
 //! The commands of initctl(8): one row each, which parses, asks, prints and explains it.
 
 use crate::call::{self, Asked, Call};
+use crate::config::{check_conf, check_config, show_config};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::options::{
@@ -9,7 +10,7 @@ use crate::options::{
 };
 use crate::print::{Answer, Hint};
 use crate::texts::{self, Texts};
-use crate::{check_conf, check_config, environment, sessions, show_config};
+use crate::{environment, sessions};
 use Answer::{List, Nothing, Status, Text, Usage};
 use Group::{Environment, Events, Jobs, Other, Ours};
 use Hint::{ShowUsage, Without};

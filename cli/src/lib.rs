@@ -13,10 +13,8 @@
 #![forbid(unsafe_code)]
 
 mod call;
-mod check_conf;
-mod check_config;
 pub mod command;
-mod condition;
+mod config;
 mod connection;
 mod context;
 mod dispatch;
@@ -26,15 +24,10 @@ pub mod help;
 pub mod options;
 mod patience;
 mod print;
-mod reboot;
-mod runlevel;
 mod sessions;
-mod show_config;
-mod shutdown;
-mod telinit;
+mod system;
 mod texts;
 pub mod tools;
-pub mod utmp;
-mod wall;
 
 pub use dispatch::main_as;
+pub use system::utmp;

@@ -1,9 +1,10 @@
 //! The programs that this binary is besides `initctl`, by the name that it is called by: one row each.
 
+use crate::config::check_conf;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::options::{CHECK_CONF, Halting, Opt, SOCKET, Show, Then, UTMP, WTMP, row};
-use crate::{check_conf, reboot, runlevel, shutdown, telinit};
+use crate::system::{reboot, runlevel, shutdown, telinit};
 
 /// One program.
 pub struct Tool {

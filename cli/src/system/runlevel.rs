@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::options::Options;
-use crate::utmp::Files;
+use crate::system::utmp::Files;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 

@@ -6,12 +6,12 @@
 //! that is unknown in the first such part is named, from right to left; a whole comes before its parts, and the right part
 //! before the left.
 
-use crate::condition::{Condition, Event, Word};
+use crate::config::condition::{Condition, Event, Word};
+use crate::config::show_config::Config;
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::print::line;
-use crate::show_config::Config;
 use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;
 use uphold_core::bytes::Show;

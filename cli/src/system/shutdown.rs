@@ -3,9 +3,9 @@
 use crate::context::Context;
 use crate::failure::{Failure, words};
 use crate::options::{Halting, Options, Then};
-use crate::runlevel;
-use crate::telinit::{change_runlevel, need_root};
-use crate::wall;
+use crate::system::runlevel;
+use crate::system::telinit::{change_runlevel, need_root};
+use crate::system::wall;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::SignalFd;

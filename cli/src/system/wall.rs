@@ -1,6 +1,6 @@
 //! A message to everybody who is logged in, as wall(1) shows it.
 
-use crate::utmp::{self, Kind};
+use crate::system::utmp::{self, Kind};
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::io::Write;

@@ -1,6 +1,6 @@
 //! `initctl show-config`: what jobs emit, and what starts and stops them.
 
-use crate::condition::Condition;
+use crate::config::condition::Condition;
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::failure::Failure;

@@ -3,9 +3,9 @@
 use crate::context::Context;
 use crate::failure::{Failure, words};
 use crate::options::{Halting, Then};
-use crate::runlevel;
-use crate::shutdown::Plan;
-use crate::telinit::need_root;
+use crate::system::runlevel;
+use crate::system::shutdown::Plan;
+use crate::system::telinit::need_root;
 use nix::sys::reboot::RebootMode;
 
 /// `reboot`

@@ -4,7 +4,7 @@ use crate::connection::Connection;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::options::Options;
-use crate::runlevel;
+use crate::system::runlevel;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use uphold_core::bytes::Strings;
