@@ -1,16 +1,17 @@
 //! The commands of initctl(8): one row each, which parses, asks, prints and explains it.
 
-use crate::call::{self, Asked, Call};
 use crate::config::{check_conf, check_config, show_config};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::invocation::Invocation;
 use crate::options::{
     CHECK_CONF, ENUMERATE, GLOBAL_TABLE, NO_WAIT_EMIT, NO_WAIT_RESTART, NO_WAIT_START, Opt, Options, SET_ENV, STOP,
     UNREACHABLE,
 };
 use crate::print::{Answer, Hint};
+use crate::requests::RequestResult;
 use crate::texts::{self, Texts};
-use crate::{environment, sessions};
+use crate::{environment, requests, sessions};
 use Answer::{List, Nothing, Status, Text, Usage};
 use Group::{Environment, Events, Jobs, Other, Ours};
 use Hint::{ShowUsage, Without};
@@ -63,7 +64,7 @@ pub(crate) enum Work {
     /// It asks the supervisor one thing.
     Ask {
         /// What; or which argument is missing.
-        request: for<'a> fn(&'a Call, &Options) -> Asked<'a>,
+        request: for<'a> fn(&'a Invocation, &Options) -> RequestResult<'a>,
         /// What is printed of the reply.
         answer: Answer,
         /// What is printed of an error.
@@ -79,32 +80,32 @@ pub(crate) enum Work {
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     //  name                             group        arguments               own options       request                              reply    on error   help
-    ask("start",                         Jobs,        "JOB [KEY=VALUE]...",   &NO_WAIT_START,   call::start,                         Status,  ShowUsage, texts::START),
-    ask("stop",                          Jobs,        "JOB [KEY=VALUE]...",   &STOP,            call::stop,                          Status,  ShowUsage, texts::STOP),
-    ask("restart",                       Jobs,        "JOB [KEY=VALUE]...",   &NO_WAIT_RESTART, call::restart,                       Status,  Without,   texts::RESTART),
-    ask("reload",                        Jobs,        "JOB [KEY=VALUE]...",   &[],              call::reload,                        Nothing, ShowUsage, texts::RELOAD),
-    ask("status",                        Jobs,        "JOB [KEY=VALUE]...",   &[],              call::status,                        Status,  ShowUsage, texts::STATUS),
-    ask("list",                          Jobs,        "",                     &[],              call::list,                          List,    Without,   texts::LIST),
-    ask("emit",                          Events,      "EVENT [KEY=VALUE]...", &NO_WAIT_EMIT,    call::emit,                          Nothing, Without,   texts::EMIT),
-    ask("get-env",                       Environment, "VARIABLE",             &GLOBAL_TABLE,    call::get_env,                       Text,    Without,   texts::GET_ENV),
+    ask("start",                         Jobs,        "JOB [KEY=VALUE]...",   &NO_WAIT_START,   requests::start,                         Status,  ShowUsage, texts::START),
+    ask("stop",                          Jobs,        "JOB [KEY=VALUE]...",   &STOP,            requests::stop,                          Status,  ShowUsage, texts::STOP),
+    ask("restart",                       Jobs,        "JOB [KEY=VALUE]...",   &NO_WAIT_RESTART, requests::restart,                       Status,  Without,   texts::RESTART),
+    ask("reload",                        Jobs,        "JOB [KEY=VALUE]...",   &[],              requests::reload,                        Nothing, ShowUsage, texts::RELOAD),
+    ask("status",                        Jobs,        "JOB [KEY=VALUE]...",   &[],              requests::status,                        Status,  ShowUsage, texts::STATUS),
+    ask("list",                          Jobs,        "",                     &[],              requests::list,                          List,    Without,   texts::LIST),
+    ask("emit",                          Events,      "EVENT [KEY=VALUE]...", &NO_WAIT_EMIT,    requests::emit,                          Nothing, Without,   texts::EMIT),
+    ask("get-env",                       Environment, "VARIABLE",             &GLOBAL_TABLE,    requests::get_env,                       Text,    Without,   texts::GET_ENV),
     own("list-env",                      Environment, "",                     &GLOBAL_TABLE,    Work::Do(environment::list),                            texts::LIST_ENV),
-    ask("reset-env",                     Environment, "VARIABLE",             &GLOBAL_TABLE,    call::reset_env,                     Nothing, Without,   texts::RESET_ENV),
+    ask("reset-env",                     Environment, "VARIABLE",             &GLOBAL_TABLE,    requests::reset_env,                     Nothing, Without,   texts::RESET_ENV),
     own("set-env",                       Environment, "VARIABLE[=VALUE]",     &SET_ENV,         Work::Do(environment::set),                             texts::SET_ENV),
     own("unset-env",                     Environment, "VARIABLE",             &GLOBAL_TABLE,    Work::Do(environment::unset),                           texts::UNSET_ENV),
-    ask("reload-configuration",          Other,       "",                     &[],              call::reload_configuration,          Nothing, Without,   texts::RELOAD_CONFIGURATION),
-    ask("version",                       Other,       "",                     &[],              call::version,                       Text,    Without,   texts::VERSION),
+    ask("reload-configuration",          Other,       "",                     &[],              requests::reload_configuration,          Nothing, Without,   texts::RELOAD_CONFIGURATION),
+    ask("version",                       Other,       "",                     &[],              requests::version,                       Text,    Without,   texts::VERSION),
     own("log-priority",                  Other,       "[PRIORITY]",           &[],              Work::Do(environment::log_priority),                    texts::LOG_PRIORITY),
     own("show-config",                   Other,       "[CONF]",               &ENUMERATE,       Work::Do(show_config::show),                            texts::SHOW_CONFIG),
     own("check-config",                  Other,       "[CONF]",               &UNREACHABLE,     Work::Do(check_config::check),                          texts::CHECK_CONFIG),
-    ask("usage",                         Other,       "JOB",                  &[],              call::usage,                         Usage,   Without,   texts::USAGE),
-    ask("notify-cgroup-manager-address", Other,       "",                     &[],              call::notify_cgroup_manager_address, Nothing, Without,   texts::NOTIFY_CGROUP),
-    ask("notify-dbus-address",           Other,       "",                     &[],              call::notify_dbus_address,           Nothing, Without,   texts::NOTIFY_DBUS),
-    ask("notify-disk-writeable",         Other,       "",                     &[],              call::notify_disk_writeable,         Nothing, Without,   texts::NOTIFY_DISK),
+    ask("usage",                         Other,       "JOB",                  &[],              requests::usage,                         Usage,   Without,   texts::USAGE),
+    ask("notify-cgroup-manager-address", Other,       "",                     &[],              requests::notify_cgroup_manager_address, Nothing, Without,   texts::NOTIFY_CGROUP),
+    ask("notify-dbus-address",           Other,       "",                     &[],              requests::notify_dbus_address,           Nothing, Without,   texts::NOTIFY_DBUS),
+    ask("notify-disk-writeable",         Other,       "",                     &[],              requests::notify_disk_writeable,         Nothing, Without,   texts::NOTIFY_DISK),
     own("list-sessions",                 Other,       "",                     &[],              Work::Do(sessions::list),                               texts::LIST_SESSIONS),
     own("help",                          Other,       "",                     &[],              Work::Help,                                             texts::HELP),
     own("check-conf",                    Ours,        "FILE...",              &CHECK_CONF,      Work::Do(check_conf::check),                            texts::CHECK_CONF),
-    ask("end-session",                   Ours,        "",                     &[],              call::end_session,                   Nothing, Without,   texts::END_SESSION),
-    ask("restart-init",                  Ours,        "",                     &[],              call::restart_init,                  Nothing, Without,   texts::RESTART_INIT),
+    ask("end-session",                   Ours,        "",                     &[],              requests::end_session,                   Nothing, Without,   texts::END_SESSION),
+    ask("restart-init",                  Ours,        "",                     &[],              requests::restart_init,                  Nothing, Without,   texts::RESTART_INIT),
 ];
 
 #[allow(clippy::too_many_arguments)] // They are the columns.
@@ -113,7 +114,7 @@ const fn ask(
     group: Group,
     arguments: &'static str,
     options: &'static [Opt],
-    request: for<'a> fn(&'a Call, &Options) -> Asked<'a>,
+    request: for<'a> fn(&'a Invocation, &Options) -> RequestResult<'a>,
     answer: Answer,
     hint: Hint,
     texts: Texts,

@@ -1,8 +1,8 @@
 //! What every command and tool works with.
 
-use crate::call::Call;
 use crate::connection::Connection;
 use crate::failure::Failure;
+use crate::invocation::Invocation;
 use crate::options::Options;
 use std::io::Write;
 
@@ -13,7 +13,7 @@ pub struct Context<'a> {
     /// What the options said.
     pub(crate) options: &'a Options,
     /// The words that are no options.
-    pub(crate) call: Call,
+    pub(crate) invocation: Invocation,
     /// Standard output.
     pub(crate) out: &'a mut dyn Write,
 }

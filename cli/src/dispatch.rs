@@ -1,9 +1,9 @@
 //! From the program's name and its arguments to the command or tool that runs.
 
-use crate::call::Call;
 use crate::command::{self, Command, Work};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::invocation::Invocation;
 use crate::options::{self, Options, Show, Until};
 use crate::patience::Patience;
 use crate::tools::{self, Tool};
@@ -42,7 +42,7 @@ fn use_tool(
     match options.show {
         Some(Show::Help) => Ok(help::tool(out, program, tool)?),
         Some(Show::Version) => Ok(help::version(out, program)?),
-        None => (tool.work)(&mut Context { program, options: &options, call: Call::new(words), out }),
+        None => (tool.work)(&mut Context { program, options: &options, invocation: Invocation::new(words), out }),
     }
 }
 
@@ -68,20 +68,20 @@ fn initctl(program: &str, arguments: &mut std::vec::IntoIter<OsString>, out: &mu
     let tables = [command.options, options::BUS, options::COMMON];
     options::parse(arguments, &tables, Until::End, &mut options, &mut words)
         .map_err(|wrong| Failure::usage(program, wrong))?;
-    let call = Call::new(words);
+    let invocation = Invocation::new(words);
     match (options.show, &command.work) {
         (Some(Show::Help), _) => Ok(help::command(out, program, link.is_none(), command)?),
         (Some(Show::Version), _) => Ok(help::version(out, program)?),
         (None, Work::Help) => Ok(help::commands(out, program)?),
-        (None, Work::Ask { .. }) => ask(&mut Context { program, options: &options, call, out }, command),
-        (None, Work::Do(work)) => work(&mut Context { program, options: &options, call, out }),
+        (None, Work::Ask { .. }) => ask(&mut Context { program, options: &options, invocation, out }, command),
+        (None, Work::Do(work)) => work(&mut Context { program, options: &options, invocation, out }),
     }
 }
 
 /// Sends a command's request, and prints the reply.
 fn ask(context: &mut Context<'_>, command: &Command) -> Result<(), Failure> {
     let Work::Ask { request, answer, hint } = command.work else { return Ok(()) };
-    let mut request = request(&context.call, context.options).map_err(|missing| context.wrong(missing))?;
+    let mut request = request(&context.invocation, context.options).map_err(|missing| context.wrong(missing))?;
     let mut connection = context.connect()?;
     let heard = !context.options.quiet;
     let _patience = if heard { Patience::with(context.program, connection.route(), &request) } else { None };

@@ -1,9 +1,9 @@
 //! Commands that read or change what the supervisor keeps beside its jobs: environments, and how loud it is.
 
-use crate::call::PRIORITIES;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::print::line;
+use crate::requests::PRIORITIES;
 use std::os::unix::ffi::OsStrExt;
 use uphold_core::control::{Reply, Request, Table};
 
@@ -12,7 +12,7 @@ use uphold_core::control::{Reply, Request, Table};
 /// # Errors
 /// The supervisor cannot be reached, or refuses.
 pub fn list(context: &mut Context<'_>) -> Result<(), Failure> {
-    let table = context.call.table(context.options).map_err(|missing| context.wrong(missing))?;
+    let table = context.invocation.environment_table(context.options).map_err(|missing| context.wrong(missing))?;
     let mut connection = context.connect()?;
     let (mut variables, mut from) = (Vec::new(), Some(0));
     while let Some(start) = from {
@@ -52,12 +52,12 @@ fn each(
     missing: &str,
     request: impl for<'a> Fn(Table<'a>, &'a [u8]) -> Request<'a>,
 ) -> Result<(), Failure> {
-    if context.call.words().is_empty() {
+    if context.invocation.operands().is_empty() {
         return Err(context.wrong(missing));
     }
-    let table = context.call.table(context.options).map_err(|missing| context.wrong(missing))?;
+    let table = context.invocation.environment_table(context.options).map_err(|missing| context.wrong(missing))?;
     let mut connection = context.connect()?;
-    context.call.words().iter().try_for_each(|word| connection.ask_done(&request(table, word.as_bytes())))
+    context.invocation.operands().iter().try_for_each(|word| connection.ask_done(&request(table, word.as_bytes())))
 }
 
 /// `log-priority`: says it, or sets it.
@@ -65,7 +65,7 @@ fn each(
 /// # Errors
 /// The supervisor cannot be reached, or refuses.
 pub fn log_priority(context: &mut Context<'_>) -> Result<(), Failure> {
-    if let Some(word) = context.call.subject() {
+    if let Some(word) = context.invocation.first() {
         let row = PRIORITIES.iter().find(|(_, name)| name.as_bytes() == word.as_bytes());
         let (priority, _) = row.ok_or_else(|| Failure::new("The log priority given was not recognised"))?;
         return context.connect()?.ask_done(&Request::SetLogPriority(*priority));

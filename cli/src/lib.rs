@@ -12,7 +12,6 @@
 //! | anything else | `initctl` |
 #![forbid(unsafe_code)]
 
-mod call;
 pub mod command;
 mod config;
 mod connection;
@@ -21,9 +20,11 @@ mod dispatch;
 mod environment;
 mod failure;
 pub mod help;
+mod invocation;
 pub mod options;
 mod patience;
 mod print;
+mod requests;
 mod sessions;
 mod system;
 mod texts;

@@ -60,7 +60,7 @@ fn located(path: &Path, error: &ConfError) -> impl fmt::Display {
 /// # Errors
 /// A file cannot be read, or breaks a rule of init(5).
 pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
-    let files: Vec<&OsString> = context.options.files.iter().chain(context.call.words()).collect();
+    let files: Vec<&OsString> = context.options.files.iter().chain(context.invocation.operands()).collect();
     let mut result = Ok(());
     if files.is_empty() {
         result = told("Must specify configuration file");

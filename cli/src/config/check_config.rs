@@ -107,7 +107,7 @@ pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
         ignored: context.options.ignored.split(|&byte| byte == b',').collect(),
         strict: context.options.warn,
     };
-    let asked = context.call.subject().map(OsStrExt::as_bytes);
+    let asked = context.invocation.first().map(OsStrExt::as_bytes);
     if let Some(job) = asked.filter(|&job| !known.jobs.contains(job)) {
         return Err(Failure::new(format_args!("Invalid job class: {}", Show(job))));
     }

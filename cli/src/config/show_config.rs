@@ -66,13 +66,13 @@ impl Config {
 /// The supervisor cannot be reached, or refuses.
 pub fn show(context: &mut Context<'_>) -> Result<(), Failure> {
     let mut connection = context.connect()?;
-    let jobs = match context.call.subject() {
+    let jobs = match context.invocation.first() {
         Some(job) => vec![job.as_bytes().to_vec()],
         None => connection.jobs()?,
     };
     for job in jobs {
         let Some(config) = Config::ask(&mut connection, &job)? else {
-            match context.call.subject() {
+            match context.invocation.first() {
                 Some(_) => return Err(Failure::new(Refusal::UnknownJob(&job))),
                 // Gone since the list was made.
                 None => continue,

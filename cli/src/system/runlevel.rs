@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 /// No runlevel is known: `unknown` is printed.
 pub fn runlevel(context: &mut Context<'_>) -> Result<(), Failure> {
     let mut files = files(context.options);
-    if let Some(path) = context.call.subject() {
+    if let Some(path) = context.invocation.first() {
         files.utmp = path.into();
     }
     match current(&files) {

@@ -29,7 +29,7 @@ const NO_LOGIN_MINUTES: u32 = 5;
 /// # Errors
 /// The time is none, it is for root alone, or the supervisor refuses.
 pub fn shutdown(context: &mut Context<'_>) -> Result<(), Failure> {
-    let words = context.call.words();
+    let words = context.invocation.operands();
     if context.options.cancel {
         need_root(context.options)?;
         return cancel(context.options, &message(words));

@@ -15,7 +15,7 @@ use uphold_core::control::Request;
 /// # Errors
 /// The runlevel is none, it is for root alone, or the supervisor refuses.
 pub fn telinit(context: &mut Context<'_>) -> Result<(), Failure> {
-    let word = context.call.subject().ok_or_else(|| context.wrong("missing runlevel"))?.as_bytes();
+    let word = context.invocation.first().ok_or_else(|| context.wrong("missing runlevel"))?.as_bytes();
     let request = match word {
         [b'0'..=b'6' | b'S' | b's'] => None,
         b"q" | b"Q" => Some(Request::ReloadConfiguration),
