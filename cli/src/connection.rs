@@ -31,13 +31,13 @@ const SYSTEM_SOCKET: &str = "/run/uphold/control";
 /// The name of a session supervisor's socket, in a directory named by its process id.
 const SESSION_SOCKET: &str = "control";
 /// How long an answer may take that needs nobody to do anything.
-const PATIENCE: Duration = Duration::from_secs(10);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection on which both sides speak the same protocol.
 pub struct Connection {
     link: Link,
     frame: Box<[u8; MAX_FRAME]>,
-    route: Route,
+    endpoint: Endpoint,
 }
 
 impl Connection {
@@ -46,25 +46,26 @@ impl Connection {
     /// # Errors
     /// Nobody listens, or speaks another protocol.
     pub fn open(options: &Options) -> Result<Self, Failure> {
-        let (stream, route) = connect(options)?;
-        Self::greet(stream, route)
+        let (stream, endpoint) = connect(options)?;
+        Self::greet(stream, endpoint)
     }
 
     /// How it came to be.
-    pub fn route(&self) -> &Route {
-        &self.route
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
-    fn greet(stream: UnixStream, place: Route) -> Result<Self, Failure> {
-        let mut connection = Connection { link: Link(stream), frame: Box::new([0; MAX_FRAME]), route: place.clone() };
+    fn greet(stream: UnixStream, endpoint: Endpoint) -> Result<Self, Failure> {
+        let mut connection =
+            Connection { link: Link(stream), frame: Box::new([0; MAX_FRAME]), endpoint: endpoint.clone() };
         match connection.ask(&Request::Hello { protocol: PROTOCOL })? {
             Reply::Hello { protocol: PROTOCOL } => Ok(connection),
             Reply::Hello { protocol } => Err(Failure::new(format_args!(
-                "The supervisor at {place} speaks protocol {protocol}, this program speaks protocol {PROTOCOL}: \
+                "The supervisor at {endpoint} speaks protocol {protocol}, this program speaks protocol {PROTOCOL}: \
                  they are of different versions"
             ))),
             Reply::Error(refusal) => Err(Failure::new(refusal)),
-            _ => Err(Failure::new(format_args!("What listens at {place} is no supervisor of this kind"))),
+            _ => Err(Failure::new(format_args!("What listens at {endpoint} is no supervisor of this kind"))),
         }
     }
 
@@ -189,78 +190,78 @@ impl embedded_io::Write for Link {
 
 /// A place where a supervisor may listen.
 #[derive(Clone)]
-pub enum Route {
+pub enum Endpoint {
     /// A path.
     File(PathBuf),
     /// A name that is in no file system (unix(7), "abstract").
     Abstract(OsString),
 }
 
-impl Route {
+impl Endpoint {
     /// One more connection to the same supervisor, on which no answer is waited for longer than some seconds.
     ///
     /// # Errors
     /// Nobody listens any more.
     pub fn connect(&self) -> Result<Connection, Failure> {
-        let stream = self.open().and_then(|stream| stream.set_read_timeout(Some(PATIENCE)).map(|()| stream));
+        let stream = self.open().and_then(|stream| stream.set_read_timeout(Some(REPLY_TIMEOUT)).map(|()| stream));
         let stream = stream.map_err(|error| unable(format_args!("{self}: {}", words(&error))))?;
         Connection::greet(stream, self.clone())
     }
 
     fn open(&self) -> io::Result<UnixStream> {
         match self {
-            Route::File(path) => UnixStream::connect(path),
-            Route::Abstract(name) => UnixStream::connect_addr(&SocketAddr::from_abstract_name(name.as_bytes())?),
+            Endpoint::File(path) => UnixStream::connect(path),
+            Endpoint::Abstract(name) => UnixStream::connect_addr(&SocketAddr::from_abstract_name(name.as_bytes())?),
         }
     }
 }
 
-impl fmt::Display for Route {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Route::File(path) => path.display().fmt(f),
-            Route::Abstract(name) => name.display().fmt(f),
+            Endpoint::File(path) => path.display().fmt(f),
+            Endpoint::Abstract(name) => name.display().fmt(f),
         }
     }
 }
 
 /// Connects to the supervisor that is meant, by the rules above; the second value says where that is.
-fn connect(options: &Options) -> Result<(UnixStream, Route), Failure> {
+fn connect(options: &Options) -> Result<(UnixStream, Endpoint), Failure> {
     let session = std::env::var_os("UPSTART_SESSION").filter(|address| !address.is_empty() && !options.system);
-    let place = match (&options.socket, session) {
-        (Some(path), _) => Route::File(path.into()),
+    let endpoint = match (&options.socket, session) {
+        (Some(path), _) => Endpoint::File(path.into()),
         (None, Some(address)) => parse_address(&address)?,
         (None, None) if options.user => return newest_session(),
-        (None, None) if options.system || Path::new(SYSTEM_SOCKET).exists() => Route::File(SYSTEM_SOCKET.into()),
+        (None, None) if options.system || Path::new(SYSTEM_SOCKET).exists() => Endpoint::File(SYSTEM_SOCKET.into()),
         (None, None) => match newest_session() {
             Ok(found) => return Ok(found),
             // Nobody asked for a session: what is missing is the system's supervisor.
-            Err(_) => Route::File(SYSTEM_SOCKET.into()),
+            Err(_) => Endpoint::File(SYSTEM_SOCKET.into()),
         },
     };
-    match place.open() {
-        Ok(stream) => Ok((stream, place)),
-        Err(error) => Err(unable(format_args!("Failed to connect to socket {place}: {}", words(&error)))),
+    match endpoint.open() {
+        Ok(stream) => Ok((stream, endpoint)),
+        Err(error) => Err(unable(format_args!("Failed to connect to socket {endpoint}: {}", words(&error)))),
     }
 }
 
 /// Reads the address in `UPSTART_SESSION`, written as D-Bus writes them: `unix:KEY=VALUE,...`.
-fn parse_address(address: &OsStr) -> Result<Route, Failure> {
+fn parse_address(address: &OsStr) -> Result<Endpoint, Failure> {
     let keys = address.as_bytes().strip_prefix(b"unix:").unwrap_or_default();
-    let place = keys.split(|&byte| byte == b',').find_map(|entry| {
+    let endpoint = keys.split(|&byte| byte == b',').find_map(|entry| {
         if let Some(path) = entry.strip_prefix(b"path=") {
-            Some(Route::File(OsStr::from_bytes(path).into()))
+            Some(Endpoint::File(OsStr::from_bytes(path).into()))
         } else {
-            entry.strip_prefix(b"abstract=").map(|name| Route::Abstract(OsStr::from_bytes(name).into()))
+            entry.strip_prefix(b"abstract=").map(|name| Endpoint::Abstract(OsStr::from_bytes(name).into()))
         }
     });
-    place.ok_or_else(|| {
+    endpoint.ok_or_else(|| {
         unable(format_args!("UPSTART_SESSION is neither unix:path=PATH nor unix:abstract=NAME: {}", address.display()))
     })
 }
 
 /// Connects to the session supervisor of this user that began last and still answers.
-fn newest_session() -> Result<(UnixStream, Route), Failure> {
+fn newest_session() -> Result<(UnixStream, Endpoint), Failure> {
     let user = nix::unistd::geteuid().as_raw();
     let directories = match std::env::var_os("XDG_RUNTIME_DIR").filter(|path| !path.is_empty()) {
         Some(path) => vec![Path::new(&path).join("uphold")],
@@ -278,9 +279,9 @@ fn newest_session() -> Result<(UnixStream, Route), Failure> {
     }
     sockets.sort_unstable_by(|older, newer| newer.cmp(older));
     for (_, path) in sockets {
-        let place = Route::File(path);
-        if let Ok(stream) = place.open() {
-            return Ok((stream, place));
+        let endpoint = Endpoint::File(path);
+        if let Ok(stream) = endpoint.open() {
+            return Ok((stream, endpoint));
         }
     }
     let looked: Vec<_> = directories.iter().map(|path| path.display().to_string()).collect();

@@ -5,8 +5,8 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::invocation::Invocation;
 use crate::options::{self, Options, Show, Until};
-use crate::patience::Patience;
 use crate::tools::{self, Tool};
+use crate::wait_reporter::WaitReporter;
 use crate::{help, print};
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -84,7 +84,7 @@ fn ask(context: &mut Context<'_>, command: &Command) -> Result<(), Failure> {
     let mut request = request(&context.invocation, context.options).map_err(|missing| context.wrong(missing))?;
     let mut connection = context.connect()?;
     let heard = !context.options.quiet;
-    let _patience = if heard { Patience::with(context.program, connection.route(), &request) } else { None };
+    let _reporter = if heard { WaitReporter::start(context.program, connection.endpoint(), &request) } else { None };
     loop {
         let reply = connection.ask(&request)?;
         match print::reply(context.out, context.options.quiet, answer, hint, &reply)? {

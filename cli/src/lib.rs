@@ -22,13 +22,13 @@ mod failure;
 pub mod help;
 mod invocation;
 pub mod options;
-mod patience;
 mod print;
 mod requests;
 mod sessions;
 mod system;
 mod texts;
 pub mod tools;
+mod wait_reporter;
 
 pub use dispatch::main_as;
 pub use system::utmp;
