@@ -5,19 +5,19 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::invocation::Invocation;
 use crate::options::{
-    CHECK_CONF, ENUMERATE, GLOBAL_TABLE, NO_WAIT_EMIT, NO_WAIT_RESTART, NO_WAIT_START, Opt, Options, SET_ENV, STOP,
-    UNREACHABLE,
+    CHECK_CONF, ENUMERATE, GLOBAL_TABLE, NO_WAIT_EMIT, NO_WAIT_RESTART, NO_WAIT_START, OptionSpec, Options, SET_ENV,
+    STOP, UNREACHABLE,
 };
-use crate::print::{Answer, Hint};
+use crate::print::{ErrorHint, ReplyFormat};
 use crate::requests::RequestResult;
 use crate::texts::{self, Texts};
 use crate::{environment, requests, sessions};
-use Answer::{List, Nothing, Status, Text, Usage};
+use ErrorHint::{ShowUsage, Without};
 use Group::{Environment, Events, Jobs, Other, Ours};
-use Hint::{ShowUsage, Without};
+use ReplyFormat::{List, Nothing, Status, Text, Usage};
 
 /// One command.
-pub struct Command {
+pub struct Subcommand {
     /// Its name: the first word, or the name by which the program was called.
     pub name: &'static str,
     /// Where `initctl help` lists it.
@@ -25,9 +25,9 @@ pub struct Command {
     /// Its arguments in the usage line.
     pub arguments: &'static str,
     /// Its own options, beside those of all commands.
-    pub options: &'static [Opt],
+    pub options: &'static [OptionSpec],
     /// What it does.
-    pub(crate) work: Work,
+    pub(crate) action: Action,
     /// One sentence.
     pub summary: &'static str,
     /// The rest of its help, one line a paragraph.
@@ -60,15 +60,15 @@ impl Group {
 }
 
 /// What a command does.
-pub(crate) enum Work {
+pub(crate) enum Action {
     /// It asks the supervisor one thing.
     Ask {
         /// What; or which argument is missing.
         request: for<'a> fn(&'a Invocation, &Options) -> RequestResult<'a>,
         /// What is printed of the reply.
-        answer: Answer,
+        format: ReplyFormat,
         /// What is printed of an error.
-        hint: Hint,
+        hint: ErrorHint,
     },
     /// It asks several things, or nobody.
     Do(fn(&mut Context<'_>) -> Result<(), Failure>),
@@ -78,7 +78,7 @@ pub(crate) enum Work {
 
 /// The command table.
 #[rustfmt::skip]
-pub const COMMANDS: &[Command] = &[
+pub const COMMANDS: &[Subcommand] = &[
     //  name                             group        arguments               own options       request                              reply    on error   help
     ask("start",                         Jobs,        "JOB [KEY=VALUE]...",   &NO_WAIT_START,   requests::start,                         Status,  ShowUsage, texts::START),
     ask("stop",                          Jobs,        "JOB [KEY=VALUE]...",   &STOP,            requests::stop,                          Status,  ShowUsage, texts::STOP),
@@ -88,22 +88,22 @@ pub const COMMANDS: &[Command] = &[
     ask("list",                          Jobs,        "",                     &[],              requests::list,                          List,    Without,   texts::LIST),
     ask("emit",                          Events,      "EVENT [KEY=VALUE]...", &NO_WAIT_EMIT,    requests::emit,                          Nothing, Without,   texts::EMIT),
     ask("get-env",                       Environment, "VARIABLE",             &GLOBAL_TABLE,    requests::get_env,                       Text,    Without,   texts::GET_ENV),
-    own("list-env",                      Environment, "",                     &GLOBAL_TABLE,    Work::Do(environment::list),                            texts::LIST_ENV),
+    own("list-env",                      Environment, "",                     &GLOBAL_TABLE,    Action::Do(environment::list),                            texts::LIST_ENV),
     ask("reset-env",                     Environment, "VARIABLE",             &GLOBAL_TABLE,    requests::reset_env,                     Nothing, Without,   texts::RESET_ENV),
-    own("set-env",                       Environment, "VARIABLE[=VALUE]",     &SET_ENV,         Work::Do(environment::set),                             texts::SET_ENV),
-    own("unset-env",                     Environment, "VARIABLE",             &GLOBAL_TABLE,    Work::Do(environment::unset),                           texts::UNSET_ENV),
+    own("set-env",                       Environment, "VARIABLE[=VALUE]",     &SET_ENV,         Action::Do(environment::set),                             texts::SET_ENV),
+    own("unset-env",                     Environment, "VARIABLE",             &GLOBAL_TABLE,    Action::Do(environment::unset),                           texts::UNSET_ENV),
     ask("reload-configuration",          Other,       "",                     &[],              requests::reload_configuration,          Nothing, Without,   texts::RELOAD_CONFIGURATION),
     ask("version",                       Other,       "",                     &[],              requests::version,                       Text,    Without,   texts::VERSION),
-    own("log-priority",                  Other,       "[PRIORITY]",           &[],              Work::Do(environment::log_priority),                    texts::LOG_PRIORITY),
-    own("show-config",                   Other,       "[CONF]",               &ENUMERATE,       Work::Do(show_config::show),                            texts::SHOW_CONFIG),
-    own("check-config",                  Other,       "[CONF]",               &UNREACHABLE,     Work::Do(check_config::check),                          texts::CHECK_CONFIG),
+    own("log-priority",                  Other,       "[PRIORITY]",           &[],              Action::Do(environment::log_priority),                    texts::LOG_PRIORITY),
+    own("show-config",                   Other,       "[CONF]",               &ENUMERATE,       Action::Do(show_config::show),                            texts::SHOW_CONFIG),
+    own("check-config",                  Other,       "[CONF]",               &UNREACHABLE,     Action::Do(check_config::check),                          texts::CHECK_CONFIG),
     ask("usage",                         Other,       "JOB",                  &[],              requests::usage,                         Usage,   Without,   texts::USAGE),
     ask("notify-cgroup-manager-address", Other,       "",                     &[],              requests::notify_cgroup_manager_address, Nothing, Without,   texts::NOTIFY_CGROUP),
     ask("notify-dbus-address",           Other,       "",                     &[],              requests::notify_dbus_address,           Nothing, Without,   texts::NOTIFY_DBUS),
     ask("notify-disk-writeable",         Other,       "",                     &[],              requests::notify_disk_writeable,         Nothing, Without,   texts::NOTIFY_DISK),
-    own("list-sessions",                 Other,       "",                     &[],              Work::Do(sessions::list),                               texts::LIST_SESSIONS),
-    own("help",                          Other,       "",                     &[],              Work::Help,                                             texts::HELP),
-    own("check-conf",                    Ours,        "FILE...",              &CHECK_CONF,      Work::Do(check_conf::check),                            texts::CHECK_CONF),
+    own("list-sessions",                 Other,       "",                     &[],              Action::Do(sessions::list),                               texts::LIST_SESSIONS),
+    own("help",                          Other,       "",                     &[],              Action::Help,                                             texts::HELP),
+    own("check-conf",                    Ours,        "FILE...",              &CHECK_CONF,      Action::Do(check_conf::check),                            texts::CHECK_CONF),
     ask("end-session",                   Ours,        "",                     &[],              requests::end_session,                   Nothing, Without,   texts::END_SESSION),
     ask("restart-init",                  Ours,        "",                     &[],              requests::restart_init,                  Nothing, Without,   texts::RESTART_INIT),
 ];
@@ -113,27 +113,27 @@ const fn ask(
     name: &'static str,
     group: Group,
     arguments: &'static str,
-    options: &'static [Opt],
+    options: &'static [OptionSpec],
     request: for<'a> fn(&'a Invocation, &Options) -> RequestResult<'a>,
-    answer: Answer,
-    hint: Hint,
+    format: ReplyFormat,
+    hint: ErrorHint,
     texts: Texts,
-) -> Command {
-    own(name, group, arguments, options, Work::Ask { request, answer, hint }, texts)
+) -> Subcommand {
+    own(name, group, arguments, options, Action::Ask { request, format, hint }, texts)
 }
 
 const fn own(
     name: &'static str,
     group: Group,
     arguments: &'static str,
-    options: &'static [Opt],
-    work: Work,
+    options: &'static [OptionSpec],
+    action: Action,
     (summary, details): Texts,
-) -> Command {
-    Command { name, group, arguments, options, work, summary, details }
+) -> Subcommand {
+    Subcommand { name, group, arguments, options, action, summary, details }
 }
 
 /// The command of that name.
-pub fn find(name: &str) -> Option<&'static Command> {
+pub fn find(name: &str) -> Option<&'static Subcommand> {
     COMMANDS.iter().find(|command| command.name == name)
 }

@@ -10,7 +10,7 @@
 //!
 //! A directory is looked into only if this user owns it and nobody else may write to it: `/tmp` belongs to all.
 
-use crate::failure::{Failure, unreadable_list, words};
+use crate::failure::{Failure, error_text, unreadable_list};
 use crate::options::Options;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -77,7 +77,7 @@ impl Connection {
         match self.ask(request)? {
             Reply::Done => Ok(()),
             Reply::Error(refusal) => Err(Failure::new(refusal)),
-            _ => Err(Failure::other()),
+            _ => Err(Failure::unexpected_reply()),
         }
     }
 
@@ -99,7 +99,7 @@ impl Connection {
                     from = next;
                 }
                 Reply::Error(refusal) => return Err(Failure::new(refusal)),
-                _ => return Err(Failure::other()),
+                _ => return Err(Failure::unexpected_reply()),
             }
         }
         Ok(jobs)
@@ -151,7 +151,7 @@ struct LinkError(io::Error);
 
 impl fmt::Display for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&words(&self.0))
+        f.write_str(&error_text(&self.0))
     }
 }
 
@@ -204,7 +204,7 @@ impl Endpoint {
     /// Nobody listens any more.
     pub fn connect(&self) -> Result<Connection, Failure> {
         let stream = self.open().and_then(|stream| stream.set_read_timeout(Some(REPLY_TIMEOUT)).map(|()| stream));
-        let stream = stream.map_err(|error| unable(format_args!("{self}: {}", words(&error))))?;
+        let stream = stream.map_err(|error| unable(format_args!("{self}: {}", error_text(&error))))?;
         Connection::greet(stream, self.clone())
     }
 
@@ -241,7 +241,7 @@ fn connect(options: &Options) -> Result<(UnixStream, Endpoint), Failure> {
     };
     match endpoint.open() {
         Ok(stream) => Ok((stream, endpoint)),
-        Err(error) => Err(unable(format_args!("Failed to connect to socket {endpoint}: {}", words(&error)))),
+        Err(error) => Err(unable(format_args!("Failed to connect to socket {endpoint}: {}", error_text(&error)))),
     }
 }
 

@@ -25,7 +25,7 @@ impl Context<'_> {
     }
 
     /// What was typed is wrong.
-    pub(crate) fn wrong(&self, text: impl std::fmt::Display) -> Failure {
+    pub(crate) fn usage_error(&self, text: impl std::fmt::Display) -> Failure {
         Failure::usage(self.program, text)
     }
 }

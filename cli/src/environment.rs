@@ -12,7 +12,8 @@ use uphold_core::control::{Reply, Request, Table};
 /// # Errors
 /// The supervisor cannot be reached, or refuses.
 pub fn list(context: &mut Context<'_>) -> Result<(), Failure> {
-    let table = context.invocation.environment_table(context.options).map_err(|missing| context.wrong(missing))?;
+    let table =
+        context.invocation.environment_table(context.options).map_err(|missing| context.usage_error(missing))?;
     let mut connection = context.connect()?;
     let (mut variables, mut from) = (Vec::new(), Some(0));
     while let Some(start) = from {
@@ -22,7 +23,7 @@ pub fn list(context: &mut Context<'_>) -> Result<(), Failure> {
                 from = next;
             }
             Reply::Error(refusal) => return Err(Failure::new(refusal)),
-            _ => return Err(Failure::other()),
+            _ => return Err(Failure::unexpected_reply()),
         }
     }
     variables.sort_unstable();
@@ -53,9 +54,10 @@ fn each(
     request: impl for<'a> Fn(Table<'a>, &'a [u8]) -> Request<'a>,
 ) -> Result<(), Failure> {
     if context.invocation.operands().is_empty() {
-        return Err(context.wrong(missing));
+        return Err(context.usage_error(missing));
     }
-    let table = context.invocation.environment_table(context.options).map_err(|missing| context.wrong(missing))?;
+    let table =
+        context.invocation.environment_table(context.options).map_err(|missing| context.usage_error(missing))?;
     let mut connection = context.connect()?;
     context.invocation.operands().iter().try_for_each(|word| connection.ask_done(&request(table, word.as_bytes())))
 }
@@ -77,6 +79,6 @@ pub fn log_priority(context: &mut Context<'_>) -> Result<(), Failure> {
             Ok(row.iter().try_for_each(|(_, name)| line(context.out, b"", name.as_bytes()))?)
         }
         Reply::Error(refusal) => Err(Failure::new(refusal)),
-        _ => Err(Failure::other()),
+        _ => Err(Failure::unexpected_reply()),
     }
 }

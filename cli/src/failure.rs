@@ -8,41 +8,41 @@ use uphold_core::control::frame::Broken;
 #[derive(Debug)]
 pub enum Failure {
     /// A message, and perhaps a line that helps.
-    Said {
+    Message {
         /// After the program's name.
         text: String,
         /// On a line of its own.
-        help: Option<String>,
+        hint: Option<String>,
     },
     /// What is wrong is printed already.
-    Told,
+    AlreadyReported,
     /// Nobody reads what is printed any more (`initctl list | head`), so there is nothing to say.
-    Unheard,
+    OutputClosed,
 }
 
 impl Failure {
     /// With a message.
     pub fn new(text: impl fmt::Display) -> Self {
-        Failure::Said { text: text.to_string(), help: None }
+        Failure::Message { text: text.to_string(), hint: None }
     }
 
     /// What was typed is wrong.
     pub fn usage(program: &str, text: impl fmt::Display) -> Self {
-        let help = format!("Try `{program} --help' for more information.");
-        Failure::Said { text: text.to_string(), help: Some(help) }
+        let hint = format!("Try `{program} --help' for more information.");
+        Failure::Message { text: text.to_string(), hint: Some(hint) }
     }
 
     /// The supervisor answered something that is no answer to what was asked.
-    pub fn other() -> Self {
+    pub fn unexpected_reply() -> Self {
         Failure::new("The supervisor answered something else than was asked")
     }
 
     /// Says it on standard error.
     pub fn report(&self, program: &str) {
-        let Failure::Said { text, help } = self else { return };
+        let Failure::Message { text, hint } = self else { return };
         let mut lines = format!("{program}: {text}\n");
-        if let Some(help) = help {
-            lines.push_str(help);
+        if let Some(hint) = hint {
+            lines.push_str(hint);
             lines.push('\n');
         }
         // With standard error closed there is nobody to tell; the exit code still says it.
@@ -53,8 +53,8 @@ impl Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Failure::Unheard,
-            _ => Failure::new(format_args!("Unable to write the output: {}", words(&error))),
+            io::ErrorKind::BrokenPipe => Failure::OutputClosed,
+            _ => Failure::new(format_args!("Unable to write the output: {}", error_text(&error))),
         }
     }
 }
@@ -65,7 +65,7 @@ pub fn unreadable_list(broken: Broken) -> Failure {
 }
 
 /// An error in the system's words, without its number.
-pub fn words(error: &io::Error) -> String {
+pub fn error_text(error: &io::Error) -> String {
     let mut text = error.to_string();
     if let Some(at) = text.find(" (os error") {
         text.truncate(at);

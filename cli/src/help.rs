@@ -1,7 +1,7 @@
 //! Help as Upstart's programs print it: two columns in lines below 80 characters.
 
-use crate::command::{COMMANDS, Command, Group};
-use crate::options::{BUS, COMMON, Opt};
+use crate::command::{COMMANDS, Group, Subcommand};
+use crate::options::{BUS, COMMON, OptionSpec};
 use crate::tools::Tool;
 use std::io::{self, Write};
 
@@ -42,7 +42,7 @@ pub fn program(out: &mut dyn Write, program: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// What is printed cannot be written.
-pub fn command(out: &mut dyn Write, program: &str, named: bool, command: &Command) -> io::Result<()> {
+pub fn command(out: &mut dyn Write, program: &str, named: bool, command: &Subcommand) -> io::Result<()> {
     write!(out, "Usage: {program}")?;
     if named {
         write!(out, " {}", command.name)?;
@@ -101,7 +101,7 @@ pub fn commands(out: &mut dyn Write, program: &str) -> io::Result<()> {
     writeln!(out, "For more information on a command, try `{program} COMMAND --help'.")
 }
 
-fn options(out: &mut dyn Write, tables: &[&[Opt]]) -> io::Result<()> {
+fn options(out: &mut dyn Write, tables: &[&[OptionSpec]]) -> io::Result<()> {
     writeln!(out, "Options:")?;
     for option in tables.iter().copied().flatten().filter(|option| !option.help.is_empty()) {
         let mut name = match option.short {

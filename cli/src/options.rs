@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// One option.
-pub struct Opt {
+pub struct OptionSpec {
     /// Its letter.
     pub short: Option<u8>,
     /// Its long name, without the dashes.
@@ -22,7 +22,7 @@ pub struct Opt {
 
 /// What is shown instead of doing anything.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Show {
+pub(crate) enum Info {
     /// `--help`
     Help,
     /// `--version`
@@ -35,7 +35,7 @@ pub struct Options {
     /// Print errors only.
     pub(crate) quiet: bool,
     /// Show this and do nothing.
-    pub(crate) show: Option<Show>,
+    pub(crate) info: Option<Info>,
     /// Ask the system's supervisor, wherever this is called.
     pub(crate) system: bool,
     /// Ask the supervisor of the user's session.
@@ -65,9 +65,9 @@ pub struct Options {
     /// Where who was logged in is recorded, if not in the usual place.
     pub(crate) wtmp: Option<OsString>,
     /// `shutdown`: what follows.
-    pub(crate) then: Option<Then>,
+    pub(crate) after_shutdown: Option<AfterShutdown>,
     /// `shutdown`: which of the two ways of halting.
-    pub(crate) halting: Option<Halting>,
+    pub(crate) halt_mode: Option<HaltMode>,
     /// `shutdown`: give it up.
     pub(crate) cancel: bool,
     /// `shutdown`: only say so.
@@ -80,7 +80,7 @@ pub struct Options {
 
 /// What follows a shutdown.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Then {
+pub(crate) enum AfterShutdown {
     /// The system starts again.
     Reboot,
     /// The system stays down.
@@ -89,7 +89,7 @@ pub(crate) enum Then {
 
 /// How the system stays down.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Halting {
+pub(crate) enum HaltMode {
     /// With the power on.
     Halt,
     /// With the power off.
@@ -99,7 +99,7 @@ pub(crate) enum Halting {
 /// Where the supervisor is, as initctl(8) has it. `--socket` is ours and is left out of the help, which is Upstart's;
 /// D-Bus is not spoken here, but scripts may go on saying how.
 #[rustfmt::skip]
-pub const BUS: &[Opt] = &[
+pub const BUS: &[OptionSpec] = &[
     SOCKET,
     row(None,       "session", None,         |_, _| {},                                      "use existing D-Bus session bus to connect to init daemon (for testing)"),
     row(None,       "system",  None,         |to, _| (to.system, to.user) = (true, false),   "use D-Bus system bus to connect to init daemon"),
@@ -109,33 +109,33 @@ pub const BUS: &[Opt] = &[
 
 /// The options of every program.
 #[rustfmt::skip]
-pub const COMMON: &[Opt] = &[
+pub const COMMON: &[OptionSpec] = &[
     row(Some(b'q'), "quiet",   None,         |to, _| to.quiet = true,                        "reduce output to errors only"),
     row(Some(b'v'), "verbose", None,         |to, _| to.quiet = false,                       "increase output to include informational messages"),
-    row(None,       "help",    None,         |to, _| to.show = Some(Show::Help),             "display this help and exit"),
-    row(None,       "version", None,         |to, _| to.show = Some(Show::Version),          "output version information and exit"),
+    row(None,       "help",    None,         |to, _| to.info = Some(Info::Help),             "display this help and exit"),
+    row(None,       "version", None,         |to, _| to.info = Some(Info::Version),          "output version information and exit"),
 ];
 
 /// Which socket; ours.
-pub(crate) const SOCKET: Opt =
+pub(crate) const SOCKET: OptionSpec =
     ours("socket", Some("PATH"), |to, path| to.socket = Some(path), "ask the supervisor at this socket");
 /// Which file instead of /var/run/utmp; ours.
-pub(crate) const UTMP: Opt = row(None, "utmp", Some("FILE"), |to, path| to.utmp = Some(path), "");
+pub(crate) const UTMP: OptionSpec = row(None, "utmp", Some("FILE"), |to, path| to.utmp = Some(path), "");
 /// Which file instead of /var/log/wtmp; ours.
-pub(crate) const WTMP: Opt = row(None, "wtmp", Some("FILE"), |to, path| to.wtmp = Some(path), "");
+pub(crate) const WTMP: OptionSpec = row(None, "wtmp", Some("FILE"), |to, path| to.wtmp = Some(path), "");
 
 /// The option of `start`.
-pub(crate) const NO_WAIT_START: [Opt; 1] = [no_wait("do not wait for job to start before exiting")];
+pub(crate) const NO_WAIT_START: [OptionSpec; 1] = [no_wait("do not wait for job to start before exiting")];
 /// The options of `stop`.
-pub(crate) const STOP: [Opt; 2] = [no_wait("do not wait for job to stop before exiting"), FORCE];
+pub(crate) const STOP: [OptionSpec; 2] = [no_wait("do not wait for job to stop before exiting"), FORCE];
 /// The option of `restart`.
-pub(crate) const NO_WAIT_RESTART: [Opt; 1] = [no_wait("do not wait for job to restart before exiting")];
+pub(crate) const NO_WAIT_RESTART: [OptionSpec; 1] = [no_wait("do not wait for job to restart before exiting")];
 /// The option of `emit`.
-pub(crate) const NO_WAIT_EMIT: [Opt; 1] = [no_wait("do not wait for event to finish before exiting")];
+pub(crate) const NO_WAIT_EMIT: [OptionSpec; 1] = [no_wait("do not wait for event to finish before exiting")];
 /// The option of the environment commands.
-pub(crate) const GLOBAL_TABLE: [Opt; 1] = [GLOBAL];
+pub(crate) const GLOBAL_TABLE: [OptionSpec; 1] = [GLOBAL];
 /// The options of `set-env`.
-pub(crate) const SET_ENV: [Opt; 2] = [
+pub(crate) const SET_ENV: [OptionSpec; 2] = [
     GLOBAL,
     row(
         Some(b'r'),
@@ -146,7 +146,7 @@ pub(crate) const SET_ENV: [Opt; 2] = [
     ),
 ];
 /// The option of `show-config`.
-pub(crate) const ENUMERATE: [Opt; 1] = [row(
+pub(crate) const ENUMERATE: [OptionSpec; 1] = [row(
     Some(b'e'),
     "enumerate",
     None,
@@ -154,7 +154,7 @@ pub(crate) const ENUMERATE: [Opt; 1] = [row(
     "enumerate list of events and jobs causing job created from job config to start/stop",
 )];
 /// The options of `check-config`.
-pub(crate) const UNREACHABLE: [Opt; 2] = [
+pub(crate) const UNREACHABLE: [OptionSpec; 2] = [
     row(
         Some(b'i'),
         "ignore-events",
@@ -165,17 +165,18 @@ pub(crate) const UNREACHABLE: [Opt; 2] = [
     row(Some(b'w'), "warn", None, |to, _| to.warn = true, "Generate warning for any unreachable events/jobs"),
 ];
 /// The option of `check-conf`.
-pub(crate) const CHECK_CONF: [Opt; 1] =
+pub(crate) const CHECK_CONF: [OptionSpec; 1] =
     [row(Some(b's'), "noscript", None, |to, _| to.no_script = true, "do not check scripts")];
 
-const GLOBAL: Opt = row(Some(b'g'), "global", None, |to, _| to.global = true, "apply to global job environment table");
+const GLOBAL: OptionSpec =
+    row(Some(b'g'), "global", None, |to, _| to.global = true, "apply to global job environment table");
 
-const fn no_wait(help: &'static str) -> Opt {
+const fn no_wait(help: &'static str) -> OptionSpec {
     row(Some(b'n'), "no-wait", None, |to, _| to.no_wait = true, help)
 }
 
 /// Waits for nothing; ours.
-const FORCE: Opt = ours(
+const FORCE: OptionSpec = ours(
     "force",
     None,
     |to, _| to.force = true,
@@ -188,8 +189,8 @@ const fn ours(
     argument: Option<&'static str>,
     apply: fn(&mut Options, OsString),
     note: &'static str,
-) -> Opt {
-    Opt { short: None, long, argument, apply, help: "", note }
+) -> OptionSpec {
+    OptionSpec { short: None, long, argument, apply, help: "", note }
 }
 
 /// One row of a table of options.
@@ -199,15 +200,15 @@ pub(crate) const fn row(
     argument: Option<&'static str>,
     apply: fn(&mut Options, OsString),
     help: &'static str,
-) -> Opt {
-    Opt { short, long, argument, apply, help, note: "" }
+) -> OptionSpec {
+    OptionSpec { short, long, argument, apply, help, note: "" }
 }
 
 /// How far to parse.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Until {
     /// To the first word that is no option, inclusive: the command.
-    FirstWord,
+    FirstOperand,
     /// To the end.
     End,
 }
@@ -215,13 +216,13 @@ pub(crate) enum Until {
 /// Takes options and words off the arguments; stops early at `--help` and `--version`. An error is what is wrong.
 pub(crate) fn parse(
     arguments: &mut std::vec::IntoIter<OsString>,
-    tables: &[&[Opt]],
+    tables: &[&[OptionSpec]],
     until: Until,
     options: &mut Options,
     words: &mut Vec<OsString>,
 ) -> Result<(), String> {
     let mut only_words = false;
-    while options.show.is_none() {
+    while options.info.is_none() {
         let Some(argument) = arguments.next() else { break };
         match argument.as_bytes() {
             b"--" if !only_words => only_words = true,
@@ -231,7 +232,7 @@ pub(crate) fn parse(
             }
             _ => {
                 words.push(argument);
-                if until == Until::FirstWord {
+                if until == Until::FirstOperand {
                     break;
                 }
             }
@@ -244,7 +245,7 @@ pub(crate) fn parse(
 fn parse_long(
     text: &[u8],
     arguments: &mut std::vec::IntoIter<OsString>,
-    tables: &[&[Opt]],
+    tables: &[&[OptionSpec]],
     options: &mut Options,
 ) -> Result<(), String> {
     let (name, value) = uphold_core::bytes::split_variable(text);
@@ -266,7 +267,7 @@ fn parse_long(
 fn parse_letters(
     mut letters: &[u8],
     arguments: &mut std::vec::IntoIter<OsString>,
-    tables: &[&[Opt]],
+    tables: &[&[OptionSpec]],
     options: &mut Options,
 ) -> Result<(), String> {
     while let [letter, rest @ ..] = letters {
@@ -284,6 +285,6 @@ fn parse_letters(
     Ok(())
 }
 
-fn all<'a>(tables: &'a [&'a [Opt]]) -> impl Iterator<Item = &'a Opt> {
+fn all<'a>(tables: &'a [&'a [OptionSpec]]) -> impl Iterator<Item = &'a OptionSpec> {
     tables.iter().copied().flatten()
 }

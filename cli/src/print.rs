@@ -8,7 +8,7 @@ use uphold_core::control::{Refusal, Reply};
 
 /// Which reply a command expects, and so how it is printed.
 #[derive(Clone, Copy)]
-pub enum Answer {
+pub enum ReplyFormat {
     /// Nothing to print.
     Nothing,
     /// A job's status.
@@ -23,7 +23,7 @@ pub enum Answer {
 
 /// What follows an error.
 #[derive(Clone, Copy)]
-pub enum Hint {
+pub enum ErrorHint {
     /// When a parameter is missing: the job's usage text, if it has one.
     ShowUsage,
     /// Nothing.
@@ -37,18 +37,18 @@ pub enum Hint {
 pub fn reply(
     out: &mut dyn Write,
     quiet: bool,
-    answer: Answer,
-    hint: Hint,
+    format: ReplyFormat,
+    hint: ErrorHint,
     reply: &Reply<'_>,
 ) -> Result<Option<u32>, Failure> {
-    match (answer, reply) {
+    match (format, reply) {
         (_, Reply::Error(refusal)) => return Err(refused(refusal, hint)),
-        (Answer::Nothing, Reply::Done) => {}
-        (Answer::Status | Answer::Text | Answer::Usage, Reply::Job(_) | Reply::Text(_)) if quiet => {}
-        (Answer::Status, Reply::Job(status)) => writeln!(out, "{status}")?,
-        (Answer::Text, Reply::Text(text)) => line(out, b"", text)?,
-        (Answer::Usage, Reply::Text(text)) => line(out, b"Usage: ", text)?,
-        (Answer::List, Reply::Page { next, statuses }) => {
+        (ReplyFormat::Nothing, Reply::Done) => {}
+        (ReplyFormat::Status | ReplyFormat::Text | ReplyFormat::Usage, Reply::Job(_) | Reply::Text(_)) if quiet => {}
+        (ReplyFormat::Status, Reply::Job(status)) => writeln!(out, "{status}")?,
+        (ReplyFormat::Text, Reply::Text(text)) => line(out, b"", text)?,
+        (ReplyFormat::Usage, Reply::Text(text)) => line(out, b"Usage: ", text)?,
+        (ReplyFormat::List, Reply::Page { next, statuses }) => {
             for status in PageReader::new(statuses) {
                 let status = status.map_err(unreadable_list)?;
                 if !quiet {
@@ -57,20 +57,20 @@ pub fn reply(
             }
             return Ok(*next);
         }
-        _ => return Err(Failure::other()),
+        _ => return Err(Failure::unexpected_reply()),
     }
     Ok(None)
 }
 
 /// The supervisor refused.
-fn refused(refusal: &Refusal<'_>, hint: Hint) -> Failure {
-    let help = match (hint, refusal) {
-        (Hint::ShowUsage, Refusal::UnknownParameter { usage, .. }) if !usage.is_empty() => {
+fn refused(refusal: &Refusal<'_>, hint: ErrorHint) -> Failure {
+    let hint = match (hint, refusal) {
+        (ErrorHint::ShowUsage, Refusal::UnknownParameter { usage, .. }) if !usage.is_empty() => {
             Some(format!("Usage: {}", Show(usage)))
         }
         _ => None,
     };
-    Failure::Said { text: refusal.to_string(), help }
+    Failure::Message { text: refusal.to_string(), hint }
 }
 
 /// A text with its bytes as they are.

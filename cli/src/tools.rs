@@ -3,7 +3,7 @@
 use crate::config::check_conf;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::options::{CHECK_CONF, Halting, Opt, SOCKET, Show, Then, UTMP, WTMP, row};
+use crate::options::{AfterShutdown, CHECK_CONF, HaltMode, Info, OptionSpec, SOCKET, UTMP, WTMP, row};
 use crate::system::{reboot, runlevel, shutdown, telinit};
 
 /// One program.
@@ -13,7 +13,7 @@ pub struct Tool {
     /// Its arguments in the usage line.
     pub arguments: &'static str,
     /// Its own options.
-    pub options: &'static [Opt],
+    pub options: &'static [OptionSpec],
     /// What it does.
     pub(crate) work: fn(&mut Context<'_>) -> Result<(), Failure>,
     /// One sentence.
@@ -37,7 +37,7 @@ pub const TOOLS: &[Tool] = &[
 ];
 
 /// The options of `telinit`.
-const TELINIT: &[Opt] = &[
+const TELINIT: &[OptionSpec] = &[
     SOCKET,
     UTMP,
     WTMP,
@@ -52,26 +52,26 @@ const TELINIT: &[Opt] = &[
 
 /// The options of `shutdown`. `-h` leaves it to the system whether the power goes off.
 #[rustfmt::skip]
-const SHUTDOWN: &[Opt] = &[
+const SHUTDOWN: &[OptionSpec] = &[
     SOCKET,
     UTMP,
     WTMP,
-    row(Some(b'r'), "reboot",   None, |to, _| to.then = Some(Then::Reboot),                                            "start the system again afterwards"),
-    row(Some(b'h'), "halt",     None, |to, _| to.then = Some(Then::Halt),                                              "halt the system or switch it off afterwards"),
-    row(Some(b'H'), "no-power", None, |to, _| (to.then, to.halting) = (Some(Then::Halt), Some(Halting::Halt)),         "halt the system afterwards"),
-    row(Some(b'P'), "poweroff", None, |to, _| (to.then, to.halting) = (Some(Then::Halt), Some(Halting::PowerOff)),     "switch the system off afterwards"),
+    row(Some(b'r'), "reboot",   None, |to, _| to.after_shutdown = Some(AfterShutdown::Reboot),                                            "start the system again afterwards"),
+    row(Some(b'h'), "halt",     None, |to, _| to.after_shutdown = Some(AfterShutdown::Halt),                                              "halt the system or switch it off afterwards"),
+    row(Some(b'H'), "no-power", None, |to, _| (to.after_shutdown, to.halt_mode) = (Some(AfterShutdown::Halt), Some(HaltMode::Halt)),         "halt the system afterwards"),
+    row(Some(b'P'), "poweroff", None, |to, _| (to.after_shutdown, to.halt_mode) = (Some(AfterShutdown::Halt), Some(HaltMode::PowerOff)),     "switch the system off afterwards"),
     row(Some(b'c'), "cancel",   None, |to, _| to.cancel = true,                                                        "cancel a shutdown that waits"),
     row(Some(b'k'), "warn",     None, |to, _| to.warn_only = true,                                                     "only warn, do not shut down"),
 ];
 
 /// The options of `reboot`, `halt` and `poweroff`. `-d`, `-i` and `-n` are those of older programs.
 #[rustfmt::skip]
-const REBOOT: &[Opt] = &[
+const REBOOT: &[OptionSpec] = &[
     SOCKET,
     UTMP,
     WTMP,
     row(Some(b'f'), "force",     None, |to, _| to.force = true,                      "do it here and now, without stopping anything"),
-    row(Some(b'p'), "poweroff",  None, |to, _| to.halting = Some(Halting::PowerOff), "switch the power off when halting"),
+    row(Some(b'p'), "poweroff",  None, |to, _| to.halt_mode = Some(HaltMode::PowerOff), "switch the power off when halting"),
     row(Some(b'w'), "wtmp-only", None, |to, _| to.wtmp_only = true,                  "only write the wtmp record"),
     row(Some(b'd'), "no-wtmp",   None, |_, _| {},                                    ""),
     row(Some(b'i'), "ignored",   None, |_, _| {},                                    ""),
@@ -80,15 +80,15 @@ const REBOOT: &[Opt] = &[
 
 /// The options of `init-checkconf`. What names a program to check with is accepted: none is needed here.
 #[rustfmt::skip]
-const CHECKCONF: &[Opt] = &[
+const CHECKCONF: &[OptionSpec] = &[
     row(Some(b'd'), "debug",        None,         |_, _| {},                              "accepted for compatibility"),
     row(Some(b'f'), "file",         Some("FILE"), |to, file| to.files.push(file),         "file to check"),
     row(Some(b'i'), "initctl-path", Some("PATH"), |_, _| {},                              ""),
     row(Some(b'x'), "upstart-path", Some("PATH"), |_, _| {},                              ""),
-    row(Some(b'h'), "help",         None,         |to, _| to.show = Some(Show::Help),     ""),
+    row(Some(b'h'), "help",         None,         |to, _| to.info = Some(Info::Help),     ""),
     NO_SCRIPT,
 ];
-const NO_SCRIPT: Opt = {
+const NO_SCRIPT: OptionSpec = {
     let [option] = CHECK_CONF;
     option
 };
@@ -106,7 +106,7 @@ const CHECKED: &str = "Each FILE is read as the init daemon would read it, and s
 const fn tool(
     name: &'static str,
     arguments: &'static str,
-    options: &'static [Opt],
+    options: &'static [OptionSpec],
     work: fn(&mut Context<'_>) -> Result<(), Failure>,
     summary: &'static str,
     details: &'static str,

@@ -1,7 +1,7 @@
 //! `init-checkconf` and `initctl check-conf`: job files read by the core's parser, without any supervisor.
 
 use crate::context::Context;
-use crate::failure::{Failure, words};
+use crate::failure::{Failure, error_text};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
@@ -14,14 +14,14 @@ use uphold_core::conf::{ConfError, Parser};
 const SECTIONS: [&str; 5] = ["pre-start", "post-start", "script", "pre-stop", "post-stop"];
 
 /// How the names of job files end.
-const ENDINGS: [&str; 2] = ["conf", "override"];
+const SUFFIXES: [&str; 2] = ["conf", "override"];
 
 /// What is wrong with a file.
-enum Wrong {
+enum FileError {
     /// There is none of that name.
     Missing,
     /// Its name says that it is no job file.
-    Name,
+    Suffix,
     /// It cannot be read.
     Unreadable(io::Error),
     /// The parser does not accept it.
@@ -30,17 +30,17 @@ enum Wrong {
     Shell(&'static str, String),
 }
 
-impl Wrong {
+impl FileError {
     /// What follows `ERROR: `.
-    fn explain(&self, file: &Path) -> String {
+    fn message(&self, file: &Path) -> String {
         let file = file.display();
         match self {
-            Wrong::Missing => format!("File {file} does not exist"),
-            Wrong::Name => "File must end in .conf".into(),
-            Wrong::Unreadable(error) => format!("File {file}: {}", words(error)),
-            Wrong::Syntax(path, error) => format!("File {file}: syntax invalid:\n{}", located(path, error)),
-            Wrong::Shell(section, said) => {
-                format!("File {file}: shell syntax invalid in {section} section:\n{}", said.trim_end())
+            FileError::Missing => format!("File {file} does not exist"),
+            FileError::Suffix => "File must end in .conf".into(),
+            FileError::Unreadable(error) => format!("File {file}: {}", error_text(error)),
+            FileError::Syntax(path, error) => format!("File {file}: syntax invalid:\n{}", located(path, error)),
+            FileError::Shell(section, output) => {
+                format!("File {file}: shell syntax invalid in {section} section:\n{}", output.trim_end())
             }
         }
     }
@@ -63,16 +63,16 @@ pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
     let files: Vec<&OsString> = context.options.files.iter().chain(context.invocation.operands()).collect();
     let mut result = Ok(());
     if files.is_empty() {
-        result = told("Must specify configuration file");
+        result = report_error("Must specify configuration file");
     }
     for file in files.into_iter().map(Path::new) {
         match check_with_override(file, !context.options.no_script) {
             Ok(()) if context.options.quiet => {}
             Ok(()) => writeln!(context.out, "File {}: syntax ok", file.display())?,
-            Err(wrong) => {
+            Err(error) => {
                 // In the order in which they were found.
                 context.out.flush()?;
-                result = told(&wrong.explain(file));
+                result = report_error(&error.message(file));
             }
         }
     }
@@ -80,14 +80,14 @@ pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
 }
 
 /// Says what is wrong in the words of the script that this was once.
-fn told(what: &str) -> Result<(), Failure> {
+fn report_error(what: &str) -> Result<(), Failure> {
     // With standard error closed there is nobody to tell; the exit code still says it.
     io::stderr().write_all(format!("ERROR: {what}\n").as_bytes()).unwrap_or_default();
-    Err(Failure::Told)
+    Err(Failure::AlreadyReported)
 }
 
 /// A job's file, and what lies beside it to be laid over it.
-fn check_with_override(file: &Path, scripts: bool) -> Result<(), Wrong> {
+fn check_with_override(file: &Path, scripts: bool) -> Result<(), FileError> {
     check_file(file, scripts)?;
     let over = file.with_extension("override");
     match file.extension() == Some(OsStr::new("conf")) && over.exists() {
@@ -96,29 +96,29 @@ fn check_with_override(file: &Path, scripts: bool) -> Result<(), Wrong> {
     }
 }
 
-fn check_file(file: &Path, scripts: bool) -> Result<(), Wrong> {
+fn check_file(file: &Path, scripts: bool) -> Result<(), FileError> {
     let mut text = fs::read(file).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Wrong::Missing,
-        _ => Wrong::Unreadable(error),
+        io::ErrorKind::NotFound => FileError::Missing,
+        _ => FileError::Unreadable(error),
     })?;
-    if !ENDINGS.iter().any(|ending| file.extension() == Some(OsStr::new(ending))) {
-        return Err(Wrong::Name);
+    if !SUFFIXES.iter().any(|suffix| file.extension() == Some(OsStr::new(suffix))) {
+        return Err(FileError::Suffix);
     }
     for section in SECTIONS.into_iter().filter(|_| scripts) {
-        if let Some(said) = shell_complains(&lines_of(section, &text)).map_err(Wrong::Unreadable)? {
-            return Err(Wrong::Shell(section, said));
+        if let Some(output) = shell_error(&section_lines(section, &text)).map_err(FileError::Unreadable)? {
+            return Err(FileError::Shell(section, output));
         }
     }
     let mut parser = Parser::new(&mut text);
     while let Some(stanza) = parser.next() {
-        stanza.map_err(|error| Wrong::Syntax(file.into(), error))?;
+        stanza.map_err(|error| FileError::Syntax(file.into(), error))?;
     }
     Ok(())
 }
 
 /// The lines of a section as they stand, from the one that begins it to the next `end script`: the shell takes both for
 /// commands, and counts lines from there.
-fn lines_of(section: &str, text: &[u8]) -> Vec<u8> {
+fn section_lines(section: &str, text: &[u8]) -> Vec<u8> {
     let starts = |line: &[u8], words: &str| {
         let blanks = line.iter().take_while(|&&byte| byte == b' ').count();
         line.get(blanks..).is_some_and(|rest| rest.starts_with(words.as_bytes()))
@@ -136,7 +136,7 @@ fn lines_of(section: &str, text: &[u8]) -> Vec<u8> {
 }
 
 /// What `/bin/sh -n` says of a script, if it is wrong.
-fn shell_complains(script: &[u8]) -> io::Result<Option<String>> {
+fn shell_error(script: &[u8]) -> io::Result<Option<String>> {
     let mut shell = Command::new("/bin/sh");
     shell.arg("-n").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut shell = shell.spawn()?;

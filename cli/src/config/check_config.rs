@@ -6,7 +6,7 @@
 //! that is unknown in the first such part is named, from right to left; a whole comes before its parts, and the right part
 //! before the left.
 
-use crate::config::condition::{Condition, Event, Word};
+use crate::config::condition::{Condition, Connective, Event};
 use crate::config::show_config::Config;
 use crate::connection::Connection;
 use crate::context::Context;
@@ -18,7 +18,7 @@ use uphold_core::bytes::Show;
 use uphold_core::conf::glob;
 
 /// The events that nobody needs to say he emits: the supervisor's own, and what it starts with when it is debugged.
-const OWN_EVENTS: [&[u8]; 9] = [
+const BUILT_IN_EVENTS: [&[u8]; 9] = [
     b"startup",
     b"debug",
     b"starting",
@@ -48,39 +48,39 @@ impl Known<'_> {
             let known = self.jobs.contains(job) || job.starts_with(b"$");
             return (!known).then(|| [b"job ", job].concat());
         }
-        let known = OWN_EVENTS.contains(&&event.name[..])
+        let known = BUILT_IN_EVENTS.contains(&&event.name[..])
             || self.ignored.contains(&event.name[..])
             || self.emitted.iter().any(|pattern| glob(pattern, &event.name));
         (!known).then(|| [b"event ", &event.name[..]].concat())
     }
 
     /// Whether this can be fulfilled.
-    fn fulfils(&self, condition: &Condition) -> bool {
+    fn can_hold(&self, condition: &Condition) -> bool {
         match condition {
             Condition::Event(event) => self.missing(event).is_none(),
-            Condition::Both(left, word, right) => {
-                let (left, right) = (self.fulfils(left), self.fulfils(right));
-                if *word == Word::And || self.strict { left && right } else { left || right }
+            Condition::Binary(left, connective, right) => {
+                let (left, right) = (self.can_hold(left), self.can_hold(right));
+                if *connective == Connective::And || self.strict { left && right } else { left || right }
             }
         }
     }
 
     /// The first part of a condition that cannot be fulfilled. An event alone is one only if it is all that there is.
-    fn broken<'c>(&self, condition: &'c Condition) -> Option<&'c Condition> {
-        if !self.fulfils(condition) {
+    fn first_unsatisfiable<'c>(&self, condition: &'c Condition) -> Option<&'c Condition> {
+        if !self.can_hold(condition) {
             return Some(condition);
         }
-        let Condition::Both(left, _, right) = condition else { return None };
-        let mut parts = [right, left].into_iter().filter(|part| matches!(***part, Condition::Both(..)));
-        parts.find_map(|part| self.broken(part))
+        let Condition::Binary(left, _, right) = condition else { return None };
+        let mut parts = [right, left].into_iter().filter(|part| matches!(***part, Condition::Binary(..)));
+        parts.find_map(|part| self.first_unsatisfiable(part))
     }
 
     /// The lines about a job.
-    fn complaints(&self, config: &Config) -> Vec<Vec<u8>> {
+    fn problems(&self, config: &Config) -> Vec<Vec<u8>> {
         let mut lines = Vec::new();
         for (word, condition) in config.conditions() {
-            let Some(broken) = self.broken(condition) else { continue };
-            let missing = broken.events().into_iter().rev().filter_map(|event| self.missing(event));
+            let Some(part) = self.first_unsatisfiable(condition) else { continue };
+            let missing = part.events().into_iter().rev().filter_map(|event| self.missing(event));
             lines.extend(missing.map(|what| [format!("  {word} on: unknown ").as_bytes(), &what].concat()));
         }
         lines
@@ -107,20 +107,20 @@ pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
         ignored: context.options.ignored.split(|&byte| byte == b',').collect(),
         strict: context.options.warn,
     };
-    let asked = context.invocation.first().map(OsStrExt::as_bytes);
-    if let Some(job) = asked.filter(|&job| !known.jobs.contains(job)) {
+    let selected = context.invocation.first().map(OsStrExt::as_bytes);
+    if let Some(job) = selected.filter(|&job| !known.jobs.contains(job)) {
         return Err(Failure::new(format_args!("Invalid job class: {}", Show(job))));
     }
     let mut result = Ok(());
-    for (name, config) in jobs.iter().filter(|(name, _)| asked.is_none_or(|job| job == name)) {
-        let complaints = known.complaints(config);
-        if complaints.is_empty() {
+    for (name, config) in jobs.iter().filter(|(name, _)| selected.is_none_or(|job| job == name)) {
+        let problems = known.problems(config);
+        if problems.is_empty() {
             continue;
         }
-        result = Err(Failure::Told);
+        result = Err(Failure::AlreadyReported);
         if !context.options.quiet {
             line(context.out, b"", name)?;
-            complaints.iter().try_for_each(|complaint| line(context.out, b"", complaint))?;
+            problems.iter().try_for_each(|problem| line(context.out, b"", problem))?;
         }
     }
     result

@@ -8,12 +8,12 @@ pub enum Condition {
     /// An event.
     Event(Event),
     /// Two conditions and what is between them.
-    Both(Box<Condition>, Word, Box<Condition>),
+    Binary(Box<Condition>, Connective, Box<Condition>),
 }
 
 /// What is between two conditions.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Word {
+pub enum Connective {
     /// `and`
     And,
     /// `or`
@@ -73,17 +73,17 @@ impl Condition {
     pub fn read(text: &[u8]) -> Option<Option<Self>> {
         let mut stack = Vec::new();
         for operator in ConditionText(text).operators() {
-            let word = match operator {
+            let connective = match operator {
                 Operator::Event(name, arguments) => {
                     stack.push(Condition::Event(Event::new(name, arguments)));
                     continue;
                 }
-                Operator::And => Word::And,
-                Operator::Or => Word::Or,
+                Operator::And => Connective::And,
+                Operator::Or => Connective::Or,
             };
             let right = Box::new(stack.pop()?);
             let left = Box::new(stack.pop()?);
-            stack.push(Condition::Both(left, word, right));
+            stack.push(Condition::Binary(left, connective, right));
         }
         match stack.len() {
             // Bytes that are no operator end the reading.
@@ -106,10 +106,10 @@ impl Condition {
                 text.extend_from_slice(&event.name);
                 append(text, event.arguments.iter().map(Vec::as_slice));
             }
-            Condition::Both(left, word, right) => {
+            Condition::Binary(left, connective, right) => {
                 text.push(b'(');
                 left.write(text);
-                text.extend_from_slice(if *word == Word::And { b" and " } else { b" or " });
+                text.extend_from_slice(if *connective == Connective::And { b" and " } else { b" or " });
                 right.write(text);
                 text.push(b')');
             }
@@ -120,7 +120,7 @@ impl Condition {
     pub fn events(&self) -> Vec<&Event> {
         match self {
             Condition::Event(event) => vec![event],
-            Condition::Both(left, _, right) => [left.events(), right.events()].concat(),
+            Condition::Binary(left, _, right) => [left.events(), right.events()].concat(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! `reboot`, `halt` and `poweroff` (reboot(8)): a shutdown without delay, or, forced or at its end, the deed itself.
 
 use crate::context::Context;
-use crate::failure::{Failure, words};
-use crate::options::{Halting, Then};
+use crate::failure::{Failure, error_text};
+use crate::options::{AfterShutdown, HaltMode};
 use crate::system::runlevel;
 use crate::system::shutdown::Plan;
 use crate::system::telinit::need_root;
@@ -13,7 +13,7 @@ use nix::sys::reboot::RebootMode;
 /// # Errors
 /// It is for root alone, or the supervisor or the kernel refuses.
 pub fn reboot(context: &mut Context<'_>) -> Result<(), Failure> {
-    go_down(context, Then::Reboot, Halting::Halt)
+    go_down(context, AfterShutdown::Reboot, HaltMode::Halt)
 }
 
 /// `halt`
@@ -21,7 +21,7 @@ pub fn reboot(context: &mut Context<'_>) -> Result<(), Failure> {
 /// # Errors
 /// It is for root alone, or the supervisor or the kernel refuses.
 pub fn halt(context: &mut Context<'_>) -> Result<(), Failure> {
-    go_down(context, Then::Halt, context.options.halting.unwrap_or(Halting::Halt))
+    go_down(context, AfterShutdown::Halt, context.options.halt_mode.unwrap_or(HaltMode::Halt))
 }
 
 /// `poweroff`
@@ -29,27 +29,27 @@ pub fn halt(context: &mut Context<'_>) -> Result<(), Failure> {
 /// # Errors
 /// It is for root alone, or the supervisor or the kernel refuses.
 pub fn poweroff(context: &mut Context<'_>) -> Result<(), Failure> {
-    go_down(context, Then::Halt, Halting::PowerOff)
+    go_down(context, AfterShutdown::Halt, HaltMode::PowerOff)
 }
 
-fn go_down(context: &mut Context<'_>, then: Then, halting: Halting) -> Result<(), Failure> {
+fn go_down(context: &mut Context<'_>, after: AfterShutdown, halt_mode: HaltMode) -> Result<(), Failure> {
     need_root(context.options)?;
     let files = runlevel::files(context.options);
     // Its jobs have run in these two: they call this to end it.
     let goes_down = matches!(runlevel::current(&files), Some((_, b'0' | b'6')));
     if !(context.options.force || context.options.wtmp_only || goes_down) {
-        let plan = Plan { then: Some(then), halting: Some(halting), message: String::new() };
+        let plan = Plan { after_shutdown: Some(after), halt_mode: Some(halt_mode), message: String::new() };
         return plan.carry_out(context, 0);
     }
     let written = files.write_shutdown();
     if context.options.wtmp_only {
-        return written.map_err(|error| Failure::new(format_args!("Unable to write wtmp: {}", words(&error))));
+        return written.map_err(|error| Failure::new(format_args!("Unable to write wtmp: {}", error_text(&error))));
     }
     nix::unistd::sync();
-    let mode = match (then, halting) {
-        (Then::Reboot, _) => RebootMode::RB_AUTOBOOT,
-        (Then::Halt, Halting::Halt) => RebootMode::RB_HALT_SYSTEM,
-        (Then::Halt, Halting::PowerOff) => RebootMode::RB_POWER_OFF,
+    let mode = match (after, halt_mode) {
+        (AfterShutdown::Reboot, _) => RebootMode::RB_AUTOBOOT,
+        (AfterShutdown::Halt, HaltMode::Halt) => RebootMode::RB_HALT_SYSTEM,
+        (AfterShutdown::Halt, HaltMode::PowerOff) => RebootMode::RB_POWER_OFF,
     };
     match nix::sys::reboot::reboot(mode) {
         Err(errno) => Err(Failure::new(format_args!("Unable to do it: {}", errno.desc()))),

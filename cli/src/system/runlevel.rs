@@ -23,7 +23,7 @@ pub fn runlevel(context: &mut Context<'_>) -> Result<(), Failure> {
         }
         None => {
             writeln!(context.out, "unknown")?;
-            Err(Failure::Told)
+            Err(Failure::AlreadyReported)
         }
     }
 }

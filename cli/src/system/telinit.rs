@@ -15,14 +15,14 @@ use uphold_core::control::Request;
 /// # Errors
 /// The runlevel is none, it is for root alone, or the supervisor refuses.
 pub fn telinit(context: &mut Context<'_>) -> Result<(), Failure> {
-    let word = context.invocation.first().ok_or_else(|| context.wrong("missing runlevel"))?.as_bytes();
+    let word = context.invocation.first().ok_or_else(|| context.usage_error("missing runlevel"))?.as_bytes();
     let request = match word {
         [b'0'..=b'6' | b'S' | b's'] => None,
         b"q" | b"Q" => Some(Request::ReloadConfiguration),
         b"u" | b"U" => Some(Request::Reexecute),
         _ => {
             let shown = uphold_core::bytes::Show(word);
-            return Err(context.wrong(format_args!("illegal runlevel: {shown}")));
+            return Err(context.usage_error(format_args!("illegal runlevel: {shown}")));
         }
     };
     need_root(context.options)?;
@@ -42,7 +42,7 @@ pub fn change_runlevel(context: &Context<'_>, level: u8, variables: &[OsString])
     let previous = runlevel::current(&files).map(|(_, level)| level);
     // Jobs read it back, so it comes before the event; but who cannot note it may still change it.
     if let Err(error) = files.write_runlevel(previous, level) {
-        let failure = Failure::new(format_args!("Unable to note the runlevel: {}", crate::failure::words(&error)));
+        let failure = Failure::new(format_args!("Unable to note the runlevel: {}", crate::failure::error_text(&error)));
         failure.report(context.program);
     }
     let previous = char::from(previous.unwrap_or(b'N'));

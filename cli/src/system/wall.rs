@@ -50,12 +50,12 @@ fn header() -> String {
 
 /// The hour and the minute of the day. What the local time is only date(1) knows here; without it, UTC.
 pub fn local_time() -> (u32, u32) {
-    let told = Command::new("date").arg("+%H %M").output().ok().and_then(|output| {
+    let local = Command::new("date").arg("+%H %M").output().ok().and_then(|output| {
         let text = String::from_utf8(output.stdout).ok()?;
         let (hours, minutes) = text.trim().split_once(' ')?;
         Some((hours.parse().ok()?, minutes.parse().ok()?))
     });
-    told.unwrap_or_else(|| {
+    local.unwrap_or_else(|| {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let minutes = now.as_secs() / 60 % (24 * 60);
         ((minutes / 60) as u32, (minutes % 60) as u32)
