@@ -2,18 +2,16 @@
 
 use crate::config::{check_conf, check_config, show_config};
 use crate::context::Context;
+use crate::descriptions::{self as about, Description};
 use crate::failure::Failure;
 use crate::invocation::Invocation;
-use crate::options::{
-    CHECK_CONF, ENUMERATE, GLOBAL_TABLE, NO_WAIT_EMIT, NO_WAIT_RESTART, NO_WAIT_START, OptionSpec, Options, SET_ENV,
-    STOP, UNREACHABLE,
-};
+use crate::options::{self, OptionSpec, Options, Origin};
 use crate::print::{ErrorHint, ReplyFormat};
 use crate::requests::RequestResult;
-use crate::texts::{self, Texts};
 use crate::{environment, requests, sessions};
 use ErrorHint::{ShowUsage, Without};
-use Group::{Environment, Events, Jobs, Other, Ours};
+use Group::{Configuration, Environment, Events, Jobs, Supervisor};
+use Origin::{Uphold, Upstart};
 use ReplyFormat::{List, Nothing, Status, Text, Usage};
 
 /// One command.
@@ -22,16 +20,16 @@ pub struct Subcommand {
     pub name: &'static str,
     /// Where `initctl help` lists it.
     pub group: Group,
+    /// Where it comes from.
+    pub origin: Origin,
     /// Its arguments in the usage line.
     pub arguments: &'static str,
     /// Its own options, beside those of all commands.
     pub options: &'static [OptionSpec],
     /// What it does.
     pub(crate) action: Action,
-    /// One sentence.
-    pub summary: &'static str,
-    /// The rest of its help, one line a paragraph.
-    pub details: &'static str,
+    /// What its help says.
+    pub description: Description,
 }
 
 /// The headings of `initctl help`, in order.
@@ -43,19 +41,20 @@ pub enum Group {
     Events,
     /// Commands about the environment of jobs.
     Environment,
-    /// The rest.
-    Other,
-    /// Commands that Upstart does not have; its `help` does not list them.
-    Ours,
+    /// Commands about job files.
+    Configuration,
+    /// Commands about the supervisor itself.
+    Supervisor,
 }
 
 impl Group {
     /// Every heading, in the order in which they are printed.
-    pub const ALL: [(Group, &'static str); 4] = [
-        (Jobs, "Job commands"),
-        (Events, "Event commands"),
-        (Environment, "Environment commands"),
-        (Other, "Other commands"),
+    pub const ALL: [(Group, &'static str); 5] = [
+        (Jobs, "Jobs"),
+        (Events, "Events"),
+        (Environment, "Environment of jobs"),
+        (Configuration, "Job files"),
+        (Supervisor, "The supervisor"),
     ];
 }
 
@@ -79,58 +78,60 @@ pub(crate) enum Action {
 /// The command table.
 #[rustfmt::skip]
 pub const COMMANDS: &[Subcommand] = &[
-    //  name                             group        arguments               own options       request                              reply    on error   help
-    ask("start",                         Jobs,        "JOB [KEY=VALUE]...",   &NO_WAIT_START,   requests::start,                         Status,  ShowUsage, texts::START),
-    ask("stop",                          Jobs,        "JOB [KEY=VALUE]...",   &STOP,            requests::stop,                          Status,  ShowUsage, texts::STOP),
-    ask("restart",                       Jobs,        "JOB [KEY=VALUE]...",   &NO_WAIT_RESTART, requests::restart,                       Status,  Without,   texts::RESTART),
-    ask("reload",                        Jobs,        "JOB [KEY=VALUE]...",   &[],              requests::reload,                        Nothing, ShowUsage, texts::RELOAD),
-    ask("status",                        Jobs,        "JOB [KEY=VALUE]...",   &[],              requests::status,                        Status,  ShowUsage, texts::STATUS),
-    ask("list",                          Jobs,        "",                     &[],              requests::list,                          List,    Without,   texts::LIST),
-    ask("emit",                          Events,      "EVENT [KEY=VALUE]...", &NO_WAIT_EMIT,    requests::emit,                          Nothing, Without,   texts::EMIT),
-    ask("get-env",                       Environment, "VARIABLE",             &GLOBAL_TABLE,    requests::get_env,                       Text,    Without,   texts::GET_ENV),
-    own("list-env",                      Environment, "",                     &GLOBAL_TABLE,    Action::Do(environment::list),                            texts::LIST_ENV),
-    ask("reset-env",                     Environment, "VARIABLE",             &GLOBAL_TABLE,    requests::reset_env,                     Nothing, Without,   texts::RESET_ENV),
-    own("set-env",                       Environment, "VARIABLE[=VALUE]",     &SET_ENV,         Action::Do(environment::set),                             texts::SET_ENV),
-    own("unset-env",                     Environment, "VARIABLE",             &GLOBAL_TABLE,    Action::Do(environment::unset),                           texts::UNSET_ENV),
-    ask("reload-configuration",          Other,       "",                     &[],              requests::reload_configuration,          Nothing, Without,   texts::RELOAD_CONFIGURATION),
-    ask("version",                       Other,       "",                     &[],              requests::version,                       Text,    Without,   texts::VERSION),
-    own("log-priority",                  Other,       "[PRIORITY]",           &[],              Action::Do(environment::log_priority),                    texts::LOG_PRIORITY),
-    own("show-config",                   Other,       "[CONF]",               &ENUMERATE,       Action::Do(show_config::show),                            texts::SHOW_CONFIG),
-    own("check-config",                  Other,       "[CONF]",               &UNREACHABLE,     Action::Do(check_config::check),                          texts::CHECK_CONFIG),
-    ask("usage",                         Other,       "JOB",                  &[],              requests::usage,                         Usage,   Without,   texts::USAGE),
-    ask("notify-cgroup-manager-address", Other,       "",                     &[],              requests::notify_cgroup_manager_address, Nothing, Without,   texts::NOTIFY_CGROUP),
-    ask("notify-dbus-address",           Other,       "",                     &[],              requests::notify_dbus_address,           Nothing, Without,   texts::NOTIFY_DBUS),
-    ask("notify-disk-writeable",         Other,       "",                     &[],              requests::notify_disk_writeable,         Nothing, Without,   texts::NOTIFY_DISK),
-    own("list-sessions",                 Other,       "",                     &[],              Action::Do(sessions::list),                               texts::LIST_SESSIONS),
-    own("help",                          Other,       "",                     &[],              Action::Help,                                             texts::HELP),
-    own("check-conf",                    Ours,        "FILE...",              &CHECK_CONF,      Action::Do(check_conf::check),                            texts::CHECK_CONF),
-    ask("end-session",                   Ours,        "",                     &[],              requests::end_session,                   Nothing, Without,   texts::END_SESSION),
-    ask("restart-init",                  Ours,        "",                     &[],              requests::restart_init,                  Nothing, Without,   texts::RESTART_INIT),
+    //  name                             group          origin   arguments               own options             request                                   reply    on error   help
+    ask("start",                         Jobs,          Upstart, "JOB [KEY=VALUE]...",   &options::START,        requests::start,                          Status,  ShowUsage, about::START),
+    ask("stop",                          Jobs,          Upstart, "JOB [KEY=VALUE]...",   &options::STOP,         requests::stop,                           Status,  ShowUsage, about::STOP),
+    ask("restart",                       Jobs,          Upstart, "JOB [KEY=VALUE]...",   &options::RESTART,      requests::restart,                        Status,  Without,   about::RESTART),
+    ask("reload",                        Jobs,          Upstart, "JOB [KEY=VALUE]...",   &[],                    requests::reload,                         Nothing, ShowUsage, about::RELOAD),
+    ask("status",                        Jobs,          Upstart, "JOB [KEY=VALUE]...",   &[],                    requests::status,                         Status,  ShowUsage, about::STATUS),
+    ask("list",                          Jobs,          Upstart, "",                     &[],                    requests::list,                           List,    Without,   about::LIST),
+    ask("usage",                         Jobs,          Upstart, "JOB",                  &[],                    requests::usage,                          Usage,   Without,   about::USAGE),
+    ask("emit",                          Events,        Upstart, "EVENT [KEY=VALUE]...", &options::EMIT,         requests::emit,                           Nothing, Without,   about::EMIT),
+    ask("get-env",                       Environment,   Upstart, "VARIABLE",             &options::ENVIRONMENT,  requests::get_env,                        Text,    Without,   about::GET_ENV),
+    own("list-env",                      Environment,   Upstart, "",                     &options::ENVIRONMENT,  Action::Do(environment::list),                                about::LIST_ENV),
+    own("set-env",                       Environment,   Upstart, "VARIABLE[=VALUE]...",  &options::SET_ENV,      Action::Do(environment::set),                                 about::SET_ENV),
+    own("unset-env",                     Environment,   Upstart, "VARIABLE...",          &options::ENVIRONMENT,  Action::Do(environment::unset),                               about::UNSET_ENV),
+    ask("reset-env",                     Environment,   Upstart, "",                     &options::ENVIRONMENT,  requests::reset_env,                      Nothing, Without,   about::RESET_ENV),
+    ask("reload-configuration",          Configuration, Upstart, "",                     &[],                    requests::reload_configuration,           Nothing, Without,   about::RELOAD_CONFIGURATION),
+    own("show-config",                   Configuration, Upstart, "[JOB]",                &options::SHOW_CONFIG,  Action::Do(show_config::show),                                about::SHOW_CONFIG),
+    own("check-config",                  Configuration, Upstart, "[JOB]",                &options::CHECK_CONFIG, Action::Do(check_config::check),                              about::CHECK_CONFIG),
+    own("check-conf",                    Configuration, Uphold,  "FILE...",              &options::CHECK_CONF,   Action::Do(check_conf::check),                                about::CHECK_CONF),
+    ask("version",                       Supervisor,    Upstart, "",                     &[],                    requests::version,                        Text,    Without,   about::VERSION),
+    own("log-priority",                  Supervisor,    Upstart, "[PRIORITY]",           &[],                    Action::Do(environment::log_priority),                        about::LOG_PRIORITY),
+    ask("restart-init",                  Supervisor,    Uphold,  "",                     &[],                    requests::restart_init,                   Nothing, Without,   about::RESTART_INIT),
+    own("list-sessions",                 Supervisor,    Upstart, "",                     &[],                    Action::Do(sessions::list),                                   about::LIST_SESSIONS),
+    ask("end-session",                   Supervisor,    Uphold,  "",                     &[],                    requests::end_session,                    Nothing, Without,   about::END_SESSION),
+    ask("notify-disk-writeable",         Supervisor,    Upstart, "",                     &[],                    requests::notify_disk_writeable,          Nothing, Without,   about::NOTIFY_DISK),
+    ask("notify-dbus-address",           Supervisor,    Upstart, "ADDRESS",              &[],                    requests::notify_dbus_address,            Nothing, Without,   about::NOTIFY_DBUS),
+    ask("notify-cgroup-manager-address", Supervisor,    Upstart, "ADDRESS",              &[],                    requests::notify_cgroup_manager_address,  Nothing, Without,   about::NOTIFY_CGROUP),
+    own("help",                          Supervisor,    Upstart, "[COMMAND]",            &[],                    Action::Help,                                                 about::HELP),
 ];
 
 #[allow(clippy::too_many_arguments)] // They are the columns.
 const fn ask(
     name: &'static str,
     group: Group,
+    origin: Origin,
     arguments: &'static str,
     options: &'static [OptionSpec],
     request: for<'a> fn(&'a Invocation, &Options) -> RequestResult<'a>,
     format: ReplyFormat,
     hint: ErrorHint,
-    texts: Texts,
+    description: Description,
 ) -> Subcommand {
-    own(name, group, arguments, options, Action::Ask { request, format, hint }, texts)
+    own(name, group, origin, arguments, options, Action::Ask { request, format, hint }, description)
 }
 
 const fn own(
     name: &'static str,
     group: Group,
+    origin: Origin,
     arguments: &'static str,
     options: &'static [OptionSpec],
     action: Action,
-    (summary, details): Texts,
+    description: Description,
 ) -> Subcommand {
-    Subcommand { name, group, arguments, options, action, summary, details }
+    Subcommand { name, group, origin, arguments, options, action, description }
 }
 
 /// The command of that name.

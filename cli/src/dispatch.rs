@@ -8,7 +8,7 @@ use crate::options::{self, Info, Options, Until};
 use crate::tools::{self, Tool};
 use crate::wait_reporter::WaitReporter;
 use crate::{help, print};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -37,12 +37,12 @@ fn run_tool(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let (mut options, mut operands) = (Options::default(), Vec::new());
-    options::parse(arguments, &[tool.options, options::COMMON], Until::End, &mut options, &mut operands)
+    options::parse(arguments, &[tool.options, tool.common], Until::End, &mut options, &mut operands)
         .map_err(|wrong| Failure::usage(program, wrong))?;
     match options.info {
         Some(Info::Help) => Ok(help::tool(out, program, tool)?),
         Some(Info::Version) => Ok(help::version(out, program)?),
-        None => (tool.work)(&mut Context { program, options: &options, invocation: Invocation::new(operands), out }),
+        None => (tool.run)(&mut Context { program, options: &options, invocation: Invocation::new(operands), out }),
     }
 }
 
@@ -56,7 +56,7 @@ fn run_initctl(
     let command = match link {
         Some(command) => command,
         None => {
-            let tables = [options::BUS, options::COMMON];
+            let tables = [options::SUPERVISOR, options::COMMON];
             options::parse(arguments, &tables, Until::FirstOperand, &mut options, &mut operands)
                 .map_err(|wrong| Failure::usage(program, wrong))?;
             match options.info {
@@ -64,24 +64,32 @@ fn run_initctl(
                 Some(Info::Version) => return Ok(help::version(out, program)?),
                 None => {}
             }
-            let word = operands.pop().ok_or_else(|| Failure::usage(program, "missing command"))?;
-            let word = word.to_string_lossy();
-            command::find(&word).ok_or_else(|| Failure::usage(program, format_args!("invalid command: {word}")))?
+            let name = operands.pop().ok_or_else(|| Failure::usage(program, "missing command"))?;
+            find_command(program, &name)?
         }
     };
-    let tables = [command.options, options::BUS, options::COMMON];
+    let tables = [command.options, options::SUPERVISOR, options::COMMON];
     options::parse(arguments, &tables, Until::End, &mut options, &mut operands)
         .map_err(|wrong| Failure::usage(program, wrong))?;
     let invocation = Invocation::new(operands);
     match (options.info, &command.action) {
         (Some(Info::Help), _) => Ok(help::command(out, program, link.is_none(), command)?),
         (Some(Info::Version), _) => Ok(help::version(out, program)?),
-        (None, Action::Help) => Ok(help::commands(out, program)?),
+        (None, Action::Help) => match invocation.first() {
+            Some(name) => Ok(help::command(out, program, true, find_command(program, name)?)?),
+            None => Ok(help::commands(out, program)?),
+        },
         (None, Action::Ask { .. }) => {
             run_request(&mut Context { program, options: &options, invocation, out }, command)
         }
         (None, Action::Do(work)) => work(&mut Context { program, options: &options, invocation, out }),
     }
+}
+
+/// The command that an operand names.
+fn find_command(program: &str, name: &OsStr) -> Result<&'static Subcommand, Failure> {
+    let name = name.to_string_lossy();
+    command::find(&name).ok_or_else(|| Failure::usage(program, format_args!("invalid command: {name}")))
 }
 
 /// Sends a command's request, and prints the reply.

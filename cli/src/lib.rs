@@ -16,6 +16,7 @@ pub mod command;
 mod config;
 mod connection;
 mod context;
+pub mod descriptions;
 mod dispatch;
 mod environment;
 mod failure;
@@ -26,7 +27,6 @@ mod print;
 mod requests;
 mod sessions;
 mod system;
-mod texts;
 pub mod tools;
 mod wait_reporter;
 

@@ -14,10 +14,19 @@ pub struct OptionSpec {
     pub argument: Option<&'static str>,
     /// What it changes; the second value is its argument, empty if it takes none.
     apply: fn(&mut Options, OsString),
-    /// Its help; empty: not shown.
+    /// What the help says about it.
     pub help: &'static str,
-    /// What the page says of an option that Upstart does not have.
-    pub note: &'static str,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where an option or a command comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// Upstart 1.13.2 has it, or an older program of the same name.
+    Upstart,
+    /// It is Uphold's own.
+    Uphold,
 }
 
 /// What is shown instead of doing anything.
@@ -96,104 +105,104 @@ pub(crate) enum HaltMode {
     PowerOff,
 }
 
-/// Where the supervisor is, as initctl(8) has it. `--socket` is ours and is left out of the help, which is Upstart's;
-/// D-Bus is not spoken here, but scripts may go on saying how.
+/// The options that choose a supervisor. D-Bus is not used, but its options are accepted, so that scripts which give them
+/// keep working.
 #[rustfmt::skip]
-pub const BUS: &[OptionSpec] = &[
+pub const SUPERVISOR: &[OptionSpec] = &[
     SOCKET,
-    row(None,       "session", None,         |_, _| {},                                      "use existing D-Bus session bus to connect to init daemon (for testing)"),
-    row(None,       "system",  None,         |to, _| (to.system, to.user) = (true, false),   "use D-Bus system bus to connect to init daemon"),
-    row(None,       "dest",    Some("NAME"), |_, _| {},                                      "destination well-known name on D-Bus bus"),
-    row(None,       "user",    None,         |to, _| (to.system, to.user) = (false, true),   "run in user mode (as used for user sessions)"),
+    row(None,       "system",  None,         |to, _| (to.system, to.user) = (true, false),   "connect to the supervisor of the system, even inside a session"),
+    row(None,       "user",    None,         |to, _| (to.system, to.user) = (false, true),   "connect to the supervisor of a session of yours"),
+    row(None,       "session", None,         |_, _| {},                                      "ignored: D-Bus is not used"),
+    row(None,       "dest",    Some("NAME"), |_, _| {},                                      "ignored: D-Bus is not used"),
 ];
 
 /// The options of every program.
-#[rustfmt::skip]
-pub const COMMON: &[OptionSpec] = &[
-    row(Some(b'q'), "quiet",   None,         |to, _| to.quiet = true,                        "reduce output to errors only"),
-    row(Some(b'v'), "verbose", None,         |to, _| to.quiet = false,                       "increase output to include informational messages"),
-    row(None,       "help",    None,         |to, _| to.info = Some(Info::Help),             "display this help and exit"),
-    row(None,       "version", None,         |to, _| to.info = Some(Info::Version),          "output version information and exit"),
-];
+pub const COMMON: &[OptionSpec] = &common(Some(b'h'));
 
-/// Which socket; ours.
+/// The same for programs of which `-h` means something else, here or in other implementations.
+pub const COMMON_WITHOUT_H: &[OptionSpec] = &common(None);
+
+#[rustfmt::skip]
+const fn common(help_letter: Option<u8>) -> [OptionSpec; 4] {
+    [
+        row(Some(b'q'),  "quiet",   None, |to, _| to.quiet = true,              "print errors only"),
+        row(Some(b'v'),  "verbose", None, |to, _| to.quiet = false,             "cancel an earlier --quiet"),
+        row(help_letter, "help",    None, |to, _| to.info = Some(Info::Help),    "print this help"),
+        row(None,        "version", None, |to, _| to.info = Some(Info::Version), "print the version and the licence"),
+    ]
+}
+
+/// The control socket.
 pub(crate) const SOCKET: OptionSpec =
-    ours("socket", Some("PATH"), |to, path| to.socket = Some(path), "ask the supervisor at this socket");
-/// Which file instead of /var/run/utmp; ours.
-pub(crate) const UTMP: OptionSpec = row(None, "utmp", Some("FILE"), |to, path| to.utmp = Some(path), "");
-/// Which file instead of /var/log/wtmp; ours.
-pub(crate) const WTMP: OptionSpec = row(None, "wtmp", Some("FILE"), |to, path| to.wtmp = Some(path), "");
+    ours("socket", Some("PATH"), |to, path| to.socket = Some(path), "connect to the supervisor at the socket PATH");
+/// The file instead of /var/run/utmp.
+pub(crate) const UTMP: OptionSpec =
+    ours("utmp", Some("FILE"), |to, path| to.utmp = Some(path), "use FILE instead of /var/run/utmp");
+/// The file instead of /var/log/wtmp.
+pub(crate) const WTMP: OptionSpec =
+    ours("wtmp", Some("FILE"), |to, path| to.wtmp = Some(path), "use FILE instead of /var/log/wtmp");
 
 /// The option of `start`.
-pub(crate) const NO_WAIT_START: [OptionSpec; 1] = [no_wait("do not wait for job to start before exiting")];
+pub(crate) const START: [OptionSpec; 1] = [no_wait("do not wait until the job runs")];
 /// The options of `stop`.
-pub(crate) const STOP: [OptionSpec; 2] = [no_wait("do not wait for job to stop before exiting"), FORCE];
+pub(crate) const STOP: [OptionSpec; 2] = [no_wait("do not wait until the job has stopped"), FORCE];
 /// The option of `restart`.
-pub(crate) const NO_WAIT_RESTART: [OptionSpec; 1] = [no_wait("do not wait for job to restart before exiting")];
+pub(crate) const RESTART: [OptionSpec; 1] = [no_wait("do not wait until the job runs again")];
 /// The option of `emit`.
-pub(crate) const NO_WAIT_EMIT: [OptionSpec; 1] = [no_wait("do not wait for event to finish before exiting")];
+pub(crate) const EMIT: [OptionSpec; 1] = [no_wait("do not wait until the event is finished")];
 /// The option of the environment commands.
-pub(crate) const GLOBAL_TABLE: [OptionSpec; 1] = [GLOBAL];
+pub(crate) const ENVIRONMENT: [OptionSpec; 1] = [GLOBAL];
 /// The options of `set-env`.
+#[rustfmt::skip]
 pub(crate) const SET_ENV: [OptionSpec; 2] = [
     GLOBAL,
-    row(
-        Some(b'r'),
-        "retain",
-        None,
-        |to, _| to.retain = true,
-        "do not replace the value of the variable if already set",
-    ),
+    row(Some(b'r'), "retain", None, |to, _| to.retain = true, "do not change variables that are already set"),
 ];
 /// The option of `show-config`.
-pub(crate) const ENUMERATE: [OptionSpec; 1] = [row(
-    Some(b'e'),
-    "enumerate",
-    None,
-    |to, _| to.enumerate = true,
-    "enumerate list of events and jobs causing job created from job config to start/stop",
-)];
+#[rustfmt::skip]
+pub(crate) const SHOW_CONFIG: [OptionSpec; 1] = [
+    row(Some(b'e'), "enumerate", None, |to, _| to.enumerate = true, "print each event of a condition on a line of its own"),
+];
 /// The options of `check-config`.
-pub(crate) const UNREACHABLE: [OptionSpec; 2] = [
-    row(
-        Some(b'i'),
-        "ignore-events",
-        Some("EVENT_LIST"),
-        |to, list| to.ignored = list.into_vec(),
-        "ignore specified list of events (comma-separated)",
-    ),
-    row(Some(b'w'), "warn", None, |to, _| to.warn = true, "Generate warning for any unreachable events/jobs"),
+#[rustfmt::skip]
+pub(crate) const CHECK_CONFIG: [OptionSpec; 2] = [
+    row(Some(b'i'), "ignore-events", Some("EVENTS"), |to, list| to.ignored = list.into_vec(), "take these events (a list with commas) as emitted by something"),
+    row(Some(b'w'), "warn",          None,           |to, _| to.warn = true,                  "also report an unknown event or job that `or' makes optional"),
 ];
 /// The option of `check-conf`.
 pub(crate) const CHECK_CONF: [OptionSpec; 1] =
-    [row(Some(b's'), "noscript", None, |to, _| to.no_script = true, "do not check scripts")];
+    [row(Some(b's'), "noscript", None, |to, _| to.no_script = true, "do not check the syntax of scripts")];
 
-const GLOBAL: OptionSpec =
-    row(Some(b'g'), "global", None, |to, _| to.global = true, "apply to global job environment table");
+const GLOBAL: OptionSpec = row(
+    Some(b'g'),
+    "global",
+    None,
+    |to, _| to.global = true,
+    "inside a job: use the environment with which every job starts",
+);
 
 const fn no_wait(help: &'static str) -> OptionSpec {
     row(Some(b'n'), "no-wait", None, |to, _| to.no_wait = true, help)
 }
 
-/// Waits for nothing; ours.
 const FORCE: OptionSpec = ours(
     "force",
     None,
     |to, _| to.force = true,
-    "kill what the job waits for, or do not wait for it; also for a job that is being stopped already",
+    "kill the process that the job waits for, do not wait for other jobs; also ends a stop that hangs already",
 );
 
-/// One row for an option that Upstart does not have: its help stays as it is.
-const fn ours(
+/// One row for an option that Upstart does not have.
+pub(crate) const fn ours(
     long: &'static str,
     argument: Option<&'static str>,
     apply: fn(&mut Options, OsString),
-    note: &'static str,
+    help: &'static str,
 ) -> OptionSpec {
-    OptionSpec { short: None, long, argument, apply, help: "", note }
+    OptionSpec { short: None, long, argument, apply, help, origin: Origin::Uphold }
 }
 
-/// One row of a table of options.
+/// One row for an option of Upstart or, in tools, of other implementations.
 pub(crate) const fn row(
     short: Option<u8>,
     long: &'static str,
@@ -201,7 +210,7 @@ pub(crate) const fn row(
     apply: fn(&mut Options, OsString),
     help: &'static str,
 ) -> OptionSpec {
-    OptionSpec { short, long, argument, apply, help, note: "" }
+    OptionSpec { short, long, argument, apply, help, origin: Origin::Upstart }
 }
 
 /// How far to parse.

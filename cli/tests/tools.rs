@@ -227,15 +227,3 @@ fn files_are_checked_without_a_supervisor() {
     assert_eq!(run(initctl(INITCTL).args(["-q", "check-conf"]).arg(&good)), ran("", "", 0));
     assert_eq!(check(&[]), ran("", "ERROR: Must specify configuration file\n", 1));
 }
-
-#[test]
-fn every_tool_explains_itself() {
-    let bench = Bench::new();
-    for tool in uphold_initctl::tools::TOOLS {
-        let help = run(bench.tool(tool.name).arg("--help"));
-        assert!(help.code == 0 && help.out.starts_with(&format!("Usage: {} [OPTION]...", tool.name)), "{help:?}");
-        assert!(help.out.lines().all(|line| line.chars().count() < 80), "{}", help.out);
-        let version = run(bench.tool(tool.name).arg("--version"));
-        assert!(version.out.starts_with(&format!("{} (upstart 1.13.2)\n", tool.name)), "{version:?}");
-    }
-}

@@ -1,7 +1,8 @@
 //! What Uphold does as Upstart 1.13.2, better, or not at all.
 
 use uphold_core::conf::{Role, rows};
-use uphold_initctl::command::{COMMANDS, Group};
+use uphold_initctl::command::COMMANDS;
+use uphold_initctl::options::Origin;
 use uphold_linux::options;
 
 use super::{code, table};
@@ -214,8 +215,8 @@ fn option_rows() -> String {
 
 fn commands() -> String {
     let all = COMMANDS.iter().map(|command| {
-        let verdict = if command.group == Group::Ours { "ours" } else { "same" };
-        vec![code(command.name), verdict.into(), command.summary.into()]
+        let verdict = if command.origin == Origin::Uphold { "ours" } else { "same" };
+        vec![code(command.name), verdict.into(), command.description.summary.into()]
     });
     table(&["command", "", "what it does"], all)
 }
