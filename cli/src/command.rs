@@ -1,4 +1,5 @@
-//! The commands of initctl(8): one row each, which parses, asks, prints and explains it.
+//! The commands of `initctl`: one row for each, with its arguments, its options, its request, and how the reply is
+//! printed.
 
 use crate::config::{check_conf, check_config, show_config};
 use crate::context::Context;
@@ -14,25 +15,25 @@ use Group::{Configuration, Environment, Events, Jobs, Supervisor};
 use Origin::{Uphold, Upstart};
 use ReplyFormat::{List, Nothing, Status, Text, Usage};
 
-/// One command.
+/// A command of `initctl`.
 pub struct Subcommand {
-    /// Its name: the first word, or the name by which the program was called.
+    /// The name: the first operand of `initctl`, or the name of a link to the program.
     pub name: &'static str,
-    /// Where `initctl help` lists it.
+    /// The heading under which `initctl help` lists the command.
     pub group: Group,
-    /// Where it comes from.
+    /// Whether the command is Upstart's or Uphold's own.
     pub origin: Origin,
-    /// Its arguments in the usage line.
+    /// The arguments, as the usage line shows them.
     pub arguments: &'static str,
-    /// Its own options, beside those of all commands.
+    /// The options of this command alone.
     pub options: &'static [OptionSpec],
-    /// What it does.
+    /// How the command is carried out.
     pub(crate) action: Action,
-    /// What its help says.
+    /// The text of the help.
     pub description: Description,
 }
 
-/// The headings of `initctl help`, in order.
+/// The groups of commands in `initctl help`, in order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Group {
     /// Commands about jobs.
@@ -48,7 +49,7 @@ pub enum Group {
 }
 
 impl Group {
-    /// Every heading, in the order in which they are printed.
+    /// Every group with its heading, in the order of the output.
     pub const ALL: [(Group, &'static str); 5] = [
         (Jobs, "Jobs"),
         (Events, "Events"),
@@ -58,20 +59,20 @@ impl Group {
     ];
 }
 
-/// What a command does.
+/// How a command is carried out.
 pub(crate) enum Action {
-    /// It asks the supervisor one thing.
+    /// By one request to the supervisor. A list takes one for each page.
     Ask {
-        /// What; or which argument is missing.
+        /// Makes the request.
         request: for<'a> fn(&'a Invocation, &Options) -> RequestResult<'a>,
-        /// What is printed of the reply.
+        /// How the reply is printed.
         format: ReplyFormat,
-        /// What is printed of an error.
+        /// What is printed after an error message.
         hint: ErrorHint,
     },
-    /// It asks several things, or nobody.
+    /// By a function: the command sends several requests, or none.
     Do(fn(&mut Context<'_>) -> Result<(), Failure>),
-    /// It prints the list of commands.
+    /// By printing help.
     Help,
 }
 
@@ -134,7 +135,7 @@ const fn own(
     Subcommand { name, group, origin, arguments, options, action, description }
 }
 
-/// The command of that name.
+/// Looks a command up by its name.
 pub fn find(name: &str) -> Option<&'static Subcommand> {
     COMMANDS.iter().find(|command| command.name == name)
 }

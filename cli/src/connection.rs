@@ -1,14 +1,16 @@
-//! The way to the supervisor: which socket, and requests and replies over it.
+//! The connection to the supervisor: how its socket is found, and how requests and replies travel over it.
 //!
-//! The socket is, in this order (initctl(8)):
+//! The first of these that applies names the socket:
 //!
 //! 1. `--socket PATH`;
-//! 2. what `UPSTART_SESSION` says, `unix:path=PATH` or `unix:abstract=NAME`, unless `--system`;
-//! 3. `/run/uphold/control`, the system's supervisor, unless `--user`;
-//! 4. if there is none, and not `--system`: the newest live session supervisor of this user, `PID/control` in
-//!    `$XDG_RUNTIME_DIR/uphold` or, with that unset, in `/run/user/UID/uphold` or `/tmp/uphold-UID`.
+//! 2. `$UPSTART_SESSION`, as `unix:path=PATH` or `unix:abstract=NAME`, unless `--system` is given;
+//! 3. `/run/uphold/control`, the socket of the system's supervisor, unless `--user` is given;
+//! 4. if that does not exist and `--system` is not given, the newest live session supervisor of this user, at
+//!    `PID/control` below `$XDG_RUNTIME_DIR/uphold` or, if that is not set, below `/run/user/UID/uphold` or
+//!    `/tmp/uphold-UID`.
 //!
-//! A directory is looked into only if this user owns it and nobody else may write to it: `/tmp` belongs to all.
+//! A directory is searched only if this user owns it and no other user may write to it, because `/tmp` is open to all
+//! users.
 
 use crate::failure::{Failure, error_text, unreadable_list};
 use crate::options::Options;
@@ -26,14 +28,14 @@ use std::time::Duration;
 use uphold_core::control::frame::{self, Broken, FrameError, MAX_FRAME, PageReader};
 use uphold_core::control::{PROTOCOL, Reply, Request};
 
-/// Where the system's supervisor listens.
+/// The socket of the system's supervisor.
 const SYSTEM_SOCKET: &str = "/run/uphold/control";
 /// The name of a session supervisor's socket, in a directory named by its process id.
 const SESSION_SOCKET: &str = "control";
-/// How long an answer may take that needs nobody to do anything.
+/// How long the supervisor may take for a reply that does not wait for a job.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection on which both sides speak the same protocol.
+/// A connection to a supervisor that has confirmed its protocol version.
 pub struct Connection {
     link: Link,
     frame: Box<[u8; MAX_FRAME]>,
@@ -41,16 +43,16 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Finds the supervisor, connects, and compares protocols.
+    /// Finds the supervisor, connects, and compares protocol versions.
     ///
     /// # Errors
-    /// Nobody listens, or speaks another protocol.
+    /// No supervisor listens, or it has another protocol version.
     pub fn open(options: &Options) -> Result<Self, Failure> {
         let (stream, endpoint) = connect(options)?;
         Self::greet(stream, endpoint)
     }
 
-    /// How it came to be.
+    /// The endpoint of the supervisor.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
@@ -69,10 +71,10 @@ impl Connection {
         }
     }
 
-    /// Asks what is answered with "done", if at all.
+    /// Sends a request to which the reply is `Done` or an error.
     ///
     /// # Errors
-    /// The supervisor cannot be reached, or refuses.
+    /// The supervisor cannot be reached or refuses the request.
     pub fn ask_done(&mut self, request: &Request<'_>) -> Result<(), Failure> {
         match self.ask(request)? {
             Reply::Done => Ok(()),
@@ -81,10 +83,10 @@ impl Connection {
         }
     }
 
-    /// The names of all jobs, each once, in the order of `list`.
+    /// Fetches the names of all jobs, each once, in the order of `list`.
     ///
     /// # Errors
-    /// The supervisor cannot be reached, or refuses.
+    /// The supervisor cannot be reached or refuses the request.
     pub fn jobs(&mut self) -> Result<Vec<Vec<u8>>, Failure> {
         let (mut jobs, mut seen, mut from) = (Vec::new(), HashSet::new(), Some(0));
         while let Some(start) = from {
@@ -105,10 +107,10 @@ impl Connection {
         Ok(jobs)
     }
 
-    /// Sends a request and waits for its reply, for hours if need be.
+    /// Sends a request and waits for its reply without a time limit.
     ///
     /// # Errors
-    /// The request is too long, or the connection breaks. A refusal is a reply.
+    /// The request is too long, or the connection breaks. A refusal is not an error here: it is a reply.
     pub fn ask<'c>(&'c mut self, request: &Request<'_>) -> Result<Reply<'c>, Failure> {
         match frame::write_frame(&mut self.link, request, &mut self.frame[..]) {
             Ok(()) => {}
@@ -118,13 +120,13 @@ impl Connection {
                     uphold_core::limits::MAX_MESSAGE
                 )));
             }
-            // A supervisor that hangs up says why before it does.
+            // A supervisor sends the reason before it closes a connection, so there may be a reply to read.
             Err(FrameError::Io(error)) if error.0.kind() == io::ErrorKind::BrokenPipe => {}
             Err(error) => return Err(Failure::new(format_args!("Unable to send the request: {error}"))),
         }
         let message = frame::read_frame(&mut self.link, &mut self.frame[..]).map_err(|error| match error {
             FrameError::Closed => hung_up(),
-            // So it looks when the request was not even read.
+            // The error when the supervisor closes a connection without reading the request.
             FrameError::Io(error) if error.0.kind() == io::ErrorKind::ConnectionReset => hung_up(),
             FrameError::CutOff => Failure::new("The supervisor closed the connection within its answer"),
             FrameError::Io(error) => Failure::new(format_args!("Lost the connection to the supervisor: {error}")),
@@ -142,10 +144,10 @@ fn unreadable(broken: Broken) -> Failure {
     Failure::new(format_args!("The supervisor's answer cannot be read: {broken}"))
 }
 
-/// The socket as [`frame`] wants it.
+/// The socket, with the traits that [`frame`] needs.
 struct Link(UnixStream);
 
-/// Its errors, in the system's words.
+/// An error of the socket, shown as the system's error text.
 #[derive(Debug)]
 struct LinkError(io::Error);
 
@@ -188,20 +190,20 @@ impl embedded_io::Write for Link {
     }
 }
 
-/// A place where a supervisor may listen.
+/// The address of a supervisor's socket.
 #[derive(Clone)]
 pub enum Endpoint {
-    /// A path.
+    /// A path in the file system.
     File(PathBuf),
-    /// A name that is in no file system (unix(7), "abstract").
+    /// A name in the abstract namespace of unix(7).
     Abstract(OsString),
 }
 
 impl Endpoint {
-    /// One more connection to the same supervisor, on which no answer is waited for longer than some seconds.
+    /// Opens one more connection to the same supervisor, with a time limit for each reply.
     ///
     /// # Errors
-    /// Nobody listens any more.
+    /// No supervisor listens any more, or it has another protocol version.
     pub fn connect(&self) -> Result<Connection, Failure> {
         let stream = self.open().and_then(|stream| stream.set_read_timeout(Some(REPLY_TIMEOUT)).map(|()| stream));
         let stream = stream.map_err(|error| unable(format_args!("{self}: {}", error_text(&error))))?;
@@ -225,7 +227,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Connects to the supervisor that is meant, by the rules above; the second value says where that is.
+/// Connects to the supervisor that the rules above select, and returns its address too.
 fn connect(options: &Options) -> Result<(UnixStream, Endpoint), Failure> {
     let session = std::env::var_os("UPSTART_SESSION").filter(|address| !address.is_empty() && !options.system);
     let endpoint = match (&options.socket, session) {
@@ -235,7 +237,7 @@ fn connect(options: &Options) -> Result<(UnixStream, Endpoint), Failure> {
         (None, None) if options.system || Path::new(SYSTEM_SOCKET).exists() => Endpoint::File(SYSTEM_SOCKET.into()),
         (None, None) => match newest_session() {
             Ok(found) => return Ok(found),
-            // Nobody asked for a session: what is missing is the system's supervisor.
+            // No option asks for a session, so the error is about the system's supervisor.
             Err(_) => Endpoint::File(SYSTEM_SOCKET.into()),
         },
     };
@@ -245,7 +247,7 @@ fn connect(options: &Options) -> Result<(UnixStream, Endpoint), Failure> {
     }
 }
 
-/// Reads the address in `UPSTART_SESSION`, written as D-Bus writes them: `unix:KEY=VALUE,...`.
+/// Parses the address in `UPSTART_SESSION`, which has the form of D-Bus addresses: `unix:KEY=VALUE,...`.
 fn parse_address(address: &OsStr) -> Result<Endpoint, Failure> {
     let keys = address.as_bytes().strip_prefix(b"unix:").unwrap_or_default();
     let endpoint = keys.split(|&byte| byte == b',').find_map(|entry| {
@@ -260,7 +262,7 @@ fn parse_address(address: &OsStr) -> Result<Endpoint, Failure> {
     })
 }
 
-/// Connects to the session supervisor of this user that began last and still answers.
+/// Connects to the newest session supervisor of this user that accepts connections.
 fn newest_session() -> Result<(UnixStream, Endpoint), Failure> {
     let user = nix::unistd::geteuid().as_raw();
     let directories = match std::env::var_os("XDG_RUNTIME_DIR").filter(|path| !path.is_empty()) {

@@ -1,4 +1,4 @@
-//! What every command and tool works with.
+//! The values that every command and tool needs.
 
 use crate::connection::Connection;
 use crate::failure::Failure;
@@ -6,13 +6,13 @@ use crate::invocation::Invocation;
 use crate::options::Options;
 use std::io::Write;
 
-/// What a command or a tool works with.
+/// The values that every command and tool needs.
 pub struct Context<'a> {
-    /// The program's name, for its messages.
+    /// The name of the program, which begins its messages.
     pub(crate) program: &'a str,
-    /// What the options said.
+    /// The values of the options.
     pub(crate) options: &'a Options,
-    /// The words that are no options.
+    /// The operands, and the job that called this program.
     pub(crate) invocation: Invocation,
     /// Standard output.
     pub(crate) out: &'a mut dyn Write,
@@ -24,7 +24,7 @@ impl Context<'_> {
         Connection::open(self.options)
     }
 
-    /// What was typed is wrong.
+    /// An error in the command line.
     pub(crate) fn usage_error(&self, text: impl std::fmt::Display) -> Failure {
         Failure::usage(self.program, text)
     }

@@ -17,20 +17,20 @@ impl Description {
     }
 }
 
-const OWN_JOB: &str = "A process of a job may leave out JOB. The command then applies to the instance to which that process \
-                       belongs, and does not wait.";
+const OWN_JOB: &str = "A process of a job may leave out JOB. The command then applies to the instance to which that \
+                       process belongs, and does not wait.";
 const INSTANCES: &str = "If the job file has the stanza `instance', the KEY=VALUE arguments select the instance.";
-const TABLES: &str = "Inside a process of a job the command uses the environment of that job, otherwise the environment with \
-                      which every job starts.";
+const TABLES: &str = "Inside a process of a job the command uses the environment of that job, otherwise the \
+                      environment with which every job starts.";
 const SESSION_ONLY: &str = "Only a session's supervisor allows this; the supervisor of a system refuses.";
 
 pub const START: Description = Description::new(
     "Start a job and wait until it runs.",
     &[
-        "The job gets the KEY=VALUE arguments as variables. If its file has the stanza `instance', they also select the \
-         instance; one that does not exist yet is created.",
-        "For a task, the command waits until it has finished. Fails if the job does not get that far, or if the instance is already \
-         running.",
+        "The job gets the KEY=VALUE arguments as variables. If its file has the stanza `instance', they also select \
+         the instance; one that does not exist yet is created.",
+        "For a task, the command waits until it has finished. Fails if the job does not get that far, or if the \
+         instance is already running.",
         OWN_JOB,
     ],
 );
@@ -48,8 +48,8 @@ pub const RESTART: Description = Description::new(
     &[
         INSTANCES,
         "The KEY=VALUE arguments replace the variables of the earlier start.",
-        "The new run has the definition of the old one, even if the job file has changed since. To use the changed file, \
-         run stop and then start. Fails if the job is stopped.",
+        "The new run has the definition of the old one, even if the job file has changed since. To use the changed \
+         file, run stop and then start. Fails if the job is stopped.",
         OWN_JOB,
     ],
 );
@@ -70,8 +70,8 @@ pub const EMIT: Description = Description::new(
     "Announce an event to all jobs.",
     &[
         "The event carries the KEY=VALUE arguments as variables, for conditions to match and for jobs to receive.",
-        "Returns when the event is finished: every job that it starts runs (a task has ended), and every job that it stops \
-         has stopped. Fails if one of these jobs fails.",
+        "Returns when the event is finished: every job that it starts runs (a task has ended), and every job that it \
+         stops has stopped. Fails if one of these jobs fails.",
     ],
 );
 pub const GET_ENV: Description = Description::new("Print the value of a variable.", &[TABLES]);
@@ -90,27 +90,22 @@ pub const SHOW_CONFIG: Description = Description::new(
 );
 pub const CHECK_CONFIG: Description = Description::new(
     "Find start and stop conditions that can never become true.",
-    &[
-        "A condition is reported if it needs an event that nothing emits, or a job that does not exist. Events that jobs \
-         emit must be listed in their files with the stanza `emits'. Without JOB, all jobs are checked. The exit code is 1 \
-         if something is reported.",
-    ],
+    &["A condition is reported if it needs an event that nothing emits, or a job that does not exist. Events that \
+         jobs emit must be listed in their files with the stanza `emits'. Without JOB, all jobs are checked. The exit \
+         code is 1 if something is reported."],
 );
 pub const CHECK_CONF: Description = Description::new(
     "Check job files for mistakes, without a supervisor.",
-    &[
-        "Each FILE is parsed, and so is the .override file beside a .conf file. /bin/sh checks the syntax of the scripts.",
-    ],
+    &["Each FILE is parsed, and so is the .override file beside a .conf file. /bin/sh checks the syntax of the \
+         scripts."],
 );
 pub const USAGE: Description =
     Description::new("Print the usage text of a job.", &["The text comes from the stanza `usage' of the job file."]);
 pub const VERSION: Description = Description::new("Print the version of the running supervisor.", &[]);
 pub const LOG_PRIORITY: Description = Description::new(
     "Print or set the lowest priority of the messages that the supervisor logs.",
-    &[
-        "PRIORITY is one of debug, info, message, warn, error and fatal. A supervisor starts with message; at info it also \
-         logs every state of every job, and every event.",
-    ],
+    &["PRIORITY is one of debug, info, message, warn, error and fatal. A supervisor starts with message; at info it \
+         also logs every state of every job, and every event."],
 );
 pub const LIST_SESSIONS: Description = Description::new(
     "Print the process id and the address of each of your session supervisors.",
@@ -141,29 +136,33 @@ pub const HELP: Description = Description::new(
     &["`initctl help COMMAND' prints what COMMAND --help prints."],
 );
 
-const SAFE_REBOOT: &str = "Runs the same steps as shutdown without a delay. With --force, or when the runlevel is already 0 or 6, \
-                           the kernel is called directly: jobs of these runlevels use it as their last step.";
+const SAFE_REBOOT: &str = "Runs the same steps as shutdown without a delay. With --force, or when the runlevel is \
+                           already 0 or 6, the kernel is called directly: jobs of these runlevels use it as their last \
+                           step.";
 
 pub const TELINIT: Description = Description::new(
     "Change the runlevel.",
     &[
         "RUNLEVEL is one of 0 to 6, S and s. The supervisor emits the event runlevel with the variables RUNLEVEL and \
-         PREVLEVEL, and the change is recorded in utmp and wtmp. The previous runlevel comes from $RUNLEVEL or else from \
-         utmp.",
-        "Instead of a runlevel, q reads all job files again, and u replaces the supervisor by a new run of its program.",
+         PREVLEVEL, and the change is recorded in utmp and wtmp. The previous runlevel comes from $RUNLEVEL or else \
+         from utmp.",
+        "Instead of a runlevel, q reads all job files again, and u replaces the supervisor by a new run of its \
+         program.",
     ],
 );
 pub const RUNLEVEL: Description = Description::new(
     "Print the previous and the current runlevel.",
     &["They are taken from $PREVLEVEL and $RUNLEVEL if these are set, otherwise from the file UTMP, by default \
-         /var/run/utmp. N stands for no previous runlevel. If no runlevel is known, `unknown' is printed and the exit code is 1."],
+       /var/run/utmp. N stands for no previous runlevel. If no runlevel is known, `unknown' is printed and the exit \
+       code is 1."],
 );
 pub const SHUTDOWN: Description = Description::new(
     "Shut the system down.",
     &[
-        "TIME is hh:mm, +MINUTES, or now. Logged-in users get a warning with MESSAGE, repeated until the time has come. In the \
-         last five minutes no user but root can log in.",
-        "Without an option that says what comes after the shutdown, the system enters maintenance, which is runlevel 1.",
+        "TIME is hh:mm, +MINUTES, or now. Logged-in users get a warning with MESSAGE, repeated until the time has \
+         come. In the last five minutes no user but root can log in.",
+        "Without an option that says what comes after the shutdown, the system enters maintenance, which is runlevel \
+         1.",
     ],
 );
 pub const REBOOT: Description = Description::new("Reboot the system.", &[SAFE_REBOOT]);

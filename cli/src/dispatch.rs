@@ -12,7 +12,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Is the program of that name with these arguments.
+/// Runs the program of that name with these arguments.
 pub fn main_as(name: &str, arguments: Vec<OsString>) -> ExitCode {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut arguments = arguments.into_iter();
@@ -86,13 +86,13 @@ fn run_initctl(
     }
 }
 
-/// The command that an operand names.
+/// Looks up the command that an operand names.
 fn find_command(program: &str, name: &OsStr) -> Result<&'static Subcommand, Failure> {
     let name = name.to_string_lossy();
     command::find(&name).ok_or_else(|| Failure::usage(program, format_args!("invalid command: {name}")))
 }
 
-/// Sends a command's request, and prints the reply.
+/// Sends the request of a command and prints the reply.
 fn run_request(context: &mut Context<'_>, command: &Subcommand) -> Result<(), Failure> {
     let Action::Ask { request, format, hint } = command.action else { return Ok(()) };
     let mut request = request(&context.invocation, context.options).map_err(|missing| context.usage_error(missing))?;

@@ -1,4 +1,4 @@
-//! Commands that read or change what the supervisor keeps beside its jobs: environments, and how loud it is.
+//! Commands about the environment of jobs, and `log-priority`.
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -7,10 +7,10 @@ use crate::requests::PRIORITIES;
 use std::os::unix::ffi::OsStrExt;
 use uphold_core::control::{Reply, Request, Table};
 
-/// `list-env`: all variables, sorted.
+/// `list-env`: prints all variables, sorted.
 ///
 /// # Errors
-/// The supervisor cannot be reached, or refuses.
+/// The supervisor cannot be reached or refuses the request.
 pub fn list(context: &mut Context<'_>) -> Result<(), Failure> {
     let table =
         context.invocation.environment_table(context.options).map_err(|missing| context.usage_error(missing))?;
@@ -31,10 +31,10 @@ pub fn list(context: &mut Context<'_>) -> Result<(), Failure> {
     Ok(shown.into_iter().try_for_each(|variable| line(context.out, b"", variable))?)
 }
 
-/// `set-env`: one variable after the other, until one is refused.
+/// `set-env`: sets the variables in order and stops at the first error.
 ///
 /// # Errors
-/// The supervisor cannot be reached, or refuses.
+/// The supervisor cannot be reached or refuses the request.
 pub fn set(context: &mut Context<'_>) -> Result<(), Failure> {
     let replace = !context.options.retain;
     each(context, "missing variable value", |table, entry| Request::SetEnvironment { table, entry, replace })
@@ -43,7 +43,7 @@ pub fn set(context: &mut Context<'_>) -> Result<(), Failure> {
 /// `unset-env`
 ///
 /// # Errors
-/// The supervisor cannot be reached, or refuses.
+/// The supervisor cannot be reached or refuses the request.
 pub fn unset(context: &mut Context<'_>) -> Result<(), Failure> {
     each(context, "missing variable name", |table, name| Request::UnsetEnvironment { table, name })
 }
@@ -62,10 +62,10 @@ fn each(
     context.invocation.operands().iter().try_for_each(|word| connection.ask_done(&request(table, word.as_bytes())))
 }
 
-/// `log-priority`: says it, or sets it.
+/// `log-priority`: prints or sets the priority.
 ///
 /// # Errors
-/// The supervisor cannot be reached, or refuses.
+/// The supervisor cannot be reached or refuses the request.
 pub fn log_priority(context: &mut Context<'_>) -> Result<(), Failure> {
     if let Some(word) = context.invocation.first() {
         let row = PRIORITIES.iter().find(|(_, name)| name.as_bytes() == word.as_bytes());

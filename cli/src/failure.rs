@@ -4,40 +4,40 @@ use std::fmt;
 use std::io::{self, Write};
 use uphold_core::control::frame::Broken;
 
-/// Why a command did not do what was asked: exit code 1.
+/// Why a command failed. The exit code is 1 in all cases.
 #[derive(Debug)]
 pub enum Failure {
-    /// A message, and perhaps a line that helps.
+    /// A message, with an optional line of help.
     Message {
-        /// After the program's name.
+        /// The message, printed after the name of the program.
         text: String,
-        /// On a line of its own.
+        /// The line of help, printed below.
         hint: Option<String>,
     },
-    /// What is wrong is printed already.
+    /// The message has already been printed.
     AlreadyReported,
-    /// Nobody reads what is printed any more (`initctl list | head`), so there is nothing to say.
+    /// Standard output was closed by its reader, as in `initctl list | head`. No message is printed.
     OutputClosed,
 }
 
 impl Failure {
-    /// With a message.
+    /// Makes a failure with a message.
     pub fn new(text: impl fmt::Display) -> Self {
         Failure::Message { text: text.to_string(), hint: None }
     }
 
-    /// What was typed is wrong.
+    /// Makes a failure about the command line, with a hint at the help.
     pub fn usage(program: &str, text: impl fmt::Display) -> Self {
         let hint = format!("Try `{program} --help' for more information.");
         Failure::Message { text: text.to_string(), hint: Some(hint) }
     }
 
-    /// The supervisor answered something that is no answer to what was asked.
+    /// Makes the failure for a reply that does not fit the request.
     pub fn unexpected_reply() -> Self {
         Failure::new("The supervisor answered something else than was asked")
     }
 
-    /// Says it on standard error.
+    /// Prints the failure on standard error.
     pub fn report(&self, program: &str) {
         let Failure::Message { text, hint } = self else { return };
         let mut lines = format!("{program}: {text}\n");
@@ -45,7 +45,7 @@ impl Failure {
             lines.push_str(hint);
             lines.push('\n');
         }
-        // With standard error closed there is nobody to tell; the exit code still says it.
+        // If standard error is closed, the exit code still reports the failure.
         let _ = io::stderr().write_all(lines.as_bytes());
     }
 }
@@ -59,12 +59,12 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// A page of a list that is none.
+/// The failure for a page of a list that cannot be decoded.
 pub fn unreadable_list(broken: Broken) -> Failure {
     Failure::new(format_args!("The supervisor sent a list that cannot be read: {broken}"))
 }
 
-/// An error in the system's words, without its number.
+/// The system's text for an error, without the error number.
 pub fn error_text(error: &io::Error) -> String {
     let mut text = error.to_string();
     if let Some(at) = text.find(" (os error") {

@@ -17,10 +17,10 @@ const OPTIONS: &str = "Options";
 const SUPERVISOR_OPTIONS: &str = "Choosing the supervisor";
 const COMMON_OPTIONS: &str = "General options";
 
-const WHICH_SUPERVISOR: &str = "Without these options $UPSTART_SESSION names the supervisor. If it is not set, the supervisor of \
-                                the system is used or, where there is none, the newest of your sessions.";
-const OTHER_NAMES: &str = "Under the name of a command, for example start, this program is that command. Under these names it is \
-                           another program:";
+const WHICH_SUPERVISOR: &str = "Without these options $UPSTART_SESSION names the supervisor. If it is not set, the \
+                                supervisor of the system is used or, where there is none, the newest of your sessions.";
+const OTHER_NAMES: &str = "Under the name of a command, for example start, this program is that command. Under these \
+                           names it is another program:";
 
 /// `--version`. Programs such as Puppet read Upstart's name and version in the first line.
 ///

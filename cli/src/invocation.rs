@@ -1,4 +1,4 @@
-//! What a command was called with: its operands, and the job that called it.
+//! The invocation of a command: its operands, and the job that called it.
 
 use crate::options::Options;
 use std::ffi::{OsStr, OsString};
@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use uphold_core::bytes::Strings;
 use uphold_core::control::{Select, Table, Target};
 
-/// What a command was called with.
+/// The operands of a command, and the job that called it.
 pub struct Invocation {
     /// All operands: the arguments that are not options.
     operands: Vec<OsString>,
@@ -53,8 +53,8 @@ impl Invocation {
 
     /// The job that the command acts on, and whether to wait for it.
     ///
-    /// Without operands, in a process of a job, it is the instance of that process. The command does not wait then, because the
-    /// job would wait for itself.
+    /// Without operands, in a process of a job, it is the instance of that process. The command does not wait then,
+    /// because the job would wait for itself.
     ///
     /// # Errors
     /// No job is named, and this is not a process of a job.

@@ -1,15 +1,15 @@
-//! The words of the supervisor: `initctl` (initctl(8)) and the programs around it.
+//! The command line of the supervisor: `initctl` and the programs around it.
 //!
-//! What is typed becomes requests, and their replies become lines. Which command asks what and prints what stands in one
-//! table, [`command::COMMANDS`]; what a supervisor decides is none of this crate's business.
+//! A command line becomes requests, and replies become lines of output. The table [`command::COMMANDS`] holds the
+//! request and the output format of each command. This crate contains no rule about jobs: those are the supervisor's.
 //!
-//! One binary is all of these, by the name that it is called by:
+//! One binary serves all programs. The name by which it is called selects one:
 //!
-//! | name | is |
+//! | name | program |
 //! |---|---|
-//! | a row of [`tools::TOOLS`]: `telinit`, `runlevel`, `shutdown`, `reboot`, `init-checkconf`, ... | that tool |
-//! | a row of [`command::COMMANDS`]: `start`, `stop`, `restart`, `reload`, `status`, ... | `initctl` with that command |
-//! | anything else | `initctl` |
+//! | the name of a row of [`tools::TOOLS`]: `telinit`, `runlevel`, `shutdown`, ... | that tool |
+//! | the name of a row of [`command::COMMANDS`]: `start`, `stop`, `status`, ... | `initctl` with that command |
+//! | any other name | `initctl` |
 #![forbid(unsafe_code)]
 
 pub mod command;

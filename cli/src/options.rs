@@ -1,35 +1,35 @@
-//! Options as Upstart's programs take them: `--name`, `--name=value`, `--name value`, `-n`, and `--` before words that begin
-//! with a dash. Long names are not abbreviated; options may stand between the words of a command.
+//! Options, and how they are parsed: `--name`, `--name=value`, `--name value`, `-n`. Operands that begin with a dash
+//! follow `--`. Long names cannot be abbreviated. Options may stand between operands.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// One option.
+/// An option of a program.
 pub struct OptionSpec {
-    /// Its letter.
+    /// The short name.
     pub short: Option<u8>,
-    /// Its long name, without the dashes.
+    /// The long name, without the dashes.
     pub long: &'static str,
-    /// The name of its argument in the help, if it takes one.
+    /// The argument's name in the help; `None` for an option without an argument.
     pub argument: Option<&'static str>,
-    /// What it changes; the second value is its argument, empty if it takes none.
+    /// Sets the option. The second value is its argument, empty if it takes none.
     apply: fn(&mut Options, OsString),
-    /// What the help says about it.
+    /// The text of the help.
     pub help: &'static str,
-    /// Where it comes from.
+    /// Whether the option is Upstart's or Uphold's own.
     pub origin: Origin,
 }
 
 /// Where an option or a command comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Origin {
-    /// Upstart 1.13.2 has it, or an older program of the same name.
+    /// Upstart 1.13.2, or an older program of the same name.
     Upstart,
-    /// It is Uphold's own.
+    /// Uphold alone.
     Uphold,
 }
 
-/// What is shown instead of doing anything.
+/// A text that is printed instead of running a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Info {
     /// `--help`
@@ -38,56 +38,56 @@ pub(crate) enum Info {
     Version,
 }
 
-/// What the options said.
+/// The values of all options.
 #[derive(Default)]
 pub struct Options {
-    /// Print errors only.
+    /// `--quiet`: print errors only.
     pub(crate) quiet: bool,
-    /// Show this and do nothing.
+    /// `--help` or `--version`.
     pub(crate) info: Option<Info>,
-    /// Ask the system's supervisor, wherever this is called.
+    /// `--system`: connect to the system's supervisor, even inside a session.
     pub(crate) system: bool,
-    /// Ask the supervisor of the user's session.
+    /// `--user`: connect to the supervisor of a session.
     pub(crate) user: bool,
-    /// Ask the supervisor at this socket.
+    /// `--socket`: the path of the supervisor's socket.
     pub(crate) socket: Option<OsString>,
-    /// Do not wait until it is done.
+    /// `--no-wait`: return at once.
     pub(crate) no_wait: bool,
-    /// The environment that all jobs begin with, rather than a job's own.
+    /// `--global`: use the environment with which every job starts.
     pub(crate) global: bool,
-    /// A variable that is set stays as it is.
+    /// `--retain`: do not change variables that are already set.
     pub(crate) retain: bool,
-    /// Every event of a condition on a line of its own.
+    /// `--enumerate`: print each event of a condition on a line of its own.
     pub(crate) enumerate: bool,
-    /// Events that count as known.
+    /// `--ignore-events`: the names of events that count as known, with commas between them.
     pub(crate) ignored: Vec<u8>,
-    /// Whatever is unknown is said.
+    /// `--warn`: report every unknown event and job.
     pub(crate) warn: bool,
-    /// Scripts are not checked.
+    /// `--noscript`: do not check scripts.
     pub(crate) no_script: bool,
-    /// Files to check, beside the words.
+    /// `--file`: files to check, in addition to the operands.
     pub(crate) files: Vec<OsString>,
-    /// Variables for the event, `KEY=VALUE` each.
+    /// `--env`: variables for the event runlevel, each as `KEY=VALUE`.
     pub(crate) variables: Vec<OsString>,
-    /// Where who is logged in is recorded, if not in the usual place.
+    /// `--utmp`: the file to use instead of /var/run/utmp.
     pub(crate) utmp: Option<OsString>,
-    /// Where who was logged in is recorded, if not in the usual place.
+    /// `--wtmp`: the file to use instead of /var/log/wtmp.
     pub(crate) wtmp: Option<OsString>,
-    /// `shutdown`: what follows.
+    /// `shutdown`: what happens after the shutdown; `None` for maintenance.
     pub(crate) after_shutdown: Option<AfterShutdown>,
-    /// `shutdown`: which of the two ways of halting.
+    /// `shutdown`, `halt`: whether the power is switched off; `None` if the system's jobs decide.
     pub(crate) halt_mode: Option<HaltMode>,
-    /// `shutdown`: give it up.
+    /// `shutdown --cancel`: cancel the pending shutdown.
     pub(crate) cancel: bool,
-    /// `shutdown`: only say so.
+    /// `shutdown --warn`: send the warning and do nothing else.
     pub(crate) warn_only: bool,
-    /// `reboot`: do it here and now; `stop`: wait for nobody.
+    /// `--force`: for `reboot`, call the kernel directly; for `stop`, do not wait for hooks and other jobs.
     pub(crate) force: bool,
-    /// `reboot`: only note it in wtmp.
+    /// `reboot --wtmp-only`: write the record in wtmp and do nothing else.
     pub(crate) wtmp_only: bool,
 }
 
-/// What follows a shutdown.
+/// What happens after a shutdown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AfterShutdown {
     /// The system starts again.
@@ -96,16 +96,16 @@ pub(crate) enum AfterShutdown {
     Halt,
 }
 
-/// How the system stays down.
+/// What a halted system does with the power.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HaltMode {
-    /// With the power on.
+    /// The power stays on.
     Halt,
-    /// With the power off.
+    /// The power is switched off.
     PowerOff,
 }
 
-/// The options that choose a supervisor. D-Bus is not used, but its options are accepted, so that scripts which give them
+/// The options that choose a supervisor. D-Bus is not used, but its options are accepted, so that scripts that use them
 /// keep working.
 #[rustfmt::skip]
 pub const SUPERVISOR: &[OptionSpec] = &[
@@ -119,7 +119,7 @@ pub const SUPERVISOR: &[OptionSpec] = &[
 /// The options of every program.
 pub const COMMON: &[OptionSpec] = &common(Some(b'h'));
 
-/// The same for programs of which `-h` means something else, here or in other implementations.
+/// The same without `-h`, for programs in which it means something else, here or in other implementations.
 pub const COMMON_WITHOUT_H: &[OptionSpec] = &common(None);
 
 #[rustfmt::skip]
@@ -132,7 +132,7 @@ const fn common(help_letter: Option<u8>) -> [OptionSpec; 4] {
     ]
 }
 
-/// The control socket.
+/// The path of the control socket.
 pub(crate) const SOCKET: OptionSpec =
     ours("socket", Some("PATH"), |to, path| to.socket = Some(path), "connect to the supervisor at the socket PATH");
 /// The file instead of /var/run/utmp.
@@ -192,7 +192,7 @@ const FORCE: OptionSpec = ours(
     "kill the process that the job waits for, do not wait for other jobs; also ends a stop that hangs already",
 );
 
-/// One row for an option that Upstart does not have.
+/// Makes a row for an option that Upstart does not have.
 pub(crate) const fn ours(
     long: &'static str,
     argument: Option<&'static str>,
@@ -202,7 +202,7 @@ pub(crate) const fn ours(
     OptionSpec { short: None, long, argument, apply, help, origin: Origin::Uphold }
 }
 
-/// One row for an option of Upstart or, in tools, of other implementations.
+/// Makes a row for an option of Upstart or, in tools, of other implementations.
 pub(crate) const fn row(
     short: Option<u8>,
     long: &'static str,
@@ -213,16 +213,17 @@ pub(crate) const fn row(
     OptionSpec { short, long, argument, apply, help, origin: Origin::Upstart }
 }
 
-/// How far to parse.
+/// Where parsing ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Until {
-    /// To the first word that is no option, inclusive: the command.
+    /// After the first operand, which is the command.
     FirstOperand,
-    /// To the end.
+    /// At the end of the arguments.
     End,
 }
 
-/// Takes options and words off the arguments; stops early at `--help` and `--version`. An error is what is wrong.
+/// Parses arguments into options and operands. Ends early at `--help` and `--version`. The error is the message to
+/// print.
 pub(crate) fn parse(
     arguments: &mut std::vec::IntoIter<OsString>,
     tables: &[&[OptionSpec]],
@@ -250,7 +251,7 @@ pub(crate) fn parse(
     Ok(())
 }
 
-/// `--name`, `--name=value` or `--name value`.
+/// Parses `--name`, `--name=value` or `--name value`.
 fn parse_long(
     text: &[u8],
     arguments: &mut std::vec::IntoIter<OsString>,
@@ -272,7 +273,7 @@ fn parse_long(
     Ok(())
 }
 
-/// `-q`, several letters behind one dash, and after a letter that takes an argument `-xvalue` or `-x value`.
+/// Parses one or more letters after a dash. A letter that takes an argument is written `-xvalue` or `-x value`.
 fn parse_letters(
     mut letters: &[u8],
     arguments: &mut std::vec::IntoIter<OsString>,

@@ -1,4 +1,4 @@
-//! Replies as lines.
+//! How replies are printed.
 
 use crate::failure::{Failure, unreadable_list};
 use std::io::{self, Write};
@@ -6,34 +6,34 @@ use uphold_core::bytes::Show;
 use uphold_core::control::frame::PageReader;
 use uphold_core::control::{Refusal, Reply};
 
-/// Which reply a command expects, and so how it is printed.
+/// The reply that a command expects, and its format in the output.
 #[derive(Clone, Copy)]
 pub enum ReplyFormat {
-    /// Nothing to print.
+    /// No output.
     Nothing,
-    /// A job's status.
+    /// The status of a job.
     Status,
-    /// The statuses of all jobs, page by page.
+    /// The statuses of all jobs, one page after the other.
     List,
-    /// A text as it is.
+    /// A text, unchanged.
     Text,
-    /// A job's usage text.
+    /// The usage text of a job, after `Usage: `.
     Usage,
 }
 
-/// What follows an error.
+/// What is printed after an error message.
 #[derive(Clone, Copy)]
 pub enum ErrorHint {
-    /// When a parameter is missing: the job's usage text, if it has one.
+    /// The usage text of the job, if a parameter is missing and there is such a text.
     ShowUsage,
     /// Nothing.
     Without,
 }
 
-/// Prints a reply, or makes an error of it. The result is where the next page begins, if there is one.
+/// Prints a reply. Returns the start of the next page, if there is one.
 ///
 /// # Errors
-/// The reply is a refusal, or it cannot be written.
+/// The reply is a refusal, does not fit the request, or cannot be written.
 pub fn reply(
     out: &mut dyn Write,
     quiet: bool,
@@ -62,7 +62,7 @@ pub fn reply(
     Ok(None)
 }
 
-/// The supervisor refused.
+/// The failure for a request that the supervisor refused.
 fn refused(refusal: &Refusal<'_>, hint: ErrorHint) -> Failure {
     let hint = match (hint, refusal) {
         (ErrorHint::ShowUsage, Refusal::UnknownParameter { usage, .. }) if !usage.is_empty() => {
@@ -73,10 +73,10 @@ fn refused(refusal: &Refusal<'_>, hint: ErrorHint) -> Failure {
     Failure::Message { text: refusal.to_string(), hint }
 }
 
-/// A text with its bytes as they are.
+/// Prints a line without interpreting its bytes.
 ///
 /// # Errors
-/// What is printed cannot be written.
+/// Writing fails.
 pub fn line(out: &mut dyn Write, before: &[u8], text: &[u8]) -> io::Result<()> {
     out.write_all(before)?;
     out.write_all(text)?;

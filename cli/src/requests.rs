@@ -1,4 +1,4 @@
-//! The requests of commands that ask the supervisor one thing.
+//! The requests of the commands that send a single one.
 
 use crate::invocation::Invocation;
 use crate::options::Options;

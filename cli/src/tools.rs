@@ -1,4 +1,4 @@
-//! The programs that this binary is besides `initctl`, by the name that it is called by: one row each.
+//! The other programs of this binary, by the name by which it is called: one row for each.
 
 use crate::config::check_conf;
 use crate::context::Context;
@@ -9,23 +9,23 @@ use crate::options::{
 };
 use crate::system::{reboot, runlevel, shutdown, telinit};
 
-/// One program.
+/// A program.
 pub struct Tool {
-    /// The name that it is called by.
+    /// The name of the program.
     pub name: &'static str,
-    /// Its arguments in the usage line.
+    /// The arguments, as the usage line shows them.
     pub arguments: &'static str,
-    /// Its own options.
+    /// The options of this program alone.
     pub options: &'static [OptionSpec],
-    /// The options that it has in common with other programs.
+    /// The options that other programs have too.
     pub common: &'static [OptionSpec],
-    /// The function that does its work.
+    /// The function that carries the program out.
     pub(crate) run: fn(&mut Context<'_>) -> Result<(), Failure>,
-    /// What its help says.
+    /// The text of the help.
     pub description: Description,
 }
 
-/// The table of programs. `init` is here for the supervisor's own binary, which hands over when it is not process 1.
+/// The table of programs. `init` is one of them because the supervisor's binary runs this one unless it is process 1.
 #[rustfmt::skip]
 pub const TOOLS: &[Tool] = &[
     //   name              arguments         options    common            function            help
@@ -51,7 +51,7 @@ const TELINIT: &[OptionSpec] = &[
 /// `runlevel` takes its file as an argument.
 const RUNLEVEL: &[OptionSpec] = &[];
 
-/// The options of `shutdown`. `-h` leaves it to the system's jobs whether the power goes off.
+/// The options of `shutdown`. With `-h`, the jobs of the system decide whether the power is switched off.
 #[rustfmt::skip]
 const SHUTDOWN: &[OptionSpec] = &[
     row(Some(b'r'), "reboot",   None, |to, _| to.after_shutdown = Some(AfterShutdown::Reboot),                                             "reboot after the shutdown"),
@@ -65,7 +65,7 @@ const SHUTDOWN: &[OptionSpec] = &[
     WTMP,
 ];
 
-/// The options of `reboot`, `halt` and `poweroff`. `-d`, `-i` and `-n` are those of older programs.
+/// The options of `reboot`, `halt` and `poweroff`. `-d`, `-i` and `-n` are options of older programs.
 #[rustfmt::skip]
 const REBOOT: &[OptionSpec] = &[
     row(Some(b'f'), "force",     None, |to, _| to.force = true,                        "act at once, without stopping any job"),
@@ -79,7 +79,7 @@ const REBOOT: &[OptionSpec] = &[
     WTMP,
 ];
 
-/// The options of `init-checkconf`. The paths of other programs are accepted: none is needed.
+/// The options of `init-checkconf`. The paths of other programs are accepted and ignored.
 #[rustfmt::skip]
 const CHECKCONF: &[OptionSpec] = &[
     row(Some(b'f'), "file",         Some("FILE"), |to, file| to.files.push(file), "check FILE, as if it were an argument"),
@@ -104,7 +104,7 @@ const fn tool(
     Tool { name, arguments, options, common, run, description }
 }
 
-/// The program of that name.
+/// Looks a program up by its name.
 pub fn find(name: &str) -> Option<&'static Tool> {
     TOOLS.iter().find(|tool| tool.name == name)
 }

@@ -1,7 +1,8 @@
-//! What is reported while `start`, `stop` and `restart` take their time: what the job waits for.
+//! Reports what a job waits for while `start`, `stop` or `restart` takes long.
 //!
-//! The supervisor answers a request that waits when it has done what was asked, and takes no other on the same connection
-//! before. So a thread asks over a connection of its own; whatever keeps it from being answered, the command itself goes on.
+//! The supervisor replies to such a request when it is done, and reads no further request from the same connection
+//! until then. Therefore a thread asks for the cause over a second connection. If that fails, the command is not
+//! affected.
 
 use crate::connection::Endpoint;
 use std::io::{self, Write};
@@ -10,18 +11,18 @@ use std::time::Duration;
 use uphold_core::bytes::Strings;
 use uphold_core::control::{Reply, Request, Select, Target};
 
-/// How long nothing is said, and how often is asked afterwards: most jobs are done by then, and 5 seconds is what a job gets
-/// to end by itself unless its file says otherwise.
+/// The time before the first report and between later ones. Most jobs are done earlier: by default, a job gets 5
+/// seconds to end by itself.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Keeps the thread asking for as long as it lives.
+/// A handle to the thread, which ends when the handle is dropped.
 pub struct WaitReporter {
-    /// Its end is what the thread waits for.
+    /// The channel is never used: the thread notices that its sender is dropped.
     _alive: Sender<()>,
 }
 
 impl WaitReporter {
-    /// Says what the job of a request waits for, from some seconds on; `None` for a request that does not wait.
+    /// Starts the thread; `None` for a request that does not wait.
     pub fn start(program: &str, endpoint: &Endpoint, request: &Request<'_>) -> Option<WaitReporter> {
         let (Request::Start { target, wait: true }
         | Request::Stop { target, wait: true }
@@ -39,18 +40,18 @@ impl WaitReporter {
             while ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
                 let target = Target { job: &job, select: Select::Environment(Strings(&variables)) };
                 if let Some(cause) = cause(&endpoint, target).filter(|cause| *cause != reported) {
-                    // With standard error closed there is nobody to tell.
+                    // If standard error is closed, the report is lost, which is harmless.
                     io::stderr().write_all(format!("{program}: {cause}\n").as_bytes()).unwrap_or_default();
                     reported = cause;
                 }
             }
         };
-        // Without it nothing is said, and everything is done.
+        // If no thread can be made, there are no reports, and the command works all the same.
         std::thread::Builder::new().spawn(ask).ok().map(|_| WaitReporter { _alive: alive })
     }
 }
 
-/// What a job waits for, in words; `None` if that cannot be learnt, or is nothing.
+/// A description of what a job waits for; `None` if it does not wait or the supervisor cannot be asked.
 fn cause(endpoint: &Endpoint, target: Target<'_>) -> Option<String> {
     let mut connection = endpoint.connect().ok()?;
     match connection.ask(&Request::Explain { target }).ok()? {

@@ -1,4 +1,4 @@
-//! `show-config` and `check-config` (initctl(8)): conditions as they are printed, and those that nothing can fulfil.
+//! `show-config` and `check-config`: how conditions are printed, and which are reported as never true.
 
 #[path = "kit/jobs.rs"]
 mod jobs;
@@ -77,13 +77,13 @@ fn check_config_names_the_first_part_that_is_broken() {
     check("a", &["event c1"], &[]);
     check("a", &["event c1", "event b1", "event a1"], &["--warn"]);
     check("b", &["event c1", "event b1", "event a1"], &[]);
-    // To ignore a job event's name says nothing about the job.
+    // The job must exist even if the name of its event is ignored.
     check("c", &["job gone", "job nosuch"], &["-i", "starting,started"]);
     check("d", &["job a*"], &["-i", "session-end"]);
     assert!(jobs.initctl(&["check-config", "--warn", "d"]).out.ends_with("  stop on: unknown event session-end\n"));
 }
 
-/// The lines of each job.
+/// Splits output into the lines of each job.
 fn by_job(text: &str) -> BTreeMap<&str, Vec<&str>> {
     let mut jobs = BTreeMap::<&str, Vec<&str>>::new();
     let mut job = "";

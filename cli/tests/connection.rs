@@ -1,4 +1,4 @@
-//! Finding the supervisor, and what is said when there is none or a strange one (initctl(8)).
+//! How the supervisor is found, and the errors if there is none or it does not follow the protocol.
 
 mod kit;
 
@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use uphold_core::control::frame::{self, MAX_FRAME};
 use uphold_core::control::{PROTOCOL, Refusal, Reply, Request};
 
-/// A supervisor that says its own name when asked for its version.
+/// A supervisor that replies to `version` with its own name.
 fn named(listener: UnixListener, name: &'static str) -> Server {
     Server::answering(listener, vec![(Request::Version, Reply::Text(name.as_bytes()))])
 }
@@ -63,7 +63,7 @@ fn without_a_name_the_newest_live_session_is_found() {
         let path = folder.below(&format!("uphold/{pid}")).join("control");
         let listener = bind(&path);
         let born = SystemTime::now() - Duration::from_secs(age);
-        // A socket cannot be opened to set its time; touch(1) needs no opening.
+        // A socket cannot be opened to set its time. touch(1) does not open it.
         let stamp = format!("@{}", born.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs());
         assert!(std::process::Command::new("touch").arg("-d").arg(stamp).arg(&path).status().unwrap().success());
         listener
@@ -79,7 +79,7 @@ fn without_a_name_the_newest_live_session_is_found() {
 
 #[test]
 fn a_session_is_found_without_proc() {
-    // Where it is covered, in a namespace of its own.
+    // A mount namespace in which another file system covers /proc.
     let without_proc = || {
         let mut command = initctl("/usr/bin/unshare");
         command.args(["--mount", "sh", "-c", "mount -t tmpfs none /proc && exec \"$@\"", "sh"]);
@@ -123,7 +123,7 @@ fn a_missing_or_deaf_socket_is_said() {
     assert_eq!(run_it(), expected("Connection refused"));
 }
 
-/// What `initctl version` says of a supervisor that does this.
+/// The error of `initctl version` for a supervisor that behaves like this.
 fn said_of(what: impl FnOnce(Wire) + Send + 'static) -> String {
     let folder = Folder::new();
     let socket = folder.path("control");
@@ -134,7 +134,7 @@ fn said_of(what: impl FnOnce(Wire) + Send + 'static) -> String {
     result.err.replace(&socket.display().to_string(), "PATH")
 }
 
-/// Takes one request and answers it.
+/// Reads one request and sends the reply.
 fn answer(wire: &mut Wire, reply: &Reply<'_>) {
     let mut buffer = [0; MAX_FRAME];
     frame::read_frame(wire, &mut buffer).unwrap();

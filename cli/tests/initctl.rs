@@ -1,4 +1,4 @@
-//! Every command: what it asks, what it prints, how it ends (initctl(8)). The texts are those of the recorded transcripts.
+//! Every command: its request, its output and its exit code. The texts are those of the recorded transcripts.
 
 mod kit;
 
@@ -10,12 +10,12 @@ use uphold_core::control::{Refusal, Reply, Request, Select, Target};
 use uphold_core::lifecycle::{Goal, State};
 use uphold_core::process::Process;
 
-/// A job chosen by variables, as it is when it is named.
+/// A job that is named on the command line and selected by variables.
 const fn job(job: &'static [u8], variables: &'static [u8]) -> Target<'static> {
     Target { job, select: Select::Environment(Strings(variables)) }
 }
 
-/// The job that a process belongs to.
+/// The instance to which the calling process belongs.
 const OWN: Target<'static> = Target { job: b"a", select: Select::Name(b"one") };
 
 fn running() -> Reply<'static> {
@@ -123,7 +123,7 @@ fn in_a_job_a_command_without_arguments_means_that_job_and_never_waits() {
     for (command, request, reply, out) in table {
         assert_eq!(converse_as(inside, &[command], vec![(request, reply)]), ran(out, "", 0), "{command}");
     }
-    // A name counts more than where one is.
+    // A job on the command line takes precedence over the own job.
     let named = Request::Start { target: job(b"svc", b""), wait: true };
     assert_eq!(converse_as(inside, &["start", "svc"], vec![(named, running())]).code, 0);
 }

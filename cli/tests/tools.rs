@@ -1,4 +1,4 @@
-//! The programs that `initctl` is under other names: telinit(8), runlevel(8), shutdown(8), reboot(8), init-checkconf(8).
+//! The programs that the binary is under other names: telinit, runlevel, shutdown, reboot, init-checkconf.
 
 mod kit;
 
@@ -12,7 +12,7 @@ use uphold_core::bytes::Strings;
 use uphold_core::control::{Refusal, Reply, Request};
 use uphold_initctl::utmp::{self, Files, Kind};
 
-/// The programs as links, and records of their own.
+/// Links to the binary under all names, and record files for them.
 struct Bench {
     folder: Folder,
     files: Files,
@@ -34,7 +34,7 @@ impl Bench {
         initctl(self.folder.path(name))
     }
 
-    /// One that changes records and talks to a supervisor that expects and answers this.
+    /// Runs a program with these record files, and with a supervisor that expects these requests.
     fn converse(&self, line: &[&str], talk: Vec<(Request<'static>, Reply<'static>)>) -> Ran {
         let socket = self.folder.path("control");
         let server = Server::answering(UnixListener::bind(&socket).unwrap(), talk);
@@ -135,7 +135,7 @@ fn a_record_is_as_the_c_library_has_it() {
     assert_eq!(read[1].to_bytes()[..], *record, "nothing is lost");
     let age = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().abs_diff(read[1].time);
     assert!(age.as_secs() < 60, "{age:?}");
-    // What was cut off is overwritten, and a file that is not there is not made.
+    // A record that was cut off is overwritten, and a file that does not exist is not created.
     fs::write(&bench.files.wtmp, &bytes[..utmp::SIZE + 7]).unwrap();
     fs::remove_file(&bench.files.utmp).unwrap();
     bench.files.write_shutdown().unwrap();
@@ -173,7 +173,7 @@ fn what_shutdown_does_not_do() {
     let wrong = |line: &[&str]| run(bench.tool("shutdown").args(line)).err;
     assert!(wrong(&["-r"]).starts_with("shutdown: time expected\nTry `shutdown --help'"));
     assert!(wrong(&["-r", "later"]).starts_with("shutdown: illegal time value\nTry `shutdown --help'"));
-    // Only warned, and nobody is asked.
+    // Only a warning is sent, and no supervisor is needed.
     let warned =
         run(bench.tool("shutdown").args(["-k", "+3", "--socket=/nonexistent"]).arg("--utmp").arg(&bench.files.utmp));
     assert_eq!(warned, ran("", "", 0));
@@ -222,7 +222,7 @@ fn files_are_checked_without_a_supervisor() {
     assert_eq!(missing, ran("", "ERROR: File /nonexistent does not exist\n", 1));
     let other = job(&bench.folder, "other.txt", "exec true\n");
     assert_eq!(check(&[&other]), ran("", "ERROR: File must end in .conf\n", 1));
-    // And as a command of initctl.
+    // The same as a command of initctl.
     assert_eq!(run(initctl(INITCTL).arg("check-conf").arg(&good)), ran(&ok(&good), "", 0));
     assert_eq!(run(initctl(INITCTL).args(["-q", "check-conf"]).arg(&good)), ran("", "", 0));
     assert_eq!(check(&[]), ran("", "ERROR: Must specify configuration file\n", 1));

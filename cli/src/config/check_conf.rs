@@ -1,4 +1,4 @@
-//! `init-checkconf` and `initctl check-conf`: job files read by the core's parser, without any supervisor.
+//! `init-checkconf` and `initctl check-conf`: check job files with the parser of the core, without a supervisor.
 
 use crate::context::Context;
 use crate::failure::{Failure, error_text};
@@ -10,28 +10,28 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use uphold_core::conf::{ConfError, Parser};
 
-/// The sections of a job file that hold scripts, in the order in which they are looked at.
+/// The sections of a job file that hold scripts, in the order in which they are checked.
 const SECTIONS: [&str; 5] = ["pre-start", "post-start", "script", "pre-stop", "post-stop"];
 
-/// How the names of job files end.
+/// The suffixes of job files.
 const SUFFIXES: [&str; 2] = ["conf", "override"];
 
-/// What is wrong with a file.
+/// A mistake in a file.
 enum FileError {
-    /// There is none of that name.
+    /// The file does not exist.
     Missing,
-    /// Its name says that it is no job file.
+    /// The name has none of the suffixes of a job file.
     Suffix,
-    /// It cannot be read.
+    /// The file cannot be read.
     Unreadable(io::Error),
-    /// The parser does not accept it.
+    /// The parser rejects the file at this path, which may be the override.
     Syntax(PathBuf, ConfError),
-    /// The shell does not accept a section of it, in these words.
+    /// The shell rejects a section; the second value is the shell's message.
     Shell(&'static str, String),
 }
 
 impl FileError {
-    /// What follows `ERROR: `.
+    /// The message after `ERROR: `.
     fn message(&self, file: &Path) -> String {
         let file = file.display();
         match self {
@@ -46,7 +46,7 @@ impl FileError {
     }
 }
 
-/// The error as the log of a supervisor has it that has this file alone.
+/// The error in the form in which a supervisor logs it.
 fn located(path: &Path, error: &ConfError) -> impl fmt::Display {
     let name = Path::new(path.file_name().unwrap_or(path.as_os_str())).display();
     match error.line {
@@ -70,7 +70,7 @@ pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
             Ok(()) if context.options.quiet => {}
             Ok(()) => writeln!(context.out, "File {}: syntax ok", file.display())?,
             Err(error) => {
-                // In the order in which they were found.
+                // Output and errors appear in the order of the files.
                 context.out.flush()?;
                 result = report_error(&error.message(file));
             }
@@ -79,14 +79,14 @@ pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
     result
 }
 
-/// Says what is wrong in the words of the script that this was once.
+/// Prints an error in the form of Upstart's init-checkconf, which was a script.
 fn report_error(what: &str) -> Result<(), Failure> {
-    // With standard error closed there is nobody to tell; the exit code still says it.
+    // If standard error is closed, the exit code still reports the error.
     io::stderr().write_all(format!("ERROR: {what}\n").as_bytes()).unwrap_or_default();
     Err(Failure::AlreadyReported)
 }
 
-/// A job's file, and what lies beside it to be laid over it.
+/// Checks a job file and the override beside it.
 fn check_with_override(file: &Path, scripts: bool) -> Result<(), FileError> {
     check_file(file, scripts)?;
     let over = file.with_extension("override");
@@ -116,8 +116,8 @@ fn check_file(file: &Path, scripts: bool) -> Result<(), FileError> {
     Ok(())
 }
 
-/// The lines of a section as they stand, from the one that begins it to the next `end script`: the shell takes both for
-/// commands, and counts lines from there.
+/// The lines of a section, from its first line to the next `end script`. Both stay in the text, because the line
+/// numbers in the shell's messages count from there; the shell takes them for commands.
 fn section_lines(section: &str, text: &[u8]) -> Vec<u8> {
     let starts = |line: &[u8], words: &str| {
         let blanks = line.iter().take_while(|&&byte| byte == b' ').count();
@@ -135,13 +135,13 @@ fn section_lines(section: &str, text: &[u8]) -> Vec<u8> {
     lines
 }
 
-/// What `/bin/sh -n` says of a script, if it is wrong.
+/// The message of `/bin/sh -n` about a script; `None` if the syntax is right.
 fn shell_error(script: &[u8]) -> io::Result<Option<String>> {
     let mut shell = Command::new("/bin/sh");
     shell.arg("-n").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut shell = shell.spawn()?;
     if let Some(mut input) = shell.stdin.take() {
-        // A shell that has seen enough reads no further.
+        // A shell that finds an error stops reading, and then this write fails.
         input.write_all(script).unwrap_or_default();
     }
     let output = shell.wait_with_output()?;

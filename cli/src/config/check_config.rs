@@ -1,10 +1,10 @@
-//! `initctl check-config`: conditions that nothing which is there can fulfil.
+//! `initctl check-config`: finds conditions that can never become true.
 //!
-//! An event is known if the supervisor emits it of itself, some job says that it emits it (`emits`, a pattern), or it is to
-//! be ignored; a job event also needs a job of that name. A condition is reported when one of its `and`s has an unknown
-//! side or one of its `or`s has two, **wherever in it that is**: the original reports `(a or b) or startup` too. Then all
-//! that is unknown in the first such part is named, from right to left; a whole comes before its parts, and the right part
-//! before the left.
+//! An event is known if the supervisor emits it, if a job declares it with `emits` (a pattern), or if it is ignored.
+//! For an event of a job, that job must exist. A condition is reported if any `and` in it has an unknown side, or any
+//! `or` has two, **at any depth**: `(a or b) or startup` is reported too, as by Upstart. The report names everything
+//! unknown in the first such part, from right to left. A condition is examined before its parts, and the right part
+//! before the left one.
 
 use crate::config::condition::{Condition, Connective, Event};
 use crate::config::show_config::Config;
@@ -17,7 +17,7 @@ use std::os::unix::ffi::OsStrExt;
 use uphold_core::bytes::Show;
 use uphold_core::conf::glob;
 
-/// The events that nobody needs to say he emits: the supervisor's own, and what it starts with when it is debugged.
+/// The events that need no `emits`: those of the supervisor, and the first event of a supervisor that is debugged.
 const BUILT_IN_EVENTS: [&[u8]; 9] = [
     b"startup",
     b"debug",
@@ -30,21 +30,21 @@ const BUILT_IN_EVENTS: [&[u8]; 9] = [
     b"power-status-changed",
 ];
 
-/// What is there.
+/// The known jobs and events.
 struct Known<'a> {
     jobs: HashSet<&'a [u8]>,
-    /// Patterns of what jobs say that they emit.
+    /// The patterns of the stanza `emits` of all jobs.
     emitted: HashSet<&'a [u8]>,
     ignored: HashSet<&'a [u8]>,
-    /// Any unknown event or job is reported, even where another will do.
+    /// Whether one unknown side of an `or` is reported too.
     strict: bool,
 }
 
 impl Known<'_> {
-    /// What of this event is unknown, if anything is.
+    /// The unknown part of an event, `event NAME` or `job NAME`; `None` if the event is known.
     fn missing(&self, event: &Event) -> Option<Vec<u8>> {
         if let (Some(job), _) = event.job() {
-            // A variable is anybody's guess.
+            // The value of a variable is not known here.
             let known = self.jobs.contains(job) || job.starts_with(b"$");
             return (!known).then(|| [b"job ", job].concat());
         }
@@ -54,7 +54,7 @@ impl Known<'_> {
         (!known).then(|| [b"event ", &event.name[..]].concat())
     }
 
-    /// Whether this can be fulfilled.
+    /// Whether a condition can become true.
     fn can_hold(&self, condition: &Condition) -> bool {
         match condition {
             Condition::Event(event) => self.missing(event).is_none(),
@@ -65,7 +65,7 @@ impl Known<'_> {
         }
     }
 
-    /// The first part of a condition that cannot be fulfilled. An event alone is one only if it is all that there is.
+    /// The first part of a condition that cannot become true. A single event counts only if it is the whole condition.
     fn first_unsatisfiable<'c>(&self, condition: &'c Condition) -> Option<&'c Condition> {
         if !self.can_hold(condition) {
             return Some(condition);
@@ -75,7 +75,7 @@ impl Known<'_> {
         parts.find_map(|part| self.first_unsatisfiable(part))
     }
 
-    /// The lines about a job.
+    /// The lines of output about a job.
     fn problems(&self, config: &Config) -> Vec<Vec<u8>> {
         let mut lines = Vec::new();
         for (word, condition) in config.conditions() {
@@ -90,12 +90,12 @@ impl Known<'_> {
 /// `check-config`
 ///
 /// # Errors
-/// The supervisor cannot be reached, or refuses. What is found wrong is printed, and is one too.
+/// The supervisor refuses, or a condition is reported. The report is printed here.
 pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
     let mut connection = match context.connect() {
         Ok(connection) => connection,
         Err(failure) => {
-            // Measured on Upstart 1.13.2: nothing wrong has been found.
+            // Upstart 1.13.2 exits with 0 in this case (measured).
             failure.report(context.program);
             return Ok(());
         }
@@ -129,7 +129,7 @@ pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
 fn configurations(connection: &mut Connection) -> Result<Vec<(Vec<u8>, Config)>, Failure> {
     let mut jobs = Vec::new();
     for name in connection.jobs()? {
-        // One that is gone since the list was made is not there.
+        // A job may have been removed since the list was made.
         if let Some(config) = Config::ask(connection, &name)? {
             jobs.push((name, config));
         }

@@ -1,4 +1,4 @@
-//! Commands about job files: what they declare, and what is wrong with them.
+//! Commands about job files: their contents, and mistakes in them.
 
 pub mod check_conf;
 pub mod check_config;

@@ -1,4 +1,5 @@
-//! `reboot`, `halt` and `poweroff` (reboot(8)): a shutdown without delay, or, forced or at its end, the deed itself.
+//! `reboot`, `halt` and `poweroff`: a shutdown without delay or, as its last step and with `--force`, the call to the
+//! kernel.
 
 use crate::context::Context;
 use crate::failure::{Failure, error_text};
@@ -11,7 +12,7 @@ use nix::sys::reboot::RebootMode;
 /// `reboot`
 ///
 /// # Errors
-/// It is for root alone, or the supervisor or the kernel refuses.
+/// The user is not root, or the supervisor or the kernel refuses.
 pub fn reboot(context: &mut Context<'_>) -> Result<(), Failure> {
     go_down(context, AfterShutdown::Reboot, HaltMode::Halt)
 }
@@ -19,7 +20,7 @@ pub fn reboot(context: &mut Context<'_>) -> Result<(), Failure> {
 /// `halt`
 ///
 /// # Errors
-/// It is for root alone, or the supervisor or the kernel refuses.
+/// The user is not root, or the supervisor or the kernel refuses.
 pub fn halt(context: &mut Context<'_>) -> Result<(), Failure> {
     go_down(context, AfterShutdown::Halt, context.options.halt_mode.unwrap_or(HaltMode::Halt))
 }
@@ -27,7 +28,7 @@ pub fn halt(context: &mut Context<'_>) -> Result<(), Failure> {
 /// `poweroff`
 ///
 /// # Errors
-/// It is for root alone, or the supervisor or the kernel refuses.
+/// The user is not root, or the supervisor or the kernel refuses.
 pub fn poweroff(context: &mut Context<'_>) -> Result<(), Failure> {
     go_down(context, AfterShutdown::Halt, HaltMode::PowerOff)
 }
@@ -35,7 +36,7 @@ pub fn poweroff(context: &mut Context<'_>) -> Result<(), Failure> {
 fn go_down(context: &mut Context<'_>, after: AfterShutdown, halt_mode: HaltMode) -> Result<(), Failure> {
     need_root(context.options)?;
     let files = runlevel::files(context.options);
-    // Its jobs have run in these two: they call this to end it.
+    // In these runlevels the jobs of the shutdown run, and the last of them calls this program.
     let goes_down = matches!(runlevel::current(&files), Some((_, b'0' | b'6')));
     if !(context.options.force || context.options.wtmp_only || goes_down) {
         let plan = Plan { after_shutdown: Some(after), halt_mode: Some(halt_mode), message: String::new() };

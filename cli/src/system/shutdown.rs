@@ -1,4 +1,4 @@
-//! `shutdown` (shutdown(8)): warns everybody, waits, and goes to another runlevel.
+//! `shutdown`: warns all users, waits, and changes the runlevel.
 
 use crate::context::Context;
 use crate::failure::{Failure, error_text};
@@ -17,17 +17,17 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Which process waits.
+/// The file with the process id of a shutdown that waits.
 const PID_FILE: &str = "/var/run/shutdown.pid";
-/// While it exists nobody but root may log in.
+/// While this file exists, only root may log in.
 const NO_LOGIN: &str = "/etc/nologin";
-/// So many minutes before the end, nobody may log in any more.
+/// How many minutes before the shutdown logins are refused.
 const NO_LOGIN_MINUTES: u32 = 5;
 
 /// `shutdown TIME [MESSAGE]`, `shutdown -c [MESSAGE]`
 ///
 /// # Errors
-/// The time is none, it is for root alone, or the supervisor refuses.
+/// The time cannot be parsed, the user is not root, or the supervisor refuses.
 pub fn shutdown(context: &mut Context<'_>) -> Result<(), Failure> {
     let operands = context.invocation.operands();
     if context.options.cancel {
@@ -50,7 +50,8 @@ fn message(operands: &[std::ffi::OsString]) -> String {
     operands.join(" ")
 }
 
-/// `now`, `+m` (or `m`), or `hh:mm`: the next time that the clock, which is asked only for this, shows it.
+/// The minutes until a time: `now`, `+m` (or `m`), or `hh:mm`, which is the next such time of day. Only that form reads
+/// the clock.
 fn minutes_until(time: &OsStr, clock: impl FnOnce() -> (u32, u32)) -> Option<u32> {
     let text = time.to_str()?;
     if text == "now" {
@@ -69,21 +70,21 @@ fn minutes_until(time: &OsStr, clock: impl FnOnce() -> (u32, u32)) -> Option<u32
     Some((day + hour * 60 + minute - hour_now * 60 - minute_now) % day)
 }
 
-/// What is going to happen.
+/// A shutdown and what happens after it.
 pub struct Plan {
-    /// What follows; `None`: maintenance.
+    /// What happens after the shutdown; `None` for maintenance.
     pub after_shutdown: Option<AfterShutdown>,
-    /// How the system stays down.
+    /// Whether a halted system is powered off; `None` if the system's jobs decide.
     pub halt_mode: Option<HaltMode>,
-    /// What everybody is told.
+    /// The message to all users.
     pub message: String,
 }
 
 impl Plan {
-    /// Waits for so many minutes, and does it.
+    /// Waits for `delay` minutes, then changes the runlevel.
     ///
     /// # Errors
-    /// The supervisor cannot be reached, or refuses.
+    /// The supervisor cannot be reached or refuses the request.
     pub fn carry_out(&self, context: &Context<'_>, delay: u32) -> Result<(), Failure> {
         let options = context.options;
         if delay > 0 && !options.warn_only {
@@ -128,7 +129,7 @@ impl Plan {
         }
     }
 
-    /// Lets the minutes pass; a signal that would end this process ends the plan instead.
+    /// Waits and repeats the warning. A signal that would end this process cancels the shutdown.
     fn wait(&self, options: &Options, delay: u32) -> Result<(), Failure> {
         let mut signals = SigSet::empty();
         [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT].into_iter().for_each(|it| signals.add(it));
@@ -154,7 +155,7 @@ impl Plan {
     }
 }
 
-/// Hourly, then quarterly, then ever more often.
+/// Whether to warn with this many minutes left: every hour at first, then more and more often.
 fn is_worth_a_warning(left: u32) -> bool {
     match left {
         0..=10 => true,
@@ -164,14 +165,14 @@ fn is_worth_a_warning(left: u32) -> bool {
     }
 }
 
-/// The file that keeps people from logging in. One that somebody else has made is left as it is.
+/// The file that refuses logins. A file that another program has made is left as it is.
 struct NoLogin {
     path: &'static Path,
     is_ours: bool,
 }
 
 impl NoLogin {
-    /// Says why nobody may log in. Where that is not possible somebody logs in late, and is warned.
+    /// Writes the reason into the file. If that fails, a user may still log in, and gets the next warning.
     fn write(&mut self, text: &str) {
         let mut how = OpenOptions::new();
         let how = how.write(true).truncate(self.is_ours).create_new(!self.is_ours);
@@ -190,7 +191,7 @@ impl Drop for NoLogin {
     }
 }
 
-/// The files that tell of a plan; they go with it.
+/// The files that exist while a shutdown waits. They are removed with this value.
 struct ShutdownFiles {
     no_login: NoLogin,
 }
@@ -212,7 +213,7 @@ impl Drop for ShutdownFiles {
     }
 }
 
-/// The process that waits, if it does: a file alone proves nothing.
+/// The process of a shutdown that waits. The file alone is no proof, since it may be left over.
 fn pending_shutdown() -> Option<Pid> {
     let pid: i32 = fs::read_to_string(PID_FILE).ok()?.trim().parse().ok()?;
     let name = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
