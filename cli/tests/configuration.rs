@@ -57,8 +57,8 @@ fn check_config_names_what_nothing_provides() {
     assert_eq!(jobs.initctl(&["-q", "check-config"]), ran("", "", 1));
     assert_eq!(jobs.initctl(&["check-config", "nosuch"]), ran("", "initctl: Invalid job class: nosuch\n", 1));
     assert_eq!(Jobs::default().initctl(&["check-config"]), ran("", "", 0));
-    let nobody = run(initctl(INITCTL).args(["check-config", "--socket", "/nonexistent"]));
-    assert_eq!((nobody.out.as_str(), nobody.code), ("", 0), "whom to ask is not there, so nothing is wrong");
+    let alone = run(initctl(INITCTL).args(["check-config", "--socket", "/nonexistent"]));
+    assert_eq!((alone.out.as_str(), alone.code), ("", 0), "without a supervisor there is nothing to report");
 }
 
 #[test]

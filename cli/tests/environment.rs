@@ -65,7 +65,7 @@ fn each_command_sends_its_requests() {
 }
 
 #[test]
-fn in_a_job_it_is_that_jobs_environment_unless_global_is_said() {
+fn in_a_job_it_is_that_jobs_environment_unless_global_is_given() {
     let global = get(Table::Global, b"X");
     assert_eq!(converse_as(inside, &["get-env", "X"], vec![(get(OWN, b"X"), Reply::Text(b"1"))]), ran("1\n", "", 0));
     assert_eq!(converse_as(inside, &["get-env", "-g", "X"], vec![(global, Reply::Text(b"2"))]), ran("2\n", "", 0));

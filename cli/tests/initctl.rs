@@ -104,7 +104,7 @@ fn a_refusal_is_an_error_in_upstarts_words() {
 }
 
 #[test]
-fn in_a_job_a_command_without_arguments_means_that_job_and_never_waits() {
+fn in_a_job_a_command_without_operands_applies_to_that_job_and_never_waits() {
     let own =
         || Reply::Job(status(b"a", b"one", Goal::Stop, State::PreStop, &[(Process::Main, 2), (Process::PreStop, 4)]));
     const LINES: &str = "a (one) stop/pre-stop, process 2\n\tpre-stop process 4\n";
@@ -129,7 +129,7 @@ fn in_a_job_a_command_without_arguments_means_that_job_and_never_waits() {
 }
 
 #[test]
-fn a_list_is_walked_page_by_page() {
+fn a_list_is_fetched_page_by_page() {
     let (mut first, mut second) = ([0; 100], [0; 100]);
     let mut page = PageWriter::new(&mut first);
     page.push(&status(b"a", b"", Goal::Stop, State::Waiting, &[])).unwrap();
@@ -156,7 +156,7 @@ fn a_list_is_walked_page_by_page() {
 }
 
 #[test]
-fn what_is_typed_wrong_is_said_without_asking_anybody() {
+fn wrong_command_lines_are_reported_without_a_supervisor() {
     #[rustfmt::skip]
     let table: &[(&[&str], &str)] = &[
         (&[],                             "missing command"),

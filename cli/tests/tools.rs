@@ -58,7 +58,7 @@ fn runlevel_event(environment: &'static [u8]) -> (Request<'static>, Reply<'stati
 }
 
 #[test]
-fn telinit_emits_runlevel_and_notes_it() {
+fn telinit_emits_runlevel_and_records_it() {
     let bench = Bench::new();
     let first = runlevel_event(b"RUNLEVEL=5\0PREVLEVEL=N\0");
     assert_eq!(bench.converse(&["init", "5"], vec![first]), ran("", "", 0));
@@ -67,8 +67,8 @@ fn telinit_emits_runlevel_and_notes_it() {
     let boot = (Kind::BootTime, "reboot".into(), 0);
     let level =
         |previous: u8, level: u8| (Kind::RunLevel, "runlevel".into(), i32::from(previous) * 256 + i32::from(level));
-    assert_eq!(bench.records(&bench.files.utmp), [boot.clone(), level(b'5', b'S')], "how things are");
-    assert_eq!(bench.records(&bench.files.wtmp), [boot, level(b'N', b'5'), level(b'5', b'S')], "how they were");
+    assert_eq!(bench.records(&bench.files.utmp), [boot.clone(), level(b'5', b'S')], "the current state");
+    assert_eq!(bench.records(&bench.files.wtmp), [boot, level(b'N', b'5'), level(b'5', b'S')], "the history");
     assert_eq!(run(bench.tool("runlevel").arg(&bench.files.utmp)), ran("5 S\n", "", 0));
     let (third, _) = runlevel_event(b"RUNLEVEL=5\0PREVLEVEL=S\0");
     let third = (third, Reply::Error(Refusal::PermissionDenied));
@@ -107,7 +107,7 @@ fn telinit_wants_a_runlevel() {
 }
 
 #[test]
-fn the_runlevel_is_what_the_environment_says_or_utmp_or_unknown() {
+fn the_runlevel_comes_from_the_environment_or_utmp_or_is_unknown() {
     let bench = Bench::new();
     let unknown = run(bench.tool("runlevel").arg(&bench.files.utmp));
     assert_eq!(unknown, ran("unknown\n", "", 1));
@@ -146,7 +146,7 @@ fn a_record_is_as_the_c_library_has_it() {
 }
 
 #[test]
-fn shutdown_and_its_kin_go_to_a_runlevel() {
+fn shutdown_reboot_halt_and_poweroff_change_the_runlevel() {
     #[rustfmt::skip]
     let table: [(&[&str], &[u8]); 11] = [
         (&["shutdown", "-r", "now"],           b"RUNLEVEL=6\0PREVLEVEL=N\0"),
@@ -177,9 +177,9 @@ fn what_shutdown_does_not_do() {
     let warned =
         run(bench.tool("shutdown").args(["-k", "+3", "--socket=/nonexistent"]).arg("--utmp").arg(&bench.files.utmp));
     assert_eq!(warned, ran("", "", 0));
-    let mut noted = bench.tool("reboot");
-    noted.args(["--wtmp-only", "--socket=/nonexistent", "--wtmp"]).arg(&bench.files.wtmp);
-    assert_eq!(run(&mut noted), ran("", "", 0));
+    let mut recorded = bench.tool("reboot");
+    recorded.args(["--wtmp-only", "--socket=/nonexistent", "--wtmp"]).arg(&bench.files.wtmp);
+    assert_eq!(run(&mut recorded), ran("", "", 0));
     assert_eq!(bench.records(&bench.files.wtmp), [(Kind::RunLevel, "shutdown".into(), 0)]);
 }
 

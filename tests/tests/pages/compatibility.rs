@@ -73,7 +73,7 @@ const BETTER: &[(&str, &str, &str)] = &[
     (
         "wording that comes from D-Bus",
         "`Unable to connect to Upstart` says why in the system's words",
-        "`cli/tests/connection.rs::a_missing_or_deaf_socket_is_said`",
+        "`cli/tests/connection.rs::a_missing_or_deaf_socket_is_reported`",
     ),
     (
         "job output that cannot be written",
