@@ -206,8 +206,12 @@ fn stanzas() -> String {
 }
 
 fn option_rows() -> String {
-    let all = options::rows().map(|(name, help)| {
-        let verdict = if help.is_empty() { "ours, or accepted" } else { "same" };
+    let all = options::rows().map(|(name, help, ours)| {
+        let verdict = match help.split_once(':') {
+            _ if ours => "ours",
+            Some(("ignored", _)) => "absent",
+            _ => "same",
+        };
         vec![code(&format!("--{name}")), verdict.into(), help.into()]
     });
     table(&["option", "", "what it does"], all)
