@@ -1,36 +1,39 @@
-//! The commands of initctl(8): one row each, which parses, asks, prints and explains it.
+//! The commands of `initctl`: one row for each, with its arguments, its options, its request, and how the reply is
+//! printed.
 
-use crate::call::{self, Asked, Call};
-use crate::options::{
-    CHECK_CONF, ENUMERATE, GLOBAL_TABLE, NO_WAIT_EMIT, NO_WAIT_RESTART, NO_WAIT_START, Opt, Options, SET_ENV, STOP,
-    UNREACHABLE,
-};
-use crate::print::Failure;
-use crate::texts::{self, Texts};
-use crate::{Context, check_conf, check_config, environment, sessions, show_config};
-use Answer::{List, Nothing, Status, Text, Usage};
-use Group::{Environment, Events, Jobs, Other, Ours};
-use Hint::{ShowUsage, Without};
+use crate::config::{check_conf, check_config, show_config};
+use crate::context::Context;
+use crate::descriptions::{self as about, Description};
+use crate::failure::Failure;
+use crate::invocation::Invocation;
+use crate::options::{self, OptionSpec, Options, Origin};
+use crate::print::{ErrorHint, ReplyFormat};
+use crate::requests::RequestResult;
+use crate::{environment, requests, sessions};
+use ErrorHint::{ShowUsage, Without};
+use Group::{Configuration, Environment, Events, Jobs, Supervisor};
+use Origin::{Uphold, Upstart};
+use ReplyFormat::{List, Nothing, Status, Text, Usage};
 
-/// One command.
-pub struct Command {
-    /// Its name: the first word, or the name by which the program was called.
+/// A command of `initctl`.
+pub struct Subcommand {
+    /// The name: the first operand of `initctl`, or the name of a link to the program.
     pub name: &'static str,
-    /// Where `initctl help` lists it.
+    /// The heading under which `initctl help` lists the command.
     pub group: Group,
-    /// Its arguments in the usage line.
+    /// Whether the command is Upstart's or Uphold's own.
+    pub origin: Origin,
+    /// The arguments, as the usage line shows them.
     pub arguments: &'static str,
-    /// Its own options, beside those of all commands.
-    pub options: &'static [Opt],
-    /// What it does.
-    pub(crate) work: Work,
-    /// One sentence.
-    pub summary: &'static str,
-    /// The rest of its help, one line a paragraph.
-    pub details: &'static str,
+    /// The options of this command alone.
+    pub options: &'static [OptionSpec],
+    /// How the command is carried out.
+    pub(crate) action: Action,
+    /// The text of the help.
+    pub description: Description,
 }
 
-/// The headings of `initctl help`, in order.
+/// The groups of commands in `initctl help`, in order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Group {
     /// Commands about jobs.
@@ -39,121 +42,100 @@ pub enum Group {
     Events,
     /// Commands about the environment of jobs.
     Environment,
-    /// The rest.
-    Other,
-    /// Commands that Upstart does not have; its `help` does not list them.
-    Ours,
+    /// Commands about job files.
+    Configuration,
+    /// Commands about the supervisor itself.
+    Supervisor,
 }
 
 impl Group {
-    /// Every heading, in the order in which they are printed.
-    pub const ALL: [(Group, &'static str); 4] = [
-        (Jobs, "Job commands"),
-        (Events, "Event commands"),
-        (Environment, "Environment commands"),
-        (Other, "Other commands"),
+    /// Every group with its heading, in the order of the output.
+    pub const ALL: [(Group, &'static str); 5] = [
+        (Jobs, "Jobs"),
+        (Events, "Events"),
+        (Environment, "Environment of jobs"),
+        (Configuration, "Job files"),
+        (Supervisor, "The supervisor"),
     ];
 }
 
-/// What a command does.
-pub(crate) enum Work {
-    /// It asks the supervisor one thing.
+/// How a command is carried out.
+pub(crate) enum Action {
+    /// By one request to the supervisor. A list takes one for each page.
     Ask {
-        /// What; or which argument is missing.
-        request: for<'a> fn(&'a Call, &Options) -> Asked<'a>,
-        /// What is printed of the reply.
-        answer: Answer,
-        /// What is printed of an error.
-        hint: Hint,
+        /// Makes the request.
+        request: for<'a> fn(&'a Invocation, &Options) -> RequestResult<'a>,
+        /// How the reply is printed.
+        format: ReplyFormat,
+        /// What is printed after an error message.
+        hint: ErrorHint,
     },
-    /// It asks several things, or nobody.
+    /// By a function: the command sends several requests, or none.
     Do(fn(&mut Context<'_>) -> Result<(), Failure>),
-    /// It prints the list of commands.
+    /// By printing help.
     Help,
-}
-
-/// Which reply a command expects, and so how it is printed.
-#[derive(Clone, Copy)]
-pub(crate) enum Answer {
-    /// Nothing to print.
-    Nothing,
-    /// A job's status.
-    Status,
-    /// The statuses of all jobs, page by page.
-    List,
-    /// A text as it is.
-    Text,
-    /// A job's usage text.
-    Usage,
-}
-
-/// What follows an error.
-#[derive(Clone, Copy)]
-pub(crate) enum Hint {
-    /// When a parameter is missing: the job's usage text, if it has one.
-    ShowUsage,
-    /// Nothing.
-    Without,
 }
 
 /// The command table.
 #[rustfmt::skip]
-pub const COMMANDS: &[Command] = &[
-    //  name                             group        arguments               own options       request                              reply    on error   help
-    ask("start",                         Jobs,        "JOB [KEY=VALUE]...",   &NO_WAIT_START,   call::start,                         Status,  ShowUsage, texts::START),
-    ask("stop",                          Jobs,        "JOB [KEY=VALUE]...",   &STOP,            call::stop,                          Status,  ShowUsage, texts::STOP),
-    ask("restart",                       Jobs,        "JOB [KEY=VALUE]...",   &NO_WAIT_RESTART, call::restart,                       Status,  Without,   texts::RESTART),
-    ask("reload",                        Jobs,        "JOB [KEY=VALUE]...",   &[],              call::reload,                        Nothing, ShowUsage, texts::RELOAD),
-    ask("status",                        Jobs,        "JOB [KEY=VALUE]...",   &[],              call::status,                        Status,  ShowUsage, texts::STATUS),
-    ask("list",                          Jobs,        "",                     &[],              call::list,                          List,    Without,   texts::LIST),
-    ask("emit",                          Events,      "EVENT [KEY=VALUE]...", &NO_WAIT_EMIT,    call::emit,                          Nothing, Without,   texts::EMIT),
-    ask("get-env",                       Environment, "VARIABLE",             &GLOBAL_TABLE,    call::get_env,                       Text,    Without,   texts::GET_ENV),
-    own("list-env",                      Environment, "",                     &GLOBAL_TABLE,    Work::Do(environment::list),                            texts::LIST_ENV),
-    ask("reset-env",                     Environment, "VARIABLE",             &GLOBAL_TABLE,    call::reset_env,                     Nothing, Without,   texts::RESET_ENV),
-    own("set-env",                       Environment, "VARIABLE[=VALUE]",     &SET_ENV,         Work::Do(environment::set),                             texts::SET_ENV),
-    own("unset-env",                     Environment, "VARIABLE",             &GLOBAL_TABLE,    Work::Do(environment::unset),                           texts::UNSET_ENV),
-    ask("reload-configuration",          Other,       "",                     &[],              call::reload_configuration,          Nothing, Without,   texts::RELOAD_CONFIGURATION),
-    ask("version",                       Other,       "",                     &[],              call::version,                       Text,    Without,   texts::VERSION),
-    own("log-priority",                  Other,       "[PRIORITY]",           &[],              Work::Do(environment::log_priority),                    texts::LOG_PRIORITY),
-    own("show-config",                   Other,       "[CONF]",               &ENUMERATE,       Work::Do(show_config::show),                            texts::SHOW_CONFIG),
-    own("check-config",                  Other,       "[CONF]",               &UNREACHABLE,     Work::Do(check_config::check),                          texts::CHECK_CONFIG),
-    ask("usage",                         Other,       "JOB",                  &[],              call::usage,                         Usage,   Without,   texts::USAGE),
-    ask("notify-cgroup-manager-address", Other,       "",                     &[],              call::notify_cgroup_manager_address, Nothing, Without,   texts::NOTIFY_CGROUP),
-    ask("notify-dbus-address",           Other,       "",                     &[],              call::notify_dbus_address,           Nothing, Without,   texts::NOTIFY_DBUS),
-    ask("notify-disk-writeable",         Other,       "",                     &[],              call::notify_disk_writeable,         Nothing, Without,   texts::NOTIFY_DISK),
-    own("list-sessions",                 Other,       "",                     &[],              Work::Do(sessions::list),                               texts::LIST_SESSIONS),
-    own("help",                          Other,       "",                     &[],              Work::Help,                                             texts::HELP),
-    own("check-conf",                    Ours,        "FILE...",              &CHECK_CONF,      Work::Do(check_conf::check),                            texts::CHECK_CONF),
-    ask("end-session",                   Ours,        "",                     &[],              call::end_session,                   Nothing, Without,   texts::END_SESSION),
-    ask("restart-init",                  Ours,        "",                     &[],              call::restart_init,                  Nothing, Without,   texts::RESTART_INIT),
+pub const COMMANDS: &[Subcommand] = &[
+    //  name                             group          origin   arguments               own options             request                                   reply    on error   help
+    ask("start",                         Jobs,          Upstart, "JOB [KEY=VALUE]...",   &options::START,        requests::start,                          Status,  ShowUsage, about::START),
+    ask("stop",                          Jobs,          Upstart, "JOB [KEY=VALUE]...",   &options::STOP,         requests::stop,                           Status,  ShowUsage, about::STOP),
+    ask("restart",                       Jobs,          Upstart, "JOB [KEY=VALUE]...",   &options::RESTART,      requests::restart,                        Status,  Without,   about::RESTART),
+    ask("reload",                        Jobs,          Upstart, "JOB [KEY=VALUE]...",   &[],                    requests::reload,                         Nothing, ShowUsage, about::RELOAD),
+    ask("status",                        Jobs,          Upstart, "JOB [KEY=VALUE]...",   &[],                    requests::status,                         Status,  ShowUsage, about::STATUS),
+    ask("list",                          Jobs,          Upstart, "",                     &[],                    requests::list,                           List,    Without,   about::LIST),
+    ask("usage",                         Jobs,          Upstart, "JOB",                  &[],                    requests::usage,                          Usage,   Without,   about::USAGE),
+    ask("emit",                          Events,        Upstart, "EVENT [KEY=VALUE]...", &options::EMIT,         requests::emit,                           Nothing, Without,   about::EMIT),
+    ask("get-env",                       Environment,   Upstart, "VARIABLE",             &options::ENVIRONMENT,  requests::get_env,                        Text,    Without,   about::GET_ENV),
+    own("list-env",                      Environment,   Upstart, "",                     &options::ENVIRONMENT,  Action::Do(environment::list),                                about::LIST_ENV),
+    own("set-env",                       Environment,   Upstart, "VARIABLE[=VALUE]...",  &options::SET_ENV,      Action::Do(environment::set),                                 about::SET_ENV),
+    own("unset-env",                     Environment,   Upstart, "VARIABLE...",          &options::ENVIRONMENT,  Action::Do(environment::unset),                               about::UNSET_ENV),
+    ask("reset-env",                     Environment,   Upstart, "",                     &options::ENVIRONMENT,  requests::reset_env,                      Nothing, Without,   about::RESET_ENV),
+    ask("reload-configuration",          Configuration, Upstart, "",                     &[],                    requests::reload_configuration,           Nothing, Without,   about::RELOAD_CONFIGURATION),
+    own("show-config",                   Configuration, Upstart, "[JOB]",                &options::SHOW_CONFIG,  Action::Do(show_config::show),                                about::SHOW_CONFIG),
+    own("check-config",                  Configuration, Upstart, "[JOB]",                &options::CHECK_CONFIG, Action::Do(check_config::check),                              about::CHECK_CONFIG),
+    own("check-conf",                    Configuration, Uphold,  "FILE...",              &options::CHECK_CONF,   Action::Do(check_conf::check),                                about::CHECK_CONF),
+    ask("version",                       Supervisor,    Upstart, "",                     &[],                    requests::version,                        Text,    Without,   about::VERSION),
+    own("log-priority",                  Supervisor,    Upstart, "[PRIORITY]",           &[],                    Action::Do(environment::log_priority),                        about::LOG_PRIORITY),
+    ask("restart-init",                  Supervisor,    Uphold,  "",                     &[],                    requests::restart_init,                   Nothing, Without,   about::RESTART_INIT),
+    own("list-sessions",                 Supervisor,    Upstart, "",                     &[],                    Action::Do(sessions::list),                                   about::LIST_SESSIONS),
+    ask("end-session",                   Supervisor,    Uphold,  "",                     &[],                    requests::end_session,                    Nothing, Without,   about::END_SESSION),
+    ask("notify-disk-writeable",         Supervisor,    Upstart, "",                     &[],                    requests::notify_disk_writeable,          Nothing, Without,   about::NOTIFY_DISK),
+    ask("notify-dbus-address",           Supervisor,    Upstart, "ADDRESS",              &[],                    requests::notify_dbus_address,            Nothing, Without,   about::NOTIFY_DBUS),
+    ask("notify-cgroup-manager-address", Supervisor,    Upstart, "ADDRESS",              &[],                    requests::notify_cgroup_manager_address,  Nothing, Without,   about::NOTIFY_CGROUP),
+    own("help",                          Supervisor,    Upstart, "[COMMAND]",            &[],                    Action::Help,                                                 about::HELP),
 ];
 
 #[allow(clippy::too_many_arguments)] // They are the columns.
 const fn ask(
     name: &'static str,
     group: Group,
+    origin: Origin,
     arguments: &'static str,
-    options: &'static [Opt],
-    request: for<'a> fn(&'a Call, &Options) -> Asked<'a>,
-    answer: Answer,
-    hint: Hint,
-    texts: Texts,
-) -> Command {
-    own(name, group, arguments, options, Work::Ask { request, answer, hint }, texts)
+    options: &'static [OptionSpec],
+    request: for<'a> fn(&'a Invocation, &Options) -> RequestResult<'a>,
+    format: ReplyFormat,
+    hint: ErrorHint,
+    description: Description,
+) -> Subcommand {
+    own(name, group, origin, arguments, options, Action::Ask { request, format, hint }, description)
 }
 
 const fn own(
     name: &'static str,
     group: Group,
+    origin: Origin,
     arguments: &'static str,
-    options: &'static [Opt],
-    work: Work,
-    (summary, details): Texts,
-) -> Command {
-    Command { name, group, arguments, options, work, summary, details }
+    options: &'static [OptionSpec],
+    action: Action,
+    description: Description,
+) -> Subcommand {
+    Subcommand { name, group, origin, arguments, options, action, description }
 }
 
-/// The command of that name.
-pub fn find(name: &str) -> Option<&'static Command> {
+/// Looks a command up by its name.
+pub fn find(name: &str) -> Option<&'static Subcommand> {
     COMMANDS.iter().find(|command| command.name == name)
 }

@@ -1,17 +1,19 @@
-//! The way to the supervisor: which socket, and requests and replies over it.
+//! The connection to the supervisor: how its socket is found, and how requests and replies travel over it.
 //!
-//! The socket is, in this order (initctl(8)):
+//! The first of these that applies names the socket:
 //!
 //! 1. `--socket PATH`;
-//! 2. what `UPSTART_SESSION` says, `unix:path=PATH` or `unix:abstract=NAME`, unless `--system`;
-//! 3. `/run/uphold/control`, the system's supervisor, unless `--user`;
-//! 4. if there is none, and not `--system`: the newest live session supervisor of this user, `PID/control` in
-//!    `$XDG_RUNTIME_DIR/uphold` or, with that unset, in `/run/user/UID/uphold` or `/tmp/uphold-UID`.
+//! 2. `$UPSTART_SESSION`, as `unix:path=PATH` or `unix:abstract=NAME`, unless `--system` is given;
+//! 3. `/run/uphold/control`, the socket of the system's supervisor, unless `--user` is given;
+//! 4. if that does not exist and `--system` is not given, the newest live session supervisor of this user, at
+//!    `PID/control` below `$XDG_RUNTIME_DIR/uphold` or, if that is not set, below `/run/user/UID/uphold` or
+//!    `/tmp/uphold-UID`.
 //!
-//! A directory is looked into only if this user owns it and nobody else may write to it: `/tmp` belongs to all.
+//! A directory is searched only if this user owns it and no other user may write to it, because `/tmp` is open to all
+//! users.
 
+use crate::failure::{Failure, error_text, unreadable_list};
 use crate::options::Options;
-use crate::print::{self, Failure, words};
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -26,71 +28,72 @@ use std::time::Duration;
 use uphold_core::control::frame::{self, Broken, FrameError, MAX_FRAME, PageReader};
 use uphold_core::control::{PROTOCOL, Reply, Request};
 
-/// Where the system's supervisor listens.
+/// The socket of the system's supervisor.
 const SYSTEM_SOCKET: &str = "/run/uphold/control";
 /// The name of a session supervisor's socket, in a directory named by its process id.
 const SESSION_SOCKET: &str = "control";
-/// How long an answer may take that needs nobody to do anything.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the supervisor may take for a reply that does not wait for a job.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection on which both sides speak the same protocol.
+/// A connection to a supervisor that has confirmed its protocol version.
 pub struct Connection {
     link: Link,
     frame: Box<[u8; MAX_FRAME]>,
-    route: Route,
+    endpoint: Endpoint,
 }
 
 impl Connection {
-    /// Finds the supervisor, connects, and compares protocols.
+    /// Finds the supervisor, connects, and compares protocol versions.
     ///
     /// # Errors
-    /// Nobody listens, or speaks another protocol.
+    /// No supervisor listens, or it has another protocol version.
     pub fn open(options: &Options) -> Result<Self, Failure> {
-        let (stream, route) = connect(options)?;
-        Self::greet(stream, route)
+        let (stream, endpoint) = connect(options)?;
+        Self::greet(stream, endpoint)
     }
 
-    /// How it came to be.
-    pub fn route(&self) -> &Route {
-        &self.route
+    /// The endpoint of the supervisor.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
-    fn greet(stream: UnixStream, place: Route) -> Result<Self, Failure> {
-        let mut connection = Connection { link: Link(stream), frame: Box::new([0; MAX_FRAME]), route: place.clone() };
+    fn greet(stream: UnixStream, endpoint: Endpoint) -> Result<Self, Failure> {
+        let mut connection =
+            Connection { link: Link(stream), frame: Box::new([0; MAX_FRAME]), endpoint: endpoint.clone() };
         match connection.ask(&Request::Hello { protocol: PROTOCOL })? {
             Reply::Hello { protocol: PROTOCOL } => Ok(connection),
             Reply::Hello { protocol } => Err(Failure::new(format_args!(
-                "The supervisor at {place} speaks protocol {protocol}, this program speaks protocol {PROTOCOL}: \
+                "The supervisor at {endpoint} speaks protocol {protocol}, this program speaks protocol {PROTOCOL}: \
                  they are of different versions"
             ))),
             Reply::Error(refusal) => Err(Failure::new(refusal)),
-            _ => Err(Failure::new(format_args!("What listens at {place} is no supervisor of this kind"))),
+            _ => Err(Failure::new(format_args!("What listens at {endpoint} is no supervisor of this kind"))),
         }
     }
 
-    /// Asks what is answered with "done", if at all.
+    /// Sends a request to which the reply is `Done` or an error.
     ///
     /// # Errors
-    /// The supervisor cannot be reached, or refuses.
+    /// The supervisor cannot be reached or refuses the request.
     pub fn ask_done(&mut self, request: &Request<'_>) -> Result<(), Failure> {
         match self.ask(request)? {
             Reply::Done => Ok(()),
             Reply::Error(refusal) => Err(Failure::new(refusal)),
-            _ => Err(Failure::other()),
+            _ => Err(Failure::unexpected_reply()),
         }
     }
 
-    /// The names of all jobs, each once, in the order of `list`.
+    /// Fetches the names of all jobs, each once, in the order of `list`.
     ///
     /// # Errors
-    /// The supervisor cannot be reached, or refuses.
+    /// The supervisor cannot be reached or refuses the request.
     pub fn jobs(&mut self) -> Result<Vec<Vec<u8>>, Failure> {
         let (mut jobs, mut seen, mut from) = (Vec::new(), HashSet::new(), Some(0));
         while let Some(start) = from {
             match self.ask(&Request::List { from: start })? {
                 Reply::Page { next, statuses } => {
                     for status in PageReader::new(statuses) {
-                        let job = status.map_err(print::unreadable_list)?.job.to_vec();
+                        let job = status.map_err(unreadable_list)?.job.to_vec();
                         if seen.insert(job.clone()) {
                             jobs.push(job);
                         }
@@ -98,16 +101,16 @@ impl Connection {
                     from = next;
                 }
                 Reply::Error(refusal) => return Err(Failure::new(refusal)),
-                _ => return Err(Failure::other()),
+                _ => return Err(Failure::unexpected_reply()),
             }
         }
         Ok(jobs)
     }
 
-    /// Sends a request and waits for its reply, for hours if need be.
+    /// Sends a request and waits for its reply without a time limit.
     ///
     /// # Errors
-    /// The request is too long, or the connection breaks. A refusal is a reply.
+    /// The request is too long, or the connection breaks. A refusal is not an error here: it is a reply.
     pub fn ask<'c>(&'c mut self, request: &Request<'_>) -> Result<Reply<'c>, Failure> {
         match frame::write_frame(&mut self.link, request, &mut self.frame[..]) {
             Ok(()) => {}
@@ -117,13 +120,13 @@ impl Connection {
                     uphold_core::limits::MAX_MESSAGE
                 )));
             }
-            // A supervisor that hangs up says why before it does.
+            // A supervisor sends the reason before it closes a connection, so there may be a reply to read.
             Err(FrameError::Io(error)) if error.0.kind() == io::ErrorKind::BrokenPipe => {}
             Err(error) => return Err(Failure::new(format_args!("Unable to send the request: {error}"))),
         }
         let message = frame::read_frame(&mut self.link, &mut self.frame[..]).map_err(|error| match error {
             FrameError::Closed => hung_up(),
-            // So it looks when the request was not even read.
+            // The error when the supervisor closes a connection without reading the request.
             FrameError::Io(error) if error.0.kind() == io::ErrorKind::ConnectionReset => hung_up(),
             FrameError::CutOff => Failure::new("The supervisor closed the connection within its answer"),
             FrameError::Io(error) => Failure::new(format_args!("Lost the connection to the supervisor: {error}")),
@@ -141,16 +144,16 @@ fn unreadable(broken: Broken) -> Failure {
     Failure::new(format_args!("The supervisor's answer cannot be read: {broken}"))
 }
 
-/// The socket as [`frame`] wants it.
+/// The socket, with the traits that [`frame`] needs.
 struct Link(UnixStream);
 
-/// Its errors, in the system's words.
+/// An error of the socket, shown as the system's error text.
 #[derive(Debug)]
 struct LinkError(io::Error);
 
 impl fmt::Display for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&words(&self.0))
+        f.write_str(&error_text(&self.0))
     }
 }
 
@@ -187,80 +190,80 @@ impl embedded_io::Write for Link {
     }
 }
 
-/// A place where a supervisor may listen.
+/// The address of a supervisor's socket.
 #[derive(Clone)]
-pub enum Route {
-    /// A path.
+pub enum Endpoint {
+    /// A path in the file system.
     File(PathBuf),
-    /// A name that is in no file system (unix(7), "abstract").
+    /// A name in the abstract namespace of unix(7).
     Abstract(OsString),
 }
 
-impl Route {
-    /// One more connection to the same supervisor, on which no answer is waited for longer than some seconds.
+impl Endpoint {
+    /// Opens one more connection to the same supervisor, with a time limit for each reply.
     ///
     /// # Errors
-    /// Nobody listens any more.
+    /// No supervisor listens any more, or it has another protocol version.
     pub fn connect(&self) -> Result<Connection, Failure> {
-        let stream = self.open().and_then(|stream| stream.set_read_timeout(Some(PATIENCE)).map(|()| stream));
-        let stream = stream.map_err(|error| unable(format_args!("{self}: {}", words(&error))))?;
+        let stream = self.open().and_then(|stream| stream.set_read_timeout(Some(REPLY_TIMEOUT)).map(|()| stream));
+        let stream = stream.map_err(|error| unable(format_args!("{self}: {}", error_text(&error))))?;
         Connection::greet(stream, self.clone())
     }
 
     fn open(&self) -> io::Result<UnixStream> {
         match self {
-            Route::File(path) => UnixStream::connect(path),
-            Route::Abstract(name) => UnixStream::connect_addr(&SocketAddr::from_abstract_name(name.as_bytes())?),
+            Endpoint::File(path) => UnixStream::connect(path),
+            Endpoint::Abstract(name) => UnixStream::connect_addr(&SocketAddr::from_abstract_name(name.as_bytes())?),
         }
     }
 }
 
-impl fmt::Display for Route {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Route::File(path) => path.display().fmt(f),
-            Route::Abstract(name) => name.display().fmt(f),
+            Endpoint::File(path) => path.display().fmt(f),
+            Endpoint::Abstract(name) => name.display().fmt(f),
         }
     }
 }
 
-/// Connects to the supervisor that is meant, by the rules above; the second value says where that is.
-fn connect(options: &Options) -> Result<(UnixStream, Route), Failure> {
+/// Connects to the supervisor that the rules above select, and returns its address too.
+fn connect(options: &Options) -> Result<(UnixStream, Endpoint), Failure> {
     let session = std::env::var_os("UPSTART_SESSION").filter(|address| !address.is_empty() && !options.system);
-    let place = match (&options.socket, session) {
-        (Some(path), _) => Route::File(path.into()),
+    let endpoint = match (&options.socket, session) {
+        (Some(path), _) => Endpoint::File(path.into()),
         (None, Some(address)) => parse_address(&address)?,
         (None, None) if options.user => return newest_session(),
-        (None, None) if options.system || Path::new(SYSTEM_SOCKET).exists() => Route::File(SYSTEM_SOCKET.into()),
+        (None, None) if options.system || Path::new(SYSTEM_SOCKET).exists() => Endpoint::File(SYSTEM_SOCKET.into()),
         (None, None) => match newest_session() {
             Ok(found) => return Ok(found),
-            // Nobody asked for a session: what is missing is the system's supervisor.
-            Err(_) => Route::File(SYSTEM_SOCKET.into()),
+            // No option asks for a session, so the error is about the system's supervisor.
+            Err(_) => Endpoint::File(SYSTEM_SOCKET.into()),
         },
     };
-    match place.open() {
-        Ok(stream) => Ok((stream, place)),
-        Err(error) => Err(unable(format_args!("Failed to connect to socket {place}: {}", words(&error)))),
+    match endpoint.open() {
+        Ok(stream) => Ok((stream, endpoint)),
+        Err(error) => Err(unable(format_args!("Failed to connect to socket {endpoint}: {}", error_text(&error)))),
     }
 }
 
-/// Reads the address in `UPSTART_SESSION`, written as D-Bus writes them: `unix:KEY=VALUE,...`.
-fn parse_address(address: &OsStr) -> Result<Route, Failure> {
+/// Parses the address in `UPSTART_SESSION`, which has the form of D-Bus addresses: `unix:KEY=VALUE,...`.
+fn parse_address(address: &OsStr) -> Result<Endpoint, Failure> {
     let keys = address.as_bytes().strip_prefix(b"unix:").unwrap_or_default();
-    let place = keys.split(|&byte| byte == b',').find_map(|entry| {
+    let endpoint = keys.split(|&byte| byte == b',').find_map(|entry| {
         if let Some(path) = entry.strip_prefix(b"path=") {
-            Some(Route::File(OsStr::from_bytes(path).into()))
+            Some(Endpoint::File(OsStr::from_bytes(path).into()))
         } else {
-            entry.strip_prefix(b"abstract=").map(|name| Route::Abstract(OsStr::from_bytes(name).into()))
+            entry.strip_prefix(b"abstract=").map(|name| Endpoint::Abstract(OsStr::from_bytes(name).into()))
         }
     });
-    place.ok_or_else(|| {
+    endpoint.ok_or_else(|| {
         unable(format_args!("UPSTART_SESSION is neither unix:path=PATH nor unix:abstract=NAME: {}", address.display()))
     })
 }
 
-/// Connects to the session supervisor of this user that began last and still answers.
-fn newest_session() -> Result<(UnixStream, Route), Failure> {
+/// Connects to the newest session supervisor of this user that accepts connections.
+fn newest_session() -> Result<(UnixStream, Endpoint), Failure> {
     let user = nix::unistd::geteuid().as_raw();
     let directories = match std::env::var_os("XDG_RUNTIME_DIR").filter(|path| !path.is_empty()) {
         Some(path) => vec![Path::new(&path).join("uphold")],
@@ -278,9 +281,9 @@ fn newest_session() -> Result<(UnixStream, Route), Failure> {
     }
     sockets.sort_unstable_by(|older, newer| newer.cmp(older));
     for (_, path) in sockets {
-        let place = Route::File(path);
-        if let Ok(stream) = place.open() {
-            return Ok((stream, place));
+        let endpoint = Endpoint::File(path);
+        if let Ok(stream) = endpoint.open() {
+            return Ok((stream, endpoint));
         }
     }
     let looked: Vec<_> = directories.iter().map(|path| path.display().to_string()).collect();

@@ -1,18 +1,20 @@
-//! Commands that read or change what the supervisor keeps beside its jobs: environments, and how loud it is.
+//! Commands about the environment of jobs, and `log-priority`.
 
-use crate::Context;
-use crate::call::PRIORITIES;
-use crate::print::{Failure, line};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::print::line;
+use crate::requests::PRIORITIES;
 use std::os::unix::ffi::OsStrExt;
 use uphold_core::EnvTable;
 use uphold_core::control::{Reply, Request};
 
-/// `list-env`: all variables, sorted.
+/// `list-env`: prints all variables, sorted.
 ///
 /// # Errors
-/// The supervisor cannot be reached, or refuses.
+/// The supervisor cannot be reached or refuses the request.
 pub fn list(context: &mut Context<'_>) -> Result<(), Failure> {
-    let table = context.call.table(context.options).map_err(|missing| context.wrong(missing))?;
+    let table =
+        context.invocation.environment_table(context.options).map_err(|missing| context.usage_error(missing))?;
     let mut connection = context.connect()?;
     let (mut variables, mut from) = (Vec::new(), Some(0));
     while let Some(start) = from {
@@ -22,7 +24,7 @@ pub fn list(context: &mut Context<'_>) -> Result<(), Failure> {
                 from = next;
             }
             Reply::Error(refusal) => return Err(Failure::new(refusal)),
-            _ => return Err(Failure::other()),
+            _ => return Err(Failure::unexpected_reply()),
         }
     }
     variables.sort_unstable();
@@ -30,10 +32,10 @@ pub fn list(context: &mut Context<'_>) -> Result<(), Failure> {
     Ok(shown.into_iter().try_for_each(|variable| line(context.out, b"", variable))?)
 }
 
-/// `set-env`: one variable after the other, until one is refused.
+/// `set-env`: sets the variables in order and stops at the first error.
 ///
 /// # Errors
-/// The supervisor cannot be reached, or refuses.
+/// The supervisor cannot be reached or refuses the request.
 pub fn set(context: &mut Context<'_>) -> Result<(), Failure> {
     let replace = !context.options.retain;
     each(context, "missing variable value", |table, entry| Request::SetEnvironment { table, entry, replace })
@@ -42,7 +44,7 @@ pub fn set(context: &mut Context<'_>) -> Result<(), Failure> {
 /// `unset-env`
 ///
 /// # Errors
-/// The supervisor cannot be reached, or refuses.
+/// The supervisor cannot be reached or refuses the request.
 pub fn unset(context: &mut Context<'_>) -> Result<(), Failure> {
     each(context, "missing variable name", |table, name| Request::UnsetEnvironment { table, name })
 }
@@ -52,20 +54,21 @@ fn each(
     missing: &str,
     request: impl for<'a> Fn(EnvTable<'a>, &'a [u8]) -> Request<'a>,
 ) -> Result<(), Failure> {
-    if context.call.words().is_empty() {
-        return Err(context.wrong(missing));
+    if context.invocation.operands().is_empty() {
+        return Err(context.usage_error(missing));
     }
-    let table = context.call.table(context.options).map_err(|missing| context.wrong(missing))?;
+    let table =
+        context.invocation.environment_table(context.options).map_err(|missing| context.usage_error(missing))?;
     let mut connection = context.connect()?;
-    context.call.words().iter().try_for_each(|word| connection.ask_done(&request(table, word.as_bytes())))
+    context.invocation.operands().iter().try_for_each(|word| connection.ask_done(&request(table, word.as_bytes())))
 }
 
-/// `log-priority`: says it, or sets it.
+/// `log-priority`: prints or sets the priority.
 ///
 /// # Errors
-/// The supervisor cannot be reached, or refuses.
+/// The supervisor cannot be reached or refuses the request.
 pub fn log_priority(context: &mut Context<'_>) -> Result<(), Failure> {
-    if let Some(word) = context.call.subject() {
+    if let Some(word) = context.invocation.first() {
         let row = PRIORITIES.iter().find(|(_, name)| name.as_bytes() == word.as_bytes());
         let (priority, _) = row.ok_or_else(|| Failure::new("The log priority given was not recognised"))?;
         return context.connect()?.ask_done(&Request::SetLogPriority(*priority));
@@ -77,6 +80,6 @@ pub fn log_priority(context: &mut Context<'_>) -> Result<(), Failure> {
             Ok(row.iter().try_for_each(|(_, name)| line(context.out, b"", name.as_bytes()))?)
         }
         Reply::Error(refusal) => Err(Failure::new(refusal)),
-        _ => Err(Failure::other()),
+        _ => Err(Failure::unexpected_reply()),
     }
 }

@@ -1,141 +1,153 @@
-//! Help as Upstart's programs print it: two columns in lines below 80 characters.
+//! Help and version texts, generated from the tables of commands, tools and options.
 
-use crate::command::{COMMANDS, Command, Group};
-use crate::options::{BUS, COMMON, Opt};
-use crate::tools::Tool;
+use crate::command::{COMMANDS, Group, Subcommand};
+use crate::descriptions::Description;
+use crate::options::{COMMON, OptionSpec, SUPERVISOR};
+use crate::tools::{TOOLS, Tool};
 use std::io::{self, Write};
 
-/// Most characters in a line.
+/// The most characters in a line.
 const WIDTH: usize = 79;
-/// Where the second column begins, and how much further its continuation lines do.
-const COLUMN: usize = 30;
-const HANGING: usize = 2;
-/// What of a name leaves no gap before the second column, which then begins on a line of its own.
-const LONGEST_NAME: usize = COLUMN - 2;
+/// The column at which explanations begin.
+const COLUMN: usize = 28;
+/// The least gap between a name and its explanation; a longer name has a line of its own.
+const GAP: usize = 2;
 
-/// `initctl --version`: what scripts look for is Upstart's name and version.
+const OPTIONS: &str = "Options";
+const SUPERVISOR_OPTIONS: &str = "Choosing the supervisor";
+const COMMON_OPTIONS: &str = "General options";
+
+const WHICH_SUPERVISOR: &str = "Without these options $UPSTART_SESSION names the supervisor. If it is not set, the \
+                                supervisor of the system is used or, where there is none, the newest of your sessions.";
+const OTHER_NAMES: &str = "Under the name of a command, for example start, this program is that command. Under these \
+                           names it is another program:";
+
+/// `--version`. Programs such as Puppet read Upstart's name and version in the first line.
 ///
 /// # Errors
-/// What is printed cannot be written.
+/// Writing fails.
 pub fn version(out: &mut dyn Write, program: &str) -> io::Result<()> {
     writeln!(
         out,
         "{program} (upstart 1.13.2)\n\
-         Copyright (C) 2006-2014 Canonical Ltd., 2011 Scott James Remnant\n\n\
-         This is free software; see the source for copying conditions.  There is NO\n\
-         warranty; not even for MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE."
+         Uphold {}\n\
+         Licence: MIT OR Apache-2.0, as you prefer. There is no warranty.",
+        env!("CARGO_PKG_VERSION")
     )
 }
 
 /// `initctl --help`
 ///
 /// # Errors
-/// What is printed cannot be written.
+/// Writing fails.
 pub fn program(out: &mut dyn Write, program: &str) -> io::Result<()> {
-    writeln!(out, "Usage: {program} [OPTION]... COMMAND [OPTION]... [ARG]...\n")?;
-    options(out, &[BUS, COMMON])?;
-    writeln!(out, "\nFor a list of commands, try `{program} help'.")?;
-    address(out)
+    writeln!(out, "Usage: {program} [OPTION]... COMMAND [OPTION]... [ARGUMENT]...\n")?;
+    paragraph(out, "Control the jobs, the events and the supervisor of this system or of a session.")?;
+    command_groups(out)?;
+    section(out, SUPERVISOR_OPTIONS, SUPERVISOR)?;
+    paragraph(out, WHICH_SUPERVISOR)?;
+    section(out, COMMON_OPTIONS, COMMON)?;
+    writeln!(out)?;
+    paragraph(out, OTHER_NAMES)?;
+    for tool in TOOLS {
+        two_columns(out, tool.name, tool.description.summary)?;
+    }
+    writeln!(out)?;
+    paragraph(out, &format!("`{program} help COMMAND' describes a command and its options."))
 }
 
 /// `initctl COMMAND --help`; `named`: the command's name was typed, rather than being the program's.
 ///
 /// # Errors
-/// What is printed cannot be written.
-pub fn command(out: &mut dyn Write, program: &str, named: bool, command: &Command) -> io::Result<()> {
-    write!(out, "Usage: {program}")?;
-    if named {
-        write!(out, " {}", command.name)?;
-    }
-    write!(out, " [OPTION]...")?;
-    if !command.arguments.is_empty() {
-        write!(out, " {}", command.arguments)?;
-    }
-    writeln!(out, "\n{}\n", command.summary)?;
-    options(out, &[command.options, BUS, COMMON])?;
-    details(out, command.details)?;
-    address(out)
+/// Writing fails.
+pub fn command(out: &mut dyn Write, program: &str, named: bool, command: &Subcommand) -> io::Result<()> {
+    let name = if named { format!("{program} {}", command.name) } else { program.into() };
+    usage(out, &name, command.arguments)?;
+    describe(out, &command.description)?;
+    section(out, OPTIONS, command.options)?;
+    section(out, SUPERVISOR_OPTIONS, SUPERVISOR)?;
+    section(out, COMMON_OPTIONS, COMMON)
 }
 
 /// `telinit --help`, ...
 ///
 /// # Errors
-/// What is printed cannot be written.
+/// Writing fails.
 pub fn tool(out: &mut dyn Write, program: &str, tool: &Tool) -> io::Result<()> {
-    write!(out, "Usage: {program} [OPTION]...")?;
-    if !tool.arguments.is_empty() {
-        write!(out, " {}", tool.arguments)?;
-    }
-    writeln!(out, "\n{}\n", tool.summary)?;
-    options(out, &[tool.options, COMMON])?;
-    details(out, tool.details)?;
-    address(out)
-}
-
-/// One line a paragraph; blanks at its beginning are kept.
-fn details(out: &mut dyn Write, text: &str) -> io::Result<()> {
-    if text.is_empty() {
-        return Ok(());
-    }
-    writeln!(out)?;
-    for paragraph in text.split('\n') {
-        let blanks = paragraph.len() - paragraph.trim_start().len();
-        write!(out, "{:blanks$}", "")?;
-        wrap(out, paragraph, blanks, 0)?;
-    }
-    Ok(())
+    usage(out, program, tool.arguments)?;
+    describe(out, &tool.description)?;
+    section(out, OPTIONS, tool.options)?;
+    section(out, COMMON_OPTIONS, tool.common)
 }
 
 /// `initctl help`
 ///
 /// # Errors
-/// What is printed cannot be written.
+/// Writing fails.
 pub fn commands(out: &mut dyn Write, program: &str) -> io::Result<()> {
-    for (group, heading) in Group::ALL {
-        writeln!(out, "{heading}:")?;
-        for command in COMMANDS.iter().filter(|command| command.group == group) {
-            two_columns(out, &format!("  {}", command.name), command.summary)?;
-        }
-        writeln!(out)?;
-    }
-    writeln!(out, "For more information on a command, try `{program} COMMAND --help'.")
+    paragraph(out, &format!("Commands of {program}; `{program} help COMMAND' describes one."))?;
+    command_groups(out)
 }
 
-fn options(out: &mut dyn Write, tables: &[&[Opt]]) -> io::Result<()> {
-    writeln!(out, "Options:")?;
-    for option in tables.iter().copied().flatten().filter(|option| !option.help.is_empty()) {
-        let mut name = match option.short {
-            Some(letter) => format!("  -{}, --{}", letter.escape_ascii(), option.long),
-            None => format!("      --{}", option.long),
-        };
-        if let Some(argument) = option.argument {
-            name.push('=');
-            name.push_str(argument);
+fn command_groups(out: &mut dyn Write) -> io::Result<()> {
+    for (group, heading) in Group::ALL {
+        writeln!(out, "\n{heading}:")?;
+        for command in COMMANDS.iter().filter(|command| command.group == group) {
+            two_columns(out, command.name, command.description.summary)?;
         }
-        two_columns(out, &name, option.help)?;
     }
     Ok(())
 }
 
+fn usage(out: &mut dyn Write, name: &str, arguments: &str) -> io::Result<()> {
+    let gap = if arguments.is_empty() { "" } else { " " };
+    writeln!(out, "Usage: {name} [OPTION]...{gap}{arguments}")
+}
+
+fn describe(out: &mut dyn Write, description: &Description) -> io::Result<()> {
+    for text in [description.summary].iter().chain(description.details) {
+        writeln!(out)?;
+        paragraph(out, text)?;
+    }
+    Ok(())
+}
+
+fn section(out: &mut dyn Write, heading: &str, options: &[OptionSpec]) -> io::Result<()> {
+    if options.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{heading}:")?;
+    for option in options {
+        let letter = option.short.map_or("    ".into(), |letter| format!("-{}, ", letter.escape_ascii()));
+        let argument = option.argument.map_or(String::new(), |argument| format!("={argument}"));
+        two_columns(out, &format!("{letter}--{}{argument}", option.long), option.help)?;
+    }
+    Ok(())
+}
+
+fn paragraph(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    wrap(out, text, 0)
+}
+
+/// A name, indented by two, and its explanation from [`COLUMN`] on.
 fn two_columns(out: &mut dyn Write, name: &str, text: &str) -> io::Result<()> {
-    if name.len() > LONGEST_NAME {
+    let name = format!("  {name}");
+    if name.len() + GAP > COLUMN {
         write!(out, "{name}\n{:COLUMN$}", "")?;
     } else {
         write!(out, "{name:COLUMN$}")?;
     }
-    wrap(out, text, COLUMN, COLUMN + HANGING)
+    wrap(out, text, COLUMN)
 }
 
-/// Writes words in lines; the first line goes on at column `first`, the others are indented by `next`.
-fn wrap(out: &mut dyn Write, text: &str, first: usize, next: usize) -> io::Result<()> {
-    let (mut column, mut is_first_word) = (first, true);
+/// Writes a text in lines that begin at the column `indent`. The first line is already indented.
+fn wrap(out: &mut dyn Write, text: &str, indent: usize) -> io::Result<()> {
+    let mut column = indent;
     for word in text.split_whitespace() {
-        if is_first_word {
-            is_first_word = false;
-        } else if column + 1 + word.len() > WIDTH {
-            write!(out, "\n{:next$}", "")?;
-            column = next;
-        } else {
+        if column > indent && column + 1 + word.len() > WIDTH {
+            write!(out, "\n{:indent$}", "")?;
+            column = indent;
+        } else if column > indent {
             write!(out, " ")?;
             column += 1;
         }
@@ -143,9 +155,4 @@ fn wrap(out: &mut dyn Write, text: &str, first: usize, next: usize) -> io::Resul
         column += word.len();
     }
     writeln!(out)
-}
-
-/// Where Upstart's help ends.
-fn address(out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "\nReport bugs to <upstart-devel@lists.ubuntu.com>")
 }

@@ -1,4 +1,4 @@
-//! `initctl`, and every program that it is under another name (`uphold_initctl::main_as`).
+//! The binary `initctl`, which is also the programs of `uphold_initctl::tools` under their names.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsStr;

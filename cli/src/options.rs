@@ -1,227 +1,238 @@
-//! Options as Upstart's programs take them: `--name`, `--name=value`, `--name value`, `-n`, and `--` before words that begin
-//! with a dash. Long names are not abbreviated; options may stand between the words of a command.
+//! Options, and how they are parsed: `--name`, `--name=value`, `--name value`, `-n`. Operands that begin with a dash
+//! follow `--`. Long names cannot be abbreviated. Options may stand between operands.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// One option.
-pub struct Opt {
-    /// Its letter.
+/// An option of a program.
+pub struct OptionSpec {
+    /// The short name.
     pub short: Option<u8>,
-    /// Its long name, without the dashes.
+    /// The long name, without the dashes.
     pub long: &'static str,
-    /// The name of its argument in the help, if it takes one.
+    /// The argument's name in the help; `None` for an option without an argument.
     pub argument: Option<&'static str>,
-    /// What it changes; the second value is its argument, empty if it takes none.
+    /// Sets the option. The second value is its argument, empty if it takes none.
     apply: fn(&mut Options, OsString),
-    /// Its help; empty: not shown.
+    /// The text of the help.
     pub help: &'static str,
-    /// What the page says of an option that Upstart does not have.
-    pub note: &'static str,
+    /// Whether the option is Upstart's or Uphold's own.
+    pub origin: Origin,
 }
 
-/// What is shown instead of doing anything.
+/// Where an option or a command comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// Upstart 1.13.2, or an older program of the same name.
+    Upstart,
+    /// Uphold alone.
+    Uphold,
+}
+
+/// A text that is printed instead of running a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Show {
+pub(crate) enum Info {
     /// `--help`
     Help,
     /// `--version`
     Version,
 }
 
-/// What the options said.
+/// The values of all options.
 #[derive(Default)]
 pub struct Options {
-    /// Print errors only.
+    /// `--quiet`: print errors only.
     pub(crate) quiet: bool,
-    /// Show this and do nothing.
-    pub(crate) show: Option<Show>,
-    /// Ask the system's supervisor, wherever this is called.
+    /// `--help` or `--version`.
+    pub(crate) info: Option<Info>,
+    /// `--system`: connect to the system's supervisor, even inside a session.
     pub(crate) system: bool,
-    /// Ask the supervisor of the user's session.
+    /// `--user`: connect to the supervisor of a session.
     pub(crate) user: bool,
-    /// Ask the supervisor at this socket.
+    /// `--socket`: the path of the supervisor's socket.
     pub(crate) socket: Option<OsString>,
-    /// Do not wait until it is done.
+    /// `--no-wait`: return at once.
     pub(crate) no_wait: bool,
-    /// The environment that all jobs begin with, rather than a job's own.
+    /// `--global`: use the environment with which every job starts.
     pub(crate) global: bool,
-    /// A variable that is set stays as it is.
+    /// `--retain`: do not change variables that are already set.
     pub(crate) retain: bool,
-    /// Every event of a condition on a line of its own.
+    /// `--enumerate`: print each event of a condition on a line of its own.
     pub(crate) enumerate: bool,
-    /// Events that count as known.
+    /// `--ignore-events`: the names of events that count as known, with commas between them.
     pub(crate) ignored: Vec<u8>,
-    /// Whatever is unknown is said.
+    /// `--warn`: report every unknown event and job.
     pub(crate) warn: bool,
-    /// Scripts are not checked.
+    /// `--noscript`: do not check scripts.
     pub(crate) no_script: bool,
-    /// Files to check, beside the words.
+    /// `--file`: files to check, in addition to the operands.
     pub(crate) files: Vec<OsString>,
-    /// Variables for the event, `KEY=VALUE` each.
+    /// `--env`: variables for the event runlevel, each as `KEY=VALUE`.
     pub(crate) variables: Vec<OsString>,
-    /// Where who is logged in is recorded, if not in the usual place.
+    /// `--utmp`: the file to use instead of /var/run/utmp.
     pub(crate) utmp: Option<OsString>,
-    /// Where who was logged in is recorded, if not in the usual place.
+    /// `--wtmp`: the file to use instead of /var/log/wtmp.
     pub(crate) wtmp: Option<OsString>,
-    /// `shutdown`: what follows.
-    pub(crate) then: Option<Then>,
-    /// `shutdown`: which of the two ways of halting.
-    pub(crate) halting: Option<Halting>,
-    /// `shutdown`: give it up.
+    /// `shutdown`: what happens after the shutdown; `None` for maintenance.
+    pub(crate) after_shutdown: Option<AfterShutdown>,
+    /// `shutdown`, `halt`: whether the power is switched off; `None` if the system's jobs decide.
+    pub(crate) halt_mode: Option<HaltMode>,
+    /// `shutdown --cancel`: cancel the pending shutdown.
     pub(crate) cancel: bool,
-    /// `shutdown`: only say so.
+    /// `shutdown --warn`: send the warning and do nothing else.
     pub(crate) warn_only: bool,
-    /// `reboot`: do it here and now; `stop`: wait for nobody.
+    /// `--force`: for `reboot`, call the kernel directly; for `stop`, do not wait for hooks and other jobs.
     pub(crate) force: bool,
-    /// `reboot`: only note it in wtmp.
+    /// `reboot --wtmp-only`: write the record in wtmp and do nothing else.
     pub(crate) wtmp_only: bool,
 }
 
-/// What follows a shutdown.
+/// What happens after a shutdown.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Then {
+pub(crate) enum AfterShutdown {
     /// The system starts again.
     Reboot,
     /// The system stays down.
     Halt,
 }
 
-/// How the system stays down.
+/// What a halted system does with the power.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Halting {
-    /// With the power on.
+pub(crate) enum HaltMode {
+    /// The power stays on.
     Halt,
-    /// With the power off.
+    /// The power is switched off.
     PowerOff,
 }
 
-/// Where the supervisor is, as initctl(8) has it. `--socket` is ours and is left out of the help, which is Upstart's;
-/// D-Bus is not spoken here, but scripts may go on saying how.
+/// The options that choose a supervisor. D-Bus is not used, but its options are accepted, so that scripts that use them
+/// keep working.
 #[rustfmt::skip]
-pub const BUS: &[Opt] = &[
+pub const SUPERVISOR: &[OptionSpec] = &[
     SOCKET,
-    row(None,       "session", None,         |_, _| {},                                      "use existing D-Bus session bus to connect to init daemon (for testing)"),
-    row(None,       "system",  None,         |to, _| (to.system, to.user) = (true, false),   "use D-Bus system bus to connect to init daemon"),
-    row(None,       "dest",    Some("NAME"), |_, _| {},                                      "destination well-known name on D-Bus bus"),
-    row(None,       "user",    None,         |to, _| (to.system, to.user) = (false, true),   "run in user mode (as used for user sessions)"),
+    row(None,       "system",  None,         |to, _| (to.system, to.user) = (true, false),   "connect to the supervisor of the system, even inside a session"),
+    row(None,       "user",    None,         |to, _| (to.system, to.user) = (false, true),   "connect to the supervisor of a session of yours"),
+    row(None,       "session", None,         |_, _| {},                                      "ignored: D-Bus is not used"),
+    row(None,       "dest",    Some("NAME"), |_, _| {},                                      "ignored: D-Bus is not used"),
 ];
 
 /// The options of every program.
-#[rustfmt::skip]
-pub const COMMON: &[Opt] = &[
-    row(Some(b'q'), "quiet",   None,         |to, _| to.quiet = true,                        "reduce output to errors only"),
-    row(Some(b'v'), "verbose", None,         |to, _| to.quiet = false,                       "increase output to include informational messages"),
-    row(None,       "help",    None,         |to, _| to.show = Some(Show::Help),             "display this help and exit"),
-    row(None,       "version", None,         |to, _| to.show = Some(Show::Version),          "output version information and exit"),
-];
+pub const COMMON: &[OptionSpec] = &common(Some(b'h'));
 
-/// Which socket; ours.
-pub(crate) const SOCKET: Opt =
-    ours("socket", Some("PATH"), |to, path| to.socket = Some(path), "ask the supervisor at this socket");
-/// Which file instead of /var/run/utmp; ours.
-pub(crate) const UTMP: Opt = row(None, "utmp", Some("FILE"), |to, path| to.utmp = Some(path), "");
-/// Which file instead of /var/log/wtmp; ours.
-pub(crate) const WTMP: Opt = row(None, "wtmp", Some("FILE"), |to, path| to.wtmp = Some(path), "");
+/// The same without `-h`, for programs in which it means something else, here or in other implementations.
+pub const COMMON_WITHOUT_H: &[OptionSpec] = &common(None);
+
+#[rustfmt::skip]
+const fn common(help_letter: Option<u8>) -> [OptionSpec; 4] {
+    [
+        row(Some(b'q'),  "quiet",   None, |to, _| to.quiet = true,              "print errors only"),
+        row(Some(b'v'),  "verbose", None, |to, _| to.quiet = false,             "cancel an earlier --quiet"),
+        row(help_letter, "help",    None, |to, _| to.info = Some(Info::Help),    "print this help"),
+        row(None,        "version", None, |to, _| to.info = Some(Info::Version), "print the version and the licence"),
+    ]
+}
+
+/// The path of the control socket.
+pub(crate) const SOCKET: OptionSpec =
+    ours("socket", Some("PATH"), |to, path| to.socket = Some(path), "connect to the supervisor at the socket PATH");
+/// The file instead of /var/run/utmp.
+pub(crate) const UTMP: OptionSpec =
+    ours("utmp", Some("FILE"), |to, path| to.utmp = Some(path), "use FILE instead of /var/run/utmp");
+/// The file instead of /var/log/wtmp.
+pub(crate) const WTMP: OptionSpec =
+    ours("wtmp", Some("FILE"), |to, path| to.wtmp = Some(path), "use FILE instead of /var/log/wtmp");
 
 /// The option of `start`.
-pub(crate) const NO_WAIT_START: [Opt; 1] = [no_wait("do not wait for job to start before exiting")];
+pub(crate) const START: [OptionSpec; 1] = [no_wait("do not wait until the job runs")];
 /// The options of `stop`.
-pub(crate) const STOP: [Opt; 2] = [no_wait("do not wait for job to stop before exiting"), FORCE];
+pub(crate) const STOP: [OptionSpec; 2] = [no_wait("do not wait until the job has stopped"), FORCE];
 /// The option of `restart`.
-pub(crate) const NO_WAIT_RESTART: [Opt; 1] = [no_wait("do not wait for job to restart before exiting")];
+pub(crate) const RESTART: [OptionSpec; 1] = [no_wait("do not wait until the job runs again")];
 /// The option of `emit`.
-pub(crate) const NO_WAIT_EMIT: [Opt; 1] = [no_wait("do not wait for event to finish before exiting")];
+pub(crate) const EMIT: [OptionSpec; 1] = [no_wait("do not wait until the event is finished")];
 /// The option of the environment commands.
-pub(crate) const GLOBAL_TABLE: [Opt; 1] = [GLOBAL];
+pub(crate) const ENVIRONMENT: [OptionSpec; 1] = [GLOBAL];
 /// The options of `set-env`.
-pub(crate) const SET_ENV: [Opt; 2] = [
+#[rustfmt::skip]
+pub(crate) const SET_ENV: [OptionSpec; 2] = [
     GLOBAL,
-    row(
-        Some(b'r'),
-        "retain",
-        None,
-        |to, _| to.retain = true,
-        "do not replace the value of the variable if already set",
-    ),
+    row(Some(b'r'), "retain", None, |to, _| to.retain = true, "do not change variables that are already set"),
 ];
 /// The option of `show-config`.
-pub(crate) const ENUMERATE: [Opt; 1] = [row(
-    Some(b'e'),
-    "enumerate",
-    None,
-    |to, _| to.enumerate = true,
-    "enumerate list of events and jobs causing job created from job config to start/stop",
-)];
+#[rustfmt::skip]
+pub(crate) const SHOW_CONFIG: [OptionSpec; 1] = [
+    row(Some(b'e'), "enumerate", None, |to, _| to.enumerate = true, "print each event of a condition on a line of its own"),
+];
 /// The options of `check-config`.
-pub(crate) const UNREACHABLE: [Opt; 2] = [
-    row(
-        Some(b'i'),
-        "ignore-events",
-        Some("EVENT_LIST"),
-        |to, list| to.ignored = list.into_vec(),
-        "ignore specified list of events (comma-separated)",
-    ),
-    row(Some(b'w'), "warn", None, |to, _| to.warn = true, "Generate warning for any unreachable events/jobs"),
+#[rustfmt::skip]
+pub(crate) const CHECK_CONFIG: [OptionSpec; 2] = [
+    row(Some(b'i'), "ignore-events", Some("EVENTS"), |to, list| to.ignored = list.into_vec(), "take these events (a list with commas) as emitted by something"),
+    row(Some(b'w'), "warn",          None,           |to, _| to.warn = true,                  "also report an unknown event or job that `or' makes optional"),
 ];
 /// The option of `check-conf`.
-pub(crate) const CHECK_CONF: [Opt; 1] =
-    [row(Some(b's'), "noscript", None, |to, _| to.no_script = true, "do not check scripts")];
+pub(crate) const CHECK_CONF: [OptionSpec; 1] =
+    [row(Some(b's'), "noscript", None, |to, _| to.no_script = true, "do not check the syntax of scripts")];
 
-const GLOBAL: Opt = row(Some(b'g'), "global", None, |to, _| to.global = true, "apply to global job environment table");
+const GLOBAL: OptionSpec = row(
+    Some(b'g'),
+    "global",
+    None,
+    |to, _| to.global = true,
+    "inside a job: use the environment with which every job starts",
+);
 
-const fn no_wait(help: &'static str) -> Opt {
+const fn no_wait(help: &'static str) -> OptionSpec {
     row(Some(b'n'), "no-wait", None, |to, _| to.no_wait = true, help)
 }
 
-/// Waits for nothing; ours.
-const FORCE: Opt = ours(
+const FORCE: OptionSpec = ours(
     "force",
     None,
     |to, _| to.force = true,
-    "kill what the job waits for, or do not wait for it; also for a job that is being stopped already",
+    "kill the process that the job waits for, do not wait for other jobs; also ends a stop that hangs already",
 );
 
-/// One row for an option that Upstart does not have: its help stays as it is.
-const fn ours(
+/// Makes a row for an option that Upstart does not have.
+pub(crate) const fn ours(
     long: &'static str,
     argument: Option<&'static str>,
     apply: fn(&mut Options, OsString),
-    note: &'static str,
-) -> Opt {
-    Opt { short: None, long, argument, apply, help: "", note }
+    help: &'static str,
+) -> OptionSpec {
+    OptionSpec { short: None, long, argument, apply, help, origin: Origin::Uphold }
 }
 
-/// One row of a table of options.
+/// Makes a row for an option of Upstart or, in tools, of other implementations.
 pub(crate) const fn row(
     short: Option<u8>,
     long: &'static str,
     argument: Option<&'static str>,
     apply: fn(&mut Options, OsString),
     help: &'static str,
-) -> Opt {
-    Opt { short, long, argument, apply, help, note: "" }
+) -> OptionSpec {
+    OptionSpec { short, long, argument, apply, help, origin: Origin::Upstart }
 }
 
-/// How far to parse.
+/// Where parsing ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Until {
-    /// To the first word that is no option, inclusive: the command.
-    FirstWord,
-    /// To the end.
+    /// After the first operand, which is the command.
+    FirstOperand,
+    /// At the end of the arguments.
     End,
 }
 
-/// Takes options and words off the arguments; stops early at `--help` and `--version`. An error is what is wrong.
+/// Parses arguments into options and operands. Ends early at `--help` and `--version`. The error is the message to
+/// print.
 pub(crate) fn parse(
     arguments: &mut std::vec::IntoIter<OsString>,
-    tables: &[&[Opt]],
+    tables: &[&[OptionSpec]],
     until: Until,
     options: &mut Options,
     words: &mut Vec<OsString>,
 ) -> Result<(), String> {
     let mut only_words = false;
-    while options.show.is_none() {
+    while options.info.is_none() {
         let Some(argument) = arguments.next() else { break };
         match argument.as_bytes() {
             b"--" if !only_words => only_words = true,
@@ -231,7 +242,7 @@ pub(crate) fn parse(
             }
             _ => {
                 words.push(argument);
-                if until == Until::FirstWord {
+                if until == Until::FirstOperand {
                     break;
                 }
             }
@@ -240,11 +251,11 @@ pub(crate) fn parse(
     Ok(())
 }
 
-/// `--name`, `--name=value` or `--name value`.
+/// Parses `--name`, `--name=value` or `--name value`.
 fn parse_long(
     text: &[u8],
     arguments: &mut std::vec::IntoIter<OsString>,
-    tables: &[&[Opt]],
+    tables: &[&[OptionSpec]],
     options: &mut Options,
 ) -> Result<(), String> {
     let (name, value) = uphold_core::bytes::split_variable(text);
@@ -262,11 +273,11 @@ fn parse_long(
     Ok(())
 }
 
-/// `-q`, several letters behind one dash, and after a letter that takes an argument `-xvalue` or `-x value`.
+/// Parses one or more letters after a dash. A letter that takes an argument is written `-xvalue` or `-x value`.
 fn parse_letters(
     mut letters: &[u8],
     arguments: &mut std::vec::IntoIter<OsString>,
-    tables: &[&[Opt]],
+    tables: &[&[OptionSpec]],
     options: &mut Options,
 ) -> Result<(), String> {
     while let [letter, rest @ ..] = letters {
@@ -284,6 +295,6 @@ fn parse_letters(
     Ok(())
 }
 
-fn all<'a>(tables: &'a [&'a [Opt]]) -> impl Iterator<Item = &'a Opt> {
+fn all<'a>(tables: &'a [&'a [OptionSpec]]) -> impl Iterator<Item = &'a OptionSpec> {
     tables.iter().copied().flatten()
 }

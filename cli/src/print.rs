@@ -1,97 +1,54 @@
-//! Replies as lines, and failures as messages.
+//! How replies are printed.
 
-use crate::command::{Answer, Hint};
-use std::fmt;
+use crate::failure::{Failure, unreadable_list};
 use std::io::{self, Write};
 use uphold_core::bytes::Show;
-use uphold_core::control::frame::{Broken, PageReader};
+use uphold_core::control::frame::PageReader;
 use uphold_core::control::{Refusal, Reply};
 
-/// Why a command did not do what was asked: exit code 1.
-#[derive(Debug)]
-pub enum Failure {
-    /// A message, and perhaps a line that helps.
-    Said {
-        /// After the program's name.
-        text: String,
-        /// On a line of its own.
-        help: Option<String>,
-    },
-    /// What is wrong is printed already.
-    Told,
-    /// Nobody reads what is printed any more (`initctl list | head`), so there is nothing to say.
-    Unheard,
+/// The reply that a command expects, and its format in the output.
+#[derive(Clone, Copy)]
+pub enum ReplyFormat {
+    /// No output.
+    Nothing,
+    /// The status of a job.
+    Status,
+    /// The statuses of all jobs, one page after the other.
+    List,
+    /// A text, unchanged.
+    Text,
+    /// The usage text of a job, after `Usage: `.
+    Usage,
 }
 
-impl Failure {
-    /// With a message.
-    pub fn new(text: impl fmt::Display) -> Self {
-        Failure::Said { text: text.to_string(), help: None }
-    }
-
-    /// What was typed is wrong.
-    pub fn usage(program: &str, text: impl fmt::Display) -> Self {
-        let help = format!("Try `{program} --help' for more information.");
-        Failure::Said { text: text.to_string(), help: Some(help) }
-    }
-
-    /// The supervisor refused.
-    pub fn refused(refusal: &Refusal<'_>, hint: Hint) -> Self {
-        let help = match (hint, refusal) {
-            (Hint::ShowUsage, Refusal::UnknownParameter { usage, .. }) if !usage.is_empty() => {
-                Some(format!("Usage: {}", Show(usage)))
-            }
-            _ => None,
-        };
-        Failure::Said { text: refusal.to_string(), help }
-    }
-
-    /// The supervisor answered something that is no answer to what was asked.
-    pub fn other() -> Self {
-        Failure::new("The supervisor answered something else than was asked")
-    }
-
-    /// Says it on standard error.
-    pub fn report(&self, program: &str) {
-        let Failure::Said { text, help } = self else { return };
-        let mut lines = format!("{program}: {text}\n");
-        if let Some(help) = help {
-            lines.push_str(help);
-            lines.push('\n');
-        }
-        // With standard error closed there is nobody to tell; the exit code still says it.
-        let _ = io::stderr().write_all(lines.as_bytes());
-    }
+/// What is printed after an error message.
+#[derive(Clone, Copy)]
+pub enum ErrorHint {
+    /// The usage text of the job, if a parameter is missing and there is such a text.
+    ShowUsage,
+    /// Nothing.
+    Without,
 }
 
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Failure::Unheard,
-            _ => Failure::new(format_args!("Unable to write the output: {}", words(&error))),
-        }
-    }
-}
-
-/// Prints a reply, or makes an error of it. The result is where the next page begins, if there is one.
+/// Prints a reply. Returns the start of the next page, if there is one.
 ///
 /// # Errors
-/// The reply is a refusal, or it cannot be written.
+/// The reply is a refusal, does not fit the request, or cannot be written.
 pub fn reply(
     out: &mut dyn Write,
     quiet: bool,
-    answer: Answer,
-    hint: Hint,
+    format: ReplyFormat,
+    hint: ErrorHint,
     reply: &Reply<'_>,
 ) -> Result<Option<u32>, Failure> {
-    match (answer, reply) {
-        (_, Reply::Error(refusal)) => return Err(Failure::refused(refusal, hint)),
-        (Answer::Nothing, Reply::Done) => {}
-        (Answer::Status | Answer::Text | Answer::Usage, Reply::Job(_) | Reply::Text(_)) if quiet => {}
-        (Answer::Status, Reply::Job(status)) => writeln!(out, "{status}")?,
-        (Answer::Text, Reply::Text(text)) => line(out, b"", text)?,
-        (Answer::Usage, Reply::Text(text)) => line(out, b"Usage: ", text)?,
-        (Answer::List, Reply::Page { next, statuses }) => {
+    match (format, reply) {
+        (_, Reply::Error(refusal)) => return Err(refused(refusal, hint)),
+        (ReplyFormat::Nothing, Reply::Done) => {}
+        (ReplyFormat::Status | ReplyFormat::Text | ReplyFormat::Usage, Reply::Job(_) | Reply::Text(_)) if quiet => {}
+        (ReplyFormat::Status, Reply::Job(status)) => writeln!(out, "{status}")?,
+        (ReplyFormat::Text, Reply::Text(text)) => line(out, b"", text)?,
+        (ReplyFormat::Usage, Reply::Text(text)) => line(out, b"Usage: ", text)?,
+        (ReplyFormat::List, Reply::Page { next, statuses }) => {
             for status in PageReader::new(statuses) {
                 let status = status.map_err(unreadable_list)?;
                 if !quiet {
@@ -100,31 +57,28 @@ pub fn reply(
             }
             return Ok(*next);
         }
-        _ => return Err(Failure::other()),
+        _ => return Err(Failure::unexpected_reply()),
     }
     Ok(None)
 }
 
-/// A page of a list that is none.
-pub fn unreadable_list(broken: Broken) -> Failure {
-    Failure::new(format_args!("The supervisor sent a list that cannot be read: {broken}"))
+/// The failure for a request that the supervisor refused.
+fn refused(refusal: &Refusal<'_>, hint: ErrorHint) -> Failure {
+    let hint = match (hint, refusal) {
+        (ErrorHint::ShowUsage, Refusal::UnknownParameter { usage, .. }) if !usage.is_empty() => {
+            Some(format!("Usage: {}", Show(usage)))
+        }
+        _ => None,
+    };
+    Failure::Message { text: refusal.to_string(), hint }
 }
 
-/// A text with its bytes as they are.
+/// Prints a line without interpreting its bytes.
 ///
 /// # Errors
-/// What is printed cannot be written.
+/// Writing fails.
 pub fn line(out: &mut dyn Write, before: &[u8], text: &[u8]) -> io::Result<()> {
     out.write_all(before)?;
     out.write_all(text)?;
     out.write_all(b"\n")
-}
-
-/// An error in the system's words, without its number.
-pub fn words(error: &io::Error) -> String {
-    let mut text = error.to_string();
-    if let Some(at) = text.find(" (os error") {
-        text.truncate(at);
-    }
-    text
 }

@@ -1,118 +1,110 @@
-//! The programs that this binary is besides `initctl`, by the name that it is called by: one row each.
+//! The other programs of this binary, by the name by which it is called: one row for each.
 
-use crate::options::{CHECK_CONF, Halting, Opt, SOCKET, Show, Then, UTMP, WTMP, row};
-use crate::print::Failure;
-use crate::{Context, check_conf, reboot, runlevel, shutdown, telinit};
+use crate::config::check_conf;
+use crate::context::Context;
+use crate::descriptions::{self as about, Description};
+use crate::failure::Failure;
+use crate::options::{
+    AfterShutdown, CHECK_CONF, COMMON, COMMON_WITHOUT_H, HaltMode, OptionSpec, SOCKET, UTMP, WTMP, row,
+};
+use crate::system::{reboot, runlevel, shutdown, telinit};
 
-/// One program.
+/// A program.
 pub struct Tool {
-    /// The name that it is called by.
+    /// The name of the program.
     pub name: &'static str,
-    /// Its arguments in the usage line.
+    /// The arguments, as the usage line shows them.
     pub arguments: &'static str,
-    /// Its own options.
-    pub options: &'static [Opt],
-    /// What it does.
-    pub(crate) work: fn(&mut Context<'_>) -> Result<(), Failure>,
-    /// One sentence.
-    pub summary: &'static str,
-    /// The rest of its help, one line a paragraph.
-    pub details: &'static str,
+    /// The options of this program alone.
+    pub options: &'static [OptionSpec],
+    /// The options that other programs have too.
+    pub common: &'static [OptionSpec],
+    /// The function that carries the program out.
+    pub(crate) run: fn(&mut Context<'_>) -> Result<(), Failure>,
+    /// The text of the help.
+    pub description: Description,
 }
 
-/// The table of programs. `init` is here for the supervisor's own binary, which hands over when it is not process 1.
+/// The table of programs. `init` is one of them because the supervisor's binary runs this one unless it is process 1.
 #[rustfmt::skip]
 pub const TOOLS: &[Tool] = &[
-    //   name              arguments           options       work
-    tool("telinit",        "RUNLEVEL",         TELINIT,      telinit::telinit,    "Change the runlevel.", RUNLEVELS),
-    tool("init",           "RUNLEVEL",         TELINIT,      telinit::telinit,    "Change the runlevel.", RUNLEVELS),
-    tool("runlevel",       "[UTMP]",           &[],          runlevel::runlevel,  "Print the previous and the current runlevel.", UTMP_FILE),
-    tool("shutdown",       "TIME [MESSAGE]",   SHUTDOWN,     shutdown::shutdown,  "Bring the system down.", TIMES),
-    tool("reboot",         "",                 REBOOT,       reboot::reboot,      "Start the system again.", FORCED),
-    tool("halt",           "",                 REBOOT,       reboot::halt,        "Stop the system.", FORCED),
-    tool("poweroff",       "",                 REBOOT,       reboot::poweroff,    "Stop the system and switch it off.", FORCED),
-    tool("init-checkconf", "FILE...",          CHECKCONF,    check_conf::check,   "Check job configuration files without an init daemon.", CHECKED),
+    //   name              arguments         options    common            function            help
+    tool("telinit",        "RUNLEVEL",       TELINIT,   COMMON,           telinit::telinit,   about::TELINIT),
+    tool("init",           "RUNLEVEL",       TELINIT,   COMMON,           telinit::telinit,   about::TELINIT),
+    tool("runlevel",       "[UTMP]",         RUNLEVEL,  COMMON,           runlevel::runlevel, about::RUNLEVEL),
+    tool("shutdown",       "TIME [MESSAGE]", SHUTDOWN,  COMMON_WITHOUT_H, shutdown::shutdown, about::SHUTDOWN),
+    tool("reboot",         "",               REBOOT,    COMMON_WITHOUT_H, reboot::reboot,     about::REBOOT),
+    tool("halt",           "",               REBOOT,    COMMON_WITHOUT_H, reboot::halt,       about::HALT),
+    tool("poweroff",       "",               REBOOT,    COMMON_WITHOUT_H, reboot::poweroff,   about::POWEROFF),
+    tool("init-checkconf", "FILE...",        CHECKCONF, COMMON,           check_conf::check,  about::CHECK_CONF),
 ];
 
 /// The options of `telinit`.
-const TELINIT: &[Opt] = &[
+#[rustfmt::skip]
+const TELINIT: &[OptionSpec] = &[
+    row(Some(b'e'), "env", Some("KEY=VALUE"), |to, variable| to.variables.push(variable), "add a variable to the runlevel event; may be repeated"),
     SOCKET,
     UTMP,
     WTMP,
-    row(
-        Some(b'e'),
-        "env",
-        Some("KEY=VALUE"),
-        |to, variable| to.variables.push(variable),
-        "add this variable to the runlevel event",
-    ),
 ];
 
-/// The options of `shutdown`. `-h` leaves it to the system whether the power goes off.
+/// `runlevel` takes its file as an argument.
+const RUNLEVEL: &[OptionSpec] = &[];
+
+/// The options of `shutdown`. With `-h`, the jobs of the system decide whether the power is switched off.
 #[rustfmt::skip]
-const SHUTDOWN: &[Opt] = &[
+const SHUTDOWN: &[OptionSpec] = &[
+    row(Some(b'r'), "reboot",   None, |to, _| to.after_shutdown = Some(AfterShutdown::Reboot),                                             "reboot after the shutdown"),
+    row(Some(b'h'), "halt",     None, |to, _| to.after_shutdown = Some(AfterShutdown::Halt),                                               "halt or power off, as the jobs of the system decide"),
+    row(Some(b'H'), "no-power", None, |to, _| (to.after_shutdown, to.halt_mode) = (Some(AfterShutdown::Halt), Some(HaltMode::Halt)),       "halt and leave the power on"),
+    row(Some(b'P'), "poweroff", None, |to, _| (to.after_shutdown, to.halt_mode) = (Some(AfterShutdown::Halt), Some(HaltMode::PowerOff)),   "power off"),
+    row(Some(b'c'), "cancel",   None, |to, _| to.cancel = true,                                                                            "cancel the pending shutdown"),
+    row(Some(b'k'), "warn",     None, |to, _| to.warn_only = true,                                                                         "send the warning and do nothing else"),
     SOCKET,
     UTMP,
     WTMP,
-    row(Some(b'r'), "reboot",   None, |to, _| to.then = Some(Then::Reboot),                                            "start the system again afterwards"),
-    row(Some(b'h'), "halt",     None, |to, _| to.then = Some(Then::Halt),                                              "halt the system or switch it off afterwards"),
-    row(Some(b'H'), "no-power", None, |to, _| (to.then, to.halting) = (Some(Then::Halt), Some(Halting::Halt)),         "halt the system afterwards"),
-    row(Some(b'P'), "poweroff", None, |to, _| (to.then, to.halting) = (Some(Then::Halt), Some(Halting::PowerOff)),     "switch the system off afterwards"),
-    row(Some(b'c'), "cancel",   None, |to, _| to.cancel = true,                                                        "cancel a shutdown that waits"),
-    row(Some(b'k'), "warn",     None, |to, _| to.warn_only = true,                                                     "only warn, do not shut down"),
 ];
 
-/// The options of `reboot`, `halt` and `poweroff`. `-d`, `-i` and `-n` are those of older programs.
+/// The options of `reboot`, `halt` and `poweroff`. `-d`, `-i` and `-n` are options of older programs.
 #[rustfmt::skip]
-const REBOOT: &[Opt] = &[
+const REBOOT: &[OptionSpec] = &[
+    row(Some(b'f'), "force",     None, |to, _| to.force = true,                        "act at once, without stopping any job"),
+    row(Some(b'p'), "poweroff",  None, |to, _| to.halt_mode = Some(HaltMode::PowerOff), "for halt: switch the power off"),
+    row(Some(b'w'), "wtmp-only", None, |to, _| to.wtmp_only = true,                    "write the record in wtmp and do nothing else"),
+    row(Some(b'd'), "no-wtmp",   None, |_, _| {},                                      "ignored: the record in wtmp is always written"),
+    row(Some(b'i'), "ignored",   None, |_, _| {},                                      "ignored: jobs bring network interfaces down"),
+    row(Some(b'n'), "no-sync",   None, |_, _| {},                                      "ignored: disks are always synchronised"),
     SOCKET,
     UTMP,
     WTMP,
-    row(Some(b'f'), "force",     None, |to, _| to.force = true,                      "do it here and now, without stopping anything"),
-    row(Some(b'p'), "poweroff",  None, |to, _| to.halting = Some(Halting::PowerOff), "switch the power off when halting"),
-    row(Some(b'w'), "wtmp-only", None, |to, _| to.wtmp_only = true,                  "only write the wtmp record"),
-    row(Some(b'd'), "no-wtmp",   None, |_, _| {},                                    ""),
-    row(Some(b'i'), "ignored",   None, |_, _| {},                                    ""),
-    row(Some(b'n'), "no-sync",   None, |_, _| {},                                    ""),
 ];
 
-/// The options of `init-checkconf`. What names a program to check with is accepted: none is needed here.
+/// The options of `init-checkconf`. The paths of other programs are accepted and ignored.
 #[rustfmt::skip]
-const CHECKCONF: &[Opt] = &[
-    row(Some(b'd'), "debug",        None,         |_, _| {},                              "accepted for compatibility"),
-    row(Some(b'f'), "file",         Some("FILE"), |to, file| to.files.push(file),         "file to check"),
-    row(Some(b'i'), "initctl-path", Some("PATH"), |_, _| {},                              ""),
-    row(Some(b'x'), "upstart-path", Some("PATH"), |_, _| {},                              ""),
-    row(Some(b'h'), "help",         None,         |to, _| to.show = Some(Show::Help),     ""),
+const CHECKCONF: &[OptionSpec] = &[
+    row(Some(b'f'), "file",         Some("FILE"), |to, file| to.files.push(file), "check FILE, as if it were an argument"),
     NO_SCRIPT,
+    row(Some(b'd'), "debug",        None,         |_, _| {},                      "ignored"),
+    row(Some(b'i'), "initctl-path", Some("PATH"), |_, _| {},                      "ignored: the program initctl is not needed"),
+    row(Some(b'x'), "upstart-path", Some("PATH"), |_, _| {},                      "ignored: the program init is not needed"),
 ];
-const NO_SCRIPT: Opt = {
+const NO_SCRIPT: OptionSpec = {
     let [option] = CHECK_CONF;
     option
 };
 
-const RUNLEVELS: &str = "RUNLEVEL is one of 0123456Ss, or q to load all job configuration anew, or u to run the init \
-                         daemon's program anew.\n\n\
-                         The current runlevel is taken from $RUNLEVEL if that is set, else from /var/run/utmp.";
-const UTMP_FILE: &str = "$RUNLEVEL and $PREVLEVEL are printed if set, else what UTMP says, or /var/run/utmp.";
-const TIMES: &str = "TIME is hh:mm, +m for so many minutes from now, or now. MESSAGE is told to everybody who is logged in.\n\n\
-                     Without --reboot or --halt the system goes to maintenance, runlevel 1.";
-const FORCED: &str = "Without --force, and unless the runlevel is 0 or 6 already, this is shutdown.";
-const CHECKED: &str = "Each FILE is read as the init daemon would read it, and so is the file with the ending .override \
-                       beside it. Scripts are given to /bin/sh to be checked.";
-
 const fn tool(
     name: &'static str,
     arguments: &'static str,
-    options: &'static [Opt],
-    work: fn(&mut Context<'_>) -> Result<(), Failure>,
-    summary: &'static str,
-    details: &'static str,
+    options: &'static [OptionSpec],
+    common: &'static [OptionSpec],
+    run: fn(&mut Context<'_>) -> Result<(), Failure>,
+    description: Description,
 ) -> Tool {
-    Tool { name, arguments, options, work, summary, details }
+    Tool { name, arguments, options, common, run, description }
 }
 
-/// The program of that name.
+/// Looks a program up by its name.
 pub fn find(name: &str) -> Option<&'static Tool> {
     TOOLS.iter().find(|tool| tool.name == name)
 }

@@ -1,4 +1,4 @@
-//! `show-config` and `check-config` (initctl(8)): conditions as they are printed, and those that nothing can fulfil.
+//! `show-config` and `check-config`: how conditions are printed, and which are reported as never true.
 
 #[path = "kit/jobs.rs"]
 mod jobs;
@@ -57,8 +57,8 @@ fn check_config_names_what_nothing_provides() {
     assert_eq!(jobs.initctl(&["-q", "check-config"]), ran("", "", 1));
     assert_eq!(jobs.initctl(&["check-config", "nosuch"]), ran("", "initctl: Invalid job class: nosuch\n", 1));
     assert_eq!(Jobs::default().initctl(&["check-config"]), ran("", "", 0));
-    let nobody = run(initctl(INITCTL).args(["check-config", "--socket", "/nonexistent"]));
-    assert_eq!((nobody.out.as_str(), nobody.code), ("", 0), "whom to ask is not there, so nothing is wrong");
+    let alone = run(initctl(INITCTL).args(["check-config", "--socket", "/nonexistent"]));
+    assert_eq!((alone.out.as_str(), alone.code), ("", 0), "without a supervisor there is nothing to report");
 }
 
 #[test]
@@ -77,13 +77,13 @@ fn check_config_names_the_first_part_that_is_broken() {
     check("a", &["event c1"], &[]);
     check("a", &["event c1", "event b1", "event a1"], &["--warn"]);
     check("b", &["event c1", "event b1", "event a1"], &[]);
-    // To ignore a job event's name says nothing about the job.
+    // The job must exist even if the name of its event is ignored.
     check("c", &["job gone", "job nosuch"], &["-i", "starting,started"]);
     check("d", &["job a*"], &["-i", "session-end"]);
     assert!(jobs.initctl(&["check-config", "--warn", "d"]).out.ends_with("  stop on: unknown event session-end\n"));
 }
 
-/// The lines of each job.
+/// Splits output into the lines of each job.
 fn by_job(text: &str) -> BTreeMap<&str, Vec<&str>> {
     let mut jobs = BTreeMap::<&str, Vec<&str>>::new();
     let mut job = "";

@@ -1,4 +1,4 @@
-//! Finding the supervisor, and what is said when there is none or a strange one (initctl(8)).
+//! How the supervisor is found, and the errors if there is none or it does not follow the protocol.
 
 mod kit;
 
@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use uphold_core::control::frame::{self, MAX_FRAME};
 use uphold_core::control::{PROTOCOL, Refusal, Reply, Request};
 
-/// A supervisor that says its own name when asked for its version.
+/// A supervisor that replies to `version` with its own name.
 fn named(listener: UnixListener, name: &'static str) -> Server {
     Server::answering(listener, vec![(Request::Version, Reply::Text(name.as_bytes()))])
 }
@@ -50,7 +50,7 @@ fn a_session_may_be_abstract() {
 }
 
 #[test]
-fn an_unknown_form_of_session_is_said() {
+fn an_unknown_form_of_session_is_reported() {
     let err = "initctl: Unable to connect to Upstart: \
                UPSTART_SESSION is neither unix:path=PATH nor unix:abstract=NAME: tcp:host=x\n";
     assert_eq!(run(initctl(INITCTL).arg("version").env("UPSTART_SESSION", "tcp:host=x")), ran("", err, 1));
@@ -63,7 +63,7 @@ fn without_a_name_the_newest_live_session_is_found() {
         let path = folder.below(&format!("uphold/{pid}")).join("control");
         let listener = bind(&path);
         let born = SystemTime::now() - Duration::from_secs(age);
-        // A socket cannot be opened to set its time; touch(1) needs no opening.
+        // A socket cannot be opened to set its time. touch(1) does not open it.
         let stamp = format!("@{}", born.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs());
         assert!(std::process::Command::new("touch").arg("-d").arg(stamp).arg(&path).status().unwrap().success());
         listener
@@ -79,7 +79,7 @@ fn without_a_name_the_newest_live_session_is_found() {
 
 #[test]
 fn a_session_is_found_without_proc() {
-    // Where it is covered, in a namespace of its own.
+    // A mount namespace in which another file system covers /proc.
     let without_proc = || {
         let mut command = initctl("/usr/bin/unshare");
         command.args(["--mount", "sh", "-c", "mount -t tmpfs none /proc && exec \"$@\"", "sh"]);
@@ -110,7 +110,7 @@ fn a_directory_that_others_may_write_to_is_not_trusted() {
 }
 
 #[test]
-fn a_missing_or_deaf_socket_is_said() {
+fn a_missing_or_deaf_socket_is_reported() {
     let folder = Folder::new();
     let socket = folder.path("control");
     let expected = |why: &str| {
@@ -123,8 +123,8 @@ fn a_missing_or_deaf_socket_is_said() {
     assert_eq!(run_it(), expected("Connection refused"));
 }
 
-/// What `initctl version` says of a supervisor that does this.
-fn said_of(what: impl FnOnce(Wire) + Send + 'static) -> String {
+/// The error of `initctl version` for a supervisor that behaves like this.
+fn error_with(what: impl FnOnce(Wire) + Send + 'static) -> String {
     let folder = Folder::new();
     let socket = folder.path("control");
     let server = Server::doing(bind(&socket), |stream| what(Wire(stream)));
@@ -134,7 +134,7 @@ fn said_of(what: impl FnOnce(Wire) + Send + 'static) -> String {
     result.err.replace(&socket.display().to_string(), "PATH")
 }
 
-/// Takes one request and answers it.
+/// Reads one request and sends the reply.
 fn answer(wire: &mut Wire, reply: &Reply<'_>) {
     let mut buffer = [0; MAX_FRAME];
     frame::read_frame(wire, &mut buffer).unwrap();
@@ -142,61 +142,61 @@ fn answer(wire: &mut Wire, reply: &Reply<'_>) {
 }
 
 #[test]
-fn another_protocol_is_said_with_both_versions() {
-    let said = said_of(|mut wire| answer(&mut wire, &Reply::Hello { protocol: 77 }));
+fn another_protocol_is_reported_with_both_versions() {
+    let error = error_with(|mut wire| answer(&mut wire, &Reply::Hello { protocol: 77 }));
     let expected = format!(
         "initctl: The supervisor at PATH speaks protocol 77, this program speaks protocol {PROTOCOL}: \
          they are of different versions\n"
     );
-    assert_eq!(said, expected);
-    let said = said_of(|mut wire| answer(&mut wire, &Reply::Done));
-    assert_eq!(said, "initctl: What listens at PATH is no supervisor of this kind\n");
+    assert_eq!(error, expected);
+    let error = error_with(|mut wire| answer(&mut wire, &Reply::Done));
+    assert_eq!(error, "initctl: What listens at PATH is no supervisor of this kind\n");
 }
 
 #[test]
-fn a_supervisor_that_hangs_up_is_said() {
+fn a_closed_connection_is_reported() {
     let hello = Reply::Hello { protocol: PROTOCOL };
     let again = hello.clone();
     let gone = "initctl: The supervisor closed the connection without an answer\n";
-    assert_eq!(said_of(move |mut wire| answer(&mut wire, &hello)), gone);
-    let said = said_of(move |mut wire| {
+    assert_eq!(error_with(move |mut wire| answer(&mut wire, &hello)), gone);
+    let error = error_with(move |mut wire| {
         answer(&mut wire, &again);
         frame::read_frame(&mut wire, &mut [0; MAX_FRAME]).unwrap();
         wire.0.write_all(&[9, 0, 1]).unwrap();
     });
-    assert_eq!(said, "initctl: The supervisor closed the connection within its answer\n");
+    assert_eq!(error, "initctl: The supervisor closed the connection within its answer\n");
 }
 
 #[test]
-fn a_supervisor_that_has_no_room_says_why_before_it_hangs_up() {
-    let said = said_of(|mut wire| {
+fn a_full_supervisor_sends_the_reason_before_it_closes_the_connection() {
+    let error = error_with(|mut wire| {
         let mut buffer = [0; MAX_FRAME];
         frame::write_frame(&mut wire, &Reply::Error(Refusal::Full("clients")), &mut buffer).unwrap();
     });
-    assert_eq!(said, "initctl: The supervisor's capacity is exhausted: clients\n");
+    assert_eq!(error, "initctl: The supervisor's capacity is exhausted: clients\n");
 }
 
 #[test]
-fn rubbish_from_the_supervisor_is_its_fault() {
-    let said = said_of(|mut wire| {
+fn replies_that_cannot_be_decoded_are_reported() {
+    let error = error_with(|mut wire| {
         frame::read_frame(&mut wire, &mut [0; MAX_FRAME]).unwrap();
         wire.0.write_all(&[2, 0, 0xff, 0xff]).unwrap();
     });
-    assert_eq!(said, "initctl: The supervisor's answer cannot be read: malformed message\n");
-    let said = said_of(|mut wire| {
+    assert_eq!(error, "initctl: The supervisor's answer cannot be read: malformed message\n");
+    let error = error_with(|mut wire| {
         frame::read_frame(&mut wire, &mut [0; MAX_FRAME]).unwrap();
         wire.0.write_all(&[0xff, 0xff, 0]).unwrap();
     });
-    assert_eq!(said, "initctl: The supervisor's answer cannot be read: message longer than 32768 bytes\n");
-    let said = said_of(|mut wire| {
+    assert_eq!(error, "initctl: The supervisor's answer cannot be read: message longer than 32768 bytes\n");
+    let error = error_with(|mut wire| {
         answer(&mut wire, &Reply::Hello { protocol: PROTOCOL });
         answer(&mut wire, &Reply::Hello { protocol: PROTOCOL });
     });
-    assert_eq!(said, "initctl: The supervisor answered something else than was asked\n");
+    assert_eq!(error, "initctl: The supervisor answered something else than was asked\n");
 }
 
 #[test]
-fn an_answer_may_take_its_time_and_come_in_pieces() {
+fn a_reply_may_be_slow_and_arrive_in_pieces() {
     let folder = Folder::new();
     let socket = folder.path("control");
     let server = Server::doing(bind(&socket), |stream| {

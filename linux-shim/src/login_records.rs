@@ -18,7 +18,7 @@ const WTMP: &str = "/var/log/wtmp";
 
 /// Whether the GNU C library keeps times and sessions in 64 bits in these files; elsewhere they are in 32, for the sake of
 /// 32-bit programs. Musl writes no such files, so with it the records are the GNU library's too. The list is that of
-/// `cli/src/utmp.rs`; `tests/tests/logins.rs` compares what follows from both.
+/// `cli/src/system/utmp.rs`; `tests/tests/logins.rs` compares what follows from both.
 const WIDE: bool = cfg!(any(target_arch = "aarch64", target_arch = "loongarch64", target_arch = "s390x"));
 
 /// Bytes of a record.

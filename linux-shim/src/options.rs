@@ -115,17 +115,23 @@ enum Action {
     Show(Request),
 }
 
-/// One option: what it is called, and how `--help` shows it (an empty text: not at all, as Upstart does with its own).
+/// An option of the command line.
 struct Row {
     short: Option<u8>,
     long: &'static str,
     word: &'static str,
     help: &'static str,
     action: Action,
+    /// Whether Upstart does not have the option.
+    ours: bool,
 }
 
 const fn row(short: Option<u8>, long: &'static str, word: &'static str, help: &'static str, action: Action) -> Row {
-    Row { short, long, word, help, action }
+    Row { short, long, word, help, action, ours: false }
+}
+
+const fn ours(long: &'static str, word: &'static str, help: &'static str, action: Action) -> Row {
+    Row { short: None, long, word, help, action, ours: true }
 }
 
 fn path(bytes: Vec<u8>) -> PathBuf {
@@ -168,33 +174,33 @@ fn not_a_number(option: &'static str, word: &[u8]) -> Mistake {
 
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
-    //  short      long                word     help                                                    action
-    row(None,       "append-confdir",   "DIR",   "specify additional directory to load configuration files from", Action::Word(|o, w| { o.conf_dirs_after.push(path(w)); Ok(()) })),
-    row(None,       "chroot-sessions",  "",      "enable chroot sessions",                               Action::Flag(nothing)),
-    row(None,       "confdir",          "DIR",   "specify alternative directory to load configuration files from", Action::Word(|o, w| { o.conf_dirs.push(path(w)); Ok(()) })),
-    row(None,       "debug",            "",      "",                                                     Action::Flag(|o| o.threshold = Priority::Debug)),
-    row(None,       "default-console",  "VALUE", "default value for console stanza",                     Action::Word(set_default_console)),
-    row(None,       "log-buffer",       "BYTES", "",                                                     Action::Word(set_log_buffer)),
-    row(None,       "logdir",           "DIR",   "specify alternative directory to store job output logs in", Action::Word(|o, w| { o.log_dir = Some(path(w)); Ok(()) })),
-    row(None,       "no-cgroups",       "",      "",                                                     Action::Flag(|o| o.groups = false)),
-    row(None,       "no-dbus",          "",      "do not connect to a D-Bus bus",                        Action::Flag(nothing)),
-    row(None,       "no-inherit-env",   "",      "jobs will not inherit environment of init",            Action::Flag(|o| o.inherit_environment = false)),
-    row(None,       "no-log",           "",      "disable job logging",                                  Action::Flag(|o| o.log_jobs = false)),
-    row(None,       "no-sessions",      "",      "",                                                     Action::Flag(nothing)),
-    row(None,       "no-startup-event", "",      "do not emit any startup event (for testing)",          Action::Flag(|o| o.startup_event = None)),
-    row(None,       "prepend-confdir",  "DIR",   "specify additional initial directory to load configuration files from", Action::Word(|o, w| { o.conf_dirs_before.insert(0, path(w)); Ok(()) })),
-    row(None,       "restart",          "",      "flag a re-exec has occurred",                          Action::Flag(|o| o.restart = true)),
-    row(None,       "state-fd",         "FD",    "specify file descriptor to read serialisation data from", Action::Word(set_state_fd)),
-    row(None,       "session",          "",      "use D-Bus session bus rather than system bus (for testing)", Action::Flag(nothing)),
-    row(None,       "socket",           "PATH",  "",                                                     Action::Word(|o, w| { o.socket = Some(path(w)); Ok(()) })),
-    row(None,       "startup-event",    "NAME",  "specify an alternative initial event (for testing)",   Action::Word(|o, w| { o.startup_event = Some(w); Ok(()) })),
-    row(None,       "strict-expect",    "",      "",                                                     Action::Flag(|o| o.strict_expect = true)),
-    row(None,       "user",             "",      "start in user mode (as used for user sessions)",       Action::Flag(|o| o.user = true)),
-    row(None,       "write-state-file", "",      "attempt to write state file on every re-exec",         Action::Flag(nothing)),
-    row(Some(b'q'), "quiet",            "",      "reduce output to errors only",                         Action::Flag(|o| o.threshold = Priority::Error)),
-    row(Some(b'v'), "verbose",          "",      "increase output to include informational messages",    Action::Flag(|o| o.threshold = Priority::Info)),
-    row(None,       "help",             "",      "display this help and exit",                           Action::Show(Request::Help)),
-    row(None,       "version",          "",      "output version information and exit",                  Action::Show(Request::Version)),
+    //  short       long                 word     help                                                                                            action
+    row(None,       "append-confdir",    "DIR",   "read job files from DIR after the other directories",                                          Action::Word(|o, w| { o.conf_dirs_after.push(path(w)); Ok(()) })),
+    row(None,       "chroot-sessions",   "",      "ignored: there are no chroot sessions",                                                        Action::Flag(nothing)),
+    row(None,       "confdir",           "DIR",   "read job files from DIR instead of the usual directories; may be repeated",                    Action::Word(|o, w| { o.conf_dirs.push(path(w)); Ok(()) })),
+    row(None,       "debug",             "",      "log everything, and stop jobs with the stanza `debug' before they run their program",          Action::Flag(|o| o.threshold = Priority::Debug)),
+    row(None,       "default-console",   "VALUE", "set the console of jobs that do not choose one: none, output, owner, or log (the default)",    Action::Word(set_default_console)),
+    ours("log-buffer",                   "BYTES", "keep at most BYTES of job output in memory while log files cannot be written",                 Action::Word(set_log_buffer)),
+    row(None,       "logdir",            "DIR",   "write the output of jobs to files in DIR",                                                     Action::Word(|o, w| { o.log_dir = Some(path(w)); Ok(()) })),
+    row(None,       "no-cgroups",        "",      "do not create control groups for jobs",                                                        Action::Flag(|o| o.groups = false)),
+    row(None,       "no-dbus",           "",      "ignored: D-Bus is not used",                                                                   Action::Flag(nothing)),
+    row(None,       "no-inherit-env",    "",      "do not pass the environment of a session to its jobs",                                         Action::Flag(|o| o.inherit_environment = false)),
+    row(None,       "no-log",            "",      "discard the output of jobs",                                                                   Action::Flag(|o| o.log_jobs = false)),
+    row(None,       "no-sessions",       "",      "ignored: there are no chroot sessions",                                                        Action::Flag(nothing)),
+    row(None,       "no-startup-event",  "",      "emit no first event",                                                                          Action::Flag(|o| o.startup_event = None)),
+    row(None,       "prepend-confdir",   "DIR",   "read job files from DIR before the other directories",                                         Action::Word(|o, w| { o.conf_dirs_before.insert(0, path(w)); Ok(()) })),
+    row(None,       "restart",           "",      "used by init itself: take over from an earlier run",                                           Action::Flag(|o| o.restart = true)),
+    row(None,       "state-fd",          "FD",    "used by init itself: read the state of the earlier run from FD",                               Action::Word(set_state_fd)),
+    row(None,       "session",           "",      "ignored: D-Bus is not used",                                                                   Action::Flag(nothing)),
+    ours("socket",                       "PATH",  "listen at the control socket PATH",                                                            Action::Word(|o, w| { o.socket = Some(path(w)); Ok(()) })),
+    row(None,       "startup-event",     "NAME",  "emit NAME instead of startup as the first event",                                              Action::Word(|o, w| { o.startup_event = Some(w); Ok(()) })),
+    ours("strict-expect",                "",      "follow `expect' to the letter; report jobs that it does not fit, and repair nothing",          Action::Flag(|o| o.strict_expect = true)),
+    row(None,       "user",              "",      "supervise a session instead of the system",                                                    Action::Flag(|o| o.user = true)),
+    row(None,       "write-state-file",  "",      "ignored: the state is handed over without a file",                                             Action::Flag(nothing)),
+    row(Some(b'q'), "quiet",             "",      "log errors only",                                                                              Action::Flag(|o| o.threshold = Priority::Error)),
+    row(Some(b'v'), "verbose",           "",      "also log every state of every job, and every event",                                           Action::Flag(|o| o.threshold = Priority::Info)),
+    row(Some(b'h'), "help",              "",      "print this help",                                                                              Action::Show(Request::Help)),
+    row(None,       "version",           "",      "print the version and the licence",                                                            Action::Show(Request::Version)),
 ];
 
 /// Reads the words after the program's name. Words that are no options mean nothing to a supervisor: the kernel hands over
@@ -264,53 +270,49 @@ fn act(options: &mut Options, row: &Row) -> Option<Request> {
     None
 }
 
-/// What `--version` prints. Scripts look at the first line.
-pub const VERSION_TEXT: &str = "\
-init (upstart 1.13.2)
-Copyright (C) 2006-2014 Canonical Ltd., 2011 Scott James Remnant
+/// What `--version` prints. Programs look for the first line.
+pub const VERSION_TEXT: &str = concat!(
+    "init (upstart 1.13.2)\nUphold ",
+    env!("CARGO_PKG_VERSION"),
+    "\nLicence: MIT OR Apache-2.0, as you prefer. There is no warranty.\n"
+);
 
-This is free software; see the source for copying conditions.  There is NO
-warranty; not even for MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.
-";
-
-/// Every option's name and what `--help` says of it; nothing of those that Upstart's does not show.
-pub fn rows() -> impl Iterator<Item = (&'static str, &'static str)> {
-    TABLE.iter().map(|row| (row.long, row.help))
+/// The name of every option, its explanation, and whether Upstart does not have it.
+pub fn rows() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+    TABLE.iter().map(|row| (row.long, row.help, row.ours))
 }
 
 /// What `--help` prints.
 pub fn help_text() -> String {
-    let mut text = String::from("Usage: init [OPTION]...\nProcess management daemon.\n\nOptions:\n");
-    for row in TABLE.iter().filter(|row| !row.help.is_empty()) {
+    let mut text = String::from(
+        "Usage: init [OPTION]...\n\n\
+         Supervise the jobs of a system as process 1, or of a session with --user.\n\nOptions:\n",
+    );
+    for row in TABLE {
         let short = row.short.map_or(String::from("    "), |letter| format!("-{}, ", char::from(letter)));
         let word = if row.word.is_empty() { String::new() } else { format!("={}", row.word) };
         text += &format_option(&format!("  {short}--{}{word}", row.long), row.help);
     }
-    text + "\nThis daemon is normally executed by the kernel and given process id 1 to denote\nits special status.  \
-            When executed by a user process, it will actually run\n/sbin/telinit.\n\n\
-            Report bugs to <upstart-devel@lists.ubuntu.com>\n"
+    text + "\nAny other process without --user becomes telinit, with the same arguments.\n"
 }
 
-/// One option's lines: its text begins in column 30 and is folded at column 80, two columns farther in.
+/// The lines of an option: its explanation begins in column 28 and is folded before column 80.
 fn format_option(head: &str, help: &str) -> String {
-    const COLUMN: usize = 30;
-    const WIDTH: usize = 80;
+    const COLUMN: usize = 28;
+    const WIDTH: usize = 79;
     let mut lines = String::new();
     let mut line = format!("{head:<COLUMN$}");
-    if head.len() + 1 >= COLUMN {
+    if head.len() + 2 > COLUMN {
         lines = format!("{head}\n");
         line = " ".repeat(COLUMN);
     }
-    let mut fresh = true;
     for word in help.split(' ') {
-        if !fresh && line.len() + 1 + word.len() >= WIDTH {
+        if line.len() > COLUMN && line.len() + 1 + word.len() > WIDTH {
             lines += &format!("{line}\n");
-            line = " ".repeat(COLUMN + 2);
-            fresh = true;
+            line = " ".repeat(COLUMN);
         }
-        line += if fresh { "" } else { " " };
+        line += if line.len() > COLUMN { " " } else { "" };
         line += word;
-        fresh = false;
     }
     lines + &line + "\n"
 }
@@ -347,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_in_the_words_of_upstart() {
+    fn mistakes_are_reported_in_upstarts_words() {
         let hint = "\nTry `init --help' for more information.";
         let told = |words: &[&str]| read(words).unwrap_err().to_string();
         assert_eq!(told(&["--nosuchoption"]), format!("init: invalid option: --nosuchoption{hint}"));
@@ -366,17 +368,26 @@ mod tests {
     }
 
     #[test]
-    fn help_is_folded_as_upstart_folds_it() {
+    fn help_shows_every_option_and_fits_the_screen() {
         let text = help_text();
-        assert!(text.contains(
-            "      --confdir=DIR           specify alternative directory to load\n\
-             \x20                               configuration files from\n"
-        ));
-        assert!(text.contains(
-            "      --default-console=VALUE\n                              default value for console stanza\n"
-        ));
-        assert!(text.contains("      --logdir=DIR            specify alternative directory to store job output\n"));
-        assert!(text.contains("  -q, --quiet                 reduce output to errors only\n"));
+        let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for Row { short, long, word, help, .. } in TABLE {
+            let letter = short.map_or(String::new(), |letter| format!("-{}, ", char::from(letter)));
+            let word = if word.is_empty() { String::new() } else { format!("={word}") };
+            assert!(!help.is_empty() && folded.contains(&format!("{letter}--{long}{word} {help}")), "--{long}\n{text}");
+        }
+        assert!(text.lines().all(|line| line.len() <= 79 && line.trim_end() == line), "{text}");
+        assert_eq!(read(&["-h"]), Ok(Request::Help));
+    }
+
+    #[test]
+    fn version_and_help_are_our_own() {
+        let version = format!("init (upstart 1.13.2)\nUphold {}\n", env!("CARGO_PKG_VERSION"));
+        assert!(VERSION_TEXT.starts_with(&version), "{VERSION_TEXT}");
+        let text = help_text() + VERSION_TEXT;
+        for foreign in ["Canonical", "Scott James Remnant", "upstart-devel", "@", "://", "Copyright"] {
+            assert!(!text.contains(foreign), "{foreign} in\n{text}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A pretend supervisor that has read job files, for the commands about configuration.
+//! A pretend supervisor with job files, for the commands about configuration.
 
 use crate::kit::{Folder, INITCTL, Ran, Server, Wire, initctl, run, status};
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use uphold_core::control::frame::PageWriter;
 use uphold_core::control::{Refusal, Reply, Request};
 use uphold_core::{Goal, State};
 
-/// What `show-config` asks for.
+/// The answer to `show-config` for a job.
 #[derive(Clone, Default)]
 pub struct Job {
     emits: Vec<u8>,
@@ -35,12 +35,12 @@ impl Job {
     }
 }
 
-/// All jobs by name, in the order in which they are listed.
+/// All jobs by name, in the order of the list.
 #[derive(Clone, Default)]
 pub struct Jobs(pub BTreeMap<String, Job>);
 
 impl Jobs {
-    /// From job files' names (without .conf) and texts.
+    /// Parses job files, given by name (without .conf) and text.
     pub fn new(files: &[(&str, &str)]) -> Self {
         let mut jobs = Jobs::default();
         for (name, text) in files {
@@ -51,7 +51,7 @@ impl Jobs {
         jobs
     }
 
-    /// A whole /etc/init; what is wrong in it is left out.
+    /// Parses all job files of a directory. Files with mistakes are left out.
     pub fn load(folder: &Path) -> Self {
         let mut files = Vec::new();
         job_files(folder, &mut files);

@@ -1,5 +1,5 @@
-//! A pretend supervisor, and the built `initctl` to talk to it.
-#![allow(dead_code)] // each test program uses its part
+//! A pretend supervisor, and the built `initctl` to run against it.
+#![allow(dead_code)] // Each test program uses a part.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -17,7 +17,7 @@ use uphold_core::{Goal, Process, State};
 /// The built program.
 pub const INITCTL: &str = env!("CARGO_BIN_EXE_initctl");
 
-/// A directory of its own for each test, gone afterwards.
+/// A directory for one test, removed at its end.
 pub struct Folder(pub PathBuf);
 
 impl Folder {
@@ -28,7 +28,7 @@ impl Folder {
             let path = std::env::temp_dir().join(name);
             match std::fs::DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => return Folder(path),
-                // An earlier process of the same number has left it, or one in another world of numbers has it now.
+                // Left over from an earlier process of the same id, or in use by one of another pid namespace.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => panic!("{}: {error}", path.display()),
             }
@@ -39,7 +39,7 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// A directory below, for this user alone.
+    /// Creates a directory below, accessible to this user alone.
     pub fn below(&self, name: &str) -> PathBuf {
         let path = self.path(name);
         std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&path).unwrap();
@@ -53,17 +53,17 @@ impl Drop for Folder {
     }
 }
 
-/// Ends listening for good. A process that another test is just making holds a copy of the socket until it has exec'ed, so to
-/// close it here is not enough.
+/// Stops listening. Closing the socket is not enough: a process that another test is about to run holds a copy until
+/// its exec.
 pub fn deafen(listener: UnixListener) {
     UnixStream::from(OwnedFd::from(listener)).shutdown(Shutdown::Both).unwrap();
 }
 
-/// A thread that behaves as a supervisor would, to one client; what it asserts fails in [`Server::end`].
+/// A thread that is the supervisor for one client. Its failed assertions are reported by [`Server::end`].
 pub struct Server(JoinHandle<()>);
 
 impl Server {
-    /// Does this with the one connection that comes.
+    /// Accepts one connection and passes it to a function.
     pub fn doing(listener: UnixListener, what: impl FnOnce(UnixStream) + Send + 'static) -> Self {
         Server(std::thread::spawn(move || {
             let client = listener.accept().unwrap().0;
@@ -72,7 +72,7 @@ impl Server {
         }))
     }
 
-    /// Greets, then expects these requests and answers each so.
+    /// Does the handshake, then expects these requests and sends these replies.
     pub fn answering(listener: UnixListener, talk: Vec<(Request<'static>, Reply<'static>)>) -> Self {
         Self::doing(listener, move |stream| {
             let mut wire = Wire(stream);
@@ -88,7 +88,7 @@ impl Server {
         })
     }
 
-    /// Greets, then answers each request as this does, which writes the reply.
+    /// Does the handshake, then passes each request to a function that writes the reply.
     pub fn serving(listener: UnixListener, answer: impl Fn(Request<'_>, &mut Wire) + Send + 'static) -> Self {
         Self::doing(listener, move |stream| {
             let mut wire = Wire(stream);
@@ -111,7 +111,7 @@ impl Server {
     }
 }
 
-/// A socket as the frames want it.
+/// A socket, with the traits that frames need.
 pub struct Wire(pub UnixStream);
 
 impl Wire {
@@ -121,7 +121,7 @@ impl Wire {
     }
 }
 
-/// Its error.
+/// An error of the socket.
 #[derive(Debug)]
 pub struct WireError(std::io::Error);
 
@@ -159,14 +159,14 @@ impl embedded_io::Write for Wire {
     }
 }
 
-/// `initctl` as nobody's job and in nobody's session.
+/// Makes a command for `initctl` outside of any job and session.
 pub fn initctl(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new(program.as_ref());
     command.env_clear();
     command
 }
 
-/// What a run printed, and its exit code.
+/// The output and the exit code of a run.
 #[derive(PartialEq, Debug)]
 pub struct Ran {
     pub out: String,
@@ -187,12 +187,12 @@ pub fn run(command: &mut Command) -> Ran {
     }
 }
 
-/// Runs `initctl --socket SOCKET ARGUMENTS` against a supervisor that expects and answers so.
+/// Runs `initctl --socket SOCKET ARGUMENTS` against a supervisor that expects these requests.
 pub fn converse(arguments: &[&str], talk: Vec<(Request<'static>, Reply<'static>)>) -> Ran {
     converse_as(|_| {}, arguments, talk)
 }
 
-/// The same, with something changed beforehand (variables of the environment).
+/// The same, after a change to the command, for example to its environment.
 pub fn converse_as(
     change: impl FnOnce(&mut Command),
     arguments: &[&str],

@@ -1,7 +1,8 @@
 //! What Uphold does as Upstart 1.13.2 does, what it does better, and what is absent.
 
 use uphold_core::conf::{Role, stanza_rows};
-use uphold_initctl::command::{COMMANDS, Group};
+use uphold_initctl::command::COMMANDS;
+use uphold_initctl::options::Origin;
 use uphold_linux::options;
 
 use super::{code, table};
@@ -72,7 +73,7 @@ const BETTER: &[(&str, &str, &str)] = &[
     (
         "wording that comes from D-Bus",
         "`Unable to connect to Upstart` is followed by the system's own error text",
-        "`cli/tests/connection.rs::a_missing_or_deaf_socket_is_said`",
+        "`cli/tests/connection.rs::a_missing_or_deaf_socket_is_reported`",
     ),
     (
         "job output that cannot be written",
@@ -205,8 +206,12 @@ fn stanzas() -> String {
 }
 
 fn option_rows() -> String {
-    let all = options::rows().map(|(name, help)| {
-        let verdict = if help.is_empty() { "ours, or accepted" } else { "same" };
+    let all = options::rows().map(|(name, help, ours)| {
+        let verdict = match help.split_once(':') {
+            _ if ours => "ours",
+            Some(("ignored", _)) => "absent",
+            _ => "same",
+        };
         vec![code(&format!("--{name}")), verdict.into(), help.into()]
     });
     table(&["option", "", "what it does"], all)
@@ -214,8 +219,8 @@ fn option_rows() -> String {
 
 fn commands() -> String {
     let all = COMMANDS.iter().map(|command| {
-        let verdict = if command.group == Group::Ours { "ours" } else { "same" };
-        vec![code(command.name), verdict.into(), command.summary.into()]
+        let verdict = if command.origin == Origin::Uphold { "ours" } else { "same" };
+        vec![code(command.name), verdict.into(), command.description.summary.into()]
     });
     table(&["command", "", "what it does"], all)
 }

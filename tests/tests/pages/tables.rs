@@ -7,7 +7,8 @@ use uphold_core::tables::expect as follow;
 use uphold_core::tables::lifecycle;
 use uphold_core::tables::lifecycle::{Entry, Next, Wait};
 use uphold_initctl::command::{COMMANDS, Group};
-use uphold_initctl::options::BUS;
+use uphold_initctl::options::{COMMON, Origin, SUPERVISOR};
+use uphold_initctl::tools::TOOLS;
 use uphold_linux::capacity;
 
 use super::{code, table};
@@ -137,25 +138,30 @@ pub fn stanzas() -> String {
 }
 
 pub fn commands() -> String {
-    let groups = Group::ALL.into_iter().chain([(Group::Ours, "Commands that Upstart does not have")]);
     let mut text = format!(
-        "{GENERATED}# Commands of initctl\n\nThe table is `cli/src/command.rs`; `initctl COMMAND --help` says more.\n"
+        "{GENERATED}# Commands of initctl\n\nThe table is `cli/src/command.rs`; `initctl help COMMAND` says more.\n"
     );
-    let options = COMMANDS.iter().flat_map(|command| command.options.iter().map(move |option| (command.name, option)));
-    let all = BUS.iter().map(|option| ("every command", option)).chain(options);
-    let ours = all.filter(|(_, option)| !option.note.is_empty());
-    let ours = ours.map(|(command, option)| {
-        let argument = option.argument.map_or(String::new(), |argument| format!("={argument}"));
-        vec![code(command), code(&format!("--{}{argument}", option.long)), option.note.into()]
-    });
-    let ours = table(&["command", "option", "what it does"], ours);
-    for (group, heading) in groups {
+    for (group, heading) in Group::ALL {
         let of_group = COMMANDS.iter().filter(|command| command.group == group);
-        let rows = of_group.map(|command| vec![code(command.name), code(command.arguments), command.summary.into()]);
+        let rows = of_group
+            .map(|command| vec![code(command.name), code(command.arguments), command.description.summary.into()]);
         text += &format!("\n## {heading}\n\n{}", table(&["command", "arguments", "what it does"], rows));
     }
+    let programs =
+        TOOLS.iter().map(|tool| vec![code(tool.name), code(tool.arguments), tool.description.summary.into()]);
+    let programs = table(&["program", "arguments", "what it does"], programs);
+    let of_all = SUPERVISOR.iter().chain(COMMON).map(|option| ("every command".to_owned(), option));
+    let own = COMMANDS.iter().flat_map(|command| command.options.iter().map(|option| (code(command.name), option)));
+    let tools = TOOLS.iter().flat_map(|tool| tool.options.iter().map(|option| (code(tool.name), option)));
+    let options = of_all.chain(own).chain(tools).map(|(command, option)| {
+        let letter = option.short.map_or(String::new(), |letter| format!("-{}, ", char::from(letter)));
+        let argument = option.argument.map_or(String::new(), |argument| format!("={argument}"));
+        let origin = if option.origin == Origin::Uphold { "Uphold" } else { "Upstart" };
+        vec![command, code(&format!("{letter}--{}{argument}", option.long)), origin.into(), option.help.into()]
+    });
     text + &format!(
-        "\n## Options that Upstart does not have\n\n`--help` does not show them: its text stays Upstart's.\n\n{ours}"
+        "\n## The same program under other names\n\n{programs}\n## Options\n\n{}",
+        table(&["command or program", "option", "of", "what it does"], options)
     )
 }
 

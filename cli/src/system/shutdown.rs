@@ -1,11 +1,11 @@
-//! `shutdown` (shutdown(8)): warns everybody, waits, and goes to another runlevel.
+//! `shutdown`: warns all users, waits, and changes the runlevel.
 
-use crate::Context;
-use crate::options::{Halting, Options, Then};
-use crate::print::{Failure, words};
-use crate::runlevel;
-use crate::telinit::{change_runlevel, need_root};
-use crate::wall;
+use crate::context::Context;
+use crate::failure::{Failure, error_text};
+use crate::options::{AfterShutdown, HaltMode, Options};
+use crate::system::runlevel;
+use crate::system::telinit::{change_runlevel, need_root};
+use crate::system::wall;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::SignalFd;
@@ -17,36 +17,41 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Which process waits.
+/// The file with the process id of a shutdown that waits.
 const PID_FILE: &str = "/var/run/shutdown.pid";
-/// While it exists nobody but root may log in.
+/// While this file exists, only root may log in.
 const NO_LOGIN: &str = "/etc/nologin";
-/// So many minutes before the end, nobody may log in any more.
+/// How many minutes before the shutdown logins are refused.
 const NO_LOGIN_MINUTES: u32 = 5;
 
 /// `shutdown TIME [MESSAGE]`, `shutdown -c [MESSAGE]`
 ///
 /// # Errors
-/// The time is none, it is for root alone, or the supervisor refuses.
+/// The time cannot be parsed, the user is not root, or the supervisor refuses.
 pub fn shutdown(context: &mut Context<'_>) -> Result<(), Failure> {
-    let words = context.call.words();
+    let operands = context.invocation.operands();
     if context.options.cancel {
         need_root(context.options)?;
-        return cancel(context.options, &message(words));
+        return cancel(context.options, &message(operands));
     }
-    let (time, rest) = words.split_first().ok_or_else(|| context.wrong("time expected"))?;
-    let delay = minutes_until(time, wall::local_time).ok_or_else(|| context.wrong("illegal time value"))?;
+    let (time, rest) = operands.split_first().ok_or_else(|| context.usage_error("time expected"))?;
+    let delay = minutes_until(time, wall::local_time).ok_or_else(|| context.usage_error("illegal time value"))?;
     need_root(context.options)?;
-    let plan = Plan { then: context.options.then, halting: context.options.halting, message: message(rest) };
+    let plan = Plan {
+        after_shutdown: context.options.after_shutdown,
+        halt_mode: context.options.halt_mode,
+        message: message(rest),
+    };
     plan.carry_out(context, delay)
 }
 
-fn message(words: &[std::ffi::OsString]) -> String {
-    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
-    words.join(" ")
+fn message(operands: &[std::ffi::OsString]) -> String {
+    let operands: Vec<_> = operands.iter().map(|word| word.to_string_lossy()).collect();
+    operands.join(" ")
 }
 
-/// `now`, `+m` (or `m`), or `hh:mm`: the next time that the clock, which is asked only for this, shows it.
+/// The minutes until a time: `now`, `+m` (or `m`), or `hh:mm`, which is the next such time of day. Only that form reads
+/// the clock.
 fn minutes_until(time: &OsStr, clock: impl FnOnce() -> (u32, u32)) -> Option<u32> {
     let text = time.to_str()?;
     if text == "now" {
@@ -65,21 +70,21 @@ fn minutes_until(time: &OsStr, clock: impl FnOnce() -> (u32, u32)) -> Option<u32
     Some((day + hour * 60 + minute - hour_now * 60 - minute_now) % day)
 }
 
-/// What is going to happen.
+/// A shutdown and what happens after it.
 pub struct Plan {
-    /// What follows; `None`: maintenance.
-    pub then: Option<Then>,
-    /// How the system stays down.
-    pub halting: Option<Halting>,
-    /// What everybody is told.
+    /// What happens after the shutdown; `None` for maintenance.
+    pub after_shutdown: Option<AfterShutdown>,
+    /// Whether a halted system is powered off; `None` if the system's jobs decide.
+    pub halt_mode: Option<HaltMode>,
+    /// The message to all users.
     pub message: String,
 }
 
 impl Plan {
-    /// Waits for so many minutes, and does it.
+    /// Waits for `delay` minutes, then changes the runlevel.
     ///
     /// # Errors
-    /// The supervisor cannot be reached, or refuses.
+    /// The supervisor cannot be reached or refuses the request.
     pub fn carry_out(&self, context: &Context<'_>, delay: u32) -> Result<(), Failure> {
         let options = context.options;
         if delay > 0 && !options.warn_only {
@@ -91,11 +96,11 @@ impl Plan {
     }
 
     fn change(&self, context: &Context<'_>) -> Result<(), Failure> {
-        let (level, variable) = match (self.then, self.halting) {
-            (Some(Then::Reboot), _) => (b'6', None),
-            (Some(Then::Halt), None) => (b'0', None),
-            (Some(Then::Halt), Some(Halting::Halt)) => (b'0', Some("INIT_HALT=HALT".into())),
-            (Some(Then::Halt), Some(Halting::PowerOff)) => (b'0', Some("INIT_HALT=POWEROFF".into())),
+        let (level, variable) = match (self.after_shutdown, self.halt_mode) {
+            (Some(AfterShutdown::Reboot), _) => (b'6', None),
+            (Some(AfterShutdown::Halt), None) => (b'0', None),
+            (Some(AfterShutdown::Halt), Some(HaltMode::Halt)) => (b'0', Some("INIT_HALT=HALT".into())),
+            (Some(AfterShutdown::Halt), Some(HaltMode::PowerOff)) => (b'0', Some("INIT_HALT=POWEROFF".into())),
             (None, _) => (b'1', None),
         };
         change_runlevel(context, level, variable.as_slice())
@@ -111,10 +116,10 @@ impl Plan {
     }
 
     fn announcement(&self, left: u32) -> String {
-        let what = match (self.then, self.halting) {
-            (Some(Then::Reboot), _) => "reboot",
-            (Some(Then::Halt), Some(Halting::PowerOff)) => "power off",
-            (Some(Then::Halt), _) => "halt",
+        let what = match (self.after_shutdown, self.halt_mode) {
+            (Some(AfterShutdown::Reboot), _) => "reboot",
+            (Some(AfterShutdown::Halt), Some(HaltMode::PowerOff)) => "power off",
+            (Some(AfterShutdown::Halt), _) => "halt",
             (None, _) => "maintenance",
         };
         match left {
@@ -124,17 +129,17 @@ impl Plan {
         }
     }
 
-    /// Lets the minutes pass; a signal that would end this process ends the plan instead.
+    /// Waits and repeats the warning. A signal that would end this process cancels the shutdown.
     fn wait(&self, options: &Options, delay: u32) -> Result<(), Failure> {
         let mut signals = SigSet::empty();
         [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT].into_iter().for_each(|it| signals.add(it));
         let unable = |errno: nix::Error| Failure::new(format_args!("Unable to wait: {}", errno.desc()));
         signals.thread_block().map_err(unable)?;
         let signals = SignalFd::new(&signals).map_err(unable)?;
-        let mut traces = Traces::leave()?;
+        let mut files = ShutdownFiles::create()?;
         for left in (1..=delay).rev() {
             if left <= NO_LOGIN_MINUTES {
-                traces.no_login.say(&format!("\n{}\n{}\n", self.announcement(left), self.message));
+                files.no_login.write(&format!("\n{}\n{}\n", self.announcement(left), self.message));
             }
             if is_worth_a_warning(left) || left == delay {
                 self.warn(options, left);
@@ -150,7 +155,7 @@ impl Plan {
     }
 }
 
-/// Hourly, then quarterly, then ever more often.
+/// Whether to warn with this many minutes left: every hour at first, then more and more often.
 fn is_worth_a_warning(left: u32) -> bool {
     match left {
         0..=10 => true,
@@ -160,15 +165,15 @@ fn is_worth_a_warning(left: u32) -> bool {
     }
 }
 
-/// The file that keeps people from logging in. One that somebody else has made is left as it is.
+/// The file that refuses logins. A file that another program has made is left as it is.
 struct NoLogin {
     path: &'static Path,
     is_ours: bool,
 }
 
 impl NoLogin {
-    /// Says why nobody may log in. Where that is not possible somebody logs in late, and is warned.
-    fn say(&mut self, text: &str) {
+    /// Writes the reason into the file. If that fails, a user may still log in, and gets the next warning.
+    fn write(&mut self, text: &str) {
         let mut how = OpenOptions::new();
         let how = how.write(true).truncate(self.is_ours).create_new(!self.is_ours);
         if let Ok(mut file) = how.open(self.path) {
@@ -186,30 +191,30 @@ impl Drop for NoLogin {
     }
 }
 
-/// The files that tell of a plan; they go with it.
-struct Traces {
+/// The files that exist while a shutdown waits. They are removed with this value.
+struct ShutdownFiles {
     no_login: NoLogin,
 }
 
-impl Traces {
-    fn leave() -> Result<Self, Failure> {
-        if waiting().is_some() {
+impl ShutdownFiles {
+    fn create() -> Result<Self, Failure> {
+        if pending_shutdown().is_some() {
             return Err(Failure::new("A shutdown is waiting already"));
         }
         let written = fs::write(PID_FILE, format!("{}\n", std::process::id()));
-        written.map_err(|error| Failure::new(format_args!("Unable to write {PID_FILE}: {}", words(&error))))?;
-        Ok(Traces { no_login: NoLogin { path: Path::new(NO_LOGIN), is_ours: false } })
+        written.map_err(|error| Failure::new(format_args!("Unable to write {PID_FILE}: {}", error_text(&error))))?;
+        Ok(ShutdownFiles { no_login: NoLogin { path: Path::new(NO_LOGIN), is_ours: false } })
     }
 }
 
-impl Drop for Traces {
+impl Drop for ShutdownFiles {
     fn drop(&mut self) {
         fs::remove_file(PID_FILE).unwrap_or_default();
     }
 }
 
-/// The process that waits, if it does: a file alone proves nothing.
-fn waiting() -> Option<Pid> {
+/// The process of a shutdown that waits. The file alone is no proof, since it may be left over.
+fn pending_shutdown() -> Option<Pid> {
     let pid: i32 = fs::read_to_string(PID_FILE).ok()?.trim().parse().ok()?;
     let name = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let program = name.split(|&byte| byte == 0).next()?;
@@ -218,7 +223,7 @@ fn waiting() -> Option<Pid> {
 }
 
 fn cancel(options: &Options, message: &str) -> Result<(), Failure> {
-    let pid = waiting().ok_or_else(|| Failure::new("Cannot find pid of running shutdown"))?;
+    let pid = pending_shutdown().ok_or_else(|| Failure::new("Cannot find pid of running shutdown"))?;
     kill(pid, Signal::SIGINT).map_err(|errno| Failure::new(format_args!("Unable to cancel: {}", errno.desc())))?;
     if !message.is_empty() {
         wall::broadcast(&runlevel::files(options).utmp, message);
@@ -233,20 +238,20 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn only_who_keeps_people_out_lets_them_in_again() {
+    fn nologin_is_removed_only_by_the_process_that_made_it() {
         let path = std::env::temp_dir().join(format!("uphold-nologin-{}", std::process::id()));
         let path = &*Box::leak(path.into_boxed_path());
         let text = || fs::read_to_string(path).ok();
         let mut ours = NoLogin { path, is_ours: false };
-        ours.say("in two minutes\n");
+        ours.write("in two minutes\n");
         assert_eq!(text().as_deref(), Some("in two minutes\n"));
-        ours.say("in one\n");
+        ours.write("in one\n");
         assert_eq!(text().as_deref(), Some("in one\n"));
         drop(ours);
         assert_eq!(text(), None);
         fs::write(path, "closed\n").unwrap();
         let mut other = NoLogin { path, is_ours: false };
-        other.say("in two minutes\n");
+        other.write("in two minutes\n");
         drop(other);
         drop(NoLogin { path, is_ours: false });
         assert_eq!(text().as_deref(), Some("closed\n"));

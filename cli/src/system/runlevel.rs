@@ -1,19 +1,19 @@
-//! `runlevel` (runlevel(8)), and what the others need to know about runlevels.
+//! `runlevel`, and the functions about runlevels that other programs share.
 
-use crate::Context;
+use crate::context::Context;
+use crate::failure::Failure;
 use crate::options::Options;
-use crate::print::Failure;
-use crate::utmp::Files;
+use crate::system::utmp::Files;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// `runlevel [UTMP]`: the previous and the current runlevel, `N` for none.
+/// `runlevel [UTMP]`: prints the previous and the current runlevel, with `N` for no previous one.
 ///
 /// # Errors
-/// No runlevel is known: `unknown` is printed.
+/// No runlevel is known. The output is `unknown` then.
 pub fn runlevel(context: &mut Context<'_>) -> Result<(), Failure> {
     let mut files = files(context.options);
-    if let Some(path) = context.call.subject() {
+    if let Some(path) = context.invocation.first() {
         files.utmp = path.into();
     }
     match current(&files) {
@@ -23,12 +23,12 @@ pub fn runlevel(context: &mut Context<'_>) -> Result<(), Failure> {
         }
         None => {
             writeln!(context.out, "unknown")?;
-            Err(Failure::Told)
+            Err(Failure::AlreadyReported)
         }
     }
 }
 
-/// The runlevel: what the environment says, or the file. First the previous one, if there was one.
+/// The previous runlevel, if there was one, and the current one, from the environment or else from the file.
 pub fn current(files: &Files) -> Option<(Option<u8>, u8)> {
     match variable("RUNLEVEL") {
         Some(level) => Some((variable("PREVLEVEL").filter(|&previous| previous != b'N'), level)),
@@ -36,7 +36,7 @@ pub fn current(files: &Files) -> Option<(Option<u8>, u8)> {
     }
 }
 
-/// The files that are meant.
+/// The record files, by the options or the default paths.
 pub fn files(options: &Options) -> Files {
     let usual = Files::default();
     Files {

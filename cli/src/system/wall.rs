@@ -1,6 +1,6 @@
-//! A message to everybody who is logged in, as wall(1) shows it.
+//! A message to all logged-in users, in the form of wall(1).
 
-use crate::utmp::{self, Kind};
+use crate::system::utmp::{self, Kind};
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -9,7 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Writes to each terminal that utmp knows. Who cannot be told is not waited for.
+/// Writes to each terminal in utmp, without waiting for a terminal that does not accept output.
 pub fn broadcast(utmp: &Path, message: &str) {
     let mut text = header().replace('\n', "\r\n");
     text.push_str(&message.replace('\n', "\r\n"));
@@ -17,7 +17,7 @@ pub fn broadcast(utmp: &Path, message: &str) {
     for terminal in terminals(utmp) {
         let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
         if let Ok(mut terminal) = OpenOptions::new().write(true).custom_flags(flags).open(terminal) {
-            // Its user may have stopped it, or just left.
+            // The terminal may be stopped, or its user may have just logged out.
             terminal.write_all(text.as_bytes()).unwrap_or_default();
         }
     }
@@ -29,7 +29,7 @@ fn terminals(utmp: &Path) -> Vec<PathBuf> {
         .into_iter()
         .filter(|record| record.kind == Kind::User)
         .map(|record| record.line)
-        // Others than terminals are there too (X displays); and none may lead out of /dev.
+        // Skips entries that are not terminals, such as X displays, and paths that lead out of /dev.
         .filter(|line| !line.is_empty() && !line.starts_with(b":") && !line.starts_with(b"/"))
         .filter(|line| !line.split(|&byte| byte == b'/').any(|part| part == b".."))
         .collect();
@@ -48,14 +48,15 @@ fn header() -> String {
     format!("\nBroadcast message from {user}@{}\n\t({terminal}) at {hours}:{minutes:02} ...\n\n", host.trim_end())
 }
 
-/// The hour and the minute of the day. What the local time is only date(1) knows here; without it, UTC.
+/// The hour and the minute of the day in local time, from date(1) since the standard library has no time zones; without
+/// date(1), in UTC.
 pub fn local_time() -> (u32, u32) {
-    let told = Command::new("date").arg("+%H %M").output().ok().and_then(|output| {
+    let local = Command::new("date").arg("+%H %M").output().ok().and_then(|output| {
         let text = String::from_utf8(output.stdout).ok()?;
         let (hours, minutes) = text.trim().split_once(' ')?;
         Some((hours.parse().ok()?, minutes.parse().ok()?))
     });
-    told.unwrap_or_else(|| {
+    local.unwrap_or_else(|| {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let minutes = now.as_secs() / 60 % (24 * 60);
         ((minutes / 60) as u32, (minutes % 60) as u32)

@@ -1,19 +1,19 @@
-//! Conditions (`start on`, `stop on`) as `initctl show-config` prints them, and as `check-config` looks at them.
+//! Conditions (`start on`, `stop on`), for `show-config` and `check-config`.
 
 use uphold_core::bytes::Strings;
 use uphold_core::conf::{ConditionText, Operator};
 
-/// A condition as a tree; leaves are in the order of the file.
+/// A condition as a tree. The events are in the order of the file.
 pub enum Condition {
     /// An event.
     Event(Event),
-    /// Two conditions and what is between them.
-    Both(Box<Condition>, Word, Box<Condition>),
+    /// Two conditions and the operator between them.
+    Binary(Box<Condition>, Connective, Box<Condition>),
 }
 
-/// What is between two conditions.
+/// The operator between two conditions.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Word {
+pub enum Connective {
     /// `and`
     And,
     /// `or`
@@ -22,9 +22,9 @@ pub enum Word {
 
 /// An event of a condition.
 pub struct Event {
-    /// Its name.
+    /// The name of the event.
     pub name: Vec<u8>,
-    /// What follows it.
+    /// The arguments after the name.
     pub arguments: Vec<Vec<u8>>,
 }
 
@@ -33,13 +33,13 @@ impl Event {
         Event { name: name.to_vec(), arguments: arguments.iter().map(<[u8]>::to_vec).collect() }
     }
 
-    /// Whether it is one of the four that a job emits (starting(7), ...).
+    /// Whether the event is one of the four of a job: starting, started, stopping, stopped.
     pub fn is_of_a_job(&self) -> bool {
         matches!(&self.name[..], b"starting" | b"started" | b"stopping" | b"stopped")
     }
 
-    /// Of such an event, the job that must have emitted it, and the other arguments: `JOB=` may stand anywhere, a name
-    /// alone must come first.
+    /// The job that emits the event, if it is an event of a job, and the other arguments. The job is the first
+    /// argument, if that is a bare name, or any argument `JOB=NAME`.
     pub fn job(&self) -> (Option<&[u8]>, Vec<&[u8]>) {
         let mut rest: Vec<&[u8]> = self.arguments.iter().map(Vec::as_slice).collect();
         let named = |word: &&[u8]| word.starts_with(b"JOB=");
@@ -52,7 +52,7 @@ impl Event {
         (job.map(|word| word.strip_prefix(b"JOB=").unwrap_or(word)), rest)
     }
 
-    /// `NAME (job: JOB, env: ARGUMENTS)`
+    /// The form of `show-config --enumerate`: `NAME (job: JOB, env: ARGUMENTS)`.
     pub fn enumerated(&self) -> Vec<u8> {
         let (job, arguments) = self.job();
         let mut text = self.name.clone();
@@ -69,31 +69,32 @@ impl Event {
 }
 
 impl Condition {
-    /// Reads the postfix form that travels. `None` inside: there is no condition; outside: these bytes are none.
+    /// Decodes the postfix form of the control protocol. The inner `None` stands for no condition, the outer one for
+    /// bytes that cannot be decoded.
     pub fn read(text: &[u8]) -> Option<Option<Self>> {
         let mut stack = Vec::new();
         for operator in ConditionText(text).operators() {
-            let word = match operator {
+            let connective = match operator {
                 Operator::Event(name, arguments) => {
                     stack.push(Condition::Event(Event::new(name, arguments)));
                     continue;
                 }
-                Operator::And => Word::And,
-                Operator::Or => Word::Or,
+                Operator::And => Connective::And,
+                Operator::Or => Connective::Or,
             };
             let right = Box::new(stack.pop()?);
             let left = Box::new(stack.pop()?);
-            stack.push(Condition::Both(left, word, right));
+            stack.push(Condition::Binary(left, connective, right));
         }
         match stack.len() {
-            // Bytes that are no operator end the reading.
+            // The iterator ends at bytes that are not an operator, so text may be left.
             0 if text.is_empty() => Some(None),
             1 => Some(stack.pop()),
             _ => None,
         }
     }
 
-    /// As in the file, with parentheses around each `and` and `or`.
+    /// The form of a job file, with parentheses around each `and` and `or`.
     pub fn infix(&self) -> Vec<u8> {
         let mut text = Vec::new();
         self.write(&mut text);
@@ -106,10 +107,10 @@ impl Condition {
                 text.extend_from_slice(&event.name);
                 append(text, event.arguments.iter().map(Vec::as_slice));
             }
-            Condition::Both(left, word, right) => {
+            Condition::Binary(left, connective, right) => {
                 text.push(b'(');
                 left.write(text);
-                text.extend_from_slice(if *word == Word::And { b" and " } else { b" or " });
+                text.extend_from_slice(if *connective == Connective::And { b" and " } else { b" or " });
                 right.write(text);
                 text.push(b')');
             }
@@ -120,7 +121,7 @@ impl Condition {
     pub fn events(&self) -> Vec<&Event> {
         match self {
             Condition::Event(event) => vec![event],
-            Condition::Both(left, _, right) => [left.events(), right.events()].concat(),
+            Condition::Binary(left, _, right) => [left.events(), right.events()].concat(),
         }
     }
 }

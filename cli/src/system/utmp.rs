@@ -1,4 +1,4 @@
-//! Who is logged in, which runlevel the system is in and when it started: the records of utmp(5).
+//! The records of utmp(5): logins, the runlevel, and the start of the system.
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -7,12 +7,12 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Whether session and time are in 64 bits. On most architectures they are as on 32-bit ones, so that both kinds of programs
-/// share the file. Musl writes no such files, so with it the records are the GNU library's too. The list is that of
-/// `linux-shim/src/login_records.rs`; `tests/tests/logins.rs` compares what follows from both.
+/// Whether session and time have 64 bits. On most architectures they have 32, so that 32-bit and 64-bit programs share
+/// the file. Musl does not write these files; with it, the records have the GNU library's format too. The same list of
+/// architectures is in `linux-shim/src/login_records.rs`, and `tests/tests/logins.rs` compares the results.
 const WIDE: bool = cfg!(any(target_arch = "aarch64", target_arch = "loongarch64", target_arch = "s390x"));
 
-// Where in a record each field is.
+// Offsets and sizes of the fields of a record.
 const KIND: usize = 0;
 const PID: usize = 4;
 const LINE: usize = 8;
@@ -27,12 +27,12 @@ const EXIT_SIZE: usize = 4;
 const SESSION: usize = HOST + HOST_SIZE + EXIT_SIZE;
 const WORD: usize = if WIDE { 8 } else { 4 };
 
-/// Where in a record its time is: seconds, then microseconds.
+/// The offset of the time: seconds, then microseconds.
 pub const SECONDS: usize = SESSION + WORD;
 const MICROSECONDS: usize = SECONDS + WORD;
 const ADDRESS_AND_UNUSED: usize = 16 + 20;
 
-/// Bytes of a record.
+/// The size of a record in bytes.
 pub const SIZE: usize = (MICROSECONDS + WORD + ADDRESS_AND_UNUSED).next_multiple_of(WORD);
 
 #[cfg(target_env = "gnu")]
@@ -41,20 +41,21 @@ const _: () = assert!(
     "as the C library has it"
 );
 
-/// How often the lock of a file is tried, and how long is waited in between: nobody may keep the system from going down.
+/// How often a file's lock is tried, and the pause between attempts. The limit keeps another process from delaying a
+/// shutdown.
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
-/// What a record is about.
+/// The kind of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// The runlevel changed (1).
     RunLevel,
     /// The system started (2).
     BootTime,
-    /// Somebody is logged in (7).
+    /// A user is logged in (7).
     User,
-    /// Anything else.
+    /// Any other kind, by its number.
     Other(i16),
 }
 
@@ -76,36 +77,36 @@ impl Kind {
     }
 }
 
-/// A record. Text ends before its first NUL; what is too long for its field is cut when it is written.
+/// A record. Text ends before its first NUL; text that is too long for its field is cut.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {
-    /// What it is about.
+    /// The kind.
     pub kind: Kind,
-    /// The process; of a runlevel: the new one and 256 times the previous one, as characters.
+    /// The process id. For a runlevel: the character of the new one plus 256 times that of the previous one.
     pub pid: i32,
     /// The terminal, below /dev.
     pub line: Vec<u8>,
-    /// Its short name.
+    /// The short name of the terminal.
     pub id: Vec<u8>,
-    /// Who.
+    /// The user.
     pub user: Vec<u8>,
-    /// From where; of records about the system: the kernel's release.
+    /// The remote host. For records about the system: the release of the kernel.
     pub host: Vec<u8>,
-    /// When, since 1970.
+    /// The time since 1970.
     pub time: Duration,
 }
 
 impl Record {
-    /// A record about the system itself, of now.
+    /// Makes a record about the system itself, with the current time.
     fn of_system(kind: Kind, user: &str, pid: i32) -> Self {
-        // A record without them is better than none.
+        // A record without the release or the time is better than no record.
         let host = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (line, id) = (b"~".to_vec(), b"~~".to_vec());
         Record { kind, pid, line, id, user: user.into(), host: host.trim_end().into(), time }
     }
 
-    /// As it is in the file.
+    /// Encodes the record for the file.
     pub fn to_bytes(&self) -> [u8; SIZE] {
         let mut bytes = [0; SIZE];
         put(&mut bytes, KIND, 2, &self.kind.number().to_ne_bytes());
@@ -119,7 +120,7 @@ impl Record {
         bytes
     }
 
-    /// From the file.
+    /// Decodes a record of the file.
     pub fn from_bytes(bytes: &[u8; SIZE]) -> Self {
         let text = |at: usize, size: usize| -> Vec<u8> {
             bytes[at..at + size].iter().copied().take_while(|&byte| byte != 0).collect()
@@ -133,7 +134,7 @@ impl Record {
             id: text(ID, ID_SIZE),
             user: text(USER, USER_SIZE),
             host: text(HOST, HOST_SIZE),
-            // A damaged record may say anything.
+            // A damaged record may hold any value, so the sum must not overflow.
             time: Duration::from_secs(word(bytes, SECONDS))
                 .saturating_add(Duration::from_micros(word(bytes, MICROSECONDS))),
         }
@@ -145,7 +146,7 @@ fn put(bytes: &mut [u8; SIZE], at: usize, size: usize, field: &[u8]) {
     bytes[at..at + length].copy_from_slice(&field[..length]);
 }
 
-/// Seconds end in 2106 where there is room for no more.
+/// Where a field has 32 bits, seconds end in 2106.
 fn put_word(bytes: &mut [u8; SIZE], at: usize, value: u64) {
     if WIDE {
         put(bytes, at, 8, &value.to_ne_bytes());
@@ -162,11 +163,11 @@ fn word(bytes: &[u8; SIZE], at: usize) -> u64 {
     }
 }
 
-/// The two files.
+/// The two record files.
 pub struct Files {
-    /// How things are.
+    /// The current state.
     pub utmp: PathBuf,
-    /// How they were: every record that was ever written.
+    /// The history: every record that was ever written.
     pub wtmp: PathBuf,
 }
 
@@ -177,7 +178,7 @@ impl Default for Files {
 }
 
 impl Files {
-    /// The runlevel, as characters: the previous one, `None` if there was none, and the current one.
+    /// The previous runlevel, if there was one, and the current one, as characters.
     pub fn runlevel(&self) -> Option<(Option<u8>, u8)> {
         let records = read(&self.utmp).ok()?;
         let pid = records.into_iter().find(|record| record.kind == Kind::RunLevel)?.pid;
@@ -185,10 +186,11 @@ impl Files {
         (level != 0).then_some((Some(previous).filter(|&previous| previous != 0 && previous != b'N'), level))
     }
 
-    /// Notes a new runlevel, and that the system has started if nobody has. A file that is not there is not wanted.
+    /// Records a new runlevel and, if it is missing, the start of the system. A file that does not exist is not
+    /// created.
     ///
     /// # Errors
-    /// A file that is there cannot be read, locked or written.
+    /// A file exists and cannot be read, locked or written.
     pub fn write_runlevel(&self, previous: Option<u8>, level: u8) -> io::Result<()> {
         if let Ok(records) = read(&self.utmp)
             && !records.iter().any(|record| record.kind == Kind::BootTime)
@@ -200,10 +202,10 @@ impl Files {
         self.write(&Record::of_system(Kind::RunLevel, "runlevel", pid))
     }
 
-    /// Notes that the system goes down.
+    /// Records that the system shuts down.
     ///
     /// # Errors
-    /// The file is there and cannot be locked or written.
+    /// The file exists and cannot be locked or written.
     pub fn write_shutdown(&self) -> io::Result<()> {
         append(&self.wtmp, &Record::of_system(Kind::RunLevel, "shutdown", 0))
     }
@@ -214,7 +216,7 @@ impl Files {
     }
 }
 
-/// All records of a file.
+/// Reads all records of a file.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -225,7 +227,7 @@ pub fn read(path: &Path) -> io::Result<Vec<Record>> {
     Ok(records.iter().map(Record::from_bytes).collect())
 }
 
-/// Puts a record in the place of the one of its kind, or at the end.
+/// Replaces the record of the same kind, or appends the record.
 fn replace(path: &Path, record: &Record) -> io::Result<()> {
     let Some(mut file) = open(path)? else { return Ok(()) };
     let mut bytes = Vec::new();
@@ -238,13 +240,13 @@ fn replace(path: &Path, record: &Record) -> io::Result<()> {
 
 fn append(path: &Path, record: &Record) -> io::Result<()> {
     let Some(mut file) = open(path)? else { return Ok(()) };
-    // What is left of a record that was cut off is overwritten.
+    // A record that was cut off at the end is overwritten.
     let end = file.seek(SeekFrom::End(0))?;
     file.seek(SeekFrom::Start(end - end % SIZE as u64))?;
     file.write_all(&record.to_bytes())
 }
 
-/// Opens the file for oneself alone; `None`: it is not there.
+/// Opens and locks a file; `None` if it does not exist.
 fn open(path: &Path) -> io::Result<Option<File>> {
     let file = match OpenOptions::new().read(true).write(true).open(path) {
         Ok(file) => file,
@@ -260,7 +262,7 @@ fn open(path: &Path) -> io::Result<Option<File>> {
     lock(&file).map(|()| Some(file))
 }
 
-/// Tries the lock that the C library's functions take, of the whole file; it goes when the file is closed.
+/// Tries to lock the whole file, as the functions of the C library do. Closing the file releases the lock.
 fn lock(file: &File) -> io::Result<()> {
     let (kind, from) = (libc::F_WRLCK as libc::c_short, libc::SEEK_SET as libc::c_short);
     let whole = libc::flock { l_type: kind, l_whence: from, l_start: 0, l_len: 0, l_pid: 0 };

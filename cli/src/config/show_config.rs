@@ -1,34 +1,34 @@
-//! `initctl show-config`: what jobs emit, and what starts and stops them.
+//! `initctl show-config`: the events that jobs emit, and their conditions.
 
-use crate::Context;
-use crate::condition::Condition;
+use crate::config::condition::Condition;
 use crate::connection::Connection;
-use crate::print::Failure;
+use crate::context::Context;
+use crate::failure::Failure;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use uphold_core::control::{Refusal, Reply, Request};
 
-/// What a job emits, and what starts and stops it.
+/// The events that a job emits, and its conditions.
 pub struct Config {
-    /// The events that it says it emits.
+    /// The events of the stanza `emits`.
     pub emits: Vec<Vec<u8>>,
-    /// Its `start on`.
+    /// The condition of `start on`.
     pub start_on: Option<Condition>,
-    /// Its `stop on`.
+    /// The condition of `stop on`.
     pub stop_on: Option<Condition>,
 }
 
 impl Config {
-    /// Asks for a job's; `None`: there is no such job.
+    /// Fetches the configuration of a job; `None` if the job does not exist.
     ///
     /// # Errors
-    /// The supervisor cannot be reached, or refuses.
+    /// The supervisor cannot be reached or refuses the request.
     pub fn ask(connection: &mut Connection, job: &[u8]) -> Result<Option<Self>, Failure> {
         let (emits, start_on, stop_on) = match connection.ask(&Request::ShowConfig { job })? {
             Reply::Config { emits, start_on, stop_on } => (emits, start_on, stop_on),
             Reply::Error(Refusal::UnknownJob(_)) => return Ok(None),
             Reply::Error(refusal) => return Err(Failure::new(refusal)),
-            _ => return Err(Failure::other()),
+            _ => return Err(Failure::unexpected_reply()),
         };
         let read = |text| {
             Condition::read(text).ok_or_else(|| Failure::new("The supervisor sent a condition that cannot be read"))
@@ -37,7 +37,7 @@ impl Config {
         Ok(Some(Config { emits, start_on: read(start_on)?, stop_on: read(stop_on)? }))
     }
 
-    /// Its two conditions, each with the word before `on`.
+    /// The conditions, each with the word before `on`.
     pub fn conditions(&self) -> impl Iterator<Item = (&'static str, &Condition)> {
         let start = self.start_on.iter().map(|condition| ("start", condition));
         start.chain(self.stop_on.iter().map(|condition| ("stop", condition)))
@@ -63,18 +63,18 @@ impl Config {
 /// `show-config`
 ///
 /// # Errors
-/// The supervisor cannot be reached, or refuses.
+/// The supervisor cannot be reached or refuses the request.
 pub fn show(context: &mut Context<'_>) -> Result<(), Failure> {
     let mut connection = context.connect()?;
-    let jobs = match context.call.subject() {
+    let jobs = match context.invocation.first() {
         Some(job) => vec![job.as_bytes().to_vec()],
         None => connection.jobs()?,
     };
     for job in jobs {
         let Some(config) = Config::ask(&mut connection, &job)? else {
-            match context.call.subject() {
+            match context.invocation.first() {
                 Some(_) => return Err(Failure::new(Refusal::UnknownJob(&job))),
-                // Gone since the list was made.
+                // The job was removed after the list was made.
                 None => continue,
             }
         };

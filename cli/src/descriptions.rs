@@ -1,0 +1,170 @@
+//! What `--help` says about each command of `initctl` and each tool.
+#![allow(missing_docs)] // Each constant is named after its command.
+
+/// The description of a command or a tool in its help.
+#[derive(Clone, Copy)]
+pub struct Description {
+    /// One sentence, also for lists of commands.
+    pub summary: &'static str,
+    /// Paragraphs that follow the summary.
+    pub details: &'static [&'static str],
+}
+
+impl Description {
+    /// Combines both parts.
+    pub const fn new(summary: &'static str, details: &'static [&'static str]) -> Self {
+        Description { summary, details }
+    }
+}
+
+const OWN_JOB: &str = "A process of a job may leave out JOB. The command then applies to the instance to which that \
+                       process belongs, and does not wait.";
+const INSTANCES: &str = "If the job file has the stanza `instance', the KEY=VALUE arguments select the instance.";
+const TABLES: &str = "Inside a process of a job the command uses the environment of that job, otherwise the \
+                      environment with which every job starts.";
+const SESSION_ONLY: &str = "Only a session's supervisor allows this; the supervisor of a system refuses.";
+
+pub const START: Description = Description::new(
+    "Start a job and wait until it runs.",
+    &[
+        "The job gets the KEY=VALUE arguments as variables. If its file has the stanza `instance', they also select \
+         the instance; one that does not exist yet is created.",
+        "For a task, the command waits until it has finished. Fails if the job does not get that far, or if the \
+         instance is already running.",
+        OWN_JOB,
+    ],
+);
+pub const STOP: Description = Description::new(
+    "Stop a job and wait until it has stopped.",
+    &[
+        INSTANCES,
+        "The KEY=VALUE arguments are also variables of the job's pre-stop and post-stop processes.",
+        "A stop that hangs can be ended with --force.",
+        OWN_JOB,
+    ],
+);
+pub const RESTART: Description = Description::new(
+    "Stop a job and start it again.",
+    &[
+        INSTANCES,
+        "The KEY=VALUE arguments replace the variables of the earlier start.",
+        "The new run has the definition of the old one, even if the job file has changed since. To use the changed \
+         file, run stop and then start. Fails if the job is stopped.",
+        OWN_JOB,
+    ],
+);
+pub const RELOAD: Description = Description::new(
+    "Send a job's main process its reload signal.",
+    &["The signal is SIGHUP unless the job file has the stanza `reload signal'.", INSTANCES, OWN_JOB],
+);
+pub const STATUS: Description = Description::new(
+    "Print the goal, the state and the processes of a job.",
+    &[
+        "The line reads JOB [(INSTANCE)] GOAL/STATE[, process PID]. Further processes follow on lines of their own.",
+        INSTANCES,
+        OWN_JOB,
+    ],
+);
+pub const LIST: Description = Description::new("Print the status of every job and instance.", &[]);
+pub const EMIT: Description = Description::new(
+    "Announce an event to all jobs.",
+    &[
+        "The event carries the KEY=VALUE arguments as variables, for conditions to match and for jobs to receive.",
+        "Returns when the event is finished: every job that it starts runs (a task has ended), and every job that it \
+         stops has stopped. Fails if one of these jobs fails.",
+    ],
+);
+pub const GET_ENV: Description = Description::new("Print the value of a variable.", &[TABLES]);
+pub const LIST_ENV: Description = Description::new("Print all variables in alphabetical order.", &[TABLES]);
+pub const RESET_ENV: Description = Description::new("Undo every set-env and unset-env.", &[TABLES, SESSION_ONLY]);
+pub const SET_ENV: Description =
+    Description::new("Set variables.", &["A VARIABLE without a value becomes empty.", TABLES, SESSION_ONLY]);
+pub const UNSET_ENV: Description = Description::new("Remove variables.", &[TABLES, SESSION_ONLY]);
+pub const RELOAD_CONFIGURATION: Description = Description::new(
+    "Read all job files again.",
+    &["Changed files are normally noticed without this command. Running instances keep their old definition."],
+);
+pub const SHOW_CONFIG: Description = Description::new(
+    "Print which events a job emits, and its start and stop conditions.",
+    &["Without JOB, all jobs are printed."],
+);
+pub const CHECK_CONFIG: Description = Description::new(
+    "Find start and stop conditions that can never become true.",
+    &["A condition is reported if it needs an event that nothing emits, or a job that does not exist. Events that \
+         jobs emit must be listed in their files with the stanza `emits'. Without JOB, all jobs are checked. The exit \
+         code is 1 if something is reported."],
+);
+pub const CHECK_CONF: Description = Description::new(
+    "Check job files for mistakes, without a supervisor.",
+    &["Each FILE is parsed, and so is the .override file beside a .conf file. /bin/sh checks the syntax of the \
+         scripts."],
+);
+pub const USAGE: Description =
+    Description::new("Print the usage text of a job.", &["The text comes from the stanza `usage' of the job file."]);
+pub const VERSION: Description = Description::new("Print the version of the running supervisor.", &[]);
+pub const LOG_PRIORITY: Description = Description::new(
+    "Print or set the lowest priority of the messages that the supervisor logs.",
+    &["PRIORITY is one of debug, info, message, warn, error and fatal. A supervisor starts with message; at info it \
+         also logs every state of every job, and every event."],
+);
+pub const LIST_SESSIONS: Description = Description::new(
+    "Print the process id and the address of each of your session supervisors.",
+    &["Sessions are searched for below $XDG_RUNTIME_DIR, which must be set."],
+);
+pub const END_SESSION: Description = Description::new(
+    "End a session.",
+    &["The session's supervisor emits session-end, stops all jobs and exits. A system's supervisor refuses."],
+);
+pub const RESTART_INIT: Description = Description::new(
+    "Replace the supervisor by a new run of its program.",
+    &["This is for updates. Jobs go on; events, timers and waiting clients are handed over."],
+);
+pub const NOTIFY_DISK: Description = Description::new(
+    "Report that the disk has become writable.",
+    &["The supervisor then writes the job output that it has kept in memory to the log files."],
+);
+pub const NOTIFY_DBUS: Description = Description::new(
+    "Accepted for compatibility, without effect: a D-Bus address.",
+    &["The supervisor does not use D-Bus."],
+);
+pub const NOTIFY_CGROUP: Description = Description::new(
+    "Accepted for compatibility, without effect: the address of a cgroup manager.",
+    &["The supervisor manages control groups itself."],
+);
+pub const HELP: Description = Description::new(
+    "List the commands, or describe one.",
+    &["`initctl help COMMAND' prints what COMMAND --help prints."],
+);
+
+const SAFE_REBOOT: &str = "Runs the same steps as shutdown without a delay. With --force, or when the runlevel is \
+                           already 0 or 6, the kernel is called directly: jobs of these runlevels use it as their last \
+                           step.";
+
+pub const TELINIT: Description = Description::new(
+    "Change the runlevel.",
+    &[
+        "RUNLEVEL is one of 0 to 6, S and s. The supervisor emits the event runlevel with the variables RUNLEVEL and \
+         PREVLEVEL, and the change is recorded in utmp and wtmp. The previous runlevel comes from $RUNLEVEL or else \
+         from utmp.",
+        "Instead of a runlevel, q reads all job files again, and u replaces the supervisor by a new run of its \
+         program.",
+    ],
+);
+pub const RUNLEVEL: Description = Description::new(
+    "Print the previous and the current runlevel.",
+    &["They are taken from $PREVLEVEL and $RUNLEVEL if these are set, otherwise from the file UTMP, by default \
+       /var/run/utmp. N stands for no previous runlevel. If no runlevel is known, `unknown' is printed and the exit \
+       code is 1."],
+);
+pub const SHUTDOWN: Description = Description::new(
+    "Shut the system down.",
+    &[
+        "TIME is hh:mm, +MINUTES, or now. Logged-in users get a warning with MESSAGE, repeated until the time has \
+         come. In the last five minutes no user but root can log in.",
+        "Without an option that says what comes after the shutdown, the system enters maintenance, which is runlevel \
+         1.",
+    ],
+);
+pub const REBOOT: Description = Description::new("Reboot the system.", &[SAFE_REBOOT]);
+pub const HALT: Description = Description::new("Halt the system.", &[SAFE_REBOOT]);
+pub const POWEROFF: Description = Description::new("Power the system off.", &[SAFE_REBOOT]);

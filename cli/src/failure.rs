@@ -1,0 +1,74 @@
+//! Why a command or a tool failed, and how that is reported.
+
+use std::fmt;
+use std::io::{self, Write};
+use uphold_core::control::frame::Broken;
+
+/// Why a command failed. The exit code is 1 in all cases.
+#[derive(Debug)]
+pub enum Failure {
+    /// A message, with an optional line of help.
+    Message {
+        /// The message, printed after the name of the program.
+        text: String,
+        /// The line of help, printed below.
+        hint: Option<String>,
+    },
+    /// The message has already been printed.
+    AlreadyReported,
+    /// Standard output was closed by its reader, as in `initctl list | head`. No message is printed.
+    OutputClosed,
+}
+
+impl Failure {
+    /// Makes a failure with a message.
+    pub fn new(text: impl fmt::Display) -> Self {
+        Failure::Message { text: text.to_string(), hint: None }
+    }
+
+    /// Makes a failure about the command line, with a hint at the help.
+    pub fn usage(program: &str, text: impl fmt::Display) -> Self {
+        let hint = format!("Try `{program} --help' for more information.");
+        Failure::Message { text: text.to_string(), hint: Some(hint) }
+    }
+
+    /// Makes the failure for a reply that does not fit the request.
+    pub fn unexpected_reply() -> Self {
+        Failure::new("The supervisor answered something else than was asked")
+    }
+
+    /// Prints the failure on standard error.
+    pub fn report(&self, program: &str) {
+        let Failure::Message { text, hint } = self else { return };
+        let mut lines = format!("{program}: {text}\n");
+        if let Some(hint) = hint {
+            lines.push_str(hint);
+            lines.push('\n');
+        }
+        // If standard error is closed, the exit code still reports the failure.
+        let _ = io::stderr().write_all(lines.as_bytes());
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::OutputClosed,
+            _ => Failure::new(format_args!("Unable to write the output: {}", error_text(&error))),
+        }
+    }
+}
+
+/// The failure for a page of a list that cannot be decoded.
+pub fn unreadable_list(broken: Broken) -> Failure {
+    Failure::new(format_args!("The supervisor sent a list that cannot be read: {broken}"))
+}
+
+/// The system's text for an error, without the error number.
+pub fn error_text(error: &io::Error) -> String {
+    let mut text = error.to_string();
+    if let Some(at) = text.find(" (os error") {
+        text.truncate(at);
+    }
+    text
+}
