@@ -89,6 +89,9 @@ impl JobEvent {
 }
 
 impl State {
+    /// The state of a job at rest, in which an instance begins and ends.
+    pub const REST: State = State::Waiting;
+
     /// How many states there are.
     pub const COUNT: usize = 17;
 

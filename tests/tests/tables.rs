@@ -3,8 +3,8 @@
 use uphold_core::tables::exit;
 use uphold_core::tables::expect as follow;
 use uphold_core::tables::expect::{FollowOrder, Seen, Stage};
-use uphold_core::tables::lifecycle::{Entry, LIFECYCLE, Next, Wait};
-use uphold_core::{Expect, Goal, Process, State};
+use uphold_core::tables::lifecycle::{Entry, Follow, LIFECYCLE, Next, StateRow, Wait};
+use uphold_core::{Expect, Goal, Process, Signal, State};
 
 /// The ten states of init(8), "Job states", and where each leads; the words of the manual.
 const MANUAL: [(&str, &str, &str); 10] = [
@@ -30,7 +30,7 @@ fn is_left_out(state: State) -> bool {
 /// Where a goal leads; with a main process where that matters.
 fn next(state: State, goal: Goal) -> Option<State> {
     match state.row().next(goal) {
-        Next::To(next) | Next::IfMain(next, _) | Next::Anew(next) => Some(next),
+        Next::To(next) | Next::CallOff(next) | Next::IfMain(next, _) | Next::Anew(next) => Some(next),
         Next::Never => None,
     }
 }
@@ -38,7 +38,7 @@ fn next(state: State, goal: Goal) -> Option<State> {
 /// Every state that a goal can lead to.
 fn all_next(state: State, goal: Goal) -> Vec<State> {
     match state.row().next(goal) {
-        Next::To(next) | Next::Anew(next) => vec![next],
+        Next::To(next) | Next::CallOff(next) | Next::Anew(next) => vec![next],
         Next::IfMain(with, without) => vec![with, without],
         Next::Never => vec![],
     }
@@ -106,16 +106,82 @@ fn every_state_is_reached_from_rest_and_leads_back() {
 fn a_respawn_is_only_wanted_where_a_main_process_can_end_and_leads_to_a_new_run() {
     for state in states() {
         let row = state.row();
-        let judged = exit::row(Process::Main, state).is_some_and(|row| row.meaning == exit::Consequence::Judged);
+        let judged = exit::row(Process::Main, state).is_some_and(|row| row.consequence == exit::Consequence::Judged);
         assert_eq!(row.respawn != Next::Never, judged, "a main process that ends in {state} and is to run again");
         match row.respawn {
             Next::Anew(next) => assert!(reachable(next, &[Goal::Start]).contains(&State::Starting)),
             // The goal lasts until a state that turns it into a start.
             Next::To(next) => assert!(matches!(next.row().respawn, Next::Anew(_)), "{state} forgets that it respawns"),
             Next::Never => {}
-            Next::IfMain(..) => panic!("{state} forgets that it respawns"),
+            Next::IfMain(..) | Next::CallOff(_) => panic!("{state} forgets that it respawns"),
         }
     }
+}
+
+#[test]
+fn each_property_of_a_row_holds_in_the_states_that_the_machine_relies_on() {
+    let holding = |property: fn(&StateRow) -> bool| -> Vec<State> {
+        LIFECYCLE.iter().filter(|row| property(row)).map(|row| row.state).collect()
+    };
+    assert_eq!(holding(StateRow::is_rest), [State::Waiting]);
+    assert_eq!(holding(StateRow::is_run), [State::Running]);
+    assert_eq!(holding(StateRow::kills), [State::Killed]);
+    assert_eq!(holding(StateRow::expects), [State::Spawning, State::Spawned]);
+    assert_eq!(holding(StateRow::calls_off), [State::PreStop]);
+    assert_eq!(holding(StateRow::runs_anew), [State::Running]);
+    assert_eq!(holding(|row| row.awaits(Process::Main)), [State::Spawning, State::Spawned, State::Killed]);
+}
+
+#[test]
+fn what_is_known_of_a_main_process_is_kept_until_its_job_stops_and_then_dropped() {
+    let mut following = states().map(|state| state.row().follow).skip_while(|follow| *follow == Follow::Keep);
+    let mut changes = vec![];
+    following.by_ref().for_each(|follow| {
+        if follow != Follow::Keep && changes.last() != Some(&follow) {
+            changes.push(follow);
+        }
+    });
+    assert_eq!(changes, [Follow::Expect, Follow::Close, Follow::Forget]);
+    assert_eq!(State::Stopping.row().follow, Follow::Close);
+}
+
+/// FACTS of Upstart 1.13.2: a post-start or pre-stop process that cannot be set up is passed over, the others fail the job.
+#[test]
+fn a_process_that_cannot_be_set_up_fails_its_job_unless_it_is_post_start_or_pre_stop() {
+    let fails = |process| exit::spawn_failure_fails(process);
+    assert!(fails(Process::Main) && fails(Process::PreStart) && fails(Process::PostStop));
+    assert!(!fails(Process::PostStart) && !fails(Process::PreStop));
+}
+
+#[test]
+fn a_stop_means_something_only_by_its_signal_and_its_process() {
+    use follow::{Seen, Stage, stop};
+    assert_eq!(stop(Signal::TRAP, true, Some(Stage::Launched)), Some(Seen::Trap));
+    assert_eq!(stop(Signal::TRAP, false, Some(Stage::Launched)), None);
+    for traced in [false, true] {
+        assert_eq!(stop(Signal::STOP, traced, None), Some(Seen::Stop));
+    }
+    for (stage, seen) in [
+        (Stage::FirstBorn, Some(Seen::Stop)),
+        (Stage::SecondBorn, Some(Seen::Stop)),
+        (Stage::First, None),
+        (Stage::Original, None),
+    ] {
+        assert_eq!(stop(Signal::CONT, true, Some(stage)), seen, "{stage:?}");
+    }
+    assert_eq!(stop(Signal::CONT, false, Some(Stage::FirstBorn)), None);
+    assert_eq!(stop(Signal::HUP, true, Some(Stage::FirstBorn)), None);
+    let of_tracing = |stage| {
+        [Seen::Trap, Seen::Stop, Seen::Fork, Seen::Exec]
+            .into_iter()
+            .filter(|seen| follow::is_of_tracing(stage, *seen))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of_tracing(Stage::Launched), [Seen::Trap]);
+    assert_eq!(of_tracing(Stage::FirstBorn), [Seen::Stop]);
+    assert_eq!(of_tracing(Stage::SecondBorn), [Seen::Stop]);
+    assert_eq!(of_tracing(Stage::Original), []);
+    assert_eq!(of_tracing(Stage::Settled), []);
 }
 
 /// Whether a job may go through a state without having waited for anything.
@@ -252,10 +318,11 @@ const EXPECTS: [Expect; 8] = [
 #[test]
 fn every_lesson_can_be_learnt_and_names_another_stanza_or_takes_that_back() {
     for (place, row) in follow::ADVICE.iter().enumerate() {
-        assert!(row.expect != row.right || row.heir == follow::Relation::Late, "{row:?}");
-        let twin =
-            |other: &follow::Advice| (other.expect, other.forks, other.heir) == (row.expect, row.forks, row.heir);
+        assert!(row.expect != row.right || row.relation == follow::Relation::Late, "{row:?}");
+        let twin = |other: &follow::Advice| {
+            (other.expect, other.forks, other.relation) == (row.expect, row.forks, row.relation)
+        };
         assert_eq!(follow::ADVICE.iter().position(twin), Some(place), "two rows for one case: {row:?}");
-        assert_eq!(follow::advice(row.expect, row.forks.unwrap_or(0), row.heir), (row.saw, row.right));
+        assert_eq!(follow::advice(row.expect, row.forks.unwrap_or(0), row.relation), (row.saw, row.right));
     }
 }

@@ -7,7 +7,7 @@ use crate::ids::{ClassId, JobId};
 use crate::machine::Supervisor;
 use crate::process::Process;
 use crate::records::class::Class;
-use crate::state::{Goal, State};
+use crate::state::Goal;
 use crate::target::{Select, Target};
 
 impl Supervisor<'_> {
@@ -82,7 +82,7 @@ impl Supervisor<'_> {
 
     fn job_status(&self, id: JobId) -> Status<'_> {
         let Some(job) = self.jobs.get(id) else { return Status::default() };
-        if job.state == State::Waiting && job.goal == Goal::Stop {
+        if job.state.row().is_rest() && job.goal == Goal::Stop {
             return self.class_status(job.class);
         }
         let live = Process::ALL.iter().filter_map(|&process| Some((process, job.pid(process)?.get())));

@@ -220,7 +220,7 @@ impl Default for Status<'_> {
     /// A job without a name, at rest.
     fn default() -> Self {
         let processes = heapless::Vec::new();
-        Status { job: &[], instance: &[], goal: Goal::Stop, state: State::Waiting, processes, said: &[] }
+        Status { job: &[], instance: &[], goal: Goal::Stop, state: State::REST, processes, said: &[] }
     }
 }
 

@@ -12,7 +12,6 @@ use crate::machine::Supervisor;
 use crate::notice::Notice;
 use crate::process::{Exit, Pid, Process};
 use crate::records::job::{RestLook, SurveyReason};
-use crate::state::State;
 use crate::tables::expect as follow;
 use crate::tables::expect::{Relation, Seen, Stage};
 use crate::tables::lifecycle::Wait;
@@ -21,10 +20,10 @@ impl Supervisor<'_> {
     /// The world has said which processes of a job live.
     pub(crate) fn surveyed(&mut self, id: JobId, survivors: &[Survivor]) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        let state = job.state;
+        let killing = job.state.row().kills();
         match core::mem::replace(&mut job.survey, SurveyReason::Nothing) {
             SurveyReason::Nothing => {}
-            SurveyReason::Ended(pid, exit) if state != State::Killed => self.replace_main(id, pid, exit, survivors),
+            SurveyReason::Ended(pid, exit) if !killing => self.replace_main(id, pid, exit, survivors),
             SurveyReason::Ended(..) => self.kill_rest(id, survivors, RestLook::First),
             SurveyReason::Rest(look) => self.kill_rest(id, survivors, look),
             SurveyReason::Relation => self.check_adopted(id, survivors),
@@ -35,13 +34,13 @@ impl Supervisor<'_> {
 
     /// A main process has ended: another one takes its place, or its end is judged.
     fn replace_main(&mut self, id: JobId, old: Pid, exit: Exit, survivors: &[Survivor]) {
-        let heir = self.heir(id, survivors);
+        let successor = self.successor(id, survivors);
         let is_step = self.may_be_daemonizing(id, exit);
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.follow.middle = None;
         let launched = job.follow.launched;
         let Some(class) = self.classes.get(job.class) else { return };
-        let Some(heir) = heir else { return self.judge_end(id, Process::Main, exit) };
+        let Some(successor) = successor else { return self.judge_end(id, Process::Main, exit) };
         // One that has failed, or that was the daemon, has left its workers; the log tells of them. Without `expect` and
         // `respawn` the original lets such a job come to its end, and files rely on that.
         if !is_step || (class.expect == Expect::None && !class.respawn) {
@@ -49,21 +48,21 @@ impl Supervisor<'_> {
             return self.judge_end(id, Process::Main, exit);
         }
         if self.globals.strict {
-            self.advise(id, self.place_of(id, heir), None);
+            self.advise(id, self.place_of(id, successor), None);
             self.order(Effect::Report { job: id });
             return self.judge_end(id, Process::Main, exit);
         }
         let expect = class.expect;
         if let Some(job) = self.jobs.get_mut(id) {
             (job.follow.advice_due, job.follow.guessed) = (true, expect == Expect::Auto);
-            if Some(heir.pid) == launched {
+            if Some(successor.pid) == launched {
                 // One that left nobody was a helper of its own; else it was a step on the way, whose end the first one awaits.
-                job.follow.helper = !survivors.iter().any(|other| other.child && other.pid != heir.pid);
+                job.follow.helper = !survivors.iter().any(|other| other.child && other.pid != successor.pid);
             } else {
                 job.follow.forks = (job.follow.forks + 1).min(follow::MOST_FORKS);
             }
         }
-        self.adopt(id, old, heir.pid);
+        self.adopt(id, old, successor.pid);
         self.reach(id, Stage::adopted(expect));
         self.wait_for_readiness(id);
         self.wait_to_advise(id);
@@ -80,8 +79,8 @@ impl Supervisor<'_> {
         if two && self.now < job.follow.fresh_until {
             return self.wait_to_advise(id);
         }
-        if let Some(heir) = survivors.iter().find(|survivor| counts && Some(survivor.pid) == main) {
-            let place = self.place_of(id, *heir);
+        if let Some(successor) = survivors.iter().find(|survivor| counts && Some(survivor.pid) == main) {
+            let place = self.place_of(id, *successor);
             self.advise(id, place, main);
         }
         if let Some(job) = self.jobs.get_mut(id) {
@@ -115,14 +114,14 @@ impl Supervisor<'_> {
     }
 
     /// Tells the author of a job's file what to expect.
-    fn advise(&mut self, id: JobId, heir: Relation, following: Option<Pid>) {
+    fn advise(&mut self, id: JobId, relation: Relation, following: Option<Pid>) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.follow.advised = true;
         let Some(class) = self.classes.get(job.class) else { return };
         let expected = class.expect;
-        let (saw, right) = follow::advice(expected, job.follow.forks, heir);
+        let (saw, right) = follow::advice(expected, job.follow.forks, relation);
         // The right file has been called wrong when its daemon took its time: that is taken back.
-        if expected != right || heir == Relation::Late {
+        if expected != right || relation == Relation::Late {
             self.log(Notice::Mistaken { job: id, expected, saw, right, following });
         }
     }
@@ -163,11 +162,11 @@ impl Supervisor<'_> {
         // Who forks and stays has made a worker, and is the daemon itself.
         let master =
             survivors.iter().map(|survivor| survivor.pid).find(|pid| Some(*pid) == job.follow.launched && *pid != main);
-        let heir = if master.is_some() { Relation::Launched } else { Relation::Itself };
+        let relation = if master.is_some() { Relation::Launched } else { Relation::Itself };
         let following = (!self.globals.strict).then_some(master.unwrap_or(main));
         let as_expected = master.is_none() && follow::is_last(expect, stage);
         if !as_expected {
-            self.advise(id, heir, following);
+            self.advise(id, relation, following);
         }
         if as_expected || following.is_some() {
             self.observe(main, Seen::Quiet);

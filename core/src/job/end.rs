@@ -7,10 +7,9 @@ use crate::notice::Notice;
 use crate::process::{Exit, Pid, Process};
 use crate::records::job::{Failure, SurveyReason};
 use crate::spawn::SpawnError;
-use crate::state::{Goal, State};
+use crate::state::Goal;
 use crate::tables::exit;
 use crate::tables::exit::{Consequence, Judgement};
-use crate::tables::lifecycle::Wait;
 
 impl Supervisor<'_> {
     /// A process of a job ended, or was never made.
@@ -36,7 +35,7 @@ impl Supervisor<'_> {
         let listed = process == Process::Main && exit.is_listed(self.normal_exits(class));
         let failure = Failure { process: Some(process), exit: Some(exit) };
         let cut_short = job.forced && job.killed;
-        match row.meaning {
+        match row.consequence {
             // One that a forced stop kills has not failed.
             Consequence::MustSucceed if exit != Exit::Status(0) && !cut_short => self.fail(id, failure),
             Consequence::Judged if goal == Goal::Start => {
@@ -65,7 +64,7 @@ impl Supervisor<'_> {
         }
         // From `running` the table leads back to the start by itself; a hook that still runs, or a daemon that was never
         // ready, must first be got out of the way.
-        let at_once = job.state == State::Running;
+        let at_once = job.state.row().runs_anew();
         self.log(Notice::Respawning { job: id, process: Process::Main });
         if !at_once {
             self.set_goal(id, Goal::Respawn);
@@ -86,16 +85,11 @@ impl Supervisor<'_> {
     pub(crate) fn spawn_failed(&mut self, id: JobId, process: Process, error: SpawnError) {
         self.log(Notice::SpawnFailed { job: id, process, error });
         self.forget_process(id, process);
-        if !matches!(process, Process::PostStart | Process::PreStop) {
+        if exit::spawn_failure_fails(process) {
             self.fail(id, Failure { process: Some(process), exit: None });
         }
         let Some(job) = self.jobs.get(id) else { return };
-        let awaited = match job.state.row().wait {
-            Wait::Spawned(awaited) | Wait::End(awaited) => awaited == process,
-            Wait::Readiness => process == Process::Main,
-            _ => false,
-        };
-        if awaited {
+        if job.state.row().awaits(process) {
             self.go_on(id);
         }
     }

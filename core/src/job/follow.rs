@@ -8,7 +8,6 @@ use crate::notice::Notice;
 use crate::process::{Pid, Process};
 use crate::records::job::FollowState;
 use crate::signal::Signal;
-use crate::state::State;
 use crate::tables::expect as follow;
 use crate::tables::expect::{FollowOrder, MOST_FORKS, Seen, Stage};
 use crate::tables::lifecycle::Wait;
@@ -66,14 +65,9 @@ impl Supervisor<'_> {
 
     /// A process stopped.
     pub(crate) fn stopped(&mut self, pid: Pid, signal: Signal, traced: bool) {
-        let seen = match (signal, traced) {
-            (Signal::TRAP, true) => Some(Seen::Trap),
-            (Signal::STOP, _) => Some(Seen::Stop),
-            // To be told to go on takes the stop of its birth away from a child.
-            (Signal::CONT, true) if self.is_newborn(pid) => Some(Seen::Stop),
-            _ => None,
-        };
         let owner = self.owner(pid);
+        let stage = owner.and_then(|(job, _)| self.jobs.get(job)).map(|job| job.follow.stage);
+        let seen = follow::stop(signal, traced, stage);
         if let Some((job, process)) = owner.filter(|_| !traced) {
             self.log(Notice::ProcessStopped { job, process, pid, signal });
         }
@@ -82,8 +76,10 @@ impl Supervisor<'_> {
         }
         match owner {
             Some(_) if !traced => {}
-            // Nobody follows it any more: the job is being stopped.
-            Some((job, _)) if seen.is_some_and(|seen| self.is_tracings_own(job, seen)) => self.let_go(pid),
+            // It is not followed any more: the job is being stopped.
+            Some(_) if stage.zip(seen).is_some_and(|(stage, seen)| follow::is_of_tracing(stage, seen)) => {
+                self.let_go(pid)
+            }
             Some(_) => self.order(Effect::Resume { pid, signal: Some(signal) }),
             // The trap and the stop of a child's birth are tracing's own doing.
             None if traced => {
@@ -92,21 +88,6 @@ impl Supervisor<'_> {
             }
             None => {}
         }
-    }
-
-    /// Whether a process is a main one whose life has not begun, as far as was seen.
-    fn is_newborn(&self, pid: Pid) -> bool {
-        let job = self.owner(pid).and_then(|(job, _)| self.jobs.get(job));
-        job.is_some_and(|job| matches!(job.follow.stage, Stage::FirstBorn | Stage::SecondBorn))
-    }
-
-    /// Whether a stop of a main process is tracing's own doing: it is the first one of its program, or of its life.
-    fn is_tracings_own(&self, id: JobId, seen: Seen) -> bool {
-        let stage = self.jobs.get(id).map(|job| job.follow.stage);
-        matches!(
-            (stage, seen),
-            (Some(Stage::Launched), Seen::Trap) | (Some(Stage::FirstBorn | Stage::SecondBorn), Seen::Stop)
-        )
     }
 
     /// A traced process forked.
@@ -134,7 +115,7 @@ impl Supervisor<'_> {
     fn follow_row(&self, id: JobId, seen: Seen) -> Option<&'static follow::ExpectRow> {
         let job = self.jobs.get(id)?;
         let expect = self.classes.get(job.class)?.expect;
-        let open = matches!(job.state, State::Spawning | State::Spawned) || job.follow.stage == Stage::Late;
+        let open = job.state.row().expects() || job.follow.stage == Stage::Late;
         follow::row(expect, job.follow.stage, seen).filter(|_| open)
     }
 

@@ -60,7 +60,7 @@ impl Supervisor<'_> {
                 link: None,
                 moving: false,
                 goal: Goal::Stop,
-                state: State::Waiting,
+                state: State::REST,
                 waiting: true,
                 restart: false,
                 environment: TextHandle::EMPTY,
@@ -180,7 +180,7 @@ impl Supervisor<'_> {
 
     /// Lets a job go that rests and is not to start.
     pub(crate) fn free_if_at_rest(&mut self, id: JobId) {
-        let at_rest = |job: &Job| job.state == State::Waiting && job.goal == Goal::Stop && !job.moving;
+        let at_rest = |job: &Job| job.state.row().is_rest() && job.goal == Goal::Stop && !job.moving;
         if self.jobs.get(id).is_some_and(at_rest) {
             self.free_job(id);
         }

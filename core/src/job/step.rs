@@ -11,7 +11,7 @@ use crate::process::Process;
 use crate::records::job::{FollowState, SurveyReason};
 use crate::state::{Goal, JobEvent, State};
 use crate::tables::expect::Stage;
-use crate::tables::lifecycle::{Entry, Next, Wait};
+use crate::tables::lifecycle::{Entry, Follow, Next, Wait};
 
 impl Supervisor<'_> {
     /// Asks for a process of a job, if its class has it; false if not.
@@ -42,8 +42,8 @@ impl Supervisor<'_> {
             return self.advance(id);
         }
         if core::mem::take(&mut job.restart) {
-            // From pre-stop, goal start would call the stop off; a restart goes through with it.
-            let goal = if job.state == State::PreStop { Goal::Respawn } else { Goal::Start };
+            // Where goal start would call the stop off, a restart goes through with it.
+            let goal = if job.state.row().calls_off() { Goal::Respawn } else { Goal::Start };
             return self.set_goal(id, goal);
         }
         job.moving = false;
@@ -55,7 +55,7 @@ impl Supervisor<'_> {
     fn advance(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         match job.state.row().next(job.goal) {
-            Next::To(state) => self.enter(id, state),
+            Next::To(state) | Next::CallOff(state) => self.enter(id, state),
             Next::IfMain(with, without) => {
                 let state = if job.pid(Process::Main).is_some() { with } else { without };
                 self.enter(id, state);
@@ -76,14 +76,14 @@ impl Supervisor<'_> {
         if !job.forced {
             job.strikes = 0;
         }
-        match state {
-            State::Stopping => job.follow = job.follow.closed(),
-            State::PostStopping => job.follow = FollowState::default(),
-            _ => {}
+        let row = state.row();
+        match row.follow {
+            Follow::Keep | Follow::Expect => {}
+            Follow::Close => job.follow = job.follow.closed(),
+            Follow::Forget => job.follow = FollowState::default(),
         }
         self.timers.disarm(&mut self.jobs, id);
         self.log(Notice::StateChanged { job: id, from, to: state });
-        let row = state.row();
         let under_way = match row.entry {
             Entry::Nothing => true,
             Entry::Begin(event) => {
@@ -139,9 +139,9 @@ impl Supervisor<'_> {
         }
     }
 
-    /// The job runs. When it comes from pre-stop it has been running all along: the stop is called off.
+    /// The job runs. When its stop was called off it has been running all along.
     fn arrive(&mut self, id: JobId, event: JobEvent, from: State) {
-        if from == State::PreStop {
+        if from.row().calls_off() {
             if let Some(job) = self.jobs.get_mut(id) {
                 self.text.replace(&mut job.stop_environment, TextHandle::EMPTY);
             }

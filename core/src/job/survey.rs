@@ -6,7 +6,7 @@ use crate::input::Survivor;
 use crate::machine::Supervisor;
 use crate::process::{Exit, Pid, Process};
 use crate::records::job::SurveyReason;
-use crate::state::{Goal, State};
+use crate::state::Goal;
 use crate::tables::exit;
 use crate::tables::exit::Consequence;
 use crate::tables::expect::Relation;
@@ -16,7 +16,7 @@ impl Supervisor<'_> {
     pub(crate) fn survey(&mut self, id: JobId, survey: SurveyReason) {
         if let Some(job) = self.jobs.get_mut(id) {
             job.survey = survey;
-            let killed = job.state == State::Killed;
+            let killed = job.state.row().kills();
             // Who has ended and is no step on a daemon's way has nobody to be looked for far and wide, which takes its time.
             let anywhere = match survey {
                 SurveyReason::Ended(_, exit) => !killed && self.may_be_daemonizing(id, exit),
@@ -30,21 +30,21 @@ impl Supervisor<'_> {
     pub(crate) fn wants_survey(&self, id: JobId) -> bool {
         let Some(job) = self.jobs.get(id) else { return false };
         let Some(class) = self.classes.get(job.class) else { return false };
-        let judged = exit::row(Process::Main, job.state).is_some_and(|row| row.meaning == Consequence::Judged);
-        job.state == State::Killed || (judged && job.goal == Goal::Start && !class.task)
+        let judged = exit::row(Process::Main, job.state).is_some_and(|row| row.consequence == Consequence::Judged);
+        job.state.row().kills() || (judged && job.goal == Goal::Start && !class.task)
     }
 
     /// Whether a main process's end may be a step on its daemon's way.
     pub(crate) fn may_be_daemonizing(&self, id: JobId, exit: Exit) -> bool {
         let Some(job) = self.jobs.get(id) else { return false };
-        let unready = matches!(job.state, State::Spawning | State::Spawned);
+        let unready = job.state.row().expects();
         let fresh = unready || job.follow.guessed || self.now <= job.follow.fresh_until;
         fresh && matches!(exit, Exit::Status(0) | Exit::Unknown)
     }
 
     /// The process that is the daemon when the one that was watched has ended: the one whose id is written down, or the one
     /// that the supervisor made, or an orphan, the oldest first.
-    pub(crate) fn heir(&self, id: JobId, survivors: &[Survivor]) -> Option<Survivor> {
+    pub(crate) fn successor(&self, id: JobId, survivors: &[Survivor]) -> Option<Survivor> {
         let launched = self.jobs.get(id)?.follow.launched;
         let free = || survivors.iter().filter(|survivor| self.owner(survivor.pid).is_none());
         let named = free().find(|survivor| survivor.named);

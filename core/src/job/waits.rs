@@ -8,7 +8,7 @@ use crate::limits::{MIDDLE_SECONDS, TRIAL_MILLISECONDS};
 use crate::machine::Supervisor;
 use crate::process::Process;
 use crate::records::job::Alarm;
-use crate::state::{Goal, State};
+use crate::state::Goal;
 use crate::tables::expect as follow;
 use crate::tables::lifecycle::Wait;
 
@@ -17,7 +17,7 @@ impl Supervisor<'_> {
     pub(crate) fn bound_wait(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(id).filter(|job| job.waiting) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
-        if job.follow.advice_due && job.state == State::Running {
+        if job.follow.advice_due && job.state.row().is_run() {
             return self.wait_to_advise(id);
         }
         let (alarm, seconds) = match job.state.row().wait {
@@ -57,7 +57,7 @@ impl Supervisor<'_> {
 
     /// A running job's main process was adopted just now; whether it stays is to be seen.
     pub(crate) fn wait_to_advise(&mut self, id: JobId) {
-        if self.jobs.get(id).is_some_and(|job| job.state == State::Running && job.waiting) {
+        if self.jobs.get(id).is_some_and(|job| job.state.row().is_run() && job.waiting) {
             let at = self.now.after_milliseconds(TRIAL_MILLISECONDS);
             self.timers.arm(&mut self.jobs, id, Alarm::Relation, at);
         }

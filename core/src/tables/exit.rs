@@ -23,7 +23,7 @@ pub struct ExitRow {
     /// In which state.
     pub state: State,
     /// What its end means.
-    pub meaning: Consequence,
+    pub consequence: Consequence,
     /// Whether the job goes on from that state now.
     pub goes_on: bool,
 }
@@ -33,8 +33,8 @@ pub struct ExitRow {
 #[rustfmt::skip]
 pub static EXITS: [ExitRow; 13] = {
     use Consequence::*;
-    const fn row(process: Process, state: State, meaning: Consequence, goes_on: bool) -> ExitRow {
-        ExitRow { process, state, meaning, goes_on }
+    const fn row(process: Process, state: State, consequence: Consequence, goes_on: bool) -> ExitRow {
+        ExitRow { process, state, consequence, goes_on }
     }
     [
         //  process             in state             means        goes on
@@ -57,6 +57,37 @@ pub static EXITS: [ExitRow; 13] = {
 /// The row of a process that ends in a state.
 pub fn row(process: Process, state: State) -> Option<&'static ExitRow> {
     EXITS.iter().find(|row| row.process == process && row.state == state)
+}
+
+/// A process that cannot be set up.
+#[derive(Clone, Copy, Debug)]
+pub struct SpawnFailureRow {
+    /// The process.
+    pub process: Process,
+    /// What that means: [`MustSucceed`](Consequence::MustSucceed) fails the job.
+    pub consequence: Consequence,
+}
+
+/// What it means for its job that a process cannot be set up (measured on Upstart 1.13.2).
+#[rustfmt::skip]
+pub static SPAWN_FAILURES: [SpawnFailureRow; Process::COUNT] = {
+    use Consequence::*;
+    const fn row(process: Process, consequence: Consequence) -> SpawnFailureRow {
+        SpawnFailureRow { process, consequence }
+    }
+    [
+        //  process             means
+        row(Process::Main,      MustSucceed),
+        row(Process::PreStart,  MustSucceed),
+        row(Process::PostStart, Ignored),
+        row(Process::PreStop,   Ignored),
+        row(Process::PostStop,  MustSucceed),
+    ]
+};
+
+/// Whether a process that cannot be set up fails its job.
+pub fn spawn_failure_fails(process: Process) -> bool {
+    SPAWN_FAILURES.iter().any(|row| row.process == process && row.consequence == Consequence::MustSucceed)
 }
 
 /// What a main process's end leads to while the goal is start.

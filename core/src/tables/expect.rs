@@ -5,6 +5,7 @@ use core::hash::Hash;
 
 use crate::expect::Expect;
 use crate::limits::{FEW_LOOKS, LOOK_MILLISECONDS, QUICK_LOOK_MILLISECONDS};
+use crate::signal::Signal;
 
 /// How far a main process has come on its way to being ready.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -31,6 +32,11 @@ impl Stage {
     /// Whether its job can go on.
     pub const fn is_ready(self) -> bool {
         matches!(self, Stage::Settled | Stage::Late)
+    }
+
+    /// Whether the process has been made and has not begun to run, as far as was seen.
+    pub const fn is_newborn(self) -> bool {
+        matches!(self, Stage::FirstBorn | Stage::SecondBorn)
     }
 
     /// How far a process has come that is followed because the one before it is gone: a word of its own is still waited for,
@@ -178,6 +184,61 @@ pub static EXPECTS: [ExpectRow; 33] = {
     ]
 };
 
+/// When a stop counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StopOf {
+    /// Any process.
+    Any,
+    /// A traced process.
+    Traced,
+    /// A traced process whose life has not begun, as far as was seen.
+    Newborn,
+}
+
+/// What it shows that a signal stopped a process.
+#[derive(Clone, Copy, Debug)]
+pub struct StopRow {
+    /// The signal.
+    pub signal: Signal,
+    /// Whose stop it must be.
+    pub of: StopOf,
+    /// What that shows.
+    pub seen: Seen,
+}
+
+/// The stops that mean something for `expect`. Any other signal that stops a traced process is passed on to it.
+#[rustfmt::skip]
+pub static STOPS: [StopRow; 3] = {
+    const fn row(signal: Signal, of: StopOf, seen: Seen) -> StopRow {
+        StopRow { signal, of, seen }
+    }
+    [
+        //  signal        of               shows
+        row(Signal::TRAP, StopOf::Traced,  Seen::Trap),
+        row(Signal::STOP, StopOf::Any,     Seen::Stop),
+        row(Signal::CONT, StopOf::Newborn, Seen::Stop), // SIGCONT takes the stop of its birth away from a child
+    ]
+};
+
+/// What a stop by a signal shows.
+pub fn stop(signal: Signal, traced: bool, stage: Option<Stage>) -> Option<Seen> {
+    let fits = |row: &&StopRow| {
+        row.signal == signal
+            && match row.of {
+                StopOf::Any => true,
+                StopOf::Traced => traced,
+                StopOf::Newborn => traced && stage.is_some_and(Stage::is_newborn),
+            }
+    };
+    STOPS.iter().find(fits).map(|row| row.seen)
+}
+
+/// Whether a stop of a process in this stage is tracing's own doing: the first one of its program, or of its life.
+pub fn is_of_tracing(stage: Stage, seen: Seen) -> bool {
+    let stop = STOPS.iter().any(|row| row.seen == seen);
+    stop && EXPECTS.iter().any(|row| row.expect.traces() && row.stage == stage && row.seen == seen)
+}
+
 /// The row for what was seen.
 pub fn row(expect: Expect, stage: Stage, seen: Seen) -> Option<&'static ExpectRow> {
     EXPECTS.iter().find(|row| row.expect == expect && row.stage == stage && row.seen == seen)
@@ -214,7 +275,7 @@ pub struct Advice {
     /// How many forks led to the daemon, those included that only its adoption shows; `None` is any number.
     pub forks: Option<u8>,
     /// Who is the daemon.
-    pub heir: Relation,
+    pub relation: Relation,
     /// What the daemon has done.
     pub saw: &'static str,
     /// What the job file should expect.
@@ -226,8 +287,8 @@ pub struct Advice {
 pub static ADVICE: [Advice; 27] = {
     use Expect as E;
     use Relation::*;
-    const fn row(expect: Expect, forks: Option<u8>, heir: Relation, saw: &'static str, right: Expect) -> Advice {
-        Advice { expect, forks, heir, saw, right }
+    const fn row(expect: Expect, forks: Option<u8>, relation: Relation, saw: &'static str, right: Expect) -> Advice {
+        Advice { expect, forks, relation, saw, right }
     }
     [
         //  expect         forks    daemon      it did                          right
@@ -277,8 +338,9 @@ pub(crate) const MOST_FORKS: u8 = 4;
 pub const UNCLEAR: (&str, Expect) = ("something else", Expect::Auto);
 
 /// What the daemon has done, and what the job file should expect.
-pub fn advice(expect: Expect, forks: u8, heir: Relation) -> (&'static str, Expect) {
-    let fits =
-        |row: &&Advice| row.expect == expect && row.heir == heir && row.forks.is_none_or(|followed| followed == forks);
+pub fn advice(expect: Expect, forks: u8, relation: Relation) -> (&'static str, Expect) {
+    let fits = |row: &&Advice| {
+        row.expect == expect && row.relation == relation && row.forks.is_none_or(|followed| followed == forks)
+    };
     ADVICE.iter().find(fits).map_or(UNCLEAR, |row| (row.saw, row.right))
 }

@@ -5,7 +5,7 @@ use uphold_core::limits::{CONDITION_EVENTS, EVENT_NAME, INSTANCE_NAME, MAX_MESSA
 use uphold_core::tables::exit;
 use uphold_core::tables::expect as follow;
 use uphold_core::tables::lifecycle;
-use uphold_core::tables::lifecycle::{Entry, Next, Wait};
+use uphold_core::tables::lifecycle::{Entry, Follow, Next, Wait};
 use uphold_initctl::command::{COMMANDS, Group};
 use uphold_initctl::options::{COMMON, Origin, SUPERVISOR};
 use uphold_initctl::tools::TOOLS;
@@ -43,6 +43,7 @@ fn wait(wait: Wait) -> String {
 fn next(next: Next) -> String {
     match next {
         Next::To(state) => state.name().into(),
+        Next::CallOff(state) => format!("{state}, the stop is called off"),
         Next::IfMain(with, without) => format!("{with} if main lives, else {without}"),
         Next::Anew(state) => format!("{state}, goal start"),
         Next::Never => String::new(),
@@ -52,10 +53,20 @@ fn next(next: Next) -> String {
 pub fn lifecycle() -> String {
     let states = lifecycle::LIFECYCLE.iter().map(|row| {
         let [start, stop, respawn] = [row.start, row.stop, row.respawn].map(next);
-        vec![row.state.name().into(), entry(row.entry), wait(row.wait), start, stop, respawn]
+        let follow = match row.follow {
+            Follow::Keep => "",
+            Follow::Expect => "`expect` applies",
+            Follow::Close => "closed",
+            Follow::Forget => "dropped",
+        };
+        vec![row.state.name().into(), entry(row.entry), wait(row.wait), start, stop, respawn, follow.into()]
+    });
+    let failures = exit::SPAWN_FAILURES.iter().map(|row| {
+        let result = if exit::spawn_failure_fails(row.process) { "failed and goal stop" } else { "nothing" };
+        vec![row.process.name().into(), result.into()]
     });
     let ends = exit::EXITS.iter().map(|row| {
-        let meaning = match row.meaning {
+        let meaning = match row.consequence {
             exit::Consequence::Ignored => "nothing",
             exit::Consequence::MustSucceed => "failed and goal stop, unless the status is 0",
             exit::Consequence::Judged => "judged, if the goal is start",
@@ -65,11 +76,17 @@ pub fn lifecycle() -> String {
     });
     format!(
         "{GENERATED}# The life of a job\n\nA job moves from state to state, led by its goal. Each row says what happens on entry to a state, what the job \
-         then waits for,\nand which state follows. A wait for something that cannot come is skipped. The table is `core/src/lifecycle.rs`.\n\n{}\n\
-         ## The end of a process\n\nThe table is `core/src/exit.rs`. A judged process is finished (status 0, or listed by `normal exit`), \
-         respawned, or failed.\n\n{}",
-        table(&["state", "on entry", "waits for", "goal start →", "goal stop →", "goal respawn →"], states),
+         then waits for,\nand which state follows. A wait for something that cannot come is skipped. The last column says what becomes of the following of the main process. The table is \
+         `core/src/tables/lifecycle.rs`.\n\n{}\n\
+         ## The end of a process\n\nThe table is `core/src/tables/exit.rs`. A judged process is finished (status 0, or listed by `normal exit`), \
+         respawned, or failed.\n\n{}\n\
+         ## A process that cannot be spawned\n\nA job that waits for the process moves on.\n\n{}",
+        table(
+            &["state", "on entry", "waits for", "goal start →", "goal stop →", "goal respawn →", "following"],
+            states
+        ),
         table(&["process", "ends in", "result", "the job moves on"], ends),
+        table(&["process", "result"], failures),
     )
 }
 
@@ -98,7 +115,7 @@ pub fn follow() -> String {
     });
     let lessons = follow::ADVICE.iter().map(|row| {
         let forks = row.forks.map_or("any".into(), |forks| forks.to_string());
-        let heir = match row.heir {
+        let heir = match row.relation {
             follow::Relation::Itself => "the process that is followed",
             follow::Relation::Launched => "the process that the supervisor created",
             follow::Relation::Child => "its child",
@@ -113,7 +130,7 @@ pub fn follow() -> String {
     });
     format!(
         "{GENERATED}# Following a daemon\n\nHow each `expect` interprets the actions of a main process, from its launch until it is ready. The \
-         table is `core/src/follow.rs`.\nThreads and vfork do not count as forks. A traced process is continued with the signal that stopped it.\n\n{}\n\
+         table is `core/src/tables/expect.rs`.\nThreads and vfork do not count as forks. A traced process is continued with the signal that stopped it.\n\n{}\n\
          ## When the file is wrong\n\nA process that is expected to do something and is idle instead is assumed to be ready. A process \
          that exits with status 0\nbefore it is ready, or within ten seconds afterwards, while another process of its job lives, is not the daemon: \
          the other process\nis followed. The log then says `NAME expected EXPECT, saw ...: following PID; \"expect RIGHT\" is right`:\n\n{}",
