@@ -1,0 +1,228 @@
+//! The layout of the sources: layers import downwards only, files form no cycle, the supervisor's methods do not
+//! recurse, files and functions stay short, and `docs/architecture.md` lists every part. The tables in this file
+//! describe the layout; a change of the layout changes them.
+
+#[path = "house/faulty.rs"]
+mod faulty;
+#[path = "house/graph.rs"]
+mod graph;
+#[path = "house/layers.rs"]
+mod layers;
+#[path = "house/map.rs"]
+mod map;
+#[path = "house/methods.rs"]
+mod methods;
+#[path = "house/package.rs"]
+mod package;
+#[path = "house/reader.rs"]
+mod reader;
+#[path = "house/sizes.rs"]
+mod sizes;
+#[path = "house/sources.rs"]
+mod sources;
+#[path = "house/states.rs"]
+mod states;
+
+use std::fs;
+
+use methods::Methods;
+use package::Package;
+use sources::{Source, files};
+
+/// The layers of a package from top to bottom. An entry is a file or a folder directly below the source folder. It may
+/// use the entries of the rows below its own row.
+type Layers = &'static [&'static [&'static str]];
+
+const CORE: Layers = &[
+    &["lib"],
+    &["explore"],
+    &["snapshot"],
+    &["supervisor"],
+    &["client"],
+    &["shutdown"],
+    &["job"],
+    &["event"],
+    &["class"],
+    &["todo"],
+    &["environment"],
+    &["machine"],
+    &["storage"],
+    &["records"],
+    &["memory"],
+    &["tables"],
+    &["control"],
+    &["conf"],
+    // The vocabulary.
+    &["input"],
+    &["effect"],
+    &["notice"],
+    &["limits", "words"],
+    &["signal", "time", "ids", "bytes"],
+];
+
+const SHIM: Layers = &[
+    &["main"],
+    &["lib"],
+    &["boot"],
+    &["run_loop"],
+    &["linux"],
+    &["handover"],
+    &["clients"],
+    &["launch"],
+    &["watch"],
+    &["readiness"],
+    &["containment"],
+    &["conf"],
+    &["output"],
+    &["turn"],
+    &["pending"],
+    &["capacity"],
+    &["clock", "kernel"],
+];
+
+const CLI: Layers = &[&["main"], &["lib"], &["command"], &["connection", "print"]];
+
+/// The test kit.
+const KIT: Layers = &[
+    &["bin"],
+    &["lib"],
+    &["walk", "scenario", "promises"],
+    &["choices"],
+    &["explore"],
+    &["world"],
+    &["invariants"],
+    &["kernel"],
+    &["happening"],
+    &["system", "page"],
+];
+
+/// A package to check.
+struct Layout {
+    /// The library's name in paths.
+    name: &'static str,
+    folder: &'static str,
+    layers: Layers,
+    /// A word in the heading of the section of `docs/architecture.md` that lists the package's files.
+    heading: &'static str,
+}
+
+const PACKAGES: [Layout; 4] = [
+    Layout { name: "uphold_core", folder: "core/src", layers: CORE, heading: "core" },
+    Layout { name: "uphold_linux", folder: "linux-shim/src", layers: SHIM, heading: "shim" },
+    Layout { name: "uphold_initctl", folder: "cli/src", layers: CLI, heading: "cli" },
+    Layout { name: "uphold_tests", folder: "tests/src", layers: KIT, heading: "kit" },
+];
+
+/// Parts of the core, each with the only other parts that it may use.
+const RESTRICTED: [(&str, &[&str]); 2] = [
+    ("memory", &["ids", "limits", "time", "bytes"]),
+    ("tables", &["conf", "ids", "limits", "signal", "time", "bytes"]),
+];
+
+/// The type whose methods must not recurse, and the fewest methods that it can have: with fewer, the test found the
+/// wrong type.
+const MACHINE: (&str, usize) = ("Supervisor", 150);
+
+/// Files of the core that may name a state outside `tables/` and outside assertions, each with the reason.
+const NAMES_OF_STATES: [(&str, &str); 0] = [];
+
+/// Files of the core that set a job's state, each with the number of places.
+const SETS_A_STATE: [(&str, usize); 1] = [("job/step.rs", 1)];
+
+const MOST_LINES: usize = 450;
+const MOST_COLUMNS: usize = 120;
+const MOST_LINES_OF_A_FUNCTION: usize = 100;
+/// The length above which a function is printed.
+const MANY_LINES_OF_A_FUNCTION: usize = 70;
+
+impl Layout {
+    fn sources(&self) -> Vec<Source> {
+        files(|path| path.starts_with(&format!("{}/", self.folder)) && path.ends_with(".rs"))
+    }
+
+    fn parse(&self) -> Package {
+        Package::parse(self.name, self.folder, &self.sources())
+    }
+}
+
+/// Fails if there is any fault, and lists them.
+fn hold(rule: &str, faults: Vec<String>) {
+    assert!(faults.is_empty(), "{rule}; {} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn layers_import_downwards_only() {
+    let faults = PACKAGES.iter().flat_map(|layout| layers::faults(&layout.parse(), layout.folder, layout.layers));
+    hold("imports and calls point downwards; the tables of layers are in tests/tests/house.rs", faults.collect());
+}
+
+#[test]
+fn memory_and_tables_import_the_vocabulary_only() {
+    let [core, ..] = PACKAGES;
+    let package = core.parse();
+    let faults = RESTRICTED.iter().flat_map(|(from, allowed)| layers::strangers(&package, core.folder, from, allowed));
+    hold("some parts of the core know nothing of jobs and events", faults.collect());
+}
+
+#[test]
+fn files_form_no_cycle() {
+    let cycles = |layout: &Layout| -> Vec<String> {
+        layers::cycles(&layout.parse()).iter().map(|cycle| format!("{}: {cycle}", layout.folder)).collect()
+    };
+    hold("files form no cycle; move the named items into one of the files or below", {
+        PACKAGES.iter().flat_map(cycles).collect()
+    });
+}
+
+#[test]
+fn methods_of_the_supervisor_do_not_recurse() {
+    let (name, fewest) = MACHINE;
+    let methods = Methods::of(&PACKAGES[0].parse());
+    let graph = methods.graph(name);
+    hold("no method calls itself on any way; turn the recursion into a loop or a queue", graph.cycles());
+    let (count, chain) = (methods.count(name), graph.longest_chain());
+    println!("{count} methods of {name}; the longest chain has {}: {}", chain.len(), chain.join(" → "));
+    assert!(count >= fewest, "{name} has {count} methods; correct the name or the number in MACHINE");
+}
+
+#[test]
+fn the_architecture_page_lists_every_part() {
+    let page = fs::read_to_string(sources::root().join("docs/architecture.md")).expect("the page is readable");
+    let faults = PACKAGES[..3].iter().flat_map(|layout| {
+        let entries = map::entries(&layout.sources(), &format!("{}/", layout.folder));
+        map::unnamed(&page, layout.heading, layout.folder, &entries)
+    });
+    hold("docs/architecture.md lists every file and folder of the source folders", faults.collect());
+}
+
+#[test]
+fn files_functions_and_comment_lines_are_short() {
+    let sources = files(|path| path.ends_with(".rs"));
+    let mut faults = vec![];
+    for source in &sources {
+        let lines = source.text.lines().count();
+        if lines > MOST_LINES {
+            faults.push(format!("{}: {lines} lines; split it, {MOST_LINES} are allowed", source.path));
+        }
+        faults.extend(sizes::wide_comments(source, MOST_COLUMNS));
+        for function in sizes::functions(source) {
+            let length = format!("{}: `{}` has {} lines", function.place, function.name, function.lines);
+            if function.lines > MOST_LINES_OF_A_FUNCTION {
+                faults.push(format!("{length}; split it, {MOST_LINES_OF_A_FUNCTION} are allowed"));
+            } else if function.lines > MANY_LINES_OF_A_FUNCTION {
+                println!("{length}");
+            }
+        }
+    }
+    hold("nothing is too long", faults);
+}
+
+#[test]
+fn states_are_named_in_tables_only() {
+    let [core, ..] = PACKAGES;
+    let package = core.parse();
+    hold(
+        "outside tables/ the core asks a row what a state means, and only a step sets a state",
+        states::faults(&states::uses(&package), core.folder, &NAMES_OF_STATES, &SETS_A_STATE),
+    );
+}
