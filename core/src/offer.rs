@@ -12,8 +12,8 @@ use crate::memory::arena::TextHandle;
 use crate::memory::index::Fnv;
 use crate::notice::Notice;
 use crate::records::event::{Dispatch, EventName, Progress};
+use crate::records::shutdown::SESSION_END;
 use crate::records::waiter::WaiterKind;
-use crate::shutdown::SESSION_END;
 use crate::state::Goal;
 
 /// Why an event could not start a job.

@@ -10,12 +10,9 @@ use crate::limits::END_SECONDS;
 use crate::machine::Supervisor;
 use crate::memory::index::Fnv;
 use crate::notice::Notice;
-use crate::records::shutdown::ShutdownStage;
+use crate::records::shutdown::{SESSION_END, ShutdownStage};
 use crate::state::Goal;
 use crate::time::Instant;
-
-/// The event that tells jobs of it.
-pub(crate) const SESSION_END: &[u8] = b"session-end";
 
 /// A slot that no job has: every one has been passed.
 const PASSED: usize = usize::MAX;

@@ -4,6 +4,9 @@ use core::hash::Hash;
 
 use crate::time::Instant;
 
+/// The event by which jobs learn of the end of a session.
+pub(crate) const SESSION_END: &[u8] = b"session-end";
+
 /// How far the end has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum ShutdownStage {

@@ -93,7 +93,10 @@ impl<'ast> Visit<'ast> for Reader {
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let names: Vec<&Ident> = path.segments.iter().map(|segment| &segment.ident).collect();
-        if let [.., owner, _] = names[..] {
+        // A constant of the type says what a state is for: it is no state.
+        if let [.., owner, name] = names[..]
+            && name.to_string().chars().any(char::is_lowercase)
+        {
             self.note(owner);
         }
         visit::visit_path(self, path);

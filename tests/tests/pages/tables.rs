@@ -149,7 +149,7 @@ pub fn stanzas() -> String {
         vec![code(row.name), code(row.arguments), role.into(), row.section.into()]
     });
     format!(
-        "{GENERATED}# Stanzas\n\nEvery stanza of init(5), two of ChromeOS and those of Uphold. The table is `core/src/conf/stanza.rs`.\n\n{}",
+        "{GENERATED}# Stanzas\n\nEvery stanza of init(5), two of ChromeOS and those of Uphold. The table is `core/src/conf/table.rs`.\n\n{}",
         table(&["stanza", "arguments", "effect", "section of init(5)"], all)
     )
 }
