@@ -15,6 +15,17 @@
 //!     supervisor.handle(world.now(), input);
 //! }
 //! ```
+//!
+//! # Features
+//!
+//! | feature | default | what it does |
+//! |---|---|---|
+//! | `defmt` | off | derives [`defmt::Format`](https://docs.rs/defmt) for effects, notices, errors and what they are made of |
+//!
+//! # Examples
+//!
+//! `core/examples/linux.rs` is a supervisor for Linux with the standard library alone; `core/examples/firmware` runs on a
+//! Cortex-M3. `docs/embedding.md` of the repository goes through both.
 #![no_std]
 #![forbid(unsafe_code)]
 
