@@ -1,14 +1,14 @@
 //! A supervisor for Linux in one file: the core, and nothing else but the standard library.
 //!
-//! It runs two jobs: a service that stays, and one that fails again and again until its respawn limit is reached. Then it stops
-//! the service, as a person would with `initctl stop service`, and ends by itself within some seconds.
+//! It runs two jobs: a service that stays, and one that fails again and again until its respawn limit is reached. Then
+//! it stops the service, as a person would with `initctl stop service`, and ends by itself within some seconds.
 //!
 //! ```text
 //! cargo run -p uphold-core --example linux
 //! ```
 //!
-//! `uphold-linux` does the same job in earnest: it waits without polling, follows daemons into the background, knows each
-//! process of a job, keeps output, and serves `initctl`.
+//! `uphold-linux` does the same job in earnest: it waits without polling, follows daemons into the background, knows
+//! each process of a job, keeps output, and serves `initctl`.
 #![forbid(unsafe_code)]
 
 use std::collections::{HashMap, VecDeque};
@@ -141,8 +141,8 @@ impl<'o> World<'o> {
             }
             // Only traced processes have these orders, and the standard library cannot trace.
             Effect::Follow { .. } | Effect::Resume { .. } | Effect::Detach { .. } | Effect::Release { .. } => {}
-            // What a main process has left behind would be found in /proc or a control group; here nobody looks, and no process
-            // takes another's place.
+            // What a main process has left behind would be found in /proc or a control group; here nobody looks, and no
+            // process takes another's place.
             Effect::Survey { job, anywhere: _ } => return Ok(Some(Input::Survivors { job, survivors: &[] })),
             Effect::Watch { .. } | Effect::Report { .. } | Effect::Rested { .. } => {}
             Effect::Reply { client: _, answer } => {

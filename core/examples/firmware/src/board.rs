@@ -1,7 +1,7 @@
 //! The pretend board: three tasks that do what a table says, on a clock that jumps from one happening to the next.
 //!
-//! A task of a real-time kernel, or a future of an executor, is to the supervisor what a process is on Linux: it is started,
-//! it is asked to stop or is removed, and it ends by itself.
+//! A task of a real-time kernel, or a future of an executor, is to the supervisor what a process is on Linux: it is
+//! started, it is asked to stop or is removed, and it ends by itself.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -103,11 +103,11 @@ impl Board {
             }
             // Orders to traced processes: they follow only from what a tracer reports. Without ptrace they never come.
             Effect::Follow { .. } | Effect::Resume { .. } | Effect::Detach { .. } | Effect::Release { .. } => {}
-            // Another process is the job's main process, perhaps not our child: Linux takes a pidfd. It follows only from a
-            // fork, a survivor or a notification, none of which this world reports.
+            // Another process is the job's main process, perhaps not our child: Linux takes a pidfd. It follows only
+            // from a fork, a survivor or a notification, none of which this world reports.
             Effect::Watch { .. } => {}
-            // Which processes of the job live: Linux reads its control group or looks for its descendants. Here the job was one
-            // task, and the supervisor asks when that has ended: none.
+            // Which processes of the job live: Linux reads its control group or looks for its descendants. Here the job
+            // was one task, and the supervisor asks when that has ended: none.
             Effect::Survey { job, anywhere: _ } => return Some(Input::Survivors { job, survivors: &[] }),
             // The same for a signal to all of them.
             Effect::Sweep { job, signal } => {
@@ -159,8 +159,8 @@ impl Board {
         Ok(pid)
     }
 
-    /// Sends a signal to the tasks that are meant: TERM asks a task to stop, KILL removes it, and there are no others. False
-    /// if there is no such task.
+    /// Sends a signal to the tasks that are meant: TERM asks a task to stop, KILL removes it, and there are no others.
+    /// False if there is no such task.
     fn signal(&mut self, signal: Signal, is_meant: impl Fn(&Running) -> bool) -> bool {
         let mut found = false;
         for (task, script) in self.tasks.iter_mut().zip(&SCRIPTS) {

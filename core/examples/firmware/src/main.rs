@@ -1,8 +1,8 @@
 //! The supervisor on a board without an operating system: a Cortex-M3, 16 KiB of RAM, no heap.
 //!
-//! Three jobs run as tasks of a pretend kernel (`board`). A client at the other end of a wire (`wire`) sends the requests of a
-//! table, which also says what the replies must be. What happens is logged through defmt; anything else than what should happen
-//! ends the program with a failure. `tools/run-firmware` runs it under QEMU.
+//! Three jobs run as tasks of a pretend kernel (`board`). A client at the other end of a wire (`wire`) sends the
+//! requests of a table, which also says what the replies must be. What happens is logged through defmt; anything else
+//! than what should happen ends the program with a failure. `tools/run-firmware` runs it under QEMU.
 #![no_std]
 #![no_main]
 

@@ -66,8 +66,8 @@ impl Wire {
         defmt::unwrap!(write_frame(&mut self.replies, reply, &mut self.frame).ok());
     }
 
-    /// The supervisor's end: takes a request that has come. It gets its reply at once, or becomes an input of the supervisor,
-    /// which orders the reply when it is known.
+    /// The supervisor's end: takes a request that has come. It gets its reply at once, or becomes an input of the
+    /// supervisor, which orders the reply when it is known.
     pub fn serve(&mut self, supervisor: &mut Supervisor<'_>, now: Instant) {
         let (mut frame, mut page) = ([0; FRAME], [0; PAGE]);
         let message = defmt::unwrap!(read_frame(&mut self.requests, &mut frame).ok());
