@@ -1,7 +1,7 @@
 //! The decisions of the Uphold process supervisor.
 //!
 //! `uphold-core` runs Upstart 1.13.2 job files without knowing what a file, a clock or a process is: facts go in as
-//! [`Input`](input::Input), orders come out as [`Effect`](effect::Effect), and time is an argument. It has no heap, no `unsafe`, no I/O and no `std`, so
+//! [`Input`], orders come out as [`Effect`], and time is an argument. It has no heap, no `unsafe`, no I/O and no `std`, so
 //! the same machine supervises a Linux appliance, a bare-metal board and the pretend worlds of its own tests.
 //!
 //! The contract in one sentence: **one input in, every effect out, then the next input.**
@@ -15,6 +15,17 @@
 //!     supervisor.handle(world.now(), input);
 //! }
 //! ```
+//!
+//! # Features
+//!
+//! | feature | default | what it does |
+//! |---|---|---|
+//! | `defmt` | off | derives [`defmt::Format`](https://docs.rs/defmt) for effects, notices, errors and what they are made of |
+//!
+//! # Examples
+//!
+//! `core/examples/linux.rs` is a supervisor for Linux with the standard library alone; `core/examples/firmware` runs on a
+//! Cortex-M3. `docs/embedding.md` of the repository goes through both.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,0 +1,239 @@
+//! A supervisor for Linux in one file: the core, and nothing else but the standard library.
+//!
+//! It runs two jobs: a service that stays, and one that fails again and again until its respawn limit is reached. Then
+//! it stops the service, as a person would with `initctl stop service`, and ends by itself within some seconds.
+//!
+//! ```text
+//! cargo run -p uphold-core --example linux
+//! ```
+//!
+//! `uphold-linux` does the same job in earnest: it waits without polling, follows daemons into the background, knows
+//! each process of a job, keeps output, and serves `initctl`.
+#![forbid(unsafe_code)]
+
+use std::collections::{HashMap, VecDeque};
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command};
+use std::thread::sleep;
+use std::time::Duration;
+
+use uphold_core::JobCommand as Wish;
+use uphold_core::bytes::{Strings, split_variable};
+use uphold_core::conf::{Parser, Stanza};
+use uphold_core::control::Reply;
+use uphold_core::{
+    ClassId, ClientId, Effect, Exit, Input, Instant, JobId, Launch, Notice, Pid, Process, Scope, Select, Signal,
+    SpawnError, SpawnStage, Storage, Supervisor, Target, Variable,
+};
+
+const SERVICE: &str = "start on startup\nexec sleep 60\n";
+
+const CRASHER: &str = "\
+start on started service
+respawn
+respawn limit 2 10
+script
+  sleep 0.1
+  exit 1
+end script
+";
+
+/// Room for a handful of jobs; `docs/embedding.md` says how the numbers are found.
+type Memory = Storage<4, 4, 8, 12, 8, 8, 8, 8192, 64, 16>;
+
+fn main() -> io::Result<()> {
+    supervise(&mut io::stdout())
+}
+
+/// Supervises until everything has ended.
+pub fn supervise(out: &mut dyn Write) -> io::Result<()> {
+    let mut memory = Box::new(Memory::new());
+    let mut supervisor = memory.supervisor();
+    let mut world = World::new(out);
+    supervisor.set_base_environment(Strings(b"PATH=/usr/bin:/bin\0")).expect("there is room");
+    for (name, file) in [("service", SERVICE), ("crasher", CRASHER)] {
+        world.load(&mut supervisor, name, file);
+    }
+    let startup = Input::Emit { client: None, event: b"startup", environment: Strings::EMPTY, wait: false };
+    supervisor.handle(world.now(), startup);
+    // The contract: one input in, every effect out, then the next input.
+    loop {
+        while let Some(effect) = supervisor.poll_effect() {
+            // An order's answer is handled before the next order is asked for.
+            if let Some(input) = world.perform(&supervisor, effect)? {
+                supervisor.handle(world.now(), input);
+            }
+        }
+        if world.ended {
+            return writeln!(world.out, "ended");
+        }
+        let input = world.wait_until(supervisor.next_deadline())?;
+        supervisor.handle(world.now(), input);
+    }
+}
+
+/// What the supervisor knows only by its inputs, and changes only by its effects.
+struct World<'o> {
+    out: &'o mut dyn Write,
+    start: std::time::Instant,
+    /// What each process of each class runs, as text for the shell.
+    scripts: HashMap<(ClassId, Process), Vec<u8>>,
+    children: Vec<(JobId, Pid, Child)>,
+    /// Inputs that are known and come next.
+    ready: VecDeque<Input<'static>>,
+    ended: bool,
+}
+
+impl<'o> World<'o> {
+    fn new(out: &'o mut dyn Write) -> Self {
+        let (scripts, children, ready) = (HashMap::new(), Vec::new(), VecDeque::new());
+        World { out, start: std::time::Instant::now(), scripts, children, ready, ended: false }
+    }
+
+    /// The core owns no clock: any monotonic one will do.
+    fn now(&self) -> Instant {
+        Instant(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Reads a job file: the supervisor keeps what decisions depend on, the world what it needs to make processes.
+    fn load(&mut self, supervisor: &mut Supervisor<'_>, name: &str, file: &str) {
+        let class = supervisor.begin_class(name.as_bytes()).expect("there is room");
+        // The parser unquotes words in place, so it wants the file for itself.
+        let mut text = file.as_bytes().to_vec();
+        let mut parser = Parser::new(&mut text);
+        while let Some(stanza) = parser.next() {
+            let stanza = stanza.expect("the file is correct");
+            supervisor.apply(class, &stanza).expect("there is room");
+            match stanza {
+                Stanza::Exec(process, line) => self.scripts.insert((class, process), [b"exec ", line].concat()),
+                Stanza::Script(process, lines) => self.scripts.insert((class, process), lines.to_vec()),
+                // `chdir`, `umask`, `limit` and so on are for the world too; this one leaves them out.
+                _ => None,
+            };
+        }
+        supervisor.commit_class(class).expect("there is room");
+    }
+
+    /// Carries one order out; the result is its answer. `docs/embedding.md` goes through the orders.
+    fn perform(&mut self, supervisor: &Supervisor<'_>, effect: Effect) -> io::Result<Option<Input<'static>>> {
+        match effect {
+            Effect::Spawn { job, process, launch } => {
+                return Ok(Some(match self.spawn(supervisor, job, process, launch) {
+                    Ok(pid) => Input::Spawned { job, process, pid },
+                    Err(error) => Input::SpawnFailed { job, process, pid: None, error },
+                }));
+            }
+            // A child that has ended keeps its number until it is waited for, so no signal reaches a stranger.
+            Effect::Signal { pid, signal, scope } => {
+                let found = self.signal(signal, scope, |_, its| its == pid)?;
+                return Ok((!found).then_some(Input::Gone { pid }));
+            }
+            // A process that has moved to another group is not reached; a control group would know it.
+            Effect::Sweep { job, signal } => {
+                self.signal(signal, Scope::Group, |its, _| its == job)?;
+            }
+            // Only traced processes have these orders, and the standard library cannot trace.
+            Effect::Follow { .. } | Effect::Resume { .. } | Effect::Detach { .. } | Effect::Release { .. } => {}
+            // What a main process has left behind would be found in /proc or a control group; here nobody looks, and no
+            // process takes another's place.
+            Effect::Survey { job, anywhere: _ } => return Ok(Some(Input::Survivors { job, survivors: &[] })),
+            Effect::Watch { .. } | Effect::Report { .. } | Effect::Rested { .. } => {}
+            Effect::Reply { client: _, answer } => {
+                match supervisor.reply(answer) {
+                    Reply::Job(status) => writeln!(self.out, "reply: {status}")?,
+                    reply => writeln!(self.out, "reply: {reply:?}")?,
+                }
+                self.ready.push_back(Input::Shutdown);
+            }
+            Effect::Log(notice) => self.say(supervisor, notice)?,
+            Effect::Retired(class) => self.scripts.retain(|(its, _), _| *its != class),
+            Effect::Ended => self.ended = true,
+        }
+        Ok(None)
+    }
+
+    fn spawn(
+        &mut self,
+        supervisor: &Supervisor<'_>,
+        job: JobId,
+        process: Process,
+        launch: Launch,
+    ) -> Result<Pid, SpawnError> {
+        let failed = |stage, code| SpawnError { stage, code };
+        if launch.trace {
+            return Err(failed(SpawnStage::Trace, 0));
+        }
+        let class = supervisor.class_of(job).ok_or(failed(SpawnStage::Fork, 0))?;
+        let mut command = Command::new("/bin/sh");
+        command.args(["-e", "-c"]).arg(OsStr::from_bytes(&self.scripts[&(class, process)]));
+        command.env_clear().process_group(0);
+        for Variable(start, rest) in supervisor.environment(job, process) {
+            if let (name, Some(value)) = split_variable(&[start, rest].concat()) {
+                command.env(OsStr::from_bytes(name), OsStr::from_bytes(value));
+            }
+        }
+        let child = command.spawn().map_err(|error| failed(SpawnStage::Execute, error.raw_os_error().unwrap_or(0)))?;
+        let pid = Pid::new(child.id()).ok_or(failed(SpawnStage::Fork, 0))?;
+        self.children.push((job, pid, child));
+        // The program runs when `spawn` comes back. That is a fact of its own, after the answer.
+        self.ready.push_back(Input::Executed { pid });
+        Ok(pid)
+    }
+
+    /// Sends a signal to the children that are meant; false if there is none.
+    fn signal(&self, signal: Signal, scope: Scope, is_meant: impl Fn(JobId, Pid) -> bool) -> io::Result<bool> {
+        let mut found = false;
+        for (_, pid, _) in self.children.iter().filter(|(job, pid, _)| is_meant(*job, *pid)) {
+            let target = if scope == Scope::Group { format!("-{pid}") } else { pid.to_string() };
+            // The standard library has no kill(2), but the shell has.
+            let kill = ["-c", "kill -s \"$0\" -- \"$1\"", &signal.to_string(), &target];
+            Command::new("/bin/sh").args(kill).status()?;
+            found = true;
+        }
+        Ok(found)
+    }
+
+    /// Prints a message, and does what the person in front of the screen would do.
+    fn say(&mut self, supervisor: &Supervisor<'_>, notice: Notice) -> io::Result<()> {
+        match notice {
+            Notice::GoalChanged { .. } | Notice::StateChanged { .. } | Notice::HandlingEvent(_) => return Ok(()),
+            Notice::RespawningTooFast { .. } => {
+                let client = ClientId { slot: 0, generation: 0 };
+                let target = Target { job: b"service", select: Select::Environment(Strings::EMPTY) };
+                self.ready.push_back(Input::Command { client, command: Wish::Stop, target, wait: true });
+            }
+            _ => {}
+        }
+        let (_, words) = supervisor.message(notice, |_| "the kernel does not let it");
+        writeln!(self.out, "{words}")
+    }
+
+    /// The next fact. A real world sleeps in poll(2) until a signal, a client or the deadline wakes it.
+    fn wait_until(&mut self, deadline: Option<Instant>) -> io::Result<Input<'static>> {
+        loop {
+            if let Some(input) = self.ready.pop_front() {
+                return Ok(input);
+            }
+            for place in 0..self.children.len() {
+                let (_, pid, child) = &mut self.children[place];
+                if let Some(status) = child.try_wait()? {
+                    let exit = match (status.code(), status.signal()) {
+                        (Some(code), _) => Exit::Status(code as u8),
+                        (None, Some(signal)) => Exit::Signal(signal as u8),
+                        (None, None) => Exit::Unknown,
+                    };
+                    let input = Input::Exited { pid: *pid, exit };
+                    self.children.swap_remove(place);
+                    return Ok(input);
+                }
+            }
+            if deadline.is_some_and(|deadline| deadline <= self.now()) {
+                return Ok(Input::Tick);
+            }
+            sleep(Duration::from_millis(10));
+        }
+    }
+}
