@@ -84,7 +84,7 @@ impl core::hash::Hash for Globals {
     }
 }
 
-/// The machine at work on a [`Storage`]. It holds no state of its own but the time of the last input.
+/// The machine at work on a [`Storage`](crate::Storage). It holds no state of its own but the time of the last input.
 pub struct Supervisor<'s> {
     pub(crate) classes: PoolView<'s, Class>,
     pub(crate) jobs: PoolView<'s, Job>,
