@@ -2,9 +2,10 @@
 
 use uphold_core::{Exit, JobCommand, Pid, Process, Signal};
 
+use crate::child::{Child, Trace};
 use crate::explore::{NOW, Step};
 use crate::happening::{Happening, Saying, Text};
-use crate::kernel::{Child, Client, Trace};
+use crate::kernel::Client;
 use crate::world::{Memory, World};
 
 /// What people may ask for, and how processes may end.

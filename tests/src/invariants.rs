@@ -1,14 +1,12 @@
-//! What must hold between any two inputs, one function each; and what must come of any state if nobody helps.
+//! What must hold between any two inputs, one function each.
 
 use uphold_core::control::Status;
 use uphold_core::tables::lifecycle::Wait;
-use uphold_core::{Exit, Goal, JobCommand, Occupancy, Pid, Process, Signal, State};
+use uphold_core::{Goal, Occupancy, Pid, Process, State};
 
-use crate::choices::PATIENCE;
-use crate::explore::NOW;
-use crate::happening::{Happening, Text, letter};
-use crate::kernel::{CLIENTS, Child, Client, Kernel, Trace};
-use crate::world::{Memory, World};
+use crate::child::{Child, Trace};
+use crate::happening::letter;
+use crate::kernel::{Client, Kernel};
 
 /// How a job stands that does not rest.
 pub struct JobStatus {
@@ -149,99 +147,4 @@ fn all_memory_is_given_back(_: &Kernel, view: &View<'_>) -> Option<String> {
 fn everybody_who_asked_is_answered(kernel: &Kernel, view: &View<'_>) -> Option<String> {
     let asks = |client: &Client| *client == Client::Asked || (*client == Client::Waits && view.rests);
     kernel.clients.iter().position(asks).map(|client| format!("{} was not answered", letter(client)))
-}
-
-/// Inputs that a forced stop may take.
-const FORCED_INPUTS: usize = 64;
-
-/// A forced stop brings a job to rest with no help but the ends of those that it kills; and with none at all, when nothing
-/// that it kills ever ends. Who asked for it is answered.
-///
-/// # Errors
-/// It does not: where it stays.
-pub fn force_always_ends<M: Memory + Clone>(world: &World<M>, name: &'static str) -> Result<(), String> {
-    for dies in [true, false] {
-        let mut world = world.clone();
-        let lives = world.status().iter().any(|status| status.split(' ').next() == Some(name));
-        if world.kernel.ended || !lives {
-            return Ok(());
-        }
-        stays_after_force(&mut world, name, dies).map_or(Ok(()), |stays| {
-            let all = if dies { "" } else { " of what never dies" };
-            Err(format!("a forced stop{all} does not end: {stays}"))
-        })?;
-    }
-    Ok(())
-}
-
-fn stays_after_force<M: Memory + Clone>(world: &mut World<M>, name: &'static str, dies: bool) -> Option<String> {
-    const ASKER: usize = CLIENTS - 1;
-    world.now = NOW;
-    world.kernel.journal = Some(Vec::new());
-    world.kernel.killed.clear();
-    world.kernel.rested.clear();
-    let (command, text) = (JobCommand::Force, Text::Borrowed(name));
-    world.happen(&Happening::Ask { client: ASKER, command, wait: true, text });
-    for _ in 0..FORCED_INPUTS {
-        if let Some(fault) = world.kernel.fault.take() {
-            return Some(fault);
-        }
-        if world.kernel.rested.iter().any(|rested| rested == name) {
-            let waits = world.kernel.clients[ASKER] == Client::Waits;
-            return waits.then(|| "nobody is told that it has ended".to_owned());
-        }
-        if world.kernel.clients[ASKER] == Client::Idle {
-            // Unless an event of another job has started it again.
-            let started = |status: &String| status.starts_with(&format!("{name} start/"));
-            if world.status().iter().any(started) {
-                return None;
-            }
-            let answer = world.kernel.journal.iter().flatten().find(|line| line.starts_with(letter(ASKER)));
-            return Some(format!("it was answered before its end: {answer:?}"));
-        }
-        world.kernel.children.iter_mut().for_each(|child| child.sleeps = !dies);
-        let killed = world.kernel.killed.first().copied().filter(|_| dies);
-        if let Some(pid) = killed {
-            world.happen(&Happening::Ends { pid, exit: Exit::Signal(Signal::KILL.0) });
-        } else if let Some(deadline) = world.deadline() {
-            world.happen(&Happening::Passes { milliseconds: deadline.0.saturating_sub(world.now.0) as u32 });
-        } else {
-            break;
-        }
-    }
-    Some(world.status().join("; "))
-}
-
-/// A job whose main process runs, is idle and does no more of what is expected goes on by itself.
-///
-/// # Errors
-/// It does not.
-pub fn idleness_ends_every_start<M: Memory + Clone>(world: &World<M>) -> Result<(), String> {
-    let mut world = world.clone();
-    let waits = |status: &Vec<String>| status.iter().any(|status| status.contains("start/spawned"));
-    let expects = |child: &Child| matches!(child.trace, Trace::Launched | Trace::Newborn) || child.vanished;
-    let before = world.status();
-    if !waits(&before) || world.kernel.children.iter().any(expects) {
-        return Ok(());
-    }
-    match world.pass_until_ordered(NOW, PATIENCE) {
-        Some(_) => Ok(()),
-        None => Err(format!("{}: idle, and nothing comes of it", before.join("; "))),
-    }
-}
-
-impl Kernel {
-    /// Notes what is the supervisor's, and forgets what is nobody's.
-    pub(crate) fn look_around(&mut self, is_somebodys: impl Fn(Pid) -> bool) {
-        let keeps = self.keeps;
-        self.children.retain(|child| {
-            let strange = child.trace == Trace::Off && !is_somebodys(child.pid);
-            !strange || child.sleeps || (keeps && child.process == Process::Main && !child.vanished)
-        });
-        let live: Vec<Pid> = self.children.iter().map(|child| child.pid).collect();
-        for child in &mut self.children {
-            child.watched = is_somebodys(child.pid);
-            child.parent = child.parent.filter(|parent| live.contains(parent));
-        }
-    }
 }

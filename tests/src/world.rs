@@ -10,9 +10,10 @@ use uphold_core::{
     Supervisor, Target, Usage,
 };
 
+use crate::child::{Child, Trace};
 use crate::happening::{Happening, Saying};
 use crate::invariants::{self, JobStatus, View};
-use crate::kernel::{CLIENTS, Client, Kernel, Trace};
+use crate::kernel::{CLIENTS, Client, Kernel};
 
 /// A storage of whatever size.
 pub trait Memory: Hash {
@@ -174,7 +175,7 @@ impl<M: Memory> World<M> {
         }
     }
 
-    fn change(&mut self, pid: Pid, change: impl FnOnce(&mut crate::kernel::Child)) {
+    fn change(&mut self, pid: Pid, change: impl FnOnce(&mut Child)) {
         match self.kernel.child(pid) {
             Some(child) => change(child),
             None => self.kernel.wrong(|| format!("there is no process {pid}")),

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use uphold_core::{Exit, Storage};
 use uphold_tests::choices::Choices;
 use uphold_tests::explore::{Seen, Violation, explore};
-use uphold_tests::invariants::{force_always_ends, idleness_ends_every_start};
+use uphold_tests::promises::{force_always_ends, idleness_ends_every_start};
 use uphold_tests::world::{Tiny, World};
 
 /// What is not explored, since it would take too long; it is printed with the count of what is.

@@ -102,7 +102,7 @@ const KIT: Layers = &[
     &["world"],
     &["invariants"],
     &["kernel"],
-    &["happening"],
+    &["child", "happening"],
     &["system", "page"],
 ];
 
