@@ -1,56 +1,56 @@
-//! The processes of the pretend kernel.
+//! The processes of the simulated kernel.
 
 use uphold_core::{JobId, Pid, Process};
 
 /// A process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Child {
-    /// Its number.
+    /// Process id.
     pub pid: Pid,
-    /// For which job it, or its parent, was made.
+    /// The job that it, or its parent, was spawned for.
     pub job: JobId,
-    /// As which of the job's processes.
+    /// The role in the job. A forked process has its parent's role.
     pub process: Process,
-    /// What tracing reports of it.
+    /// The tracing state.
     pub trace: Trace,
-    /// Whether it stands still until it is told to go on.
+    /// Whether it is in a ptrace stop.
     pub halted: bool,
-    /// Whether it was forked by another, not spawned by the supervisor.
+    /// Whether another process forked it. The supervisor spawned the others.
     pub forked: bool,
-    /// Whether it has forked, so that its child may be the one to watch.
+    /// Whether it has forked, so that its child may be the process to watch.
     pub has_forked: bool,
-    /// Whether the supervisor takes it for the job's.
+    /// Whether the supervisor shows it as a process of the job.
     pub watched: bool,
-    /// Whether it is gone without the supervisor's having been told.
+    /// Whether it has exited without a report to the supervisor.
     pub vanished: bool,
-    /// Who made it, if not the supervisor, and has not ended.
+    /// The parent, unless that is the supervisor or has exited.
     pub parent: Option<Pid>,
-    /// Who leads its session, which here is its process group too.
+    /// The session leader. Session and process group are the same in the simulation.
     pub session: Pid,
-    /// Whether it computes, rather than wait for something to happen.
+    /// Whether it is busy computing; otherwise it is idle and waits.
     pub busy: bool,
-    /// Whether a pid file names it.
+    /// Whether a pid file contains its id.
     pub named: bool,
-    /// Whether it sleeps where not even SIGKILL ends it.
+    /// Whether it is in uninterruptible sleep, so that not even SIGKILL ends it.
     pub sleeps: bool,
 }
 
 impl Child {
-    /// The same one, if all had other numbers.
+    /// The same process with its process ids mapped to others.
     pub fn renumbered(self, number: impl Fn(Pid) -> Pid) -> Child {
         Child { pid: number(self.pid), parent: self.parent.map(&number), session: number(self.session), ..self }
     }
 }
 
-/// What tracing reports of a process.
+/// The tracing state of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Trace {
-    /// Nothing.
+    /// Not traced.
     Off,
-    /// Its first program is to come.
+    /// Traced; its first exec is still to come.
     Launched,
-    /// Forks, programs and signals.
+    /// Traced; forks, execs and signals are reported.
     Followed,
-    /// It is a child whose first stop is to come.
+    /// A traced child; its first stop is still to come.
     Newborn,
 }

@@ -1,4 +1,4 @@
-//! What can happen next: everything that people, programs and the kernel can do as things stand.
+//! Everything that users, programs and the kernel can do next in a state of the world.
 
 use uphold_core::{Exit, JobCommand, Pid, Process, Signal};
 
@@ -8,47 +8,49 @@ use crate::happening::{Happening, Saying, Text};
 use crate::kernel::Client;
 use crate::world::{Memory, World};
 
-/// What people may ask for, and how processes may end.
+/// The kinds of happenings to explore.
 #[derive(Clone, Copy, Debug)]
 pub struct Choices {
-    /// Jobs, with the variables that choose their instance.
+    /// The jobs for commands, each with the variables that select the instance.
     pub jobs: &'static [&'static str],
-    /// Events, with their variables.
+    /// The events for `emit`, each with its variables.
     pub events: &'static [&'static str],
-    /// How a main process may end.
+    /// The ways in which a main process may end.
     pub ends: &'static [Exit],
-    /// Whether a main process may also end after a respawn window has passed.
+    /// Whether a main process may also end after the respawn window has passed.
     pub late_ends: bool,
-    /// How many clients may wait at the same time; the one after them never does.
+    /// The number of clients that may wait at the same time. One more client never waits.
     pub waiting: usize,
-    /// Whether everything may be told to end.
+    /// Whether a shutdown may be ordered.
     pub shutdown: bool,
-    /// How often the processes of one run fork in all, traced.
+    /// The most traced forks in one run of a job.
     pub forks: u8,
-    /// How many children a main process may leave behind unseen; with none, who is not watched ends at once, unseen.
+    /// The number of children that a main process may leave behind unnoticed. With 0, processes that are not watched
+    /// exit at once.
     pub orphans: u8,
-    /// Whether a main process may say something of itself.
+    /// Whether a main process may send notifications.
     pub speaks: bool,
-    /// Whether a pid file may name a process.
+    /// Whether a pid file may be written.
     pub writes: bool,
-    /// Whether a main process may compute when it is looked at.
+    /// Whether a main process may be busy when it is checked.
     pub busy: bool,
 }
 
-/// How often in a row a deadline may pass without an order, at most: forty looks, and three times that with helpers.
+/// The most deadlines in a row that may pass without an effect: forty checks, and three times that with helper
+/// processes.
 pub const PATIENCE: usize = 130;
 
-/// With so many processes none forks any more: one, and its child; with orphans, one more.
+/// The number of processes from which none forks any more: one and its child. With orphans it is one more.
 const PROCESSES: usize = 2;
 
-/// A process that there is not.
+/// A process that does not exist.
 const NOBODY: Pid = Pid::new(99).expect("not zero");
 
-/// The signal that nobody sends in the normal course of things.
+/// A signal without a meaning to the supervisor.
 const USR1: Signal = Signal(10);
 
 impl Choices {
-    /// Everything that can happen next.
+    /// Adds everything that can happen next to `steps`.
     pub fn list<M: Memory + Clone>(&self, world: &mut World<M>, steps: &mut Vec<Step>) {
         let deadline = world.deadline();
         self.time(world, steps);
@@ -69,7 +71,7 @@ impl Choices {
                 steps.push(Happening::Forks { pid: child.pid, stillborn: true }.into());
             }
         }
-        // A child that nobody watches stops or dies at once: nobody is so quick as to ask for something before that.
+        // A new child stops or dies at once: no client is quick enough to send a request before that.
         let is_newborn = |child: &Child| child.trace == Trace::Newborn && !child.watched;
         if !world.kernel.children.iter().any(is_newborn) {
             self.clients(&world.kernel.clients, steps);
@@ -79,13 +81,13 @@ impl Choices {
         }
     }
 
-    /// Whether a main process can do as it likes.
+    /// Whether a process is a watched main process that runs.
     fn is_free(&self, child: &Child) -> bool {
         let runs = matches!(child.trace, Trace::Off | Trace::Followed);
         child.process == Process::Main && child.watched && runs && !child.vanished
     }
 
-    /// What a main process may say, and whose number may be written down.
+    /// Adds the notifications that a main process may send, and the pid files that may be written.
     fn words(&self, children: &[Child], child: &Child, steps: &mut Vec<Step>) {
         let pid = child.pid;
         if !self.is_free(child) || child.trace != Trace::Off {
@@ -104,14 +106,14 @@ impl Choices {
         }
     }
 
-    /// Time passes until something is ordered; what is only looked at in between changes nothing.
+    /// Adds the passing of time until the next effect. The checks before it change nothing.
     fn time<M: Memory + Clone>(&self, world: &mut World<M>, steps: &mut Vec<Step>) {
         let Some(first) = world.deadline() else { return };
         if let Some(at) = world.clone().pass_until_ordered(NOW, PATIENCE) {
             steps.push(Happening::Passes { milliseconds: (at.0 - NOW.0) as u32 }.into());
         }
         let looked_at = world.kernel.children.iter().find(|child| self.is_free(child)).map(|child| child.pid);
-        // A second look at one that computes would show nothing new.
+        // A second check of a busy process would show nothing new.
         if self.busy && first <= NOW.after_seconds(1) && looked_at.is_some() {
             let happening = Happening::Passes { milliseconds: (first.0 - NOW.0) as u32 };
             steps.push(Step { busy: looked_at, ..happening.into() });

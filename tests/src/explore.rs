@@ -1,8 +1,8 @@
-//! Every order in which things can happen, breadth first, until nothing new is found.
+//! Explores every order in which things can happen, breadth first, until there is no new state.
 //!
-//! Two worlds with the same fingerprint are the same state, however they came about. Every state is checked when it is
-//! first seen, so that what is found wrong comes with the shortest way to it; and when all are known, every one of them
-//! must have a way back to rest, and a way to settle without anybody's asking for it.
+//! Two worlds with the same fingerprint are the same state. Every state is checked when it is first reached, so that a
+//! violation comes with the shortest path to it. When all states are known, each must have a path back to rest, and a
+//! path to a settled state without a request.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -14,25 +14,25 @@ use uphold_core::{Instant, Pid};
 use crate::happening::{Happening, Outcome, Outcomes};
 use crate::world::{Memory, World};
 
-/// When everything happens: after each step all clocks are set back, which keeps the number of states finite.
+/// The time of every step. After each step all clocks are set back to it, which keeps the number of states finite.
 pub const NOW: Instant = Instant(1_000_000);
 
-/// More states than any kind of job has: something grows without bound.
+/// More states than any kind of job has. Beyond this number something grows without bound.
 const MOST_STATES: usize = 1_000_000;
 
-/// When late things happen: the windows of `respawn limit` have passed, and no daemon is fresh.
+/// Seconds after which late things happen: the windows of `respawn limit` have passed, and no daemon is new.
 const LATE: u32 = 90;
 
-/// One step of a way through the states.
+/// A step from one state to another.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Whether it happens late.
+    /// Whether it happens late: when the windows of `respawn limit` have passed.
     pub late: bool,
-    /// How the spawns go that it leads to.
+    /// The outcomes of the spawns that follow.
     pub outcomes: Outcomes,
-    /// Who computes meanwhile.
+    /// The process that is busy meanwhile.
     pub busy: Option<Pid>,
-    /// What happens.
+    /// The happening.
     pub happening: Happening,
 }
 
@@ -43,7 +43,7 @@ impl From<Happening> for Step {
 }
 
 impl Step {
-    /// Whether it is a person's doing.
+    /// Whether a user asks for it.
     fn is_asked_for(&self) -> bool {
         use Happening::{Ask, Emit, HangsUp, Shutdown};
         matches!(self.happening, Ask { .. } | Emit { .. } | HangsUp { .. } | Shutdown)
@@ -51,7 +51,7 @@ impl Step {
 }
 
 impl fmt::Display for Step {
-    /// As a scenario has it.
+    /// The syntax of a scenario.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.late {
             writeln!(f, "{}", Happening::Passes { milliseconds: LATE * 1000 })?;
@@ -67,12 +67,12 @@ impl fmt::Display for Step {
     }
 }
 
-/// Something that must never be, and the shortest way there.
+/// A violation of an invariant or a promise, with the shortest path to it.
 #[derive(Debug)]
 pub struct Violation {
-    /// What is wrong.
+    /// The description of the fault.
     pub what: String,
-    /// The way there.
+    /// The path.
     pub steps: Vec<Step>,
 }
 
@@ -85,18 +85,18 @@ impl fmt::Display for Violation {
     }
 }
 
-/// How much was seen.
+/// The size of the explored space.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Seen {
     /// Different states.
     pub states: usize,
-    /// Ways from one to another.
+    /// Transitions between states.
     pub transitions: usize,
-    /// Of an exact world: how many states there are when it is looked at less exactly.
+    /// The number of states without the distinctions of an exact world.
     pub alike: usize,
 }
 
-/// Mixes whole words; the states are too many for a slow hash.
+/// A hash function that mixes whole words. There are too many states for a slow one.
 #[derive(Default)]
 pub struct Mixer(u64);
 
@@ -132,7 +132,7 @@ impl Hasher for Mixer {
     }
 }
 
-/// A state is known by its number, in the order of discovery.
+/// The number of a state, in the order of discovery.
 type Number = u32;
 
 struct Node {
@@ -158,11 +158,11 @@ struct Search<'c, M> {
     promise: &'c dyn Fn(&World<M>) -> Result<(), String>,
 }
 
-/// Explores everything that can follow from a world, `choices` saying what can happen next in each, and `promise` what must
-/// come of each if nobody does anything.
+/// Explores everything that can follow from a world. `choices` lists what can happen next in a world, and `promise`
+/// checks what must follow from a world without help from outside.
 ///
 /// # Errors
-/// Something is wrong somewhere.
+/// A state violates an invariant or a promise.
 pub fn explore<M: Memory + Clone>(
     mut world: World<M>,
     choices: &dyn Fn(&mut World<M>, &mut Vec<Step>),
@@ -193,7 +193,7 @@ fn fingerprint<M: Memory + Clone>(world: &mut World<M>) -> u64 {
 }
 
 impl<M: Memory + Clone> Search<'_, M> {
-    /// Takes a step from a state, with every way in which the spawns can go that it leads to.
+    /// Takes a step from a state, with every outcome of the spawns that follow.
     fn take(&mut self, from: Number, world: &World<M>, step: &Step) -> Result<(), Violation> {
         let mut next = world.clone();
         let next = &mut next;
@@ -222,10 +222,10 @@ impl<M: Memory + Clone> Search<'_, M> {
         Ok(())
     }
 
-    /// Comes to a state by a step: one that is known, or one to look at.
+    /// Reaches a state by a step. A new state is checked and queued.
     fn meet(&mut self, from: Number, step: &Step, world: &mut World<M>) -> Result<(), Violation> {
         let calm = world.check();
-        // Who was let go of by the supervisor is no more, and its number means nothing.
+        // The check removed the processes that belong to no job, and their ids now mean nothing.
         world.rebase_time(NOW);
         let asked_for = step.is_asked_for();
         if let Some(what) = world.kernel.fault.take() {
@@ -268,7 +268,7 @@ impl<M: Memory + Clone> Search<'_, M> {
         steps
     }
 
-    /// From every state one of the wanted ones must be in reach, if need be without anybody's asking.
+    /// Requires a path from every state to a wanted one; with `unasked`, a path without a request.
     fn require(&self, unasked: bool, is_wanted: impl Fn(&Node) -> bool, what: &str) -> Result<(), Violation> {
         let edges = || self.edges.iter().filter(|edge| !unasked || !edge.asked_for);
         let mut ends = vec![0; self.nodes.len() + 1];

@@ -1,60 +1,61 @@
-//! What can happen to the supervisor, in the words of the scenarios: what the search prints, the player can read.
+//! Everything that can happen to the supervisor, with the syntax of the scenarios: the player reads what the search
+//! prints.
 
 use std::fmt;
 use std::str::FromStr;
 
 use uphold_core::{Exit, JobCommand, Pid, Signal};
 
-/// One thing that happens. `text` is what follows the command's name: an event or a job, and its variables.
+/// One thing that happens. `text` is the argument of a command: an event or a job, and its variables.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub enum Happening {
-    /// A client asks for a job's goal to change.
+    /// A client sends a command about a job.
     Ask { client: usize, command: JobCommand, wait: bool, text: Text },
     /// A client emits an event.
     Emit { client: usize, wait: bool, text: Text },
-    /// A client goes away.
+    /// A client disconnects.
     HangsUp { client: usize },
-    /// A process ends, and the supervisor hears of it.
+    /// A process ends, and its end is reported to the supervisor.
     Ends { pid: Pid, exit: Exit },
-    /// A process ends, and its parent, which is not the supervisor, reaps it.
+    /// A process ends, and its parent reaps it. The supervisor is not the parent.
     Vanishes { pid: Pid },
-    /// The supervisor is told that a process has vanished.
+    /// The supervisor gets the report that a process has vanished.
     Missed { pid: Pid },
-    /// A traced process stops for its first program.
+    /// A traced process stops at its first exec.
     Traps { pid: Pid },
-    /// A traced process forks. A child that is dead already stops no more.
+    /// A traced process forks. A stillborn child dies before its first stop.
     Forks { pid: Pid, stillborn: bool },
-    /// A traced process replaces its program.
+    /// A traced process executes another program.
     Execs { pid: Pid },
-    /// A process stops by a signal; a traced child does so at its birth.
+    /// A process stops by a signal. A new traced child does so too.
     Stops { pid: Pid, signal: Signal },
-    /// A process leaves a child behind, and tracing does not see it: vfork, posix_spawn, a thread's fork.
+    /// A process leaves a child behind that tracing does not report: by vfork, posix_spawn, or a fork in a thread.
     Leaves { pid: Pid },
-    /// A process begins a session of its own.
+    /// A process creates a session.
     Leads { pid: Pid },
-    /// From now on a process computes, or waits for something to happen.
+    /// A process becomes busy or idle.
     Works { pid: Pid, busy: bool },
-    /// A pid file names a process.
+    /// A pid file is written with the id of a process.
     Named { pid: Pid },
-    /// A process sleeps in the kernel, where not even SIGKILL ends it.
+    /// A process goes into uninterruptible sleep, in which not even SIGKILL ends it.
     Sleeps { pid: Pid },
-    /// A process says something of itself.
+    /// A process sends a notification.
     Says { pid: Pid, saying: Saying },
-    /// Time passes, and every deadline in it is met.
+    /// Time passes, and every deadline in it is handled.
     Passes { milliseconds: u32 },
-    /// Everything is to end.
+    /// A shutdown is ordered.
     Shutdown,
-    /// How the next spawns go.
+    /// Sets the outcomes of the next spawns.
     Spawns { outcomes: Outcomes },
-    /// A process is asked for its environment.
+    /// The environment of a process is logged.
     Shows { pid: Pid },
 }
 
-/// Words that are known when the program is written, or were read from a file.
+/// A text: a constant, or read from a file.
 pub type Text = std::borrow::Cow<'static, str>;
 
-/// What a process says: the words of sd_notify(3).
+/// A notification, with the keywords of sd_notify(3).
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub enum Saying {
@@ -77,21 +78,21 @@ impl fmt::Display for Saying {
     }
 }
 
-/// How a spawn goes.
+/// The outcome of a spawn.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Outcome {
-    /// The program runs.
+    /// The program is executed.
     Works,
-    /// There is no process.
+    /// No process is made.
     Fails,
-    /// There is a process, but its program cannot be run.
+    /// A process is made, but its program cannot be executed.
     NoProgram,
-    /// The program runs, under the number of a process that another has reaped, if there is one: the supervisor is told of
-    /// that one's end on this occasion.
+    /// The program is executed in a process with the id of a vanished one, if there is one; the end of the vanished
+    /// process is reported then.
     Reuses,
 }
 
-/// How one spawn after another goes; all others work.
+/// The outcomes of consecutive spawns. All later spawns work.
 pub type Outcomes = heapless::Vec<Outcome, 8>;
 
 const COMMANDS: [(&str, JobCommand); 5] = [
@@ -155,7 +156,7 @@ impl fmt::Display for Happening {
     }
 }
 
-/// Words that mean nothing.
+/// The text is not a happening.
 #[derive(Debug)]
 pub struct NotUnderstood(pub String);
 

@@ -1,4 +1,4 @@
-//! What must hold between any two inputs, one function each.
+//! The invariants: what holds between any two inputs, one function each.
 
 use uphold_core::control::Status;
 use uphold_core::tables::lifecycle::Wait;
@@ -8,51 +8,51 @@ use crate::child::{Child, Trace};
 use crate::happening::letter;
 use crate::kernel::{Client, Kernel};
 
-/// How a job stands that does not rest.
+/// The status of a job that is not at rest.
 pub struct JobStatus {
-    /// As `initctl status` says it.
+    /// The text that `initctl status` prints.
     pub words: String,
-    /// What it is to become.
+    /// The goal.
     pub goal: Goal,
-    /// Where it is.
+    /// The state.
     pub state: State,
-    /// Its processes.
+    /// The processes, each with its id.
     pub processes: Vec<(Process, Pid)>,
 }
 
 impl JobStatus {
-    /// A copy of what is shown.
+    /// Copies a status.
     pub fn of(status: &Status<'_>) -> JobStatus {
         let processes = status.processes.iter().filter_map(|&(process, pid)| Some((process, Pid::new(pid)?))).collect();
         JobStatus { words: status.to_string(), goal: status.goal, state: status.state, processes }
     }
 
-    /// Whether a process is shown as its own.
+    /// Whether the status shows a process.
     pub fn has(&self, pid: Pid) -> bool {
         self.processes.iter().any(|&(_, its)| its == pid)
     }
 
-    /// Whether it is on its way nowhere.
+    /// Whether the job has reached its goal and runs.
     pub fn is_settled(&self) -> bool {
         (self.goal, self.state) == (Goal::Start, State::Running)
     }
 }
 
-/// What is known of the supervisor between two inputs.
+/// The supervisor as it is seen between two inputs.
 pub struct View<'a> {
-    /// The jobs that do not rest.
+    /// The jobs that are not at rest.
     pub jobs: &'a [JobStatus],
-    /// How full its memory is.
+    /// The occupancy of its storage.
     pub occupancy: Occupancy,
-    /// How full it is when nothing lives.
+    /// The occupancy of its storage when no job lives.
     pub idle: Occupancy,
     /// Whether no job lives and no event is unfinished.
     pub rests: bool,
-    /// Whether it wants to be woken.
+    /// Whether it has a deadline.
     pub has_deadline: bool,
 }
 
-/// An invariant: what is wrong, if it does not hold.
+/// An invariant. Returns the fault if it does not hold.
 type Invariant = fn(&Kernel, &View<'_>) -> Option<String>;
 
 const INVARIANTS: [Invariant; 9] = [
@@ -72,7 +72,7 @@ pub fn broken(kernel: &Kernel, view: &View<'_>) -> Option<String> {
     INVARIANTS.iter().find_map(|invariant| invariant(kernel, view))
 }
 
-/// Each job that is on its way has a live cause to go on: a live process, or another job that holds an event up and has one.
+/// A job that waits has a live cause: a process, or another job with a process that holds up its event.
 fn nothing_waits_for_what_cannot_come(kernel: &Kernel, view: &View<'_>) -> Option<String> {
     let lives = |pid: Pid| kernel.children.iter().any(|child| child.pid == pid);
     let has_process = |job: &JobStatus| job.processes.iter().any(|&(_, pid)| lives(pid));
@@ -86,7 +86,7 @@ fn nothing_waits_for_what_cannot_come(kernel: &Kernel, view: &View<'_>) -> Optio
             Wait::Nothing => Some("there is nothing to wait for"),
             Wait::Spawned(_) => Some("the spawn was answered"),
             Wait::Readiness => (!awaited(Process::Main)).then_some("what is to be ready does not live"),
-            // Those who had a signal with the main process are given a moment.
+            // The main process has ended, and processes that got its signal too have some time to end.
             Wait::End(Process::Main) if job.processes.is_empty() && view.has_deadline => None,
             Wait::End(process) => (!awaited(process)).then_some("what it waits for does not live"),
         }
@@ -95,7 +95,7 @@ fn nothing_waits_for_what_cannot_come(kernel: &Kernel, view: &View<'_>) -> Optio
     jobs.find_map(|(place, job)| doubt(place, job).map(|why| format!("{}: {why}", job.words)))
 }
 
-/// Nobody is waited for to be ready without being looked at now and then; unless the file is to be followed to the letter.
+/// A job that waits for readiness is checked from time to time, unless `expect` is followed strictly.
 fn no_start_waits_without_a_bound(kernel: &Kernel, view: &View<'_>) -> Option<String> {
     if kernel.strict {
         return None;
@@ -110,7 +110,7 @@ fn every_job_and_process_is_shown(_: &Kernel, view: &View<'_>) -> Option<String>
     (!same).then(|| format!("{jobs} jobs with {shown} processes, but {:?}", view.occupancy))
 }
 
-/// What the supervisor was told to be dead it does not show.
+/// A process whose end was reported is not shown.
 fn no_dead_process_is_shown(kernel: &Kernel, view: &View<'_>) -> Option<String> {
     let mut shown = view.jobs.iter().flat_map(|job| &job.processes);
     let dead = shown.find(|(_, pid)| !kernel.children.iter().any(|child| child.pid == *pid));
@@ -128,7 +128,7 @@ fn nothing_traced_stands_still(kernel: &Kernel, _: &View<'_>) -> Option<String> 
     halted.map(|child| format!("{} stands still for ever", child.pid))
 }
 
-/// What the supervisor made is shown while it lives, unless another took its place, or nothing can end it.
+/// A spawned process is shown while it lives, unless another took its place or nothing can end it.
 fn no_process_is_lost(kernel: &Kernel, view: &View<'_>) -> Option<String> {
     let is_lost = |child: &&Child| {
         let unseen = child.trace == Trace::Off && !view.jobs.iter().any(|job| job.has(child.pid));
@@ -142,8 +142,8 @@ fn all_memory_is_given_back(_: &Kernel, view: &View<'_>) -> Option<String> {
     kept.then(|| format!("at rest, but not all is given back:\n{:?}\nwas\n{:?}", view.occupancy, view.idle))
 }
 
-/// Nobody waits when nothing is left to wait for, and who did not want to wait has his answer. (That nobody is answered
-/// twice is seen when the answer comes.)
+/// No client waits when all is at rest, and a client with `--no-wait` has its reply. (The kernel checks that no client
+/// gets two replies.)
 fn everybody_who_asked_is_answered(kernel: &Kernel, view: &View<'_>) -> Option<String> {
     let asks = |client: &Client| *client == Client::Asked || (*client == Client::Waits && view.rests);
     kernel.clients.iter().position(asks).map(|client| format!("{} was not answered", letter(client)))

@@ -1,4 +1,4 @@
-//! The pretend kernel: processes, tracing, clients; and what it does when it is ordered to.
+//! The simulated kernel: processes, tracing and clients, and how each effect is performed.
 
 use std::fmt::Write;
 
@@ -11,68 +11,68 @@ use uphold_core::{
 use crate::child::{Child, Trace};
 use crate::happening::{Outcome, Outcomes, letter};
 
-/// Processes that can live at one time.
+/// The most processes at a time.
 const PROCESSES: usize = 12;
 
-/// Clients that can be connected.
+/// The most clients at a time.
 pub const CLIENTS: usize = 4;
 
-/// What a client is doing.
+/// The state of a client.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Client {
-    /// Nothing.
+    /// It is not waiting for a reply.
     #[default]
     Idle,
-    /// It has asked, and is to be answered before the next input.
+    /// It has sent a request, which gets its reply before the next input.
     Asked,
-    /// It has asked to be answered when it is done.
+    /// It has sent a request, which gets its reply when it is done.
     Waits,
 }
 
 /// Everything outside the supervisor.
 #[derive(Clone, Default)]
 pub struct Kernel {
-    /// What lives, the oldest first.
+    /// The live processes, the oldest first.
     pub children: Vec<Child, PROCESSES>,
-    /// Who is connected.
+    /// The clients.
     pub clients: [Client; CLIENTS],
-    /// How the next spawns go.
+    /// The outcomes of the next spawns.
     pub outcomes: Outcomes,
-    /// How many spawns have been asked for since the outcomes were told.
+    /// The number of spawns since `outcomes` was set.
     pub spawns: usize,
-    /// Whether the supervisor has said that it is over.
+    /// Whether the supervisor has ordered the end.
     pub ended: bool,
-    /// What went wrong first.
+    /// The first fault.
     pub fault: Option<String>,
-    /// What was done, if anybody wants to know.
+    /// A log of all effects, if one is kept.
     pub journal: Option<std::vec::Vec<String>>,
-    /// Whether processes that the supervisor does not watch go on to live; otherwise they end at once, unseen.
+    /// Whether a process that the supervisor does not watch stays alive; otherwise it exits at once, unnoticed.
     pub keeps: bool,
-    /// Whether `expect` is followed to the letter.
+    /// Whether the supervisor follows `expect` strictly.
     pub strict: bool,
-    /// How many traced forks there were since a main process was spawned last.
+    /// The number of traced forks since a main process was last spawned.
     pub forks: u8,
-    /// How many children were left behind since a main process was spawned last.
+    /// The number of children left behind since a main process was last spawned.
     pub left: u8,
-    /// How many orders there were that are more than questions.
+    /// The number of effects that were more than a question.
     pub orders: usize,
-    /// Who has been sent SIGKILL.
+    /// Processes to which SIGKILL was sent.
     pub killed: Vec<Pid, PROCESSES>,
     /// Jobs that have come to rest.
     pub rested: std::vec::Vec<String>,
-    /// Whose number the process has got that was made just now.
+    /// The process id that the latest process has taken over.
     pub(crate) reused: Option<Pid>,
-    /// Known facts that come before all others.
+    /// Inputs that are due before all others.
     pub(crate) ready: Deque<Input<'static>, 16>,
 }
 
 impl Kernel {
-    /// The process of that number.
+    /// The process with an id.
     pub fn child(&mut self, pid: Pid) -> Option<&mut Child> {
         self.children.iter_mut().find(|child| child.pid == pid)
     }
 
-    /// Every number that means something, in an order that does not depend on the numbers.
+    /// All process ids in use, in an order that does not depend on their values.
     pub fn numbers(&self) -> Vec<Pid, { 2 * PROCESSES }> {
         let mut numbers = Vec::new();
         for number in self.children.iter().flat_map(|child| [child.pid, child.session]) {
@@ -83,14 +83,14 @@ impl Kernel {
         numbers
     }
 
-    /// A process is no more; its children are the supervisor's now.
+    /// Removes a process. Its children become the supervisor's.
     pub fn forget(&mut self, pid: Pid) {
         self.children.retain(|child| child.pid != pid);
         self.children.iter_mut().filter(|child| child.parent == Some(pid)).for_each(|child| child.parent = None);
         self.killed.retain(|&killed| killed != pid);
     }
 
-    /// Notes what is the supervisor's, and forgets what is nobody's.
+    /// Marks the processes that the supervisor shows as watched, and removes those that belong to no job.
     pub(crate) fn look_around(&mut self, is_somebodys: impl Fn(Pid) -> bool) {
         let keeps = self.keeps;
         self.children.retain(|child| {
@@ -104,7 +104,7 @@ impl Kernel {
         }
     }
 
-    /// A process leaves a child behind that nobody sees.
+    /// A process leaves a child behind, and the supervisor does not see it.
     pub fn leave(&mut self, parent: Pid) {
         let Some(of) = self.child(parent).copied() else { return };
         match self.make(of.job, of.process, Trace::Off, Some(&of)) {
@@ -113,7 +113,7 @@ impl Kernel {
         }
     }
 
-    /// A job's live processes, the oldest first; what its hooks made is left out.
+    /// A job's live processes, the oldest first, without those that its hooks made.
     pub fn survey(&self, job: JobId) -> Vec<Survivor, PROCESSES> {
         let is_its = |child: &&Child| child.job == job && child.process == Process::Main && !child.vanished;
         let survivor = |child: &Child| Survivor {
@@ -127,7 +127,7 @@ impl Kernel {
         self.children.iter().filter(is_its).map(survivor).collect()
     }
 
-    /// Notes that something is wrong; the first time counts.
+    /// Notes a fault. Only the first fault is kept.
     pub fn wrong(&mut self, what: impl FnOnce() -> String) {
         self.fault.get_or_insert_with(what);
     }
@@ -138,12 +138,12 @@ impl Kernel {
         }
     }
 
-    /// A new process with the lowest free number, above its parent's if another process made it.
+    /// Makes a process with the lowest free id, above the parent's id if another process forked it.
     pub fn make(&mut self, job: JobId, process: Process, trace: Trace, parent: Option<&Child>) -> Option<Pid> {
-        // The number of a session is not given away while somebody is in it.
+        // The id of a session is not reused while the session has members.
         let taken =
             |number: u32| self.children.iter().any(|child| child.pid.get() == number || child.session.get() == number);
-        // Growing numbers are easier to read, and endless.
+        // Growing ids are easier to read in a log, but there is no bound on them.
         let lowest = parent.filter(|_| self.journal.is_some()).map_or(1, |parent| parent.pid.get() + 1);
         let pid = self.reused.or_else(|| (lowest..).find(|&number| !taken(number)).and_then(Pid::new))?;
         let child = Child {
@@ -166,7 +166,7 @@ impl Kernel {
         Some(pid)
     }
 
-    /// Does what the supervisor orders.
+    /// Performs an effect.
     pub fn perform(&mut self, supervisor: &Supervisor<'_>, effect: Effect) -> Option<Input<'static>> {
         self.orders += usize::from(!matches!(effect, Effect::Survey { .. }));
         match effect {
@@ -195,7 +195,7 @@ impl Kernel {
                 format!("report who is left of {job}")
             }),
             Effect::Rested { job } => self.let_go(job),
-            // The world answers, since the answer is too long to be kept.
+            // The world gives the answer: it is too long to be kept here.
             Effect::Survey { .. } => {}
             Effect::Reply { client, answer } => self.answer(supervisor, client, answer),
             Effect::Log(notice) => self.hear(supervisor, notice),
@@ -237,7 +237,7 @@ impl Kernel {
         if outcome == Outcome::Fails {
             return Some(Input::SpawnFailed { job, process, pid: None, error });
         }
-        // The number of a session is not given away while somebody is in it.
+        // The id of a session is not reused while the session has members.
         let is_alone = |pid| !self.children.iter().any(|child| child.pid != pid && child.session == pid);
         let former = self.children.iter().find(|child| child.vanished && is_alone(child.pid));
         self.reused = former.filter(|_| outcome == Outcome::Reuses).map(|former| former.pid);
@@ -301,7 +301,7 @@ impl Kernel {
         }
     }
 
-    /// Another process takes a watched one's place.
+    /// Another process takes the place of a watched one.
     fn watch(&mut self, pid: Pid, instead_of: Pid) -> Option<Input<'static>> {
         self.note(|| format!("watch {pid}"));
         if let Some(old) = self.child(instead_of).filter(|old| old.pid != pid) {
@@ -314,7 +314,7 @@ impl Kernel {
             }
             None => {
                 self.forget(pid);
-                // Once is enough.
+                // The process is reported as gone once, not twice.
                 for _ in 0..self.ready.len() {
                     let fact = self.ready.pop_front().filter(|fact| *fact != Input::Gone { pid });
                     let _room = fact.map(|fact| self.ready.push_back(fact));
@@ -332,7 +332,7 @@ impl Kernel {
         }
     }
 
-    /// A job rests: what it has left is nobody's.
+    /// A job came to rest: the processes that it left belong to no job.
     fn let_go(&mut self, job: JobId) {
         let is_lost =
             |child: &&Child| child.job == job && !child.forked && !child.has_forked && !child.vanished && !child.sleeps;
@@ -347,7 +347,7 @@ impl Kernel {
         let Some(child) = self.child(pid) else { return };
         let halted = std::mem::replace(&mut child.halted, false);
         child.trace = trace.unwrap_or(child.trace);
-        // It was let go because its child is to be watched.
+        // The process was detached because its child is to be watched.
         child.watched &= !(child.trace == Trace::Off && child.has_forked);
         if !halted {
             self.wrong(|| format!("an order to {order} {pid}, which runs"));
@@ -394,7 +394,7 @@ fn name_of(supervisor: &Supervisor<'_>, job: JobId) -> String {
     supervisor.class_of(job).map(name).unwrap_or_default()
 }
 
-/// Whether the supervisor takes a process for a job's.
+/// Whether the supervisor shows a process as a job's.
 fn is_somebodys(supervisor: &Supervisor<'_>, pid: Pid) -> bool {
     supervisor.statuses(0).any(|(status, _)| status.processes.iter().any(|&(_, its)| its == pid.get()))
 }

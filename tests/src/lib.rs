@@ -1,5 +1,18 @@
-//! The kit: a pretend Linux with virtual time, what can happen in it, a search through every order of that, and the player
-//! of written scenarios; and what the tests against the real kernel share.
+//! The test kit of Uphold: tools that the tests share.
+//!
+//! Tests of the core alone run it in a simulated Linux with virtual time:
+//!
+//! - [`world`] joins a supervisor with a [`kernel`] and its processes ([`child`]); [`happening`] lists the inputs.
+//! - [`scenario`] plays a written sequence of happenings and shows the effects.
+//! - [`explore`] searches every order of happenings. [`choices`] lists what can happen next in a state, [`invariants`]
+//!   are checked in each state, and [`promises`] say what must follow from each state without help.
+//!
+//! Tests of the whole use the built programs on the real kernel:
+//!
+//! - [`system`] starts `init --user` with job files, and commands it with `initctl`.
+//! - [`walk`] runs many jobs at once, and reports the outcome of each.
+//!
+//! [`page`] compares the generated pages of `docs/` with the tables that they are generated from.
 
 pub mod child;
 pub mod choices;

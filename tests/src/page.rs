@@ -1,9 +1,9 @@
-//! Generated pages of `docs/`: how they are written, and compared with what is there.
+//! Generated pages of `docs/`: Markdown helpers, and the comparison with the page on disk.
 
 use std::fs;
 use std::path::Path;
 
-/// What every generated page begins with.
+/// The first lines of every generated page.
 pub const HEAD: &str = "<!-- Generated from the program's tables; see docs/architecture.md. -->\n\n";
 
 /// A table in Markdown.
@@ -19,12 +19,12 @@ pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> 
     text
 }
 
-/// In the form of a word of a program.
+/// The text as inline code. An empty text stays empty.
 pub fn code(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("`{text}`") }
 }
 
-/// Whether the page of that name says this. With `UPDATE_DOCS` set it is written instead.
+/// Whether the page has this text. With `UPDATE_DOCS` set, writes the page instead.
 pub fn says(name: &str, text: &str) -> bool {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
     if std::env::var_os("UPDATE_DOCS").is_some() {

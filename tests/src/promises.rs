@@ -1,4 +1,4 @@
-//! What must come of any state if nobody helps.
+//! Promises: what must follow from any state without help from outside.
 
 use uphold_core::{Exit, JobCommand, Signal};
 
@@ -9,14 +9,14 @@ use crate::happening::{Happening, Text, letter};
 use crate::kernel::{CLIENTS, Client};
 use crate::world::{Memory, World};
 
-/// Inputs that a forced stop may take.
+/// The most inputs that a forced stop may take.
 const FORCED_INPUTS: usize = 64;
 
-/// A forced stop brings a job to rest with no help but the ends of those that it kills; and with none at all, when nothing
-/// that it kills ever ends. Who asked for it is answered.
+/// A forced stop brings a job to rest with no other help than the ends of the killed processes, and also when no killed
+/// process ever ends. The client gets its reply.
 ///
 /// # Errors
-/// It does not: where it stays.
+/// The job does not come to rest; the error names the state in which it stays.
 pub fn force_always_ends<M: Memory + Clone>(world: &World<M>, name: &'static str) -> Result<(), String> {
     for dies in [true, false] {
         let mut world = world.clone();
@@ -49,7 +49,7 @@ fn stays_after_force<M: Memory + Clone>(world: &mut World<M>, name: &'static str
             return waits.then(|| "nobody is told that it has ended".to_owned());
         }
         if world.kernel.clients[ASKER] == Client::Idle {
-            // Unless an event of another job has started it again.
+            // An event of another job may have started it again.
             let started = |status: &String| status.starts_with(&format!("{name} start/"));
             if world.status().iter().any(started) {
                 return None;
@@ -70,10 +70,11 @@ fn stays_after_force<M: Memory + Clone>(world: &mut World<M>, name: &'static str
     Some(world.status().join("; "))
 }
 
-/// A job whose main process runs, is idle and does no more of what is expected goes on by itself.
+/// A job that waits for readiness goes on by itself when its main process is idle and does no more of what its file
+/// expects.
 ///
 /// # Errors
-/// It does not.
+/// The job does not go on.
 pub fn idleness_ends_every_start<M: Memory + Clone>(world: &World<M>) -> Result<(), String> {
     let mut world = world.clone();
     let waits = |status: &Vec<String>| status.iter().any(|status| status.contains("start/spawned"));

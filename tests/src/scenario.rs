@@ -1,4 +1,4 @@
-//! Scenarios: text tables of what happens, what follows, and how the jobs stand then.
+//! Scenarios: text tables of inputs, their effects, and the status of the jobs after them.
 //!
 //! ```text
 //! # What it is about.
@@ -12,11 +12,11 @@
 //!           | A: svc start/running, process 1           |
 //! ```
 //!
-//! A line `strict` before the jobs has `expect` followed to the letter.
+//! With a line `strict` before the jobs, the supervisor follows `expect` strictly.
 //!
-//! A row without an input goes on with the row above it. Inputs are the words of [`Happening`]; effects are orders, answers
-//! and what the log is told (but for goals and states: the last column has them). Playing a scenario gives the same text
-//! with what really follows, so a scenario holds if it is what playing it gives.
+//! A row without an input continues the row above it. Inputs have the syntax of [`Happening`]. Effects are orders,
+//! replies and log messages, without changes of goals and states, which the last column shows. Playing a scenario
+//! returns its text with the effects that really follow, so a scenario holds if that is the same text.
 
 use std::fmt::Write;
 
@@ -25,17 +25,17 @@ use crate::world::{Small, World};
 
 const HEADING: [&str; 3] = ["input", "effects", "status"];
 
-/// One input, and what follows.
+/// One input and its effects.
 struct Row {
     input: String,
     effects: Vec<String>,
     status: Vec<String>,
 }
 
-/// Plays a scenario, and gives its text with what really followed.
+/// Plays a scenario, and returns its text with the effects that really followed.
 ///
 /// # Errors
-/// It is not a scenario: what is wrong with it.
+/// The text is not a scenario; the error says why.
 pub fn play(text: &str) -> Result<String, String> {
     let (head, table) = text.split_once("\ninput ").ok_or("there is no table")?;
     let mut world = World::new(Small::new());
@@ -51,7 +51,7 @@ pub fn play(text: &str) -> Result<String, String> {
     Ok(format!("{head}\n{}", render(&rows)))
 }
 
-/// Loads the job files: `job NAME`, and indented below it what the file says.
+/// Loads the job files: `job NAME`, and below it the indented text of the file.
 fn load(world: &mut World<Small>, head: &str) -> Result<(), String> {
     let mut jobs: Vec<(&str, String)> = Vec::new();
     for line in head.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {

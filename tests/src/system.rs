@@ -1,7 +1,7 @@
-//! The built programs on the real kernel: `init --user` on job files of a test's own, and `initctl` to command it.
+//! The built programs on the real kernel: `init --user` with a test's own job files, and `initctl`.
 //!
-//! Each [`System`] has a folder of its own for job files, logs, sockets and data, and takes everything that it started
-//! down with it, also when its test fails.
+//! Each [`System`] has its own folder for job files, logs, sockets and data. When it is dropped, it kills every process
+//! that it started, also when the test fails.
 
 pub mod client;
 pub mod folder;
@@ -18,27 +18,27 @@ use std::time::{Duration, Instant};
 pub use folder::Folder;
 pub use processes::Process;
 
-/// How long anything is waited for: far longer than it takes, even on a machine that is busy with something else.
+/// The most time to wait for anything: far longer than it takes, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Pauses between two looks at something that is waited for.
+/// The pause between two checks while waiting.
 const PAUSE: Duration = Duration::from_millis(3);
 
-/// The variable by which the processes of a system are known.
+/// The environment variable that marks the processes of a system.
 const MARK: &str = "UPHOLD_TEST_SYSTEM";
 
-/// What a program printed, and its exit code.
+/// The output of a program, and its exit code.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ran {
-    /// Its standard output.
+    /// Standard output.
     pub out: String,
-    /// Its standard error.
+    /// Standard error.
     pub err: String,
-    /// Its exit code.
+    /// Exit code.
     pub code: i32,
 }
 
-/// How a supervisor is started.
+/// The settings with which a supervisor is started.
 pub struct Launch {
     program: PathBuf,
     folder: Folder,
@@ -48,7 +48,7 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// With these job files: name without `.conf`, and text. `@FOLDER@` in a text becomes the system's folder.
+    /// Settings for these job files, each with its name without `.conf` and its text. `@FOLDER@` in a text becomes the system's folder.
     pub fn new(jobs: &[(&str, &str)]) -> Self {
         let folder = Folder::new();
         for below in ["conf", "log", "home", "run"] {
@@ -62,36 +62,36 @@ impl Launch {
         Launch { program: programs::built().init.clone(), folder, conf, options: Vec::new(), variables: Vec::new() }
     }
 
-    /// Another program than the `init` that is built.
+    /// Sets another program than the built `init`.
     pub fn program(mut self, program: &Path) -> Self {
         self.program = program.into();
         self
     }
 
-    /// Another directory of job files.
+    /// Sets another directory of job files.
     pub fn conf_dir(mut self, directory: &Path) -> Self {
         self.conf = directory.into();
         self
     }
 
-    /// One more option.
+    /// Adds an option.
     pub fn option(mut self, option: &str) -> Self {
         self.options.push(option.into());
         self
     }
 
-    /// One more variable in its environment.
+    /// Adds a variable to the environment.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.into(), value.into()));
         self
     }
 
-    /// Where data of the jobs can lie.
+    /// The folder of the system, which has room for the jobs' data.
     pub fn folder(&self) -> &Folder {
         &self.folder
     }
 
-    /// Starts it and waits until it can be talked to.
+    /// Starts the supervisor, and waits until it accepts connections.
     pub fn start(self) -> System {
         let Launch { program, folder, conf, options, variables } = self;
         let mark = folder.path("").display().to_string();
@@ -115,7 +115,7 @@ impl Launch {
     }
 }
 
-/// The directories of programs, as the test has them, and those of daemons.
+/// The test's own `PATH`, followed by the directories of daemons.
 fn path() -> String {
     let own = std::env::var("PATH").unwrap_or_default();
     format!("{own}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -129,12 +129,12 @@ pub struct System {
 }
 
 impl System {
-    /// A supervisor with these job files: name without `.conf`, and text.
+    /// Starts a supervisor with job files, each with its name without `.conf` and its text.
     pub fn start(jobs: &[(&str, &str)]) -> System {
         Launch::new(jobs).start()
     }
 
-    /// The supervisor's process.
+    /// The supervisor's process id.
     pub fn pid(&self) -> u32 {
         self.init.id()
     }
@@ -144,15 +144,15 @@ impl System {
         &self.folder
     }
 
-    /// The control socket.
+    /// The path of the control socket.
     pub fn socket(&self) -> PathBuf {
         self.folder.path("run/uphold").join(self.pid().to_string()).join("control")
     }
 
-    /// The socket that users who may not look into this one's directories find: `unix:abstract=NAME`.
+    /// The address of the socket for users that cannot look into this user's directories: `unix:abstract=NAME`.
     pub fn session(&mut self) -> String {
         let file = self.folder.path("run/upstart/sessions").join(format!("{}.session", self.pid()));
-        // It is noted a moment after the first socket answers.
+        // The file is written shortly after the first socket accepts connections.
         self.await_some("a session", |_| {
             let text = fs::read_to_string(&file).ok()?;
             Some(text.strip_prefix("UPSTART_SESSION=")?.strip_suffix('\n')?.to_owned())
@@ -165,19 +165,19 @@ impl System {
         command
     }
 
-    /// `initctl ARGUMENTS`, run where it finds this supervisor and no other.
+    /// Runs `initctl ARGUMENTS` against this supervisor.
     pub fn initctl(&self, arguments: &[&str]) -> Ran {
         run(self.client(arguments))
     }
 
-    /// The same, not waited for; what it prints goes nowhere.
+    /// The same in the background, with the output discarded.
     pub fn begin(&self, arguments: &[&str]) -> Child {
         let mut command = self.client(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 
-    /// The same; what it says of its troubles, and of what it waits for, goes to this file.
+    /// The same, with standard error written to a file.
     pub fn begin_and_note(&self, arguments: &[&str], file: &Path) -> Child {
         let mut command = self.client(arguments);
         let file = File::create(file).expect("a file is made");
@@ -185,24 +185,24 @@ impl System {
         command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 
-    /// `initctl ARGUMENTS`, which must succeed; what it prints.
+    /// Runs `initctl ARGUMENTS`, which must succeed, and returns its output.
     pub fn order(&self, arguments: &[&str]) -> String {
         let ran = self.initctl(arguments);
         assert_eq!(ran.code, 0, "initctl {arguments:?}: {ran:?}\n{}", self.log());
         ran.out
     }
 
-    /// What `initctl status JOB` prints, without the line end.
+    /// The output of `initctl status JOB`, without the newline.
     pub fn status(&self, job: &str) -> String {
         self.order(&["status", job]).trim_end().to_owned()
     }
 
-    /// The main process of a job, by `initctl status`; also while it starts or stops.
+    /// The main process of a job from `initctl status`, also while the job starts or stops.
     pub fn main_process(&self, job: &str) -> Option<u32> {
         process_in(self.status(job).lines().next()?)
     }
 
-    /// Waits until a job's status is `GOAL/STATE`; its main process if it has one.
+    /// Waits until a job's status is `GOAL/STATE`, and returns its main process if it has one.
     pub fn await_state(&mut self, job: &str, state: &str) -> Option<u32> {
         let wanted = format!("{job} {state}");
         let line = self.await_some(&format!("status {wanted}"), |system| {
@@ -213,12 +213,12 @@ impl System {
         process_in(&line)
     }
 
-    /// Waits until a job runs with a main process; which.
+    /// Waits until a job runs, and returns its main process.
     pub fn await_running(&mut self, job: &str) -> u32 {
         self.await_replacement(job, 0)
     }
 
-    /// Waits until a job runs with another main process than that one; which.
+    /// Waits until a job runs with another main process than `old`, and returns it.
     pub fn await_replacement(&mut self, job: &str, old: u32) -> u32 {
         let running = format!("{job} start/running, process ");
         self.await_some(&format!("a main process of {job} other than {old}"), |system| {
@@ -228,27 +228,27 @@ impl System {
         })
     }
 
-    /// What the supervisor has said so far.
+    /// The log of the supervisor.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.folder.path("messages")).unwrap_or_default()).into_owned()
     }
 
-    /// Waits until the supervisor has said this line, `init: ` in front or not.
+    /// Waits until the log has a line, with or without `init: ` in front.
     pub fn await_log(&mut self, line: &str) {
         self.await_some(&format!("message: {line}"), |system| system.has_said(line).then_some(()));
     }
 
-    /// Whether the supervisor has said this line.
+    /// Whether the log has a line.
     pub fn has_said(&self, line: &str) -> bool {
         self.log().lines().any(|said| said.strip_prefix("init: ").unwrap_or(said) == line)
     }
 
-    /// What a job has printed (`console log`).
+    /// The logged output of a job (`console log`).
     pub fn output(&self, job: &str) -> String {
         fs::read_to_string(self.folder.path("log").join(format!("{job}.log"))).unwrap_or_default()
     }
 
-    /// Waits until there is what is looked for.
+    /// Waits until `look` finds something, and returns it.
     pub fn await_some<T>(&mut self, what: &str, mut look: impl FnMut(&mut System) -> Option<T>) -> T {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -260,7 +260,7 @@ impl System {
         }
     }
 
-    /// Every process that belongs to this system, beside the supervisor.
+    /// Every process that belongs to this system, without the supervisor.
     pub fn processes(&self) -> Vec<Process> {
         let mut found = processes::descendants(self.pid());
         for process in processes::marked(MARK, &self.mark) {
@@ -271,12 +271,13 @@ impl System {
         found
     }
 
-    /// Waits until so many processes belong to this system: who has forked may still be on its way out.
+    /// Waits until exactly `count` processes belong to this system: a process that has forked may take a moment to
+    /// exit.
     pub fn await_processes(&mut self, count: usize) {
         self.await_some(&format!("{count} processes"), |system| (system.processes().len() == count).then_some(()));
     }
 
-    /// Ends the supervisor by a signal, and asserts that it ends well and leaves nothing running and no socket.
+    /// Ends the supervisor by a signal. Asserts that it exits with success, and leaves no process and no socket.
     pub fn end(mut self, signal: processes::Signal) {
         let before = self.processes();
         let status = self.end_init(signal, PATIENCE);
@@ -306,7 +307,8 @@ impl Drop for System {
             eprintln!("what init said:\n{}", self.log());
         }
         let ended = matches!(self.init.try_wait(), Ok(Some(_)) | Err(_));
-        // Stopped, it starts nothing any more; then all of it can be killed. Whoever escapes a round is in the next.
+        // A stopped supervisor starts no processes, so all of them can be killed. A process that escapes one round is
+        // found in the next.
         if !ended {
             processes::send(self.pid(), processes::Signal::SIGSTOP);
         }
@@ -319,7 +321,7 @@ impl Drop for System {
             std::thread::sleep(PAUSE);
         }
         if !ended {
-            // Its end is what is wanted; that it has ended already is no mistake.
+            // The supervisor may have ended already.
             self.init.kill().unwrap_or_default();
             self.init.wait().map(drop).unwrap_or_default();
         }
@@ -331,12 +333,12 @@ fn process_in(line: &str) -> Option<u32> {
     line.split_once(", process ")?.1.trim().parse().ok()
 }
 
-/// Runs a program to its end; kills it if it does not come.
+/// Runs a program to its end, and kills it if it hangs.
 pub fn run(command: Command) -> Ran {
     run_within(command, PATIENCE)
 }
 
-/// The same for one that takes longer.
+/// The same with another time limit.
 pub fn run_within(mut command: Command, patience: Duration) -> Ran {
     let shown = format!("{command:?}");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -345,7 +347,7 @@ pub fn run_within(mut command: Command, patience: Duration) -> Ran {
     let (done, ended) = channel();
     let waiter = std::thread::spawn(move || {
         let output = child.wait_with_output();
-        // Who waits may have given up.
+        // The receiver may have given up.
         done.send(()).unwrap_or_default();
         output
     });
@@ -362,12 +364,12 @@ pub fn run_within(mut command: Command, patience: Duration) -> Ran {
     }
 }
 
-/// Says why a test, or a part of one, is not run.
+/// Prints why a test, or a part of one, is skipped.
 pub fn skipped(why: &str) {
     println!("skipped: {why}");
 }
 
-/// Job files that differ in a number only: `@N@` in name and text becomes it.
+/// Job files that differ in a number only: it replaces `@N@` in the name and in the text.
 pub fn numbered(count: usize, name: &str, text: &str) -> Vec<(String, String)> {
     let mut number = String::new();
     let numbers = (0..count).map(|index| {

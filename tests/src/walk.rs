@@ -1,4 +1,4 @@
-//! Plays many jobs at once, each from `start` to the end of its last process, and says what came of each.
+//! Runs many jobs at once, each from `start` to the end of its last process, and reports the outcome of each.
 
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
@@ -9,36 +9,37 @@ use std::time::{Duration, Instant};
 use crate::system::processes::{Signal, is_running, send, stands_still, with_texts};
 use crate::system::{Folder, PATIENCE, Process, System};
 
-/// How long a job may stay as it must not stay: longer than it waits for anything.
+/// The time after which a state that must not last is an error: longer than a job waits for anything.
 const SETTLE: Duration = Duration::from_secs(40);
 
-/// How long a job may take until it stays as it is.
+/// The most time that a job may take to settle.
 const RESTLESS: Duration = Duration::from_secs(240);
 
-/// How many jobs are started at once: a machine that is busy with more is measured, and not the supervisor.
+/// The most jobs that are started at once. With more, the test would measure the machine and not the supervisor.
 const AT_ONCE: usize = 36;
 
-/// How long it must have been like that.
+/// The time without a change after which a job has settled.
 const QUIET: Duration = Duration::from_secs(3);
 
-/// The same where what is left running was not told of: the supervisor takes two seconds for that, and on a busy machine longer.
+/// The same for a job whose leftover processes were not logged yet: the supervisor logs them after two seconds, and on
+/// a busy machine later.
 const UNTOLD: Duration = Duration::from_secs(15);
 
-/// Between two looks.
+/// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// What came of a job.
+/// The outcome of a job.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// It ran with the right process.
+    /// It ran with the right main process.
     Right,
-    /// It ran with the right process, which was not the one that its job file speaks of.
+    /// It ran with the right main process, although its job file describes another.
     Adopted,
-    /// It failed, said so, and nothing of it lived.
+    /// It failed, the failure was logged, and none of its processes was left.
     Failed(String),
-    /// It ended as a job in the foreground does; whether what it left running was told.
+    /// It ended as a foreground job does and left processes running; whether they were logged.
     Left(bool),
-    /// What must never be.
+    /// A violation.
     Wrong(String),
 }
 
@@ -55,80 +56,80 @@ impl std::fmt::Display for Outcome {
     }
 }
 
-/// A job that is looked at.
+/// A job to run.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// The folder of its own, below that of its system.
+    /// Its own folder, below that of its system.
     pub at: PathBuf,
-    /// The files in which the processes that may be its main process note their ids.
+    /// The files to which the processes that may be its main process write their ids.
     pub notes: Vec<PathBuf>,
-    /// How many processes stay.
+    /// The number of processes that stay.
     pub stays: usize,
-    /// Whether its first process alone is the job, so that it may end and leave others: without `expect` and `respawn`,
-    /// Upstart has it so and job files rely on it.
+    /// Whether its first process alone counts as the job, so that the process may exit and leave others. This is how
+    /// Upstart treats a job without `expect` and `respawn`, and job files rely on it.
     pub may_leave: bool,
-    /// Whether it stops itself, and may be left so by who does not expect that.
+    /// Whether its process raises SIGSTOP and may stay stopped, since the job file does not expect that.
     pub may_stand: bool,
 }
 
-/// A job, and what came of it.
+/// A job and its outcome.
 pub struct Case {
-    /// Which.
+    /// The job.
     pub job: Job,
-    /// What the supervisor said of it until it had settled, without process ids.
+    /// The log messages about it until it had settled, without process ids.
     pub said: Vec<String>,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome,
     phase: Phase,
 }
 
-/// How far a case has come.
+/// The phase of a case.
 enum Phase {
-    /// It is to be started.
+    /// Not started yet.
     Waiting,
-    /// It is started, and looked at until it stays as it is.
+    /// Started; checked until it settles.
     Settling {
         start: Child,
         begun: Instant,
         seen: Seen,
         since: Instant,
     },
-    /// It is stopped.
+    /// `stop` runs.
     Stopping {
         stop: Child,
         begun: Instant,
     },
-    /// It has stopped, and its processes go.
+    /// `stop` has returned; its processes are ending.
     Emptying {
         begun: Instant,
     },
     Done,
 }
 
-/// What a look at a job shows.
+/// The result of a check of a job.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Seen {
-    /// It runs with the right process, which is this.
+    /// It runs with the right main process, which has this id.
     Runs(u32),
-    /// It is at rest and nothing of it lives.
+    /// It is at rest, and none of its processes is left.
     Rests,
-    /// It is at rest, as it may be, and others live.
+    /// It is at rest, which it may be, and other processes are left.
     Leaves,
-    /// Something else, which must not last.
+    /// Anything else, which must not last.
     Not(String),
 }
 
-/// A supervisor with its jobs.
+/// A supervisor and its jobs.
 pub struct Group {
     system: System,
-    /// Its jobs, in the order in which they were given.
+    /// The jobs, in the given order.
     pub cases: Vec<Case>,
 }
 
 impl Group {
-    /// A supervisor with jobs that are to be played.
+    /// A supervisor with jobs to run.
     pub fn new(system: System, jobs: Vec<Job>) -> Group {
         let unseen = || Outcome::Wrong("unseen".into());
         let case = |job: Job| Case { job, said: Vec::new(), outcome: unseen(), phase: Phase::Waiting };
@@ -136,7 +137,7 @@ impl Group {
         Group { system, cases }
     }
 
-    /// How many starts were not answered yet.
+    /// The number of `start` commands without a reply yet.
     fn unanswered(&mut self) -> usize {
         self.cases
             .iter_mut()
@@ -146,7 +147,7 @@ impl Group {
             .count()
     }
 
-    /// Looks at every job once, and starts so many more; says whether all are done.
+    /// Checks every job once, and starts up to `more` jobs. Returns whether all are done.
     fn look(&mut self, living: &HashMap<PathBuf, Vec<u32>>, more: &mut usize) -> bool {
         for case in &mut self.cases {
             if *more > 0 && matches!(case.phase, Phase::Waiting) {
@@ -157,7 +158,7 @@ impl Group {
         }
         let list = self.system.order(&["list"]);
         let status: HashMap<&str, &str> = list.lines().filter_map(|line| line.split_once(' ')).collect();
-        // If there is only one job, then all that lives is the job's, whatever it calls itself.
+        // With a single job, all processes belong to it, whatever they call themselves.
         let all: Option<Vec<u32>> = (self.cases.len() == 1)
             .then(|| self.system.processes().iter().map(|process: &Process| process.pid).collect());
         for case in &mut self.cases {
@@ -168,7 +169,7 @@ impl Group {
         self.cases.iter().all(|case| matches!(case.phase, Phase::Done))
     }
 
-    /// Ends the supervisor, which must leave nothing behind; unless something was wrong anyway.
+    /// Ends the supervisor, which must leave nothing behind. After a violation this is not checked.
     pub fn end(self) {
         if self.cases.iter().all(|case| !matches!(case.outcome, Outcome::Wrong(_))) {
             self.system.end(Signal::SIGTERM);
@@ -176,14 +177,14 @@ impl Group {
     }
 }
 
-/// A folder for what a job notes; some give up root's rights before they write.
+/// Makes the folder for a job's notes. Any user may write to it, since some daemons give up root's rights first.
 pub fn make_room(folder: &Folder, job: &str) -> PathBuf {
     let at = folder.below(job);
     std::fs::set_permissions(&at, PermissionsExt::from_mode(0o777)).expect("the folder is ours");
     at
 }
 
-/// Which of the jobs don't run with the process that was noted.
+/// The jobs that do not run with the main process that was noted.
 pub fn not_right<'a>(system: &System, jobs: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let list = system.order(&["list"]);
     let lines: std::collections::HashSet<&str> = list.lines().collect();
@@ -195,7 +196,7 @@ pub fn not_right<'a>(system: &System, jobs: impl Iterator<Item = &'a str>) -> Ve
     jobs.filter(|job| !is_right(job)).collect()
 }
 
-/// Plays all jobs to their ends.
+/// Runs all jobs to their ends.
 pub fn play(groups: &mut [Group]) {
     loop {
         let living = living();
@@ -212,8 +213,8 @@ pub fn play(groups: &mut [Group]) {
     }
 }
 
-/// The live processes of each job, by the job's folder: which is named in their command lines, whatever they do to their
-/// environment; or else the environment names supervisor and job.
+/// The live processes of each job, by the job's folder. The command line of a process names the folder, whatever it
+/// does to its environment; otherwise the environment names the supervisor and the job.
 fn living() -> HashMap<PathBuf, Vec<u32>> {
     let root = std::env::temp_dir().join(format!("uphold-{}-", std::process::id())).display().to_string();
     let mut living: HashMap<PathBuf, Vec<u32>> = HashMap::new();
@@ -289,7 +290,7 @@ impl Case {
         }
     }
 
-    /// Its start, as long as it is looked at.
+    /// The running `start` command.
     fn start(&mut self) -> Option<&mut Child> {
         match &mut self.phase {
             Phase::Settling { start, .. } => Some(start),
@@ -297,7 +298,7 @@ impl Case {
         }
     }
 
-    /// What the job is now.
+    /// The result of a check.
     fn judge(&self, status: &str, alive: &[u32]) -> Seen {
         if status == "stop/waiting" && alive.is_empty() {
             return Seen::Rests;
@@ -309,7 +310,7 @@ impl Case {
         let Some(pid) = status.strip_prefix("start/running, process ").and_then(|pid| pid.parse().ok()) else {
             return Seen::Not(format!("{state}, {} live", alive.len()));
         };
-        // Notes of processes that have gone don't count.
+        // Notes of processes that have exited do not count.
         let noted = self.job.notes.iter().filter_map(|file| noted(file));
         let rights: Vec<u32> = noted.filter(|pid| alive.contains(pid)).collect();
         match () {
@@ -323,7 +324,7 @@ impl Case {
         }
     }
 
-    /// It is clear what became of it.
+    /// Sets the outcome.
     fn settle(&mut self, system: &System, seen: &Seen) {
         self.said = said(&system.log(), &self.job.name);
         let adopted = self.said.iter().any(|line| line.starts_with("expected "));
@@ -340,7 +341,7 @@ impl Case {
         };
     }
 
-    /// Something is wrong once more; the rest of it is done away with.
+    /// Adds a violation to the outcome, and kills the processes that are left.
     fn wrong(&mut self, alive: &[u32], what: String) {
         self.outcome = Outcome::Wrong(match &self.outcome {
             Outcome::Wrong(before) => format!("{before}; {what}"),
@@ -349,7 +350,7 @@ impl Case {
         self.bury(alive);
     }
 
-    /// Nothing more is to be seen of it.
+    /// Kills the processes that are left, and is done.
     fn bury(&mut self, alive: &[u32]) {
         alive.iter().for_each(|&pid| send(pid, Signal::SIGKILL));
         self.phase = Phase::Done;
@@ -368,7 +369,7 @@ fn not_answered(seen: Seen) -> Seen {
     }
 }
 
-/// What was said of a job, each thing once.
+/// The log messages about a job, each once.
 fn said(log: &str, job: &str) -> Vec<String> {
     let mut said: Vec<String> = Vec::new();
     for line in log.lines() {
@@ -379,7 +380,7 @@ fn said(log: &str, job: &str) -> Vec<String> {
     said
 }
 
-/// A line with `PID` for every process id: what follows `process`, `following` or an opening bracket.
+/// A line with `PID` in place of every process id: a number after `process`, `following` or an opening bracket.
 fn without_pids(line: &str) -> String {
     let mut text = String::new();
     for (at, part) in line.split_inclusive([' ', '(']).enumerate() {

@@ -1,4 +1,4 @@
-//! The world: a supervisor, and a pretend Linux with virtual time around it.
+//! The world: a supervisor, and around it a simulated Linux with virtual time.
 
 use std::fmt::Write;
 use std::hash::{Hash, Hasher};
@@ -15,11 +15,11 @@ use crate::happening::{Happening, Saying};
 use crate::invariants::{self, JobStatus, View};
 use crate::kernel::{CLIENTS, Client, Kernel};
 
-/// A storage of whatever size.
+/// A storage of any size.
 pub trait Memory: Hash {
-    /// Room for text: bytes, and pieces.
+    /// The capacity for text: bytes, and pieces.
     const TEXT: (usize, usize);
-    /// Lends itself to the machine.
+    /// The supervisor on this storage.
     fn supervisor(&mut self) -> Supervisor<'_>;
 }
 
@@ -43,54 +43,56 @@ impl<
     }
 }
 
-/// Room for the systems of the scenarios.
+/// The storage for scenarios.
 pub type Small = Storage<16, 16, 32, 48, 48, 64, 64, 16384, 256, 16>;
 
-/// Room for one job at a time, one command and one event.
+/// A storage for one job at a time, one command and one event.
 pub type Tiny = Storage<1, 1, 2, 4, 6, 2, 2, 768, 16, 4>;
 
-/// The most orders that one input may lead to.
+/// The most effects of one input.
 const MOST_EFFECTS: usize = 2000;
 
-/// Room for text that is always left where it does not matter what it says: more than all that one job is told.
+/// The capacity for text (bytes, pieces) that stays free in a world without `heeds_texts`: more than one job's
+/// variables need.
 const SPARE: (usize, usize) = (128, 4);
 
-/// The most words of a command: variables as the kernel has them.
+/// The most bytes of a command's variables.
 const WORDS: usize = 256;
 
-/// A supervisor and all that is around it.
+/// A supervisor and its surroundings.
 #[derive(Clone)]
 pub struct World<M> {
-    /// What the supervisor knows.
+    /// The supervisor's storage.
     pub memory: M,
-    /// What it cannot know but by being told.
+    /// The kernel, which the supervisor sees through inputs only.
     pub kernel: Kernel,
-    /// What time it is.
+    /// The current time.
     pub now: Instant,
-    /// Whether it matters what events and jobs are told: a condition asks for it, or an instance is named by it. Else worlds
-    /// are the same that differ in nothing but that, and it is made sure that there is always room for it.
+    /// Whether the variables of events and jobs matter: a condition or the name of an instance uses them. Otherwise
+    /// worlds that differ in variables only are the same state, and a check ensures that there is always room for them.
     pub heeds_texts: bool,
-    /// Whether worlds are the same only if nothing at all differs in them; to prove that the rest decides nothing.
+    /// Whether worlds that differ in anything are different states. With it a test proves that what is left out
+    /// otherwise decides nothing.
     pub exact: bool,
-    /// How full the memory is when no job lives and nobody waits.
+    /// The occupancy when no job lives and no client waits.
     idle: Occupancy,
 }
 
-/// Why a job file is not loaded.
+/// The reason why a job file is not loaded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LoadError {
-    /// It is wrong.
+    /// The file has an error.
     Wrong(ConfError),
-    /// There is no room for it.
+    /// The storage is full.
     Full(Full),
 }
 
-/// How a world is, after an input and all that followed from it.
+/// The state of a world after an input and all its effects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Calm {
-    /// No job lives and no event is unfinished, or all is over.
+    /// No job lives and no event is unfinished, or the supervisor has ended.
     pub rests: bool,
-    /// No job is on its way anywhere.
+    /// Every job is at rest or runs, or the supervisor has ended.
     pub settled: bool,
 }
 
@@ -112,7 +114,7 @@ impl<M: Memory> World<M> {
     /// Loads a job file.
     ///
     /// # Errors
-    /// The file is wrong, or there is no room for it.
+    /// The file has an error, or the storage is full.
     pub fn load(&mut self, name: &str, file: &str) -> Result<(), LoadError> {
         let mut text = file.as_bytes().to_vec();
         let mut supervisor = self.memory.supervisor();
@@ -126,7 +128,7 @@ impl<M: Memory> World<M> {
         Ok(())
     }
 
-    /// Has something happen, and all that follows from it.
+    /// Makes something happen, and handles all that follows.
     pub fn happen(&mut self, happening: &Happening) {
         match *happening {
             Happening::Ask { client, wait, .. } | Happening::Emit { client, wait, .. } => {
@@ -212,7 +214,7 @@ impl<M: Memory> World<M> {
         self.change(pid, |child| {
             traced = child.trace != Trace::Off;
             child.halted = traced;
-            // A child inherits what its parent's tracing reports.
+            // A child inherits its parent's trace options.
             if child.trace == Trace::Newborn && matches!(signal, Signal::STOP | Signal::CONT) {
                 child.trace = Trace::Followed;
             }
@@ -228,7 +230,7 @@ impl<M: Memory> World<M> {
         let Some(child) = made else { return self.kernel.wrong(|| "too many processes".into()) };
         if stillborn {
             self.kernel.forget(child);
-            // As the shim says it, having heard of the end of a process that it did not know.
+            // The shim reports this when a process that it did not know has ended.
             if self.kernel.ready.push_back(Input::Gone { pid: child }).is_err() {
                 self.kernel.wrong(|| "too many facts at one time".into());
             }
@@ -262,8 +264,8 @@ impl<M: Memory> World<M> {
         self.now = end;
     }
 
-    /// Time passes from deadline to deadline, until something is ordered that is more than a question: says when that is;
-    /// none if there is no deadline, or too many pass.
+    /// Lets time pass from deadline to deadline until there is an effect that is more than a question. Returns the time
+    /// of it, or none if no deadline is left or more than `most` have passed.
     pub fn pass_until_ordered(&mut self, from: Instant, most: usize) -> Option<Instant> {
         self.now = from;
         let orders = self.kernel.orders;
@@ -286,7 +288,7 @@ impl<M: Memory> World<M> {
         }
     }
 
-    /// Makes it that time again, as if everything so far had happened earlier.
+    /// Sets all clocks back, as if everything so far had happened earlier.
     pub fn rebase_time(&mut self, time: Instant) {
         let passed = self.now.0.saturating_sub(time.0);
         let children = &self.kernel.children;
@@ -295,7 +297,7 @@ impl<M: Memory> World<M> {
         self.now = time;
     }
 
-    /// One input in, every effect out.
+    /// Handles an input, and performs every effect.
     pub fn give(&mut self, input: Input<'_>) {
         let mut supervisor = self.memory.supervisor();
         supervisor.handle(self.now, input);
@@ -319,7 +321,7 @@ impl<M: Memory> World<M> {
             }
             let Some(input) = self.kernel.ready.pop_front() else { break };
             if let Input::SpawnFailed { pid: Some(pid), .. } = input {
-                // Its number is free once the supervisor knows that it is gone.
+                // The id is free again when the failure is reported.
                 self.kernel.forget(pid);
             }
             supervisor.handle(self.now, input);
@@ -329,12 +331,12 @@ impl<M: Memory> World<M> {
         }
     }
 
-    /// When the supervisor next wants to be woken.
+    /// The supervisor's next deadline.
     pub fn deadline(&mut self) -> Option<Instant> {
         self.memory.supervisor().next_deadline()
     }
 
-    /// Looks whether all is as it must be between two inputs: see [`invariants`](crate::invariants::broken).
+    /// Checks the [invariants](crate::invariants::broken), which hold between two inputs.
     pub fn check(&mut self) -> Calm {
         let mut supervisor = self.memory.supervisor();
         let occupancy = supervisor.occupancy();
@@ -362,7 +364,7 @@ impl<M: Memory> World<M> {
         Calm { rests: rests || over, settled: settled || over }
     }
 
-    /// The status of every job that does not rest.
+    /// The status of every job that is not at rest.
     pub fn status(&mut self) -> Vec<String> {
         let supervisor = self.memory.supervisor();
         let mut all = Vec::new();
@@ -379,8 +381,8 @@ impl<M: Memory> World<M> {
 }
 
 impl<M: Memory + Clone> World<M> {
-    /// What two worlds have in common that differ in nothing that matters. Numbers of processes are names, and nothing else:
-    /// who is older is told by their order.
+    /// Hashes all that matters of a world. Process ids serve as names only: the order of the processes says which is
+    /// older.
     pub fn fingerprint(&mut self, hasher: &mut impl Hasher) {
         let mut memory = self.memory.clone();
         let mut supervisor = memory.supervisor();

@@ -1,7 +1,7 @@
-//! `init`, with every use of the heap counted.
+//! `init` with a counting allocator.
 //!
-//! The counts are written into the file that the environment variable `UPHOLD_TEST_COUNTS` names, mapped into memory:
-//! whoever watches reads them whenever it likes, and being watched costs the program nothing.
+//! The counts are in the file that the environment variable `UPHOLD_TEST_COUNTS` names. The file is mapped into memory,
+//! so a test can read the counts at any time, without any effect on the program.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs::OpenOptions;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use nix::sys::mman::{MapFlags, ProtFlags, mmap};
 
-/// How often memory was asked for, and how often it was given back.
+/// The number of allocations, and the number of deallocations.
 static COUNTS: AtomicPtr<[AtomicU64; 2]> = AtomicPtr::new(null_mut());
 
 struct Counting;
@@ -21,35 +21,35 @@ struct Counting;
 static ALLOCATOR: Counting = Counting;
 
 fn count(which: usize) {
-    // SAFETY: null, or what `main` has mapped, which is never unmapped.
+    // SAFETY: null, or the mapping that `main` made, which is never unmapped.
     if let Some(counts) = unsafe { COUNTS.load(Ordering::Relaxed).as_ref() } {
         counts[which].fetch_add(1, Ordering::Relaxed);
     }
 }
 
-// SAFETY: everything is left to the system's allocator; counting changes nothing of it.
+// SAFETY: every call goes on to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(0);
-        // SAFETY: the caller's promises are passed on.
+        // SAFETY: the caller keeps the same contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         count(1);
-        // SAFETY: the caller's promises are passed on.
+        // SAFETY: the caller keeps the same contract.
         unsafe { System.dealloc(memory, layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(0);
-        // SAFETY: the caller's promises are passed on.
+        // SAFETY: the caller keeps the same contract.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(0);
-        // SAFETY: the caller's promises are passed on.
+        // SAFETY: the caller keeps the same contract.
         unsafe { System.realloc(memory, layout, size) }
     }
 }
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     file.set_len(length as u64).expect("the file can be made longer");
     let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
     let length = NonZeroUsize::new(length).expect("two numbers have a length");
-    // SAFETY: a new mapping where the kernel likes.
+    // SAFETY: a new mapping at an address that the kernel chooses.
     let counts = unsafe { mmap(None, length, access, MapFlags::MAP_SHARED, &file, 0) };
     COUNTS.store(counts.expect("the file can be mapped").as_ptr().cast(), Ordering::Relaxed);
     uphold_linux::startup::main()

@@ -1,5 +1,5 @@
-//! A daemon that behaves as it is told: its arguments are done one after another, and after the last it waits for a
-//! signal to end it. [`WORDS`] says what it understands.
+//! A daemon with scripted behaviour: its arguments are actions, which it performs one after another. After the last one
+//! it waits for a signal to end it. [`WORDS`] lists the actions.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -23,56 +23,56 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{ForkResult, Pid, User, fork, getpid, setgid, setgroups, setsid, setuid};
 
-/// A word, what follows it, what it does, and the deed itself.
+/// A word, its arguments, its description, and its action.
 type Row = (&'static str, &'static str, &'static str, fn(&mut Words));
 
 #[rustfmt::skip]
 static WORDS: &[Row] = &[
-    // making processes
-    ("fork",     "",          "forks; the parent exits, the child goes on",                  |_| leave(|_| {})),
-    ("handover", "",          "forks; the parent says that the child is the main process",   |_| leave(|child| notify(&format!("MAINPID={child}")))),
-    ("linger",   "MS",        "forks; the parent exits so much later",                       |w| { let ms = w.number(); leave(|_| sleep(ms)) }),
-    ("wait",     "MS",        "forks; the parent reaps the child, and exits so much later",  |w| { let ms = w.number(); leave(|child| { reap(child); sleep(ms) }) }),
-    ("far",      "",          "forks in a thread of its own; the parent exits",              |w| fork_in_a_thread(w)),
-    ("headless", "",          "goes on in another thread, and ends the first",               |w| go_on_headless(w)),
-    ("spawn",    "",          "starts itself anew by posix_spawn(3), and exits",             |w| { w.itself().spawn().expect("it can be started"); exit(0) }),
-    ("helper",   "",          "forks a child that exits at once, and reaps it",              |_| beside(reap, || {})),
-    ("spare",    "",          "forks a child that stays",                                    |_| beside(drop, || stay())),
-    ("worker",   "FILE MS",   "forks a child that notes its pid and ends then (0: never)",   worker),
-    ("debug",    "",          "forks a child, and traces it until it ends",                  |_| beside(attach, || sleep(50))),
-    ("debugged", "",          "forks a child that asks to be traced, and stops",             |_| beside(wait_on, ask_and_stop)),
-    ("exec",     "",          "replaces itself by itself, with the words that follow",       |w| panic!("{}", w.itself().exec())),
-    ("swap",     "",          "the same, from a thread of its own",                          |w| exec_in_a_thread(w)),
-    ("become",   "PROGRAM",   "replaces itself by that program; its words follow",           |w| panic!("{}", Command::new(w.next()).args(w.rest()).exec())),
-    ("threads",  "N",         "makes N threads that stay",                                   |w| (0..w.number()).for_each(|_| drop(std::thread::spawn(|| stay())))),
-    // changing itself
-    ("session",  "",          "becomes the leader of a session of its own",                  |_| setsid().map(drop).expect("it leads no group")),
-    ("user",     "NAME",      "gives up its rights for those of that user",                  |w| become_user(&w.next())),
-    ("bare",     "",          "runs itself anew, for the words that follow, with no environment", |w| panic!("{}", w.itself().env_clear().exec())),
-    ("disguise", "",          "overwrites its arguments and its environment",                |_| overwrite(true)),
-    ("wipe",     "",          "overwrites its environment",                                  |_| overwrite(false)),
-    ("closeall", "",          "closes every descriptor",                                     |_| close_descriptors()),
-    ("close",    "N",         "closes descriptor N",                                         |w| drop(adopt(w.number()))),
-    ("traceme",  "",          "asks its parent to trace it",                                 |_| ptrace::traceme().unwrap_or_default()),
+    // processes
+    ("fork",     "",               "forks; the parent exits, the child goes on",                    |_| leave(|_| {})),
+    ("handover", "",               "forks; the parent notifies MAINPID of the child, and exits",    |_| leave(|child| notify(&format!("MAINPID={child}")))),
+    ("linger",   "MS",             "forks; the parent exits after that time",                       |w| { let ms = w.number(); leave(|_| sleep(ms)) }),
+    ("wait",     "MS",             "forks; the parent reaps the child, and exits after that time",  |w| { let ms = w.number(); leave(|child| { reap(child); sleep(ms) }) }),
+    ("far",      "",               "forks in another thread; the parent exits",                     |w| fork_in_a_thread(w)),
+    ("headless", "",               "goes on in another thread, and ends the first one",             |w| go_on_headless(w)),
+    ("spawn",    "",               "starts itself again by posix_spawn(3), and exits",              |w| { w.itself().spawn().expect("it can be started"); exit(0) }),
+    ("helper",   "",               "forks a child that exits at once, and reaps it",                |_| beside(reap, || {})),
+    ("spare",    "",               "forks a child that stays",                                      |_| beside(drop, || stay())),
+    ("worker",   "FILE MS",        "forks a child that notes its pid and exits later (0: never)",   worker),
+    ("debug",    "",               "forks a child, and traces it until it ends",                    |_| beside(attach, || sleep(50))),
+    ("debugged", "",               "forks a child that asks to be traced, and stops",               |_| beside(wait_on, ask_and_stop)),
+    ("exec",     "",               "executes itself again, with the remaining words",               |w| panic!("{}", w.itself().exec())),
+    ("swap",     "",               "the same from another thread",                                  |w| exec_in_a_thread(w)),
+    ("become",   "PROGRAM",        "executes that program with the remaining words",                |w| panic!("{}", Command::new(w.next()).args(w.rest()).exec())),
+    ("threads",  "N",              "starts N threads that stay",                                    |w| (0..w.number()).for_each(|_| drop(std::thread::spawn(|| stay())))),
+    // attributes of the process
+    ("session",  "",               "creates a session and leads it",                                |_| setsid().map(drop).expect("it leads no group")),
+    ("user",     "NAME",           "gives up its rights for those of a user",                       |w| become_user(&w.next())),
+    ("bare",     "",               "executes itself again, with an empty environment",              |w| panic!("{}", w.itself().env_clear().exec())),
+    ("disguise", "",               "overwrites its arguments and its environment",                  |_| overwrite(true)),
+    ("wipe",     "",               "overwrites its environment",                                    |_| overwrite(false)),
+    ("closeall", "",               "closes every descriptor",                                       |_| close_descriptors()),
+    ("close",    "N",              "closes descriptor N",                                           |w| drop(adopt(w.number()))),
+    ("traceme",  "",               "asks its parent to trace it",                                   |_| ptrace::traceme().unwrap_or_default()),
     // signals
-    ("stop",     "",          "stops itself until it is told to go on",                      |_| raise(Signal::SIGSTOP).expect("it may stop itself")),
-    ("ignore",   "SIGNAL",    "ignores a signal (`TERM`)",                                   |w| block(w.signal())),
-    ("count",    "SIGNAL FILE", "takes that signal by writing its name to the file",         |w| { let signal = w.signal(); take(signal, w.next()) }),
-    ("kill",     "SIGNAL",    "sends itself a signal",                                       |w| die_of(w.signal())),
-    // telling
-    ("pid",      "FILE",      "writes its process id to the file",                           |w| note(&w.next())),
-    ("stamp",    "FILE",      "appends time (ns) and process id, 8 bytes each",              |w| stamp(Path::new(&w.next()))),
-    ("print",    "TEXT",      "prints a line",                                               |w| println!("{}", w.next())),
-    ("notify",   "TEXT",      "says it as sd_notify(3) does; `+` is a newline, `@` its pid", |w| notify(&w.next().replace('@', &getpid().to_string()))),
-    ("chatter",  "TEXT",      "says it for ever",                                            |w| { let text = w.next(); loop { notify(&text) } }),
-    ("write",    "N TEXT",    "writes that to descriptor N; `+` is a newline",               |w| { let n = w.number(); write_to(n, &w.next()) }),
-    ("line",     "N",         "writes a newline to descriptor N, and closes it",             |w| newline(w.number() as i32)),
-    ("flood",    "SOCKET N FILE", "connects for ever and holds the last N or more; notes its pid then", flood),
+    ("stop",     "",               "raises SIGSTOP",                                                |_| raise(Signal::SIGSTOP).expect("it may stop itself")),
+    ("ignore",   "SIGNAL",         "ignores a signal (`TERM`)",                                     |w| block(w.signal())),
+    ("count",    "SIGNAL FILE",    "handles a signal by writing its name to the file",              |w| { let signal = w.signal(); take(signal, w.next()) }),
+    ("kill",     "SIGNAL",         "sends itself a signal",                                         |w| die_of(w.signal())),
+    // output
+    ("pid",      "FILE",           "writes its process id to the file",                             |w| note(&w.next())),
+    ("stamp",    "FILE",           "appends time (ns) and process id, 8 bytes each",                |w| stamp(Path::new(&w.next()))),
+    ("print",    "TEXT",           "prints a line",                                                 |w| println!("{}", w.next())),
+    ("notify",   "TEXT",           "sends that as sd_notify(3) does; `+`: newline, `@`: its pid",   |w| notify(&w.next().replace('@', &getpid().to_string()))),
+    ("chatter",  "TEXT",           "sends that for ever",                                           |w| { let text = w.next(); loop { notify(&text) } }),
+    ("write",    "N TEXT",         "writes that to descriptor N; `+`: newline",                     |w| { let n = w.number(); write_to(n, &w.next()) }),
+    ("line",     "N",              "writes a newline to descriptor N, and closes it",               |w| newline(w.number() as i32)),
+    ("flood",    "SOCKET N FILE",  "connects for ever, holds the last N or more, notes its pid then", flood),
     // time and end
-    ("sleep",    "MS",        "waits so many milliseconds",                                  |w| sleep(w.number())),
-    ("until",    "FILE",      "waits until there is that file",                              |w| { let file = w.next(); while !Path::new(&file).exists() { sleep(2) } }),
-    ("once",     "FILE",      "ends with status 1 unless there is that file; makes it",      |w| end_once(Path::new(&w.next()))),
-    ("exit",     "STATUS",    "ends",                                                        |w| exit(w.number() as i32)),
+    ("sleep",    "MS",             "waits for that time",                                           |w| sleep(w.number())),
+    ("until",    "FILE",           "waits until the file exists",                                   |w| { let file = w.next(); while !Path::new(&file).exists() { sleep(2) } }),
+    ("once",     "FILE",           "exits with 1 unless the file exists; creates it",               |w| end_once(Path::new(&w.next()))),
+    ("exit",     "STATUS",         "exits",                                                         |w| exit(w.number() as i32)),
 ];
 
 fn main() {
@@ -81,9 +81,9 @@ fn main() {
     stay();
 }
 
-/// The words that are still to be done.
+/// The words that are not performed yet.
 struct Words {
-    /// The one that is being done.
+    /// The word that is being performed.
     word: String,
     rest: std::vec::IntoIter<String>,
 }
@@ -117,7 +117,7 @@ impl Words {
         std::mem::take(&mut self.rest)
     }
 
-    /// This program, with the words that are left.
+    /// A command that runs this program with the remaining words.
     fn itself(&mut self) -> Command {
         let mut command = Command::new(std::env::current_exe().expect("a program knows its own path"));
         command.args(self.rest());
@@ -135,16 +135,16 @@ fn sleep(ms: u64) {
     std::thread::sleep(Duration::from_millis(ms));
 }
 
-/// Forks; the child's number in the parent.
+/// Forks. Returns the child's id in the parent.
 fn make_child() -> Option<Pid> {
-    // SAFETY: the other threads, if there are any, are parked and hold nothing that the child could wait for.
+    // SAFETY: the other threads, if there are any, are parked and hold no lock that the child could wait for.
     match unsafe { fork() }.expect("a process is made") {
         ForkResult::Parent { child } => Some(child),
         ForkResult::Child => None,
     }
 }
 
-/// Forks; the parent does its part and exits, the child goes on.
+/// Forks. The parent performs its part and exits; the child goes on.
 fn leave(parent: impl FnOnce(Pid)) {
     if let Some(child) = make_child() {
         parent(child);
@@ -152,7 +152,7 @@ fn leave(parent: impl FnOnce(Pid)) {
     }
 }
 
-/// Forks; the child does its part and exits, the parent does its own and goes on.
+/// Forks. The child performs its part and exits; the parent performs its own and goes on.
 fn beside(parent: impl FnOnce(Pid), child: impl FnOnce()) {
     match make_child() {
         Some(pid) => parent(pid),
@@ -164,7 +164,7 @@ fn beside(parent: impl FnOnce(Pid), child: impl FnOnce()) {
 }
 
 fn reap(child: Pid) {
-    // Whoever traces the child may have reaped it.
+    // A tracer of the child may have reaped it.
     waitpid(child, None).map(drop).unwrap_or_default();
 }
 
@@ -199,7 +199,7 @@ fn go_on_headless(words: &mut Words) {
         words.perform();
         stay();
     });
-    // SAFETY: ends this thread alone, which holds nothing that the others could wait for.
+    // SAFETY: ends this thread alone, which holds no lock that the others could wait for.
     unsafe { libc::syscall(libc::SYS_exit, 0) };
 }
 
@@ -209,13 +209,13 @@ fn exec_in_a_thread(words: &mut Words) {
     stay();
 }
 
-/// Traces a child until it ends, unless somebody else does already.
+/// Traces a child until it ends, unless another process traces it already.
 fn attach(child: Pid) {
     ptrace::attach(child).unwrap_or_default();
     wait_on(child);
 }
 
-/// Waits for a child's end; lets it go on whenever it stands still.
+/// Waits for a child's end, and resumes it whenever it stops.
 fn wait_on(child: Pid) {
     while let Ok(status) = waitpid(child, Some(WaitPidFlag::WUNTRACED)) {
         match status {
@@ -236,7 +236,7 @@ fn become_user(name: &str) {
     setgroups(&[]).and_then(|()| setgid(user.gid)).and_then(|()| setuid(user.uid)).expect("it may become that user");
 }
 
-/// As setproctitle(3) of some daemons does it.
+/// Overwrites memory as the setproctitle(3) of some daemons does.
 fn overwrite(arguments_too: bool) {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("/proc is mounted");
     let (_, fields) = stat.rsplit_once(')').expect("a name");
@@ -250,24 +250,24 @@ fn overwrite(arguments_too: bool) {
 
 fn close_descriptors() {
     for descriptor in 0..1024 {
-        // SAFETY: nothing that runs from here on uses a descriptor that it has not opened itself.
+        // SAFETY: from here on the program uses only descriptors that it opens itself.
         unsafe { libc::close(descriptor) };
     }
 }
 
 fn die_of(signal: Signal) {
-    // The standard library takes the first SEGV to look whether the stack overflowed, and only that one.
+    // The standard library catches the first SIGSEGV to detect a stack overflow, and only that one.
     for _ in 0..2 {
         raise(signal).expect("it may signal itself");
     }
 }
 
-/// A signal that is blocked for good is as good as ignored.
+/// Blocks a signal for good, which has the effect of ignoring it.
 fn block(signal: Signal) {
     SigSet::from(signal).thread_swap_mask(SigmaskHow::SIG_BLOCK).map(drop).expect("a signal can be blocked");
 }
 
-/// A thread that takes the signal whenever it comes.
+/// Starts a thread that takes a signal whenever it arrives, and appends its name to a file.
 fn take(signal: Signal, file: String) {
     block(signal);
     std::thread::spawn(move || {
@@ -278,7 +278,7 @@ fn take(signal: Signal, file: String) {
 }
 
 fn note(file: &str) {
-    // In one step, so that nobody reads half of it.
+    // The rename makes it one step, so that no reader sees half of it.
     let new = format!("{file}.{}", getpid());
     let written = std::fs::write(&new, format!("{}\n", getpid())).and_then(|()| std::fs::rename(&new, file));
     written.expect("the file can be written");
@@ -288,11 +288,11 @@ fn notify(text: &str) {
     let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return };
     let socket = UnixDatagram::unbound().expect("a socket is made");
     let text = text.replace('+', "\n");
-    // As with a daemon that is written well, it is no mistake if nobody listens.
+    // As in any well-written daemon, a missing listener is not an error.
     socket.send_to_addr(text.as_bytes(), &address(&name)).map(drop).unwrap_or_default();
 }
 
-/// The address of a socket by its name: a path, or `@` and an abstract name.
+/// The address of a socket from its name: a path, or `@` and an abstract name.
 fn address(name: &OsStr) -> SocketAddr {
     let address = match name.as_bytes().strip_prefix(b"@") {
         Some(name) => SocketAddr::from_abstract_name(name),
@@ -315,7 +315,7 @@ fn flood(words: &mut Words) {
 }
 
 fn adopt(descriptor: u64) -> File {
-    // SAFETY: its number was given for this purpose, and nothing else here uses it.
+    // SAFETY: the caller passes a descriptor for this purpose, and nothing else here uses it.
     unsafe { File::from_raw_fd(descriptor as i32) }
 }
 
@@ -325,11 +325,11 @@ fn write_to(descriptor: u64, text: &str) {
 }
 
 fn newline(descriptor: i32) {
-    // SAFETY: only a flag is asked for, which changes nothing, whatever the number is.
+    // SAFETY: only reads a flag, which is valid for any number.
     if unsafe { libc::fcntl(descriptor, libc::F_GETFD) } < 0 {
         return;
     }
-    // SAFETY: it was inherited for this, and nothing else uses it.
+    // SAFETY: the descriptor was inherited for this, and nothing else uses it.
     let mut file = unsafe { File::from_raw_fd(descriptor) };
     file.write_all(b"\n").expect("somebody reads");
 }

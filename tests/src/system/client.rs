@@ -1,4 +1,5 @@
-//! A client on the control socket, for what `initctl` would never do, and for measuring without its start.
+//! A client on the control socket, for requests that `initctl` would never send, and for measurements without its
+//! start-up.
 
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::os::unix::net::UnixStream;
@@ -8,14 +9,14 @@ use uphold_core::bytes::Strings;
 use uphold_core::control::frame::{self, MAX_FRAME};
 use uphold_core::control::{PROTOCOL, Reply, Request};
 
-/// A connection that has been greeted.
+/// A connection after the exchange of versions.
 pub struct Client {
     stream: UnixStream,
     frame: [u8; MAX_FRAME],
 }
 
 impl Client {
-    /// Connects and greets.
+    /// Connects, and exchanges the protocol version.
     pub fn connect(socket: &Path) -> Result<Client> {
         let mut client = Client { stream: UnixStream::connect(socket)?, frame: [0; MAX_FRAME] };
         client.stream.set_read_timeout(Some(super::PATIENCE))?;
@@ -52,7 +53,7 @@ impl Client {
         self.emit_with(event, &[])
     }
 
-    /// The same with variables, a NUL after each.
+    /// The same with variables, each followed by a NUL.
     pub fn emit_with(&mut self, event: &[u8], variables: &[u8]) -> Result<()> {
         match self.ask(&Request::Emit { event, environment: Strings(variables), wait: true })? {
             Reply::Done => Ok(()),

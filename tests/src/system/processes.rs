@@ -1,4 +1,4 @@
-//! Processes as `/proc` shows them.
+//! Processes in `/proc`.
 
 use std::fs;
 
@@ -7,10 +7,10 @@ use nix::unistd::Pid;
 
 pub use nix::sys::signal::Signal;
 
-/// A process: its number, and when it began, so that another of the same number is not taken for it.
+/// A process. Its start time distinguishes it from a later process with the same id.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Process {
-    /// Its number.
+    /// Process id.
     pub pid: u32,
     /// The name of its program.
     pub name: String,
@@ -21,10 +21,10 @@ pub struct Process {
 }
 
 impl Process {
-    /// The process of that number.
+    /// The process with an id.
     pub fn of(pid: u32) -> Option<Process> {
         let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // `PID (NAME) STATE PPID ...`, and the name may hold anything.
+        // `PID (NAME) STATE PPID ...`; the name may contain any character.
         let (head, tail) = text.rsplit_once(')')?;
         let name = head.split_once('(')?.1.to_owned();
         let fields: Vec<&str> = tail.split_ascii_whitespace().collect();
@@ -34,18 +34,18 @@ impl Process {
         Some(Process { pid, name, parent: field(1)? as u32, zombie, stopped, began: field(19)? })
     }
 
-    /// Whether it still runs.
+    /// Whether the process still runs.
     pub fn is_alive(&self) -> bool {
         Process::of(self.pid).is_some_and(|now| now.began == self.began && !now.zombie)
     }
 }
 
-/// Whether a process of that number runs; one that has ended and waits to be reaped does not.
+/// Whether a process with this id runs. A zombie does not.
 pub fn is_running(pid: u32) -> bool {
     Process::of(pid).is_some_and(|process| !process.zombie)
 }
 
-/// Whether a process of that number was stopped by a signal, and nobody has told it to go on.
+/// Whether a process with this id is stopped by a signal.
 pub fn stands_still(pid: u32) -> bool {
     Process::of(pid).is_some_and(|process| process.stopped)
 }
@@ -55,7 +55,7 @@ fn all() -> impl Iterator<Item = Process> {
     entries.flatten().filter_map(|entry| Process::of(entry.file_name().to_str()?.parse().ok()?))
 }
 
-/// The children of a process, theirs, and so on; without those that have ended.
+/// The descendants of a process, without zombies.
 pub fn descendants(of: u32) -> Vec<Process> {
     let all: Vec<Process> = all().collect();
     let mut family = vec![of];
@@ -67,7 +67,7 @@ pub fn descendants(of: u32) -> Vec<Process> {
     all.into_iter().filter(|process| !process.zombie && process.pid != of && family.contains(&process.pid)).collect()
 }
 
-/// The processes that have a variable of that value.
+/// The processes with a value of an environment variable.
 pub fn marked(name: &str, value: &str) -> Vec<Process> {
     let entry = format!("{name}={value}").into_bytes();
     let has = |process: &Process| {
@@ -77,21 +77,22 @@ pub fn marked(name: &str, value: &str) -> Vec<Process> {
     all().filter(has).collect()
 }
 
-/// Every live process, with its command line and its environment as far as they can be read; each text ends in a zero byte.
+/// Every live process with its command line and its environment, as far as they can be read. Each string in them ends
+/// in a NUL.
 pub fn with_texts() -> impl Iterator<Item = (u32, Vec<u8>, Vec<u8>)> {
     let text = |pid: u32, file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
     let live = all().filter(|process| !process.zombie);
     live.map(move |process| (process.pid, text(process.pid, "cmdline"), text(process.pid, "environ")))
 }
 
-/// A number in `/proc/PID/status`.
+/// The number in a field of `/proc/PID/status`.
 pub fn number_in_status(pid: u32, field: &str) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
     line.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// Sends a signal; to a process that has gone it is not sent.
+/// Sends a signal. Does nothing if the process has exited.
 pub fn send(pid: u32, signal: Signal) {
     assert!(pid > 1, "a process of ours");
     kill(Pid::from_raw(pid as i32), signal).unwrap_or_default();

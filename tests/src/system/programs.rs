@@ -1,24 +1,24 @@
-//! The built programs. Cargo builds those of other packages for their own tests only, so a test asks it to.
+//! The built programs. Cargo builds the programs of a package for its own tests only, so this kit runs Cargo for them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Where the programs are.
+/// The paths of the programs.
 #[derive(Debug)]
 pub struct Programs {
-    /// The supervisor.
+    /// `init`.
     pub init: PathBuf,
-    /// Its client.
+    /// `initctl`.
     pub initctl: PathBuf,
 }
 
-/// The programs, built by the same rules as the test that asks.
+/// Builds the programs with the profile and the target of the running test.
 pub fn built() -> &'static Programs {
     static BUILT: OnceLock<Programs> = OnceLock::new();
     BUILT.get_or_init(|| {
         let place = Place::of_this_test();
-        // Cargo itself lets only one build at a time into a target directory.
+        // Cargo locks the target directory, so only one build runs at a time.
         let mut command = cargo(&place.root);
         command.args(["--workspace", "--bin", "init", "--bin", "initctl", "--profile", place.profile()]);
         if let Some(target) = &place.target {
@@ -29,7 +29,7 @@ pub fn built() -> &'static Programs {
     })
 }
 
-/// `init` as an appliance image has it, where the tools to build it are installed.
+/// `init` as built for an appliance image, if the tools for that are installed.
 pub fn appliance_init() -> Option<PathBuf> {
     let mut command = Command::new(workspace().join("tools/build-static"));
     command.current_dir(workspace()).arg(target_directory().join("appliance"));
@@ -38,7 +38,7 @@ pub fn appliance_init() -> Option<PathBuf> {
     Some(PathBuf::from(directory).join("init"))
 }
 
-/// `init` optimised and without libraries, as any toolchain builds it.
+/// An optimised, statically linked `init`, which any toolchain can build.
 pub fn static_init() -> PathBuf {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let root = target_directory().join("static");
@@ -49,19 +49,19 @@ pub fn static_init() -> PathBuf {
     root.join(target).join("release/init")
 }
 
-/// Where a program of the system is, also one that only root has in its path.
+/// The path of an installed program, also of one in a directory for root.
 pub fn installed(program: &str) -> Option<PathBuf> {
     let own = std::env::var_os("PATH").unwrap_or_default();
     let usual = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
     std::env::split_paths(&own).chain(usual).map(|directory| directory.join(program)).find(|path| path.is_file())
 }
 
-/// The target directory that this test was built in.
+/// The target directory of the running test.
 pub fn target_directory() -> PathBuf {
     Place::of_this_test().root
 }
 
-/// The directory of the workspace.
+/// The root of the workspace.
 pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace")
 }
@@ -77,7 +77,7 @@ fn build(mut command: Command) {
     assert!(status.success(), "{command:?}: {status}");
 }
 
-/// Where cargo has put this test: `ROOT/[TARGET/]PROFILE/deps/TEST`.
+/// The location of the running test: `ROOT/[TARGET/]PROFILE/deps/TEST`.
 struct Place {
     root: PathBuf,
     target: Option<String>,
@@ -89,7 +89,7 @@ impl Place {
         let test = std::env::current_exe().expect("a program knows its own path");
         let directory = test.ancestors().nth(2).expect("cargo has put it there").to_owned();
         let above = directory.parent().expect("profiles are below the target directory");
-        // Cargo notes what it knows of the compiler in its target directory, not below.
+        // Cargo writes this file to the target directory itself.
         match above.parent().filter(|root| !above.join(INFO).exists() && root.join(INFO).exists()) {
             Some(root) => {
                 let target = above.file_name().map(|name| name.to_string_lossy().into_owned());
