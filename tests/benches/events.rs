@@ -1,6 +1,6 @@
-//! What an event costs, and what it must not cost: jobs that wait for something else.
+//! The cost of an event, which must not depend on jobs that wait for other events.
 //!
-//! Run with `cargo bench -p uphold-tests --bench events`; it fails when a bound is broken.
+//! Run with `cargo bench -p uphold-tests --bench events`. It fails when a bound is exceeded.
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -25,18 +25,19 @@ type Large = Storage<
     { 16 * JOBS },
 >;
 
-/// One for each number of jobs: zeros in the program's memory until they are used.
+/// A storage for each number of jobs. Unused, they are zeros in .bss.
 static STORAGES: [Mutex<Large>; 4] = [const { Mutex::new(Storage::new()) }; 4];
 
-/// With how many jobs that wait for other events an event is measured.
+/// The smaller number of jobs that wait for other events.
 const FEW: usize = 100;
 const MANY: usize = 10_000;
 
-/// How much dearer an event may be among a hundred times as many jobs.
+/// The most that a hundred times as many jobs may multiply the cost of an event.
 const MOST_FOR_WAITING: f64 = 3.0;
 
-/// How many jobs one event starts, and how much dearer ten times as many may be.
+/// The smaller number of jobs that one event starts.
 const SOME: usize = 1_000;
+/// The most that ten times as many jobs may multiply the cost of the event.
 const MOST_FOR_STARTING: f64 = 12.0;
 
 const TURNS: usize = 201;
@@ -71,7 +72,7 @@ fn load(supervisor: &mut Supervisor<'_>, name: &str, file: &str) {
     supervisor.commit_class(class).expect("room for the class");
 }
 
-/// Everything that follows from an input; how many orders that were.
+/// Polls all effects, and returns their number.
 fn drain(supervisor: &mut Supervisor<'_>) -> usize {
     std::iter::from_fn(|| supervisor.poll_effect()).map(black_box).count()
 }
@@ -95,7 +96,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-/// What an event costs that starts one of so many jobs, each of which waits for an event of its own.
+/// The cost of an event that starts one of `jobs` jobs, each of which waits for an event of its own.
 fn time_one(supervisor: &mut Supervisor<'_>, jobs: usize) -> Duration {
     for number in 0..jobs {
         load(supervisor, &format!("job{number}"), &format!("start on event{number}\n"));
@@ -113,8 +114,8 @@ fn time_one(supervisor: &mut Supervisor<'_>, jobs: usize) -> Duration {
     median(turns.collect())
 }
 
-/// What an event costs that starts so many jobs without processes: the quickest turn, for on a busy machine a turn of ten
-/// milliseconds is interrupted more often than not, and one of a single millisecond is not.
+/// The cost of an event that starts `jobs` jobs without processes. The quickest of several rounds counts: on a busy
+/// machine most rounds of ten milliseconds are interrupted, and most rounds of one are not.
 fn time_all(supervisor: &mut Supervisor<'_>, jobs: usize) -> Duration {
     for number in 0..jobs {
         load(supervisor, &format!("job{number}"), "start on go\nstop on halt\n");

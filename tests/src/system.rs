@@ -48,7 +48,8 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// Settings for these job files, each with its name without `.conf` and its text. `@FOLDER@` in a text becomes the system's folder.
+    /// Settings for these job files, each with its name without `.conf` and its text. `@FOLDER@` in a text becomes the
+    /// system's folder.
     pub fn new(jobs: &[(&str, &str)]) -> Self {
         let folder = Folder::new();
         for below in ["conf", "log", "home", "run"] {

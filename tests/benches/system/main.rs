@@ -1,5 +1,5 @@
-//! The whole program against the kernel: what starting, respawning, waiting and remembering cost, with the bounds that the
-//! project promises. Ends with 1 if one of them is broken.
+//! The costs of the whole program on the real kernel: starts, respawns, idling, memory and events, with the bounds that
+//! the project promises. Exits with 1 if a bound is exceeded.
 //!
 //! `cargo bench -p uphold-tests --bench system [-- start respawn idle memory events]`
 
@@ -35,7 +35,7 @@ const SCALE_BOUND: f64 = 3.0;
 const EMPTY_BOUND: f64 = 1.0;
 const FULL_BOUND: f64 = 2.0;
 
-/// The variants of `console`; the first is what a job has that does not say it.
+/// The variants of `console`. The first is the default.
 const CONSOLES: [&str; 2] = ["log", "none"];
 
 fn main() -> ExitCode {
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// `SERVICES` jobs that one event starts and another stops.
+/// A launch with `SERVICES` jobs that one event starts and another stops.
 fn services(console: &str) -> Launch {
     let text = format!("start on go\nstop on halt\nconsole {console}\nexec {PROGRAM}\n");
     let jobs = numbered(SERVICES, "service-@N@", &text);
@@ -69,7 +69,7 @@ fn running(system: &System) -> usize {
     system.order(&["list"]).lines().filter(|line| line.contains(" start/running, process ")).count()
 }
 
-/// How long it takes until an event has started every service.
+/// The time in which an event starts every service.
 fn start_all(system: &System) -> Duration {
     let began = Instant::now();
     system.order(&["emit", "go"]);
@@ -104,7 +104,7 @@ fn starting(report: &mut Report) {
     systems.into_iter().for_each(|system| system.end(Signal::SIGTERM));
 }
 
-/// Where replacements write when they began.
+/// The file to which respawned processes write their start times.
 struct Stamps(File);
 
 impl Stamps {
@@ -113,7 +113,7 @@ impl Stamps {
         Stamps(OpenOptions::new().read(true).write(true).open(path).expect("it is opened"))
     }
 
-    /// The next stamp: when, and which process.
+    /// The next stamp: the time and the process.
     fn next(&mut self) -> (u64, u32) {
         let mut record = [0; 16];
         self.0.read_exact(&mut record).expect("a whole record");
@@ -173,8 +173,8 @@ fn respawning(report: &mut Report) {
     systems.into_iter().for_each(|(system, ..)| system.end(Signal::SIGTERM));
 }
 
-/// What static programs keep in memory, and how often they wake up while nothing happens. The bounds are for the smallest
-/// that can be built here.
+/// The resident memory of static programs, and the number of wake-ups while nothing happens. The bounds hold for the
+/// smallest program that can be built here.
 fn resident(report: &mut Report) {
     let plain = ("glibc", programs::static_init());
     let builds = match programs::appliance_init() {
@@ -218,7 +218,7 @@ fn measure(report: &mut Report, what: &str, system: &System, bound: f64, promise
     }
 }
 
-/// What an event costs that starts one of so many jobs, by a client that stays connected and by `initctl`.
+/// The cost of an event that starts one of `jobs` jobs, by a client that stays connected and by `initctl`.
 fn event_cost(jobs: usize) -> (Duration, Duration) {
     let jobs = numbered(jobs, "job-@N@", "start on event-@N@\n");
     let jobs: Vec<(&str, &str)> = jobs.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();

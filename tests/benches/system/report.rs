@@ -9,17 +9,17 @@ pub struct Report {
 }
 
 impl Report {
-    /// A heading.
+    /// Prints a heading.
     pub fn section(&self, title: &str) {
         println!("\n{title}");
     }
 
-    /// A figure without a bound.
+    /// Prints a figure without a bound.
     pub fn figure(&self, name: &str, value: impl std::fmt::Display) {
         println!("  {name:<58} {value:>14}");
     }
 
-    /// A figure that must not be above its bound.
+    /// Prints a figure and checks its bound.
     pub fn bounded(&mut self, name: &str, value: f64, bound: f64, unit: &str) {
         let fine = value <= bound;
         let verdict = if fine { "pass" } else { "FAIL" };
@@ -29,33 +29,33 @@ impl Report {
         }
     }
 
-    /// The same for a variant that nobody promised anything of.
+    /// Prints a figure of a variant, with a bound that is not promised and not checked.
     pub fn compared(&self, name: &str, value: f64, bound: f64, unit: &str) {
         let verdict = if value <= bound { "within" } else { "above" };
         println!("  {name:<58} {:>14}  ({verdict} {bound}{unit}; not promised)", format!("{value:.2}{unit}"));
     }
 
-    /// The bounds that are broken.
+    /// The exceeded bounds.
     pub fn broken(self) -> Vec<String> {
         self.broken
     }
 }
 
-/// The middle one.
+/// The median.
 pub fn median<T: Copy + PartialOrd>(samples: &[T]) -> T {
     let mut sorted = samples.to_vec();
     sorted.sort_by(|a, b| a.partial_cmp(b).expect("samples can be compared"));
     sorted[sorted.len() / 2]
 }
 
-/// How much longer one takes than the other: the median over the rounds, so that a round in which the machine was busy with
-/// something else counts once and not on one side only.
+/// The ratio of two times: the median of the ratios of all rounds, so that a round on a busy machine affects both times
+/// and counts once.
 pub fn ratio(ours: &[Duration], bare: &[Duration]) -> f64 {
     let ratios = ours.iter().zip(bare).map(|(ours, bare)| ours.as_secs_f64() / bare.as_secs_f64());
     median(&ratios.collect::<Vec<f64>>())
 }
 
-/// In milliseconds, with what lies between the quickest and the slowest.
+/// The median in milliseconds, with the quickest and the slowest.
 pub fn spread(samples: &[Duration]) -> String {
     let ms = |duration: Option<&Duration>| duration.map_or(0.0, |duration| duration.as_secs_f64() * 1e3);
     format!("{:.2} ms", ms(Some(&median(samples))))
