@@ -1,4 +1,4 @@
-//! After start-up the supervisor asks nobody for memory: not for a thousand respawns, not for a thousand events.
+//! After start-up the supervisor allocates nothing: not for a thousand respawns, not for a thousand events.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
 const TIMES: usize = 1000;
 
-/// A supervisor whose use of the heap is counted.
+/// A supervisor with a counting allocator.
 struct Counted {
     system: System,
     counts: PathBuf,
@@ -27,17 +27,17 @@ impl Counted {
         Counted { system, counts }
     }
 
-    /// How often memory was asked for and given back so far.
+    /// The numbers of allocations and deallocations so far.
     fn counts(&self) -> [u64; 2] {
         let bytes = std::fs::read(&self.counts).expect("the counts are there");
         let number = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
         [number(0), number(8)]
     }
 
-    /// Asserts that doing this takes no memory and gives none back, when it is done for the second time.
+    /// Asserts that an action allocates and frees nothing when it is repeated.
     fn assert_none(&mut self, what: &str, mut times: impl FnMut(&mut System, usize)) {
         assert!(self.counts()[0] > 0, "starting takes memory: the counting works");
-        // Once beforehand: what a library asks for at first use is start-up.
+        // One run first: allocations by a library at its first use count as start-up.
         times(&mut self.system, TIMES / 10);
         let before = self.counts();
         times(&mut self.system, TIMES);
@@ -45,7 +45,7 @@ impl Counted {
     }
 }
 
-/// Kills the job's main process so many times, each as soon as it is there.
+/// Kills the job's main process `times` times, each time as soon as it runs.
 fn respawn(system: &mut System, job: &str, times: usize) {
     let mut pid = system.await_running(job);
     for _ in 0..times {
@@ -89,7 +89,7 @@ fn events_take_no_memory() {
             let key = format!("KEY=instance-{number}\0OTHER=value\0");
             client.emit_with(b"began", key.as_bytes()).expect("it is handled");
             client.emit(format!("event-{}", number % 100).as_bytes()).expect("it is handled");
-            // It is held until the other half has come, so nobody waits for it.
+            // The event is held until the other half arrives, so the client does not wait for it.
             let half = Request::Emit { event: b"one-half", environment: Strings::EMPTY, wait: false };
             assert_eq!(client.ask(&half).expect("it is taken"), Reply::Done);
             client.emit(b"other-half").expect("it is handled");

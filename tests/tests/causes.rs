@@ -1,4 +1,4 @@
-//! What a job waits for can always be said, and could always come.
+//! The cause that a waiting job reports is always there, and can always happen.
 
 use uphold_core::bytes::Strings;
 use uphold_core::{Exit, Holder, Input, Notification, Process, Select, Target, WaitCause};
@@ -28,7 +28,7 @@ fn target(job: &str) -> Target<'_> {
     Target { job: job.as_bytes(), select: Select::Environment(Strings(b"N=1\0")) }
 }
 
-/// What a job waits for, in words; empty where that is nobody's doing.
+/// The cause that a job waits for, as text; empty if it waits for none.
 fn words(world: &mut World<Small>, job: &str) -> String {
     let mut supervisor = world.memory.supervisor();
     let waiting = supervisor.explain(target(job)).expect("a job of that name");

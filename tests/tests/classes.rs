@@ -1,10 +1,10 @@
-//! Job files that change while their jobs live, as clients see it.
+//! Changes of job files while their jobs run, as clients see them.
 
 use uphold_core::JobCommand;
 use uphold_tests::happening::Happening;
 use uphold_tests::world::{Small, World};
 
-/// A world with one job without a process, running.
+/// A world with one running job, which has no process.
 fn running() -> World<Small> {
     let mut world = World::new(Small::new());
     world.load("svc", "description old\n").expect("a good job file");
@@ -13,7 +13,7 @@ fn running() -> World<Small> {
     world
 }
 
-/// What follows from a client's command that does not wait.
+/// The effects of a client's command with `--no-wait`.
 fn ask(world: &mut World<Small>, command: JobCommand) -> Vec<String> {
     world.happen(&Happening::Ask { client: 0, command, wait: false, text: "svc".into() });
     world.kernel.journal.replace(Vec::new()).unwrap_or_default()

@@ -1,4 +1,5 @@
-//! Which processes belong to a job, whatever they do to be forgotten: by control groups, and by the rules that hold without.
+//! Containment: the supervisor knows the processes of a job whatever they do to escape, with control groups and by the
+//! rules that apply without them.
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -20,10 +21,10 @@ use uphold_tests::system::{Folder, PATIENCE, processes, skipped};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
-/// The jobs of a bench.
+/// The jobs of the bench.
 const NAMES: [&str; 2] = ["one", "two"];
 
-/// What a supervisor does for its jobs' processes, step by step.
+/// A supervisor's handling of its jobs' processes, step by step.
 struct Bench {
     containment: Containment,
     spawner: Spawner,
@@ -33,7 +34,7 @@ struct Bench {
     _turn: MutexGuard<'static, ()>,
 }
 
-/// As many jobs as have names.
+/// Ids for the jobs in `NAMES`.
 fn job_ids() -> Vec<JobId> {
     let mut storage = Storage::<8, 4, 8, 12, 16, 8, 8, 4096, 96>::new();
     let mut supervisor = storage.supervisor();
@@ -57,7 +58,7 @@ fn job_ids() -> Vec<JobId> {
 }
 
 impl Bench {
-    /// One with control groups or without; `None` if they are wanted and not to be had.
+    /// A bench with control groups or without. `None` if it needs control groups and none are available.
     fn new(groups: bool) -> Option<Bench> {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(|broken| broken.into_inner());
@@ -72,7 +73,7 @@ impl Bench {
         Some(Bench { containment, spawner, folder: Folder::new(), jobs: job_ids(), live: Vec::new(), _turn: turn })
     }
 
-    /// Makes a process of a job that does what these words say (see `daemon`); `@` is the bench's folder.
+    /// Spawns a process of a job that performs these words (see `daemon`); `@` is the bench's folder.
     fn launch(&mut self, job: usize, process: Process, words: &str) -> Pid {
         let line = format!("{DAEMON} {words}").replace('@', &format!("{}/", self.folder.path("").display()));
         let id = self.jobs[job];
@@ -107,7 +108,7 @@ impl Bench {
         self.launch(job, Process::Main, words)
     }
 
-    /// Waits until a process has ended, and tells of its end.
+    /// Waits until a process has ended, and reports its end.
     fn end(&mut self, pid: Pid) {
         let number = nix::unistd::Pid::from_raw(pid.get() as i32);
         waitpid(number, None).expect("it is a child");
@@ -127,14 +128,14 @@ impl Bench {
         self.containment.sweep(self.jobs[job], signal, &is_called(&self.jobs));
     }
 
-    /// Waits until a process has noted its number in a file; which.
+    /// Waits until a process has written its id to a file, and returns the id.
     fn noted(&self, file: &str) -> Pid {
         let path: PathBuf = self.folder.path(file);
         let what = format!("{file}, {:?}", processes::descendants(std::process::id()));
         wait_for(&what, || std::fs::read_to_string(&path).ok()?.strip_suffix('\n')?.parse().ok())
     }
 
-    /// Waits until these processes of a job live and no others: who has forked may still be on its way out.
+    /// Waits until a job has these live processes and no others: a process that has forked may take a moment to exit.
     fn await_pids(&mut self, job: usize, wanted: &[Pid]) {
         wait_for(&format!("{wanted:?} of job {job}"), || (self.pids(job) == wanted).then_some(()));
     }
@@ -166,7 +167,7 @@ fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        // Whoever is left is ours.
+        // The processes that are left are descendants of this test.
         loop {
             for process in processes::descendants(std::process::id()) {
                 processes::send(process.pid, processes::Signal::SIGKILL);
@@ -180,7 +181,7 @@ impl Drop for Bench {
     }
 }
 
-/// Does it in both ways.
+/// Runs a test with control groups and without.
 fn both(play: impl Fn(&mut Bench)) {
     for groups in [true, false] {
         if let Some(mut bench) = Bench::new(groups) {
@@ -190,7 +191,7 @@ fn both(play: impl Fn(&mut Bench)) {
     }
 }
 
-/// The ways of a daemon to leave its parent, up to the point where it notes its number.
+/// The ways in which a daemon leaves its parent, up to the point at which it writes its id.
 const WAYS: [&str; 7] = [
     "fork",
     "fork session",
@@ -210,7 +211,7 @@ fn a_daemon_is_found_whichever_way_it_went() {
             let early = bench.survey(0);
             let daemon = bench.noted("daemon");
             let found = wait_for(&format!("{way}, at first {early:?}"), || {
-                // An intermediate process may take its time to end, and is then the parent still.
+                // An intermediate process may take a moment to exit, and until then it is the parent.
                 let [found] = bench.survey(0).try_into().ok()?;
                 Some(found).filter(|found: &Survivor| found.child)
             });
@@ -224,7 +225,7 @@ fn a_daemon_is_found_whichever_way_it_went() {
     });
 }
 
-/// Where the groups are: the hierarchy of version 2.
+/// The mount point of the cgroup v2 hierarchy.
 fn hierarchy() -> PathBuf {
     let places = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(PathBuf::from);
     places.into_iter().find(|place| place.join("cgroup.procs").exists()).expect("it is mounted")
@@ -261,7 +262,7 @@ fn a_main_process_is_known_with_its_children_the_oldest_first() {
         assert!(found.iter().all(|one| !one.named));
         bench.sweep(0, Signal::TERM);
         bench.end(main);
-        // Who was left behind was signalled too.
+        // The processes that were left behind got the signal too.
         bench.await_pids(0, &[]);
     });
 }
@@ -277,7 +278,7 @@ fn workers_are_found_when_their_master_is_killed() {
         processes::send(master.get(), processes::Signal::SIGKILL);
         bench.reap(master);
         assert_eq!(bench.pids(0), found[1..]);
-        // A new main process goes before what the last one left.
+        // A new main process comes before the leftovers of the last one.
         let next = bench.main(0, "pid @next");
         assert_eq!(bench.pids(0)[0], next);
         bench.sweep(0, Signal::KILL);
@@ -290,7 +291,7 @@ fn workers_are_found_when_their_master_is_killed() {
 fn two_jobs_are_told_apart() {
     both(|bench| {
         for way in WAYS {
-            // Without groups, daemons that hide everything are told apart by when they come.
+            // Without groups, only the time of their arrival distinguishes daemons that hide everything.
             let hides = !bench.containment.has_group(bench.jobs[0])
                 && ["bare", "disguise"].iter().any(|word| way.contains(word));
             let launched = [0, 1].map(|job| {

@@ -1,21 +1,21 @@
-//! Real job files by others, with the verdicts of the original: `shared/corpus` beside the checkout.
+//! Real job files of other projects, with the verdicts of Upstart 1.13.2: `shared/corpus` beside the checkout.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use uphold_core::conf::{ConditionText, ConfError, Operator, Parser, Stanza};
 
-/// What `initctl show-config` tells of a job.
+/// The output of `initctl show-config` for a job.
 #[derive(Default)]
 struct Job {
     emits: Vec<String>,
     start_on: Option<Condition>,
     stop_on: Option<Condition>,
-    /// A word that Upstart 1.13.2 does not know: `import` or `tmpfiles`.
+    /// Whether the file has a stanza that Upstart 1.13.2 does not know: `import` or `tmpfiles`.
     chromeos: bool,
 }
 
-/// A condition in both forms that `initctl show-config` prints.
+/// A condition in the two forms that `initctl show-config` prints.
 struct Condition {
     infix: String,
     events: Vec<String>,
@@ -44,7 +44,7 @@ impl Condition {
     }
 }
 
-/// An event as `show-config -e` prints it: the job of a job event apart from the other arguments.
+/// An event in the form of `show-config -e`, which prints the job of a job event apart from the other arguments.
 fn enumerated(name: &str, arguments: &[String]) -> String {
     let (mut job, mut env) = (String::new(), arguments);
     if let ("starting" | "started" | "stopping" | "stopped", [first, rest @ ..]) = (name, arguments) {

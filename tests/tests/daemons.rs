@@ -1,6 +1,6 @@
-//! The story on real daemons, as Debian packages them: followed to the right process, killed, replaced, stopped.
+//! Real daemons from Debian's packages: each is followed to the right process, killed, replaced and stopped.
 //!
-//! Everything of theirs lies in the test's folder, and they listen on sockets there. What is not installed is skipped.
+//! Their files are in the test's folder, and they listen on sockets there. Daemons that are not installed are skipped.
 
 use std::os::unix::net::UnixStream;
 
@@ -9,23 +9,23 @@ use uphold_tests::system::processes::{Process, Signal, descendants, is_running, 
 use uphold_tests::system::programs::installed;
 use uphold_tests::system::{Launch, System, skipped};
 
-/// One daemon: what it is called, how it is configured, and what its job file says.
+/// A daemon, its configuration and its job file.
 struct Daemon {
-    /// Its program, without its directory.
+    /// The program, without a directory.
     program: &'static str,
-    /// Its configuration file.
+    /// The text of the configuration file.
     settings: &'static str,
-    /// What follows `user` in it when it is root who runs it.
+    /// The argument of `user` in it when the test runs as root.
     as_root: &'static str,
-    /// Its job file.
+    /// The text of the job file.
     job: &'static str,
-    /// Its socket.
+    /// The name of the socket.
     socket: &'static str,
-    /// The file in which it notes its process id.
+    /// The name of the pid file.
     pid_file: &'static str,
-    /// How many threads it has once it works, at least.
+    /// The fewest threads of the working daemon.
     threads: u64,
-    /// How many children it has, which outlive it when it is killed.
+    /// The number of children, which survive when the daemon is killed.
     workers: usize,
 }
 
@@ -40,7 +40,8 @@ impl Daemon {
         launch.start()
     }
 
-    /// Waits until it can be connected to and has noted its process id; asserts that this is the job's main process.
+    /// Waits until the daemon accepts connections and has written its pid file. Asserts that the pid file names the
+    /// job's main process.
     fn await_service(&self, system: &mut System) -> u32 {
         let noted = system.await_some("a process id that is noted", |system| {
             let text = std::fs::read_to_string(system.folder().path(self.pid_file)).ok()?;
@@ -55,7 +56,7 @@ impl Daemon {
         noted
     }
 
-    /// Its other processes, once it has made all of them and those that it forked away from have gone.
+    /// The daemon's other processes, after all of them are made and the original processes have exited.
     fn await_workers(&self, system: &mut System, pid: u32) -> Vec<Process> {
         system.await_some("the processes that stay", |system| {
             let others: Vec<_> = system.processes().into_iter().filter(|process| process.pid != pid).collect();
@@ -79,7 +80,7 @@ impl Daemon {
             system.await_log(&format!("{name} main process ({pid}) killed by KILL signal"));
             system.await_log(&format!("{name} main process ended, respawning"));
             let next = system.await_replacement(name, pid);
-            // They are nobody's business: Upstart leaves them alone too.
+            // The leftover children are not the job's: Upstart leaves them alone too.
             workers.iter().for_each(|worker| send(worker.pid, Signal::SIGKILL));
             pid = self.await_service(&mut system);
             assert_eq!(pid, next);
@@ -115,7 +116,7 @@ fn nginx() {
                    uwsgi_temp_path data/uwsgi;\n  scgi_temp_path data/scgi;\n\
                    server { listen unix:@FOLDER@/socket; return 204; }\n}\n",
         as_root: "user root;",
-        // A socket that it left behind when it was killed would be in its way.
+        // nginx refuses to start when a killed one left its socket behind.
         job: "respawn\nexpect fork\npre-start exec rm -f @FOLDER@/socket\n\
               exec nginx -p @FOLDER@ -e @FOLDER@/data/log -c @FOLDER@/settings\n",
         socket: "socket",

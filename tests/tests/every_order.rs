@@ -1,9 +1,9 @@
-//! One job of every kind, under every order of everything that can happen to it.
+//! Explores every order of everything that can happen to a job, for jobs of every kind.
 //!
-//! Every kind is every subset of the four hooks, with no main process or one, which is followed in each of the eight ways of
-//! `expect` and its like, runs again or not, and is a task or a service; what makes more of them (two clients that wait, the
-//! end of everything, instances, children left behind, more forks, time limits) is added to some. [`LEFT_OUT`] says what is
-//! not explored.
+//! The kinds are all combinations of the four hooks, of no main process or one with each of the eight ways of `expect`,
+//! with and without `respawn`, as a task or a service. Some kinds have additions (two waiting clients, shutdown,
+//! instances, children left behind, more forks, time limits), since each multiplies the states. [`LEFT_OUT`] lists the
+//! combinations that are not explored.
 
 use std::fmt::Write;
 use std::sync::Mutex;
@@ -15,7 +15,8 @@ use uphold_tests::explore::{Seen, Violation, explore};
 use uphold_tests::promises::{force_always_ends, idleness_ends_every_start};
 use uphold_tests::world::{Tiny, World};
 
-/// What is not explored, since it would take too long; it is printed with the count of what is.
+/// The combinations that are not explored, since they would take too long. They are printed with the number of explored
+/// kinds.
 const LEFT_OUT: [&str; 6] = [
     "children left behind unseen: by those that speak (`expect notify` and `expect fd`)",
     "children left behind unseen: with two hooks or more, in tasks, with `normal exit`, and more than two of them",
@@ -43,7 +44,7 @@ const SPEAKING: [&str; 2] = ["expect notify", "expect fd 3"];
 
 const RESPAWNS: [&str; 2] = ["", "respawn\nrespawn limit 1 5"];
 
-/// What can happen to a job of a simple kind.
+/// The choices for a job of a simple kind.
 const PLAIN: Choices = Choices {
     jobs: &["a"],
     events: &["go", "halt"],
@@ -58,13 +59,13 @@ const PLAIN: Choices = Choices {
     busy: false,
 };
 
-/// One kind of job, and what is done to it.
+/// A kind of job, and the choices for it.
 struct Kind {
     file: String,
     choices: Choices,
 }
 
-/// Every kind; in the environment, `ONLY` chooses those whose file contains it.
+/// All kinds. The environment variable `ONLY` selects those whose file contains it.
 fn kinds() -> Vec<Kind> {
     let mut kinds = Vec::new();
     for hooks in 0..16 {
@@ -78,7 +79,7 @@ fn kinds() -> Vec<Kind> {
         }
     }
     for expect in EXPECTATIONS {
-        // Two clients that wait, and the end of everything, for the kinds with no hook and with some.
+        // Two waiting clients and a shutdown, for the kinds with no hook and with some.
         let with = [(0, ""), (0, "respawn\nrespawn limit 2 5"), (5, ""), (10, "")];
         for (hooks, respawn) in with {
             kinds.push(kind(job(hooks, &["exec main", "normal exit 3", expect, respawn]), 2, true));
@@ -123,10 +124,10 @@ fn job(hooks: usize, stanzas: &[&str]) -> String {
 
 const ENDS: &[Exit] = &[Exit::Status(0), Exit::Status(1), Exit::Status(3), Exit::Signal(15)];
 
-/// Daemons that do otherwise than their files say: they leave children behind unseen, and take too long.
+/// Daemons that differ from their job files: they leave children behind unnoticed, and take too long.
 fn wrong_files() -> Vec<Kind> {
     const RESPAWN: &str = RESPAWNS[1];
-    // How many children may be left, and what the file says besides.
+    // The number of children left behind, and additional stanzas.
     let special: &[(u8, &[&str])] = &[
         (2, &[RESPAWN]),
         (0, &["expect notify", "start timeout 3", "watchdog 4", RESPAWN]),
@@ -138,7 +139,7 @@ fn wrong_files() -> Vec<Kind> {
     let special = special.iter().map(|&(orphans, stanzas)| wrong(orphans, &[&["exec main"], stanzas].concat(), 0));
     let mut kinds: Vec<Kind> = special.collect();
     for expect in EXPECTATIONS {
-        // Who may say at any time that any of them is the main process has too many states with one more.
+        // A daemon that may name any process as the main one at any time has too many states with one child more.
         let orphans = u8::from(!SPEAKING.contains(&expect));
         for respawn in RESPAWNS {
             for hooks in HOOKS_WITH_ORPHANS {
@@ -149,7 +150,7 @@ fn wrong_files() -> Vec<Kind> {
     kinds
 }
 
-/// With which hooks: none, and each one.
+/// The sets of hooks: none, and each one alone.
 const HOOKS_WITH_ORPHANS: [usize; 5] = [0, 1, 2, 4, 8];
 
 fn wrong(orphans: u8, stanzas: &[&str], hooks: usize) -> Kind {
@@ -160,7 +161,7 @@ fn wrong(orphans: u8, stanzas: &[&str], hooks: usize) -> Kind {
     Kind { choices, ..kind }
 }
 
-/// Two jobs that have to do with each other: what stands in their files besides the process.
+/// Pairs of jobs that depend on each other: the stanzas of the two files besides the process.
 const PAIRS: &[(&str, &str)] = &[
     ("", "start on starting a\ntask"),
     ("", "start on stopping a\ntask"),
@@ -175,7 +176,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("start on started b", "start on starting a\npre-start exec hook\ntask"),
 ];
 
-/// Room for two jobs.
+/// A storage for two jobs.
 type Pair = Storage<2, 2, 4, 6, 10, 6, 8, 1024, 32, 4>;
 
 fn explore_pair((a, b): (&str, &str)) -> Result<Seen, Violation> {
@@ -203,7 +204,7 @@ fn explore_kind(kind: &Kind, exact: bool) -> Result<Seen, Violation> {
     })
 }
 
-/// Explores every kind, on all processors.
+/// Explores all kinds, on all processors.
 fn for_all<K: Sync>(
     kinds: &[K],
     name: impl Fn(&K) -> String + Sync,
@@ -250,7 +251,7 @@ fn one_job_of_every_kind() {
     LEFT_OUT.iter().for_each(|what| println!("left out: {what}"));
 }
 
-/// What the search looks past decides nothing: looked at with it, there are exactly the same states.
+/// The differences that the search ignores decide nothing: with them, there are exactly the same states.
 #[test]
 fn numbers_and_texts_decide_nothing() {
     let kinds = [

@@ -1,4 +1,5 @@
-//! The first command of the README: a supervisor on the jobs in `docs/examples`, and `initctl` that finds it by itself.
+//! The first commands of the README: a supervisor with the jobs in `docs/examples`, and an `initctl` that finds it
+//! without options.
 
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
@@ -9,10 +10,10 @@ use std::process::Command;
 use uphold_tests::system::processes::{Process, Signal, is_running, send};
 use uphold_tests::system::{Launch, System, programs, run, skipped};
 
-/// What the system's supervisor is reached by; where it runs, it is the one that `initctl` finds.
+/// The socket of the system's supervisor. Where there is one, `initctl` without options finds that supervisor.
 const SYSTEM_SOCKET: &str = "/run/uphold/control";
 
-/// `initctl ARGUMENTS` as a user types it who has said nothing else.
+/// Runs `initctl ARGUMENTS` as a user types it, without other options.
 fn initctl(system: &System, arguments: &[&str]) -> String {
     let mut command = Command::new(&programs::built().initctl);
     command.env_clear().env("XDG_RUNTIME_DIR", system.folder().path("run")).args(arguments);
@@ -77,8 +78,8 @@ fn the_newest_supervisor_that_lives_is_found() {
         return skipped("this system runs under Uphold, which initctl finds first");
     }
     let system = System::start(&[("mine", "start on startup\n")]);
-    // One that was killed left its socket behind: nobody listens there any more. To close it would not be enough, for a
-    // process that another test is just making holds a copy until it has exec'ed.
+    // A killed supervisor left its socket behind, without a listener. To close the listener would not be enough: a
+    // process that another test is just spawning holds a copy until its exec.
     let dead = system.folder().below("run/uphold/1999999999");
     let listener = UnixListener::bind(dead.join("control")).expect("a socket is made");
     UnixStream::from(OwnedFd::from(listener)).shutdown(Shutdown::Both).expect("nobody listens any more");

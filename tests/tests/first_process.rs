@@ -1,4 +1,4 @@
-//! The supervisor as process 1 of a small world of its own: what the kernel, or an image, leaves bare.
+//! The supervisor as process 1 in namespaces of its own, with as little prepared as the kernel or an image leaves.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -13,8 +13,8 @@ use uphold_tests::system::client::Client;
 use uphold_tests::system::processes::{self, Signal, send};
 use uphold_tests::system::{Folder, PATIENCE, programs, skipped};
 
-/// Makes a root in memory with little in it, and becomes its process 1. $1 is the folder, $2 the programs, $3 what is done
-/// to the root before; the rest are options.
+/// A script that makes a small root file system in memory and becomes process 1 in it. $1 is the folder, $2 the
+/// programs, $3 a command that prepares the root; the rest are options of init.
 const PREPARE: &str = "set -e
 folder=$1 programs=$2 before=$3; shift 3
 root=$folder/root
@@ -27,7 +27,7 @@ eval \"$before\"
 exec chroot $root /programs/init --confdir /folder/conf --logdir /folder/log \"$@\" <&- >&- 2>&-
 ";
 
-/// One world at a time: each looks for its first process among the children of this one.
+/// One world at a time: each looks for its process 1 among the children of this process.
 static TURN: Mutex<()> = Mutex::new(());
 
 struct World {
@@ -37,7 +37,8 @@ struct World {
 }
 
 impl World {
-    /// A world with these job files, after something was done to its `$root`; `None`, and why, if there can be none.
+    /// A world with these job files, after the command `before` has prepared `$root`. `None` if namespaces are not
+    /// available; the reason is printed.
     fn start(jobs: &[(&str, &str)], before: &str) -> Option<World> {
         World::begin(jobs, before, &["--no-startup-event"])
     }
@@ -95,12 +96,12 @@ impl World {
         PathBuf::from(format!("/proc/{}/root{path}", self.pid))
     }
 
-    /// A client of the socket that its path leads to.
+    /// A client on the socket at the usual path.
     fn client(&mut self) -> Client {
         self.await_some("a socket", |world| Client::connect(&world.path("/run/uphold/control")).ok())
     }
 
-    /// What is mounted at a place, as it is seen inside.
+    /// The mount at a path, as seen inside the world.
     fn mounted(&self, place: &str) -> Option<String> {
         let mounts = std::fs::read_to_string(format!("/proc/{}/mounts", self.pid)).expect("it runs");
         let at = |line: &&str| line.split(' ').nth(1) == Some(place);
@@ -137,7 +138,7 @@ fn without_a_console_and_with_a_bare_dev_it_starts() {
     assert!(["/dev/console\n", "/dev/null\n"].iter().any(|device| seen == device.repeat(3)), "{seen}");
 }
 
-/// Mounts something over the directory of the socket.
+/// A job that mounts a file system over the directory of the socket.
 const MOUNTS: (&str, &str) = ("mounts", "task\nexec mount -t tmpfs again /run\n");
 
 #[test]
@@ -157,9 +158,9 @@ fn a_socket_that_is_hidden_is_opened_again() {
         let mut client = world.client();
         run_to_its_end(&mut client, b"mounts");
         let socket = world.path("/run/uphold/control");
-        // Until it is there the path leads nowhere.
+        // Waits until the path leads to the socket.
         drop(world.client());
-        // One that was removed is there after the next reload, or with the next program.
+        // A removed socket is made again at the next reload or re-exec.
         for signal in [Signal::SIGHUP, Signal::SIGTERM] {
             std::fs::remove_file(&socket).expect("it is there");
             send(world.pid, signal);
@@ -167,7 +168,7 @@ fn a_socket_that_is_hidden_is_opened_again() {
         }
         assert!(matches!(client.ask(&Request::Version), Ok(Reply::Text(_))), "who was connected stays so");
     }
-    // Descriptors of sockets: one that is listened at, and the client's.
+    // Descriptors of sockets: one listener, and one of the client.
     let sockets = || {
         let open = std::fs::read_dir(world.path("/proc/1/fd")).expect("it runs").flatten();
         let names = open.filter_map(|entry| std::fs::read_link(entry.path()).ok());
@@ -183,7 +184,7 @@ fn a_socket_that_is_hidden_is_opened_again() {
 #[test]
 fn a_socket_that_could_not_be_opened_is_opened_when_there_is_room() {
     let _turn = TURN.lock().unwrap_or_else(|broken| broken.into_inner());
-    // Something is mounted at /run that cannot be written to; it is the jobs' business to do something about that.
+    // The mount at /run is read-only until a job replaces it.
     let before = "mount -t tmpfs -o ro none $root/run";
     let job = "start on begin\ntask\nexec mount -t tmpfs again /run\n";
     let Some(mut world) = World::begin(&[("mounts", job)], before, &["--startup-event", "begin"]) else { return };

@@ -1,12 +1,12 @@
-//! Every order of what can happen to a job, where there is hardly any room: whatever is full, everybody who asked is answered,
-//! nothing that lives is lost, and all memory is given back.
+//! Explores every order of everything that can happen to a job with hardly any capacity: whatever is full, every client
+//! gets a reply, no process is lost, and all memory is freed.
 
 use uphold_core::{Exit, Storage};
 use uphold_tests::choices::Choices;
 use uphold_tests::explore::{Seen, explore};
 use uphold_tests::world::{Memory, World};
 
-/// Two instances where there is room for one, two clients of whom one waits, and events.
+/// Two instances with capacity for one, two clients of which one waits, and events.
 const CHOICES: Choices = Choices {
     jobs: &["a N=1", "a N=2"],
     events: &["go N=1 X=long", "halt", "go N=2"],
@@ -25,7 +25,7 @@ const FILE: &str = "start on go\nstop on halt\ninstance $N\nexport X\npost-stop 
 
 fn search<M: Memory + Clone>(memory: M) -> Option<Seen> {
     let mut world = World::new(memory);
-    // Where not even the class fits there is nothing to be seen.
+    // There is nothing to explore if not even the class fits.
     world.load("a", FILE).ok()?;
     match explore(world, &|world, steps| CHOICES.list(world, steps), &|_| Ok(())) {
         Ok(seen) => Some(seen),
@@ -46,8 +46,8 @@ macro_rules! searches {
     };
 }
 
-// In each row the capacity in question grows from next to nothing to as much as can be used.
-//        classes, jobs, processes, events, waiters, leaves, names, text, pieces, chains
+// In each row one capacity grows from almost nothing to as much as can be used. classes, jobs, processes, events,
+// waiters, leaves, names, text, pieces, chains
 searches! {
     events:  Storage<1, 1, 4, 3, 8, 4, 2, 2048, 48, 4>, Storage<1, 1, 4, 4, 8, 4, 2, 2048, 48, 4>, Storage<1, 1, 4, 6, 8, 4, 2, 2048, 48, 4>;
     waiters: Storage<1, 1, 4, 6, 1, 4, 2, 2048, 48, 4>, Storage<1, 1, 4, 6, 2, 4, 2, 2048, 48, 4>, Storage<1, 1, 4, 6, 3, 4, 2, 2048, 48, 4>, Storage<1, 1, 4, 6, 8, 4, 2, 2048, 48, 4>;

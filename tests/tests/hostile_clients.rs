@@ -1,4 +1,5 @@
-//! Clients that misbehave, more of each kind than the supervisor has places for clients: nobody else notices.
+//! Clients that misbehave, more of each kind than the supervisor serves at a time: other clients and jobs do not
+//! notice.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -15,7 +16,7 @@ use uphold_tests::system::{PATIENCE, System};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
-/// So many of each kind.
+/// The number of clients of each kind.
 const CROWD: usize = CLIENTS + 40;
 
 fn frame(request: &Request<'_>) -> Vec<u8> {
@@ -27,7 +28,7 @@ fn hello() -> Vec<u8> {
     frame(&Request::Hello { protocol: PROTOCOL })
 }
 
-/// A system with a service, and enough jobs that a list of them is long.
+/// A system with a service, and enough jobs to make their list long.
 fn system() -> System {
     let service = format!("start on startup\nrespawn\nrespawn limit unlimited\nexec {DAEMON}\n");
     let others = uphold_tests::system::numbered(300, "idle-@N@", "start on never\n");
@@ -38,7 +39,7 @@ fn system() -> System {
     system
 }
 
-/// While the hostile clients are there: everybody else is served as ever.
+/// Asserts that other clients are served while the hostile clients are connected.
 fn assert_served(system: &mut System, whose: &str) {
     for _ in 0..3 {
         assert_eq!(system.order(&["version"]), "init (upstart 1.13.2)\n", "{whose}");
@@ -51,18 +52,18 @@ fn assert_served(system: &mut System, whose: &str) {
     assert!(system.order(&["start", "service"]).starts_with("service start/running, process "), "{whose}");
 }
 
-/// A crowd of clients that each say this first, and then stay without reading.
+/// Connects a crowd of clients. Each sends this first, and then stays without reading.
 fn crowd(system: &System, what: &[u8]) -> Vec<UnixStream> {
     let clients = (0..CROWD).map(|_| {
         let mut client = UnixStream::connect(system.socket()).expect("there is always a way in");
-        // Who is refused may be hung up on before the last byte is sent.
+        // The supervisor may disconnect a refused client before the last byte is sent.
         client.write_all(what).unwrap_or_default();
         client
     });
     clients.collect()
 }
 
-/// What the supervisor has sent to a client until it hung up; `None` if it has not hung up.
+/// The bytes that the supervisor sent before it disconnected; `None` if it did not disconnect.
 fn answer(client: &mut UnixStream) -> Option<Vec<u8>> {
     client.set_read_timeout(Some(PATIENCE)).expect("a time out can be set");
     let mut answer = Vec::new();
@@ -99,7 +100,7 @@ fn clients_that_talk_rubbish_are_told_so_and_hung_up_on() {
     let unknown = [hello(), vec![3, 0, 255, 255, 255]].concat();
     let long_tail = [hello(), vec![4, 0, 1, 9, 9, 9]].concat();
     let unasked = frame(&Request::Version);
-    // Its first two letters are the length of a frame, which this is long enough for.
+    // Its first bytes are read as the length of a frame, and the text is longer than that.
     let text = b"GET / HTTP/1.1\r\n".repeat(MAX_MESSAGE / 8);
     let noise: Vec<u8> = (0..4000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let kinds: [(&str, Vec<u8>); 7] = [
@@ -128,7 +129,7 @@ fn clients_that_never_read() {
     for _ in 0..CROWD {
         let mut client = UnixStream::connect(system.socket()).expect("there is always a way in");
         client.set_nonblocking(true).expect("a socket can be made so");
-        // As much as it takes: the rest is not waited for.
+        // The client writes as much as the socket takes, without waiting.
         let mut rest: &[u8] = &asking;
         while let Ok(count) = client.write(rest) {
             rest = &rest[count..];
@@ -142,7 +143,7 @@ fn clients_that_never_read() {
     system.end(Signal::SIGTERM);
 }
 
-/// A process that is gone with its owner.
+/// A process that is killed when it is dropped.
 struct Killed(std::process::Child);
 
 impl Drop for Killed {
@@ -167,7 +168,7 @@ fn strangers_take_no_place_from_whom_the_supervisor_trusts() {
         command.args(["flood", &socket, &CROWD.to_string()]).arg(&file).env_clear().uid(user).gid(user);
         (Killed(command.spawn().expect("it runs")), file)
     };
-    // Of one user, and then of more than there are places for.
+    // Clients of one user first, then of more users than there are places for.
     let users = [&[65534][..], &[65001, 65002, 65003, 65004, 65005]];
     for users in users {
         let floods: Vec<_> = users.iter().map(|&user| begin(&system, user)).collect();
@@ -187,7 +188,7 @@ fn strangers_take_no_place_from_whom_the_supervisor_trusts() {
 
 #[test]
 fn clients_that_wait_for_ever_leave_places_for_others() {
-    // Each of them waits for a job that never gets there; the last places are for those who want to know why.
+    // Each client waits for a job that never gets ready. The last places are kept for clients that ask for the reason.
     let never = format!("expect stop\nstart timeout 9999\nexec {DAEMON}\n");
     let service = format!("start on startup\nrespawn\nrespawn limit unlimited\nexec {DAEMON}\n");
     let names: Vec<String> = (0..CLIENTS - CLIENTS_RESERVED).map(|number| format!("never-{number}")).collect();
@@ -217,8 +218,8 @@ fn clients_that_wait_for_ever_leave_places_for_others() {
     }
     assert_eq!(system.order(&["list"]).lines().count(), names.len() + 1);
     drop((silent, clients));
-    // Their places are free when the supervisor has seen them hang up, and that is not before the last process that another
-    // test was just making has closed its copies.
+    // Their places are free when the supervisor has seen them disconnect. That takes until the last process that
+    // another test was just spawning has closed its copies.
     system.await_some("places for those who wait", |system| {
         let ran = system.initctl(&["stop", "service"]);
         assert!(ran.code == 0 || ran == refused, "{ran:?}");

@@ -1,4 +1,4 @@
-//! The language of job files: what each input is read as, or which error it gives on which line.
+//! The language of job files: the stanzas that each input yields, or its error with the line.
 
 use uphold_core::bytes::Strings;
 use uphold_core::conf::{ConditionText, ErrorKind, Operator, Parser, Stanza, stanza_rows};
@@ -13,7 +13,7 @@ fn list(strings: Strings<'_>) -> String {
     strings.iter().map(|entry| format!("[{}]", text(entry))).collect()
 }
 
-/// The condition in postfix order, every event in braces.
+/// The condition in postfix order, with each event in braces.
 fn condition(condition: ConditionText<'_>) -> String {
     let words = condition.operators().map(|operator| match operator {
         Operator::And => "and".to_owned(),
@@ -50,7 +50,7 @@ fn shown(stanza: Stanza<'_>) -> String {
     }
 }
 
-/// All stanzas of a file, and behind `!` the error that ends it, with its line.
+/// All stanzas of a file; the error that ends it stands behind `!`, with its line.
 fn read(file: &[u8]) -> String {
     let mut file = file.to_vec();
     let mut parser = Parser::new(&mut file);
@@ -188,7 +188,7 @@ fn conditions() {
 
 #[test]
 fn conditions_fit_over_their_own_text() {
-    // The densest there are: what is written comes as near to what is read as it can.
+    // The densest conditions: the parser's output comes as close to its input as it can.
     for (first, next, last) in [("a", " or b", ""), ("(a", ")or(b", ")"), ("(a", " or(b)", ")")] {
         for count in [1, 2, 300] {
             let all = format!("stop on {first}{}{last}", next.repeat(count));
@@ -279,7 +279,7 @@ fn every_row_of_the_table_is_read() {
     }
 }
 
-/// Numbers that are the same in every run (Knuth's MMIX generator).
+/// A random number generator with a fixed sequence (Knuth's MMIX).
 struct Random(u64);
 
 impl Random {

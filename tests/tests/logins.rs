@@ -1,4 +1,4 @@
-//! The records of who is logged in: `init` and `initctl` write the same files.
+//! The records of logins: `init` and `initctl` write the same files.
 
 use uphold_initctl::utmp;
 use uphold_linux::login_records;

@@ -1,5 +1,6 @@
-//! Never lose a daemon, never wedge: whatever a daemon does to become one, and whatever its job file says of that, its job
-//! runs with the right live process or fails and says why; `start` and `stop` return, and nothing is left behind.
+//! The supervisor never loses a daemon and never hangs: in whatever way a program becomes a daemon, and whatever its
+//! job file says about it, the job runs with the right live process, or fails with a reason. `start` and `stop` return,
+//! and nothing is left behind.
 
 #[path = "never_lose/shapes.rs"]
 mod shapes;
@@ -16,13 +17,13 @@ use uphold_tests::walk::{self, Group, Job, Outcome, play};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
-/// Shapes that can be tried here.
+/// The shapes that can be tried with the rights of this test.
 fn shapes() -> impl Iterator<Item = &'static Shape> {
     let root = geteuid().is_root();
     SHAPES.iter().filter(move |shape| root || !shape.needs_root())
 }
 
-/// A shape with a setting, with `respawn` or without.
+/// A shape with a setting, with or without `respawn`.
 #[derive(Clone, Copy)]
 struct Trial {
     shape: &'static Shape,
@@ -58,14 +59,14 @@ impl Trial {
     }
 }
 
-/// What came of a trial, and what was said.
+/// A trial with its outcome and its log messages.
 struct Tried<'a> {
     trial: Trial,
     outcome: &'a Outcome,
     said: &'a [String],
 }
 
-/// A supervisor with these jobs.
+/// A supervisor with the jobs of these trials.
 fn group(trials: &[Trial]) -> Group {
     let jobs: Vec<_> = trials.iter().map(|trial| (trial.name(), trial.text())).collect();
     let launch = Launch::new(&jobs.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect::<Vec<_>>());
@@ -73,7 +74,7 @@ fn group(trials: &[Trial]) -> Group {
     Group::new(launch.start(), jobs)
 }
 
-/// What must have come of a case: what is wrong with it if it has not.
+/// Compares an outcome with the required one. Returns the difference.
 fn mistake(case: &Tried<'_>) -> Option<String> {
     let works = match case.trial.shape.works {
         Works::Always => true,
@@ -87,7 +88,7 @@ fn mistake(case: &Tried<'_>) -> Option<String> {
         Outcome::Wrong(what) => Some(what.clone()),
         Outcome::Adopted if right => Some("the job file is right, and is told that it is not".into()),
         Outcome::Left(_) if works && right => Some("it ends, and should run".into()),
-        // Who was there when the job ended is told of. Of more than one fork the last may come later.
+        // The processes that lived when the job ended are logged. With more than one fork the last may come later.
         Outcome::Left(false) if case.trial.shape.right == ["fork"] => Some("what it leaves is not told".into()),
         Outcome::Failed(why) if works && (right || sure) => Some(format!("it need not fail: {why}")),
         Outcome::Right | Outcome::Adopted if !works => Some("it cannot work, and does".into()),
@@ -106,7 +107,7 @@ fn is_advice(line: &str) -> bool {
     parts().is_some_and(|(expected, saw, right)| !expected.is_empty() && !saw.is_empty() && !right.is_empty())
 }
 
-/// The page for people.
+/// The text of `docs/never-lose.md`.
 fn page(cases: &[Tried<'_>]) -> String {
     let words = |text: &str| text.replace("@FOLDER@/@NAME@/", "");
     let does = |shape: &Shape| words(&shape.words.replace("@PID@", "FILE").replace("@WORKER@", "FILE"));
@@ -129,7 +130,7 @@ fn page(cases: &[Tried<'_>]) -> String {
             let wanted = (shape.name, setting.name, respawn);
             let is = |case: &&Tried<'_>| (case.trial.shape.name, case.trial.setting.name, case.trial.respawn) == wanted;
             let outcome = |case: &Tried<'_>| match case.outcome {
-                // Whether it says so may depend on who is faster.
+                // Whether the leftovers are logged may depend on which process is faster.
                 Outcome::Left(_) => "ends".to_owned(),
                 outcome => outcome.to_string(),
             };
@@ -168,7 +169,7 @@ fn every_shape_with_every_setting() {
     assert!(says("never-lose.md", &page), "docs/never-lose.md is out of date; with UPDATE_DOCS=1 this test writes it");
 }
 
-/// Two hundred daemons of different shapes, each with the stanza that is right for it, started by one event.
+/// One event starts two hundred daemons of different shapes, each with the right stanza.
 #[test]
 fn two_hundred_daemons_at_once() {
     const COUNT: usize = 200;
@@ -191,7 +192,7 @@ fn two_hundred_daemons_at_once() {
     while !missing(&system).is_empty() && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(100));
     }
-    // And it stays like that.
+    // The state must last.
     std::thread::sleep(Duration::from_secs(1));
     let wrong: Vec<String> = missing(&system).into_iter().map(|name| system.status(name)).collect();
     assert_eq!(wrong, [""; 0]);
@@ -207,7 +208,7 @@ fn two_hundred_daemons_at_once() {
     system.end(Signal::SIGTERM);
 }
 
-/// The kernel may report a child's first stop before the fork that made it: over many starts both happen.
+/// The kernel may report a child's first stop before its parent's fork or after it: over many starts both happen.
 #[test]
 fn fork_and_stop_in_either_order() {
     let words =

@@ -1,4 +1,5 @@
-//! The generated pages of `docs/` say what the tables say. `UPDATE_DOCS=1 cargo test -p uphold-tests --test pages` writes them.
+//! The generated pages of `docs/` match the tables. `UPDATE_DOCS=1 cargo test -p uphold-tests --test pages` writes
+//! them.
 
 #[path = "pages/compatibility.rs"]
 mod compatibility;
@@ -7,10 +8,10 @@ mod tables;
 
 use uphold_tests::page::{self, code, table};
 
-/// A page's name, and what writes it.
+/// A page's name, and the function that writes it.
 type Page = (&'static str, fn() -> String);
 
-/// Every generated page.
+/// All generated pages.
 const PAGES: [Page; 6] = [
     ("lifecycle.md", tables::lifecycle),
     ("follow.md", tables::follow),

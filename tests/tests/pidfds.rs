@@ -1,5 +1,5 @@
-//! A daemon that another process reaps: its end is noticed all the same, and whoever is given its number afterwards gets none
-//! of its signals.
+//! A daemon that another process reaps: the supervisor notices its end all the same, and sends no signal to a later
+//! process with the same id.
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
@@ -16,21 +16,22 @@ use uphold_tests::system::{Folder, Launch, PATIENCE, System, programs, skipped};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
-/// The shell makes the daemon, lives on, and reaps it.
+/// The shell forks the daemon, lives on, and reaps it.
 const REAPED: &str = "expect fork\nscript\n  sleep 1000 &\n  wait || :\n  exec sleep 1000\nend script\n";
 
-/// The program that makes the daemon lives on, and does not reap it.
+/// The program that forked the daemon lives on, and does not reap it.
 const LEFT: &str = "expect fork\nscript\n  sleep 1000 &\n  exec sleep 1000\nend script\n";
 
-/// The same, and the daemon leads a session, and so a group, of its own.
+/// The same, with the daemon as the leader of a session and a process group.
 const APART: &str = "expect fork\nscript\n  setsid sleep 1000 &\n  exec sleep 1000\nend script\n";
 
-/// A supervisor that leaves the first process alone when the job ends, so that there is somebody else who can reap.
+/// A supervisor that leaves the first process alone when the job ends, so that there is another process that can reap
+/// the daemon.
 fn to_the_letter(jobs: &[(&str, &str)]) -> System {
     Launch::new(jobs).option("--strict-expect").start()
 }
 
-/// The parent of a daemon, which is not the supervisor.
+/// The parent of a daemon. It is not the supervisor.
 fn parent_of(daemon: u32, system: &System) -> Process {
     let text = std::fs::read_to_string(format!("/proc/{daemon}/stat")).expect("it is there");
     let (_, tail) = text.rsplit_once(')').expect("it has a name");
@@ -39,21 +40,21 @@ fn parent_of(daemon: u32, system: &System) -> Process {
     Process::of(parent).expect("it is there")
 }
 
-/// Starts the job; its daemon, whose parent is not the supervisor, and that parent.
+/// Starts the job. Returns its daemon, and the daemon's parent, which is not the supervisor.
 fn start(system: &mut System, job: &str) -> (u32, Process) {
     system.order(&["start", job]);
     let daemon = system.await_running(job);
     (daemon, parent_of(daemon, system))
 }
 
-/// Ends a process, if it has not ended: nobody else who has been given its number.
+/// Kills a process if it still runs, but not another one with the same id.
 fn end(process: &Process) {
     if process.is_alive() {
         send(process.pid, Signal::SIGKILL);
     }
 }
 
-/// Waits until a process has its program's name: until then it may still be the shell that it was forked from.
+/// Waits until a process has its program's name: before its exec it is still a copy of the shell.
 fn await_program(system: &mut System, pid: u32, name: &str) {
     system.await_some(name, |_| Process::of(pid).filter(|process| process.name == name));
 }
@@ -128,7 +129,7 @@ fn respawning_goes_on_whoever_reaps() {
             daemon = system.await_replacement(job, daemon);
         }
     }
-    // One descriptor for each daemon that lives, and no more.
+    // One descriptor for each live daemon, and no more.
     let descriptors = || {
         let open = std::fs::read_dir(format!("/proc/{}/fd", system.pid())).expect("it runs");
         let names = open.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
@@ -149,7 +150,7 @@ fn what_was_watched_is_watched_by_the_next_program() {
         system.await_log(&format!("{job} main process ({daemon}) killed by KILL signal"));
         system.await_state(job, "stop/waiting");
         end(&parent);
-        // An end while nobody looks: the request to restart is read before it is.
+        // The daemon ends while the supervisor is stopped, which then reads the request to restart before the end.
         let (daemon, parent) = start(&mut system, job);
         let mut client = Client::connect(&system.socket()).expect("a connection");
         send(system.pid(), Signal::SIGSTOP);
@@ -171,15 +172,15 @@ fn stop(job: &str) -> Request<'_> {
     Request::Stop { target: target(job), wait: false }
 }
 
-/// Where pids are few, and each comes round again soon: a namespace in which this test program runs anew, with this test
-/// alone. There it is the first process. Says whether the caller is inside; outside, what is to be done has been done then.
+/// Runs this test again as process 1 of a pid namespace with few process ids, in which each id is soon reused. Returns
+/// whether the caller is inside. Outside, the test has run when this returns.
 fn among_few_pids(test: &str) -> bool {
     const INSIDE: &str = "UPHOLD_TEST_FEW_PIDS";
     if std::env::var_os(INSIDE).is_some() {
-        // Whoever builds programs needs more.
+        // The build of the programs needs more process ids.
         programs::built();
         std::fs::write(PID_MAX, FEW_PIDS).expect("the namespace is ours");
-        // The first 300 are given out only once.
+        // The kernel gives out the first 300 only once.
         while spawn_and_wait("true") < 300 {}
         return true;
     }
@@ -190,11 +191,11 @@ fn among_few_pids(test: &str) -> bool {
     }
     let folder = Folder::new();
     let mut command = Command::new("unshare");
-    // The names of some sockets are made of process ids.
+    // The names of some sockets contain process ids, so the network namespace is separate too.
     command.args(["--pid", "--mount", "--net", "--fork", "--mount-proc", "--kill-child"]);
     command.arg(std::env::current_exe().expect("a program knows its own path"));
     command.args(["--exact", test, "--nocapture"]).env(INSIDE, "").env("TMPDIR", folder.path(""));
-    // What is waited for in there has its own end.
+    // The waits inside have time limits of their own.
     let ran = uphold_tests::system::run_within(command, 10 * PATIENCE);
     assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
     assert!(ran.out.contains("1 passed"), "{}", ran.out);
@@ -203,11 +204,11 @@ fn among_few_pids(test: &str) -> bool {
 
 const PID_MAX: &str = "/proc/sys/kernel/pid_max";
 
-/// A hundred for everybody.
+/// A limit that leaves a hundred ids.
 const FEW_PIDS: &str = "400";
 
 fn has_pid_max_of_its_own() -> bool {
-    // Before, it was everybody's, and must not be touched.
+    // Before that version the limit was global, and the test must not change it.
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut numbers = release.split(|byte: char| !byte.is_ascii_digit()).map(|word| word.parse().unwrap_or(0));
     let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
@@ -226,14 +227,14 @@ fn spawn_and_wait(program: &str) -> u32 {
     child.id()
 }
 
-/// A process that has been given a number that was another's; it notes every signal that it gets.
+/// A process with the id of an earlier process. It writes every signal that it gets to a file.
 struct Stranger {
     process: Child,
     notes: std::path::PathBuf,
 }
 
 impl Stranger {
-    /// Makes processes until one is given the number.
+    /// Spawns processes until one has the id.
     fn with_number(pid: u32, folder: &Folder) -> Stranger {
         let notes = folder.path(&format!("signals-of-{pid}"));
         let ready = folder.path(&format!("ready-{pid}"));
@@ -276,7 +277,7 @@ fn await_end(pid: u32) {
     }
 }
 
-/// While the supervisor looks away, the job's daemon dies and is reaped, and a stranger is given its number.
+/// While the supervisor is stopped, the job's daemon dies and is reaped, and a stranger gets its id.
 fn usurp(system: &System, daemon: u32, meanwhile: impl FnOnce()) -> Stranger {
     send(system.pid(), Signal::SIGSTOP);
     meanwhile();
@@ -323,7 +324,7 @@ fn a_kill_timeout_that_comes_too_late_hits_no_stranger() {
     if !among_few_pids("a_kill_timeout_that_comes_too_late_hits_no_stranger") {
         return;
     }
-    // Long enough for the stop to be seen before it is over.
+    // The stop takes long enough to be observed.
     let job = "expect fork\nkill timeout 10\nscript\n  trap '' TERM\n  sleep 1000 &\n  wait || :\n  exec sleep 1000\nend script\n";
     let mut system = to_the_letter(&[("stubborn", job)]);
     let (daemon, parent) = start(&mut system, "stubborn");
@@ -349,7 +350,7 @@ fn a_jobs_new_process_may_have_the_number_of_anothers_old_one() {
     client.send(&Request::Start { target: target("new"), wait: false }).expect("it is sent");
     send(daemon, Signal::SIGKILL);
     await_end(daemon);
-    // The next process to be made is to have that number, and the supervisor makes it.
+    // The supervisor spawns the next process, which gets that id.
     let is_next = |last: u32| last < daemon && (last + 1..daemon).all(|pid| Process::of(pid).is_some());
     let deadline = Instant::now() + PATIENCE;
     while !is_next(spawn_and_wait("true")) {
@@ -366,13 +367,14 @@ fn a_jobs_new_process_may_have_the_number_of_anothers_old_one() {
     system.end(Signal::SIGTERM);
 }
 
-/// How often each job is killed, told to reload, restarted and stopped, at the least.
+/// The fewest times that each job is killed, reloaded, restarted and stopped.
 const ROUNDS: usize = 10;
 
-/// So many that each number has had several owners: a machine under load has as many rounds more as that takes.
+/// The number of bystander processes: enough that each id has had several owners. A busy machine takes more rounds for
+/// that.
 const BYSTANDERS: usize = 300;
 
-/// Also when the test fails.
+/// Ends the storm also when the test fails.
 struct EndOfStorm<'o>(&'o AtomicBool);
 
 impl Drop for EndOfStorm<'_> {
@@ -387,7 +389,7 @@ fn bystanders_in_a_storm_of_processes_get_no_signal() {
         return;
     }
     let respawn = |text: &str| format!("respawn\nrespawn limit unlimited\nkill timeout 1\n{text}");
-    // The parent is a process of the job's group, so it goes with the daemon.
+    // The parent is in the job's process group, so it ends with the daemon.
     let with_parent = "expect fork\nscript\n  sleep 1000 &\n  wait || :\nend script\n";
     let texts = [respawn(with_parent), respawn("exec sleep 1000\n"), respawn("expect daemon\nexec @D@ fork fork\n")];
     let texts = texts.map(|text| text.replace("@D@", DAEMON));
@@ -399,7 +401,7 @@ fn bystanders_in_a_storm_of_processes_get_no_signal() {
         let end_of_storm = EndOfStorm(over);
         let storm = || {
             while !over.load(Ordering::Relaxed) {
-                // Without a number there is none to be hit.
+                // No id is free, so there is no bystander this time.
                 let Ok(mut process) = Command::new("sleep").arg("0.01").process_group(0).spawn() else { continue };
                 let status = process.wait().expect("it is our child");
                 assert_eq!(status.signal(), None, "a bystander was signalled");
@@ -418,13 +420,13 @@ fn bystanders_in_a_storm_of_processes_get_no_signal() {
                 let pid = system.await_running(job);
                 let old = Process::of(pid);
                 send(pid, Signal::SIGKILL);
-                // It may well have the same number.
+                // The new main process may have the same id.
                 system.await_some("another main process", |system| {
                     let new = Process::of(system.main_process(job)?)?;
                     (old.as_ref() != Some(&new)).then_some(())
                 });
                 system.await_running(job);
-                // This ends it too, so it may be too late for the next.
+                // SIGHUP ends the main process too, so the next command may be too late.
                 system.initctl(&["reload", job]);
                 system.initctl(&["restart", job]);
                 system.order(&["stop", job]);

@@ -1,4 +1,4 @@
-//! Daemons that say when they are ready: by messages, by a descriptor, by a file.
+//! Daemons that report their readiness: by notifications, by a descriptor, by a pid file.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -9,7 +9,7 @@ use uphold_tests::system::{Launch, System, skipped};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
-/// One job, of which `@DAEMON@` is the scripted daemon.
+/// A system with one job; `@DAEMON@` in it becomes the scripted daemon.
 fn with(job: &str) -> System {
     with_jobs(&[("a", job)])
 }
@@ -20,7 +20,7 @@ fn with_jobs(jobs: &[(&str, &str)]) -> System {
     System::start(&jobs)
 }
 
-/// What a job has printed, once it has so many lines.
+/// Waits until a job has printed `count` lines, and returns them.
 fn lines(system: &mut System, job: &str, count: usize) -> Vec<String> {
     system.await_some("lines of output", |system| {
         let lines: Vec<String> = system.output(job).lines().map(str::to_owned).collect();
@@ -28,30 +28,30 @@ fn lines(system: &mut System, job: &str, count: usize) -> Vec<String> {
     })
 }
 
-/// Starts a job without waiting; its first process.
+/// Starts a job without waiting, and returns its first process.
 fn begin(system: &mut System, job: &str) -> u32 {
     system.order(&["start", "--no-wait", job]);
     system.await_some("a main process", |system| system.main_process(job))
 }
 
-/// The variables of a process.
+/// A variable in the environment of a process.
 fn variable(pid: u32, name: &str) -> Option<String> {
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     let mut all = environment.split(|&byte| byte == 0).filter_map(|entry| std::str::from_utf8(entry).ok());
     all.find_map(|entry| entry.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
 }
 
-/// Sends a message to a job's socket, as that user.
+/// Sends a message to a job's socket, as a user.
 fn speak(system: &mut System, pid: u32, user: u32, text: &str) {
     let mut command = Command::new(system.folder().copied(DAEMON));
-    // A process has its environment a moment after it has its program.
+    // The environment of a process is readable a moment after its exec.
     let socket = system.await_some("a socket", |_| variable(pid, "NOTIFY_SOCKET"));
     command.env_clear().env("NOTIFY_SOCKET", socket);
     command.args(["notify", text, "exit", "0"]).uid(user).gid(user);
     assert_eq!(uphold_tests::system::run(command).code, 0);
 }
 
-// What the supervisor's program does without knowing what readiness means.
+// The shim's side: sockets, pipes and pid files.
 
 #[test]
 fn a_main_process_and_no_other_is_told_where_to_speak() {
@@ -93,7 +93,7 @@ fn strangers_are_not_heard_and_that_is_said_once() {
         speak(&mut system, pid, 65534, "READY=1");
     }
     system.await_some("a warning", |system| system.log().contains(" of user 65534 ignored").then_some(()));
-    // Root is heard, and its process is none of the job's; also after the program was run anew.
+    // A message from root counts, although its process does not belong to the job; also after a re-exec.
     system.order(&["restart-init"]);
     let own = std::process::id();
     speak(&mut system, pid, 0, &format!("MAINPID={own}"));
@@ -114,7 +114,7 @@ fn a_descriptor_has_the_number_that_the_job_file_says() {
         let pid = begin(&mut system, "b");
         let name =
             |number: u32| fs::read_link(format!("/proc/{pid}/fd/{number}")).map(|link| link.display().to_string());
-        // The kernel shows the new program before it has closed what is closed on exec.
+        // The kernel shows the new program before it has closed the close-on-exec descriptors.
         system.await_some("its program with four descriptors", |_| {
             let exe = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
             let open = || fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
@@ -136,7 +136,7 @@ fn the_pipe_outlives_the_program() {
     begin(&mut system, "a");
     system.order(&["restart-init"]);
     system.folder().write("go", "");
-    // Nobody could write to a pipe that nobody reads.
+    // The daemon could not have written to a pipe without a reader.
     assert_eq!(lines(&mut system, "a", 1), ["up"]);
 }
 
@@ -149,7 +149,7 @@ fn the_last_words_of_a_process_are_heard_before_its_end() {
     assert!(heard < ended, "{}", system.log());
 }
 
-// What it does once it knows.
+// The core's side: the states of the job.
 
 #[test]
 fn a_job_runs_when_its_daemon_says_that_it_is_ready() {
@@ -163,7 +163,7 @@ fn a_job_runs_when_its_daemon_says_that_it_is_ready() {
     system.await_some(&running, |system| system.status("a").starts_with(&running).then_some(()));
     assert_eq!(system.status("a"), format!("{running}\n\twarm"));
     assert_eq!(system.order(&["stop", "a"]), "a stop/waiting\n");
-    // Who waits is answered no earlier.
+    // The waiting client gets its reply no earlier.
     fs::remove_file(&go).expect("it is there");
     let mut start = system.begin(&["start", "a"]);
     system.await_state("a", "start/spawned");
@@ -178,8 +178,8 @@ fn a_job_runs_when_its_daemon_says_that_it_is_ready() {
 #[test]
 fn a_process_that_is_named_becomes_the_main_one() {
     let mut system = with("expect notify\nrespawn\nexec @DAEMON@ handover session pid @FOLDER@/pid notify READY=1");
-    // The child may be faster to say that it is ready than its parent is to name it: then the parent is the main process for
-    // a moment.
+    // The child may report its readiness before its parent names it as the main process. Then the parent is the main
+    // process for a moment.
     let await_named = |system: &mut System, old: u32| {
         system.await_some("a main process that is the child", |system| {
             let noted: u32 = fs::read_to_string(system.folder().path("pid")).ok()?.trim_end().parse().ok()?;
@@ -245,7 +245,7 @@ fn a_newline_on_the_descriptor_is_readiness_and_its_end_is_not() {
     assert!(system.order(&["start", "says"]).starts_with("says start/running, process "));
     let pid = begin(&mut system, "closes");
     begin(&mut system, "later");
-    // The pipe outlives the program.
+    // The pipe survives the re-exec.
     system.order(&["restart-init"]);
     system.folder().write("go", "");
     system.await_running("later");
@@ -264,7 +264,7 @@ fn a_file_names_the_main_process() {
         with("pid file @FOLDER@/$WHAT.pid\nenv WHAT=a\nexec @DAEMON@ sleep 100 fork session pid @FOLDER@/a.pid");
     system.order(&["start", "a"]);
     let pid = system.await_running("a");
-    // It may have been adopted before it wrote.
+    // The daemon may have been adopted before it wrote the file.
     let file = system.folder().path("a.pid");
     let wanted = format!("{pid}\n");
     system.await_some("its number", |_| (fs::read_to_string(&file).ok()? == wanted).then_some(()));

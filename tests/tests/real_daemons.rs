@@ -1,8 +1,8 @@
-//! Daemons as Debian packages them, each with the stanza that is right for it, with wrong ones and with `expect auto`: the
-//! job runs with the daemon's own process or fails and says why, and `stop` leaves nothing alive.
+//! Daemons from Debian's packages, each with the right stanza, with wrong ones and with `expect auto`: the job runs
+//! with the daemon's own process or fails with a reason, and `stop` leaves no process behind.
 //!
-//! Everything of theirs lies in the test's folder. Those that insist on paths of the system, or on ports, run in mount and
-//! network namespaces of their own. What is not installed, or needs rights that are not there, is skipped.
+//! Their files are in the test's folder. Daemons that need fixed paths or ports run in mount and network namespaces of
+//! their own. Daemons that are not installed, or need rights that the test lacks, are skipped.
 
 #[path = "real_daemons/table.rs"]
 mod table;
@@ -17,17 +17,17 @@ use uphold_tests::system::programs::{built, installed};
 use uphold_tests::system::{Folder, Launch, skipped};
 use uphold_tests::walk::{Group, Job, Outcome, play};
 
-/// What each is tried with: one of the first three is right, two are wrong.
+/// The settings to try with each daemon: of the first three, one is right and two are wrong.
 const SETTINGS: [&str; 4] = ["none", "fork", "daemon", "auto"];
 
-/// Whether namespaces can be had.
+/// Whether namespaces are available.
 fn can_unshare() -> bool {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--net", "true"]).stdin(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Paths of the system that daemons write to or act upon, and what they find there instead.
+/// Paths of the system that daemons use, and their replacements.
 #[rustfmt::skip]
 const PLACES: [(&str, &str); 4] = [
     ("system-run",   "/run"),
@@ -36,7 +36,7 @@ const PLACES: [(&str, &str); 4] = [
     ("crontab",      "/etc/crontab"),
 ];
 
-/// A program that becomes the supervisor in namespaces of its own.
+/// A script that executes the supervisor in namespaces of its own.
 fn private_init(folder: &Folder) -> PathBuf {
     for directory in
         ["system-run", "system-run/sshd", "spool", "spool/crontabs", "spool/atjobs", "spool/atspool", "cron.d"]
@@ -63,7 +63,7 @@ fn private_init(folder: &Folder) -> PathBuf {
 }
 
 impl Daemon {
-    /// Why it cannot be tried here.
+    /// The reason to skip the daemon, if there is one.
     fn obstacle(&self) -> Option<String> {
         if installed(self.program).is_none() {
             return Some(format!("{} is not installed", self.program));
@@ -111,7 +111,7 @@ impl Daemon {
         Group::new(launch.start(), vec![job])
     }
 
-    /// What is wrong with what came of it.
+    /// Compares an outcome with the required one. Returns the difference.
     fn mistake(&self, setting: &str, outcome: &Outcome) -> Option<String> {
         match outcome {
             Outcome::Wrong(what) => Some(what.clone()),
@@ -123,7 +123,7 @@ impl Daemon {
     }
 }
 
-/// Tries one daemon with every setting, all at once.
+/// Tries a daemon with every setting at the same time.
 fn try_out(program: &str) {
     let daemon = DAEMONS.iter().find(|daemon| daemon.program == program).expect("it has a row");
     if let Some(why) = daemon.obstacle() {

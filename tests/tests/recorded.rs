@@ -1,8 +1,8 @@
-//! Plays the transcripts that were recorded from the original Upstart 1.13.2 against the built programs.
+//! Plays the transcripts recorded from Upstart 1.13.2 against the built programs.
 //!
-//! They lie beside the checkout, not in it. What differs on purpose is listed in `recorded-differences.txt`: a scenario
-//! that is listed and passes is as wrong as one that is not listed and fails. One that fails is played again by itself:
-//! the transcripts hold what a machine shows that has nothing else to do.
+//! They are beside the checkout, not in it. `recorded-differences.txt` lists the deliberate differences: a listed
+//! scenario that passes is an error, and so is an unlisted one that fails. A scenario that fails is played again by
+//! itself, since the transcripts were recorded on an idle machine.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,26 +13,26 @@ use std::process::{Command, Stdio};
 use nix::unistd::geteuid;
 use uphold_tests::system::{Folder, programs, skipped};
 
-/// Scenarios that run at the same time: most of their time they wait.
+/// The number of scenarios to run at the same time. They mostly wait.
 const AT_ONCE: &str = "4";
 
-/// How often those that differ are played once more, by themselves.
+/// The number of times that a scenario that differs is played again by itself.
 const ATTEMPTS: usize = 3;
 
-/// What the player of scenarios needs.
+/// The programs that the player needs.
 const TOOLS: [&str; 7] = ["python3", "gcc", "bash", "unshare", "nsenter", "setpriv", "ip"];
 
-/// The names by which `initctl` is other programs.
+/// The names under which `initctl` is another program.
 const NAMES: [&str; 8] = ["start", "stop", "restart", "reload", "status", "telinit", "runlevel", "init-checkconf"];
 
-/// What a scenario in one mode came to: `None` is well, otherwise how it differed.
+/// The results by scenario and mode: `None` for a pass, otherwise the difference.
 type Results = BTreeMap<String, Option<String>>;
 
 fn scenarios() -> PathBuf {
     programs::workspace().join("../shared/scenarios")
 }
 
-/// Why the scenarios cannot be played, if so.
+/// The reason why the scenarios cannot be played, if there is one.
 fn hindrance() -> Option<String> {
     if !scenarios().join("run").exists() {
         return Some("the recorded scenarios are not beside this checkout".into());
@@ -55,7 +55,7 @@ fn hindrance() -> Option<String> {
         .then(|| "the kernel does not allow namespaces here".into())
 }
 
-/// The programs under every name that scenarios call.
+/// Installs the programs under every name that scenarios use.
 fn install(folder: &Folder) -> PathBuf {
     let place = folder.below("bin");
     let built = programs::built();
@@ -65,7 +65,7 @@ fn install(folder: &Folder) -> PathBuf {
     for name in NAMES {
         symlink("initctl", place.join(name)).expect("a link is made");
     }
-    // Jobs of other users run them too.
+    // Jobs of other users execute them too.
     for directory in [folder.path(""), place.clone()] {
         let all = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(directory, all).expect("a directory is opened to all");
@@ -102,12 +102,12 @@ fn play(place: &Path, folder: &Folder, names: &[String], at_once: &str) -> Resul
     results
 }
 
-/// The name of the scenario: a label is `NAME [MODE]`.
+/// The scenario's name in a label, which is `NAME [MODE]`.
 fn name_of(label: &str) -> &str {
     label.split(' ').next().unwrap_or(label)
 }
 
-/// The labels that are listed as different on purpose.
+/// The labels of the deliberate differences.
 fn listed() -> Vec<String> {
     let path = programs::workspace().join("tests/recorded-differences.txt");
     let text = fs::read_to_string(path).expect("the list is there");
@@ -135,8 +135,8 @@ fn transcripts_of_the_original() {
     let listed = listed();
     let is_listed = |label: &String| listed.contains(label);
 
-    // In some transcripts processes race with each other: `stop-while-stopping` sends SIGHUP and then SIGKILL, and wants the
-    // first noted. On a busy machine that can go either way, whoever the supervisor is.
+    // In some transcripts processes race: `stop-while-stopping` sends SIGHUP and then SIGKILL, and expects that the
+    // process writes down the first. On a busy machine the race can go either way, with any supervisor.
     for _ in 0..ATTEMPTS {
         let again = results.iter().filter(|(label, difference)| difference.is_some() && !is_listed(label));
         let mut again: Vec<String> = again.map(|(label, _)| name_of(label).to_owned()).collect();

@@ -1,4 +1,4 @@
-//! The supervisor's program is run anew while jobs run, start and end: no job and no client notices.
+//! Re-exec of the supervisor while jobs run, start and end: no job and no client notices.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -15,7 +15,7 @@ fn restart(system: &System) {
     system.order(&["restart-init"]);
 }
 
-/// What `initctl list` prints, sorted.
+/// The output of `initctl list`, sorted.
 fn list(system: &System) -> Vec<String> {
     let mut lines: Vec<String> = system.order(&["list"]).lines().map(str::to_owned).collect();
     lines.sort_unstable();
@@ -47,7 +47,7 @@ fn services_keep_their_processes_and_are_still_looked_after() {
     assert_eq!(list(&system), before);
     assert_eq!((system.pid(), system.await_running("service")), (supervisor, service));
 
-    // Two of three respawns were before, one is left.
+    // Two of three respawns happened before the re-exec; one is left.
     send(phoenix, Signal::SIGKILL);
     phoenix = system.await_replacement("phoenix", phoenix);
     restart(&system);
@@ -78,7 +78,7 @@ fn a_daemon_that_has_not_forked_yet_is_followed_on() {
 
 #[test]
 fn a_kill_timeout_runs_on() {
-    // Long enough for the next program to be seen with it.
+    // The process lives long enough to be seen after the re-exec.
     let job =
         "kill timeout 5\nscript\n  trap '' TERM\n  touch @FOLDER@/ready\n  while :; do sleep 0.1; done\nend script\n";
     let mut system = System::start(&[("stubborn", job)]);
@@ -101,7 +101,7 @@ fn what_a_job_has_left_is_still_told_of() {
         let text = fs::read_to_string(system.folder().path("left")).ok()?;
         text.strip_suffix('\n')?.parse::<u32>().ok()
     });
-    // Then it also leads a session of its own, which nobody signals.
+    // By then it also leads its own session, to which no signal goes.
     system.await_some("its program", |_| Process::of(left).filter(|process| process.name == "sleep"));
     system.order(&["stop", "leaver"]);
     restart(&system);
@@ -151,7 +151,7 @@ fn clients_that_wait_are_answered() {
     }
     let failed = emitter.reply().expect("an answer").clone();
     assert!(matches!(failed, Reply::Error(refusal) if refusal.to_string() == "Event failed"), "{failed:?}");
-    // One that has not asked anything yet, and one that has hung up: nothing is mixed up.
+    // One client has not sent a request yet, and one has disconnected: the others keep their places.
     drop(starter);
     restart(&system);
     let target = Target { job: b"other", select: Select::Environment(Strings::EMPTY) };
@@ -202,7 +202,7 @@ fn the_output_of_jobs_is_still_collected() {
     system.order(&["start", "talker"]);
     system.await_some("output", |system| (system.output("talker") == "before\r\n").then_some(()));
     let log = system.folder().path("log");
-    // What cannot be written is kept, and goes along.
+    // Output that cannot be written is kept, and handed over.
     fs::rename(&log, system.folder().path("elsewhere")).expect("the folder is there");
     restart(&system);
     restart(&system);
@@ -221,7 +221,7 @@ fn job_files_that_have_changed_meanwhile_count_when_the_job_rests() {
         system.folder().write(&format!("conf/{name}.conf"), &format!("respawn\nexec {command}\n"));
     }
     restart(&system);
-    // The kernel lets the supervisor go on a moment before it shows the new program's words.
+    // The supervisor runs a moment before the kernel shows the new command line.
     let command = |system: &mut System, pid: u32| {
         let words = system.await_some("its words", |_| {
             fs::read_to_string(format!("/proc/{pid}/cmdline")).ok().filter(|words| !words.is_empty())
@@ -240,14 +240,14 @@ fn job_files_that_have_changed_meanwhile_count_when_the_job_rests() {
     assert_eq!(command(&mut system, busy), "sleep 3000 ");
 }
 
-/// Waits until a process has its standard descriptors alone: it runs a moment before the kernel has closed what is closed on
-/// exec. What it had inherited besides it would keep.
+/// Waits until a process has only its standard descriptors: it runs a moment before the kernel has closed the
+/// close-on-exec ones. An inherited descriptor would stay open.
 fn await_three_descriptors(system: &mut System, pid: u32) {
     let open = || fs::read_dir(format!("/proc/{pid}/fd")).expect("it runs").count();
     system.await_some(&format!("three descriptors of {pid}"), |_| (open() == 3).then_some(()));
 }
 
-/// A launch of a program that can be replaced later.
+/// A launch of a copy of `init` that can be replaced later.
 fn replaceable(jobs: &[(&str, &str)]) -> (Launch, PathBuf) {
     let launch = Launch::new(jobs);
     let program = launch.folder().path("init");
@@ -269,7 +269,7 @@ fn a_program_that_cannot_be_run_changes_nothing() {
     system.await_log(&format!("Failed to re-execute {}: No such file or directory", program.display()));
     assert!(matches!(waiting.ask(&Request::Version), Ok(Reply::Text(_))));
     assert_eq!(system.main_process("service"), Some(service));
-    // No job inherits what was to be handed over.
+    // No job inherits the descriptors of the handover.
     system.order(&["stop", "service"]);
     system.order(&["start", "service"]);
     let service = system.await_running("service");
@@ -283,7 +283,7 @@ fn a_state_that_cannot_be_read_is_done_without() {
     let mut system = launch.start();
     system.order(&["start", "service"]);
     let service = system.await_running("service");
-    // An upgrade that spoils one byte of what it is handed.
+    // A program that damages one byte of the image and then executes `init`.
     let init = programs::built().init.display();
     let script = format!(
         "#!/bin/sh\nprintf '\\377' | dd of=/proc/self/fd/$3 bs=1 seek=300 conv=notrunc 2>/dev/null\nexec {init} \"$@\"\n"

@@ -1,11 +1,11 @@
-//! Plays every scenario of the folder. `BLESS=1` writes what follows into the files, to be read before it is believed.
+//! Plays every scenario of the folder. `BLESS=1` writes the effects into the files, for review.
 
 use std::fmt::Write;
 use std::path::Path;
 
 use uphold_tests::scenario::play;
 
-/// The lines in which two texts differ, from the first on.
+/// The lines of two texts, from the first difference on.
 fn difference(expected: &str, found: &str) -> String {
     let mut text = String::new();
     let (mut expected, mut found) = (expected.lines(), found.lines());

@@ -1,5 +1,5 @@
-//! What the supervisor does around jobs' processes where it is meant to differ from Upstart: job output is kept within
-//! bounds and what is dropped is said, a file with a mistake in it counts as a whole or not at all.
+//! Deliberate differences to Upstart in the shim: job output is kept within bounds and dropped bytes are logged, and a
+//! job file with an error takes effect as a whole or not at all.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -9,17 +9,17 @@ use std::process::{Command, Stdio};
 use uphold_tests::system::processes::Signal;
 use uphold_tests::system::{Launch, System, skipped};
 
-/// What `--log-buffer` says in these tests.
+/// The value of `--log-buffer`.
 const BUFFER: usize = 64 << 10;
 
-/// Far more than the buffer, or a terminal, holds.
+/// Far more bytes than the buffer or a terminal holds.
 const MUCH: usize = 1_000_000;
 
 fn with_buffer(jobs: &[(&str, &str)]) -> System {
     Launch::new(jobs).option(&format!("--log-buffer={BUFFER}")).start()
 }
 
-/// A job that prints that many bytes, says so, and stays.
+/// A job that prints some bytes, writes a file when it is done, and stays.
 fn printing(bytes: usize) -> String {
     format!("script\n head -c {bytes} /dev/zero\n touch @FOLDER@/$UPSTART_JOB.done\n exec sleep 1000\nend script\n")
 }
@@ -30,7 +30,7 @@ fn start_and_await(system: &mut System, job: &str) {
     system.await_some("its output", |_| done.exists().then_some(()));
 }
 
-/// How many bytes are in a job's log, and how many the supervisor says were dropped.
+/// The bytes in a job's log, and the bytes that were dropped according to the supervisor.
 fn written_and_dropped(system: &System, job: &str) -> (usize, usize) {
     let end = format!(" bytes of output of {job} were dropped");
     let log = system.log();
@@ -45,8 +45,8 @@ fn await_total(system: &mut System, job: &str, total: usize) -> (usize, usize) {
     })
 }
 
-/// Makes a directory refuse new files, or no longer. Says whether it does: to root, rights mean nothing, and not every file
-/// system has attributes.
+/// Makes a directory refuse new files, or accept them again. Returns whether that worked: it needs a file system with
+/// attributes, since permissions do not bind root.
 fn refuse(directory: &Path, refuses: bool) -> bool {
     let attribute = if refuses { "+i" } else { "-i" };
     let changed = Command::new("chattr").arg(attribute).arg(directory).stderr(Stdio::null()).status();
@@ -87,7 +87,7 @@ fn output_waits_for_its_directory_within_the_bound() {
     let mut system = with_buffer(&[("chatty", &printing(MUCH)), ("terse", terse)]);
     let directory = system.folder().path("log");
     fs::remove_dir(&directory).unwrap();
-    // Its line has come before the buffer is full of another's.
+    // Its line arrives before another job fills the buffer.
     start_and_await(&mut system, "terse");
     start_and_await(&mut system, "chatty");
     assert!(!system.log().contains("dropped"), "said before it is known how many");
@@ -100,7 +100,7 @@ fn output_waits_for_its_directory_within_the_bound() {
     system.end(Signal::SIGTERM);
 }
 
-/// More than get their turn at once.
+/// More jobs than get a turn in one round.
 #[test]
 fn whoever_prints_much_leaves_others_their_turn() {
     let names: Vec<String> = (0..12).map(|number| format!("chatty-{number}")).collect();
@@ -287,7 +287,7 @@ fn environments_are_the_business_of_root_and_the_owner_alone() {
     system.end(Signal::SIGTERM);
 }
 
-/// Waits until there are these jobs, none of them started.
+/// Waits until the jobs are exactly these, none of them started.
 fn await_jobs(system: &mut System, what: &str, wanted: &[&str]) {
     system.await_some(what, |system| {
         let list = system.order(&["list"]);
@@ -319,7 +319,7 @@ fn linked_directories_come_and_go_like_others() {
     await_jobs(&mut system, "a link removed", &["a", "l.conf/x"]);
     fs::write(folder.join("one/later.conf"), "exec true").unwrap();
     await_jobs(&mut system, "the other link is watched still", &["a", "l.conf/later", "l.conf/x"]);
-    // As `ln -sfn` does it.
+    // The same steps as `ln -sfn`.
     link("two", ".new");
     fs::rename(conf.join(".new"), conf.join("l.conf")).unwrap();
     await_jobs(&mut system, "a link that leads elsewhere", &["a", "l.conf/y"]);
@@ -396,7 +396,7 @@ fn some_directories_and_links_are_passed_over() {
 fn without_a_terminal_for_its_log_a_job_runs_all_the_same() {
     let launch = Launch::new(&[("job", "exec sh -c 'echo lost; exec sleep 1000'\n")]);
     let init = uphold_tests::system::programs::built().init.display().to_string();
-    // A mount namespace in which no terminal can be made.
+    // A mount namespace without terminals.
     let script = format!(
         "#!/bin/sh\nexec unshare --mount sh -c 'mount -t tmpfs none /dev/pts && exec {init} \"$@\"' {init} \"$@\"\n"
     );
@@ -414,7 +414,7 @@ fn without_a_terminal_for_its_log_a_job_runs_all_the_same() {
 
 #[test]
 fn a_directory_that_cannot_be_watched_is_told_of_and_loaded() {
-    // Worlds of users in which nobody may watch anything, for want of the one or of the other.
+    // User namespaces in which nothing can be watched, because one of the two limits is zero.
     for limit in ["max_inotify_instances", "max_inotify_watches"] {
         let launch = Launch::new(&[("job", "exec sleep 1000")]);
         let init = uphold_tests::system::programs::built().init.display().to_string();
@@ -428,7 +428,7 @@ fn a_directory_that_cannot_be_watched_is_told_of_and_loaded() {
         let conf = system.folder().path("conf").display().to_string();
         assert!(system.log().contains(&format!("{conf}/: Unable to watch configuration directory: ")), "{limit}");
         assert_eq!(system.status("job"), "job stop/waiting");
-        // Who knows of it can still have job files loaded.
+        // `reload-configuration` still loads job files.
         system.folder().write("conf/new.conf", "exec sleep 1000");
         system.order(&["reload-configuration"]);
         assert_eq!(system.status("new"), "new stop/waiting");

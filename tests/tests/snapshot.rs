@@ -1,4 +1,4 @@
-//! The state in an image: nothing is lost on the way, and nothing that was damaged does any harm.
+//! Snapshots: an image restores the whole state, and a damaged image does no harm.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -30,7 +30,7 @@ const CHOICES: Choices = Choices {
     busy: false,
 };
 
-/// Numbers that look as if they meant nothing, the same ones each time.
+/// A random number generator with a fixed sequence.
 struct Dice(u64);
 
 impl Dice {
@@ -50,7 +50,7 @@ fn new_world() -> World<Small> {
     world
 }
 
-/// Lets something happen that can happen.
+/// Makes one of the possible things happen.
 fn go_on(world: &mut World<Small>, dice: &mut Dice) {
     let mut steps = Vec::new();
     CHOICES.list(world, &mut steps);
@@ -60,7 +60,7 @@ fn go_on(world: &mut World<Small>, dice: &mut Dice) {
     }
 }
 
-/// A world in the midst of things.
+/// A world after some random steps.
 fn busy_world(seed: u64, steps: usize) -> World<Small> {
     let mut world = new_world();
     let mut dice = Dice(seed);
@@ -145,7 +145,7 @@ fn what_is_not_done_yet_is_not_saved() {
     assert!(matches!(supervisor.save(&mut &mut room[..]), Err(Unsaved::Busy)));
 }
 
-/// The checksum is the last record: its length in two bytes, and the number in up to five.
+/// Corrects the checksum of an image. It is the last record: a length of two bytes, and the sum in up to five.
 fn with_good_checksum(image: &mut Vec<u8>) {
     let mut at = 0;
     let mut last = 0;
@@ -165,7 +165,7 @@ fn with_good_checksum(image: &mut Vec<u8>) {
     image.extend_from_slice(&number);
 }
 
-/// Restores what may be damaged; if that works, uses it.
+/// Restores an image that may be damaged. If that succeeds, runs the restored world for a while.
 fn try_out(image: &[u8], world: &World<Small>, dice: &mut Dice) -> bool {
     let mut world = world.clone();
     world.memory = Small::new();
@@ -175,7 +175,7 @@ fn try_out(image: &[u8], world: &World<Small>, dice: &mut Dice) -> bool {
         return false;
     }
     for _ in 0..10 {
-        // What the pretend kernel thinks of it does not matter here: it must not panic, and must come to an end.
+        // The simulated kernel's faults do not matter here: the supervisor must not panic, and must come to rest.
         world.kernel.fault = None;
         if world.deadline().is_none_or(|deadline| deadline >= world.now) {
             go_on(&mut world, dice);

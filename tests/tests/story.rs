@@ -1,24 +1,24 @@
-//! The story that the project was born from, on a daemon of our own: it forks once and then makes four threads, and must
-//! never be lost sight of.
+//! The incident that led to this project, with a scripted daemon: it forks once and then starts four threads, and the
+//! supervisor must never lose it.
 
 use uphold_tests::system::processes::{Signal, is_running, number_in_status, send};
 use uphold_tests::system::{Launch, System};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
-/// The daemon under the name of the story.
+/// The daemon under the name that it had in the incident.
 fn maxscale(more: &str) -> String {
     format!("expect fork\nrespawn\n{more}\nexec {DAEMON} fork threads 4 pid @FOLDER@/pid\n")
 }
 
-/// What the daemon has written to its pid file.
+/// The process id in the daemon's pid file.
 fn pid_file(system: &mut System) -> u32 {
     system.await_some("a pid file", |system| {
         std::fs::read_to_string(system.folder().path("pid")).ok()?.trim_end().parse().ok()
     })
 }
 
-/// Waits until the pid file names this process, which was started a moment ago.
+/// Waits until the pid file names a process that was started a moment ago.
 fn await_pid_file(system: &mut System, pid: u32) {
     system.await_some(&format!("{pid} in the pid file"), |system| {
         let text = std::fs::read_to_string(system.folder().path("pid")).ok()?;
@@ -61,7 +61,7 @@ fn killed_while_it_is_still_becoming_a_daemon_it_is_started_again() {
     send(first, Signal::SIGKILL);
     system.await_log(&format!("slow main process ({first}) killed by KILL signal"));
     system.folder().write("go", "");
-    // Upstart leaves such a job running without a process.
+    // Upstart leaves such a job in `running` without a process.
     let next = system.await_replacement("slow", first);
     assert!(is_running(next) && !is_running(first));
     system.order(&["stop", "slow"]);
@@ -104,7 +104,7 @@ fn reload_reaches_the_daemon_and_no_one_else() {
     let mut system = System::start(&[("maxscale", &text)]);
     system.order(&["start", "maxscale"]);
     let pid = system.await_running("maxscale");
-    // It is reached once it has said that it listens, which its threads show.
+    // The daemon is ready when it has its threads.
     system.await_some("its threads", |_| (number_in_status(pid, "Threads") == Some(6)).then_some(()));
     assert_eq!(system.order(&["reload", "maxscale"]), "");
     system.await_some("the reload", |system| {

@@ -1,4 +1,4 @@
-//! The tables against what they are tables of: the manual, transcribed independently, and the rules that no row may break.
+//! The tables of the core, compared with an independent transcription of the manual and with rules for all rows.
 
 use uphold_core::tables::exit;
 use uphold_core::tables::expect as follow;
@@ -6,7 +6,7 @@ use uphold_core::tables::expect::{FollowOrder, Seen, Stage};
 use uphold_core::tables::lifecycle::{Entry, Follow, LIFECYCLE, Next, StateRow, Wait};
 use uphold_core::{Expect, Goal, Process, Signal, State};
 
-/// The ten states of init(8), "Job states", and where each leads; the words of the manual.
+/// The ten states of init(8), "Job states", with the next state for each goal, in the manual's words.
 const MANUAL: [(&str, &str, &str); 10] = [
     // current       goal start      goal stop
     ("waiting", "starting", "n/a"),
@@ -21,13 +21,13 @@ const MANUAL: [(&str, &str, &str); 10] = [
     ("post-stop", "starting", "waiting"),
 ];
 
-/// What the manual leaves out: the states in which a process is being spawned, and those of security.
+/// Whether the manual leaves a state out: those in which a process is being spawned, and those of security.
 fn is_left_out(state: State) -> bool {
     use State::*;
     matches!(state, SecuritySpawning | Security | PreStarting | Spawning | PostStarting | PreStopping | PostStopping)
 }
 
-/// Where a goal leads; with a main process where that matters.
+/// The next state for a goal; for a job with a main process where that matters.
 fn next(state: State, goal: Goal) -> Option<State> {
     match state.row().next(goal) {
         Next::To(next) | Next::CallOff(next) | Next::IfMain(next, _) | Next::Anew(next) => Some(next),
@@ -35,7 +35,7 @@ fn next(state: State, goal: Goal) -> Option<State> {
     }
 }
 
-/// Every state that a goal can lead to.
+/// All states that can be next for a goal.
 fn all_next(state: State, goal: Goal) -> Vec<State> {
     match state.row().next(goal) {
         Next::To(next) | Next::CallOff(next) | Next::Anew(next) => vec![next],
@@ -110,7 +110,7 @@ fn a_respawn_is_only_wanted_where_a_main_process_can_end_and_leads_to_a_new_run(
         assert_eq!(row.respawn != Next::Never, judged, "a main process that ends in {state} and is to run again");
         match row.respawn {
             Next::Anew(next) => assert!(reachable(next, &[Goal::Start]).contains(&State::Starting)),
-            // The goal lasts until a state that turns it into a start.
+            // The goal stays until a state that turns it into start.
             Next::To(next) => assert!(matches!(next.row().respawn, Next::Anew(_)), "{state} forgets that it respawns"),
             Next::Never => {}
             Next::IfMain(..) | Next::CallOff(_) => panic!("{state} forgets that it respawns"),
@@ -184,11 +184,11 @@ fn a_stop_means_something_only_by_its_signal_and_its_process() {
     assert_eq!(of_tracing(Stage::Settled), []);
 }
 
-/// Whether a job may go through a state without having waited for anything.
+/// Whether a job may pass through a state without a wait.
 fn may_pass(state: State, goal: Goal) -> bool {
     match state.row().wait {
         Wait::Goal(rest) => rest == goal,
-        // The job's own event is always to be handled first, before its state is left.
+        // The job's own event is always handled before the job leaves the state.
         Wait::Event => false,
         Wait::Nothing | Wait::Spawned(_) | Wait::Readiness | Wait::End(_) => true,
     }
@@ -250,7 +250,7 @@ fn every_awaited_end_has_a_row_that_goes_on() {
     }
 }
 
-/// States in which a process can live: from the state that makes it to the one that waits for its end.
+/// A process can live from the state that spawns it to the state that waits for its end.
 #[test]
 fn every_row_of_the_exit_table_can_happen() {
     for row in &exit::EXITS {
@@ -277,7 +277,7 @@ fn every_row_of_the_follow_table_is_reached_and_leads_to_readiness() {
             }
         }
         assert!(stages.contains(&Stage::Settled), "{expect:?} is never ready");
-        // Whoever can be waited for can also be given up waiting for, in every stage that lasts.
+        // Every stage that lasts has a row that gives up waiting.
         let lasting = stages.iter().filter(|stage| matches!(stage, Stage::Original | Stage::First));
         let given_up = |stage: &&Stage| rows.iter().any(|row| row.stage == **stage && row.seen == Seen::Quiet);
         assert_eq!(
@@ -299,7 +299,7 @@ fn every_row_of_the_follow_table_is_reached_and_leads_to_readiness() {
     }
 }
 
-/// Whether an order is the last: nothing is traced after it.
+/// Whether an order ends the tracing.
 fn ends_tracing(order: FollowOrder) -> bool {
     matches!(order, FollowOrder::Detach | FollowOrder::Release)
 }

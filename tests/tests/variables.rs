@@ -1,9 +1,9 @@
-//! Environments that are changed while jobs run, where Uphold is meant to differ from Upstart.
+//! Changes of environments while jobs run: deliberate differences to Upstart.
 
 use uphold_tests::system::System;
 use uphold_tests::system::processes::Signal;
 
-/// Upstart also removes names that the given name begins with, and skips the entry after each.
+/// Upstart also removes variables whose name is a prefix of the given name, and skips the entry after each.
 #[test]
 fn unset_env_removes_the_variable_of_that_name_and_no_other() {
     let system = System::start(&[("service", "exec sleep 1000\n")]);
@@ -16,7 +16,7 @@ fn unset_env_removes_the_variable_of_that_name_and_no_other() {
     system.end(Signal::SIGTERM);
 }
 
-/// A variable that is taken away from a running job hides what its class has under that name.
+/// A variable that is unset for a running job hides the class's variable of that name.
 #[test]
 fn what_is_unset_globally_is_gone_from_running_jobs_too() {
     let text =
@@ -31,7 +31,7 @@ fn what_is_unset_globally_is_gone_from_running_jobs_too() {
     system.end(Signal::SIGTERM);
 }
 
-/// Whether a name is one is nobody's business: Upstart takes an empty one too, though it gives none out.
+/// Names are not checked: Upstart accepts an empty name too, although it never prints one.
 #[test]
 fn a_variable_without_a_name_is_kept() {
     let system = System::start(&[]);

@@ -1,4 +1,4 @@
-//! Nothing is waited for without end, and while something is, people are told what.
+//! No wait is without a bound, and clients report what they wait for.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,10 @@ use uphold_tests::system::{Launch, System};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
-/// Far below any timeout of the jobs here, which are of hours.
+/// A time far below the timeouts of these jobs, which are hours.
 const AT_ONCE: Duration = Duration::from_secs(30);
 
-/// What `initctl` prints when a job has stopped; asserts that it did not take long.
+/// Runs an `initctl` command that stops a job, and returns its output. Asserts that it was quick.
 fn stops_at_once(system: &System, words: &[&str]) -> String {
     let begin = Instant::now();
     let told = system.order(words);
@@ -34,7 +34,7 @@ fn stop_by_force_waits_for_no_hook() {
         system.order(&["start", job]);
         system.order(&["stop", "--no-wait", job]);
         system.await_state(job, state);
-        // Without force it is as the original has it.
+        // Without force the behaviour is Upstart's.
         let again = system.initctl(&["stop", job]);
         assert_eq!((again.code, again.err), (1, format!("initctl: Job has already been stopped: {job}\n")));
         let told = system.initctl(&["stop", "--force", job]);
@@ -79,7 +79,7 @@ fn stop_by_force_waits_for_no_other_job_and_for_no_handler() {
 
 #[test]
 fn a_daemon_that_is_not_ready_is_stopped_at_once() {
-    // Its file says how long to wait, so that it is not taken to be ready before.
+    // The long `start timeout` keeps the job from counting as ready earlier.
     let mut system = System::start(&[("svc", "expect fork\nstart timeout 9999\nexec sleep 1000")]);
     system.order(&["start", "--no-wait", "svc"]);
     system.await_state("svc", "start/spawned").expect("a process");
@@ -105,8 +105,9 @@ fn who_waits_for_long_is_told_for_what() {
         std::fs::read_to_string(system.folder().path("pid")).ok().filter(|text| text.ends_with('\n'))
     });
     let main = system.await_running("svc");
-    // Each command looks every ten seconds what it waits for. The one that is told of two things begins last, when the others
-    // wait: so each of them has just looked when it is told of the second, and none looks while its own wait comes to its end.
+    // Each command checks every ten seconds what it waits for. The command that reports two causes begins last, when
+    // the others wait. So each of them has just checked when it reports the second cause, and none checks while its own
+    // wait ends.
     let commands = [&["restart", "hooked"][..], &["-q", "stop", "quiet"], &["start", "slow"], &["stop", "svc"]];
     let mut begun = Vec::new();
     let begin = |system: &System, words: &'static [&'static str]| {
@@ -128,7 +129,7 @@ fn who_waits_for_long_is_told_for_what() {
     let own = format!("initctl: svc: waiting for its main process ({main}) to end\n");
     let pre_stop = format!("initctl: hooked: waiting for its pre-stop process ({hook})\n");
     let ready = format!("initctl: slow: waiting for its main process ({slow}) to be ready (expect fork)\n");
-    // The first words are said after ten seconds, and once more ten seconds later if they are others.
+    // The first message comes after ten seconds, and another ten seconds later if the cause has changed.
     let await_told = |system: &mut System, told: [&str; 4]| {
         for ((words, _, file), told) in begun.iter().zip(told) {
             let said = || std::fs::read_to_string(file).unwrap_or_default();
@@ -182,7 +183,7 @@ fn a_hook_has_as_long_as_its_file_says() {
     assert_eq!((ran.code, ran.err.as_str()), (1, "initctl: Job failed to start\n"));
     for (job, code) in [("ending", 0), ("after", 1)] {
         system.order(&["start", job]);
-        // A post-stop process that does not end well is a failure, as in the original.
+        // A post-stop process that fails is a failure of the job, as in Upstart.
         assert_eq!(system.initctl(&["stop", job]).code, code, "{job}");
     }
     for job in ["before", "ending", "after"] {

@@ -1,4 +1,4 @@
-//! What the world tells the core of what daemons say: the shim alone, with real processes, and the inputs that it finds.
+//! The inputs that the shim makes of daemons' notifications: the shim without the real core, with real processes.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -25,7 +25,7 @@ static TURN: Mutex<()> = Mutex::new(());
 
 type Small = Storage<8, 8, 16, 40, 64, 64, 64, 16384, 256>;
 
-/// The shim, a core that is told everything, and what it was told that daemons have said.
+/// The shim with a core that gets every input, and the notifications among them.
 struct Shim {
     supervisor: Supervisor<'static>,
     linux: Box<Linux>,
@@ -33,17 +33,17 @@ struct Shim {
     job: Option<JobId>,
     pids: Vec<Pid>,
     words: Vec<String>,
-    /// Reaping is for the whole process, so tests take turns.
+    /// Reaping affects the whole test process, so the tests take turns.
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Shim {
-    /// One job that has just been started.
+    /// A shim with one job, which has just been started.
     fn start(text: &str) -> Shim {
         Shim::start_with(text, |_| ())
     }
 
-    /// The same, with things done to the folder before.
+    /// The same after `prepare` has changed the folder.
     fn start_with(text: &str, prepare: impl FnOnce(&Folder)) -> Shim {
         let turn = TURN.lock().unwrap_or_else(|broken| broken.into_inner());
         let folder = Folder::new();
@@ -76,7 +76,7 @@ impl Shim {
         }
     }
 
-    /// One input, and what comes of it.
+    /// Handles one input and its effects.
     fn turn(&mut self) {
         while let Some(effect) = self.supervisor.poll_effect() {
             if let Some(input) = self.linux.perform(&mut self.supervisor, effect) {
@@ -109,14 +109,14 @@ impl Shim {
         }
     }
 
-    /// Waits until the last of these words was told; they are all that were.
+    /// Waits until the last of these notifications arrived, and asserts that there were no others.
     fn hears(&mut self, words: &[&str]) {
         self.until("words", |shim| shim.words.len() >= words.len());
         self.rest();
         assert_eq!(self.words, words);
     }
 
-    /// Some turns in which nothing needs to happen.
+    /// Runs some turns in which nothing needs to happen.
     fn rest(&mut self) {
         for _ in 0..20 {
             self.turn();
@@ -138,9 +138,9 @@ impl Shim {
         path
     }
 
-    /// Sends to the socket of the job, as that user.
+    /// Sends to the job's socket, as a user.
     fn speak(&self, user: u32, words: &[&str]) {
-        // A process has its environment a moment after it has its program.
+        // The environment of a process is readable a moment after its exec.
         let end = std::time::Instant::now() + PATIENCE;
         let socket = loop {
             let environment = fs::read(format!("/proc/{}/environ", self.pid())).expect("it lives");
@@ -158,7 +158,7 @@ impl Shim {
 
 impl Drop for Shim {
     fn drop(&mut self) {
-        // Tests take turns, so all of them are this one's.
+        // Tests take turns, so all descendants belong to this one.
         for process in descendants(std::process::id()) {
             send(process.pid, Signal::SIGKILL);
         }
@@ -181,14 +181,14 @@ fn a_child_and_an_orphan_may_be_named_and_others_may_not() {
     shim.until("a word", |shim| !shim.words.is_empty());
     assert_ne!(shim.words, [format!("main {}", shim.pid())]);
     drop(shim);
-    // One that has lost its parent and come to us: it is known by the socket that it was given.
+    // An orphan that was reparented to this process is known by the socket in its environment.
     nix::sys::prctl::set_child_subreaper(true).expect("orphans come to us");
     let orphan = "(setsid @DAEMON@ sleep 30 notify MAINPID=@ notify STATUS=@ &)";
     let mut shim = Shim::start(&format!("expect notify\nscript\n  {orphan}\n  exec sleep 1000\nend script"));
     shim.until("words", |shim| shim.words.len() == 2);
     assert_eq!(shim.words[0].strip_prefix("main "), shim.words[1].strip_prefix("status "));
     drop(shim);
-    // One whose first thread has ended lives in the others.
+    // A process whose first thread has ended lives on in the others.
     let mut shim = Shim::start("expect notify\nscript\n  @DAEMON@ headless notify MAINPID=@ &\n  wait\nend script");
     shim.until("a word", |shim| !shim.words.is_empty());
     assert!(shim.words[0].starts_with("main "), "{:?}", shim.words);
@@ -225,7 +225,7 @@ fn a_flood_of_one_daemon_leaves_others_their_turn() {
     let ready = shim.await_file("ready");
     let other = fs::read_to_string(ready).ok().and_then(|text| text.trim().parse().ok()).expect("it notes its pid");
     shim.until("a flood", |shim| shim.words.len() > 10);
-    // While nobody listens, the other one says something too.
+    // The other process sends a message too before the shim reads any.
     let said = shim.folder.path("said");
     let end = std::time::Instant::now() + PATIENCE;
     while !said.exists() {
@@ -233,7 +233,7 @@ fn a_flood_of_one_daemon_leaves_others_their_turn() {
         send(other, Signal::SIGCONT);
         std::thread::sleep(Duration::from_millis(1));
     }
-    // One round is of all that is ready, and each that is has one word in it.
+    // A round handles every ready daemon, with one message of each.
     let before = shim.words.len();
     for turn in 0.. {
         assert!(turn <= KERNEL_EVENTS, "it is not heard: {:?}", shim.words);
@@ -281,7 +281,7 @@ fn a_file_counts_if_it_was_written_since_the_launch_and_holds_a_number() {
         fs::write(&file, text).expect("a file is written");
         assert_eq!(shim.named(), number, "{text:?}");
     }
-    // As a copy that keeps its time, and as one that was written before the clock was set back.
+    // An old modification time, as from a copy that keeps it, or a new one, as from before the clock was set back.
     fs::write(&file, "4711\n").expect("a file is written");
     let time = |seconds| fs::File::open(&file).and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH + seconds));
     time(Duration::from_secs(1_000_000)).expect("its time can be set");
@@ -308,13 +308,13 @@ fn a_file_of_tomorrow_that_is_there_already_is_old_too() {
     assert_eq!(shim.named(), None);
 }
 
-/// Whether a program needs no other file: it names no loader (elf(5), PT_INTERP).
+/// Whether a program is static: it names no loader (elf(5), PT_INTERP).
 fn is_static(program: &Path) -> bool {
     const PT_INTERP: u32 = 3;
     let Ok(bytes) = fs::read(program) else { return false };
     let half = |at: usize| bytes.get(at..)?.first_chunk().map(|bytes| usize::from(u16::from_ne_bytes(*bytes)));
     let word = |at: usize| bytes.get(at..)?.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
-    // Where the program headers are, how long each is, and how many there are.
+    // The offset of the program headers, the size of each, and their number.
     let (start, size, count) = match bytes.get(4) {
         Some(1) => (word(28), half(42), half(44)),
         _ => (word(32), half(54), half(56)),
@@ -340,13 +340,13 @@ fn a_file_is_where_the_daemon_sees_it() {
     let shim = Shim::start_with("chroot @FOLDER@/root\npid file /run/x.pid\nexec /busybox sleep 1000", |folder| {
         folder.below("root");
         folder.copied_to("root", &busybox);
-        // Whose process it is to be is looked up there.
+        // The shim looks up the user of the process in these files.
         folder.below("root/etc");
         folder.write("root/etc/passwd", "root:x:0:0:::\n");
         folder.write("root/etc/group", "root:x:0:\n");
         std::os::unix::fs::symlink("/below", folder.path("root/run")).expect("a link is made");
         folder.below("root/below");
-        // Whose supplementary groups it has is looked up there.
+        // The shim looks up the supplementary groups in these files.
         folder.below("root/etc");
         folder.write("root/etc/passwd", "root:x:0:0::/:/busybox\n");
         folder.write("root/etc/group", "root:x:0:\n");

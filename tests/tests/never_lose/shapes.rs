@@ -1,42 +1,42 @@
-//! The ways in which daemons become daemons, and what their job files may say of it.
+//! Shapes and settings: the ways in which programs become daemons, and the ways in which job files describe that.
 
-/// One way.
+/// A way in which a program becomes a daemon.
 pub struct Shape {
-    /// What its jobs are called.
+    /// The name, with which its jobs' names begin.
     pub name: &'static str,
-    /// What it does, for people to read.
+    /// The description on the page.
     pub what: &'static str,
-    /// Lines of a script that come before the daemon; empty: there is no script.
+    /// Lines of a script in front of the daemon. If empty, there is no script.
     pub wrapper: &'static str,
-    /// What the daemon does (`tests/src/bin/daemon.rs`). `@PID@` is where it notes its process id, `@WORKER@` where a
-    /// process beside it does that.
+    /// The daemon's words (`tests/src/bin/daemon.rs`). `@PID@` is the file for its process id, `@WORKER@` the file for
+    /// the id of another process.
     pub words: &'static str,
-    /// The settings that say what it really does.
+    /// The settings that are right for it.
     pub right: &'static [&'static str],
-    /// How many processes stay.
+    /// The number of processes that stay.
     pub stays: usize,
-    /// Whether it works at all.
+    /// Whether the daemon works.
     pub works: Works,
 }
 
 /// Whether a daemon works.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Works {
-    /// It does.
+    /// At every start.
     Always,
-    /// It does when it is started a second time.
+    /// From the second start on.
     AtSecond,
-    /// It never does.
+    /// Never.
     Never,
 }
 
-/// What a job file says of readiness.
+/// A way in which a job file describes readiness.
 pub struct Setting {
-    /// What it is called.
+    /// The name on the page.
     pub name: &'static str,
     /// The stanzas.
     pub stanzas: &'static str,
-    /// Which word a shape must know for it; empty: any shape will do.
+    /// The word that a shape must contain to have this setting. If empty, every shape can have it.
     pub needs: &'static str,
 }
 
@@ -74,7 +74,7 @@ const HELPERS: &str = "A=$(echo a)\nB=$(/bin/true; echo b)\n[ \"$A$B\" = ab ]";
 
 #[rustfmt::skip]
 pub static SHAPES: &[Shape] = &[
-    // name                what it does                                       words                                         right settings
+    // name                what it does                                       words, right settings
     shape("foreground",    "stays in the foreground",                         "pid @PID@",                                  &["none"]),
     shape("one-fork",      "forks once",                                      "fork pid @PID@",                             &["fork"]),
     shape("two-forks",     "forks twice",                                     "fork fork pid @PID@",                        &["daemon"]),
@@ -121,17 +121,17 @@ pub static SHAPES: &[Shape] = &[
     shape("line",          "writes a newline to descriptor 3",                "pid @PID@ sleep 50 line 3",                  &["none", "fd 3"]),
 ];
 
-/// Where a job's daemon notes its process ids: below a folder of its own.
+/// The file for the daemon's process id, in a folder for each job.
 pub const PID: &str = "@FOLDER@/@NAME@/pid";
 const WORKER: &str = "@FOLDER@/@NAME@/worker";
 
 impl Shape {
-    /// Whether its jobs can have that setting.
+    /// Whether its jobs can have a setting.
     pub fn can(&self, setting: &Setting) -> bool {
         setting.needs.is_empty() || self.words.split(' ').any(|word| word == setting.needs)
     }
 
-    /// Whether the daemon can only be itself when it is started by root.
+    /// Whether the daemon needs to be started by root.
     pub fn needs_root(&self) -> bool {
         self.words.split(' ').any(|word| word == "user")
     }

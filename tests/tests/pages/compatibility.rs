@@ -153,8 +153,8 @@ const STANZA_NOTES: &[(&str, &str, &str)] = &[
     ("setuid", "better", "group 0 is not kept"),
 ];
 
-/// The events of starting(7), started(7), stopping(7), stopped(7), startup(7), control-alt-delete(7), keyboard-request(7),
-/// power-status-changed(7), runlevel(7), and those that the bridges emit.
+/// The events of starting(7), started(7), stopping(7), stopped(7), startup(7), control-alt-delete(7),
+/// keyboard-request(7), power-status-changed(7) and runlevel(7), and the events that the bridges emit.
 const EVENTS: &[(&str, &str, &str)] = &[
     ("`starting`, `started`, `stopping`, `stopped`", "same", "variables in Upstart's order"),
     ("`EVENT/failed`", "same", ""),

@@ -1,4 +1,4 @@
-//! Pages that are tables of the program.
+//! The pages that show tables of the program.
 
 use uphold_core::conf::{Role, stanza_rows};
 use uphold_core::limits::{CONDITION_EVENTS, EVENT_NAME, INSTANCE_NAME, MAX_MESSAGE, SCRATCH};

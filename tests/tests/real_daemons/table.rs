@@ -1,25 +1,25 @@
-//! What each daemon is called, how it is configured, and what it does.
+//! The table of real daemons: their configuration and their behaviour.
 
-/// One daemon.
+/// A daemon.
 pub struct Daemon {
-    /// Its program, without its directory.
+    /// The program, without a directory.
     pub program: &'static str,
-    /// What `expect` should say of it.
+    /// The right argument of `expect`.
     pub right: &'static str,
-    /// How many processes it has once it works.
+    /// The number of processes of the working daemon.
     pub stays: usize,
-    /// Whether it insists on paths of the system or on ports, and so runs in namespaces of its own.
+    /// Whether it needs fixed paths or ports, and so namespaces of its own.
     pub private: bool,
-    /// Whether it needs a host key, which then lies in `@FOLDER@/key`.
+    /// Whether it needs a host key, in `@FOLDER@/key`.
     pub needs_key: bool,
-    /// The file in which it notes its process id.
+    /// The name of the pid file.
     pub pid_file: &'static str,
-    /// What `@ROOT@` stands for when it is root who runs it.
+    /// The replacement of `@ROOT@` when the test runs as root.
     pub as_root: &'static str,
-    /// How its job file runs it; `@FOLDER@` is the system's folder, `@FOLDER@/settings` its configuration, `@PROGRAM@` its
-    /// program with its directory.
+    /// The stanzas that run it. `@FOLDER@` is the system's folder, `@FOLDER@/settings` the configuration file,
+    /// `@PROGRAM@` the path of the program.
     pub job: &'static str,
-    /// Its configuration.
+    /// The text of the configuration file.
     pub settings: &'static str,
 }
 
@@ -38,12 +38,12 @@ impl Daemon {
     }
 }
 
-/// Each forks as often as `docs/never-lose.md` says of its shape; sshd not at all if it leads its session and process 1 is
-/// its parent, which is not so here.
+/// The daemons. Each forks as often as its shape in `docs/never-lose.md`. sshd would not fork if it led its session and
+/// its parent were process 1, which is not so here.
 pub static DAEMONS: [Daemon; 12] = [
     Daemon {
         stays: 3,
-        // A socket that it left behind when it was killed would be in its way.
+        // nginx refuses to start when a killed one left its socket behind.
         ..daemon(
             "nginx",
             "fork",
@@ -68,7 +68,7 @@ pub static DAEMONS: [Daemon; 12] = [
         ..daemon(
             "sshd",
             "fork",
-            // It starts itself anew for each connection, and so wants its own path.
+            // sshd executes itself for each connection, and so needs its own path.
             "exec @PROGRAM@ -f @FOLDER@/settings",
             "Port 2222\nHostKey @FOLDER@/key\nPidFile @FOLDER@/data/pid\nUsePAM no\n",
         )
@@ -107,7 +107,7 @@ pub static DAEMONS: [Daemon; 12] = [
     daemon(
         "dbus-daemon",
         "fork",
-        // It does not start where its last pid file lies.
+        // dbus-daemon refuses to start when there is a pid file.
         "pre-start exec rm -f @FOLDER@/data/pid\nexec dbus-daemon --fork --config-file=@FOLDER@/settings",
         "<busconfig>\n<type>session</type>\n<listen>unix:path=@FOLDER@/socket</listen>\n<pidfile>@FOLDER@/data/pid</pidfile>\n\
          <auth>EXTERNAL</auth>\n<policy context=\"default\"><allow send_destination=\"*\"/></policy>\n</busconfig>\n",
