@@ -162,8 +162,16 @@ fn hold(rule: &str, faults: Vec<String>) {
 
 #[test]
 fn layers_import_downwards_only() {
-    let faults = PACKAGES.iter().flat_map(|layout| layers::faults(&layout.parse(), layout.folder, layout.layers));
-    hold("imports and calls point downwards; the tables of layers are in tests/tests/house.rs", faults.collect());
+    let mut faults = vec![];
+    for layout in &PACKAGES {
+        let package = layout.parse();
+        let found = layers::faults(&package, layout.folder, layout.layers);
+        if !found.is_empty() {
+            println!("the rows that the imports of {} allow today: {:?}", layout.folder, layers::rows(&package));
+        }
+        faults.extend(found);
+    }
+    hold("imports and calls point downwards; the tables of layers are in tests/tests/house.rs", faults);
 }
 
 #[test]

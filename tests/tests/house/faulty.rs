@@ -89,6 +89,7 @@ fn an_upward_import_is_found() {
     let files = [("lib.rs", ""), ("up.rs", "pub struct A;"), ("down.rs", "\nuse crate::up::A;")];
     let faults = |rows: &[&[&str]]| layers::faults(&package(&files), "src", rows);
     assert_eq!(faults(&[&["lib"], &["down"], &["up"]]), [""; 0]);
+    assert_eq!(layers::rows(&package(&files)), Some(vec![vec!["down"], vec!["lib", "up"]]));
     let [fault] = &faults(&[&["lib"], &["up"], &["down"]])[..] else { panic!("one fault") };
     assert!(fault.starts_with("src/down.rs:2: uses `crate::up::A` of up.rs, but `up` is a layer above it"), "{fault}");
     let [fault] = &faults(&[&["lib"], &["up", "down"]])[..] else { panic!("one fault") };
@@ -198,6 +199,10 @@ fn long_comments_and_functions_are_found() {
     let text = format!("/// {}\nfn f() {{\n    let text = \"// {}\";\n}}\n", "x".repeat(117), "x".repeat(120));
     let source = source("a.rs", &text);
     assert_eq!(sizes::wide_comments(&source, 120), ["a.rs:1: a comment of 121 columns; break it at 120"]);
+    let row = format!("    // {}\n", "x".repeat(120));
+    let text = format!("#[rustfmt::skip]\nconst T: [u8; 0] = [\n{row}];\nconst U: [u8; 0] = [\n{row}];\n");
+    let wide = sizes::wide_comments(&self::source("a.rs", &text), 120);
+    assert_eq!(wide, ["a.rs:6: a comment of 127 columns; break it at 120"], "a table may be wide");
     let functions = sizes::functions(&source);
     assert_eq!((functions[0].name.as_str(), functions[0].lines), ("f", 3));
 }

@@ -71,6 +71,25 @@ pub fn faults(package: &Package, folder: &str, rows: &[&[&str]]) -> Vec<String> 
     faults
 }
 
+/// The parts of a package in rows, each part as low as its uses allow; `None` if the parts use one another in a cycle.
+pub fn rows(package: &Package) -> Option<Vec<Vec<&str>>> {
+    let arrows: BTreeSet<(&str, &str)> =
+        arrows(package).iter().map(|arrow| (part(arrow.from), part(arrow.to))).collect();
+    let mut left: BTreeSet<&str> = package.files.iter().map(|file| part(&file.short)).collect();
+    let mut rows = vec![];
+    while !left.is_empty() {
+        let is_used_up =
+            |from: &&&str| !arrows.iter().any(|(user, used)| user == *from && used != user && left.contains(used));
+        let row: Vec<&str> = left.iter().filter(is_used_up).copied().collect();
+        if row.is_empty() {
+            return None;
+        }
+        left.retain(|part| !row.contains(part));
+        rows.insert(0, row);
+    }
+    Some(rows)
+}
+
 /// The uses that leave the list of parts that `from` may use.
 pub fn strangers(package: &Package, folder: &str, from: &str, allowed: &[&str]) -> Vec<String> {
     if !package.files.iter().any(|file| part(&file.short) == from) {

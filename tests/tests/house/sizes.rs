@@ -1,5 +1,7 @@
 //! The lengths of functions and the widths of comments.
 
+use std::ops::Range;
+
 use syn::visit::{self, Visit};
 
 use crate::sources::{Source, comments};
@@ -51,12 +53,24 @@ impl<'ast> Visit<'ast> for Functions<'_> {
     }
 }
 
-/// The lines with a comment that are wider than `most` columns.
+/// The lines with a comment that are wider than `most` columns. Tables that rustfmt leaves alone are left out.
 pub fn wide_comments(source: &Source, most: usize) -> Vec<String> {
     let lines: Vec<&str> = source.text.lines().collect();
+    let tables = tables(&lines);
     let width = |line: usize| lines[line - 1].chars().count();
-    let wide = comments(source).into_iter().filter(|comment| width(comment.line) > most);
+    let is_wide = |line: usize| width(line) > most && !tables.iter().any(|table| table.contains(&line));
     let fault =
         |line: usize| format!("{}:{line}: a comment of {} columns; break it at {most}", source.path, width(line));
-    wide.map(|comment| fault(comment.line)).collect()
+    comments(source).iter().map(|comment| comment.line).filter(|&line| is_wide(line)).map(fault).collect()
+}
+
+/// The line numbers below each `#[rustfmt::skip]`, up to the closing bracket with the same indentation.
+fn tables(lines: &[&str]) -> Vec<Range<usize>> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let table = |(number, line): (usize, &&str)| {
+        let is_end = |other: &&str| indent(other) == indent(line) && other.trim_start().starts_with([']', '}', ')']);
+        let length = lines[number..].iter().position(is_end)?;
+        (line.trim() == "#[rustfmt::skip]").then_some(number + 1..number + length + 2)
+    };
+    lines.iter().enumerate().filter_map(table).collect()
 }

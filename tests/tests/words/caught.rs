@@ -47,6 +47,7 @@ fn good_english_is_let_through() {
         "Who should read this? What is it for?",
         "# What is absent",
         "**What.** A heading in bold.",
+        "A process is *which*, not *who*.",
         "Users who may log in, and whose names are known.",
         "A process whose parent has exited.",
         "The two cannot be told apart.",

@@ -127,7 +127,7 @@ fn without_code<'a>(words: impl Iterator<Item = (usize, &'a str)>) -> Vec<(usize
                 plain += part;
             }
         }
-        let plain = without_link(&plain);
+        let plain = if is_mention(&plain) { CODE.to_string() } else { without_link(&plain) };
         if !(plain.is_empty() || was_in_code && plain.chars().all(|char| ",.;:!?)".contains(char))) {
             found.push((line, plain));
         } else if let (Some(last), false) = (found.last_mut(), plain.is_empty()) {
@@ -136,6 +136,12 @@ fn without_code<'a>(words: impl Iterator<Item = (usize, &'a str)>) -> Vec<(usize
         }
     }
     found
+}
+
+/// Whether a word is mentioned rather than used: a single word in italics, such as `*who*`.
+fn is_mention(word: &str) -> bool {
+    let word = word.trim_end_matches(['.', ',', ';', ':', ')']).trim_start_matches('(');
+    word.len() > 2 && word.starts_with('*') && word.ends_with('*') && !word.contains("**")
 }
 
 /// The text of a link without the address.
