@@ -145,7 +145,7 @@ fn what_is_known_of_a_main_process_is_kept_until_its_job_stops_and_then_dropped(
     assert_eq!(State::Stopping.row().follow, Follow::Close);
 }
 
-/// FACTS of Upstart 1.13.2: a post-start or pre-stop process that cannot be set up is passed over, the others fail the job.
+/// In Upstart 1.13.2, a post-start or pre-stop process that cannot be set up is skipped; any other fails the job.
 #[test]
 fn a_process_that_cannot_be_set_up_fails_its_job_unless_it_is_post_start_or_pre_stop() {
     let fails = |process| exit::spawn_failure_fails(process);

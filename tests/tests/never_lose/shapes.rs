@@ -74,7 +74,7 @@ const HELPERS: &str = "A=$(echo a)\nB=$(/bin/true; echo b)\n[ \"$A$B\" = ab ]";
 
 #[rustfmt::skip]
 pub static SHAPES: &[Shape] = &[
-    // name                what it does                                       words, right settings
+    // name                what it does                                       words                                         right settings
     shape("foreground",    "stays in the foreground",                         "pid @PID@",                                  &["none"]),
     shape("one-fork",      "forks once",                                      "fork pid @PID@",                             &["fork"]),
     shape("two-forks",     "forks twice",                                     "fork fork pid @PID@",                        &["daemon"]),

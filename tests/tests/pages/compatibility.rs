@@ -1,4 +1,4 @@
-//! What Uphold does as Upstart 1.13.2 does, what it does better, and what is absent.
+//! The page on compatibility: behaviour like that of Upstart 1.13.2, better behaviour, and absent features.
 
 use uphold_core::conf::{Role, stanza_rows};
 use uphold_initctl::command::COMMANDS;
