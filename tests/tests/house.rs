@@ -58,21 +58,15 @@ const CORE: Layers = &[
 const SHIM: Layers = &[
     &["main"],
     &["lib"],
-    &["boot"],
-    &["run_loop"],
-    &["linux"],
+    &["boot", "turn"],
+    &["errands", "run_loop"],
     &["handover"],
-    &["clients"],
+    &["linux"],
     &["launch"],
-    &["watch"],
-    &["readiness"],
-    &["containment"],
-    &["conf"],
+    &["clients", "containment", "readiness"],
+    &["conf", "watch"],
     &["output"],
-    &["turn"],
-    &["pending"],
-    &["capacity"],
-    &["clock", "kernel"],
+    &["capacity", "clock", "kernel", "pending"],
 ];
 
 const CLI: Layers = &[

@@ -72,7 +72,10 @@ const HABITS: &[Habit] = &[
 ];
 
 /// Sentences that show a habit and are right: the file, a part of the sentence, the reason.
-const ALLOWED: [(&str, &str, &str); 0] = [];
+const ALLOWED: [(&str, &str, &str); 2] = [
+    ("docs/never-lose.md", "user nobody fork", "the Unix user nobody"),
+    ("docs/never-lose.md", "FILE user nobody", "the Unix user nobody"),
+];
 
 /// The number of places that a failure lists, unless the environment variable `PLACES` sets another.
 const MOST_PLACES: usize = 40;

@@ -93,7 +93,7 @@ impl<'ast> Visit<'ast> for Reader {
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let names: Vec<&Ident> = path.segments.iter().map(|segment| &segment.ident).collect();
-        // A constant of the type says what a state is for: it is no state.
+        // A constant of the type, such as `State::COUNT`, is not a state.
         if let [.., owner, name] = names[..]
             && name.to_string().chars().any(char::is_lowercase)
         {
