@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Whether session and time are in 64 bits. On most architectures they are as on 32-bit ones, so that both kinds of programs
 /// share the file. Musl writes no such files, so with it the records are the GNU library's too. The list is that of
-/// `linux-shim/src/login_records.rs`; `tests/tests/logins.rs` compares what follows from both.
+/// `linux-shim/src/output/login_records.rs`; `tests/tests/logins.rs` compares what follows from both.
 const WIDE: bool = cfg!(any(target_arch = "aarch64", target_arch = "loongarch64", target_arch = "s390x"));
 
 // Where in a record each field is.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use uphold_core::supervisor::Storage;
 
-use crate::spawn::Room;
+use crate::launch::spawn::Room;
 
 /// Job instances at one time. The largest systems seen have 658 job files; ten thousand is what a container host or a test
 /// farm with one instance a guest needs.

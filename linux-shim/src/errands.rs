@@ -5,10 +5,10 @@ use uphold_core::input::Input;
 use uphold_core::storage::ClientId;
 use uphold_core::supervisor::Supervisor;
 
+use crate::clients::questions::Errand;
 use crate::error;
 use crate::handover;
 use crate::linux::Linux;
-use crate::questions::Errand;
 
 impl Linux {
     /// Does what a client wants, and answers; what the supervisor is to hear of it is returned.

@@ -14,28 +14,28 @@ use uphold_core::storage::{ClientId, JobId};
 use uphold_core::supervisor::Supervisor;
 
 use crate::capacity::{READY, SPAWN_ROOM, SURVIVORS, TRACEES};
-use crate::cgroup::Cgroups;
-use crate::conf_dir::ConfDir;
+use crate::clients::control_socket::ControlSocket;
+use crate::clients::system_socket::SystemSocket;
+use crate::conf::conf_dir::ConfDir;
+use crate::conf::job_file::Loading;
+use crate::conf::programs::Programs;
+use crate::containment::cgroup::Cgroups;
+use crate::containment::left_behind::LeftBehind;
 use crate::containment::{ClaimedName, Containment};
-use crate::control_socket::ControlSocket;
 use crate::error;
-use crate::job_file::Loading;
-use crate::job_log::JobLogs;
 use crate::kernel;
-use crate::launch::Warned;
-use crate::left_behind::LeftBehind;
-use crate::login_records;
-use crate::message_log::MessageLog;
-use crate::pidfd::Watches;
-use crate::programs::Programs;
+use crate::launch::launcher::Warned;
+use crate::launch::open_files::OpenFiles;
+use crate::launch::spawn::Spawner;
+use crate::output::job_log::JobLogs;
+use crate::output::login_records;
+use crate::output::message_log::MessageLog;
 use crate::readiness::Daemons;
-use crate::reap::Change;
-use crate::resources::OpenFiles;
-use crate::spawn::Spawner;
-use crate::system_socket::SystemSocket;
-use crate::trace::Tracer;
 use crate::turn::PendingInput;
-use crate::wait::{Source, Wait, now};
+use crate::watch::pidfd::Watches;
+use crate::watch::reap::Change;
+use crate::watch::trace::Tracer;
+use crate::watch::wait::{Source, Wait, now};
 
 /// What the supervisor has of Linux.
 pub struct Linux {

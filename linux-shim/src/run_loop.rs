@@ -2,10 +2,10 @@
 
 use uphold_core::supervisor::Supervisor;
 
+use crate::clients::sessions::Traces;
 use crate::handover::hand_over;
 use crate::linux::Linux;
-use crate::sessions::Traces;
-use crate::wait::now;
+use crate::watch::wait::now;
 
 /// Supervises until everything has ended that was told to end, or the kernel no longer lets it wait.
 ///

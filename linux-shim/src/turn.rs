@@ -9,12 +9,12 @@ use uphold_core::supervisor::Supervisor;
 use uphold_core::time::Instant;
 
 use crate::capacity::CHILDREN_AT_ONCE;
-use crate::control_socket::Asked;
+use crate::clients::control_socket::Asked;
+use crate::clients::questions::Knowledge;
 use crate::linux::{Linux, is_called};
-use crate::questions::Knowledge;
-use crate::reap::{Change, Kind, Trap};
-use crate::signals::{self, Meaning};
-use crate::wait::{Source, now};
+use crate::watch::reap::{Change, Kind, Trap};
+use crate::watch::signals::{self, Meaning};
+use crate::watch::wait::{Source, now};
 
 /// An input that is known before its turn: small, for there is one for each process that an event starts.
 pub(crate) enum PendingInput {

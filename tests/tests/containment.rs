@@ -19,9 +19,9 @@ use uphold_core::signal::Signal;
 use uphold_core::storage::{ClientId, JobId};
 use uphold_core::supervisor::Storage;
 use uphold_core::time;
+use uphold_linux::conf::settings::Settings;
 use uphold_linux::containment::{ClaimedName, Containment};
-use uphold_linux::settings::Settings;
-use uphold_linux::spawn::{Plan, Room, Spawner};
+use uphold_linux::launch::spawn::{Plan, Room, Spawner};
 use uphold_tests::system::{Folder, PATIENCE, processes, skipped};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
@@ -88,7 +88,7 @@ impl Bench {
         let plan = Plan {
             ready: None,
             watched: false,
-            command: uphold_linux::command::Command::Exec(line.as_bytes()),
+            command: uphold_linux::conf::command::Command::Exec(line.as_bytes()),
             settings: &settings,
             log: None,
             trace: false,

@@ -16,7 +16,7 @@ use uphold_core::process::Pid;
 
 use super::process::each_number;
 use crate::capacity::{GROUP_DEPTH, GROUP_NAMES, GROUPS_TO_REMOVE, HOME_NAMES, LEFT_GROUPS, OWN_GROUP_PATH};
-use crate::cgroup::find_base;
+use crate::containment::cgroup::find_base;
 use crate::kernel;
 
 /// What the names of supervisors' groups begin with; the supervisor's process id follows.

@@ -7,10 +7,12 @@
 //!
 //! Nothing here asks for memory after its making, and nothing is looked at unless somebody asks.
 
+pub mod cgroup;
 mod found;
 mod groups;
 mod handover;
 mod kin;
+pub(crate) mod left_behind;
 mod marks;
 mod process;
 mod table;
@@ -27,7 +29,7 @@ use uphold_core::storage::JobId;
 
 use crate::capacity::{CHILDREN, ORPHANS, SURVIVORS, SWEEPS};
 use crate::kernel;
-use crate::kill::signal_one;
+use crate::watch::kill::signal_one;
 use found::Scan;
 use groups::JobCgroups;
 use kin::{Kin, Life, Owner, World};

@@ -27,15 +27,18 @@ use uphold_core::storage::ClientId;
 use uphold_core::supervisor::Supervisor;
 
 use crate::capacity::TRACEES;
-use crate::cgroup::Cgroups;
+use crate::clients::client_table;
+use crate::clients::sessions::Traces;
+use crate::conf::programs::Program;
+use crate::containment::cgroup::Cgroups;
+use crate::containment::left_behind::Farewell;
 use crate::error;
 use crate::kernel::{adopt_descriptor, close_range};
-use crate::left_behind::Farewell;
 use crate::linux::Linux;
-use crate::programs::Program;
-use crate::sessions::Traces;
-use crate::trace::Tracer;
-use crate::{client_table, containment, job_log, pidfd, readiness};
+use crate::output::job_log;
+use crate::watch::pidfd;
+use crate::watch::trace::Tracer;
+use crate::{containment, readiness};
 use image::{Reader, Writer};
 
 /// What the image begins with. The number is raised when the meaning of a record changes; a change of their number or
@@ -134,12 +137,12 @@ fn become_it(program: &Path, image: OwnedFd, linux: &mut Linux) -> Result<Infall
         Ok::<_, Error>(words)
     })?;
     set_inherited(&image, linux, true)?;
-    linux.open_files.iter().for_each(crate::resources::OpenFiles::put_back);
+    linux.open_files.iter().for_each(crate::launch::open_files::OpenFiles::put_back);
     // The new program finds the one that this program was started with.
     let own_mask = umask(Mode::from_bits_truncate(linux.programs.umask().into()));
     let Err(errno) = execv(&path, &words);
     umask(own_mask);
-    linux.open_files.iter().for_each(crate::resources::OpenFiles::raise_again);
+    linux.open_files.iter().for_each(crate::launch::open_files::OpenFiles::raise_again);
     set_inherited(&image, linux, false)?;
     Err(errno.into())
 }

@@ -9,7 +9,7 @@ use uphold_core::storage::JobId;
 
 use super::pid_file::Before;
 use super::{DaemonSlot, Daemons, Main, Name};
-use crate::wait::Source;
+use crate::watch::wait::Source;
 
 /// One job's.
 #[derive(Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use super::{DaemonSlot, Daemons, Main, processes, variable};
 use crate::capacity::{ANCESTORS, NOTIFICATION, NOTIFICATIONS_AT_ONCE};
 use crate::containment::Stat;
 use crate::kernel::{self, Received};
-use crate::message_log::MessageLog;
+use crate::output::message_log::MessageLog;
 
 /// What is said once for each launch.
 #[derive(Clone, Copy)]

@@ -28,10 +28,10 @@ use uphold_core::storage::JobId;
 use uphold_core::supervisor::Supervisor;
 
 use crate::capacity::{JOBS, LAST_NOTIFICATIONS};
+use crate::conf::settings::{Readiness, Settings};
 use crate::kernel;
-use crate::message_log::MessageLog;
-use crate::settings::{Readiness, Settings};
-use crate::wait::Source;
+use crate::output::message_log::MessageLog;
+use crate::watch::wait::Source;
 pub(crate) use handover::DaemonRecord;
 use message::Words;
 use pid_file::Before;

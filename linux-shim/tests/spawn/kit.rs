@@ -8,10 +8,10 @@ use std::sync::{LazyLock, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use uphold_core::conf::stanza::Console;
 use uphold_core::process::{Exit, Pid, SpawnError, SpawnStage};
-use uphold_linux::command::Command;
-use uphold_linux::reap::{Change, Kind, next_change};
-use uphold_linux::settings::{Settings, Text};
-use uphold_linux::spawn::{Plan, Room, Spawner};
+use uphold_linux::conf::command::Command;
+use uphold_linux::conf::settings::{Settings, Text};
+use uphold_linux::launch::spawn::{Plan, Room, Spawner};
+use uphold_linux::watch::reap::{Change, Kind, next_change};
 
 /// Settings that only silence the process.
 pub static PLAIN: LazyLock<Settings> = LazyLock::new(|| settings(|_| ()));

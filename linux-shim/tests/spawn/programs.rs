@@ -8,9 +8,9 @@ use std::os::fd::AsFd;
 use uphold_core::conf::stanza::Console;
 use uphold_core::process::{Exit, SpawnError, SpawnStage};
 use uphold_core::signal::Signal;
-use uphold_linux::command::Command;
-use uphold_linux::kill::signal_group;
-use uphold_linux::settings::Text;
+use uphold_linux::conf::command::Command;
+use uphold_linux::conf::settings::Text;
+use uphold_linux::watch::kill::signal_group;
 
 #[test]
 fn the_shell_is_used_as_upstart_uses_it() {

@@ -2,7 +2,7 @@
 
 use uphold_core::conf::{Role, rows};
 use uphold_initctl::command::{COMMANDS, Group};
-use uphold_linux::options;
+use uphold_linux::boot::options;
 
 use super::{code, table};
 

@@ -5,12 +5,12 @@
 //! or calls a library function that might; users and groups are set by the bare system calls (see
 //! `kernel`), because the C library's functions would change every thread of the supervisor with them.
 
-use crate::accounts;
 use crate::capacity::HELPER_WORDS;
-use crate::child::{self, execve};
+use crate::conf::settings::{DEFAULT_UMASK, ResourceLimit, Settings, Text};
 use crate::kernel;
-use crate::preparation::Helper;
-use crate::settings::{DEFAULT_UMASK, ResourceLimit, Settings, Text};
+use crate::launch::accounts;
+use crate::launch::child::{self, execve};
+use crate::launch::preparation::Helper;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, umask};

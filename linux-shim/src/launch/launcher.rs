@@ -13,11 +13,11 @@ use uphold_core::process::{Pid, Process, SpawnError, SpawnStage};
 use uphold_core::storage::JobId;
 use uphold_core::supervisor::Supervisor;
 
+use crate::conf::settings::{Preparation, Settings, Text};
+use crate::launch::preparation;
+use crate::launch::spawn::{Failed, Plan};
 use crate::linux::Linux;
-use crate::preparation;
 use crate::readiness::{Voice, value_of};
-use crate::settings::{Preparation, Settings, Text};
-use crate::spawn::{Failed, Plan};
 use crate::turn::PendingInput;
 
 fn failed(stage: SpawnStage, errno: Errno) -> Failed {

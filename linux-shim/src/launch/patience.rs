@@ -12,7 +12,7 @@ use uphold_core::time::Instant;
 
 use crate::capacity::{LAUNCH_LAST, LAUNCH_LOOK};
 use crate::kernel;
-use crate::wait::now;
+use crate::watch::wait::now;
 
 /// How it went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -10,8 +10,8 @@ use nix::errno::Errno;
 use uphold_core::process::{Pid, SpawnError};
 
 use crate::capacity::{CHILD_GUARD, CHILD_STACK, LAUNCH_LOOK};
-use crate::patience::{Patience, Way};
-use crate::set_up::{Orders, set_up};
+use crate::launch::patience::{Patience, Way};
+use crate::launch::set_up::{Orders, set_up};
 
 /// The status of a process whose set-up failed, should anyone come to see it.
 const FAILED: c_int = 255;

@@ -20,9 +20,9 @@ use uphold_core::storage::JobId;
 use uphold_core::supervisor::Supervisor;
 
 use crate::capacity::{JOB_LOGS, LAST_PIECES, LOG_BLOCK, LOG_TURN};
-use crate::kept_output::{Chain, Kept};
-use crate::message_log::MessageLog;
-use crate::terminals::Terminals;
+use crate::output::kept_output::{Chain, Kept};
+use crate::output::message_log::MessageLog;
+use crate::output::terminals::Terminals;
 
 pub(crate) use handover::{LogRecord, put_together};
 
@@ -87,7 +87,7 @@ impl JobLogs {
     pub fn new(directory: PathBuf, bytes: usize) -> nix::Result<Self> {
         let kept = Kept::new(bytes);
         Ok(JobLogs {
-            directory: crate::options::path_bytes(&directory).to_vec(),
+            directory: crate::boot::options::path_bytes(&directory).to_vec(),
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             terminals: Terminals::new(),
             entries: Vec::with_capacity(JOB_LOGS),

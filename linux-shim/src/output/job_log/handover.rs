@@ -8,7 +8,7 @@ use uphold_core::storage::JobId;
 
 use super::{Backlog, JobLogs, LogSlot};
 use crate::capacity::{JOB_LOGS, LOG_RECORD};
-use crate::kept_output::{Chain, Kept};
+use crate::output::kept_output::{Chain, Kept};
 
 /// One log, or more of the output of the one before: then it names neither process nor file.
 #[derive(Serialize, Deserialize)]

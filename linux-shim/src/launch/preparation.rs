@@ -6,7 +6,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::{AccessFlags, access, read};
 
-use crate::settings::{Preparation, Settings};
+use crate::conf::settings::{Preparation, Settings};
 
 /// Whether the kernel confines programs by AppArmor.
 const APPARMOR: &str = "/sys/module/apparmor/parameters/enabled";

@@ -15,7 +15,7 @@ use uphold_core::storage::ClientId;
 use uphold_core::time::Instant;
 
 use crate::capacity::{CLIENTS, CLIENTS_OF_A_STRANGER, CLIENTS_RESERVED};
-use crate::wait::Source;
+use crate::watch::wait::Source;
 
 pub(crate) use handover::ClientRecord;
 

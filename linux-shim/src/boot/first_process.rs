@@ -18,7 +18,7 @@ use nix::unistd::{AccessFlags, access};
 
 use crate::error;
 use crate::kernel;
-use crate::message_log::MessageLog;
+use crate::output::message_log::MessageLog;
 
 /// File systems without which little works: where, which, how, and with what options. In this order.
 #[rustfmt::skip]

@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 
 use crate::capacity::{LEFTOVER_LOOKS, LEFTOVER_PAUSE};
-use crate::control_socket::bind;
+use crate::clients::control_socket::bind;
 use crate::handover;
 
 /// The system's control socket.
@@ -170,7 +170,7 @@ pub fn user_log_dir() -> Option<PathBuf> {
 pub fn end_leftovers() {
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
         for round in 0..LEFTOVER_LOOKS {
-            while crate::reap::next_change().is_some() {}
+            while crate::watch::reap::next_change().is_some() {}
             let children = children();
             if children.is_empty() {
                 return;

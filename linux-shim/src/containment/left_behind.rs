@@ -9,7 +9,7 @@ use uphold_core::time::Instant;
 
 use crate::capacity::{FAREWELL_NAME, FAREWELL_PROCESSES, FAREWELL_SECONDS, FAREWELLS};
 use crate::containment::Stat;
-use crate::message_log::MessageLog;
+use crate::output::message_log::MessageLog;
 
 /// What one job left.
 #[derive(Clone, Serialize, Deserialize)]

@@ -5,8 +5,8 @@
 
 use crate::capacity::EARLY_CHILDREN;
 use crate::kernel;
-use crate::proc_stat::{is_traced, parent_of};
-use crate::reap::{self, Change, Kind, Trap};
+use crate::watch::proc_stat::{is_traced, parent_of};
+use crate::watch::reap::{self, Change, Kind, Trap};
 use nix::errno::Errno;
 use uphold_core::process::{Exit, Pid};
 use uphold_core::signal::Signal;

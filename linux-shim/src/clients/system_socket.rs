@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::stat::stat;
 
-use crate::control_socket::leads_here;
+use crate::clients::control_socket::leads_here;
+use crate::clients::sessions::{SYSTEM_SOCKET, listen_at};
 use crate::linux::Linux;
-use crate::sessions::{SYSTEM_SOCKET, listen_at};
 
 /// Where the socket is.
 pub(crate) struct SystemSocket {

@@ -10,7 +10,7 @@ use nix::time::{ClockId, clock_gettime};
 use uphold_core::time::Instant;
 
 use crate::capacity::KERNEL_EVENTS;
-use crate::signals;
+use crate::watch::signals;
 
 /// Where something happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -15,9 +15,10 @@ use uphold_core::process::{Exit, Pid};
 use uphold_core::signal::Signal;
 
 use crate::capacity::WATCHES;
-use crate::kill::{signal_exactly, signal_group, signal_group_of, signal_one};
-use crate::wait::Source;
-use crate::{kernel, proc_stat};
+use crate::kernel;
+use crate::watch::kill::{signal_exactly, signal_group, signal_group_of, signal_one};
+use crate::watch::proc_stat;
+use crate::watch::wait::Source;
 
 /// A process whose end was not told yet.
 struct Watch {

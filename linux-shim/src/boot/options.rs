@@ -381,7 +381,7 @@ mod tests {
 
     #[test]
     fn the_page_has_every_option() {
-        let page = include_str!("../../docs/init.md");
+        let page = include_str!("../../../docs/init.md");
         for Row { long, word, .. } in TABLE {
             let shown = if word.is_empty() { format!("`--{long}`") } else { format!("`--{long}={word}`") };
             assert!(page.contains(&shown), "{shown}");

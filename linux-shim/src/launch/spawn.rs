@@ -13,17 +13,17 @@
 //!
 //! The kernel gives an OOM score to all who share memory, and the supervisor's is not to change.
 
-use crate::accounts::OwnGroups;
 use crate::capacity::{LAUNCH_LOOK, LAUNCH_PATIENCE};
-use crate::child::{Answer, Bond, Stack};
-use crate::command::{Command, ScriptPlace, script_place};
+use crate::conf::command::{Command, ScriptPlace, script_place};
+use crate::conf::settings::Settings;
 use crate::kernel;
-use crate::patience::{self, Patience, Way};
-use crate::preparation::Helper;
-use crate::resources::OpenFiles;
-use crate::set_up::Orders;
-use crate::settings::Settings;
-use crate::slots::Slots;
+use crate::launch::accounts::OwnGroups;
+use crate::launch::child::{Answer, Bond, Stack};
+use crate::launch::open_files::OpenFiles;
+use crate::launch::patience::{self, Patience, Way};
+use crate::launch::preparation::Helper;
+use crate::launch::set_up::Orders;
+use crate::launch::slots::Slots;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};

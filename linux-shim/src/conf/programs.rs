@@ -9,9 +9,9 @@ use uphold_core::process::Process;
 use uphold_core::storage::ClassId;
 
 use crate::capacity::{CLASSES, PROGRAM_SLACK, PROGRAM_TEXT};
-use crate::command::Command;
-use crate::preparation::{FILE_MAKER_OPTIONS, LOADER_OPTIONS};
-use crate::settings::{DEFAULT_UMASK, Preparation, ResourceLimit, Settings, Text};
+use crate::conf::command::Command;
+use crate::conf::settings::{DEFAULT_UMASK, Preparation, ResourceLimit, Settings, Text};
+use crate::launch::preparation::{FILE_MAKER_OPTIONS, LOADER_OPTIONS};
 
 /// In front of each packed command: which process, whether it is a script, and its length.
 const HEADER: usize = 6;

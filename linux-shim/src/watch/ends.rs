@@ -18,7 +18,7 @@ use uphold_core::supervisor::Supervisor;
 use crate::capacity::CHILDREN_AT_ONCE;
 use crate::kernel;
 use crate::linux::Linux;
-use crate::pidfd::{exit_of, has_ended};
+use crate::watch::pidfd::{exit_of, has_ended};
 
 impl Linux {
     /// Watches a process that another one made.

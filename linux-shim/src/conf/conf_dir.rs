@@ -14,8 +14,10 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
+use crate::conf::job_file::{
+    Loading, Outcome, apply, begin, check_settings, read_file, read_sound, say_full, unreadable,
+};
 use crate::error;
-use crate::job_file::{Loading, Outcome, apply, begin, check_settings, read_file, read_sound, say_full, unreadable};
 
 /// What is watched for in a directory.
 const WATCHED: AddWatchFlags = AddWatchFlags::IN_CREATE

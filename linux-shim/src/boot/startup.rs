@@ -12,21 +12,21 @@ use uphold_core::bytes::Strings;
 use uphold_core::input::Input;
 use uphold_core::supervisor::Supervisor;
 
+use crate::boot::first_process;
+use crate::boot::options::{self, Options, Request};
 use crate::capacity::STORAGE;
-use crate::conf_dir::ConfDir;
+use crate::clients::sessions::{self, Traces};
+use crate::clients::system_socket::SystemSocket;
+use crate::conf::conf_dir::ConfDir;
+use crate::conf::programs::Programs;
+use crate::conf::settings::DEFAULT_UMASK;
 use crate::error;
-use crate::first_process;
 use crate::handover::{self, State};
-use crate::job_log::JobLogs;
 use crate::linux::Linux;
-use crate::message_log::MessageLog;
-use crate::options::{self, Options, Request};
-use crate::programs::Programs;
+use crate::output::job_log::JobLogs;
+use crate::output::message_log::MessageLog;
 use crate::run_loop;
-use crate::sessions::{self, Traces};
-use crate::settings::DEFAULT_UMASK;
-use crate::system_socket::SystemSocket;
-use crate::wait::now;
+use crate::watch::wait::now;
 
 /// What PATH is when nobody says: the directories of a system that is being started.
 const DEFAULT_PATH: &[u8] = b"PATH=/usr/local/sbin:/usr/local/bin:/usr/bin:/usr/sbin:/sbin:/bin";

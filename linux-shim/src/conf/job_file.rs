@@ -13,9 +13,9 @@ use uphold_core::storage::ClassId;
 use uphold_core::supervisor::Supervisor;
 
 use crate::capacity::JOB_FILE;
+use crate::conf::programs::{Draft, Programs};
 use crate::error;
-use crate::message_log::MessageLog;
-use crate::programs::{Draft, Programs};
+use crate::output::message_log::MessageLog;
 
 /// What loading a job file has an influence on.
 pub struct Loading<'t, 's> {

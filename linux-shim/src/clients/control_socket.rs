@@ -18,9 +18,9 @@ use uphold_core::input::Input;
 use uphold_core::storage::ClientId;
 use uphold_core::time::Instant;
 
-use crate::client_table::{Buffers, ClientTable, Heard};
-use crate::questions::{self, Errand, Knowledge, TOO_LONG, Turn};
-use crate::wait::Source;
+use crate::clients::client_table::{Buffers, ClientTable, Heard};
+use crate::clients::questions::{self, Errand, Knowledge, TOO_LONG, Turn};
+use crate::watch::wait::Source;
 
 /// What a client's turn came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
