@@ -6,8 +6,8 @@ use uphold_core::storage::ClientId;
 use uphold_core::supervisor::Supervisor;
 
 use crate::clients::questions::Errand;
-use crate::error;
 use crate::handover;
+use crate::kernel::error;
 use crate::linux::Linux;
 
 impl Linux {

@@ -7,7 +7,6 @@ pub mod clients;
 pub mod conf;
 pub mod containment;
 pub mod errands;
-pub mod error;
 pub mod handover;
 #[allow(unsafe_code)]
 pub mod kernel;

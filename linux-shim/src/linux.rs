@@ -22,8 +22,8 @@ use crate::conf::programs::Programs;
 use crate::containment::cgroup::Cgroups;
 use crate::containment::left_behind::LeftBehind;
 use crate::containment::{ClaimedName, Containment};
-use crate::error;
 use crate::kernel;
+use crate::kernel::error;
 use crate::launch::launcher::Warned;
 use crate::launch::open_files::OpenFiles;
 use crate::launch::spawn::Spawner;
@@ -243,7 +243,7 @@ impl Linux {
             Scope::Group => self.watches.signal_group(pid, signal),
         };
         match sent {
-            Ok(true) if signal == Signal::CONT && kernel::continues(pid) => Some(Input::Continued { pid }),
+            Ok(true) if signal == Signal::CONT && kernel::process::continues(pid) => Some(Input::Continued { pid }),
             Ok(true) => None,
             Ok(false) => Some(Input::Gone { pid }),
             Err(errno) => {

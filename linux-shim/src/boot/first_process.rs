@@ -16,8 +16,8 @@ use nix::sys::reboot::set_cad_enabled;
 use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::unistd::{AccessFlags, access};
 
-use crate::error;
 use crate::kernel;
+use crate::kernel::error;
 use crate::output::message_log::MessageLog;
 
 /// File systems without which little works: where, which, how, and with what options. In this order.
@@ -90,7 +90,7 @@ pub fn take_keys(log: &mut MessageLog) {
     // Without virtual terminals there is nobody to press it.
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     open("/dev/tty0", flags, Mode::empty())
-        .and_then(|terminal| kernel::accept_keyboard_request(&terminal, libc::SIGWINCH))
+        .and_then(|terminal| kernel::terminal::accept_keyboard_request(&terminal, libc::SIGWINCH))
         .unwrap_or_default();
 }
 

@@ -17,7 +17,7 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDe
 use crate::conf::job_file::{
     Loading, Outcome, apply, begin, check_settings, read_file, read_sound, say_full, unreadable,
 };
-use crate::error;
+use crate::kernel::error;
 
 /// What is watched for in a directory.
 const WATCHED: AddWatchFlags = AddWatchFlags::IN_CREATE

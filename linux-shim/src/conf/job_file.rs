@@ -14,7 +14,7 @@ use uphold_core::supervisor::Supervisor;
 
 use crate::capacity::JOB_FILE;
 use crate::conf::programs::{Draft, Programs};
-use crate::error;
+use crate::kernel::error;
 use crate::output::message_log::MessageLog;
 
 /// What loading a job file has an influence on.

@@ -17,8 +17,8 @@ use uphold_core::process::{SpawnError, SpawnStage};
 
 use crate::capacity::CGROUP_NAME;
 use crate::conf::settings::{Cgroup, Setting};
-use crate::error;
 use crate::handover;
+use crate::kernel::error;
 
 /// Names of version 1 that mean something else in version 2.
 const CONTROLLERS: [(&[u8], &[u8]); 1] = [(b"blkio", b"io")];

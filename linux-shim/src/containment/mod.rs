@@ -349,12 +349,12 @@ fn send(stat: &Stat, own: u32, signal: Signal) -> Result<(), Errno> {
     if stat.parent == own {
         return signal_one(stat.pid, signal).map(drop);
     }
-    let process = kernel::open_process(stat.pid);
+    let process = kernel::process::open_process(stat.pid);
     if Stat::of(stat.pid).is_none_or(|now| now.start != stat.start) {
         return Ok(());
     }
     match process {
-        Ok(process) => kernel::signal_process(process.as_fd(), false, signal),
+        Ok(process) => kernel::process::signal_process(process.as_fd(), false, signal),
         // Linux has descriptors of processes since 5.3.
         Err(Errno::ENOSYS) => signal_one(stat.pid, signal).map(drop),
         Err(errno) => Err(errno),

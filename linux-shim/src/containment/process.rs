@@ -156,7 +156,7 @@ pub fn each_child(of: Pid, threads: u32, mut take: impl FnMut(Pid)) {
 
 fn each_thread(of: Pid, mut take: impl FnMut(Pid)) {
     let Some(directory) = open_in_proc(format_args!("{of}/task")) else { return };
-    kernel::each_entry(&directory, |name, _| {
+    kernel::descriptors::each_entry(&directory, |name, _| {
         let thread = number(name).and_then(|number| u32::try_from(number).ok());
         thread.and_then(Pid::new).into_iter().for_each(&mut take);
     });

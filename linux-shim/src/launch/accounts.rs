@@ -144,7 +144,7 @@ impl OwnGroups {
         let groups = groups_of(&user.name, group);
         self.groups = groups.map_err(|errno| SpawnError { stage: SpawnStage::Groups, code: errno as i32 })?;
         let mut room = [0; GROUPS_OF_A_USER];
-        let own = kernel::groups(&mut room);
+        let own = kernel::attributes::groups(&mut room);
         self.in_force = own
             .is_some_and(|own| own.len() == self.groups.len() && own.iter().all(|group| self.groups.contains(group)));
         Ok(())

@@ -1,6 +1,6 @@
 //! Making processes by clone(2) or fork(2), and having them run programs.
 
-use std::ffi::{CStr, c_char, c_int, c_long, c_void};
+use std::ffi::{c_int, c_long, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,11 +10,9 @@ use nix::errno::Errno;
 use uphold_core::process::{Pid, SpawnError};
 
 use crate::capacity::{CHILD_GUARD, CHILD_STACK, LAUNCH_LOOK};
+use crate::kernel::exec::FAILED;
 use crate::launch::patience::{Patience, Way};
 use crate::launch::set_up::{Orders, set_up};
-
-/// The status of a process whose set-up failed, should anyone come to see it.
-const FAILED: c_int = 255;
 
 /// CLONE_INTO_CGROUP (Linux 5.7).
 const INTO_CGROUP: u64 = 1 << 33;
@@ -386,26 +384,4 @@ extern "C" fn run(orders: *mut c_void) -> c_int {
     }
     // SAFETY: ends this process without running anything of the supervisor's.
     unsafe { libc::_exit(FAILED) }
-}
-
-/// Makes a process as fork(2) does, with memory of its own, that does this and ends. Nothing may wait for what another thread
-/// holds; there is one thread.
-pub(crate) fn fork(deed: impl FnOnce()) -> Result<Option<Pid>, Errno> {
-    // SAFETY: this process has one thread, so the child is as good a process as its parent.
-    match Errno::result(unsafe { libc::fork() })? {
-        0 => {
-            deed();
-            // SAFETY: ends this process without running anything of the supervisor's.
-            unsafe { libc::_exit(FAILED) }
-        }
-        pid => Ok(u32::try_from(pid).ok().and_then(Pid::new)),
-    }
-}
-
-/// execve(2): returns only what went wrong.
-pub(crate) fn execve(path: &CStr, arguments: &[*const c_char], environment: &[*const c_char]) -> Errno {
-    // SAFETY: the path ends in NUL; both lists end in a null, and their entries are texts that end in NUL and live as
-    // long as the orders.
-    unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
-    Errno::last()
 }

@@ -48,7 +48,7 @@ impl Patience {
     pub(crate) fn look(&mut self, pid: Pid, is_clear: impl Fn() -> bool) -> Option<Way> {
         let now = now();
         let began = *self.began.get_or_insert(Instant(now.0.saturating_sub(milliseconds(LAUNCH_LOOK))));
-        let seen = kernel::peek(pid);
+        let seen = kernel::process::peek(pid);
         if is_clear() || seen.is_some_and(|seen| seen.has_ended()) {
             return Some(self.over());
         }
@@ -65,7 +65,7 @@ impl Patience {
     fn kill(&mut self, pid: Pid, why: Errno, now: Instant) {
         self.killed = Some((why, now));
         // It is our child, so it can be killed.
-        kernel::kill(pid, false, Signal::KILL).unwrap_or_default();
+        kernel::process::kill(pid, false, Signal::KILL).unwrap_or_default();
     }
 }
 
@@ -74,9 +74,9 @@ impl Patience {
 pub(crate) fn await_stop(pid: Pid, most: Duration) {
     let mut pause = Duration::from_micros(20);
     let began = now();
-    while kernel::peek(pid).is_none() {
+    while kernel::process::peek(pid).is_none() {
         if now().0.saturating_sub(began.0) >= milliseconds(most) {
-            return kernel::kill(pid, false, Signal::KILL).unwrap_or_default();
+            return kernel::process::kill(pid, false, Signal::KILL).unwrap_or_default();
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(LAUNCH_LOOK);

@@ -8,8 +8,8 @@
 use crate::capacity::HELPER_WORDS;
 use crate::conf::settings::{DEFAULT_UMASK, ResourceLimit, Settings, Text};
 use crate::kernel;
+use crate::kernel::exec::{execve, fork};
 use crate::launch::accounts;
-use crate::launch::child::{self, execve};
 use crate::launch::preparation::Helper;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -91,7 +91,7 @@ pub(crate) fn set_up(orders: &mut Orders<'_>) -> Step {
     limits(orders)?;
     umask(Mode::from_bits_truncate(settings.umask.unwrap_or(DEFAULT_UMASK).into()));
     if let Some(nice) = settings.nice {
-        kernel::set_priority(nice).map_err(at(SpawnStage::Priority))?;
+        kernel::attributes::set_priority(nice).map_err(at(SpawnStage::Priority))?;
     }
     if let Some(score) = settings.oom_score {
         write_file(SpawnStage::OomAdjustment, c"/proc/self/oom_score_adj", decimal(score, &mut [0; 6]))?;
@@ -135,12 +135,12 @@ fn at(stage: SpawnStage) -> impl Fn(Errno) -> SpawnError {
 /// The table was shared with a supervisor that waits so far, because copying it takes the longer the more is open. Closing
 /// the end of it for ourselves alone makes the kernel copy only the beginning.
 fn descriptors(orders: &Orders<'_>) -> Step {
-    if kernel::close_range(orders.first_unwanted, c_int::MAX, kernel::UNSHARE).is_err() {
+    if kernel::descriptors::close_range(orders.first_unwanted, c_int::MAX, kernel::descriptors::UNSHARE).is_err() {
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_FILES).map_err(at(SpawnStage::Console))?;
     }
     if orders.first_slot > 3 {
         // What this misses (before Linux 5.9) exec closes.
-        kernel::close_range(3, orders.first_slot - 1, 0).unwrap_or_default();
+        kernel::descriptors::close_range(3, orders.first_slot - 1, 0).unwrap_or_default();
     }
     let null = orders.null;
     match (orders.settings.console, orders.log) {
@@ -153,10 +153,10 @@ fn descriptors(orders: &Orders<'_>) -> Step {
     if let (Some(report), Some((_, number))) = (orders.report, orders.ready)
         && report == number
     {
-        kernel::duplicate_above(report, number).map_err(at(SpawnStage::Console))?;
+        kernel::descriptors::duplicate_above(report, number).map_err(at(SpawnStage::Console))?;
     }
     for (slot, number) in [orders.script, orders.ready].into_iter().flatten() {
-        kernel::duplicate(slot, number).map_err(at(SpawnStage::Console))?;
+        kernel::descriptors::duplicate(slot, number).map_err(at(SpawnStage::Console))?;
     }
     Ok(())
 }
@@ -164,7 +164,7 @@ fn descriptors(orders: &Orders<'_>) -> Step {
 /// Makes the standard descriptors lead where these do.
 fn lead(descriptors: [c_int; 3]) -> Step {
     for (standard, descriptor) in (0..).zip(descriptors) {
-        kernel::duplicate(descriptor, standard).map_err(at(SpawnStage::Console))?;
+        kernel::descriptors::duplicate(descriptor, standard).map_err(at(SpawnStage::Console))?;
     }
     Ok(())
 }
@@ -175,7 +175,7 @@ fn console(control: bool) -> Step {
     let console = open(CONSOLE_DEVICE, flags, Mode::empty()).map_err(at(SpawnStage::Console))?;
     if control {
         // A console that is no terminal cannot be one's controlling terminal: then there is none.
-        kernel::control_terminal(console.as_raw_fd()).unwrap_or_default();
+        kernel::terminal::control_terminal(console.as_raw_fd()).unwrap_or_default();
     }
     lead([console.as_raw_fd(); 3])
 }
@@ -216,15 +216,15 @@ fn help(helper: Helper<'_>, orders: &Orders<'_>) -> Step {
             None => return Err(failed(SpawnStage::Helper, Errno::E2BIG)),
         }
     }
-    let pid = child::fork(|| {
-        kernel::default_signals(orders.disposed);
-        kernel::block_signals(0);
+    let pid = fork(|| {
+        kernel::signals::default_signals(orders.disposed);
+        kernel::signals::block_signals(0);
         execve(helper.program, &words, orders.environment);
     });
     let pid = pid.map_err(at(SpawnStage::Helper))?;
-    let ended = pid.map(kernel::await_exit).transpose().map_err(at(SpawnStage::Helper))?.flatten();
+    let ended = pid.map(kernel::process::await_exit).transpose().map_err(at(SpawnStage::Helper))?.flatten();
     match ended {
-        Some(kernel::Waited { code: libc::CLD_EXITED, status: 0, .. }) => Ok(()),
+        Some(kernel::process::Waited { code: libc::CLD_EXITED, status: 0, .. }) => Ok(()),
         _ => Err(failed(SpawnStage::Helper, Errno::EIO)),
     }
 }
@@ -235,7 +235,7 @@ const RESOURCES: c_uint = 16;
 fn limits(orders: &Orders<'_>) -> Step {
     if let Some((soft, hard)) = orders.open_files {
         // It was raised from there, so it can go back there.
-        kernel::set_limit(libc::RLIMIT_NOFILE as c_uint, soft, hard).unwrap_or_default();
+        kernel::attributes::set_limit(libc::RLIMIT_NOFILE as c_uint, soft, hard).unwrap_or_default();
     }
     let limits = orders.settings.limits();
     if limits.is_empty() {
@@ -246,7 +246,7 @@ fn limits(orders: &Orders<'_>) -> Step {
         for ResourceLimit { resource, soft, hard } in limits {
             if number_of(*resource) == number {
                 let [soft, hard] = [soft, hard].map(|limit| limit.unwrap_or(u64::MAX));
-                kernel::set_limit(number, soft, hard).map_err(at(SpawnStage::Limit(*resource)))?;
+                kernel::attributes::set_limit(number, soft, hard).map_err(at(SpawnStage::Limit(*resource)))?;
             }
         }
     }
@@ -287,7 +287,7 @@ fn identity(orders: &Orders<'_>) -> Step {
     let settings = orders.settings;
     if [Text::Chroot, Text::Setuid, Text::Setgid].into_iter().all(|which| settings.get(which).is_none()) {
         return match orders.own_groups? {
-            Some(groups) => kernel::set_groups(groups).map_err(at(SpawnStage::Groups)),
+            Some(groups) => kernel::attributes::set_groups(groups).map_err(at(SpawnStage::Groups)),
             None => Ok(()),
         };
     }
@@ -316,13 +316,13 @@ fn identity(orders: &Orders<'_>) -> Step {
         // Upstart leaves group 0 in the list of a `setuid` job that has no `setgid`; the user's own group belongs there.
         let first = group.or(user_group).unwrap_or(own_group);
         let groups = accounts::groups_of(login, first).map_err(at(SpawnStage::Groups))?;
-        kernel::set_groups(&groups).map_err(at(SpawnStage::Groups))?;
+        kernel::attributes::set_groups(&groups).map_err(at(SpawnStage::Groups))?;
     }
     if let Some(group) = group.or(user_group) {
-        kernel::set_group(group).map_err(at(SpawnStage::SetGroup))?;
+        kernel::attributes::set_group(group).map_err(at(SpawnStage::SetGroup))?;
     }
     if let Some(user) = user {
-        kernel::set_user(user.uid).map_err(at(SpawnStage::SetUser))?;
+        kernel::attributes::set_user(user.uid).map_err(at(SpawnStage::SetUser))?;
     }
     Ok(())
 }
@@ -331,19 +331,19 @@ fn identity(orders: &Orders<'_>) -> Step {
 ///
 /// All signals are blocked until here, so none can run a handler of the supervisor's in its own memory.
 fn signals(orders: &Orders<'_>) -> Step {
-    kernel::default_signals(orders.disposed);
+    kernel::signals::default_signals(orders.disposed);
     if orders.stop_before_exec {
-        kernel::block_signals(0);
-        kernel::stop_here();
+        kernel::signals::block_signals(0);
+        kernel::process::stop_here();
     }
     if orders.trace {
         // A signal would stop a traced process at once, and the supervisor, which waits for its exec, would have to kill
         // it. So only the trap of exec comes through, and STOP, which nobody can block; the supervisor unblocks the rest
         // at that stop. It does not where it does not wait.
-        kernel::block_signals(if orders.awaited { !(1 << (Signal::TRAP.0 - 1)) } else { 0 });
-        return kernel::trace_me().map_err(at(SpawnStage::Trace));
+        kernel::signals::block_signals(if orders.awaited { !(1 << (Signal::TRAP.0 - 1)) } else { 0 });
+        return kernel::ptrace::trace_me().map_err(at(SpawnStage::Trace));
     }
-    kernel::block_signals(0);
+    kernel::signals::block_signals(0);
     Ok(())
 }
 

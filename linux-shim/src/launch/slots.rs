@@ -9,7 +9,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::stat::Mode;
 use nix::unistd::dup3;
 
-use crate::kernel::adopt_descriptor;
+use crate::kernel::descriptors::adopt_descriptor;
 
 /// The lowest number for descriptors of our own that a child may see: above those that it is to have.
 const FIRST_SLOT: c_int = 10;

@@ -134,7 +134,7 @@ impl Spawner {
             patience: LAUNCH_PATIENCE,
             open_files,
             own_groups: OwnGroups::default(),
-            disposed: kernel::disposed_signals(),
+            disposed: kernel::signals::disposed_signals(),
             masks: SigSet::all().iter().any(|signal| !never_blocked.contains(&signal) && !blocked.contains(signal)),
             spoiled: None,
             outside: None,
@@ -204,7 +204,7 @@ impl Spawner {
         if let Some(error) = failure {
             if !matches!(way, Way::Stuck(_)) {
                 // It ends now, if it has not already; nobody else is told.
-                kernel::await_exit(pid).map(drop).unwrap_or_default();
+                kernel::process::await_exit(pid).map(drop).unwrap_or_default();
             }
             return Err(Failed { pid: Some(pid), error });
         }
@@ -212,7 +212,7 @@ impl Spawner {
             // It runs into the stop of its exec with signals blocked (see `set_up`). Should it be killed before, its exit
             // is told as any other.
             patience::await_stop(pid, self.patience);
-            kernel::unblock_signals(pid).unwrap_or_default();
+            kernel::ptrace::unblock_signals(pid).unwrap_or_default();
         }
         Ok(pid)
     }

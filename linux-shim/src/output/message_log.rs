@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn what_nobody_reads_does_not_hold_us_up_and_stays_as_it_is_for_others() {
-        let (_reader, terminal) = crate::kernel::open_terminal().unwrap();
+        let (_reader, terminal) = crate::kernel::terminal::open_terminal().unwrap();
         let (_other_reader, pipe) = nix::unistd::pipe().unwrap();
         for shared in [terminal, pipe] {
             let own = open_again(shared.as_fd()).unwrap();

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use nix::errno::Errno;
 
 use crate::capacity::TERMINALS_TO_CLOSE;
-use crate::kernel::open_terminal;
+use crate::kernel::terminal::open_terminal;
 
 /// Where terminals come from and go to.
 pub(crate) struct Terminals {

@@ -12,7 +12,8 @@ use super::message::Words;
 use super::{DaemonSlot, Daemons, Main, processes, variable};
 use crate::capacity::{ANCESTORS, NOTIFICATION, NOTIFICATIONS_AT_ONCE};
 use crate::containment::Stat;
-use crate::kernel::{self, Received};
+use crate::kernel;
+use crate::kernel::socket::Received;
 use crate::output::message_log::MessageLog;
 
 /// What is said once for each launch.
@@ -30,7 +31,7 @@ impl Daemons {
         for _ in 0..NOTIFICATIONS_AT_ONCE {
             let Some(place) = self.places.get(index) else { return false };
             let (Some(job), Some(socket)) = (place.job, &place.socket) else { return false };
-            let received = match kernel::receive(socket, &mut room) {
+            let received = match kernel::socket::receive(socket, &mut room) {
                 Ok(received) => received,
                 Err(Errno::EINTR) => continue,
                 Err(_) => return false,

@@ -314,7 +314,7 @@ impl Daemons {
 
 fn open_socket() -> Result<(Name, OwnedFd), Errno> {
     let mut random = [[0; 8]; 2];
-    kernel::random(random.as_flattened_mut());
+    kernel::socket::random(random.as_flattened_mut());
     let name = random.map(u64::from_ne_bytes);
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let opened = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;

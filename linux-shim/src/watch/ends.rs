@@ -31,7 +31,9 @@ impl Linux {
             self.log.warn(format_args!("Unable to watch process ({pid}): {}", errno.desc()));
         }
         // A new child stands traced until it is let go. If that is not so, its exit was told before its birth.
-        let lost = || self.tracer.knows(pid) && self.watches.get(pid).is_some_and(|process| !kernel::is_ours(process));
+        let lost = || {
+            self.tracer.knows(pid) && self.watches.get(pid).is_some_and(|process| !kernel::process::is_ours(process))
+        };
         if there == Ok(false) || lost() {
             self.tracer.forget(pid);
             self.watches.remove(pid);
@@ -45,7 +47,7 @@ impl Linux {
         let pid = Pid::new(number)?;
         // What was reported may have been about one before it.
         let process = self.watches.get(pid).filter(|process| has_ended(*process))?;
-        if kernel::is_ours(process) {
+        if kernel::process::is_ours(process) {
             (self.children, self.more_children) = (CHILDREN_AT_ONCE, true);
             return None;
         }

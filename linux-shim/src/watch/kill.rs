@@ -15,7 +15,7 @@ use uphold_core::signal::Signal;
 /// # Errors
 /// The kernel does not let us (EPERM).
 pub fn signal_one(pid: Pid, signal: Signal) -> Result<bool, Errno> {
-    there(kernel::kill(pid, false, signal))
+    there(kernel::process::kill(pid, false, signal))
 }
 
 /// Signals the process that the pidfd is of, and no other; says whether it was there.
@@ -23,7 +23,7 @@ pub fn signal_one(pid: Pid, signal: Signal) -> Result<bool, Errno> {
 /// # Errors
 /// The kernel does not let us (EPERM).
 pub fn signal_exactly(process: BorrowedFd<'_>, signal: Signal) -> Result<bool, Errno> {
-    there(kernel::signal_process(process, false, signal))
+    there(kernel::process::signal_process(process, false, signal))
 }
 
 /// [`signal_group`] for a process that is watched: nobody is signalled if it was reaped, even if its number lives on.
@@ -42,11 +42,11 @@ pub fn signal_group_of(process: BorrowedFd<'_>, pid: Pid, signal: Signal) -> Res
     }
     let sent = match group {
         None => Err(Errno::ESRCH),
-        Some(group) if group == pid => match kernel::signal_process(process, true, signal) {
-            Err(Errno::EINVAL) => kernel::kill(group, true, signal),
+        Some(group) if group == pid => match kernel::process::signal_process(process, true, signal) {
+            Err(Errno::EINVAL) => kernel::process::kill(group, true, signal),
             sent => sent,
         },
-        Some(group) => kernel::kill(group, true, signal),
+        Some(group) => kernel::process::kill(group, true, signal),
     };
     match sent {
         Err(Errno::ESRCH) => signal_exactly(process, signal),
@@ -60,7 +60,7 @@ pub fn signal_group_of(process: BorrowedFd<'_>, pid: Pid, signal: Signal) -> Res
 /// # Errors
 /// The kernel does not let us (EPERM).
 pub fn signal_group(pid: Pid, signal: Signal) -> Result<bool, Errno> {
-    match group_of(pid).map(|group| kernel::kill(group, true, signal)) {
+    match group_of(pid).map(|group| kernel::process::kill(group, true, signal)) {
         Some(Ok(())) => Ok(true),
         Some(Err(Errno::ESRCH)) | None => signal_one(pid, signal),
         Some(Err(error)) => Err(error),

@@ -64,7 +64,7 @@ impl Watches {
     /// # Errors
     /// There are too many, or the kernel has no pidfds: its end shows to its parent only, and signals go by its number.
     pub fn add(&mut self, pid: Pid, epoll: &Epoll) -> Result<bool, Errno> {
-        match kernel::open_process(pid) {
+        match kernel::process::open_process(pid) {
             Ok(process) => self.insert(pid, process, epoll).map(|()| true),
             Err(Errno::ESRCH) => Ok(false),
             Err(Errno::ENOSYS) => signal_one(pid, Signal(0)),
@@ -140,7 +140,7 @@ pub(crate) fn exit_of(process: BorrowedFd<'_>, pid: Pid) -> Exit {
         // If it is there still, the number was its own.
         (signal_exactly(process, Signal(0)) != Ok(false)).then_some(code)
     };
-    let kept = || kernel::exit_code(process);
+    let kept = || kernel::process::exit_code(process);
     kept().or_else(shown).or_else(kept).map_or(Exit::Unknown, exit)
 }
 

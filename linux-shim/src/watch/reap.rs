@@ -1,6 +1,7 @@
 //! What happened to the processes: exits, stops and what tracing reports, one at a time.
 
-use crate::kernel::{self, Waited};
+use crate::kernel;
+use crate::kernel::process::Waited;
 use uphold_core::process::{Exit, Pid};
 use uphold_core::signal::Signal;
 
@@ -51,7 +52,7 @@ pub enum Trap {
 /// it is told.
 pub fn next_change() -> Option<Change> {
     loop {
-        let waited = kernel::wait_any()?;
+        let waited = kernel::process::wait_any()?;
         if let Some(kind) = kind_of(waited) {
             return Some(Change { pid: waited.pid, kind });
         }
@@ -68,7 +69,7 @@ fn kind_of(Waited { pid, code, status }: Waited) -> Option<Kind> {
         libc::CLD_TRAPPED => Some(Kind::Trapped(match status >> 8 {
             0 => Trap::Signal(Signal(low)),
             libc::PTRACE_EVENT_EXEC => Trap::Exec,
-            libc::PTRACE_EVENT_FORK => match kernel::event_message(pid) {
+            libc::PTRACE_EVENT_FORK => match kernel::ptrace::event_message(pid) {
                 Ok(Some(child)) => Trap::Fork(child),
                 // It was killed in the meantime: its exit is next.
                 Ok(None) | Err(_) => Trap::Other,

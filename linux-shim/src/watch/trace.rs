@@ -102,7 +102,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
                 Verdict::GoOn => {
                     self.forget(change.pid);
                     // It is our child, and was not reaped: the number is its own.
-                    kernel::kill(change.pid, false, Signal::CONT).unwrap_or_default();
+                    kernel::process::kill(change.pid, false, Signal::CONT).unwrap_or_default();
                 }
                 Verdict::LetGo => let_go(change.pid, change.kind),
             }
@@ -117,7 +117,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     pub fn follow(&mut self, pid: Pid) -> Result<bool, Errno> {
         self.note(pid);
         let options = libc::PTRACE_O_TRACEFORK | libc::PTRACE_O_TRACEEXEC;
-        there(kernel::set_options(pid, options).and_then(|()| kernel::resume(pid, None)))
+        there(kernel::ptrace::set_options(pid, options).and_then(|()| kernel::ptrace::resume(pid, None)))
     }
 
     /// Lets a stopped tracee run on, with a signal or without. Says whether it is still there.
@@ -125,7 +125,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     /// # Errors
     /// The kernel refuses for another reason than that the process is gone.
     pub fn resume(&mut self, pid: Pid, signal: Option<Signal>) -> Result<bool, Errno> {
-        there(kernel::resume(pid, signal))
+        there(kernel::ptrace::resume(pid, signal))
     }
 
     /// Whether the process is traced, as far as is known, or is a new child whose fork was told.
@@ -156,7 +156,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     /// # Errors
     /// The kernel refuses for another reason than that the process is gone.
     pub fn detach(&mut self, pid: Pid, signal: Option<Signal>) -> Result<bool, Errno> {
-        let result = there(kernel::detach(pid, signal));
+        let result = there(kernel::ptrace::detach(pid, signal));
         self.forget(pid);
         result
     }
@@ -178,7 +178,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
             return Ok(true);
         }
         self.leaving.push(pid);
-        there(kernel::signal_first_thread(pid, Signal::STOP))
+        there(kernel::process::signal_first_thread(pid, Signal::STOP))
     }
 
     fn note(&mut self, pid: Pid) {
@@ -262,7 +262,7 @@ fn let_go(pid: Pid, kind: Kind) {
         _ => None,
     };
     // It stands stopped before us, so the request can only fail because it was killed: its exit is told next.
-    kernel::detach(pid, signal).unwrap_or_default();
+    kernel::ptrace::detach(pid, signal).unwrap_or_default();
 }
 
 fn there(result: Result<(), Errno>) -> Result<bool, Errno> {
