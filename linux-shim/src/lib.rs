@@ -4,6 +4,7 @@
 pub mod boot;
 pub mod capacity;
 pub mod clients;
+pub mod clock;
 pub mod conf;
 pub mod containment;
 pub mod errands;
@@ -13,6 +14,7 @@ pub mod kernel;
 pub mod launch;
 pub mod linux;
 pub mod output;
+mod pending;
 pub mod readiness;
 pub mod run_loop;
 mod turn;

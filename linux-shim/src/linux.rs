@@ -16,6 +16,7 @@ use uphold_core::supervisor::Supervisor;
 use crate::capacity::{READY, SPAWN_ROOM, SURVIVORS, TRACEES};
 use crate::clients::control_socket::ControlSocket;
 use crate::clients::system_socket::SystemSocket;
+use crate::clock::now;
 use crate::conf::conf_dir::ConfDir;
 use crate::conf::job_file::Loading;
 use crate::conf::programs::Programs;
@@ -30,12 +31,12 @@ use crate::launch::spawn::Spawner;
 use crate::output::job_log::JobLogs;
 use crate::output::login_records;
 use crate::output::message_log::MessageLog;
+use crate::pending::PendingInput;
 use crate::readiness::Daemons;
-use crate::turn::PendingInput;
 use crate::watch::pidfd::Watches;
 use crate::watch::reap::Change;
 use crate::watch::trace::Tracer;
-use crate::watch::wait::{Source, Wait, now};
+use crate::watch::wait::{Source, Wait};
 
 /// What the supervisor has of Linux.
 pub struct Linux {

@@ -3,9 +3,9 @@
 use uphold_core::supervisor::Supervisor;
 
 use crate::clients::sessions::Traces;
+use crate::clock::now;
 use crate::handover::hand_over;
 use crate::linux::Linux;
-use crate::watch::wait::now;
 
 /// Supervises until everything has ended that was told to end, or the kernel no longer lets it wait.
 ///

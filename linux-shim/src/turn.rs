@@ -3,39 +3,19 @@
 use nix::sys::epoll::EpollFlags;
 use uphold_core::bytes::Strings;
 use uphold_core::input::Input;
-use uphold_core::process::{Exit, Pid, Process, SpawnError};
-use uphold_core::storage::JobId;
+use uphold_core::process::Exit;
 use uphold_core::supervisor::Supervisor;
 use uphold_core::time::Instant;
 
 use crate::capacity::CHILDREN_AT_ONCE;
 use crate::clients::control_socket::Asked;
 use crate::clients::questions::Knowledge;
+use crate::clock::now;
 use crate::linux::{Linux, is_called};
+use crate::pending::PendingInput;
 use crate::watch::reap::{Change, Kind, Trap};
 use crate::watch::signals::{self, Meaning};
-use crate::watch::wait::{Source, now};
-
-/// An input that is known before its turn: small, for there is one for each process that an event starts.
-pub(crate) enum PendingInput {
-    Executed(Pid),
-    Failed { job: JobId, process: Process, pid: Pid, error: SpawnError },
-    Forked { parent: Pid, child: Pid },
-}
-
-impl PendingInput {
-    fn input(self) -> Input<'static> {
-        match self {
-            PendingInput::Executed(pid) => Input::Executed { pid },
-            PendingInput::Failed { job, process, pid, error } => {
-                Input::SpawnFailed { job, process, pid: Some(pid), error }
-            }
-            PendingInput::Forked { parent, child } => Input::Forked { parent, child },
-        }
-    }
-}
-
-const _: () = assert!(size_of::<PendingInput>() <= 24);
+use crate::watch::wait::Source;
 
 /// An input that was found, without the text that it may carry.
 enum Arrival {

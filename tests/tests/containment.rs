@@ -19,9 +19,10 @@ use uphold_core::signal::Signal;
 use uphold_core::storage::{ClientId, JobId};
 use uphold_core::supervisor::Storage;
 use uphold_core::time;
+use uphold_linux::capacity::SpawnRoom;
 use uphold_linux::conf::settings::Settings;
 use uphold_linux::containment::{ClaimedName, Containment};
-use uphold_linux::launch::spawn::{Plan, Room, Spawner};
+use uphold_linux::launch::spawn::{Plan, Spawner};
 use uphold_tests::system::{Folder, PATIENCE, processes, skipped};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
@@ -70,7 +71,7 @@ impl Bench {
             skipped("no control groups may be made here");
             return None;
         }
-        let room = Room { text: 4096, count: 64, paths: 4096 };
+        let room = SpawnRoom { text: 4096, count: 64, paths: 4096 };
         let spawner = Spawner::new(room, None).expect("a spawner");
         Some(Bench { containment, spawner, folder: Folder::new(), jobs: job_ids(), live: Vec::new(), _turn: turn })
     }

@@ -17,6 +17,7 @@ use crate::boot::options::{self, Options, Request};
 use crate::capacity::STORAGE;
 use crate::clients::sessions::{self, Traces};
 use crate::clients::system_socket::SystemSocket;
+use crate::clock::now;
 use crate::conf::conf_dir::ConfDir;
 use crate::conf::programs::Programs;
 use crate::conf::settings::DEFAULT_UMASK;
@@ -26,7 +27,6 @@ use crate::linux::Linux;
 use crate::output::job_log::JobLogs;
 use crate::output::message_log::MessageLog;
 use crate::run_loop;
-use crate::watch::wait::now;
 
 /// What PATH is when nobody says: the directories of a system that is being started.
 const DEFAULT_PATH: &[u8] = b"PATH=/usr/local/sbin:/usr/local/bin:/usr/bin:/usr/sbin:/sbin:/bin";

@@ -16,9 +16,10 @@ use uphold_core::process::Pid;
 use uphold_core::storage::JobId;
 
 use super::marks::{Mark, Marks};
-use super::process::{ClaimedName, Stat, TICKS};
+use super::process::{ClaimedName, Stat};
 use super::table::Table;
 use crate::capacity::{ENDS_REMEMBERED, JOBS, PARENT_NUMBERS};
+use crate::clock::TICKS;
 
 /// How long after its launch a main process may make a daemon that nothing but the moment of its coming gives away, in
 /// ticks: five seconds.

@@ -18,22 +18,20 @@ mod process;
 mod table;
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::time::{ClockId, clock_gettime};
 use uphold_core::input::Survivor;
 use uphold_core::process::{Pid, Process};
 use uphold_core::signal::Signal;
 use uphold_core::storage::JobId;
 
 use crate::capacity::{CHILDREN, ORPHANS, SURVIVORS, SWEEPS};
+use crate::clock::{TICKS, ticks};
 use crate::kernel;
 use crate::watch::kill::signal_one;
 use found::Scan;
 use groups::JobCgroups;
 use kin::{Kin, Life, Owner, World};
-use process::TICKS;
 use table::Table;
 
 pub(crate) use handover::ContainmentRecord;
@@ -83,14 +81,6 @@ impl Default for Containment {
     }
 }
 
-/// Ticks since boot.
-fn now() -> u64 {
-    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0, |time| {
-        let time = Duration::from(time);
-        time.as_secs() * TICKS + u64::from(time.subsec_nanos()) / (1_000_000_000 / TICKS)
-    })
-}
-
 impl Containment {
     /// No job yet, and no control groups.
     pub fn new() -> Self {
@@ -124,7 +114,7 @@ impl Containment {
     /// its own.
     pub fn launching(&mut self, job: JobId, grouped: bool) -> Option<OwnedFd> {
         self.begin(job);
-        self.kin.launching(job, now());
+        self.kin.launching(job, ticks());
         if self.wants_groups && groups::may_be_there() {
             self.use_groups();
         }
@@ -157,7 +147,7 @@ impl Containment {
         match process {
             Process::Main => self.kin.launched(job, pid),
             // It began before it was noted.
-            _ => self.kin.mark(owner, pid, now().saturating_sub(TICKS)),
+            _ => self.kin.mark(owner, pid, ticks().saturating_sub(TICKS)),
         }
         self.know(pid, owner);
         if process == Process::Main && !inside {

@@ -43,9 +43,6 @@ pub struct Stat {
     pub start: u64,
 }
 
-/// Ticks in a second: Linux counts in this unit for programs, whatever its own is.
-pub const TICKS: u64 = 100;
-
 impl Stat {
     /// What there is to know of that process.
     pub fn of(pid: Pid) -> Option<Stat> {

@@ -17,8 +17,8 @@ use crate::conf::settings::{Preparation, Settings, Text};
 use crate::launch::preparation;
 use crate::launch::spawn::{Failed, Plan};
 use crate::linux::Linux;
+use crate::pending::PendingInput;
 use crate::readiness::{Voice, value_of};
-use crate::turn::PendingInput;
 
 fn failed(stage: SpawnStage, errno: Errno) -> Failed {
     Failed::from(SpawnError { stage, code: errno as i32 })

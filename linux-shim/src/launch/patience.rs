@@ -11,8 +11,8 @@ use uphold_core::signal::Signal;
 use uphold_core::time::Instant;
 
 use crate::capacity::{LAUNCH_LAST, LAUNCH_LOOK};
+use crate::clock::now;
 use crate::kernel;
-use crate::watch::wait::now;
 
 /// How it went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

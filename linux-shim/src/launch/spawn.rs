@@ -13,7 +13,7 @@
 //!
 //! The kernel gives an OOM score to all who share memory, and the supervisor's is not to change.
 
-use crate::capacity::{LAUNCH_LOOK, LAUNCH_PATIENCE};
+use crate::capacity::{LAUNCH_LOOK, LAUNCH_PATIENCE, SpawnRoom};
 use crate::conf::command::{Command, ScriptPlace, script_place};
 use crate::conf::settings::Settings;
 use crate::kernel;
@@ -37,18 +37,6 @@ use uphold_core::process::{Pid, SpawnError, SpawnStage};
 
 /// Where programs are looked for when the job's environment has no PATH, as execvp(3) has it.
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
-
-/// How much the arguments and the environment of one process may take. Asked for at start-up, resident only as far as
-/// it is used.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Room {
-    /// Bytes for the arguments, and the same again for the environment; a NUL after each text counts.
-    pub text: usize,
-    /// How many arguments, and the same again for variables.
-    pub count: usize,
-    /// Bytes for the paths at which the program is looked for.
-    pub paths: usize,
-}
 
 /// What to make.
 #[derive(Clone, Copy, Debug)]
@@ -118,7 +106,7 @@ impl Spawner {
     ///
     /// # Errors
     /// The kernel has no descriptors or no memory for what is kept ready.
-    pub fn new(room: Room, open_files: Option<OpenFiles>) -> Result<Spawner, Errno> {
+    pub fn new(room: SpawnRoom, open_files: Option<OpenFiles>) -> Result<Spawner, Errno> {
         let blocked = SigSet::thread_get_mask()?;
         let never_blocked = [Signal::SIGKILL, Signal::SIGSTOP];
         Ok(Spawner {

@@ -1,12 +1,10 @@
 //! Waiting for the kernel: one epoll descriptor for everything, and one deadline. Idle is no wake-up at all.
 
 use std::os::fd::AsFd;
-use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signalfd::SignalFd;
-use nix::time::{ClockId, clock_gettime};
 use uphold_core::time::Instant;
 
 use crate::capacity::KERNEL_EVENTS;
@@ -68,15 +66,6 @@ impl Source {
             _ => Source::Signals,
         }
     }
-}
-
-/// The time now.
-pub fn now() -> Instant {
-    // Linux always has this clock.
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Instant(0), |time| {
-        let time = Duration::from(time);
-        Instant(time.as_secs() * 1000 + u64::from(time.subsec_millis()))
-    })
 }
 
 /// What the kernel has reported and nobody has looked at yet.
