@@ -6,7 +6,7 @@ use uphold_core::storage::ClientId;
 use uphold_core::supervisor::Supervisor;
 
 use crate::clients::questions::Errand;
-use crate::handover;
+use crate::handover::program::own_program;
 use crate::kernel::error;
 use crate::linux::Linux;
 
@@ -42,7 +42,7 @@ impl Linux {
 
     /// Loads all job files anew.
     pub(crate) fn reload(&mut self, supervisor: &mut Supervisor<'_>) {
-        if let Err(problem) = self.open_socket_again() {
+        if let Err(problem) = self.reopen_socket() {
             self.log.error(format_args!("Unable to open control socket: {}", error::words(&problem)));
         }
         self.log.info(format_args!("Reloading configuration"));
@@ -52,7 +52,7 @@ impl Linux {
     /// Has a new program take over from this one, for a client or because of a signal, when all that is known is told.
     pub(crate) fn reexecute(&mut self, client: Option<ClientId>) {
         match client {
-            None => self.log.warn(format_args!("Re-executing {}", handover::own_program().display())),
+            None => self.log.warn(format_args!("Re-executing {}", own_program().display())),
             Some(_) => self.log.info(format_args!("Restarting")),
         }
         self.restart.get_or_insert_default().extend(client);

@@ -21,8 +21,9 @@ use crate::conf::conf_dir::ConfDir;
 use crate::conf::job_file::Loading;
 use crate::conf::programs::Programs;
 use crate::containment::cgroup::Cgroups;
+use crate::containment::job_processes::Containment;
 use crate::containment::left_behind::LeftBehind;
-use crate::containment::{ClaimedName, Containment};
+use crate::containment::process::ClaimedName;
 use crate::kernel;
 use crate::kernel::error;
 use crate::launch::launcher::Warned;
@@ -275,6 +276,12 @@ impl Linux {
                 supervisor.handle(now(), input);
             }
         }
+    }
+
+    /// Listens anew at the system's socket if its path does not lead here any more.
+    pub(crate) fn reopen_socket(&mut self) -> std::io::Result<()> {
+        let Linux { socket, control, wait, .. } = self;
+        socket.as_mut().map_or(Ok(()), |socket| socket.reopen(control, &wait.epoll))
     }
 
     /// Says that something went wrong.

@@ -4,7 +4,7 @@ use uphold_core::supervisor::Supervisor;
 
 use crate::clients::sessions::Traces;
 use crate::clock::now;
-use crate::handover::hand_over;
+use crate::handover::hand_over::hand_over;
 use crate::linux::Linux;
 
 /// Supervises until everything has ended that was told to end, or the kernel no longer lets it wait.

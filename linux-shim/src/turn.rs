@@ -109,7 +109,7 @@ impl Linux {
                 self.configuration(supervisor, |conf, target| conf.changed(target));
             }
             // It may be mounted piece by piece: then the last one tells.
-            Source::Mounts => self.open_socket_again().unwrap_or_default(),
+            Source::Mounts => self.reopen_socket().unwrap_or_default(),
             Source::JobLogs => {
                 if let Some(logs) = &mut self.job_logs {
                     logs.readable(supervisor, &mut self.log);

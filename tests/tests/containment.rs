@@ -21,7 +21,8 @@ use uphold_core::supervisor::Storage;
 use uphold_core::time;
 use uphold_linux::capacity::SpawnRoom;
 use uphold_linux::conf::settings::Settings;
-use uphold_linux::containment::{ClaimedName, Containment};
+use uphold_linux::containment::job_processes::Containment;
+use uphold_linux::containment::process::ClaimedName;
 use uphold_linux::launch::spawn::{Plan, Spawner};
 use uphold_tests::system::{Folder, PATIENCE, processes, skipped};
 

@@ -13,15 +13,18 @@ use uphold_core::input::Input;
 use uphold_core::supervisor::Supervisor;
 
 use crate::boot::first_process;
+use crate::boot::leftovers;
 use crate::boot::options::{self, Options, Request};
+use crate::boot::user_dirs;
 use crate::capacity::STORAGE;
-use crate::clients::sessions::{self, Traces};
+use crate::clients::listener;
+use crate::clients::sessions::Traces;
 use crate::clients::system_socket::SystemSocket;
 use crate::clock::now;
 use crate::conf::conf_dir::ConfDir;
 use crate::conf::programs::Programs;
 use crate::conf::settings::DEFAULT_UMASK;
-use crate::handover::{self, State};
+use crate::handover::state::{self, State};
 use crate::kernel::error;
 use crate::linux::Linux;
 use crate::output::job_log::JobLogs;
@@ -70,7 +73,7 @@ fn supervise(options: &Options) -> ExitCode {
     let mut storage = STORAGE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut supervisor = storage.supervisor();
     // Before anything is opened, so that descriptors can be told apart.
-    let before = options.state_fd.map(|number| handover::read(number, &mut supervisor));
+    let before = options.state_fd.map(|number| state::read(number, &mut supervisor));
     supervisor.set_strict(options.strict_expect);
     match set_up(options, mask, &mut supervisor, before) {
         Ok((mut linux, traces)) => {
@@ -78,7 +81,7 @@ fn supervise(options: &Options) -> ExitCode {
             if let Err(errno) = ended {
                 linux.error(format_args!("Unable to wait for anything: {}", errno.desc()));
             }
-            sessions::end_leftovers();
+            leftovers::end_leftovers();
             drop(traces);
             if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
@@ -113,14 +116,14 @@ fn set_up(
         linux.log.open_kernel_log();
     }
     if !options.user {
-        linux.socket = Some(SystemSocket::new(options.socket.as_deref()));
-        linux.watch_mounts();
+        let socket = linux.socket.insert(SystemSocket::new(options.socket.as_deref()));
+        socket.watch_mounts(&linux.wait);
     }
     let mut traces = Traces::default();
     match before {
         Some(Ok(state)) => {
             state.put_back(&mut linux, &mut traces);
-            if let Err(error) = linux.open_socket_again() {
+            if let Err(error) = linux.reopen_socket() {
                 linux.error(format_args!("Unable to open control socket: {}", error::words(&error)));
             }
             linux.configuration(supervisor, |conf, target| conf.load_all(target));
@@ -167,7 +170,7 @@ fn open_sockets(
         return Ok(());
     }
     let (session, listener) =
-        sessions::abstract_socket().map_err(|error| told("Unable to open session socket", error))?;
+        listener::abstract_socket().map_err(|error| told("Unable to open session socket", error))?;
     linux.control.listen(listener, &linux.wait.epoll).map_err(|error| told("session socket", error))?;
     if let Err(full) = supervisor.set_session(session.as_bytes()) {
         return Err(format!("no room for more {}", full.limit));
@@ -211,7 +214,7 @@ fn plain_environment(own: &[u8]) -> Vec<u8> {
 }
 
 fn conf_dirs(options: &Options) -> Vec<PathBuf> {
-    let usual = || if options.user { sessions::user_conf_dirs() } else { vec![PathBuf::from("/etc/init")] };
+    let usual = || if options.user { user_dirs::user_conf_dirs() } else { vec![PathBuf::from("/etc/init")] };
     let middle = if options.conf_dirs.is_empty() { usual() } else { options.conf_dirs.clone() };
     [options.conf_dirs_before.clone(), middle, options.conf_dirs_after.clone()].concat()
 }
@@ -220,7 +223,7 @@ fn log_dir(options: &Options) -> Option<PathBuf> {
     match &options.log_dir {
         _ if !options.log_jobs => None,
         Some(directory) => Some(directory.clone()),
-        None if options.user => sessions::user_log_dir(),
+        None if options.user => user_dirs::user_log_dir(),
         None => Some(PathBuf::from("/var/log/upstart")),
     }
 }

@@ -2,15 +2,9 @@
 //! wait.
 
 use std::fs::File;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
 
-use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
-use nix::sys::socket::sockopt::PeerCredentials;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket};
 use nix::unistd::geteuid;
 use uphold_core::control::frame::{MAX_PAGE, Outbox, decode};
 use uphold_core::control::{Refusal, Reply, Request};
@@ -238,81 +232,4 @@ const CROWDED: Refusal<'static> = Refusal::Full("waiting clients");
 fn put(outbox: &mut Outbox, reply: &Reply<'_>, closing: &mut bool) {
     let put = outbox.put(reply).or_else(|_| outbox.put(&Reply::Error(TOO_LONG)));
     *closing |= put.is_err();
-}
-
-/// Connects to a path, without waiting to be let in: EAGAIN says that so many wait there already.
-fn knock(path: &Path) -> Result<OwnedFd, Errno> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let client = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
-    connect(client.as_raw_fd(), &UnixAddr::new(path)?)?;
-    Ok(client)
-}
-
-/// Whether a client that connects to this path comes to this very process.
-pub(crate) fn leads_here(path: &Path) -> bool {
-    match knock(path).and_then(|client| getsockopt(&client, PeerCredentials)) {
-        Ok(peer) => u32::try_from(peer.pid()) == Ok(std::process::id()),
-        // There is no room for one more: better leave it as it is.
-        Err(errno) => errno == Errno::EAGAIN,
-    }
-}
-
-/// Listens at a path. A socket that a supervisor left behind when it was killed is in nobody's way; whatever else lies there
-/// is not ours to remove.
-///
-/// # Errors
-/// Somebody listens there already, or the path cannot be used.
-pub fn bind(path: &Path) -> std::io::Result<UnixListener> {
-    match UnixListener::bind(path) {
-        Err(error) if error.raw_os_error() == Some(Errno::EADDRINUSE as i32) => {
-            let is_socket = std::fs::symlink_metadata(path)?.file_type().is_socket();
-            if !is_socket || knock(path).err() != Some(Errno::ECONNREFUSED) {
-                return Err(error);
-            }
-            std::fs::remove_file(path)?;
-            UnixListener::bind(path)
-        }
-        bound => bound,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::PathBuf;
-
-    fn place(name: &str) -> PathBuf {
-        std::env::temp_dir().join(format!("uphold-socket-{}-{name}", std::process::id()))
-    }
-
-    fn is_taken(path: &Path) -> bool {
-        bind(path).is_err_and(|error| error.raw_os_error() == Some(Errno::EADDRINUSE as i32))
-    }
-
-    #[test]
-    fn only_a_socket_that_nobody_listens_at_is_taken_over() {
-        let path = place("old");
-        drop(UnixListener::bind(&path).unwrap());
-        let listener = bind(&path).unwrap();
-        assert!(is_taken(&path));
-        drop(listener);
-        drop(bind(&path).unwrap());
-        std::fs::remove_file(&path).unwrap();
-
-        std::fs::write(&path, "a letter").unwrap();
-        assert!(is_taken(&path));
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a letter");
-        std::fs::remove_file(&path).unwrap();
-    }
-
-    #[test]
-    fn a_listener_that_lets_nobody_in_is_not_waited_for() {
-        let path = place("full");
-        let _listener = UnixListener::bind(&path).unwrap();
-        let waiting: Vec<OwnedFd> = std::iter::from_fn(|| knock(&path).ok()).collect();
-        assert!(!waiting.is_empty());
-        assert!(is_taken(&path));
-        drop(waiting);
-        std::fs::remove_file(&path).unwrap();
-    }
 }

@@ -2,6 +2,7 @@
 
 pub mod client_table;
 pub mod control_socket;
+pub mod listener;
 pub mod questions;
 pub mod sessions;
 pub(crate) mod system_socket;

@@ -1,23 +1,14 @@
-//! Where a supervisor can be found: its sockets, and the files beside them that say so. And where a user's files are.
+//! The files by which a supervisor can be found: its socket, its pid file, its session file.
 
-use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io::{Error, ErrorKind, Result, Write};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::geteuid;
 
-use crate::capacity::{LEFTOVER_LOOKS, LEFTOVER_PAUSE};
-use crate::clients::control_socket::bind;
-use crate::handover;
-
-/// The system's control socket.
-pub(crate) const SYSTEM_SOCKET: &str = "/run/uphold/control";
+use crate::clients::listener::{SYSTEM_SOCKET, listen_at};
 
 /// What was made to be found, and goes when the supervisor does.
 #[derive(Default)]
@@ -86,14 +77,14 @@ impl Traces {
     }
 
     /// The paths of all files, and of all directories.
-    pub(crate) fn carry(&self) -> [Vec<Vec<u8>>; 2] {
-        [&self.files, &self.directories].map(handover::carry_paths)
+    pub(crate) fn carry(&self) -> [&[PathBuf]; 2] {
+        [&self.files, &self.directories]
     }
 
     /// Goes on with what another program made.
-    pub(crate) fn put_back(&mut self, [files, directories]: [Vec<Vec<u8>>; 2]) {
-        self.files.extend(handover::paths(files));
-        self.directories.extend(handover::paths(directories));
+    pub(crate) fn put_back(&mut self, [files, directories]: [impl Iterator<Item = PathBuf>; 2]) {
+        self.files.extend(files);
+        self.directories.extend(directories);
     }
 
     /// A new file takes the place of what is there: a link would lead the text elsewhere, a pipe would hold us up.
@@ -114,80 +105,9 @@ impl Drop for Traces {
     }
 }
 
-/// Listens at a path, whoever may have listened there before and does no more.
-pub(crate) fn listen_at(path: &Path) -> Result<UnixListener> {
-    if path == Path::new(SYSTEM_SOCKET)
-        && let Some(directory) = path.parent()
-    {
-        DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
-    }
-    let listener = bind(path)?;
-    // Who may do what is decided by the kernel's word about who connects.
-    fs::set_permissions(path, fs::Permissions::from_mode(0o666))?;
-    Ok(listener)
-}
-
-/// Upstart's name for this session's socket, which has no path, and the session's address.
-///
-/// # Errors
-/// The socket cannot be made.
-pub fn abstract_socket() -> Result<(String, UnixListener)> {
-    let name = format!("/com/ubuntu/upstart-session/{}/{}", nix::unistd::getuid(), std::process::id());
-    let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name)?)?;
-    Ok((format!("unix:abstract={name}"), listener))
-}
-
 /// An XDG path counts only if it is absolute.
-fn absolute(path: Option<std::ffi::OsString>) -> Option<PathBuf> {
+pub(crate) fn absolute(path: Option<std::ffi::OsString>) -> Option<PathBuf> {
     path.map(PathBuf::from).filter(|path| path.is_absolute())
-}
-
-fn home() -> Option<PathBuf> {
-    absolute(std::env::var_os("HOME"))
-}
-
-/// Where a user's job files are, the most important first.
-pub fn user_conf_dirs() -> Vec<PathBuf> {
-    let config = absolute(std::env::var_os("XDG_CONFIG_HOME")).or_else(|| Some(home()?.join(".config")));
-    let shared =
-        std::env::var_os("XDG_CONFIG_DIRS").filter(|dirs| !dirs.is_empty()).unwrap_or_else(|| "/etc/xdg".into());
-    let shared = shared.as_bytes().split(|&byte| byte == b':').filter(|dir| dir.starts_with(b"/"));
-    let own = [config.map(|config| config.join("upstart")), home().map(|home| home.join(".init"))];
-    let shared = shared.map(|dir| Path::new(OsStr::from_bytes(dir)).join("upstart"));
-    own.into_iter().flatten().chain(shared).chain([PathBuf::from("/usr/share/upstart/sessions")]).collect()
-}
-
-/// Where the output of a user's jobs is kept; it is made if need be.
-pub fn user_log_dir() -> Option<PathBuf> {
-    let cache = absolute(std::env::var_os("XDG_CACHE_HOME")).or_else(|| Some(home()?.join(".cache")))?;
-    let directory = cache.join("upstart");
-    // Without it there are no logs; each job's first output says so.
-    DirBuilder::new().recursive(true).mode(0o700).create(&directory).unwrap_or_default();
-    Some(directory)
-}
-
-/// Ends what is left of a session's processes: whoever outlived its parent has become our child. They are asked first.
-pub fn end_leftovers() {
-    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
-        for round in 0..LEFTOVER_LOOKS {
-            while crate::watch::reap::next_change().is_some() {}
-            let children = children();
-            if children.is_empty() {
-                return;
-            }
-            for child in children.into_iter().filter(|_| round == 0 || signal == Signal::SIGKILL) {
-                // Some are gone by now.
-                kill(child, signal).and_then(|()| kill(child, Signal::SIGCONT)).unwrap_or_default();
-            }
-            std::thread::sleep(LEFTOVER_PAUSE);
-        }
-    }
-}
-
-fn children() -> Vec<Pid> {
-    let path = format!("/proc/self/task/{}/children", nix::unistd::gettid());
-    let list = fs::read_to_string(path).unwrap_or_default();
-    list.split_ascii_whitespace().filter_map(|word| word.parse().ok()).map(Pid::from_raw).collect()
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use std::fs::File;
 use std::io::Result;
 use std::path::{Path, PathBuf};
 
+use nix::sys::epoll::Epoll;
 use nix::sys::stat::stat;
 
-use crate::clients::control_socket::leads_here;
-use crate::clients::sessions::{SYSTEM_SOCKET, listen_at};
-use crate::linux::Linux;
+use crate::clients::control_socket::ControlSocket;
+use crate::clients::listener::{SYSTEM_SOCKET, leads_here, listen_at};
+use crate::watch::wait::Wait;
 
 /// Where the socket is.
 pub(crate) struct SystemSocket {
@@ -34,24 +35,19 @@ impl SystemSocket {
         }
         self.opened.is_some()
     }
-}
 
-impl Linux {
-    /// Listens anew at the system's socket if its path does not lead here any more.
-    pub(crate) fn open_socket_again(&mut self) -> Result<()> {
-        let Some(socket) = &mut self.socket else { return Ok(()) };
-        if socket.is_found() {
+    /// Listens anew if the path does not lead here any more.
+    pub(crate) fn reopen(&mut self, control: &mut ControlSocket, epoll: &Epoll) -> Result<()> {
+        if self.is_found() {
             return Ok(());
         }
-        let listener = listen_at(&socket.path)?;
-        self.control.replace(listener, &self.wait.epoll)
+        control.replace(listen_at(&self.path)?, epoll)
     }
 
     /// Has the kernel tell when something is mounted, which may hide the socket, or give it a place at last.
-    pub(crate) fn watch_mounts(&mut self) {
-        let Some(socket) = &mut self.socket else { return };
+    pub(crate) fn watch_mounts(&mut self, wait: &Wait) {
         // Without it the socket is looked for when job files are loaded anew.
-        socket.mounts = File::open("/proc/self/mounts").ok();
-        socket.mounts.as_ref().map_or(Ok(()), |mounts| self.wait.watch_mounts(mounts)).unwrap_or_default();
+        self.mounts = File::open("/proc/self/mounts").ok();
+        self.mounts.as_ref().map_or(Ok(()), |mounts| wait.watch_mounts(mounts)).unwrap_or_default();
     }
 }

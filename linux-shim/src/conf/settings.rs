@@ -4,6 +4,8 @@ use std::ffi::{CStr, CString, NulError};
 use uphold_core::conf::stanza::Console;
 use uphold_core::process::Resource;
 
+use crate::conf::cgroup_stanza::Cgroup;
+
 /// What `umask` is when the job file does not say.
 pub const DEFAULT_UMASK: u16 = 0o022;
 
@@ -80,20 +82,6 @@ pub enum Preparation {
     Profile,
     /// `tmpfiles`.
     Files,
-}
-
-/// A file of a control group, and what is written to it.
-pub type Setting = (Box<[u8]>, Box<[u8]>);
-
-/// A control group, and what is set in it: the last name that is given, and every setting.
-#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub struct Cgroup {
-    /// `NAME`, in which `$UPSTART_CGROUP` may stand; `None` for the name that Upstart gives.
-    pub name: Option<Box<[u8]>>,
-    /// The controllers that were asked for.
-    pub controllers: Vec<Box<[u8]>>,
-    /// What is set.
-    pub values: Vec<Setting>,
 }
 
 impl Readiness {

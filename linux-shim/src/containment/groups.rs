@@ -14,10 +14,10 @@ use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 use nix::unistd::{mkdir, write};
 use uphold_core::process::Pid;
 
-use super::process::each_number;
 use crate::capacity::{GROUP_DEPTH, GROUP_NAMES, GROUPS_TO_REMOVE, HOME_NAMES, LEFT_GROUPS, OWN_GROUP_PATH};
-use crate::containment::cgroup::find_base;
+use crate::containment::hierarchy::find_base;
 use crate::kernel;
+use crate::watch::proc_files::each_number;
 
 /// What the names of supervisors' groups begin with; the supervisor's process id follows.
 const PREFIX: &str = "uphold-";

@@ -8,8 +8,8 @@ use uphold_core::process::Pid;
 use uphold_core::time::Instant;
 
 use crate::capacity::{FAREWELL_NAME, FAREWELL_PROCESSES, FAREWELL_SECONDS, FAREWELLS};
-use crate::containment::Stat;
 use crate::output::message_log::MessageLog;
+use crate::watch::proc_stat::Stat;
 
 /// What one job left.
 #[derive(Clone, Serialize, Deserialize)]

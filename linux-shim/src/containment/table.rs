@@ -3,7 +3,7 @@
 use uphold_core::process::Pid;
 use uphold_core::storage::JobId;
 
-use super::kin::Owner;
+use super::owner::Owner;
 
 /// A child of the supervisor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]

@@ -11,10 +11,10 @@ use uphold_core::supervisor::Supervisor;
 use super::message::Words;
 use super::{DaemonSlot, Daemons, Main, processes, variable};
 use crate::capacity::{ANCESTORS, NOTIFICATION, NOTIFICATIONS_AT_ONCE};
-use crate::containment::Stat;
 use crate::kernel;
 use crate::kernel::socket::Received;
 use crate::output::message_log::MessageLog;
+use crate::watch::proc_stat::Stat;
 
 /// What is said once for each launch.
 #[derive(Clone, Copy)]

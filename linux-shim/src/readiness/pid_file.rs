@@ -16,7 +16,7 @@ use uphold_core::process::Pid;
 use super::message::decimal;
 use crate::capacity::PID_FILE;
 use crate::conf::settings::{Settings, Text};
-use crate::watch::proc_stat::fill;
+use crate::watch::proc_files::fill;
 
 /// The longest path, its NUL with it.
 const PATH: usize = nix::libc::PATH_MAX as usize;

@@ -5,7 +5,7 @@ use nix::unistd::read;
 use uphold_core::process::Pid;
 
 use crate::capacity::ENVIRONMENT_SEARCHED;
-use crate::watch::proc_stat::{fill, open_file};
+use crate::watch::proc_files::{fill, open_file};
 
 /// The user in whose name a process acts.
 pub(super) fn user(pid: Pid) -> Option<u32> {

@@ -3,7 +3,8 @@
 pub(crate) mod ends;
 pub mod kill;
 pub mod pidfd;
-pub(crate) mod proc_stat;
+pub(crate) mod proc_files;
+pub mod proc_stat;
 pub mod reap;
 pub mod signals;
 pub mod trace;

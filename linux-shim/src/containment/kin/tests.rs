@@ -1,6 +1,7 @@
 //! The rules against a pretend `/proc`.
 
 use super::*;
+use crate::containment::process::ClaimedName;
 use uphold_core::process::ShortName;
 use uphold_core::supervisor::Storage;
 

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Containment;
-use super::kin::{Life, Owner};
+use super::job_processes::Containment;
+use super::kin::Life;
 use super::marks::Mark;
+use super::owner::Owner;
 use super::table::Member;
 
 /// What is known of jobs' processes.
