@@ -33,7 +33,8 @@ use crate::output::job_log::JobLogs;
 use crate::output::login_records;
 use crate::output::message_log::MessageLog;
 use crate::pending::PendingInput;
-use crate::readiness::Daemons;
+use crate::readiness::daemons::Daemons;
+use crate::watch::exits::watch;
 use crate::watch::pidfd::Watches;
 use crate::watch::reap::Change;
 use crate::watch::trace::Tracer;
@@ -166,7 +167,7 @@ impl Linux {
             Effect::Spawn { job, process, launch } => {
                 let input = self.spawn(supervisor, job, process, launch);
                 if let Input::Spawned { pid, .. } = input
-                    && let Some(exit) = self.old_end(pid)
+                    && let Some(exit) = self.watches.take_exit(pid)
                 {
                     supervisor.handle(now(), Input::Exited { pid, exit });
                 }
@@ -193,7 +194,7 @@ impl Linux {
                 if let Some(logs) = &mut self.job_logs {
                     logs.forked(instead_of, pid);
                 }
-                return self.watch(pid);
+                return watch(pid, &mut self.tracer, &mut self.watches, &self.wait.epoll, &mut self.log);
             }
             Effect::Survey { job, anywhere } => return Some(self.survey(supervisor, job, anywhere)),
             Effect::Sweep { job, signal } => {

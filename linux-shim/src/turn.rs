@@ -3,7 +3,7 @@
 use nix::sys::epoll::EpollFlags;
 use uphold_core::bytes::Strings;
 use uphold_core::input::Input;
-use uphold_core::process::Exit;
+use uphold_core::process::{Exit, Pid};
 use uphold_core::supervisor::Supervisor;
 use uphold_core::time::Instant;
 
@@ -11,8 +11,10 @@ use crate::capacity::CHILDREN_AT_ONCE;
 use crate::clients::control_socket::Asked;
 use crate::clients::questions::Knowledge;
 use crate::clock::now;
+use crate::kernel;
 use crate::linux::{Linux, is_called};
 use crate::pending::PendingInput;
+use crate::watch::pidfd::has_ended;
 use crate::watch::reap::{Change, Kind, Trap};
 use crate::watch::signals::{self, Meaning};
 use crate::watch::wait::Source;
@@ -175,6 +177,22 @@ impl Linux {
         self.child_changed(change, supervisor).map(Arrival::Input)
     }
 
+    /// A pidfd says that its process has ended.
+    fn watched_ended(&mut self, number: u32, supervisor: &Supervisor<'_>) -> Option<Input<'static>> {
+        let pid = Pid::new(number)?;
+        // What was reported may have been about one before it.
+        let process = self.watches.get(pid).filter(|process| has_ended(*process))?;
+        if kernel::process::is_ours(process) {
+            (self.children, self.more_children) = (CHILDREN_AT_ONCE, true);
+            return None;
+        }
+        let exit = self.watches.take_exit(pid)?;
+        if let Some(logs) = &mut self.job_logs {
+            logs.ended(pid, supervisor, &mut self.log);
+        }
+        Some(Input::Exited { pid, exit })
+    }
+
     fn child_changed(&mut self, change: Change, supervisor: &Supervisor<'_>) -> Option<Input<'static>> {
         let pid = change.pid;
         Some(match change.kind {
@@ -184,7 +202,7 @@ impl Linux {
                 }
                 self.containment.ended(pid, &|job, named| is_called(supervisor, job, named));
                 // Of the one that is waited for, should another have had its number since.
-                let exit = self.old_end(pid).filter(|&exit| exit != Exit::Unknown).unwrap_or(exit);
+                let exit = self.watches.take_exit(pid).filter(|&exit| exit != Exit::Unknown).unwrap_or(exit);
                 Input::Exited { pid, exit }
             }
             Kind::Stopped(signal) => Input::Stopped { pid, signal, traced: false },
@@ -193,7 +211,7 @@ impl Linux {
             Kind::Trapped(Trap::Exec) => Input::Replaced { pid },
             Kind::Trapped(Trap::Fork(child)) => {
                 self.containment.forked(pid, child, &|job, named| is_called(supervisor, job, named));
-                if let Some(exit) = self.old_end(child) {
+                if let Some(exit) = self.watches.take_exit(child) {
                     self.ready.push_back(PendingInput::Forked { parent: pid, child });
                     return Some(Input::Exited { pid: child, exit });
                 }

@@ -1,7 +1,7 @@
 //! The command line of `init`, as init(8) has it.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use uphold_core::conf::stanza::Console;
@@ -313,11 +313,6 @@ fn format_option(head: &str, help: &str) -> String {
         fresh = false;
     }
     lines + &line + "\n"
-}
-
-/// The bytes of a path.
-pub fn path_bytes(path: &std::path::Path) -> &[u8] {
-    path.as_os_str().as_bytes()
 }
 
 #[cfg(test)]

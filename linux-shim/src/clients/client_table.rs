@@ -1,7 +1,5 @@
 //! The clients of the control socket: who they are, and a fixed buffer each way for every one of them.
 
-mod handover;
-
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard};
@@ -16,8 +14,6 @@ use uphold_core::time::Instant;
 
 use crate::capacity::{CLIENTS, CLIENTS_OF_A_STRANGER, CLIENTS_RESERVED};
 use crate::watch::wait::Source;
-
-pub(crate) use handover::ClientRecord;
 
 /// What is on its way from and to one client.
 pub struct Buffers {
@@ -34,14 +30,14 @@ static BUFFERS: Mutex<[Buffers; CLIENTS]> =
 /// One place for a client.
 #[derive(Default)]
 pub struct ClientSlot {
-    stream: Option<UnixStream>,
-    generation: u32,
+    pub(super) stream: Option<UnixStream>,
+    pub(super) generation: u32,
     /// Whose it is, if the kernel says so.
-    user: Option<u32>,
+    pub(super) user: Option<u32>,
     /// When it was last heard of.
-    heard: Instant,
+    pub(super) heard: Instant,
     /// What the kernel is to tell of it.
-    armed: Option<EpollFlags>,
+    pub(super) armed: Option<EpollFlags>,
     /// Whether it may change anything.
     pub trusted: bool,
     /// Whether it has said hello.
@@ -54,10 +50,10 @@ pub struct ClientSlot {
 
 /// The places.
 pub struct ClientTable {
-    places: [ClientSlot; CLIENTS],
-    buffers: MutexGuard<'static, [Buffers; CLIENTS]>,
+    pub(super) places: [ClientSlot; CLIENTS],
+    pub(super) buffers: MutexGuard<'static, [Buffers; CLIENTS]>,
     /// The clients that have more to say than they were asked about yet: one bit each.
-    backlog: u128,
+    pub(super) backlog: u128,
 }
 
 /// What reading from a client came to.
@@ -242,7 +238,7 @@ impl Default for ClientTable {
 }
 
 /// Who was it that connected.
-fn user_of(stream: &UnixStream) -> Option<u32> {
+pub(super) fn user_of(stream: &UnixStream) -> Option<u32> {
     getsockopt(stream, PeerCredentials).ok().map(|peer| peer.uid())
 }
 

@@ -1,5 +1,6 @@
 //! The control socket: listening on it, the connected clients, and how each request is answered.
 
+pub(crate) mod client_record;
 pub mod client_table;
 pub mod control_socket;
 pub mod listener;

@@ -11,7 +11,12 @@ use uphold_core::storage::ClassId;
 use crate::capacity::{CLASSES, PROGRAM_SLACK, PROGRAM_TEXT};
 use crate::conf::command::Command;
 use crate::conf::settings::{DEFAULT_UMASK, Preparation, ResourceLimit, Settings, Text};
-use crate::launch::preparation::{FILE_MAKER_OPTIONS, LOADER_OPTIONS};
+
+/// What `apparmor load` gives the loader before the profile: replace it if it is known, and write it to the cache.
+const LOADER_OPTIONS: [&[u8]; 2] = [b"-r", b"-W"];
+
+/// What `tmpfiles` gives the program before the files.
+const FILE_MAKER_OPTIONS: [&[u8]; 1] = [b"--create"];
 
 /// In front of each packed command: which process, whether it is a script, and its length.
 const HEADER: usize = 6;

@@ -67,7 +67,7 @@ fn write_image(
     writer.put_all(logs.iter())?;
     let watches: Vec<_> = linux.watches.carry().collect();
     writer.put_all(watches.iter())?;
-    let daemons: Vec<_> = linux.daemons.carry().collect();
+    let daemons: Vec<_> = linux.daemons.table.carry().collect();
     writer.put_all(daemons.iter())?;
     let programs: Vec<_> = linux.programs.all().collect();
     writer.put_all(programs.iter())?;
@@ -101,6 +101,6 @@ fn set_inherited(image: &OwnedFd, linux: &mut Linux, inherited: bool) -> Result<
     let listeners = linux.control.listeners().iter().map(AsFd::as_fd);
     let terminals = linux.job_logs.iter().flat_map(|logs| logs.terminals());
     let watches = linux.watches.descriptors();
-    let daemons = linux.daemons.descriptors();
+    let daemons = linux.daemons.table.descriptors();
     Ok(listeners.chain(terminals).chain(watches).chain(daemons).chain([image.as_fd()]).try_for_each(set)?)
 }

@@ -10,23 +10,23 @@ use uphold_core::supervisor::Supervisor;
 
 use super::image::Reader;
 use super::record::{HEAD, Own, error_words, paths};
-use crate::clients::client_table;
+use crate::clients::client_record::ClientRecord;
 use crate::clients::sessions::Traces;
 use crate::conf::programs::Program;
 use crate::kernel::descriptors::{adopt_descriptor, close_range};
 use crate::kernel::error;
 use crate::linux::Linux;
-use crate::output::job_log;
-use crate::readiness;
+use crate::output::log_record::{LogRecord, put_together};
+use crate::readiness::record::DaemonRecord;
 use crate::watch::pidfd;
 
 /// What a program before this one has left to it.
 pub struct State {
     own: Own,
-    clients: Vec<client_table::ClientRecord>,
-    logs: Vec<job_log::LogRecord>,
+    clients: Vec<ClientRecord>,
+    logs: Vec<LogRecord>,
     watches: Vec<pidfd::WatchRecord>,
-    daemons: Vec<readiness::DaemonRecord>,
+    daemons: Vec<DaemonRecord>,
     programs: Vec<Program>,
 }
 
@@ -60,10 +60,10 @@ fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> 
     };
     let mut seen = BTreeSet::from([number]);
     let listeners = state.own.listeners.iter().copied();
-    let clients = state.clients.iter().filter_map(client_table::ClientRecord::descriptor);
-    let logs = state.logs.iter().filter_map(job_log::LogRecord::descriptor);
+    let clients = state.clients.iter().filter_map(ClientRecord::descriptor);
+    let logs = state.logs.iter().filter_map(LogRecord::descriptor);
     let watches = state.watches.iter().map(|watch| watch.descriptor);
-    let daemons = state.daemons.iter().flat_map(readiness::DaemonRecord::descriptors).flatten();
+    let daemons = state.daemons.iter().flat_map(DaemonRecord::descriptors).flatten();
     let named = listeners.chain(clients).chain(logs).chain(watches).chain(daemons);
     if !named.into_iter().all(|number| number > 2 && seen.insert(number)) {
         return Err(Error::new(ErrorKind::InvalidData, "a descriptor is named twice"));
@@ -112,7 +112,7 @@ impl State {
             let connection = client.descriptor().and_then(|number| adopt(number).ok());
             linux.control.clients().put_back(client, connection, &linux.wait.epoll);
         }
-        for log in job_log::put_together(logs) {
+        for log in put_together(logs) {
             let terminal = log.descriptor().and_then(|number| adopt(number).ok());
             if let Some(logs) = &mut linux.job_logs {
                 logs.put_back(log, terminal);
@@ -127,7 +127,7 @@ impl State {
         }
         for daemon in daemons {
             let descriptors = daemon.descriptors().map(|number| number.and_then(|number| adopt(number).ok()));
-            linux.daemons.put_back(daemon, descriptors, &linux.wait.epoll);
+            linux.daemons.table.put_back(daemon, descriptors, &linux.wait.epoll);
         }
         programs.into_iter().for_each(|program| linux.programs.put_back(program));
     }

@@ -18,7 +18,8 @@ use crate::launch::preparation;
 use crate::launch::spawn::{Failed, Plan};
 use crate::linux::Linux;
 use crate::pending::PendingInput;
-use crate::readiness::{Voice, value_of};
+use crate::readiness::channel::Voice;
+use crate::readiness::pid_file::value_of;
 
 fn failed(stage: SpawnStage, errno: Errno) -> Failed {
     Failed::from(SpawnError { stage, code: errno as i32 })

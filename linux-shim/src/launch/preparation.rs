@@ -17,12 +17,6 @@ const LOADERS: [&CStr; 1] = [c"/sbin/apparmor_parser"];
 /// Makes files.
 const FILE_MAKERS: [&CStr; 2] = [c"/usr/bin/systemd-tmpfiles", c"/bin/systemd-tmpfiles"];
 
-/// What `apparmor load` gives the loader before the profile: replace it if it is known, and write it to the cache.
-pub(crate) const LOADER_OPTIONS: [&[u8]; 2] = [b"-r", b"-W"];
-
-/// What `tmpfiles` gives the program before the files.
-pub(crate) const FILE_MAKER_OPTIONS: [&[u8]; 1] = [b"--create"];
-
 /// A program to run before the job's own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Helper<'a> {

@@ -4,9 +4,8 @@
 //! What cannot be written yet is kept in memory of a fixed size: while the process lives, and beyond its end where the file
 //! may become writable later. What there is no room for is counted, and said when the file can be written.
 
-mod handover;
-
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
@@ -24,8 +23,6 @@ use crate::output::kept_output::{Chain, Kept};
 use crate::output::message_log::MessageLog;
 use crate::output::terminals::Terminals;
 
-pub(crate) use handover::{LogRecord, put_together};
-
 /// Bytes read at once: what a terminal holds for its reader.
 const PIECE: usize = 4096;
 
@@ -40,43 +37,43 @@ const PATH: usize = libc::PATH_MAX as usize;
 
 /// What of a log could not be written yet.
 #[derive(Default)]
-struct Backlog {
+pub(super) struct Backlog {
     /// The file's name, for when the job is gone; none as long as nothing is kept.
-    name: Chain,
-    kept: Chain,
+    pub(super) name: Chain,
+    pub(super) kept: Chain,
     /// How many bytes there was no room for.
-    dropped: u64,
+    pub(super) dropped: u64,
 }
 
 impl Backlog {
-    const fn is_empty(&self) -> bool {
+    pub(super) const fn is_empty(&self) -> bool {
         self.kept.is_empty() && self.dropped == 0
     }
 }
 
 /// The output of one process.
-struct LogSlot {
-    terminal: Option<OwnedFd>,
-    job: JobId,
+pub(super) struct LogSlot {
+    pub(super) terminal: Option<OwnedFd>,
+    pub(super) job: JobId,
     /// The process that was spawned.
-    pid: u32,
+    pub(super) pid: u32,
     /// The process that was last seen forked from it.
-    heir: u32,
-    backlog: Backlog,
+    pub(super) heir: u32,
+    pub(super) backlog: Backlog,
 }
 
 /// The output of all processes.
 pub struct JobLogs {
-    directory: Vec<u8>,
-    epoll: Epoll,
-    terminals: Terminals,
-    entries: Vec<LogSlot>,
-    free: Vec<u32>,
+    pub(super) directory: Vec<u8>,
+    pub(super) epoll: Epoll,
+    pub(super) terminals: Terminals,
+    pub(super) entries: Vec<LogSlot>,
+    pub(super) free: Vec<u32>,
     /// What processes left behind whose files may become writable; no file twice.
-    ended: Vec<Backlog>,
+    pub(super) ended: Vec<Backlog>,
     /// Bytes that were dropped where there was no room even for the file's name.
-    dropped: u64,
-    kept: Kept,
+    pub(super) dropped: u64,
+    pub(super) kept: Kept,
 }
 
 impl JobLogs {
@@ -87,7 +84,7 @@ impl JobLogs {
     pub fn new(directory: PathBuf, bytes: usize) -> nix::Result<Self> {
         let kept = Kept::new(bytes);
         Ok(JobLogs {
-            directory: crate::boot::options::path_bytes(&directory).to_vec(),
+            directory: directory.into_os_string().into_vec(),
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             terminals: Terminals::new(),
             entries: Vec::with_capacity(JOB_LOGS),
@@ -241,7 +238,7 @@ impl JobLogs {
     }
 
     /// Keeps on what a process left behind, behind what another of its job did.
-    fn leave(&mut self, mut backlog: Backlog) {
+    pub(super) fn leave(&mut self, mut backlog: Backlog) {
         let JobLogs { ended, kept, .. } = self;
         let same = ended.iter_mut().find(|ended| kept.head(ended.name) == kept.head(backlog.name));
         match same {
@@ -299,7 +296,7 @@ impl JobLogs {
 }
 
 /// Keeps what could not be written; counts what there is no room for.
-fn keep(backlog: &mut Backlog, kept: &mut Kept, name: &[u8], bytes: &[u8]) {
+pub(super) fn keep(backlog: &mut Backlog, kept: &mut Kept, name: &[u8], bytes: &[u8]) {
     if bytes.is_empty() {
         return;
     }

@@ -2,6 +2,7 @@
 
 pub mod job_log;
 pub mod kept_output;
+pub(crate) mod log_record;
 pub mod login_records;
 pub mod message_log;
 pub(crate) mod terminals;

@@ -11,7 +11,10 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use uphold_core::conf::expand;
-use uphold_core::process::Pid;
+use uphold_core::environment::Variable;
+use uphold_core::process::{Pid, Process};
+use uphold_core::storage::JobId;
+use uphold_core::supervisor::Supervisor;
 
 use super::message::decimal;
 use crate::capacity::PID_FILE;
@@ -115,4 +118,12 @@ fn find<'v>(settings: &Settings, system_mode: bool, lookup: impl Fn(&[u8]) -> Op
         }
         found => found.ok(),
     }
+}
+
+/// A variable in the environment of a job's main process.
+pub fn value_of<'s>(supervisor: &'s Supervisor<'_>, job: JobId, name: &[u8]) -> Option<&'s [u8]> {
+    supervisor.environment(job, Process::Main).find_map(|Variable(entry, value)| {
+        let rest = entry.strip_prefix(name)?.strip_prefix(b"=")?;
+        Some(if rest.is_empty() { value } else { rest })
+    })
 }

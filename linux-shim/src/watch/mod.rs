@@ -1,6 +1,6 @@
 //! What the kernel reports, and the processes that it reports on: waiting, reaping, tracing, pidfds, signals.
 
-pub(crate) mod ends;
+pub(crate) mod exits;
 pub mod kill;
 pub mod pidfd;
 pub(crate) mod proc_files;

@@ -94,6 +94,12 @@ impl Watches {
         self.place(pid).ok().map(|at| self.0.remove(at).process)
     }
 
+    /// How the watched process of that number has ended that nobody has told of, now that a new one has the number, or it
+    /// was told; it is watched no more.
+    pub(crate) fn take_exit(&mut self, pid: Pid) -> Option<Exit> {
+        self.remove(pid).map(|process| exit_of(process.as_fd(), pid))
+    }
+
     /// Signals a process: a watched one by its pidfd, another, which must be our child, by its number. Says whether it was
     /// there.
     ///
@@ -134,7 +140,7 @@ pub(crate) fn has_ended(process: BorrowedFd<'_>) -> bool {
 }
 
 /// How a process ended: the kernel remembers it when it was reaped, and `/proc` shows it before.
-pub(crate) fn exit_of(process: BorrowedFd<'_>, pid: Pid) -> Exit {
+fn exit_of(process: BorrowedFd<'_>, pid: Pid) -> Exit {
     let shown = || {
         let code = proc_stat::exit_code_of(pid)?;
         // If it is there still, the number was its own.

@@ -6,7 +6,7 @@ use nix::sys::epoll::Epoll;
 use serde::{Deserialize, Serialize};
 use uphold_core::time::Instant;
 
-use super::{ClientSlot, ClientTable, user_of};
+use super::client_table::{ClientSlot, ClientTable, user_of};
 
 /// One place, and the client in it.
 #[derive(Serialize, Deserialize)]

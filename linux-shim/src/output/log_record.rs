@@ -6,7 +6,7 @@ use nix::sys::epoll::{EpollEvent, EpollFlags};
 use serde::{Deserialize, Serialize};
 use uphold_core::storage::JobId;
 
-use super::{Backlog, JobLogs, LogSlot};
+use super::job_log::{Backlog, JobLogs, LogSlot, keep};
 use crate::capacity::{JOB_LOGS, LOG_RECORD};
 use crate::output::kept_output::{Chain, Kept};
 
@@ -81,7 +81,7 @@ impl JobLogs {
     pub(crate) fn put_back(&mut self, carried: LogRecord, terminal: Option<OwnedFd>) {
         let LogRecord { live, name, kept, dropped } = carried;
         let mut backlog = Backlog { name: Chain::EMPTY, kept: Chain::EMPTY, dropped };
-        super::keep(&mut backlog, &mut self.kept, &name, &kept);
+        keep(&mut backlog, &mut self.kept, &name, &kept);
         match (live, terminal) {
             (Some(Live { descriptor: _, job, pid, heir }), Some(terminal)) if self.entries.len() < JOB_LOGS => {
                 let event = EpollEvent::new(EpollFlags::EPOLLIN, self.entries.len() as u64);

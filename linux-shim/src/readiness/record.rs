@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use uphold_core::process::Pid;
 use uphold_core::storage::JobId;
 
+use super::channel::watch;
 use super::pid_file::Before;
-use super::{DaemonSlot, Daemons, Main, Name};
+use super::table::{DaemonSlot, DaemonTable, Main, Name};
 use crate::watch::wait::Source;
 
 /// One job's.
@@ -32,7 +33,7 @@ impl DaemonRecord {
     }
 }
 
-impl Daemons {
+impl DaemonTable {
     /// The open sockets and pipes.
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.places.iter().flat_map(|place| [&place.socket, &place.pipe]).flatten().map(AsFd::as_fd)
@@ -56,7 +57,7 @@ impl Daemons {
         let number = index as u32;
         // Without memory in the kernel for it, the job is as one that says nothing.
         let [socket, pipe] = [(socket, Source::Message(number)), (pipe, Source::Descriptor(number))]
-            .map(|(descriptor, source)| descriptor.filter(|it| super::watch(epoll, it, source).is_ok()));
+            .map(|(descriptor, source)| descriptor.filter(|it| watch(epoll, it, source).is_ok()));
         self.places[index] = DaemonSlot { job: Some(job), socket, pipe, name, main, session, before, warned };
         self.mains[index] = hears_end.map_or(0, Pid::get);
     }
