@@ -26,7 +26,7 @@ use crate::containment::left_behind::LeftBehind;
 use crate::containment::process::ClaimedName;
 use crate::kernel;
 use crate::kernel::error;
-use crate::launch::launcher::Warned;
+use crate::launch::launcher::{Launcher, Warned};
 use crate::launch::open_files::OpenFiles;
 use crate::launch::spawn::Spawner;
 use crate::output::job_log::JobLogs;
@@ -34,6 +34,7 @@ use crate::output::login_records;
 use crate::output::message_log::MessageLog;
 use crate::pending::PendingInput;
 use crate::readiness::daemons::Daemons;
+use crate::readiness::pid_file::value_of;
 use crate::watch::exits::watch;
 use crate::watch::pidfd::Watches;
 use crate::watch::reap::Change;
@@ -165,7 +166,7 @@ impl Linux {
     pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, effect: Effect) -> Option<Input<'_>> {
         match effect {
             Effect::Spawn { job, process, launch } => {
-                let input = self.spawn(supervisor, job, process, launch);
+                let input = self.launcher().spawn(supervisor, job, process, launch);
                 if let Input::Spawned { pid, .. } = input
                     && let Some(exit) = self.watches.take_exit(pid)
                 {
@@ -219,6 +220,30 @@ impl Linux {
             Effect::Ended => self.ended = true,
         }
         None
+    }
+
+    fn launcher(&mut self) -> Launcher<'_> {
+        Launcher {
+            log: &mut self.log,
+            programs: &self.programs,
+            epoll: &self.wait.epoll,
+            user: self.user,
+            job_logs: self.job_logs.as_mut(),
+            spawner: &mut self.spawner,
+            groups: self.groups.as_mut(),
+            containment: &mut self.containment,
+            daemons: &mut self.daemons,
+            warned: &mut self.warned,
+            tracer: &mut self.tracer,
+            pending: &mut self.ready,
+        }
+    }
+
+    /// The process that the file of a job's `pid file` stanza names, if the file was written since the main process was
+    /// launched. Whether there is such a process, and whose it is, is for the caller to find out.
+    pub fn named_pid(&self, supervisor: &Supervisor<'_>, job: JobId) -> Option<Pid> {
+        let settings = self.programs.settings(supervisor.class_of(job)?);
+        self.daemons.named_pid(job, settings, !self.user, |name| value_of(supervisor, job, name))
     }
 
     fn survey(&mut self, supervisor: &Supervisor<'_>, job: JobId, anywhere: bool) -> Input<'_> {

@@ -1,9 +1,11 @@
 //! From the supervisor's order to a process: everything that its job file says, looked up.
 
+use std::collections::VecDeque;
 use std::fmt::Write;
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
+use nix::sys::epoll::Epoll;
 use uphold_core::conf::stanza::Console;
 use uphold_core::effect::Launch;
 use uphold_core::environment::Variable;
@@ -13,19 +15,43 @@ use uphold_core::process::{Pid, Process, SpawnError, SpawnStage};
 use uphold_core::storage::JobId;
 use uphold_core::supervisor::Supervisor;
 
+use crate::capacity::TRACEES;
+use crate::conf::programs::Programs;
 use crate::conf::settings::{Preparation, Settings, Text};
+use crate::containment::cgroup::Cgroups;
+use crate::containment::job_processes::Containment;
 use crate::launch::preparation;
-use crate::launch::spawn::{Failed, Plan};
-use crate::linux::Linux;
+use crate::launch::spawn::{Failed, Plan, Spawner};
+use crate::output::job_log::JobLogs;
+use crate::output::message_log::MessageLog;
 use crate::pending::PendingInput;
 use crate::readiness::channel::Voice;
-use crate::readiness::pid_file::value_of;
+use crate::readiness::daemons::Daemons;
+use crate::watch::trace::Tracer;
 
 fn failed(stage: SpawnStage, errno: Errno) -> Failed {
     Failed::from(SpawnError { stage, code: errno as i32 })
 }
 
-impl Linux {
+/// What a launch makes use of.
+pub(crate) struct Launcher<'l> {
+    pub(crate) log: &'l mut MessageLog,
+    pub(crate) programs: &'l Programs,
+    pub(crate) epoll: &'l Epoll,
+    /// Whether this is a session's supervisor.
+    pub(crate) user: bool,
+    pub(crate) job_logs: Option<&'l mut JobLogs>,
+    pub(crate) spawner: &'l mut Spawner,
+    pub(crate) groups: Option<&'l mut Cgroups>,
+    pub(crate) containment: &'l mut Containment,
+    pub(crate) daemons: &'l mut Daemons,
+    pub(crate) warned: &'l mut Warned,
+    pub(crate) tracer: &'l mut Tracer<TRACEES>,
+    /// Inputs for later.
+    pub(crate) pending: &'l mut VecDeque<PendingInput>,
+}
+
+impl Launcher<'_> {
     /// Makes a process of a job.
     pub(crate) fn spawn(
         &mut self,
@@ -45,13 +71,13 @@ impl Linux {
                 if launch.trace {
                     self.tracer.expect(pid);
                 } else {
-                    self.ready.push_back(PendingInput::Executed(pid));
+                    self.pending.push_back(PendingInput::Executed(pid));
                 }
                 Input::Spawned { job, process, pid }
             }
             Err(Failed { pid: None, error }) => Input::SpawnFailed { job, process, pid: None, error },
             Err(Failed { pid: Some(pid), error }) => {
-                self.ready.push_back(PendingInput::Failed { job, process, pid, error });
+                self.pending.push_back(PendingInput::Failed { job, process, pid, error });
                 Input::Spawned { job, process, pid }
             }
         }
@@ -73,7 +99,7 @@ impl Linux {
             self.programs.command(class, process).ok_or_else(|| failed(SpawnStage::Execute, Errno::ENOENT))?;
         let settings = self.programs.settings(class);
         let mut cgroup = None;
-        if let (Some(group), Some(groups)) = (settings.group(), &mut self.groups) {
+        if let (Some(group), Some(groups)) = (settings.group(), self.groups.as_deref_mut()) {
             cgroup = groups.prepare(group, |name| self.spawner.value(name)).map_err(Failed::from)?;
             if cgroup.is_none() && !std::mem::replace(&mut self.warned.groups, true) {
                 self.log.warn(format_args!("cgroup stanzas have no effect: cgroup version 2 is not mounted"));
@@ -90,7 +116,7 @@ impl Linux {
             }
         }
         let switches = confine && settings.get(Text::Profile).is_some();
-        let logs = self.job_logs.as_mut().filter(|_| settings.console == Console::Log);
+        let logs = self.job_logs.as_deref_mut().filter(|_| settings.console == Console::Log);
         let terminal = logs.and_then(|logs| match logs.open(job) {
             Ok(terminal) => Some(terminal),
             // Better a job without a log than no job; the words are the original's.
@@ -123,7 +149,7 @@ impl Linux {
             let inside = birthplace.is_some() && self.spawner.outside().is_none();
             self.containment.launched(job, process, pid, inside);
         }
-        if let (Some((index, _)), Some(logs)) = (terminal, &mut self.job_logs) {
+        if let (Some((index, _)), Some(logs)) = (terminal, self.job_logs.as_deref_mut()) {
             match launched {
                 Ok(pid) => logs.started(index, pid),
                 Err(_) => logs.cancel(index),
@@ -131,9 +157,7 @@ impl Linux {
         }
         launched
     }
-}
 
-impl Linux {
     /// Gives a process its environment, and a main process the means to say that it is ready.
     fn address(&mut self, supervisor: &Supervisor<'_>, job: JobId, process: Process) -> Result<Voice, Failed> {
         self.spawner.begin();
@@ -141,7 +165,7 @@ impl Linux {
         let settings = class.map(|class| self.programs.settings(class));
         let readiness = settings.and_then(Settings::readiness);
         let voice = match process {
-            Process::Main => self.daemons.prepare(job, readiness, &self.wait.epoll),
+            Process::Main => self.daemons.prepare(job, readiness, self.epoll),
             _ => Ok(Voice::default()),
         };
         let voice = voice.map_err(|errno| failed(SpawnStage::Pipe, errno))?;
@@ -163,13 +187,6 @@ impl Linux {
         }
         self.daemons.look_at_file(job, settings, !self.user, |name| self.spawner.value(name));
         Ok(voice)
-    }
-
-    /// The process that the file of a job's `pid file` stanza names, if the file was written since the main process was
-    /// launched. Whether there is such a process, and whose it is, is for the caller to find out.
-    pub fn named_pid(&self, supervisor: &Supervisor<'_>, job: JobId) -> Option<Pid> {
-        let settings = self.programs.settings(supervisor.class_of(job)?);
-        self.daemons.named_pid(job, settings, !self.user, |name| value_of(supervisor, job, name))
     }
 }
 
