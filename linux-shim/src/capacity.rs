@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use uphold_core::Storage;
 
-use crate::spawn::Room;
-
 /// Job instances at one time. The largest systems seen have 658 job files; ten thousand is what a container host or a test
 /// farm with one instance a guest needs.
 pub const JOBS: usize = 10_240;
@@ -124,9 +122,21 @@ pub const ENVIRONMENT_SEARCHED: usize = 512 << 10;
 /// Bytes of a file that names a process: a number and white space.
 pub const PID_FILE: usize = 64;
 
+/// How much the arguments and the environment of one process may take. Asked for at start-up, resident only as far as
+/// it is used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SpawnRoom {
+    /// Bytes for the arguments, and the same again for the environment; a NUL after each text counts.
+    pub text: usize,
+    /// How many arguments, and the same again for variables.
+    pub count: usize,
+    /// Bytes for the paths at which the program is looked for.
+    pub paths: usize,
+}
+
 /// What one process may be given: the kernel's own limit for one text is 128 KB; a session's environment has 4 KB, a command
 /// line in a job file at most 1 KB.
-pub const SPAWN_ROOM: Room = Room { text: OWN_ENVIRONMENT + (128 << 10), count: 8192, paths: 64 << 10 };
+pub const SPAWN_ROOM: SpawnRoom = SpawnRoom { text: OWN_ENVIRONMENT + (128 << 10), count: 8192, paths: 64 << 10 };
 
 /// Bytes of all entries of init's own environment that jobs of a session inherit: the kernel allows 2 MB, people have 4 KB.
 pub const OWN_ENVIRONMENT: usize = 256 << 10;

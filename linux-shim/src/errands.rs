@@ -3,10 +3,10 @@
 use uphold_core::control::Reply;
 use uphold_core::{ClientId, Input, Supervisor};
 
-use crate::error;
-use crate::handover;
+use crate::clients::questions::Errand;
+use crate::handover::program::own_program;
+use crate::kernel::error;
 use crate::linux::Linux;
-use crate::questions::Errand;
 
 impl Linux {
     /// Does what a client wants, and answers; what the supervisor is to hear of it is returned.
@@ -40,7 +40,7 @@ impl Linux {
 
     /// Loads all job files anew.
     pub(crate) fn reload(&mut self, supervisor: &mut Supervisor<'_>) {
-        if let Err(problem) = self.open_socket_again() {
+        if let Err(problem) = self.reopen_socket() {
             self.log.error(format_args!("Unable to open control socket: {}", error::words(&problem)));
         }
         self.log.info(format_args!("Reloading configuration"));
@@ -50,7 +50,7 @@ impl Linux {
     /// Has a new program take over from this one, for a client or because of a signal, when all that is known is told.
     pub(crate) fn reexecute(&mut self, client: Option<ClientId>) {
         match client {
-            None => self.log.warn(format_args!("Re-executing {}", handover::own_program().display())),
+            None => self.log.warn(format_args!("Re-executing {}", own_program().display())),
             Some(_) => self.log.info(format_args!("Restarting")),
         }
         self.restart.get_or_insert_default().extend(client);

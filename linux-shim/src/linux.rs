@@ -8,28 +8,32 @@ use uphold_core::bytes::Show;
 use uphold_core::{ClientId, Effect, Input, JobId, Notice, Pid, Scope, Signal, Supervisor};
 
 use crate::capacity::{READY, SPAWN_ROOM, SURVIVORS, TRACEES};
-use crate::cgroup::Cgroups;
-use crate::conf_dir::ConfDir;
-use crate::containment::{ClaimedName, Containment};
-use crate::control_socket::ControlSocket;
-use crate::error;
-use crate::job_file::Loading;
-use crate::job_log::JobLogs;
+use crate::clients::control_socket::ControlSocket;
+use crate::clients::system_socket::SystemSocket;
+use crate::clock::now;
+use crate::conf::conf_dir::ConfDir;
+use crate::conf::job_file::Loading;
+use crate::conf::programs::Programs;
+use crate::containment::cgroup::Cgroups;
+use crate::containment::job_processes::Containment;
+use crate::containment::left_behind::LeftBehind;
+use crate::containment::process::ClaimedName;
 use crate::kernel;
-use crate::launch::Warned;
-use crate::left_behind::LeftBehind;
-use crate::login_records;
-use crate::message_log::MessageLog;
-use crate::pidfd::Watches;
-use crate::programs::Programs;
-use crate::readiness::Daemons;
-use crate::reap::Change;
-use crate::resources::OpenFiles;
-use crate::spawn::Spawner;
-use crate::system_socket::SystemSocket;
-use crate::trace::Tracer;
-use crate::turn::PendingInput;
-use crate::wait::{Source, Wait, now};
+use crate::kernel::error;
+use crate::launch::launcher::{Launcher, Warned};
+use crate::launch::open_files::OpenFiles;
+use crate::launch::spawn::Spawner;
+use crate::output::job_log::JobLogs;
+use crate::output::login_records;
+use crate::output::message_log::MessageLog;
+use crate::pending::PendingInput;
+use crate::readiness::daemons::Daemons;
+use crate::readiness::pid_file::value_of;
+use crate::watch::exits::watch;
+use crate::watch::pidfd::Watches;
+use crate::watch::reap::Change;
+use crate::watch::trace::Tracer;
+use crate::watch::wait::{Source, Wait};
 
 /// What the supervisor has of Linux.
 pub struct Linux {
@@ -156,9 +160,9 @@ impl Linux {
     pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, effect: Effect) -> Option<Input<'_>> {
         match effect {
             Effect::Spawn { job, process, launch } => {
-                let input = self.spawn(supervisor, job, process, launch);
+                let input = self.launcher().spawn(supervisor, job, process, launch);
                 if let Input::Spawned { pid, .. } = input
-                    && let Some(exit) = self.old_end(pid)
+                    && let Some(exit) = self.watches.take_exit(pid)
                 {
                     supervisor.handle(now(), Input::Exited { pid, exit });
                 }
@@ -185,7 +189,7 @@ impl Linux {
                 if let Some(logs) = &mut self.job_logs {
                     logs.forked(instead_of, pid);
                 }
-                return self.watch(pid);
+                return watch(pid, &mut self.tracer, &mut self.watches, &self.wait.epoll, &mut self.log);
             }
             Effect::Survey { job, anywhere } => return Some(self.survey(supervisor, job, anywhere)),
             Effect::Sweep { job, signal } => {
@@ -210,6 +214,30 @@ impl Linux {
             Effect::Ended => self.ended = true,
         }
         None
+    }
+
+    fn launcher(&mut self) -> Launcher<'_> {
+        Launcher {
+            log: &mut self.log,
+            programs: &self.programs,
+            epoll: &self.wait.epoll,
+            user: self.user,
+            job_logs: self.job_logs.as_mut(),
+            spawner: &mut self.spawner,
+            groups: self.groups.as_mut(),
+            containment: &mut self.containment,
+            daemons: &mut self.daemons,
+            warned: &mut self.warned,
+            tracer: &mut self.tracer,
+            pending: &mut self.ready,
+        }
+    }
+
+    /// The process that the file of a job's `pid file` stanza names, if the file was written since the main process was
+    /// launched. Whether there is such a process, and whose it is, is for the caller to find out.
+    pub fn named_pid(&self, supervisor: &Supervisor<'_>, job: JobId) -> Option<Pid> {
+        let settings = self.programs.settings(supervisor.class_of(job)?);
+        self.daemons.named_pid(job, settings, !self.user, |name| value_of(supervisor, job, name))
     }
 
     fn survey(&mut self, supervisor: &Supervisor<'_>, job: JobId, anywhere: bool) -> Input<'_> {
@@ -237,7 +265,7 @@ impl Linux {
             Scope::Group => self.watches.signal_group(pid, signal),
         };
         match sent {
-            Ok(true) if signal == Signal::CONT && kernel::continues(pid) => Some(Input::Continued { pid }),
+            Ok(true) if signal == Signal::CONT && kernel::process::continues(pid) => Some(Input::Continued { pid }),
             Ok(true) => None,
             Ok(false) => Some(Input::Gone { pid }),
             Err(errno) => {
@@ -268,6 +296,12 @@ impl Linux {
                 supervisor.handle(now(), input);
             }
         }
+    }
+
+    /// Listens anew at the system's socket if its path does not lead here any more.
+    pub(crate) fn reopen_socket(&mut self) -> std::io::Result<()> {
+        let Linux { socket, control, wait, .. } = self;
+        socket.as_mut().map_or(Ok(()), |socket| socket.reopen(control, &wait.epoll))
     }
 
     /// Says that something went wrong.

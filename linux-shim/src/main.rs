@@ -2,5 +2,5 @@
 #![forbid(unsafe_code)]
 
 fn main() -> std::process::ExitCode {
-    uphold_linux::startup::main()
+    uphold_linux::boot::startup::main()
 }

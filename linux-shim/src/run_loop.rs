@@ -2,10 +2,10 @@
 
 use uphold_core::Supervisor;
 
-use crate::handover::hand_over;
+use crate::clients::sessions::Traces;
+use crate::clock::now;
+use crate::handover::hand_over::hand_over;
 use crate::linux::Linux;
-use crate::sessions::Traces;
-use crate::wait::now;
 
 /// Supervises until everything has ended that was told to end, or the kernel no longer lets it wait.
 ///

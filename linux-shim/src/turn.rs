@@ -2,36 +2,19 @@
 
 use nix::sys::epoll::EpollFlags;
 use uphold_core::bytes::Strings;
-use uphold_core::{Exit, Input, Instant, JobId, Pid, Process, SpawnError, Supervisor};
+use uphold_core::{Exit, Input, Instant, Pid, Supervisor};
 
 use crate::capacity::CHILDREN_AT_ONCE;
-use crate::control_socket::Asked;
+use crate::clients::control_socket::Asked;
+use crate::clients::questions::Knowledge;
+use crate::clock::now;
+use crate::kernel;
 use crate::linux::{Linux, is_called};
-use crate::questions::Knowledge;
-use crate::reap::{Change, Kind, Trap};
-use crate::signals::{self, Meaning};
-use crate::wait::{Source, now};
-
-/// An input that is known before its turn: small, for there is one for each process that an event starts.
-pub(crate) enum PendingInput {
-    Executed(Pid),
-    Failed { job: JobId, process: Process, pid: Pid, error: SpawnError },
-    Forked { parent: Pid, child: Pid },
-}
-
-impl PendingInput {
-    fn input(self) -> Input<'static> {
-        match self {
-            PendingInput::Executed(pid) => Input::Executed { pid },
-            PendingInput::Failed { job, process, pid, error } => {
-                Input::SpawnFailed { job, process, pid: Some(pid), error }
-            }
-            PendingInput::Forked { parent, child } => Input::Forked { parent, child },
-        }
-    }
-}
-
-const _: () = assert!(size_of::<PendingInput>() <= 24);
+use crate::pending::PendingInput;
+use crate::watch::pidfd::has_ended;
+use crate::watch::reap::{Change, Kind, Trap};
+use crate::watch::signals::{self, Meaning};
+use crate::watch::wait::Source;
 
 /// An input that was found, without the text that it may carry.
 enum Arrival {
@@ -127,7 +110,7 @@ impl Linux {
                 self.configuration(supervisor, |conf, target| conf.changed(target));
             }
             // It may be mounted piece by piece: then the last one tells.
-            Source::Mounts => self.open_socket_again().unwrap_or_default(),
+            Source::Mounts => self.reopen_socket().unwrap_or_default(),
             Source::JobLogs => {
                 if let Some(logs) = &mut self.job_logs {
                     logs.readable(supervisor, &mut self.log);
@@ -193,6 +176,22 @@ impl Linux {
         self.child_changed(change, supervisor).map(Arrival::Input)
     }
 
+    /// A pidfd says that its process has ended.
+    fn watched_ended(&mut self, number: u32, supervisor: &Supervisor<'_>) -> Option<Input<'static>> {
+        let pid = Pid::new(number)?;
+        // What was reported may have been about one before it.
+        let process = self.watches.get(pid).filter(|process| has_ended(*process))?;
+        if kernel::process::is_ours(process) {
+            (self.children, self.more_children) = (CHILDREN_AT_ONCE, true);
+            return None;
+        }
+        let exit = self.watches.take_exit(pid)?;
+        if let Some(logs) = &mut self.job_logs {
+            logs.ended(pid, supervisor, &mut self.log);
+        }
+        Some(Input::Exited { pid, exit })
+    }
+
     fn child_changed(&mut self, change: Change, supervisor: &Supervisor<'_>) -> Option<Input<'static>> {
         let pid = change.pid;
         Some(match change.kind {
@@ -202,7 +201,7 @@ impl Linux {
                 }
                 self.containment.ended(pid, &|job, named| is_called(supervisor, job, named));
                 // Of the one that is waited for, should another have had its number since.
-                let exit = self.old_end(pid).filter(|&exit| exit != Exit::Unknown).unwrap_or(exit);
+                let exit = self.watches.take_exit(pid).filter(|&exit| exit != Exit::Unknown).unwrap_or(exit);
                 Input::Exited { pid, exit }
             }
             Kind::Stopped(signal) => Input::Stopped { pid, signal, traced: false },
@@ -211,7 +210,7 @@ impl Linux {
             Kind::Trapped(Trap::Exec) => Input::Replaced { pid },
             Kind::Trapped(Trap::Fork(child)) => {
                 self.containment.forked(pid, child, &|job, named| is_called(supervisor, job, named));
-                if let Some(exit) = self.old_end(child) {
+                if let Some(exit) = self.watches.take_exit(child) {
                     self.ready.push_back(PendingInput::Forked { parent: pid, child });
                     return Some(Input::Exited { pid: child, exit });
                 }

@@ -14,9 +14,11 @@ use uphold_core::conf::Console;
 use uphold_core::{
     ClientId, Effect, Input, JobCommand, JobId, Notice, Pid, Process, Select, Signal, Storage, Survivor, Target,
 };
-use uphold_linux::containment::{ClaimedName, Containment};
-use uphold_linux::settings::Settings;
-use uphold_linux::spawn::{Plan, Room, Spawner};
+use uphold_linux::capacity::SpawnRoom;
+use uphold_linux::conf::settings::Settings;
+use uphold_linux::containment::job_processes::Containment;
+use uphold_linux::containment::process::ClaimedName;
+use uphold_linux::launch::spawn::{Plan, Spawner};
 use uphold_tests::system::{Folder, PATIENCE, processes, skipped};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
@@ -68,7 +70,7 @@ impl Bench {
             skipped("no control groups may be made here");
             return None;
         }
-        let room = Room { text: 4096, count: 64, paths: 4096 };
+        let room = SpawnRoom { text: 4096, count: 64, paths: 4096 };
         let spawner = Spawner::new(room, None).expect("a spawner");
         Some(Bench { containment, spawner, folder: Folder::new(), jobs: job_ids(), live: Vec::new(), _turn: turn })
     }
@@ -86,7 +88,7 @@ impl Bench {
         let plan = Plan {
             ready: None,
             watched: false,
-            command: uphold_linux::command::Command::Exec(line.as_bytes()),
+            command: uphold_linux::conf::command::Command::Exec(line.as_bytes()),
             settings: &settings,
             log: None,
             trace: false,

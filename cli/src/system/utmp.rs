@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Whether session and time have 64 bits. On most architectures they have 32, so that 32-bit and 64-bit programs share
 /// the file. Musl does not write these files; with it, the records have the GNU library's format too. The same list of
-/// architectures is in `linux-shim/src/login_records.rs`, and `tests/tests/logins.rs` compares the results.
+/// architectures is in `linux-shim/src/output/login_records.rs`, and `tests/tests/logins.rs` compares the results.
 const WIDE: bool = cfg!(any(target_arch = "aarch64", target_arch = "loongarch64", target_arch = "s390x"));
 
 // Offsets and sizes of the fields of a record.

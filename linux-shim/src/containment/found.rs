@@ -2,8 +2,8 @@
 
 use uphold_core::Pid;
 
-use super::process::Stat;
 use crate::capacity::{LOOKS_AT_A_JOB, SURVIVORS};
+use crate::watch::proc_stat::Stat;
 
 /// Who was found.
 #[derive(Default)]

@@ -14,10 +14,10 @@ use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 use nix::unistd::{mkdir, write};
 use uphold_core::Pid;
 
-use super::process::each_number;
 use crate::capacity::{GROUP_DEPTH, GROUP_NAMES, GROUPS_TO_REMOVE, HOME_NAMES, LEFT_GROUPS, OWN_GROUP_PATH};
-use crate::cgroup::find_base;
+use crate::containment::hierarchy::find_base;
 use crate::kernel;
+use crate::watch::proc_files::each_number;
 
 /// What the names of supervisors' groups begin with; the supervisor's process id follows.
 const PREFIX: &str = "uphold-";
@@ -119,7 +119,7 @@ impl JobCgroups {
 
     /// Removes a group, at once or when it is found empty.
     pub(super) fn release(&mut self, number: u32) {
-        let removed = self.path(number, "").and_then(|path| kernel::remove_directory(&path));
+        let removed = self.path(number, "").and_then(|path| kernel::descriptors::remove_directory(&path));
         // One too many stays until the supervisor ends.
         if removed == Err(Errno::EBUSY) && self.left.len() < self.left.capacity() {
             self.left.push(number);
@@ -145,7 +145,7 @@ fn look_through(path: &mut GroupPath, depth: usize, take: &mut impl FnMut(Pid)) 
         return Ok(());
     }
     let directory = open(&**path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-    kernel::each_entry(&directory, |name, is_directory| {
+    kernel::descriptors::each_entry(&directory, |name, is_directory| {
         let mut down = || {
             path.push(b'/').map_err(|_| Errno::ENAMETOOLONG)?;
             path.extend_from_slice(name).map_err(|_| Errno::ENAMETOOLONG)?;

@@ -15,9 +15,11 @@ use heapless::Vec;
 use uphold_core::{JobId, Pid};
 
 use super::marks::{Mark, Marks};
-use super::process::{ClaimedName, Stat, TICKS};
+use super::owner::{Owner, World};
 use super::table::Table;
 use crate::capacity::{ENDS_REMEMBERED, JOBS, PARENT_NUMBERS};
+use crate::clock::TICKS;
+use crate::watch::proc_stat::Stat;
 
 /// How long after its launch a main process may make a daemon that nothing but the moment of its coming gives away, in
 /// ticks: five seconds.
@@ -25,29 +27,6 @@ const SOON: u64 = 5 * TICKS;
 
 /// How many numbers may be given within one tick (10 ms): more than any machine forks in it.
 const SAME_TICK: u32 = 1000;
-
-/// Whose a process is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-pub enum Owner {
-    /// It belongs to the job's main process.
-    Main(JobId),
-    /// It is a hook, or belongs to one.
-    Hook(JobId),
-    /// No job's.
-    Nobody,
-}
-
-/// What the rules ask of the world.
-pub trait World {
-    /// What is known of a process.
-    fn stat(&self, pid: Pid) -> Option<Stat>;
-    /// What its environment says.
-    fn named(&self, pid: Pid) -> Option<ClaimedName>;
-    /// Whether it has a whole environment that names no job.
-    fn is_foreign(&self, pid: Pid) -> bool;
-    /// Whether a job is called so.
-    fn is_called(&self, job: JobId, named: &ClaimedName) -> bool;
-}
 
 /// The launch of a main process.
 #[derive(Clone, Copy, Default, Debug, serde::Serialize, serde::Deserialize)]

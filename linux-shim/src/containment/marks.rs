@@ -3,9 +3,10 @@
 
 use uphold_core::{JobId, Pid};
 
-use super::kin::{Owner, World};
-use super::process::{Stat, TICKS};
+use super::owner::{Owner, World};
 use crate::capacity::{HOOK_MARKS, MAIN_MARKS, MARKS};
+use crate::clock::TICKS;
+use crate::watch::proc_stat::Stat;
 
 /// How much later than it was noted a process may have begun, in ticks: the supervisor may be held up in between.
 const SLACK: u64 = TICKS;

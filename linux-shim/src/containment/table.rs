@@ -2,7 +2,7 @@
 
 use uphold_core::{JobId, Pid};
 
-use super::kin::Owner;
+use super::owner::Owner;
 
 /// A child of the supervisor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]

@@ -5,14 +5,17 @@ use std::fmt::Arguments;
 use nix::errno::Errno;
 use nix::unistd::geteuid;
 use uphold_core::control::JobName;
-use uphold_core::{Pid, Supervisor};
+use uphold_core::{JobId, Pid, Supervisor};
 
+use super::channel::variable;
 use super::message::Words;
-use super::{DaemonSlot, Daemons, Main, processes, variable};
+use super::process;
+use super::table::{DaemonSlot, DaemonTable, Main};
 use crate::capacity::{ANCESTORS, NOTIFICATION, NOTIFICATIONS_AT_ONCE};
-use crate::containment::Stat;
-use crate::kernel::{self, Received};
-use crate::message_log::MessageLog;
+use crate::kernel;
+use crate::kernel::socket::Received;
+use crate::output::message_log::MessageLog;
+use crate::watch::proc_stat::Stat;
 
 /// What is said once for each launch.
 #[derive(Clone, Copy)]
@@ -22,20 +25,27 @@ enum Warning {
     Long = 4,
 }
 
-impl Daemons {
-    /// Takes messages from a job's socket until one has words, or the others have to have their turn.
-    pub(super) fn hear(&mut self, index: usize, supervisor: &Supervisor<'_>, log: &mut MessageLog) -> bool {
+impl DaemonTable {
+    /// Takes messages from a job's socket until one has words, or the others have to have their turn. `ended` is the process
+    /// that has ended, if one has, while its last messages are heard.
+    pub(super) fn hear(
+        &mut self,
+        index: usize,
+        ended: Option<Pid>,
+        supervisor: &Supervisor<'_>,
+        log: &mut MessageLog,
+    ) -> Option<(JobId, Words)> {
         let mut room = [0; NOTIFICATION];
         for _ in 0..NOTIFICATIONS_AT_ONCE {
-            let Some(place) = self.places.get(index) else { return false };
-            let (Some(job), Some(socket)) = (place.job, &place.socket) else { return false };
-            let received = match kernel::receive(socket, &mut room) {
+            let place = self.places.get(index)?;
+            let (Some(job), Some(socket)) = (place.job, &place.socket) else { return None };
+            let received = match kernel::socket::receive(socket, &mut room) {
                 Ok(received) => received,
                 Err(Errno::EINTR) => continue,
-                Err(_) => return false,
+                Err(_) => return None,
             };
             let name = supervisor.job_name(job);
-            if !self.may_speak(index, received, &name, log) {
+            if !self.may_speak(index, received, ended, &name, log) {
                 continue;
             }
             if !received.whole {
@@ -56,18 +66,24 @@ impl Daemons {
                     self.warn(index, Warning::Foreign, log, text);
                 }
             }
-            (self.words, self.speaker) = (words, Some(job));
-            if self.has_words() {
-                return true;
+            if words != Words::default() {
+                return Some((job, words));
             }
         }
-        false
+        None
     }
 
     /// Whether the sender may speak for the job: root, the supervisor's user, and the user of the main process may.
-    fn may_speak(&mut self, index: usize, received: Received, name: &JobName<'_>, log: &mut MessageLog) -> bool {
+    fn may_speak(
+        &mut self,
+        index: usize,
+        received: Received,
+        ended: Option<Pid>,
+        name: &JobName<'_>,
+        log: &mut MessageLog,
+    ) -> bool {
         let Some((process, sender)) = received.sender else { return false };
-        if sender == 0 || sender == geteuid().as_raw() || self.user_of_main(index) == Some(sender) {
+        if sender == 0 || sender == geteuid().as_raw() || self.user_of_main(index, ended) == Some(sender) {
             return true;
         }
         let process = process.map_or(0, Pid::get);
@@ -77,11 +93,10 @@ impl Daemons {
     }
 
     /// In whose name a job's main process acts: it may change that at any time.
-    fn user_of_main(&mut self, index: usize) -> Option<u32> {
-        let ended = self.last.map(|(pid, _)| pid);
+    fn user_of_main(&mut self, index: usize, ended: Option<Pid>) -> Option<u32> {
         let main = self.places.get_mut(index)?.main.as_mut()?;
         if Stat::of(main.pid).is_some_and(|stat| stat.start == main.began) {
-            main.user = processes::user(main.pid).or(main.user);
+            main.user = process::user(main.pid).or(main.user);
         } else if ended != Some(main.pid) {
             return None;
         }
@@ -112,7 +127,7 @@ impl Daemons {
 /// A live process as a main one.
 pub(super) fn main(pid: Pid) -> Option<Main> {
     let began = Stat::of(pid)?.start;
-    Some(Main { pid, began, user: processes::user(pid) })
+    Some(Main { pid, began, user: process::user(pid) })
 }
 
 /// Whether a process lives and descends from a job's main process: by its session, by its parents, or, if it has lost them
@@ -128,7 +143,7 @@ fn belongs(place: &DaemonSlot, pid: Pid) -> bool {
             return true;
         }
         match Pid::new(stat.parent) {
-            Some(parent) if parent.get() == own => return processes::was_given(at, given.as_bytes()),
+            Some(parent) if parent.get() == own => return process::was_given(at, given.as_bytes()),
             Some(parent) if parent.get() > 1 => at = parent,
             _ => return false,
         }

@@ -10,13 +10,13 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
-use uphold_core::Pid;
 use uphold_core::conf::expand;
+use uphold_core::{JobId, Pid, Process, Supervisor, Variable};
 
 use super::message::decimal;
 use crate::capacity::PID_FILE;
-use crate::proc_stat::fill;
-use crate::settings::{Settings, Text};
+use crate::conf::settings::{Settings, Text};
+use crate::watch::proc_files::fill;
 
 /// The longest path, its NUL with it.
 const PATH: usize = nix::libc::PATH_MAX as usize;
@@ -115,4 +115,12 @@ fn find<'v>(settings: &Settings, system_mode: bool, lookup: impl Fn(&[u8]) -> Op
         }
         found => found.ok(),
     }
+}
+
+/// A variable in the environment of a job's main process.
+pub fn value_of<'s>(supervisor: &'s Supervisor<'_>, job: JobId, name: &[u8]) -> Option<&'s [u8]> {
+    supervisor.environment(job, Process::Main).find_map(|Variable(entry, value)| {
+        let rest = entry.strip_prefix(name)?.strip_prefix(b"=")?;
+        Some(if rest.is_empty() { value } else { rest })
+    })
 }

@@ -3,10 +3,10 @@
 use crate::ALLOCATIONS;
 use crate::kit::{Bench, plan, root, settings};
 use uphold_core::Resource;
-use uphold_linux::command::Command;
-use uphold_linux::reap::{Change, Kind};
-use uphold_linux::settings::{ResourceLimit, Text};
-use uphold_linux::trace::Tracer;
+use uphold_linux::conf::command::Command;
+use uphold_linux::conf::settings::{ResourceLimit, Text};
+use uphold_linux::watch::reap::{Change, Kind};
+use uphold_linux::watch::trace::Tracer;
 
 #[test]
 fn nothing_is_allocated() {

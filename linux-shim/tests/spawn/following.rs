@@ -3,10 +3,10 @@
 use crate::kit::{Bench, await_change, await_some, exit_of, state_of};
 use std::fs;
 use uphold_core::{Exit, Pid, Signal, SpawnError, SpawnStage};
-use uphold_linux::command::Command;
-use uphold_linux::kill::{signal_group, signal_one};
-use uphold_linux::reap::{Change, Kind, Trap, next_change};
-use uphold_linux::trace::Tracer;
+use uphold_linux::conf::command::Command;
+use uphold_linux::watch::kill::{signal_group, signal_one};
+use uphold_linux::watch::reap::{Change, Kind, Trap, next_change};
+use uphold_linux::watch::trace::Tracer;
 
 #[test]
 fn every_way_to_end_is_told() {

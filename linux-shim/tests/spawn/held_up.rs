@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use nix::sys::stat::Mode;
 use nix::unistd::{gettid, mkfifo};
 use uphold_core::{Exit, Pid, Signal, SpawnError, SpawnStage};
-use uphold_linux::command::Command;
-use uphold_linux::kill::signal_one;
-use uphold_linux::reap::{Change, Kind, next_change};
-use uphold_linux::settings::{Settings, Text};
-use uphold_linux::spawn::Spawner;
+use uphold_linux::conf::command::Command;
+use uphold_linux::conf::settings::{Settings, Text};
+use uphold_linux::launch::spawn::Spawner;
+use uphold_linux::watch::kill::signal_one;
+use uphold_linux::watch::reap::{Change, Kind, next_change};
 
 use crate::kit::{Bench, ROOM, await_change, exit_of, root, settings};
 

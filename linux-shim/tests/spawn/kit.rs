@@ -8,17 +8,18 @@ use std::sync::{LazyLock, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use uphold_core::conf::Console;
 use uphold_core::{Exit, Pid, SpawnError, SpawnStage};
-use uphold_linux::command::Command;
-use uphold_linux::reap::{Change, Kind, next_change};
-use uphold_linux::settings::{Settings, Text};
-use uphold_linux::spawn::{Plan, Room, Spawner};
+use uphold_linux::capacity::SpawnRoom;
+use uphold_linux::conf::command::Command;
+use uphold_linux::conf::settings::{Settings, Text};
+use uphold_linux::launch::spawn::{Plan, Spawner};
+use uphold_linux::watch::reap::{Change, Kind, next_change};
 
 /// Settings that only silence the process.
 pub static PLAIN: LazyLock<Settings> = LazyLock::new(|| settings(|_| ()));
 
 static TURN: Mutex<()> = Mutex::new(());
 
-pub const ROOM: Room = Room { text: 64 * 1024, count: 2048, paths: 16 * 1024 };
+pub const ROOM: SpawnRoom = SpawnRoom { text: 64 * 1024, count: 2048, paths: 16 * 1024 };
 
 /// A spawner, a directory of its own, and the right to reap.
 pub struct Bench {

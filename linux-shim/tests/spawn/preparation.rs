@@ -8,14 +8,15 @@ use std::sync::LazyLock;
 
 use uphold_core::conf::Console;
 use uphold_core::{Exit, Signal, SpawnError, SpawnStage};
-use uphold_linux::cgroup::Cgroups;
-use uphold_linux::command::Command;
-use uphold_linux::kill::signal_one;
-use uphold_linux::preparation::Helper;
-use uphold_linux::reap::{Change, Kind, next_change};
-use uphold_linux::resources::OpenFiles;
-use uphold_linux::settings::{Cgroup, Text};
-use uphold_linux::spawn::Spawner;
+use uphold_linux::conf::cgroup_stanza::Cgroup;
+use uphold_linux::conf::command::Command;
+use uphold_linux::conf::settings::Text;
+use uphold_linux::containment::cgroup::Cgroups;
+use uphold_linux::launch::open_files::OpenFiles;
+use uphold_linux::launch::preparation::Helper;
+use uphold_linux::launch::spawn::Spawner;
+use uphold_linux::watch::kill::signal_one;
+use uphold_linux::watch::reap::{Change, Kind, next_change};
 
 use crate::kit::{Bench, ROOM, await_change, await_some, exit_of, root, settings, text};
 

@@ -7,9 +7,9 @@ use std::fs;
 use std::os::fd::AsFd;
 use uphold_core::conf::Console;
 use uphold_core::{Exit, Signal, SpawnError, SpawnStage};
-use uphold_linux::command::Command;
-use uphold_linux::kill::signal_group;
-use uphold_linux::settings::Text;
+use uphold_linux::conf::command::Command;
+use uphold_linux::conf::settings::Text;
+use uphold_linux::watch::kill::signal_group;
 
 #[test]
 fn the_shell_is_used_as_upstart_uses_it() {

@@ -4,8 +4,8 @@ use crate::kit::{Bench, exit_of, root, settings, text};
 use std::fs;
 use std::path::Path;
 use uphold_core::{Exit, Resource, SpawnStage};
-use uphold_linux::command::Command;
-use uphold_linux::settings::{ResourceLimit, Settings, Text};
+use uphold_linux::conf::command::Command;
+use uphold_linux::conf::settings::{ResourceLimit, Settings, Text};
 
 #[test]
 fn failures_name_their_stage() {

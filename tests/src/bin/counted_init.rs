@@ -65,5 +65,5 @@ fn main() -> ExitCode {
     // SAFETY: a new mapping at an address that the kernel chooses.
     let counts = unsafe { mmap(None, length, access, MapFlags::MAP_SHARED, &file, 0) };
     COUNTS.store(counts.expect("the file can be mapped").as_ptr().cast(), Ordering::Relaxed);
-    uphold_linux::startup::main()
+    uphold_linux::boot::startup::main()
 }

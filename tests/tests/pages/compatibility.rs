@@ -3,7 +3,7 @@
 use uphold_core::conf::{Role, stanza_rows};
 use uphold_initctl::command::COMMANDS;
 use uphold_initctl::options::Origin;
-use uphold_linux::options;
+use uphold_linux::boot::options;
 
 use super::{code, table};
 

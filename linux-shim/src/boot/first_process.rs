@@ -1,0 +1,111 @@
+//! What only the system's first process does before it supervises; and what the same program does for people who call it by
+//! hand.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::libc;
+use nix::mount::{MsFlags, mount};
+use nix::sys::reboot::set_cad_enabled;
+use nix::sys::stat::{FileStat, Mode, fstat};
+use nix::unistd::{AccessFlags, access};
+
+use crate::kernel;
+use crate::kernel::error;
+use crate::output::message_log::MessageLog;
+
+/// File systems without which little works: where, which, how, and with what options. In this order.
+#[rustfmt::skip]
+const FILE_SYSTEMS: [(&str, &str, MsFlags, &str); 4] = [
+    //  where       which       how                             options
+    (   "/proc",    "proc",     QUIET,                          ""),
+    (   "/sys",     "sysfs",    QUIET,                          ""),
+    (   "/dev",     "devtmpfs", MsFlags::MS_NOSUID,             "mode=0755"),
+    (   "/dev/pts", "devpts",   CALM,                           "mode=0620,gid=5"),
+];
+
+const CALM: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NOEXEC);
+const QUIET: MsFlags = CALM.union(MsFlags::MS_NODEV);
+
+/// Makes the world that the kernel left bare one that jobs can live in. What it does without is said where it is missed.
+///
+/// The usual control socket needs a `/run` that can be written to. Where there is one, or something is mounted there, it is
+/// left to the jobs, as it always was.
+pub fn settle_in(usual_socket: bool) {
+    for (place, kind, flags, options) in FILE_SYSTEMS {
+        // The kernel's own /dev has no /dev/pts; the others are there, or cannot be made.
+        fs::create_dir(place).unwrap_or_default();
+        if needs_mount(Path::new(place)) {
+            mount(Some(kind), place, Some(kind), flags, Some(options)).unwrap_or_default();
+        }
+    }
+    let run = Path::new("/run");
+    if usual_socket && needs_mount(run) && access(run, AccessFlags::W_OK) == Err(Errno::EROFS) {
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        mount(Some("tmpfs"), run, Some("tmpfs"), flags, Some("mode=0755")).unwrap_or_default();
+    }
+    // It fails if somebody has made us a leader already.
+    nix::unistd::setsid().map(drop).unwrap_or_default();
+    open_console();
+}
+
+/// Whether the directory is there, and nothing is mounted at it.
+fn needs_mount(place: &Path) -> bool {
+    let device = |path: &Path| fs::metadata(path).map(|directory| directory.dev()).ok();
+    device(place).is_some() && device(place) == place.parent().and_then(device)
+}
+
+/// Gives this process the console where it has none, or nothing.
+fn open_console() {
+    // The kernel found no console when it started us. The standard library has put the null device in its place, or
+    // `kernel` a directory.
+    let nowhere =
+        |output: FileStat| output.st_rdev == libc::makedev(1, 3) || output.st_mode & libc::S_IFMT == libc::S_IFDIR;
+    if !fstat(std::io::stdout()).is_ok_and(nowhere) {
+        return;
+    }
+    let device = |path| open(path, OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty());
+    if let Ok(console) = device("/dev/console").or_else(|_| device("/dev/null")) {
+        let dup = nix::unistd::dup2_stdin(&console);
+        dup.and_then(|()| nix::unistd::dup2_stdout(&console))
+            .and_then(|()| nix::unistd::dup2_stderr(&console))
+            .unwrap_or_default();
+    }
+}
+
+/// Has the kernel tell us of control-alt-delete by SIGINT, rather than reboot; and of the keyboard request by SIGWINCH.
+pub fn take_keys(log: &mut MessageLog) {
+    // In a container the keys are somebody else's.
+    if let Err(errno) = set_cad_enabled(false)
+        && !matches!(errno, Errno::EPERM | Errno::EINVAL)
+    {
+        log.warn(format_args!("Unable to disable reboot by control-alt-delete: {}", errno.desc()));
+    }
+    // Without virtual terminals there is nobody to press it.
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    open("/dev/tty0", flags, Mode::empty())
+        .and_then(|terminal| kernel::terminal::accept_keyboard_request(&terminal, libc::SIGWINCH))
+        .unwrap_or_default();
+}
+
+/// Becomes `telinit`, which is what people want who call `init` by hand; returns why that is not possible.
+pub fn become_telinit() -> String {
+    let own = std::env::current_exe().and_then(fs::canonicalize).unwrap_or_default();
+    let beside = |name| own.parent().map(|directory| directory.join(name));
+    let known = [beside("telinit"), Some(PathBuf::from("/sbin/telinit")), beside("initctl")];
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let mut problem = error::explain(libc::ENOENT);
+    for program in known.into_iter().flatten() {
+        // Where all names are links to one program this would go round in circles.
+        if fs::canonicalize(&program).is_ok_and(|program| program != own) {
+            problem = error::words(&Command::new(program).arg0("init").args(&arguments).exec());
+        }
+    }
+    format!("init: unable to run telinit: {problem}; to supervise a session use --user")
+}

@@ -1,0 +1,7 @@
+//! Starting and ending the supervisor: the command line, the preparation of a bare system, and the way into the loop.
+
+pub mod first_process;
+mod leftovers;
+pub mod options;
+pub mod startup;
+mod user_dirs;

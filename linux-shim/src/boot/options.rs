@@ -1,0 +1,397 @@
+//! The command line of `init`, as init(8) has it.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use uphold_core::Priority;
+use uphold_core::conf::Console;
+
+use crate::capacity::{LOG_BUFFER, LOG_BUFFER_MOST};
+
+/// What the command line asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// Supervise a user's session instead of the system.
+    pub user: bool,
+    /// `--confdir`, in order; empty: the usual places.
+    pub conf_dirs: Vec<PathBuf>,
+    /// `--prepend-confdir`, the last one first.
+    pub conf_dirs_before: Vec<PathBuf>,
+    /// `--append-confdir`, in order.
+    pub conf_dirs_after: Vec<PathBuf>,
+    /// Where job output is kept; `None`: the usual place.
+    pub log_dir: Option<PathBuf>,
+    /// Whether job output is kept at all.
+    pub log_jobs: bool,
+    /// Whether jobs are put into the control groups that they ask for.
+    pub groups: bool,
+    /// What `console` is for a job that does not say it.
+    pub default_console: Console,
+    /// The first event; `None`: none.
+    pub startup_event: Option<Vec<u8>>,
+    /// The control socket's path; `None`: the usual place.
+    pub socket: Option<PathBuf>,
+    /// Whether jobs of a session get init's environment.
+    pub inherit_environment: bool,
+    /// Bytes of job output that are kept while their files cannot be written.
+    pub log_buffer: usize,
+    /// Whether `expect` is followed to the letter, even where it is wrong.
+    pub strict_expect: bool,
+    /// Whether another supervisor's program has become this one.
+    pub restart: bool,
+    /// Where what that one knew can be read.
+    pub state_fd: Option<i32>,
+    /// How much is said.
+    pub threshold: Priority,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            user: false,
+            conf_dirs: Vec::new(),
+            conf_dirs_before: Vec::new(),
+            conf_dirs_after: Vec::new(),
+            log_dir: None,
+            log_jobs: true,
+            groups: true,
+            default_console: Console::Log,
+            startup_event: Some(b"startup".to_vec()),
+            socket: None,
+            inherit_environment: true,
+            log_buffer: LOG_BUFFER,
+            strict_expect: false,
+            restart: false,
+            state_fd: None,
+            threshold: Priority::Message,
+        }
+    }
+}
+
+/// What the command line comes to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// Supervise.
+    Run(Box<Options>),
+    /// Say the version.
+    Version,
+    /// Say what the options are.
+    Help,
+}
+
+/// What is wrong with the command line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Mistake {
+    /// There is no such option.
+    Invalid(String),
+    /// An option that needs a word has none.
+    MissingArgument(String),
+    /// An option that takes no word has one.
+    UnexpectedArgument(String),
+    /// `--default-console` with something else.
+    Console(String),
+    /// An option that needs a number has something else.
+    Number(&'static str, String),
+}
+
+impl std::fmt::Display for Mistake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hint = "\nTry `init --help' for more information.";
+        match self {
+            Mistake::Invalid(option) => write!(f, "init: invalid option: {option}{hint}"),
+            Mistake::MissingArgument(option) => write!(f, "init: missing argument: {option}{hint}"),
+            Mistake::UnexpectedArgument(option) => write!(f, "init: unexpected argument: {option}{hint}"),
+            Mistake::Console(word) => write!(f, "init: invalid console type specified: {word}"),
+            Mistake::Number(option, word) => write!(f, "init: illegal argument: {option}={word}{hint}"),
+        }
+    }
+}
+
+/// What an option does, and whether it takes a word.
+enum Action {
+    Flag(fn(&mut Options)),
+    Word(fn(&mut Options, Vec<u8>) -> Result<(), Mistake>),
+    Show(Request),
+}
+
+/// An option of the command line.
+struct Row {
+    short: Option<u8>,
+    long: &'static str,
+    word: &'static str,
+    help: &'static str,
+    action: Action,
+    /// Whether Upstart does not have the option.
+    ours: bool,
+}
+
+const fn row(short: Option<u8>, long: &'static str, word: &'static str, help: &'static str, action: Action) -> Row {
+    Row { short, long, word, help, action, ours: false }
+}
+
+const fn ours(long: &'static str, word: &'static str, help: &'static str, action: Action) -> Row {
+    Row { short: None, long, word, help, action, ours: true }
+}
+
+fn path(bytes: Vec<u8>) -> PathBuf {
+    PathBuf::from(OsString::from_vec(bytes))
+}
+
+/// For options that select what Uphold does or leaves anyway.
+fn nothing(_: &mut Options) {}
+
+fn set_default_console(options: &mut Options, word: Vec<u8>) -> Result<(), Mistake> {
+    options.default_console = match word.as_slice() {
+        b"none" => Console::None,
+        b"output" => Console::Output,
+        b"owner" => Console::Owner,
+        b"log" => Console::Log,
+        _ => return Err(Mistake::Console(String::from_utf8_lossy(&word).into_owned())),
+    };
+    Ok(())
+}
+
+fn set_log_buffer(options: &mut Options, word: Vec<u8>) -> Result<(), Mistake> {
+    let bytes = usize::try_from(number("--log-buffer", &word)?).ok().filter(|&bytes| bytes <= LOG_BUFFER_MOST);
+    options.log_buffer = bytes.ok_or_else(|| not_a_number("--log-buffer", &word))?;
+    Ok(())
+}
+
+fn set_state_fd(options: &mut Options, word: Vec<u8>) -> Result<(), Mistake> {
+    options.state_fd = Some(number("--state-fd", &word)?);
+    Ok(())
+}
+
+fn number(option: &'static str, word: &[u8]) -> Result<i32, Mistake> {
+    let number = std::str::from_utf8(word).ok().and_then(|word| word.parse().ok());
+    number.filter(|&number| number >= 0).ok_or_else(|| not_a_number(option, word))
+}
+
+fn not_a_number(option: &'static str, word: &[u8]) -> Mistake {
+    Mistake::Number(option, String::from_utf8_lossy(word).into_owned())
+}
+
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    //  short       long                 word     help                                                                                            action
+    row(None,       "append-confdir",    "DIR",   "read job files from DIR after the other directories",                                          Action::Word(|o, w| { o.conf_dirs_after.push(path(w)); Ok(()) })),
+    row(None,       "chroot-sessions",   "",      "ignored: there are no chroot sessions",                                                        Action::Flag(nothing)),
+    row(None,       "confdir",           "DIR",   "read job files from DIR instead of the usual directories; may be repeated",                    Action::Word(|o, w| { o.conf_dirs.push(path(w)); Ok(()) })),
+    row(None,       "debug",             "",      "log everything, and stop jobs with the stanza `debug' before they run their program",          Action::Flag(|o| o.threshold = Priority::Debug)),
+    row(None,       "default-console",   "VALUE", "set the console of jobs that do not choose one: none, output, owner, or log (the default)",    Action::Word(set_default_console)),
+    ours("log-buffer",                   "BYTES", "keep at most BYTES of job output in memory while log files cannot be written",                 Action::Word(set_log_buffer)),
+    row(None,       "logdir",            "DIR",   "write the output of jobs to files in DIR",                                                     Action::Word(|o, w| { o.log_dir = Some(path(w)); Ok(()) })),
+    row(None,       "no-cgroups",        "",      "do not create control groups for jobs",                                                        Action::Flag(|o| o.groups = false)),
+    row(None,       "no-dbus",           "",      "ignored: D-Bus is not used",                                                                   Action::Flag(nothing)),
+    row(None,       "no-inherit-env",    "",      "do not pass the environment of a session to its jobs",                                         Action::Flag(|o| o.inherit_environment = false)),
+    row(None,       "no-log",            "",      "discard the output of jobs",                                                                   Action::Flag(|o| o.log_jobs = false)),
+    row(None,       "no-sessions",       "",      "ignored: there are no chroot sessions",                                                        Action::Flag(nothing)),
+    row(None,       "no-startup-event",  "",      "emit no first event",                                                                          Action::Flag(|o| o.startup_event = None)),
+    row(None,       "prepend-confdir",   "DIR",   "read job files from DIR before the other directories",                                         Action::Word(|o, w| { o.conf_dirs_before.insert(0, path(w)); Ok(()) })),
+    row(None,       "restart",           "",      "used by init itself: take over from an earlier run",                                           Action::Flag(|o| o.restart = true)),
+    row(None,       "state-fd",          "FD",    "used by init itself: read the state of the earlier run from FD",                               Action::Word(set_state_fd)),
+    row(None,       "session",           "",      "ignored: D-Bus is not used",                                                                   Action::Flag(nothing)),
+    ours("socket",                       "PATH",  "listen at the control socket PATH",                                                            Action::Word(|o, w| { o.socket = Some(path(w)); Ok(()) })),
+    row(None,       "startup-event",     "NAME",  "emit NAME instead of startup as the first event",                                              Action::Word(|o, w| { o.startup_event = Some(w); Ok(()) })),
+    ours("strict-expect",                "",      "follow `expect' to the letter; report jobs that it does not fit, and repair nothing",          Action::Flag(|o| o.strict_expect = true)),
+    row(None,       "user",              "",      "supervise a session instead of the system",                                                    Action::Flag(|o| o.user = true)),
+    row(None,       "write-state-file",  "",      "ignored: the state is handed over without a file",                                             Action::Flag(nothing)),
+    row(Some(b'q'), "quiet",             "",      "log errors only",                                                                              Action::Flag(|o| o.threshold = Priority::Error)),
+    row(Some(b'v'), "verbose",           "",      "also log every state of every job, and every event",                                           Action::Flag(|o| o.threshold = Priority::Info)),
+    row(Some(b'h'), "help",              "",      "print this help",                                                                              Action::Show(Request::Help)),
+    row(None,       "version",           "",      "print the version and the licence",                                                            Action::Show(Request::Version)),
+];
+
+/// Reads the words after the program's name. Words that are no options mean nothing to a supervisor: the kernel hands over
+/// whatever of its own command line it did not understand.
+///
+/// # Errors
+/// An option is unknown, or lacks an argument or has a wrong one; in the words of Upstart.
+pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Request, Mistake> {
+    let mut options = Options::default();
+    let mut words = words.map(OsString::into_vec);
+    while let Some(word) = words.next() {
+        if word == b"--" {
+            break;
+        }
+        let asked = match word.strip_prefix(b"--") {
+            Some(long) => parse_long(&mut options, &word, long, &mut words)?,
+            None if word.len() > 1 && word[0] == b'-' => parse_short(&mut options, &word[1..])?,
+            None => None,
+        };
+        if let Some(request) = asked {
+            return Ok(request);
+        }
+    }
+    Ok(Request::Run(Box::new(options)))
+}
+
+fn parse_long(
+    options: &mut Options,
+    word: &[u8],
+    long: &[u8],
+    words: &mut impl Iterator<Item = Vec<u8>>,
+) -> Result<Option<Request>, Mistake> {
+    let (name, value) = uphold_core::bytes::split_variable(long);
+    let shown = || format!("--{}", String::from_utf8_lossy(name));
+    let Some(row) = TABLE.iter().find(|row| row.long.as_bytes() == name) else {
+        return Err(Mistake::Invalid(String::from_utf8_lossy(word).into_owned()));
+    };
+    if let Action::Word(set) = row.action {
+        let value = value.map(<[u8]>::to_vec).or_else(|| words.next());
+        return set(options, value.ok_or_else(|| Mistake::MissingArgument(shown()))?).map(|()| None);
+    }
+    match value {
+        Some(_) => Err(Mistake::UnexpectedArgument(shown())),
+        None => Ok(act(options, row)),
+    }
+}
+
+fn parse_short(options: &mut Options, letters: &[u8]) -> Result<Option<Request>, Mistake> {
+    for letter in letters {
+        let row = TABLE.iter().find(|row| row.short == Some(*letter));
+        let row = row.ok_or_else(|| Mistake::Invalid(format!("-{}", char::from(*letter))))?;
+        if let Some(request) = act(options, row) {
+            return Ok(Some(request));
+        }
+    }
+    Ok(None)
+}
+
+/// Does what an option without a word asks for.
+fn act(options: &mut Options, row: &Row) -> Option<Request> {
+    match &row.action {
+        Action::Flag(set) => set(options),
+        Action::Show(request) => return Some(request.clone()),
+        // No option with a word has a letter.
+        Action::Word(_) => {}
+    }
+    None
+}
+
+/// What `--version` prints. Programs look for the first line.
+pub const VERSION_TEXT: &str = concat!(
+    "init (upstart 1.13.2)\nUphold ",
+    env!("CARGO_PKG_VERSION"),
+    "\nLicence: MIT OR Apache-2.0, as you prefer. There is no warranty.\n"
+);
+
+/// The name of every option, its explanation, and whether Upstart does not have it.
+pub fn rows() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+    TABLE.iter().map(|row| (row.long, row.help, row.ours))
+}
+
+/// What `--help` prints.
+pub fn help_text() -> String {
+    let mut text = String::from(
+        "Usage: init [OPTION]...\n\n\
+         Supervise the jobs of a system as process 1, or of a session with --user.\n\nOptions:\n",
+    );
+    for row in TABLE {
+        let short = row.short.map_or(String::from("    "), |letter| format!("-{}, ", char::from(letter)));
+        let word = if row.word.is_empty() { String::new() } else { format!("={}", row.word) };
+        text += &format_option(&format!("  {short}--{}{word}", row.long), row.help);
+    }
+    text + "\nAny other process without --user becomes telinit, with the same arguments.\n"
+}
+
+/// The lines of an option: its explanation begins in column 28 and is folded before column 80.
+fn format_option(head: &str, help: &str) -> String {
+    const COLUMN: usize = 28;
+    const WIDTH: usize = 79;
+    let mut lines = String::new();
+    let mut line = format!("{head:<COLUMN$}");
+    if head.len() + 2 > COLUMN {
+        lines = format!("{head}\n");
+        line = " ".repeat(COLUMN);
+    }
+    for word in help.split(' ') {
+        if line.len() > COLUMN && line.len() + 1 + word.len() > WIDTH {
+            lines += &format!("{line}\n");
+            line = " ".repeat(COLUMN);
+        }
+        line += if line.len() > COLUMN { " " } else { "" };
+        line += word;
+    }
+    lines + &line + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&str]) -> Result<Request, Mistake> {
+        parse(words.iter().map(OsString::from))
+    }
+
+    fn run(words: &[&str]) -> Options {
+        match read(words) {
+            Ok(Request::Run(options)) => *options,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_word_follows_its_option_or_an_equals_sign() {
+        let words = ["--user", "--confdir", "a", "--confdir=b", "--startup-event=x=y", "-v", "--log-buffer=4096"];
+        let options = run(&words);
+        assert_eq!(options.log_buffer, 4096);
+        assert!(options.user);
+        assert_eq!(options.conf_dirs, [PathBuf::from("a"), PathBuf::from("b")]);
+        assert_eq!(options.startup_event.as_deref(), Some(&b"x=y"[..]));
+        assert_eq!(options.threshold, Priority::Info);
+    }
+
+    #[test]
+    fn mistakes_are_reported_in_upstarts_words() {
+        let hint = "\nTry `init --help' for more information.";
+        let told = |words: &[&str]| read(words).unwrap_err().to_string();
+        assert_eq!(told(&["--nosuchoption"]), format!("init: invalid option: --nosuchoption{hint}"));
+        assert_eq!(told(&["--confdir"]), format!("init: missing argument: --confdir{hint}"));
+        assert_eq!(told(&["--state-fd"]), format!("init: missing argument: --state-fd{hint}"));
+        assert_eq!(told(&["--user", "--default-console", "bogus"]), "init: invalid console type specified: bogus");
+        for wrong in ["", "-1", "1k", "9999999999"] {
+            let text = format!("init: illegal argument: --log-buffer={wrong}{hint}");
+            assert_eq!(told(&["--log-buffer", wrong]), text);
+        }
+    }
+
+    #[test]
+    fn words_of_the_kernel_are_ignored() {
+        assert_eq!(run(&["quiet", "splash"]), Options::default());
+    }
+
+    #[test]
+    fn help_shows_every_option_and_fits_the_screen() {
+        let text = help_text();
+        let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for Row { short, long, word, help, .. } in TABLE {
+            let letter = short.map_or(String::new(), |letter| format!("-{}, ", char::from(letter)));
+            let word = if word.is_empty() { String::new() } else { format!("={word}") };
+            assert!(!help.is_empty() && folded.contains(&format!("{letter}--{long}{word} {help}")), "--{long}\n{text}");
+        }
+        assert!(text.lines().all(|line| line.len() <= 79 && line.trim_end() == line), "{text}");
+        assert_eq!(read(&["-h"]), Ok(Request::Help));
+    }
+
+    #[test]
+    fn version_and_help_are_our_own() {
+        let version = format!("init (upstart 1.13.2)\nUphold {}\n", env!("CARGO_PKG_VERSION"));
+        assert!(VERSION_TEXT.starts_with(&version), "{VERSION_TEXT}");
+        let text = help_text() + VERSION_TEXT;
+        for foreign in ["Canonical", "Scott James Remnant", "upstart-devel", "@", "://", "Copyright"] {
+            assert!(!text.contains(foreign), "{foreign} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn the_page_has_every_option() {
+        let page = include_str!("../../../docs/init.md");
+        for Row { long, word, .. } in TABLE {
+            let shown = if word.is_empty() { format!("`--{long}`") } else { format!("`--{long}={word}`") };
+            assert!(page.contains(&shown), "{shown}");
+        }
+        assert!(page.contains(&format!(": {LOG_BUFFER} unless said otherwise, at most {LOG_BUFFER_MOST} ")));
+    }
+}

@@ -1,0 +1,228 @@
+//! From the command line to the loop, and after it.
+
+use std::io::{IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::PoisonError;
+
+use nix::sys::prctl::set_child_subreaper;
+use nix::sys::stat::{Mode, umask};
+use uphold_core::bytes::Strings;
+use uphold_core::{Input, Supervisor};
+
+use crate::boot::first_process;
+use crate::boot::leftovers;
+use crate::boot::options::{self, Options, Request};
+use crate::boot::user_dirs;
+use crate::capacity::STORAGE;
+use crate::clients::listener;
+use crate::clients::sessions::Traces;
+use crate::clients::system_socket::SystemSocket;
+use crate::clock::now;
+use crate::conf::conf_dir::ConfDir;
+use crate::conf::programs::Programs;
+use crate::conf::settings::DEFAULT_UMASK;
+use crate::handover::state::{self, State};
+use crate::kernel::error;
+use crate::linux::Linux;
+use crate::output::job_log::JobLogs;
+use crate::output::message_log::MessageLog;
+use crate::run_loop;
+
+/// What PATH is when nobody says: the directories of a system that is being started.
+const DEFAULT_PATH: &[u8] = b"PATH=/usr/local/sbin:/usr/local/bin:/usr/bin:/usr/sbin:/sbin:/bin";
+
+/// What TERM is when nobody says.
+const DEFAULT_TERM: &[u8] = b"TERM=linux";
+
+/// `init`.
+pub fn main() -> ExitCode {
+    match options::parse(std::env::args_os().skip(1)) {
+        Ok(Request::Version) => print(options::VERSION_TEXT),
+        Ok(Request::Help) => print(&options::help_text()),
+        Ok(Request::Run(options)) if options.user || std::process::id() == 1 => supervise(&options),
+        Ok(Request::Run(_)) => complain(&first_process::become_telinit()),
+        Err(mistake) => complain(&mistake.to_string()),
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    let written = std::io::stdout().write_all(text.as_bytes());
+    if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn complain(text: &str) -> ExitCode {
+    // If nobody can read it, the exit status must do.
+    writeln!(std::io::stderr(), "{text}").unwrap_or_default();
+    ExitCode::FAILURE
+}
+
+fn supervise(options: &Options) -> ExitCode {
+    if !options.user && !options.restart {
+        first_process::settle_in(options.socket.is_none());
+    }
+    let inherited = umask(Mode::from_bits_truncate(DEFAULT_UMASK.into()));
+    let mut mask = DEFAULT_UMASK;
+    if options.user && options.inherit_environment {
+        // Everything in a session, and so a program that takes over from this one, has the mask that it was started with.
+        umask(inherited);
+        mask = inherited.bits() as u16;
+    }
+    let mut storage = STORAGE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut supervisor = storage.supervisor();
+    // Before anything is opened, so that descriptors can be told apart.
+    let before = options.state_fd.map(|number| state::read(number, &mut supervisor));
+    supervisor.set_strict(options.strict_expect);
+    match set_up(options, mask, &mut supervisor, before) {
+        Ok((mut linux, traces)) => {
+            let ended = run_loop::run(&mut supervisor, &mut linux, &traces);
+            if let Err(errno) = ended {
+                linux.error(format_args!("Unable to wait for anything: {}", errno.desc()));
+            }
+            leftovers::end_leftovers();
+            drop(traces);
+            if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(problem) => complain(&format!("init: {problem}")),
+    }
+}
+
+/// Everything up to the loop. What a system's supervisor cannot have it does without; a session's gives up.
+fn set_up(
+    options: &Options,
+    mask: u16,
+    supervisor: &mut Supervisor<'_>,
+    before: Option<Result<State, String>>,
+) -> Result<(Box<Linux>, Traces), String> {
+    let log = MessageLog::new(options.threshold);
+    let programs = Programs::new(options.default_console, mask);
+    let logs = log_dir(options).and_then(|directory| JobLogs::new(directory, options.log_buffer).ok());
+    let conf = ConfDir::new((!options.user).then(|| PathBuf::from("/etc/init.conf")), conf_dirs(options));
+    let linux = Linux::new(options.user, log, programs, conf, logs);
+    let mut linux = linux.map_err(|errno| errno.desc().to_owned())?;
+    if options.groups
+        && let Err(errno) = linux.use_groups()
+    {
+        linux.log.warn(format_args!("Unable to use cgroups: {}", errno.desc()));
+    }
+    if options.user
+        && let Err(errno) = set_child_subreaper(true)
+    {
+        linux.log.warn(format_args!("Unable to adopt orphans: {}", errno.desc()));
+    }
+    if options.restart && !options.user {
+        linux.log.open_kernel_log();
+    }
+    if !options.user {
+        let socket = linux.socket.insert(SystemSocket::new(options.socket.as_deref()));
+        socket.watch_mounts(&linux.wait);
+    }
+    let mut traces = Traces::default();
+    match before {
+        Some(Ok(state)) => {
+            state.put_back(&mut linux, &mut traces);
+            if let Err(error) = linux.reopen_socket() {
+                linux.error(format_args!("Unable to open control socket: {}", error::words(&error)));
+            }
+            linux.configuration(supervisor, |conf, target| conf.load_all(target));
+            linux.has_restarted();
+            return Ok((linux, traces));
+        }
+        Some(Err(problem)) => linux.log.error(format_args!("Unable to read the state before the re-exec: {problem}")),
+        None => {}
+    }
+    set_environment(options, supervisor, &mut linux);
+    linux.configuration(supervisor, |conf, target| conf.load_all(target));
+    if !options.user {
+        linux.log.open_kernel_log();
+        first_process::take_keys(&mut linux.log);
+    }
+    open_sockets(options, supervisor, &mut linux, &mut traces)?;
+    if let Some(event) = options.startup_event.as_ref().filter(|_| !options.restart) {
+        let environment = Strings::EMPTY;
+        supervisor.handle(now(), Input::Emit { client: None, event, environment, wait: false });
+    }
+    Ok((linux, traces))
+}
+
+fn open_sockets(
+    options: &Options,
+    supervisor: &mut Supervisor<'_>,
+    linux: &mut Linux,
+    traces: &mut Traces,
+) -> Result<(), String> {
+    let told = |what: &str, error: std::io::Error| format!("{what}: {}", error::words(&error));
+    let opened = traces.path_socket(options.socket.as_deref(), options.user);
+    let path = match opened {
+        Ok((path, listener)) => {
+            linux.control.listen(listener, &linux.wait.epoll).map_err(|error| told("control socket", error))?;
+            path
+        }
+        Err(error) if options.user => return Err(told("Unable to open control socket", error)),
+        Err(error) => {
+            linux.error(format_args!("Unable to open control socket: {}", error::words(&error)));
+            return Ok(());
+        }
+    };
+    if !options.user {
+        return Ok(());
+    }
+    let (session, listener) =
+        listener::abstract_socket().map_err(|error| told("Unable to open session socket", error))?;
+    linux.control.listen(listener, &linux.wait.epoll).map_err(|error| told("session socket", error))?;
+    if let Err(full) = supervisor.set_session(session.as_bytes()) {
+        return Err(format!("no room for more {}", full.limit));
+    }
+    for written in [traces.pid_file(&path), traces.session_file(&session)] {
+        if let Err(error) = written {
+            linux.log.warn(format_args!("Unable to write session file: {}", error::words(&error)));
+        }
+    }
+    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        print(&format!("control socket: {}\n", path.display()));
+    }
+    Ok(())
+}
+
+/// What jobs get, and what `env NAME` copies from.
+fn set_environment(options: &Options, supervisor: &mut Supervisor<'_>, linux: &mut Linux) {
+    let mut own = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        own.extend_from_slice(&[name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat());
+    }
+    let inherits = options.user && options.inherit_environment;
+    let base = if inherits { own.clone() } else { plain_environment(&own) };
+    let set =
+        supervisor.set_own_environment(Strings(&own)).and_then(|()| supervisor.set_base_environment(Strings(&base)));
+    if let Err(full) = set {
+        linux.error(format_args!("Unable to set environment: no room for more {}", full.limit));
+    }
+}
+
+/// PATH and TERM.
+fn plain_environment(own: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    for default in [DEFAULT_PATH, DEFAULT_TERM] {
+        let name = &default[..=4];
+        let found = own.split(|&byte| byte == 0).find(|entry| entry.starts_with(name));
+        plain.extend_from_slice(found.unwrap_or(default));
+        plain.push(0);
+    }
+    plain
+}
+
+fn conf_dirs(options: &Options) -> Vec<PathBuf> {
+    let usual = || if options.user { user_dirs::user_conf_dirs() } else { vec![PathBuf::from("/etc/init")] };
+    let middle = if options.conf_dirs.is_empty() { usual() } else { options.conf_dirs.clone() };
+    [options.conf_dirs_before.clone(), middle, options.conf_dirs_after.clone()].concat()
+}
+
+fn log_dir(options: &Options) -> Option<PathBuf> {
+    match &options.log_dir {
+        _ if !options.log_jobs => None,
+        Some(directory) => Some(directory.clone()),
+        None if options.user => user_dirs::user_log_dir(),
+        None => Some(PathBuf::from("/var/log/upstart")),
+    }
+}

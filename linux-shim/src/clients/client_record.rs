@@ -1,0 +1,86 @@
+//! Clients on their way to the program that takes this one's place: they stay connected, and are answered there.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::sys::epoll::Epoll;
+use serde::{Deserialize, Serialize};
+use uphold_core::Instant;
+
+use super::client_table::{ClientSlot, ClientTable, user_of};
+
+/// One place, and the client in it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ClientRecord {
+    slot: u32,
+    /// Counted on, so that no client is taken for another.
+    generation: u32,
+    descriptor: Option<i32>,
+    heard: Instant,
+    trusted: bool,
+    greeted: bool,
+    waiting: bool,
+    closing: bool,
+    inbox: Vec<u8>,
+    outbox: Vec<u8>,
+}
+
+impl ClientRecord {
+    /// The connection's number.
+    pub(crate) fn descriptor(&self) -> Option<i32> {
+        self.descriptor
+    }
+}
+
+impl ClientTable {
+    /// The connections.
+    pub(crate) fn connections(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.places.iter().filter_map(|place| Some(place.stream.as_ref()?.as_fd()))
+    }
+
+    /// Every place that has ever had a client.
+    pub(crate) fn carry(&self) -> impl Iterator<Item = ClientRecord> {
+        let used =
+            self.places.iter().zip(self.buffers.iter()).enumerate().filter(|(_, (place, _))| place.generation > 0);
+        used.map(|(slot, (place, buffers))| {
+            let ClientSlot { ref stream, generation, user: _, heard, armed: _, trusted, greeted, waiting, closing } =
+                *place;
+            let descriptor = stream.as_ref().map(AsRawFd::as_raw_fd);
+            let live = |bytes: &[u8]| if descriptor.is_some() { bytes.to_vec() } else { Vec::new() };
+            ClientRecord {
+                slot: slot as u32,
+                generation,
+                descriptor,
+                heard,
+                trusted,
+                greeted,
+                waiting,
+                closing,
+                inbox: live(buffers.inbox.bytes()),
+                outbox: live(buffers.outbox.bytes()),
+            }
+        })
+    }
+
+    /// Goes on with a client where it was.
+    pub(crate) fn put_back(&mut self, carried: ClientRecord, connection: Option<OwnedFd>, epoll: &Epoll) {
+        let ClientRecord { slot, generation, descriptor: _, heard, trusted, greeted, waiting, closing, inbox, outbox } =
+            carried;
+        let slot = slot as usize;
+        if slot >= self.places.len() {
+            return;
+        }
+        let stream = connection.map(Into::into);
+        let user = stream.as_ref().and_then(user_of);
+        self.places[slot] =
+            ClientSlot { stream, generation, user, heard, armed: None, trusted, greeted, waiting, closing };
+        let buffers = &mut self.buffers[slot];
+        buffers.inbox.clear();
+        // It held all that before, so there is room.
+        let whole = inbox.is_empty() || buffers.inbox.fill(&mut &inbox[..]).is_ok_and(|count| count == inbox.len());
+        if buffers.outbox.put_back(&outbox) && whole {
+            self.settle(slot, epoll);
+        } else {
+            self.drop_client(slot, epoll);
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The clients of the control socket: who they are, and a fixed buffer each way for every one of them.
+
+use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
+use std::sync::{Mutex, MutexGuard};
+
+use embedded_io::ErrorType;
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use uphold_core::control::Reply;
+use uphold_core::control::frame::{FrameError, Inbox, Outbox};
+use uphold_core::{ClientId, Instant};
+
+use crate::capacity::{CLIENTS, CLIENTS_OF_A_STRANGER, CLIENTS_RESERVED};
+use crate::watch::wait::Source;
+
+/// What is on its way from and to one client.
+pub struct Buffers {
+    /// From it.
+    pub inbox: Inbox,
+    /// To it.
+    pub outbox: Outbox,
+}
+
+/// In .bss: a place that no client ever had costs nothing.
+static BUFFERS: Mutex<[Buffers; CLIENTS]> =
+    Mutex::new([const { Buffers { inbox: Inbox::new(), outbox: Outbox::new() } }; CLIENTS]);
+
+/// One place for a client.
+#[derive(Default)]
+pub struct ClientSlot {
+    pub(super) stream: Option<UnixStream>,
+    pub(super) generation: u32,
+    /// Whose it is, if the kernel says so.
+    pub(super) user: Option<u32>,
+    /// When it was last heard of.
+    pub(super) heard: Instant,
+    /// What the kernel is to tell of it.
+    pub(super) armed: Option<EpollFlags>,
+    /// Whether it may change anything.
+    pub trusted: bool,
+    /// Whether it has said hello.
+    pub greeted: bool,
+    /// Whether the supervisor owes it an answer.
+    pub waiting: bool,
+    /// Whether it is to be dropped once it has been told why.
+    pub closing: bool,
+}
+
+/// The places.
+pub struct ClientTable {
+    pub(super) places: [ClientSlot; CLIENTS],
+    pub(super) buffers: MutexGuard<'static, [Buffers; CLIENTS]>,
+    /// The clients that have more to say than they were asked about yet: one bit each.
+    pub(super) backlog: u128,
+}
+
+/// What reading from a client came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Heard {
+    /// It may have said something.
+    Something,
+    /// It has gone, or its connection is broken.
+    Gone,
+}
+
+impl ClientTable {
+    /// No clients. There is one table in a program.
+    pub fn new() -> Self {
+        let buffers = BUFFERS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        ClientTable { places: std::array::from_fn(|_| ClientSlot::default()), buffers, backlog: 0 }
+    }
+
+    /// The client in that place.
+    pub fn id(&self, slot: usize) -> ClientId {
+        ClientId { slot: slot as u32, generation: self.places[slot].generation }
+    }
+
+    /// The place of that client, if it is still there.
+    pub fn slot(&self, client: ClientId) -> Option<usize> {
+        let slot = client.slot as usize;
+        let place = self.places.get(slot)?;
+        (place.stream.is_some() && place.generation == client.generation).then_some(slot)
+    }
+
+    /// Whether there is a client in that place.
+    pub fn is_taken(&self, slot: usize) -> bool {
+        self.places.get(slot).is_some_and(|place| place.stream.is_some())
+    }
+
+    /// What is known of the client, and its buffers.
+    pub fn parts(&mut self, slot: usize) -> (&mut ClientSlot, &mut Buffers) {
+        (&mut self.places[slot], &mut self.buffers[slot])
+    }
+
+    /// Whether as many clients wait as may: the rest of the places is for those who want to know, or to stop, why.
+    pub fn is_crowded(&self) -> bool {
+        self.places.iter().filter(|place| place.waiting).count() >= CLIENTS - CLIENTS_RESERVED
+    }
+
+    /// A place for a new client; if there is none, that of the client which has been silent for the longest: a stranger's
+    /// first, and never a trusted one's for a stranger. Nobody loses a place who waits for an answer. A stranger with as many
+    /// places as it may have gives up one of those.
+    fn make_room(&mut self, user: Option<u32>, trusted: bool, epoll: &Epoll) -> Option<usize> {
+        let own = |place: &ClientSlot| place.stream.is_some() && !place.trusted && place.user == user;
+        let has_its_share = !trusted && self.places.iter().filter(|place| own(place)).count() >= CLIENTS_OF_A_STRANGER;
+        if !has_its_share && let Some(free) = self.places.iter().position(|place| place.stream.is_none()) {
+            return Some(free);
+        }
+        let may_go =
+            |place: &ClientSlot| !place.waiting && if has_its_share { own(place) } else { trusted || !place.trusted };
+        let may_go = |slot: &usize| may_go(&self.places[*slot]);
+        let key = |slot: &usize| (self.places[*slot].trusted, self.places[*slot].heard);
+        let longest = (0..CLIENTS).filter(may_go).min_by_key(key)?;
+        self.drop_client(longest, epoll);
+        Some(longest)
+    }
+
+    /// Gives a new client a place, if there is one for it. Root and this user are trusted.
+    pub fn seat(&mut self, stream: UnixStream, owner: u32, now: Instant, epoll: &Epoll) {
+        let user = user_of(&stream);
+        let trusted = user.is_some_and(|user| user == 0 || user == owner);
+        let Some(slot) = self.make_room(user, trusted, epoll) else { return };
+        let place = &mut self.places[slot];
+        let generation = place.generation.wrapping_add(1);
+        *place = ClientSlot { stream: Some(stream), generation, user, heard: now, trusted, ..ClientSlot::default() };
+        self.buffers[slot].inbox.clear();
+        self.buffers[slot].outbox.clear();
+        self.backlog &= !(1 << slot);
+        self.arm(slot, epoll);
+    }
+
+    /// Lets a client go.
+    pub fn drop_client(&mut self, slot: usize, epoll: &Epoll) {
+        let place = &mut self.places[slot];
+        if let Some(stream) = place.stream.take() {
+            if place.armed.take().is_some() {
+                // Closing it would do the same.
+                epoll.delete(&stream).unwrap_or_default();
+            }
+            place.waiting = false;
+        }
+        self.backlog &= !(1 << slot);
+    }
+
+    /// Tells the kernel what to report of a client: nothing but its end while it waits for an answer.
+    fn arm(&mut self, slot: usize, epoll: &Epoll) {
+        let (place, buffers) = (&mut self.places[slot], &self.buffers[slot]);
+        let Some(stream) = &place.stream else { return };
+        let wanted = match (place.waiting, buffers.outbox.is_empty()) {
+            (_, false) => EpollFlags::EPOLLOUT,
+            (false, true) => EpollFlags::EPOLLIN,
+            (true, true) => EpollFlags::empty(),
+        };
+        if place.armed == Some(wanted) {
+            return;
+        }
+        let mut event = EpollEvent::new(wanted, Source::Client(slot as u32).token());
+        let armed = match place.armed {
+            None => epoll.add(stream, event),
+            Some(_) => epoll.modify(stream, &mut event),
+        };
+        if armed.is_ok() {
+            place.armed = Some(wanted);
+        } else {
+            // Without memory in the kernel for it, the client can only be let go.
+            self.drop_client(slot, epoll);
+        }
+    }
+
+    /// Reads once from a client.
+    pub fn listen(&mut self, slot: usize, now: Instant) -> Heard {
+        let place = &mut self.places[slot];
+        let Some(stream) = &place.stream else { return Heard::Gone };
+        place.heard = now;
+        match self.buffers[slot].inbox.fill(&mut Socket(stream)) {
+            Ok(_) => Heard::Something,
+            Err(FrameError::Io(SocketError(ErrorKind::WouldBlock | ErrorKind::Interrupted))) => Heard::Something,
+            Err(_) => Heard::Gone,
+        }
+    }
+
+    /// Answers a client; one that does not read its answers is dropped when there is no room for another.
+    pub fn answer(&mut self, slot: usize, reply: &Reply<'_>, epoll: &Epoll) {
+        if self.buffers[slot].outbox.put(reply).is_err() {
+            return self.drop_client(slot, epoll);
+        }
+        self.send(slot, epoll);
+    }
+
+    /// Sends a client as much as it takes.
+    pub fn send(&mut self, slot: usize, epoll: &Epoll) {
+        let (place, buffers) = (&mut self.places[slot], &mut self.buffers[slot]);
+        let Some(stream) = &place.stream else { return };
+        while !buffers.outbox.is_empty() {
+            match buffers.outbox.flush(&mut Socket(stream)) {
+                Ok(0) | Err(SocketError(ErrorKind::WouldBlock)) => break,
+                Ok(_) | Err(SocketError(ErrorKind::Interrupted)) => {}
+                Err(_) => return self.drop_client(slot, epoll),
+            }
+        }
+        if place.closing && buffers.outbox.is_empty() {
+            return self.drop_client(slot, epoll);
+        }
+        self.settle(slot, epoll);
+    }
+
+    /// After each change: what to wait for, and whether the client has said more.
+    pub fn settle(&mut self, slot: usize, epoll: &Epoll) {
+        let place = &self.places[slot];
+        let buffers = &self.buffers[slot];
+        let asks = !place.waiting && buffers.outbox.is_empty() && !matches!(buffers.inbox.message(), Ok(None));
+        self.backlog = if asks { self.backlog | 1 << slot } else { self.backlog & !(1 << slot) };
+        self.arm(slot, epoll);
+    }
+
+    /// The next client that has said more; each gets its turn.
+    pub fn take_backlog(&mut self) -> Option<usize> {
+        if self.backlog == 0 {
+            return None;
+        }
+        let slot = self.backlog.trailing_zeros();
+        self.backlog &= !(1 << slot);
+        Some(slot as usize)
+    }
+
+    /// Whether a client has said more.
+    pub fn has_backlog(&self) -> bool {
+        self.backlog != 0
+    }
+}
+
+impl Default for ClientTable {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Who was it that connected.
+pub(super) fn user_of(stream: &UnixStream) -> Option<u32> {
+    getsockopt(stream, PeerCredentials).ok().map(|peer| peer.uid())
+}
+
+/// A stream as the frames want it.
+struct Socket<'s>(&'s UnixStream);
+
+/// What went wrong with a stream.
+#[derive(Debug)]
+struct SocketError(ErrorKind);
+
+impl std::fmt::Display for SocketError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for SocketError {}
+
+impl embedded_io::Error for SocketError {
+    fn kind(&self) -> embedded_io::ErrorKind {
+        match self.0 {
+            ErrorKind::Interrupted => embedded_io::ErrorKind::Interrupted,
+            _ => embedded_io::ErrorKind::Other,
+        }
+    }
+}
+
+impl ErrorType for Socket<'_> {
+    type Error = SocketError;
+}
+
+impl embedded_io::Read for Socket<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, SocketError> {
+        std::io::Read::read(&mut self.0, buffer).map_err(|error| SocketError(error.kind()))
+    }
+}
+
+impl embedded_io::Write for Socket<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, SocketError> {
+        std::io::Write::write(&mut self.0, bytes).map_err(|error| SocketError(error.kind()))
+    }
+
+    fn flush(&mut self) -> Result<(), SocketError> {
+        Ok(())
+    }
+}

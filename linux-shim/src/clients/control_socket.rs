@@ -1,0 +1,233 @@
+//! The control socket: clients come, ask, and are answered (`questions.rs` says what). No client can make another, or a job,
+//! wait.
+
+use std::fs::File;
+use std::os::unix::net::UnixListener;
+
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
+use nix::unistd::geteuid;
+use uphold_core::control::frame::{MAX_PAGE, Outbox, decode};
+use uphold_core::control::{Refusal, Reply, Request};
+use uphold_core::{ClientId, Input, Instant};
+
+use crate::clients::client_table::{Buffers, ClientTable, Heard};
+use crate::clients::questions::{self, Errand, Knowledge, TOO_LONG, Turn};
+use crate::watch::wait::Source;
+
+/// What a client's turn came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asked {
+    /// Nothing that concerns the supervisor.
+    Nothing,
+    /// A command: [`ControlSocket::input`] says which.
+    Command(usize),
+    /// Something that the shim does; the answer is owed.
+    Errand(ClientId, Errand),
+    /// A client that the supervisor owes an answer has gone.
+    Hangup(ClientId),
+}
+
+/// The sockets that are listened on, and the clients.
+pub struct ControlSocket {
+    listeners: Vec<UnixListener>,
+    clients: ClientTable,
+    /// Whose clients may change anything, beside root's.
+    owner: u32,
+    /// The client whose request the supervisor has been given; it is dropped from the inbox afterwards.
+    given: Option<usize>,
+    /// A descriptor to give up when there is no other left to accept (and refuse) a client with.
+    reserve: Option<File>,
+}
+
+impl ControlSocket {
+    /// Nobody is listened to yet.
+    pub fn new() -> Self {
+        let owner = geteuid().as_raw();
+        ControlSocket { listeners: Vec::new(), clients: ClientTable::new(), owner, given: None, reserve: reserve() }
+    }
+
+    /// Listens on one more socket.
+    ///
+    /// # Errors
+    /// It cannot be made non-blocking, or cannot be waited for.
+    pub fn listen(&mut self, listener: UnixListener, epoll: &Epoll) -> std::io::Result<()> {
+        listener.set_nonblocking(true)?;
+        let source = Source::Listener(self.listeners.len() as u32);
+        epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))?;
+        self.listeners.push(listener);
+        Ok(())
+    }
+
+    /// Listens on another socket instead of the first one.
+    pub(crate) fn replace(&mut self, listener: UnixListener, epoll: &Epoll) -> std::io::Result<()> {
+        let Some(old) = self.listeners.first_mut() else { return self.listen(listener, epoll) };
+        listener.set_nonblocking(true)?;
+        epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, Source::Listener(0).token()))?;
+        // What is closed leaves the epoll by itself.
+        *old = listener;
+        Ok(())
+    }
+
+    /// Whether anybody can be heard.
+    pub fn is_listening(&self) -> bool {
+        !self.listeners.is_empty()
+    }
+
+    /// What is listened on.
+    pub(crate) fn listeners(&self) -> &[UnixListener] {
+        &self.listeners
+    }
+
+    /// The clients.
+    pub(crate) fn clients(&mut self) -> &mut ClientTable {
+        &mut self.clients
+    }
+
+    /// Lets one new client in.
+    pub fn accept(&mut self, listener: usize, now: Instant, epoll: &Epoll) {
+        let Some(listener) = self.listeners.get(listener) else { return };
+        let stream = match listener.accept() {
+            Ok((stream, _)) => stream,
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
+                // Better refuse the client than be woken for ever.
+                self.reserve = None;
+                drop(listener.accept());
+                self.reserve = reserve();
+                return;
+            }
+            Err(_) => return,
+        };
+        if stream.set_nonblocking(true).is_ok() {
+            self.clients.seat(stream, self.owner, now, epoll);
+        }
+    }
+
+    /// The kernel has reported something of a client.
+    pub fn serve(
+        &mut self,
+        slot: usize,
+        flags: EpollFlags,
+        now: Instant,
+        known: Knowledge<'_, '_>,
+        epoll: &Epoll,
+    ) -> Asked {
+        if !self.clients.is_taken(slot) {
+            return Asked::Nothing;
+        }
+        let gone = flags.intersects(EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
+        let (place, buffers) = self.clients.parts(slot);
+        if place.waiting || (gone && !buffers.outbox.is_empty()) {
+            return if gone { self.hang_up(slot, epoll) } else { Asked::Nothing };
+        }
+        if !buffers.outbox.is_empty() {
+            self.clients.send(slot, epoll);
+            return Asked::Nothing;
+        }
+        // Also of one that has gone: its last words count.
+        if self.clients.listen(slot, now) == Heard::Gone {
+            return self.hang_up(slot, epoll);
+        }
+        self.attend(slot, known, epoll)
+    }
+
+    /// Lets a client that has said more than it was asked about have its turn.
+    pub fn serve_backlog(&mut self, known: Knowledge<'_, '_>, epoll: &Epoll) -> Asked {
+        match self.clients.take_backlog() {
+            Some(slot) => self.attend(slot, known, epoll),
+            None => Asked::Nothing,
+        }
+    }
+
+    /// Whether a client is to have its turn without the kernel reporting anything.
+    pub fn has_backlog(&self) -> bool {
+        self.clients.has_backlog()
+    }
+
+    fn hang_up(&mut self, slot: usize, epoll: &Epoll) -> Asked {
+        let client = self.clients.id(slot);
+        let waited = self.clients.parts(slot).0.waiting;
+        self.clients.drop_client(slot, epoll);
+        if waited { Asked::Hangup(client) } else { Asked::Nothing }
+    }
+
+    /// Takes one request of a client, if a whole one is there.
+    fn attend(&mut self, slot: usize, known: Knowledge<'_, '_>, epoll: &Epoll) -> Asked {
+        let client = self.clients.id(slot);
+        let crowded = self.clients.is_crowded();
+        let (place, Buffers { inbox, outbox }) = self.clients.parts(slot);
+        let request = match inbox.message() {
+            Ok(None) => {
+                self.clients.settle(slot, epoll);
+                return Asked::Nothing;
+            }
+            Ok(Some(message)) => decode::<Request<'_>>(message).ok().filter(questions::is_well_formed),
+            Err(_) => None,
+        };
+        let mut page = [0; MAX_PAGE];
+        let hello = matches!(request, Some(Request::Hello { .. }));
+        let turn = match &request {
+            Some(request) if crowded && questions::waits(request) => Turn::Answer(Reply::Error(CROWDED)),
+            Some(request) if place.greeted || hello => questions::consider(request, place.trusted, &mut page, known),
+            _ => Turn::Answer(Reply::Error(Refusal::Malformed)),
+        };
+        place.greeted |= hello;
+        let asked = match turn {
+            Turn::Answer(reply) => {
+                place.closing = matches!(reply, Reply::Error(Refusal::Malformed));
+                put(outbox, &reply, &mut place.closing);
+                Asked::Nothing
+            }
+            Turn::Input => Asked::Command(slot),
+            Turn::Errand(errand) => Asked::Errand(client, errand),
+        };
+        place.waiting = asked != Asked::Nothing;
+        if asked == Asked::Command(slot) {
+            self.given = Some(slot);
+        } else {
+            inbox.discard();
+        }
+        self.clients.send(slot, epoll);
+        asked
+    }
+
+    /// The command that a client has given.
+    pub fn input(&mut self, slot: usize) -> Option<Input<'_>> {
+        let client = self.clients.id(slot);
+        let message = self.clients.parts(slot).1.inbox.message().ok().flatten()?;
+        questions::input(client, &decode(message).ok()?)
+    }
+
+    /// The supervisor has taken the last command in: its text is not needed any more.
+    pub fn input_taken(&mut self) {
+        if let Some(slot) = self.given.take() {
+            self.clients.parts(slot).1.inbox.discard();
+        }
+    }
+
+    /// Gives a client the answer that it waits for.
+    pub fn reply(&mut self, client: ClientId, reply: &Reply<'_>, epoll: &Epoll) {
+        let Some(slot) = self.clients.slot(client) else { return };
+        self.input_taken();
+        self.clients.parts(slot).0.waiting = false;
+        self.clients.answer(slot, reply, epoll);
+    }
+}
+
+impl Default for ControlSocket {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn reserve() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+/// What a client is told that may not wait.
+const CROWDED: Refusal<'static> = Refusal::Full("waiting clients");
+
+/// Puts an answer into the outbox of a client. That is empty, so it takes any answer which a message can hold.
+fn put(outbox: &mut Outbox, reply: &Reply<'_>, closing: &mut bool) {
+    let put = outbox.put(reply).or_else(|_| outbox.put(&Reply::Error(TOO_LONG)));
+    *closing |= put.is_err();
+}

@@ -1,0 +1,115 @@
+//! Listening on a control socket: at a path, in place of a dead supervisor's socket, or under a session's abstract name.
+
+use std::fs::{self, DirBuilder};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::sys::socket::sockopt::PeerCredentials;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket};
+
+/// The system's control socket.
+pub(crate) const SYSTEM_SOCKET: &str = "/run/uphold/control";
+
+/// Connects to a path, without waiting to be let in: EAGAIN says that so many wait there already.
+fn knock(path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let client = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    connect(client.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(client)
+}
+
+/// Whether a client that connects to this path comes to this very process.
+pub(crate) fn leads_here(path: &Path) -> bool {
+    match knock(path).and_then(|client| getsockopt(&client, PeerCredentials)) {
+        Ok(peer) => u32::try_from(peer.pid()) == Ok(std::process::id()),
+        // There is no room for one more: better leave it as it is.
+        Err(errno) => errno == Errno::EAGAIN,
+    }
+}
+
+/// Listens at a path. A socket that a supervisor left behind when it was killed is in nobody's way; whatever else lies there
+/// is not ours to remove.
+///
+/// # Errors
+/// Somebody listens there already, or the path cannot be used.
+pub fn bind(path: &Path) -> std::io::Result<UnixListener> {
+    match UnixListener::bind(path) {
+        Err(error) if error.raw_os_error() == Some(Errno::EADDRINUSE as i32) => {
+            let is_socket = std::fs::symlink_metadata(path)?.file_type().is_socket();
+            if !is_socket || knock(path).err() != Some(Errno::ECONNREFUSED) {
+                return Err(error);
+            }
+            std::fs::remove_file(path)?;
+            UnixListener::bind(path)
+        }
+        bound => bound,
+    }
+}
+
+/// Listens at a path, whoever may have listened there before and does no more.
+pub(crate) fn listen_at(path: &Path) -> std::io::Result<UnixListener> {
+    if path == Path::new(SYSTEM_SOCKET)
+        && let Some(directory) = path.parent()
+    {
+        DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
+    }
+    let listener = bind(path)?;
+    // Who may do what is decided by the kernel's word about who connects.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o666))?;
+    Ok(listener)
+}
+
+/// Upstart's name for this session's socket, which has no path, and the session's address.
+///
+/// # Errors
+/// The socket cannot be made.
+pub fn abstract_socket() -> std::io::Result<(String, UnixListener)> {
+    let name = format!("/com/ubuntu/upstart-session/{}/{}", nix::unistd::getuid(), std::process::id());
+    let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name)?)?;
+    Ok((format!("unix:abstract={name}"), listener))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn place(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("uphold-socket-{}-{name}", std::process::id()))
+    }
+
+    fn is_taken(path: &Path) -> bool {
+        bind(path).is_err_and(|error| error.raw_os_error() == Some(Errno::EADDRINUSE as i32))
+    }
+
+    #[test]
+    fn only_a_socket_that_nobody_listens_at_is_taken_over() {
+        let path = place("old");
+        drop(UnixListener::bind(&path).unwrap());
+        let listener = bind(&path).unwrap();
+        assert!(is_taken(&path));
+        drop(listener);
+        drop(bind(&path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+
+        std::fs::write(&path, "a letter").unwrap();
+        assert!(is_taken(&path));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a letter");
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_listener_that_lets_nobody_in_is_not_waited_for() {
+        let path = place("full");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let waiting: Vec<OwnedFd> = std::iter::from_fn(|| knock(&path).ok()).collect();
+        assert!(!waiting.is_empty());
+        assert!(is_taken(&path));
+        drop(waiting);
+        std::fs::remove_file(&path).unwrap();
+    }
+}

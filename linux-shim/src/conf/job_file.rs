@@ -1,0 +1,170 @@
+//! One job file: read into a class that nobody sees yet, and what is wrong with it.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use uphold_core::bytes::Show;
+use uphold_core::conf::{ConfError, ErrorKind, Parser};
+use uphold_core::{ClassId, Effect, Supervisor};
+
+use crate::capacity::JOB_FILE;
+use crate::conf::programs::{Draft, Programs};
+use crate::kernel::error;
+use crate::output::message_log::MessageLog;
+
+/// What loading a job file has an influence on.
+pub struct Loading<'t, 's> {
+    /// Who runs the jobs.
+    pub supervisor: &'t mut Supervisor<'s>,
+    /// What they run.
+    pub programs: &'t mut Programs,
+    /// Who hears of mistakes.
+    pub log: &'t mut MessageLog,
+    /// What the supervisor has ordered meanwhile, beside to let go of classes.
+    pub effects: &'t mut Vec<Effect>,
+}
+
+impl Loading<'_, '_> {
+    /// After each class that came or went: its predecessor's programs go before its place is another's.
+    pub(crate) fn settle(&mut self) {
+        while let Some(effect) = self.supervisor.poll_effect() {
+            match effect {
+                Effect::Retired(class) => self.programs.retire(class),
+                other => self.effects.push(other),
+            }
+        }
+    }
+
+    pub(crate) fn delete(&mut self, job: &[u8]) {
+        self.supervisor.delete_class(job);
+        self.settle();
+    }
+}
+
+/// How reading a file went.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Good,
+    Bad,
+    /// A capacity is exhausted.
+    Full,
+}
+
+pub(crate) fn begin(job: &[u8], file: &Path, to: &mut Loading<'_, '_>) -> Option<(ClassId, Draft)> {
+    match to.supervisor.begin_class(job) {
+        Ok(class) => Some((class, to.programs.draft())),
+        Err(full) => {
+            say_full(file, full, to);
+            None
+        }
+    }
+}
+
+/// A job that does not fit is not loaded; an older definition of it stays.
+pub(crate) fn say_full(file: &Path, full: uphold_core::Full, to: &mut Loading<'_, '_>) {
+    let (file, limit) = (Show(file.as_os_str().as_bytes()), full.limit);
+    to.log.error(format_args!("{file}: Error while loading configuration file: no room for more {limit}"));
+}
+
+/// Reads one file into a class that nobody sees yet; says what is wrong with it.
+pub(crate) fn apply(
+    file: &Path,
+    text: &mut [u8],
+    class: ClassId,
+    draft: &mut Draft,
+    to: &mut Loading<'_, '_>,
+) -> Outcome {
+    let mut parser = Parser::new(text);
+    while let Some(next) = parser.next() {
+        let stanza = match next {
+            Ok(stanza) => stanza,
+            Err(error) => {
+                say_wrong(file, error, to);
+                return Outcome::Bad;
+            }
+        };
+        if let Err(full) = to.supervisor.apply(class, &stanza) {
+            say_full(file, full, to);
+            return Outcome::Full;
+        }
+        if draft.apply(&stanza).is_err() {
+            say_wrong(file, ConfError { line: None, kind: ErrorKind::ZeroByte }, to);
+            return Outcome::Bad;
+        }
+    }
+    Outcome::Good
+}
+
+/// A file's text, if nothing is wrong with it.
+pub(crate) fn read_sound(file: &Path, to: &mut Loading<'_, '_>) -> Option<Vec<u8>> {
+    let text = match read_file(file) {
+        Ok(text) => text,
+        Err(error) => {
+            unreadable(file, &error, to);
+            return None;
+        }
+    };
+    let mut trial = text.clone();
+    let mut parser = Parser::new(&mut trial);
+    while let Some(next) = parser.next() {
+        if let Err(error) = next {
+            say_wrong(file, error, to);
+            return None;
+        }
+    }
+    Some(text)
+}
+
+pub(crate) fn unreadable(file: &Path, error: &std::io::Error, to: &mut Loading<'_, '_>) -> Outcome {
+    let (file, reason) = (file.display(), error::words(error));
+    to.log.error(format_args!("{file}: Error while loading configuration file: {reason}"));
+    Outcome::Bad
+}
+
+fn say_wrong(file: &Path, error: ConfError, to: &mut Loading<'_, '_>) {
+    let file = file.display();
+    match error.line {
+        Some(line) => to.log.error(format_args!("{file}:{line}: {error}")),
+        None => to.log.error(format_args!("{file}: Error while loading configuration file: {error}")),
+    }
+}
+
+/// Every stanza is unknown there.
+pub(crate) fn check_settings(file: &Path, log: &mut MessageLog) {
+    let text = match read_file(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        Err(error) => {
+            let (file, reason) = (file.display(), error::words(&error));
+            return log.error(format_args!("{file}: Unable to load configuration: {reason}"));
+        }
+    };
+    let says_something = |line: &[u8]| !matches!(line.trim_ascii_start().first(), None | Some(b'#'));
+    if let Some(line) = text.split(|&byte| byte == b'\n').position(says_something) {
+        log.error(format_args!("{}:{}: {}", file.display(), line + 1, ErrorKind::UnknownStanza));
+    }
+}
+
+/// Does not wait for who would write to a pipe that is in the file's place.
+pub(crate) fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    file.take(JOB_FILE as u64 + 1).read_to_end(&mut text)?;
+    if text.len() > JOB_FILE { Err(nix::errno::Errno::EFBIG.into()) } else { Ok(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_in_the_place_of_a_file_is_not_waited_for() {
+        let path = std::env::temp_dir().join(format!("uphold-job-file-{}", std::process::id()));
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(read_file(&path).unwrap().is_empty());
+        fs::remove_file(&path).unwrap();
+    }
+}

@@ -1,0 +1,8 @@
+//! Job files: finding and reading them, and the part of each that only Linux needs (programs and process settings).
+
+pub mod cgroup_stanza;
+pub mod command;
+pub mod conf_dir;
+pub mod job_file;
+pub mod programs;
+pub mod settings;

@@ -1,0 +1,212 @@
+//! `cgroup CONTROLLER [NAME] [KEY VALUE]` on the kernel's one hierarchy (version 2), without a manager.
+//!
+//! A job's processes are all in one group: the hierarchy has no other way. Of several names the last counts; every
+//! controller is switched on for the group and every setting is made in it. Groups lie below the supervisor's own; one
+//! that the supervisor has used is removed when the last process has left it.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::fs;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use uphold_core::conf::{ExpandError, expand};
+use uphold_core::{SpawnError, SpawnStage};
+
+use crate::capacity::CGROUP_NAME;
+use crate::conf::cgroup_stanza::Cgroup;
+use crate::containment::hierarchy::find_base;
+use crate::kernel::error;
+
+/// What every group of version 2 can do without a controller.
+const ALWAYS: [&[u8]; 3] = [b"cpuacct", b"freezer", b"perf_event"];
+
+/// The groups of jobs.
+pub struct Cgroups {
+    /// Where they are; looked for again as long as there is no such place.
+    base: Option<PathBuf>,
+    inotify: Option<Inotify>,
+    known: Vec<(WatchDescriptor, PathBuf)>,
+    /// The file by which a process enters the group that was prepared last.
+    entrance: CString,
+}
+
+impl Cgroups {
+    /// None yet.
+    pub fn new() -> Self {
+        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).ok();
+        Cgroups { base: None, inotify, known: Vec::new(), entrance: CString::default() }
+    }
+
+    /// What becomes readable when a process has entered or left.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.inotify.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Makes sure that a job's group is there, and as its settings say. Returns the file by which processes enter it;
+    /// `None` if this system has no such groups.
+    ///
+    /// # Errors
+    /// The group cannot be made, a controller is not there, or a setting is refused; the stage says which.
+    pub fn prepare<'v>(
+        &mut self,
+        group: &Cgroup,
+        lookup: impl Fn(&[u8]) -> Option<&'v [u8]>,
+    ) -> Result<Option<&CStr>, SpawnError> {
+        let Some(base) = self.base.take().or_else(find_base) else { return Ok(None) };
+        let base = self.base.insert(base);
+        let path = path_in(base, group.name.as_deref(), lookup)?;
+        let below = path.strip_prefix(&*base).unwrap_or(Path::new(""));
+        let mut at = base.clone();
+        for name in below {
+            enable(&at, &group.controllers)?;
+            at.push(name);
+            match fs::create_dir(&at) {
+                Err(problem) if problem.kind() != std::io::ErrorKind::AlreadyExists => {
+                    return Err(failed(SpawnStage::CgroupSettings, &problem));
+                }
+                _ => {}
+            }
+        }
+        self.watch(&path);
+        for (file, value) in &group.values {
+            let written = write(&path.join(OsStr::from_bytes(file)), value);
+            written.map_err(|problem| failed(SpawnStage::CgroupSettings, &problem))?;
+        }
+        let entrance = path.join("cgroup.procs").into_os_string();
+        let entrance = CString::new(entrance.as_bytes());
+        self.entrance = entrance.map_err(|_| SpawnError { stage: SpawnStage::Cgroup, code: Errno::EINVAL as i32 })?;
+        Ok(Some(&self.entrance))
+    }
+
+    fn watch(&mut self, group: &Path) {
+        if self.known.iter().any(|(_, known)| known == group) {
+            return;
+        }
+        // Without a watch the group stays when it is empty.
+        let Some(inotify) = &self.inotify else { return };
+        if let Ok(watch) = inotify.add_watch(&group.join("cgroup.events"), AddWatchFlags::IN_MODIFY) {
+            self.known.push((watch, group.into()));
+        }
+    }
+
+    /// Removes the groups that are empty now.
+    pub fn changed(&mut self) {
+        while let Some(events) = self.inotify.as_ref().and_then(|inotify| inotify.read_events().ok()) {
+            for event in events {
+                let Some(at) = self.known.iter().position(|(watch, _)| *watch == event.wd) else { continue };
+                if event.mask.contains(AddWatchFlags::IN_IGNORED) || remove_if_empty(&self.known[at].1) {
+                    self.known.swap_remove(at);
+                }
+            }
+        }
+    }
+
+    /// The groups that are to be removed one day.
+    pub(crate) fn carry(&self) -> impl Iterator<Item = &PathBuf> {
+        self.known.iter().map(|(_, group)| group)
+    }
+
+    /// Goes on with the groups of a program before this one. Of one that was left meanwhile nobody tells any more.
+    pub(crate) fn put_back(&mut self, groups: impl Iterator<Item = PathBuf>) {
+        groups.for_each(|group| self.watch(&group));
+        self.known.retain(|(_, group)| !remove_if_empty(group));
+    }
+}
+
+/// Removes a group in which nobody is; says whether it is gone.
+fn remove_if_empty(group: &Path) -> bool {
+    let state = fs::read(group.join("cgroup.events")).unwrap_or_default();
+    let empty = state.split(|&byte| byte == b'\n').any(|line| line == b"populated 0");
+    // A group that is not empty is not removed.
+    empty && fs::remove_dir(group).is_ok()
+}
+
+impl Default for Cgroups {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A group's directory, from the name that the stanza gives.
+fn path_in<'v>(
+    base: &Path,
+    name: Option<&[u8]>,
+    lookup: impl Fn(&[u8]) -> Option<&'v [u8]>,
+) -> Result<PathBuf, SpawnError> {
+    let failed = |errno| SpawnError { stage: SpawnStage::CgroupSettings, code: errno as i32 };
+    let job = lookup(b"UPSTART_JOB").unwrap_or_default();
+    let instance = lookup(b"UPSTART_INSTANCE").unwrap_or_default();
+    let dash: &[u8] = if instance.is_empty() { b"" } else { b"-" };
+    let mut own = [job, dash, instance].concat();
+    own.iter_mut().filter(|byte| **byte == b'/').for_each(|byte| *byte = b'_');
+    let mut expanded = heapless::Vec::<u8, CGROUP_NAME>::new();
+    let with_own = |variable: &[u8]| if variable == b"UPSTART_CGROUP" { Some(&own[..]) } else { lookup(variable) };
+    match expand(name.unwrap_or(b"$UPSTART_CGROUP"), with_own, expanded.as_mut_view()) {
+        Ok(()) => {}
+        Err(ExpandError::Full) => return Err(failed(Errno::ENAMETOOLONG)),
+        Err(_) => return Err(failed(Errno::EINVAL)),
+    }
+    let mut path = base.to_path_buf();
+    for component in Path::new(OsStr::from_bytes(&expanded)).components() {
+        match component {
+            Component::Normal(name) => path.push(name),
+            Component::RootDir | Component::CurDir => {}
+            Component::ParentDir | Component::Prefix(_) => return Err(failed(Errno::EINVAL)),
+        }
+    }
+    if path == base { Err(failed(Errno::EINVAL)) } else { Ok(path) }
+}
+
+/// Switches controllers on for the groups below one.
+fn enable(group: &Path, controllers: &[Box<[u8]>]) -> Result<(), SpawnError> {
+    let read = |file| fs::read(group.join(file)).unwrap_or_default();
+    let lists =
+        |list: &[u8], controller: &[u8]| list.trim_ascii().split(|&byte| byte == b' ').any(|one| one == controller);
+    let (available, enabled) = (read("cgroup.controllers"), read("cgroup.subtree_control"));
+    for controller in controllers.iter().filter(|controller| !ALWAYS.contains(&&controller[..])) {
+        if !lists(&available, controller) {
+            return Err(SpawnError { stage: SpawnStage::CgroupController, code: Errno::ENODEV as i32 });
+        }
+        if !lists(&enabled, controller) {
+            let switched = write(&group.join("cgroup.subtree_control"), &[b"+", &controller[..]].concat());
+            switched.map_err(|problem| failed(SpawnStage::CgroupController, &problem))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes to a file of the kernel's, in one piece; there is none to be made.
+fn write(file: &Path, text: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    fs::OpenOptions::new().write(true).open(file)?.write_all(text)
+}
+
+fn failed(stage: SpawnStage, problem: &std::io::Error) -> SpawnError {
+    SpawnError { stage, code: error::number(problem) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_lies_below_our_own() {
+        let lookup = |name: &[u8]| match name {
+            b"UPSTART_JOB" => Some(&b"net/if"[..]),
+            b"UPSTART_INSTANCE" => Some(&b"eth0"[..]),
+            _ => None,
+        };
+        let path = |name: Option<&str>| path_in(Path::new("/c"), name.map(str::as_bytes), lookup);
+        let good = |path: &str| Ok(PathBuf::from(path));
+        assert_eq!(path(None), good("/c/net_if-eth0"));
+        assert_eq!(path(Some("my-$UPSTART_CGROUP")), good("/c/my-net_if-eth0"));
+        assert_eq!(path(Some("/all/${UPSTART_INSTANCE}")), good("/c/all/eth0"));
+        for bad in ["", "/", "..", "a/../../b", "$NONE", "${"] {
+            let error = SpawnError { stage: SpawnStage::CgroupSettings, code: Errno::EINVAL as i32 };
+            assert_eq!(path(Some(bad)), Err(error), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Processes that outlive their job or its main process. They are told of once they have had time to end: most do so a moment after the main
+//! process, and are nobody's business.
+
+use heapless::Vec as Few;
+use serde::{Deserialize, Serialize};
+use uphold_core::bytes::Show;
+use uphold_core::{Instant, Pid};
+
+use crate::capacity::{FAREWELL_NAME, FAREWELL_PROCESSES, FAREWELL_SECONDS, FAREWELLS};
+use crate::output::message_log::MessageLog;
+use crate::watch::proc_stat::Stat;
+
+/// What one job left.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Farewell {
+    at: Instant,
+    job: Few<u8, FAREWELL_NAME>,
+    /// Who lived, and since when.
+    who: Few<(Pid, u64), FAREWELL_PROCESSES>,
+    more: usize,
+}
+
+/// Jobs that have ended while some of their processes lived.
+pub(crate) struct LeftBehind {
+    /// The earliest first: all get the same time.
+    farewells: std::collections::VecDeque<Farewell>,
+}
+
+impl LeftBehind {
+    pub(crate) fn new() -> Self {
+        LeftBehind { farewells: std::collections::VecDeque::with_capacity(FAREWELLS) }
+    }
+
+    /// Has the log told of these later, if they still live then. Without room the oldest are told of now.
+    pub(crate) fn note(
+        &mut self,
+        now: Instant,
+        (class, instance): (&[u8], &[u8]),
+        found: &[Stat],
+        log: &mut MessageLog,
+    ) {
+        if self.farewells.len() == FAREWELLS
+            && let Some(oldest) = self.farewells.pop_front()
+        {
+            oldest.tell(log);
+        }
+        let parts: [&[u8]; 4] =
+            if instance.is_empty() { [class, b"", b"", b""] } else { [class, b" (", instance, b")"] };
+        let job = parts.into_iter().flatten().copied().take(FAREWELL_NAME).collect();
+        let who = found.iter().take(FAREWELL_PROCESSES).map(|stat| (stat.pid, stat.start)).collect();
+        let more = found.len().saturating_sub(FAREWELL_PROCESSES);
+        self.farewells.push_back(Farewell { at: now.after_seconds(FAREWELL_SECONDS), job, who, more });
+    }
+
+    /// What the program is to know that takes this one's place.
+    pub(crate) fn carry(&self) -> Vec<Farewell> {
+        self.farewells.iter().cloned().collect()
+    }
+
+    /// Goes on where another program was.
+    pub(crate) fn put_back(&mut self, carried: Vec<Farewell>) {
+        self.farewells.extend(carried.into_iter().take(FAREWELLS));
+    }
+
+    /// When somebody is to be told of next.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.farewells.front().map(|farewell| farewell.at)
+    }
+
+    /// Tells of those whose time has passed.
+    pub(crate) fn tell(&mut self, now: Instant, log: &mut MessageLog) {
+        while let Some(farewell) = self.farewells.pop_front_if(|farewell| farewell.at <= now) {
+            farewell.tell(log);
+        }
+    }
+}
+
+impl Farewell {
+    fn tell(&self, log: &mut MessageLog) {
+        let job = Show(&self.job);
+        let same = |&&(pid, start): &&(Pid, u64)| {
+            Stat::of(pid).filter(|stat| stat.start == start && stat.is_alive()).is_some()
+        };
+        for &(pid, _) in self.who.iter().filter(same) {
+            let name = Stat::of(pid).map(|stat| stat.name).unwrap_or_default();
+            log.warn(format_args!("{job} has left process {pid} ({name}) behind, which still runs"));
+        }
+        if self.more > 0 {
+            log.warn(format_args!("{job} has left {} more processes behind", self.more));
+        }
+    }
+}

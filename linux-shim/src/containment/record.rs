@@ -1,0 +1,42 @@
+//! What cannot be seen again is handed to the program that takes this one's place: who is whose, and which groups there are.
+
+use serde::{Deserialize, Serialize};
+
+use super::job_processes::Containment;
+use super::kin::Life;
+use super::marks::Mark;
+use super::owner::Owner;
+use super::table::Member;
+
+/// What is known of jobs' processes.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct ContainmentRecord {
+    lives: Vec<Life>,
+    marks: Vec<(Owner, Mark)>,
+    children: Vec<Member>,
+    /// Where the groups are.
+    home: Option<String>,
+}
+
+impl Containment {
+    /// What is to be handed over.
+    pub(crate) fn carry(&self) -> ContainmentRecord {
+        let home = self.groups.as_ref().and_then(|groups| groups.home().to_str());
+        let (lives, marks) = (self.kin.lives().cloned().collect(), self.kin.marks().to_vec());
+        ContainmentRecord { lives, marks, children: self.table.entries().to_vec(), home: home.map(str::to_owned) }
+    }
+
+    /// Goes on where another program was.
+    pub(crate) fn put_back(&mut self, carried: ContainmentRecord) {
+        let ContainmentRecord { lives, marks, children, home } = carried;
+        let now = self.groups.as_ref().and_then(|groups| groups.home().to_str());
+        let same = home.is_some() && home.as_deref() == now;
+        for mut life in lives {
+            // In a group that is not known here nobody can be found.
+            life.group = life.group.filter(|_| same);
+            self.kin.put_back(life);
+        }
+        marks.into_iter().for_each(|(owner, mark)| self.kin.mark(owner, mark.number, mark.start));
+        children.into_iter().for_each(|known| self.know(known.pid, known.owner));
+    }
+}

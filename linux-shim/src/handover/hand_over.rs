@@ -1,0 +1,105 @@
+//! Writing the state and running the new program.
+
+use std::convert::Infallible;
+use std::env::args_os;
+use std::ffi::CString;
+use std::io::{Error, Result};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::execv;
+use uphold_core::control::{Refusal, Reply};
+use uphold_core::{ClientId, Supervisor};
+
+use super::image::Writer;
+use super::program::{arguments, own_program};
+use super::record::{HEAD, Own, carry_paths, error_words};
+use crate::clients::sessions::Traces;
+use crate::containment::cgroup::Cgroups;
+use crate::launch::open_files::OpenFiles;
+use crate::linux::Linux;
+
+/// Runs the program anew. It returns only if that cannot be done; then everything is as it was, and whoever asked is told.
+pub fn hand_over(askers: Vec<ClientId>, supervisor: &Supervisor<'_>, linux: &mut Linux, traces: &Traces) {
+    let program = own_program();
+    let written = write_image(askers.clone(), supervisor, linux, traces);
+    let Err(problem) = written.and_then(|image| become_it(&program, image, linux));
+    let (path, reason) = (program.display(), error_words(&problem));
+    linux.log.error(format_args!("Failed to re-execute {path}: {reason}"));
+    for client in askers {
+        linux.control.reply(client, &Reply::Error(Refusal::NotReexecuted(&reason)), &linux.wait.epoll);
+    }
+}
+
+fn write_image(
+    askers: Vec<ClientId>,
+    supervisor: &Supervisor<'_>,
+    linux: &mut Linux,
+    traces: &Traces,
+) -> Result<OwnedFd> {
+    let mut writer = Writer::new()?;
+    writer.put(&HEAD)?;
+    let listeners = linux.control.listeners().iter().map(AsRawFd::as_raw_fd).collect();
+    let tracer = std::mem::take(&mut linux.tracer);
+    let (threshold, containment) = (linux.log.threshold(), linux.containment.carry());
+    let left_behind = linux.left_behind.carry();
+    let groups = carry_paths(linux.groups.iter().flat_map(Cgroups::carry));
+    let own = Own {
+        askers,
+        threshold,
+        tracer,
+        listeners,
+        traces: traces.carry().map(carry_paths),
+        containment,
+        left_behind,
+        groups,
+    };
+    let put = writer.put(&own);
+    linux.tracer = own.tracer;
+    put?;
+    let clients: Vec<_> = linux.control.clients().carry().collect();
+    writer.put_all(clients.iter())?;
+    let logs: Vec<_> = linux.job_logs.iter().flat_map(|logs| logs.carry()).collect();
+    writer.put_all(logs.iter())?;
+    let watches: Vec<_> = linux.watches.carry().collect();
+    writer.put_all(watches.iter())?;
+    let daemons: Vec<_> = linux.daemons.table.carry().collect();
+    writer.put_all(daemons.iter())?;
+    let programs: Vec<_> = linux.programs.all().collect();
+    writer.put_all(programs.iter())?;
+    writer.finish(supervisor)
+}
+
+/// Becomes another program, which finds the image and the descriptors that it names.
+fn become_it(program: &Path, image: OwnedFd, linux: &mut Linux) -> Result<Infallible> {
+    let path = CString::new(program.as_os_str().as_bytes())?;
+    let mut words = arguments(args_os(), image.as_raw_fd()).into_iter();
+    let words = words.try_fold(Vec::new(), |mut words, word| {
+        words.push(CString::new(word.into_vec())?);
+        Ok::<_, Error>(words)
+    })?;
+    set_inherited(&image, linux, true)?;
+    linux.open_files.iter().for_each(OpenFiles::put_back);
+    // The new program finds the one that this program was started with.
+    let own_mask = umask(Mode::from_bits_truncate(linux.programs.umask().into()));
+    let Err(errno) = execv(&path, &words);
+    umask(own_mask);
+    linux.open_files.iter().for_each(OpenFiles::raise_again);
+    set_inherited(&image, linux, false)?;
+    Err(errno.into())
+}
+
+/// Whether a program that this process becomes has the descriptors that are handed over.
+fn set_inherited(image: &OwnedFd, linux: &mut Linux, inherited: bool) -> Result<()> {
+    let flags = if inherited { FdFlag::empty() } else { FdFlag::FD_CLOEXEC };
+    let set = |descriptor: BorrowedFd<'_>| fcntl(descriptor, FcntlArg::F_SETFD(flags)).map(drop);
+    linux.control.clients().connections().try_for_each(set)?;
+    let listeners = linux.control.listeners().iter().map(AsFd::as_fd);
+    let terminals = linux.job_logs.iter().flat_map(|logs| logs.terminals());
+    let watches = linux.watches.descriptors();
+    let daemons = linux.daemons.table.descriptors();
+    Ok(listeners.chain(terminals).chain(watches).chain(daemons).chain([image.as_fd()]).try_for_each(set)?)
+}

@@ -1,0 +1,50 @@
+//! The shim's own record in the image, and how paths and errors stand in it.
+
+use std::ffi::OsString;
+use std::io::Error;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use uphold_core::{ClientId, Priority};
+
+use crate::capacity::TRACEES;
+use crate::containment::left_behind::Farewell;
+use crate::containment::record::ContainmentRecord;
+use crate::kernel::error;
+use crate::watch::trace::Tracer;
+
+/// What the image begins with. The number is raised when the meaning of a record changes; a change of their number or
+/// fields is found out by reading.
+pub(super) const HEAD: (&str, u32) = ("uphold", 3);
+
+/// What the shim knows, but for what comes in great numbers.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Own {
+    /// Who asked for this, and is answered by the new program.
+    pub(super) askers: Vec<ClientId>,
+    pub(super) threshold: Priority,
+    pub(super) tracer: Tracer<TRACEES>,
+    pub(super) listeners: Vec<i32>,
+    pub(super) traces: [Vec<Vec<u8>>; 2],
+    pub(super) containment: ContainmentRecord,
+    pub(super) left_behind: Vec<Farewell>,
+    pub(super) groups: Vec<Vec<u8>>,
+}
+
+/// Paths as they stand in the image: they need not be text.
+pub(super) fn carry_paths<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> Vec<Vec<u8>> {
+    paths.into_iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect()
+}
+
+/// Paths out of the image.
+pub(super) fn paths(carried: Vec<Vec<u8>>) -> impl Iterator<Item = PathBuf> {
+    carried.into_iter().map(|path| OsString::from_vec(path).into())
+}
+
+pub(super) fn error_words(problem: &Error) -> String {
+    match problem.raw_os_error() {
+        Some(number) => error::explain(number).to_owned(),
+        None => problem.to_string(),
+    }
+}

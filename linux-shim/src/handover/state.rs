@@ -1,0 +1,133 @@
+//! Reading the state that the program before this one has left, and going on from there.
+
+use std::collections::BTreeSet;
+use std::io::{Error, ErrorKind, Result};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use uphold_core::{Priority, Supervisor};
+
+use super::image::Reader;
+use super::record::{HEAD, Own, error_words, paths};
+use crate::clients::client_record::ClientRecord;
+use crate::clients::sessions::Traces;
+use crate::conf::programs::Program;
+use crate::kernel::descriptors::{adopt_descriptor, close_range};
+use crate::kernel::error;
+use crate::linux::Linux;
+use crate::output::log_record::{LogRecord, put_together};
+use crate::readiness::record::DaemonRecord;
+use crate::watch::pidfd;
+
+/// What a program before this one has left to it.
+pub struct State {
+    own: Own,
+    clients: Vec<ClientRecord>,
+    logs: Vec<LogRecord>,
+    watches: Vec<pidfd::WatchRecord>,
+    daemons: Vec<DaemonRecord>,
+    programs: Vec<Program>,
+}
+
+/// Reads what the program before this one left, the supervisor's part into the supervisor.
+///
+/// # Errors
+/// It cannot be read. Nothing of it is kept: whatever descriptors that program handed over are closed. So this must come
+/// before any descriptor is opened.
+pub fn read(number: i32, supervisor: &mut Supervisor<'_>) -> std::result::Result<State, String> {
+    let read = adopt(number).and_then(|image| read_image(image, supervisor));
+    read.map_err(|problem| {
+        // Only on kernels that are too old for it; then they stay open.
+        close_range(3, i32::MAX, 0).unwrap_or_default();
+        error_words(&problem)
+    })
+}
+
+fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> {
+    let number = image.as_raw_fd();
+    let mut reader = Reader::new(image);
+    if reader.get::<(String, u32)>()? != (HEAD.0.to_owned(), HEAD.1) {
+        return Err(Error::new(ErrorKind::InvalidData, "another version of the supervisor wrote it"));
+    }
+    let state = State {
+        own: reader.get()?,
+        clients: reader.get_all()?,
+        logs: reader.get_all()?,
+        watches: reader.get_all()?,
+        daemons: reader.get_all()?,
+        programs: reader.get_all()?,
+    };
+    let mut seen = BTreeSet::from([number]);
+    let listeners = state.own.listeners.iter().copied();
+    let clients = state.clients.iter().filter_map(ClientRecord::descriptor);
+    let logs = state.logs.iter().filter_map(LogRecord::descriptor);
+    let watches = state.watches.iter().map(|watch| watch.descriptor);
+    let daemons = state.daemons.iter().flat_map(DaemonRecord::descriptors).flatten();
+    let named = listeners.chain(clients).chain(logs).chain(watches).chain(daemons);
+    if !named.into_iter().all(|number| number > 2 && seen.insert(number)) {
+        return Err(Error::new(ErrorKind::InvalidData, "a descriptor is named twice"));
+    }
+    reader.finish(supervisor)?;
+    Ok(state)
+}
+
+/// Takes charge of a descriptor that was handed over.
+fn adopt(number: i32) -> Result<OwnedFd> {
+    if number <= 2 {
+        return Err(ErrorKind::InvalidInput.into());
+    }
+    let descriptor = adopt_descriptor(number);
+    match fcntl(&descriptor, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)) {
+        Ok(_) => Ok(descriptor),
+        Err(errno) => {
+            // There is none to be closed.
+            let _number = descriptor.into_raw_fd();
+            Err(errno.into())
+        }
+    }
+}
+
+impl State {
+    /// Goes on where that program was. Who asked for the change is answered when all is done.
+    pub fn put_back(self, linux: &mut Linux, traces: &mut Traces) {
+        let State { own, clients, logs, watches, daemons, programs } = self;
+        linux.tracer = own.tracer.with_room();
+        // Measured on Upstart 1.13.2: after a re-exec the priority is `message` where it was lower than `info`.
+        linux.log.set_threshold(if own.threshold >= Priority::Info { own.threshold } else { Priority::Message });
+        linux.restart = Some(own.askers).filter(|askers| !askers.is_empty());
+        traces.put_back(own.traces.map(paths));
+        linux.containment.put_back(own.containment);
+        linux.left_behind.put_back(own.left_behind);
+        if let Some(groups) = &mut linux.groups {
+            groups.put_back(paths(own.groups));
+        }
+        for listener in own.listeners {
+            let listening = adopt(listener).and_then(|it| linux.control.listen(it.into(), &linux.wait.epoll));
+            if let Err(problem) = listening {
+                linux.log.error(format_args!("Unable to listen on: {}", error::words(&problem)));
+            }
+        }
+        for client in clients {
+            let connection = client.descriptor().and_then(|number| adopt(number).ok());
+            linux.control.clients().put_back(client, connection, &linux.wait.epoll);
+        }
+        for log in put_together(logs) {
+            let terminal = log.descriptor().and_then(|number| adopt(number).ok());
+            if let Some(logs) = &mut linux.job_logs {
+                logs.put_back(log, terminal);
+            }
+        }
+        for watch in watches {
+            let process = adopt(watch.descriptor);
+            let again = process.and_then(|process| Ok(linux.watches.put_back(&watch, process, &linux.wait.epoll)?));
+            if let Err(problem) = again {
+                linux.log.error(format_args!("Unable to watch a process: {}", error::words(&problem)));
+            }
+        }
+        for daemon in daemons {
+            let descriptors = daemon.descriptors().map(|number| number.and_then(|number| adopt(number).ok()));
+            linux.daemons.table.put_back(daemon, descriptors, &linux.wait.epoll);
+        }
+        programs.into_iter().for_each(|program| linux.programs.put_back(program));
+    }
+}

@@ -1,0 +1,19 @@
+//! System calls that nix does not offer in a usable form, as safe functions. `unsafe` lives here and in `launch/child.rs`, nowhere
+//! else.
+//!
+//! nix's `Signal` has no real-time signals: its `kill` and `ptrace::cont` cannot pass them on, and its `waitid` fails with EINVAL
+//! for a process which one of them killed, after it has reaped the process, so that the exit would be lost. nix has no clone(2) on a
+//! stack that is kept, no close_range(2) and no pidfds. Its setuid(2) is the C library's, which changes every thread of the process
+//! whose memory it runs in.
+//!
+//! Nothing here allocates, locks or panics: a child that runs in the supervisor's memory (see `launch::child`) uses it too.
+
+pub(crate) mod attributes;
+pub mod descriptors;
+pub mod error;
+pub(crate) mod exec;
+pub(crate) mod process;
+pub(crate) mod ptrace;
+pub(crate) mod signals;
+pub(crate) mod socket;
+pub mod terminal;

@@ -1,0 +1,58 @@
+//! The requests of ptrace(2).
+
+use std::ffi::{c_int, c_void};
+
+use nix::errno::Errno;
+use uphold_core::{Pid, Signal};
+
+use super::process::{as_pid, number};
+
+// The requests of ptrace(2), the same on every Linux; the C libraries do not agree on their type.
+const TRACE_ME: u32 = 0;
+const CONTINUE: u32 = 7;
+const DETACH: u32 = 17;
+const SET_OPTIONS: u32 = 0x4200;
+const GET_EVENT_MESSAGE: u32 = 0x4201;
+const SET_SIGNAL_MASK: u32 = 0x420b;
+
+/// One ptrace(2) request with a number as data.
+fn ptrace(request: u32, pid: Pid, address: usize, data: usize) -> Result<(), Errno> {
+    // SAFETY: every request that this module makes takes a number, or a pointer that its caller vouches for, as data.
+    let done = unsafe { libc::ptrace(request as _, as_pid(pid)?, address as *mut c_void, data as *mut c_void) };
+    Errno::result(done).map(drop)
+}
+
+/// PTRACE_TRACEME.
+pub(crate) fn trace_me() -> Result<(), Errno> {
+    let null = std::ptr::null_mut::<c_void>();
+    // SAFETY: the request takes nothing.
+    Errno::result(unsafe { libc::ptrace(TRACE_ME as _, 0 as libc::pid_t, null, null) }).map(drop)
+}
+
+/// PTRACE_SETOPTIONS.
+pub(crate) fn set_options(pid: Pid, options: c_int) -> Result<(), Errno> {
+    ptrace(SET_OPTIONS, pid, 0, options as usize)
+}
+
+/// PTRACE_CONT.
+pub(crate) fn resume(pid: Pid, signal: Option<Signal>) -> Result<(), Errno> {
+    ptrace(CONTINUE, pid, 0, number(signal) as usize)
+}
+
+/// PTRACE_DETACH.
+pub(crate) fn detach(pid: Pid, signal: Option<Signal>) -> Result<(), Errno> {
+    ptrace(DETACH, pid, 0, number(signal) as usize)
+}
+
+/// PTRACE_GETEVENTMSG: the pid that a fork event is about.
+pub(crate) fn event_message(pid: Pid) -> Result<Option<Pid>, Errno> {
+    let mut message: libc::c_ulong = 0;
+    ptrace(GET_EVENT_MESSAGE, pid, 0, (&raw mut message).expose_provenance())?;
+    Ok(u32::try_from(message).ok().and_then(Pid::new))
+}
+
+/// PTRACE_SETSIGMASK (Linux 3.11): unblocks every signal of a stopped tracee.
+pub(crate) fn unblock_signals(pid: Pid) -> Result<(), Errno> {
+    let empty: u64 = 0;
+    ptrace(SET_SIGNAL_MASK, pid, size_of_val(&empty), (&raw const empty).expose_provenance())
+}

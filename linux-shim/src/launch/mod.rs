@@ -1,0 +1,12 @@
+//! From the order to spawn a process to its running program.
+
+pub mod accounts;
+#[allow(unsafe_code)]
+pub(crate) mod child;
+pub mod launcher;
+pub mod open_files;
+mod patience;
+pub mod preparation;
+mod set_up;
+mod slots;
+pub mod spawn;

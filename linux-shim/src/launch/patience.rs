@@ -1,0 +1,86 @@
+//! Waiting for a process that is on its way to its program, without being held up by it: somebody may have stopped it, or
+//! what it needs may lie on a disk that does not answer.
+//!
+//! Nothing here allocates; and nothing writes to `errno`, which such a process may be using at this moment (see `child`).
+
+use std::time::Duration;
+
+use nix::errno::Errno;
+use uphold_core::{Instant, Pid, Signal};
+
+use crate::capacity::{LAUNCH_LAST, LAUNCH_LOOK};
+use crate::clock::now;
+use crate::kernel;
+
+/// How it went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Way {
+    /// It runs its program, or has ended.
+    Clear,
+    /// It had to be killed, because it stood stopped (EINTR) or for want of an end (ETIMEDOUT), and has ended.
+    Killed(Errno),
+    /// The same, but the kernel has not let it end yet. It never comes back from there.
+    Stuck(Errno),
+}
+
+/// How long one process has been waited for, and what was done about it.
+pub(crate) struct Patience {
+    most: Duration,
+    began: Option<Instant>,
+    killed: Option<(Errno, Instant)>,
+}
+
+impl Patience {
+    /// Nobody has waited yet; the process gets that long.
+    pub(crate) fn new(most: Duration) -> Self {
+        Patience { most, began: None, killed: None }
+    }
+
+    /// It has come clear of what it was waited for.
+    pub(crate) fn over(&self) -> Way {
+        self.killed.map_or(Way::Clear, |(errno, _)| Way::Killed(errno))
+    }
+
+    /// Looks at a process of which nothing was heard; `None`: it is to be waited for again. Whether it has come clear
+    /// meanwhile is asked when it is found stopped.
+    pub(crate) fn look(&mut self, pid: Pid, is_clear: impl Fn() -> bool) -> Option<Way> {
+        let now = now();
+        let began = *self.began.get_or_insert(Instant(now.0.saturating_sub(milliseconds(LAUNCH_LOOK))));
+        let seen = kernel::process::peek(pid);
+        if is_clear() || seen.is_some_and(|seen| seen.has_ended()) {
+            return Some(self.over());
+        }
+        let passed = |since: Instant, most: Duration| now.0.saturating_sub(since.0) >= milliseconds(most);
+        match self.killed {
+            Some((errno, at)) => return passed(at, LAUNCH_LAST).then_some(Way::Stuck(errno)),
+            None if seen.is_some() => self.kill(pid, Errno::EINTR, now),
+            None if passed(began, self.most) => self.kill(pid, Errno::ETIMEDOUT, now),
+            None => {}
+        }
+        None
+    }
+
+    fn kill(&mut self, pid: Pid, why: Errno, now: Instant) {
+        self.killed = Some((why, now));
+        // It is our child, so it can be killed.
+        kernel::process::kill(pid, false, Signal::KILL).unwrap_or_default();
+    }
+}
+
+/// Waits until a process that runs its program has come to its first stop. One that does not come there is killed: its exit
+/// is told as any other.
+pub(crate) fn await_stop(pid: Pid, most: Duration) {
+    let mut pause = Duration::from_micros(20);
+    let began = now();
+    while kernel::process::peek(pid).is_none() {
+        if now().0.saturating_sub(began.0) >= milliseconds(most) {
+            return kernel::process::kill(pid, false, Signal::KILL).unwrap_or_default();
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LAUNCH_LOOK);
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,45 @@
+//! What a job wants done before its first process: AppArmor profiles loaded and temporary files made.
+
+use std::ffi::CStr;
+
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::unistd::{AccessFlags, access, read};
+
+use crate::conf::settings::{Preparation, Settings};
+
+/// Whether the kernel confines programs by AppArmor.
+const APPARMOR: &str = "/sys/module/apparmor/parameters/enabled";
+
+/// Loads profiles.
+const LOADERS: [&CStr; 1] = [c"/sbin/apparmor_parser"];
+
+/// Makes files.
+const FILE_MAKERS: [&CStr; 2] = [c"/usr/bin/systemd-tmpfiles", c"/bin/systemd-tmpfiles"];
+
+/// A program to run before the job's own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Helper<'a> {
+    /// Its path.
+    pub program: &'a CStr,
+    /// Its arguments, each ended by NUL.
+    pub arguments: &'a [u8],
+}
+
+/// Whether AppArmor is there and on. Where it is not, `apparmor` has no effect (init(5)).
+pub(crate) fn apparmor_is_on() -> bool {
+    let mut state = [0];
+    let file = open(APPARMOR, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+    file.is_ok_and(|file| read(&file, &mut state).is_ok()) && state == *b"Y"
+}
+
+/// What is to run before the first process of a job; and whether something cannot, for want of systemd-tmpfiles.
+pub(crate) fn helpers(settings: &Settings) -> ([Option<Helper<'_>>; 2], bool) {
+    let profile = settings.preparation(Preparation::Profile);
+    let loader = if profile.is_empty() || !apparmor_is_on() { None } else { LOADERS.first().copied() };
+    let files = settings.preparation(Preparation::Files);
+    let maker = FILE_MAKERS.into_iter().find(|maker| !files.is_empty() && access(*maker, AccessFlags::X_OK).is_ok());
+    let missing = !files.is_empty() && maker.is_none();
+    let helper = |program: Option<&'static CStr>, arguments| program.map(|program| Helper { program, arguments });
+    ([helper(loader, profile), helper(maker, files)], missing)
+}

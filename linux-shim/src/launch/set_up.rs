@@ -1,0 +1,370 @@
+//! What a new process does between its making and its program, in the order that was measured on Upstart
+//! 1.13.2 (init(5) "Process environment" has the stanzas).
+//!
+//! The child runs in the supervisor's memory, while the supervisor stands still. So nothing here allocates, locks, panics
+//! or calls a library function that might; users and groups are set by the bare system calls (see
+//! `kernel`), because the C library's functions would change every thread of the supervisor with them.
+
+use crate::capacity::HELPER_WORDS;
+use crate::conf::settings::{DEFAULT_UMASK, ResourceLimit, Settings, Text};
+use crate::kernel;
+use crate::kernel::exec::{execve, fork};
+use crate::launch::accounts;
+use crate::launch::preparation::Helper;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{chdir, chroot, getegid, geteuid, getpid, setsid, write};
+use std::ffi::{CStr, c_char, c_int, c_uint};
+use std::os::fd::AsRawFd;
+use uphold_core::conf::Console;
+use uphold_core::{Resource, Signal, SpawnError, SpawnStage};
+
+const CONSOLE_DEVICE: &CStr = c"/dev/console";
+const SHELL: &CStr = c"/bin/sh";
+
+/// Everything the child needs, prepared beforehand.
+pub(crate) struct Orders<'a> {
+    pub(crate) settings: &'a Settings,
+    /// The null device, and below `first_unwanted` as the next two.
+    pub(crate) null: c_int,
+    /// The terminal for the output.
+    pub(crate) log: Option<c_int>,
+    /// The script for the shell, and the number that it is to have.
+    pub(crate) script: Option<(c_int, c_int)>,
+    /// Where it says that it is ready, and the number that this is to have.
+    pub(crate) ready: Option<(c_int, c_int)>,
+    /// The supervisor's own low descriptors start here ...
+    pub(crate) first_slot: c_int,
+    /// ... and from here on there is nothing for the child.
+    pub(crate) first_unwanted: c_int,
+    /// The arguments with a null at the end, and with one free place before the first. The pointers lead to texts that
+    /// end in NUL and live as long as the orders; so do those of the environment.
+    pub(crate) arguments: &'a mut [*const c_char],
+    /// The environment with a null at the end.
+    pub(crate) environment: &'a mut [*const c_char],
+    /// Whether the last variable is WATCHDOG_PID, which is to be this process.
+    pub(crate) watched: bool,
+    /// The paths to try, each ended by NUL.
+    pub(crate) candidates: &'a [u8],
+    /// What is to be run to its end before.
+    pub(crate) helpers: [Option<Helper<'a>>; 2],
+    /// The file by which the process enters its control group.
+    pub(crate) cgroup: Option<&'a CStr>,
+    /// The limit of open files to go back to, soft and hard.
+    pub(crate) open_files: Option<(u64, u64)>,
+    /// The supplementary groups of processes that keep the supervisor's user; `None` if the child has them already.
+    pub(crate) own_groups: Result<Option<&'a [u32]>, SpawnError>,
+    /// The signals whose disposition is not the default, the first as the lowest bit.
+    pub(crate) disposed: u64,
+    /// Whether the AppArmor profile of the settings is to be switched to.
+    pub(crate) confined: bool,
+    pub(crate) trace: bool,
+    pub(crate) stop_before_exec: bool,
+    pub(crate) system_mode: bool,
+    /// Whether the supervisor waits until the program runs.
+    pub(crate) awaited: bool,
+    /// What closes when its program runs, for a process that is awaited and has memory of its own.
+    pub(crate) report: Option<c_int>,
+    /// The child's answer, when there is something to say.
+    pub(crate) failure: &'a mut Option<SpawnError>,
+}
+
+type Step = Result<(), SpawnError>;
+
+/// All of it, and the program at last; comes back only when something went wrong.
+pub(crate) fn set_up(orders: &mut Orders<'_>) -> Step {
+    // It cannot fail: a new process leads no group.
+    setsid().map(drop).unwrap_or_default();
+    descriptors(orders)?;
+    let settings = orders.settings;
+    if let Some(group) = orders.cgroup {
+        write_file(SpawnStage::Cgroup, group, b"0")?;
+    }
+    for helper in orders.helpers.into_iter().flatten() {
+        help(helper, orders)?;
+    }
+    if let Some(profile) = settings.get(Text::Profile).filter(|_| orders.confined) {
+        write_file(SpawnStage::Profile, c"/proc/self/attr/exec", profile.to_bytes())?;
+    }
+    limits(orders)?;
+    umask(Mode::from_bits_truncate(settings.umask.unwrap_or(DEFAULT_UMASK).into()));
+    if let Some(nice) = settings.nice {
+        kernel::attributes::set_priority(nice).map_err(at(SpawnStage::Priority))?;
+    }
+    if let Some(score) = settings.oom_score {
+        write_file(SpawnStage::OomAdjustment, c"/proc/self/oom_score_adj", decimal(score, &mut [0; 6]))?;
+    }
+    place(settings, orders.system_mode)?;
+    identity(orders)?;
+    signals(orders)?;
+    let mut own = [0; OWN_NUMBER.len() + 11];
+    if orders.watched
+        && let Some(last) = orders.environment.len().checked_sub(2)
+        && let Some(variable) = orders.environment.get_mut(last)
+    {
+        *variable = own_number(&mut own).as_ptr();
+    }
+    Err(execute(orders))
+}
+
+/// The variable that tells a process its own number (sd_watchdog_enabled(3)).
+const OWN_NUMBER: &[u8] = b"WATCHDOG_PID=";
+
+/// That variable, and its NUL.
+fn own_number(room: &mut [u8; OWN_NUMBER.len() + 11]) -> &CStr {
+    let mut digits = [0; 10];
+    let number = decimal(i64::from(getpid().as_raw()), &mut digits);
+    let text = OWN_NUMBER.iter().chain(number);
+    room.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
+    CStr::from_bytes_until_nul(room).unwrap_or_default()
+}
+
+fn failed(stage: SpawnStage, errno: Errno) -> SpawnError {
+    SpawnError { stage, code: errno as i32 }
+}
+
+fn at(stage: SpawnStage) -> impl Fn(Errno) -> SpawnError {
+    move |errno| failed(stage, errno)
+}
+
+/// Descriptors 0, 1, 2, one for a long script, and one on which the process says that it is ready; everything else is
+/// closed, at the latest by exec.
+///
+/// The table was shared with a supervisor that waits so far, because copying it takes the longer the more is open. Closing
+/// the end of it for ourselves alone makes the kernel copy only the beginning.
+fn descriptors(orders: &Orders<'_>) -> Step {
+    if kernel::descriptors::close_range(orders.first_unwanted, c_int::MAX, kernel::descriptors::UNSHARE).is_err() {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_FILES).map_err(at(SpawnStage::Console))?;
+    }
+    if orders.first_slot > 3 {
+        // What this misses (before Linux 5.9) exec closes.
+        kernel::descriptors::close_range(3, orders.first_slot - 1, 0).unwrap_or_default();
+    }
+    let null = orders.null;
+    match (orders.settings.console, orders.log) {
+        (Console::Log, Some(log)) => lead([null, log, log])?,
+        (Console::None | Console::Log, _) => lead([null; 3])?,
+        (Console::Output, _) => console(false).or_else(|_| lead([null; 3]))?,
+        (Console::Owner, _) => console(true)?,
+    }
+    // The last one may take the number of a slot: by now none is needed any more, but for the one that exec is to close.
+    if let (Some(report), Some((_, number))) = (orders.report, orders.ready)
+        && report == number
+    {
+        kernel::descriptors::duplicate_above(report, number).map_err(at(SpawnStage::Console))?;
+    }
+    for (slot, number) in [orders.script, orders.ready].into_iter().flatten() {
+        kernel::descriptors::duplicate(slot, number).map_err(at(SpawnStage::Console))?;
+    }
+    Ok(())
+}
+
+/// Makes the standard descriptors lead where these do.
+fn lead(descriptors: [c_int; 3]) -> Step {
+    for (standard, descriptor) in (0..).zip(descriptors) {
+        kernel::descriptors::duplicate(descriptor, standard).map_err(at(SpawnStage::Console))?;
+    }
+    Ok(())
+}
+
+/// Makes the standard descriptors lead to the console.
+fn console(control: bool) -> Step {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let console = open(CONSOLE_DEVICE, flags, Mode::empty()).map_err(at(SpawnStage::Console))?;
+    if control {
+        // A console that is no terminal cannot be one's controlling terminal: then there is none.
+        kernel::terminal::control_terminal(console.as_raw_fd()).unwrap_or_default();
+    }
+    lead([console.as_raw_fd(); 3])
+}
+
+fn write_file(stage: SpawnStage, path: &CStr, text: &[u8]) -> Step {
+    let file = open(path, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty());
+    file.and_then(|file| write(&file, text)).map(drop).map_err(at(stage))
+}
+
+/// A number in decimal, at the end of the buffer, which has room for it.
+fn decimal(number: impl Into<i64>, buffer: &mut [u8]) -> &[u8] {
+    let number = number.into();
+    let mut rest = number.unsigned_abs();
+    let mut at = buffer.len();
+    loop {
+        at -= 1;
+        buffer[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        at -= 1;
+        buffer[at] = b'-';
+    }
+    &buffer[at..]
+}
+
+/// Runs a helper to its end. Only a process that nobody waits for has any: its memory is its own.
+fn help(helper: Helper<'_>, orders: &Orders<'_>) -> Step {
+    let mut words = [std::ptr::null(); HELPER_WORDS + 1];
+    words[0] = helper.program.as_ptr();
+    let arguments = helper.arguments.split_inclusive(|&byte| byte == 0);
+    for (place, word) in (1..).zip(arguments.filter_map(|word| CStr::from_bytes_with_nul(word).ok())) {
+        match words.get_mut(..HELPER_WORDS).and_then(|words| words.get_mut(place)) {
+            Some(place) => *place = word.as_ptr(),
+            None => return Err(failed(SpawnStage::Helper, Errno::E2BIG)),
+        }
+    }
+    let pid = fork(|| {
+        kernel::signals::default_signals(orders.disposed);
+        kernel::signals::block_signals(0);
+        execve(helper.program, &words, orders.environment);
+    });
+    let pid = pid.map_err(at(SpawnStage::Helper))?;
+    let ended = pid.map(kernel::process::await_exit).transpose().map_err(at(SpawnStage::Helper))?.flatten();
+    match ended {
+        Some(kernel::process::Waited { code: libc::CLD_EXITED, status: 0, .. }) => Ok(()),
+        _ => Err(failed(SpawnStage::Helper, Errno::EIO)),
+    }
+}
+
+/// How many resources the kernel knows (RLIM_NLIMITS).
+const RESOURCES: c_uint = 16;
+
+fn limits(orders: &Orders<'_>) -> Step {
+    if let Some((soft, hard)) = orders.open_files {
+        // It was raised from there, so it can go back there.
+        kernel::attributes::set_limit(libc::RLIMIT_NOFILE as c_uint, soft, hard).unwrap_or_default();
+    }
+    let limits = orders.settings.limits();
+    if limits.is_empty() {
+        return Ok(());
+    }
+    // By the kernel's numbers, so that of several bad limits the same one is named as ever.
+    for number in 0..RESOURCES {
+        for ResourceLimit { resource, soft, hard } in limits {
+            if number_of(*resource) == number {
+                let [soft, hard] = [soft, hard].map(|limit| limit.unwrap_or(u64::MAX));
+                kernel::attributes::set_limit(number, soft, hard).map_err(at(SpawnStage::Limit(*resource)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn number_of(resource: Resource) -> c_uint {
+    (match resource {
+        Resource::As => libc::RLIMIT_AS,
+        Resource::Core => libc::RLIMIT_CORE,
+        Resource::Cpu => libc::RLIMIT_CPU,
+        Resource::Data => libc::RLIMIT_DATA,
+        Resource::Fsize => libc::RLIMIT_FSIZE,
+        Resource::Memlock => libc::RLIMIT_MEMLOCK,
+        Resource::Msgqueue => libc::RLIMIT_MSGQUEUE,
+        Resource::Nice => libc::RLIMIT_NICE,
+        Resource::Nofile => libc::RLIMIT_NOFILE,
+        Resource::Nproc => libc::RLIMIT_NPROC,
+        Resource::Rss => libc::RLIMIT_RSS,
+        Resource::Rtprio => libc::RLIMIT_RTPRIO,
+        Resource::Sigpending => libc::RLIMIT_SIGPENDING,
+        Resource::Stack => libc::RLIMIT_STACK,
+    }) as c_uint
+}
+
+fn place(settings: &Settings, system_mode: bool) -> Step {
+    if let Some(root) = settings.get(Text::Chroot) {
+        chroot(root).map_err(at(SpawnStage::Root))?;
+    }
+    if let Some(directory) = settings.get(Text::Chdir).or(system_mode.then_some(c"/")) {
+        chdir(directory).map_err(at(SpawnStage::Directory))?;
+    }
+    Ok(())
+}
+
+/// Users and groups. Code 0 of the four look-up stages says that there is no such name or number.
+fn identity(orders: &Orders<'_>) -> Step {
+    let settings = orders.settings;
+    if [Text::Chroot, Text::Setuid, Text::Setgid].into_iter().all(|which| settings.get(which).is_none()) {
+        return match orders.own_groups? {
+            Some(groups) => kernel::attributes::set_groups(groups).map_err(at(SpawnStage::Groups)),
+            None => Ok(()),
+        };
+    }
+    let user = match settings.get(Text::Setuid) {
+        Some(name) => Some(accounts::found(SpawnStage::FindUser, accounts::user_named(name.to_bytes()))?),
+        None => None,
+    };
+    let group = match settings.get(Text::Setgid) {
+        Some(name) => Some(accounts::found(SpawnStage::FindGroup, accounts::group_named(name.to_bytes()))?),
+        None => None,
+    };
+    let user_group = user.as_ref().map(|user| user.gid);
+    let own_group = getegid().as_raw();
+    if geteuid().is_root() {
+        let own;
+        let login = match &user {
+            Some(user) => &user.name,
+            None => {
+                own = accounts::own_user()?;
+                &own.name
+            }
+        };
+        if group.is_none() {
+            accounts::check_own_group(own_group)?;
+        }
+        // Upstart leaves group 0 in the list of a `setuid` job that has no `setgid`; the user's own group belongs there.
+        let first = group.or(user_group).unwrap_or(own_group);
+        let groups = accounts::groups_of(login, first).map_err(at(SpawnStage::Groups))?;
+        kernel::attributes::set_groups(&groups).map_err(at(SpawnStage::Groups))?;
+    }
+    if let Some(group) = group.or(user_group) {
+        kernel::attributes::set_group(group).map_err(at(SpawnStage::SetGroup))?;
+    }
+    if let Some(user) = user {
+        kernel::attributes::set_user(user.uid).map_err(at(SpawnStage::SetUser))?;
+    }
+    Ok(())
+}
+
+/// Default dispositions, nothing blocked, and the trace.
+///
+/// All signals are blocked until here, so none can run a handler of the supervisor's in its own memory.
+fn signals(orders: &Orders<'_>) -> Step {
+    kernel::signals::default_signals(orders.disposed);
+    if orders.stop_before_exec {
+        kernel::signals::block_signals(0);
+        kernel::process::stop_here();
+    }
+    if orders.trace {
+        // A signal would stop a traced process at once, and the supervisor, which waits for its exec, would have to kill
+        // it. So only the trap of exec comes through, and STOP, which nobody can block; the supervisor unblocks the rest
+        // at that stop. It does not where it does not wait.
+        kernel::signals::block_signals(if orders.awaited { !(1 << (Signal::TRAP.0 - 1)) } else { 0 });
+        return kernel::ptrace::trace_me().map_err(at(SpawnStage::Trace));
+    }
+    kernel::signals::block_signals(0);
+    Ok(())
+}
+
+/// execvp(3), with the search done beforehand: returns only what went wrong.
+fn execute(orders: &mut Orders<'_>) -> SpawnError {
+    let mut rest = orders.candidates;
+    let (mut denied, mut last) = (false, Errno::ENOENT);
+    while let Ok(path) = CStr::from_bytes_until_nul(rest) {
+        rest = rest.get(path.count_bytes() + 1..).unwrap_or_default();
+        last = execve(path, orders.arguments.get(1..).unwrap_or_default(), orders.environment);
+        match last {
+            Errno::ENOENT | Errno::ENOTDIR | Errno::ESTALE | Errno::ENODEV | Errno::ETIMEDOUT => {}
+            Errno::EACCES => denied = true,
+            Errno::ENOEXEC => {
+                // A script without `#!`: the shell's first argument is its path, the job's own arguments follow.
+                if let [before, name, ..] = &mut *orders.arguments {
+                    (*before, *name) = (SHELL.as_ptr(), path.as_ptr());
+                }
+                return failed(SpawnStage::Execute, execve(SHELL, orders.arguments, orders.environment));
+            }
+            other => return failed(SpawnStage::Execute, other),
+        }
+    }
+    failed(SpawnStage::Execute, if denied { Errno::EACCES } else { last })
+}

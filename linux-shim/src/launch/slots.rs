@@ -1,0 +1,79 @@
+//! Descriptors by which a new process is given others.
+
+use std::ffi::c_int;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::stat::Mode;
+use nix::unistd::dup3;
+
+use crate::kernel::descriptors::adopt_descriptor;
+
+/// The lowest number for descriptors of our own that a child may see: above those that it is to have.
+const FIRST_SLOT: c_int = 10;
+
+/// Descriptors with low numbers, through which a child is given others: it has a copy of the beginning of our table
+/// only. Between launches all but the null device lead nowhere.
+pub(crate) struct Slots {
+    pub(crate) null: OwnedFd,
+    pub(crate) log: OwnedFd,
+    pub(crate) script: OwnedFd,
+    pub(crate) ready: OwnedFd,
+    pub(crate) report: OwnedFd,
+    nowhere: OwnedFd,
+    has_null: bool,
+}
+
+impl Slots {
+    pub(crate) fn new() -> Result<Slots, Errno> {
+        let nowhere = EventFd::from_flags(EfdFlags::EFD_CLOEXEC)?;
+        let slot = || fcntl(&nowhere, FcntlArg::F_DUPFD_CLOEXEC(FIRST_SLOT)).map(adopt_descriptor);
+        let (null, log, script, ready, report, nowhere) = (slot()?, slot()?, slot()?, slot()?, slot()?, slot()?);
+        Ok(Slots { null, log, script, ready, report, nowhere, has_null: false })
+    }
+
+    fn numbers(&self) -> [c_int; 6] {
+        [&self.null, &self.log, &self.script, &self.ready, &self.report, &self.nowhere].map(OwnedFd::as_raw_fd)
+    }
+
+    /// Those that lead somewhere during a launch only.
+    fn given(&mut self) -> [&mut OwnedFd; 4] {
+        [&mut self.log, &mut self.script, &mut self.ready, &mut self.report]
+    }
+
+    pub(crate) fn first(&self) -> c_int {
+        self.numbers().into_iter().fold(c_int::MAX, c_int::min)
+    }
+
+    pub(crate) fn last(&self) -> c_int {
+        self.numbers().into_iter().fold(0, c_int::max)
+    }
+
+    /// Has the slots for log, script, readiness and report lead to these, and the first to the null device.
+    pub(crate) fn fill(&mut self, with: [Option<BorrowedFd<'_>>; 4]) -> Result<(), Errno> {
+        if !self.has_null {
+            let null = open(c"/dev/null", OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty())?;
+            dup3(&null, &mut self.null, OFlag::O_CLOEXEC)?;
+            self.has_null = true;
+        }
+        for (slot, with) in self.given().into_iter().zip(with) {
+            if let Some(with) = with {
+                dup3(with, slot, OFlag::O_CLOEXEC)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of what the slots lead to, so that a log ends when its job does.
+    pub(crate) fn clear(&mut self, filled: [bool; 4]) {
+        let Slots { log, script, ready, report, nowhere, .. } = self;
+        for (slot, filled) in [log, script, ready, report].into_iter().zip(filled) {
+            if filled {
+                // Both are open, so this cannot fail.
+                dup3(&*nowhere, slot, OFlag::O_CLOEXEC).unwrap_or_default();
+            }
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Making processes.
+//!
+//! A process is made by clone(2) with CLONE_VM: it borrows the supervisor's memory until it has exec'ed, so that making it
+//! costs the same however large the supervisor is, and what went wrong is simply written down. It shares the descriptor
+//! table too until its first step, for the same reason. Meanwhile the supervisor stands still, as after vfork(2), but with an
+//! eye on the process: one that somebody stops, or that takes too long, is killed.
+//!
+//! | process                            | memory   | how it is known that its program runs |
+//! |------------------------------------|----------|---------------------------------------|
+//! | most                               | borrowed | the kernel clears a word              |
+//! | with `oom score`                   | its own  | a pipe closes                         |
+//! | with helpers, or stopped at first  | its own  | nobody waits                          |
+//!
+//! The kernel gives an OOM score to all who share memory, and the supervisor's is not to change.
+
+use crate::capacity::{LAUNCH_LOOK, LAUNCH_PATIENCE, SpawnRoom};
+use crate::conf::command::{Command, ScriptPlace, script_place};
+use crate::conf::settings::Settings;
+use crate::kernel;
+use crate::launch::accounts::OwnGroups;
+use crate::launch::child::{Answer, Bond, Stack};
+use crate::launch::open_files::OpenFiles;
+use crate::launch::patience::{self, Patience, Way};
+use crate::launch::preparation::Helper;
+use crate::launch::set_up::Orders;
+use crate::launch::slots::Slots;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::unistd::{pipe2, write};
+use std::ffi::{CStr, c_char, c_int};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+use uphold_core::{Pid, SpawnError, SpawnStage};
+
+/// Where programs are looked for when the job's environment has no PATH, as execvp(3) has it.
+const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
+
+/// What to make.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// What to run.
+    pub command: Command<'a>,
+    /// How to set it up.
+    pub settings: &'a Settings,
+    /// For `console log`: the terminal that is to be its standard output and error. Without it they are `/dev/null`.
+    pub log: Option<BorrowedFd<'a>>,
+    /// For `expect fd`: the end of a pipe that it is to write to, and the number that it is to have there, 3 to 1023.
+    pub ready: Option<(BorrowedFd<'a>, c_int)>,
+    /// Tell it its own number in the variable WATCHDOG_PID.
+    pub watched: bool,
+    /// Trace it: its exec stops it.
+    pub trace: bool,
+    /// Have it stop itself before exec (`debug`). Then nothing is known of its exec: should it fail, it ends with
+    /// status 255.
+    pub stop_before_exec: bool,
+    /// What to run to its end before. The supervisor does not wait for that: the same holds as for `stop_before_exec`.
+    pub helpers: [Option<Helper<'a>>; 2],
+    /// Switch to the AppArmor profile of the settings.
+    pub confined: bool,
+    /// The file by which it enters its control group.
+    pub cgroup: Option<&'a CStr>,
+    /// The control group that it is born into, if the kernel can do that.
+    pub birthplace: Option<BorrowedFd<'a>>,
+    /// Start in `/` rather than where the supervisor is.
+    pub system_mode: bool,
+}
+
+/// Makes processes, one at a time, without allocating.
+///
+/// ```text
+/// spawner.begin();
+/// spawner.variable(&[b"PATH=", path]);         // once for each
+/// let pid = spawner.launch(&plan)?;
+/// ```
+pub struct Spawner {
+    arguments: Vec<u8>,
+    environment: Vec<u8>,
+    paths: Vec<u8>,
+    argument_pointers: Vec<*const c_char>,
+    variable_pointers: Vec<*const c_char>,
+    stack: Stack,
+    answer: Answer,
+    slots: Slots,
+    patience: Duration,
+    /// The limit of open files that processes get.
+    open_files: Option<OpenFiles>,
+    own_groups: OwnGroups,
+    /// The signals with which our children should not have our disposition.
+    disposed: u64,
+    /// Whether signals are to be blocked while a child borrows our memory: not if they always are.
+    masks: bool,
+    /// What could not be taken in since `begin`.
+    spoiled: Option<Errno>,
+    /// Why the last process was not born where it was to be.
+    outside: Option<Errno>,
+}
+
+impl Spawner {
+    /// A spawner with that much room. Processes have that limit of open files, or ours.
+    ///
+    /// Descriptors that are opened later may have any number; the spawner's own should be low, so make it early. But
+    /// dispositions of signals must be as they will be, and signals that are all blocked must stay so.
+    ///
+    /// # Errors
+    /// The kernel has no descriptors or no memory for what is kept ready.
+    pub fn new(room: SpawnRoom, open_files: Option<OpenFiles>) -> Result<Spawner, Errno> {
+        let blocked = SigSet::thread_get_mask()?;
+        let never_blocked = [Signal::SIGKILL, Signal::SIGSTOP];
+        Ok(Spawner {
+            arguments: Vec::with_capacity(room.text),
+            environment: Vec::with_capacity(room.text),
+            paths: Vec::with_capacity(room.paths),
+            // A free place before the first, and a null after the last.
+            argument_pointers: Vec::with_capacity(room.count + 2),
+            variable_pointers: Vec::with_capacity(room.count + 1),
+            stack: Stack::new()?,
+            answer: Answer::new()?,
+            slots: Slots::new()?,
+            patience: LAUNCH_PATIENCE,
+            open_files,
+            own_groups: OwnGroups::default(),
+            disposed: kernel::signals::disposed_signals(),
+            masks: SigSet::all().iter().any(|signal| !never_blocked.contains(&signal) && !blocked.contains(signal)),
+            spoiled: None,
+            outside: None,
+        })
+    }
+
+    /// Gives processes another time than usual to come to their program.
+    pub fn with_patience(self, patience: Duration) -> Spawner {
+        Spawner { patience, ..self }
+    }
+
+    /// Why the last process was not born into the control group of its plan; `None` if it was, or had none.
+    pub fn outside(&self) -> Option<Errno> {
+        self.outside
+    }
+
+    /// Forgets the variables of the last process.
+    pub fn begin(&mut self) {
+        self.environment.clear();
+        self.spoiled = None;
+    }
+
+    /// Adds a variable, `NAME=VALUE`, from pieces. What does not fit makes [`launch`](Self::launch) fail.
+    pub fn variable(&mut self, pieces: &[&[u8]]) {
+        self.spoiled = self.spoiled.or(append(&mut self.environment, pieces).err());
+    }
+
+    /// The value of a variable that was added.
+    pub fn value(&self, name: &[u8]) -> Option<&[u8]> {
+        let mut variables = self.environment.split(|&byte| byte == 0);
+        variables.find_map(|variable| variable.strip_prefix(name)?.strip_prefix(b"="))
+    }
+
+    /// Makes the process. When this returns it runs its program; or it does not exist, and has been reaped, and the
+    /// error says why.
+    ///
+    /// A process killed by a signal on the way to its program counts as made, and its exit is told as any other. One that
+    /// stands stopped there is killed and has failed (EINTR), as has one that takes too long (ETIMEDOUT).
+    ///
+    /// # Errors
+    /// [`Failed`] says how far it came, and the errno why not farther.
+    pub fn launch(&mut self, plan: &Plan<'_>) -> Result<Pid, Failed> {
+        let place = script_place(plan.ready.map(|(_, number)| number));
+        self.prepare(plan, place).map_err(|errno| failed(SpawnStage::Execute, errno))?;
+        let script = plan.command.script_file().map(|body| script_file(place, body)).transpose();
+        let script = script.map_err(|errno| failed(SpawnStage::Pipe, errno))?;
+        let awaited = !plan.stop_before_exec && plan.helpers == [None; 2];
+        let report = (awaited && plan.settings.oom_score.is_some()).then(|| pipe2(OFlag::O_CLOEXEC)).transpose();
+        let (report, end) = report.map_err(|errno| failed(SpawnStage::Pipe, errno))?.unzip();
+        let script_end = script.as_ref().map(AsFd::as_fd);
+        let filled =
+            self.slots.fill([plan.log, script_end, plan.ready.map(|(end, _)| end), end.as_ref().map(AsFd::as_fd)]);
+        let given = [plan.log.is_some(), script.is_some(), plan.ready.is_some(), end.is_some()];
+        drop(end);
+        let bond = if awaited && report.is_none() { Bond::Memory(self.patience) } else { Bond::None };
+        let made = match filled {
+            Ok(()) => self.make(plan, bond, script.is_some().then_some(place.descriptor), report.is_some()),
+            Err(errno) => Err(failed(SpawnStage::Console, errno)),
+        };
+        self.slots.clear(given);
+        let (pid, way) = made?;
+        let way = report.map_or(way, |report| await_end(&report, pid, self.patience));
+        let failure = match way {
+            Way::Clear => self.answer.take(),
+            Way::Killed(errno) | Way::Stuck(errno) => Some(failed(SpawnStage::Execute, errno)),
+        };
+        if let Some(error) = failure {
+            if !matches!(way, Way::Stuck(_)) {
+                // It ends now, if it has not already; nobody else is told.
+                kernel::process::await_exit(pid).map(drop).unwrap_or_default();
+            }
+            return Err(Failed { pid: Some(pid), error });
+        }
+        if plan.trace && awaited {
+            // It runs into the stop of its exec with signals blocked (see `set_up`). Should it be killed before, its exit
+            // is told as any other.
+            patience::await_stop(pid, self.patience);
+            kernel::ptrace::unblock_signals(pid).unwrap_or_default();
+        }
+        Ok(pid)
+    }
+
+    /// Lays out arguments, environment and paths as execve(2) wants them.
+    fn prepare(&mut self, plan: &Plan<'_>, place: &ScriptPlace) -> Result<(), Errno> {
+        if plan.watched {
+            // The last one, for the process to put its number in.
+            self.variable(&[b"WATCHDOG_PID="]);
+        }
+        self.arguments.clear();
+        for argument in plan.command.arguments(place) {
+            append(&mut self.arguments, &argument)?;
+        }
+        match self.spoiled {
+            Some(errno) => return Err(errno),
+            None if self.arguments.is_empty() => return Err(Errno::ENOENT),
+            None => {}
+        }
+        find_paths(&mut self.paths, &self.arguments, &self.environment)?;
+        self.argument_pointers.clear();
+        self.argument_pointers.push(std::ptr::null());
+        point(&mut self.argument_pointers, &self.arguments)?;
+        self.variable_pointers.clear();
+        point(&mut self.variable_pointers, &self.environment)
+    }
+
+    fn make(
+        &mut self,
+        plan: &Plan<'_>,
+        bond: Bond,
+        script: Option<c_int>,
+        reports: bool,
+    ) -> Result<(Pid, Way), SpawnError> {
+        let slots = &self.slots;
+        let mut orders = Orders {
+            settings: plan.settings,
+            null: slots.null.as_raw_fd(),
+            log: plan.log.map(|_| slots.log.as_raw_fd()),
+            script: script.map(|number| (slots.script.as_raw_fd(), number)),
+            ready: plan.ready.map(|(_, number)| (slots.ready.as_raw_fd(), number)),
+            first_slot: slots.first(),
+            first_unwanted: slots.last() + 1,
+            arguments: &mut self.argument_pointers,
+            environment: &mut self.variable_pointers,
+            watched: plan.watched,
+            candidates: &self.paths,
+            helpers: plan.helpers,
+            cgroup: plan.cgroup,
+            open_files: self.open_files.map(|limit| (limit.soft, limit.hard)),
+            own_groups: self.own_groups.get(),
+            disposed: self.disposed,
+            confined: plan.confined,
+            trace: plan.trace,
+            stop_before_exec: plan.stop_before_exec,
+            system_mode: plan.system_mode,
+            awaited: reports || bond != Bond::None,
+            report: reports.then(|| slots.report.as_raw_fd()),
+            failure: self.answer.clear(),
+        };
+        let fork_failed = |errno| failed(SpawnStage::Fork, errno);
+        let mask = match self.masks {
+            true => Some(SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(fork_failed)?),
+            false => None,
+        };
+        self.outside = None;
+        let mut made = self.stack.launch(&mut orders, bond, plan.birthplace);
+        if let (Err(errno), Some(_)) = (made, plan.birthplace) {
+            self.outside = Some(errno);
+            made = self.stack.launch(&mut orders, bond, None);
+        }
+        if let Some(mask) = mask {
+            // The mask was ours a moment ago, so it can be set again.
+            mask.thread_set_mask().unwrap_or_default();
+        }
+        made.map_err(fork_failed)
+    }
+}
+
+/// Waits until a process with memory of its own has closed its end of the pipe, which exec does.
+fn await_end(report: &OwnedFd, pid: Pid, most: Duration) -> Way {
+    let mut patience = Patience::new(most);
+    let pause = PollTimeout::try_from(LAUNCH_LOOK).unwrap_or(PollTimeout::ZERO);
+    loop {
+        let closed = poll(&mut [PollFd::new(report.as_fd(), PollFlags::POLLIN)], pause);
+        if matches!(closed, Ok(1..)) {
+            return patience.over();
+        }
+        if let Some(way) = patience.look(pid, || false) {
+            return way;
+        }
+    }
+}
+
+/// A launch that failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Failed {
+    /// The process, if there ever was one; it has been reaped, unless the kernel does not let it end.
+    pub pid: Option<Pid>,
+    /// How far it came, and why not farther.
+    pub error: SpawnError,
+}
+
+impl From<SpawnError> for Failed {
+    fn from(error: SpawnError) -> Failed {
+        Failed { pid: None, error }
+    }
+}
+
+fn failed(stage: SpawnStage, errno: Errno) -> SpawnError {
+    SpawnError { stage, code: errno as i32 }
+}
+
+/// Appends a text made of pieces, and its NUL.
+fn append(buffer: &mut Vec<u8>, pieces: &[&[u8]]) -> Result<(), Errno> {
+    let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+    if length >= buffer.capacity() - buffer.len() {
+        return Err(Errno::E2BIG);
+    }
+    if pieces.iter().any(|piece| piece.contains(&0)) {
+        return Err(Errno::EINVAL);
+    }
+    pieces.iter().for_each(|piece| buffer.extend_from_slice(piece));
+    buffer.push(0);
+    Ok(())
+}
+
+/// Fills in pointers to texts that lie one after another, and a null.
+fn point(pointers: &mut Vec<*const c_char>, texts: &[u8]) -> Result<(), Errno> {
+    for text in texts.split_inclusive(|&byte| byte == 0) {
+        if pointers.len() + 1 >= pointers.capacity() {
+            return Err(Errno::E2BIG);
+        }
+        pointers.push(text.as_ptr().cast());
+    }
+    pointers.push(std::ptr::null());
+    Ok(())
+}
+
+/// The paths at which the first of the arguments may be, by the PATH of that environment, as execvp(3) has it.
+fn find_paths(paths: &mut Vec<u8>, arguments: &[u8], environment: &[u8]) -> Result<(), Errno> {
+    paths.clear();
+    let program = arguments.split(|&byte| byte == 0).next().unwrap_or_default();
+    if program.contains(&b'/') {
+        return append(paths, &[program]);
+    }
+    let path = environment.split(|&byte| byte == 0).find_map(|variable| variable.strip_prefix(b"PATH="));
+    for directory in path.unwrap_or(DEFAULT_PATH).split(|&byte| byte == b':') {
+        let slash: &[u8] = if directory.is_empty() { b"" } else { b"/" };
+        append(paths, &[directory, slash, program])?;
+    }
+    Ok(())
+}
+
+/// A script as a file without a name, for the shell to open.
+///
+/// Upstart uses a pipe. A file takes a script of any length without blocking the supervisor, may be opened by the user
+/// of `setuid` whoever made it (a pipe may not), and the shell reads it in blocks (from a pipe some read bytes).
+fn script_file(place: &ScriptPlace, body: &[u8]) -> Result<OwnedFd, Errno> {
+    /// MFD_NOEXEC_SEAL (Linux 6.3): systems may demand it.
+    const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(8);
+    let file = memfd_create(c"script", MFdFlags::MFD_CLOEXEC | NOEXEC_SEAL)
+        .or_else(|_| memfd_create(c"script", MFdFlags::MFD_CLOEXEC))?;
+    for mut piece in [place.prologue, body] {
+        while !piece.is_empty() {
+            match write(&file, piece) {
+                Ok(0) => return Err(Errno::EIO),
+                Ok(count) => piece = piece.get(count..).unwrap_or_default(),
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(file)
+}

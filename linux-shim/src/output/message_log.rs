@@ -1,0 +1,269 @@
+//! Where the supervisor's own messages go. Never waits and never allocates: what nobody takes is counted, and said later.
+
+use std::fmt::{self, Write as _};
+use std::io::{Stderr, Stdout, stderr, stdout};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::{Mode, SFlag, fstat};
+use uphold_core::Priority;
+
+use crate::capacity::MESSAGE;
+
+/// Longest record that the kernel log takes in one write.
+const KERNEL_RECORD: usize = 976;
+
+/// Says messages.
+pub struct MessageLog {
+    threshold: Priority,
+    /// The kernel log once the system's supervisor has opened it; until then, and for sessions, the standard descriptors.
+    kernel: Option<OwnedFd>,
+    out: Stdout,
+    err: Stderr,
+    /// The same two once more, where they can be had so that they do not block.
+    own: [Option<OwnedFd>; 2],
+    dropped: u32,
+}
+
+impl MessageLog {
+    /// Says what is at least as grave as the threshold, for now on the standard descriptors.
+    pub fn new(threshold: Priority) -> Self {
+        let (out, err) = (stdout(), stderr());
+        let own = [out.as_fd(), err.as_fd()].map(open_again);
+        MessageLog { threshold, kernel: None, out, err, own, dropped: 0 }
+    }
+
+    /// Whether a message of this priority would be said.
+    pub fn is_heard(&self, priority: Priority) -> bool {
+        priority <= self.threshold
+    }
+
+    /// How grave a message must be to be said.
+    pub const fn threshold(&self) -> Priority {
+        self.threshold
+    }
+
+    /// From now on says what is at least as grave as this.
+    pub const fn set_threshold(&mut self, threshold: Priority) {
+        self.threshold = threshold;
+    }
+
+    /// From now on to the kernel log, if there is one.
+    pub fn open_kernel_log(&mut self) {
+        self.kernel = open_to_write("/dev/kmsg");
+    }
+
+    /// Whether messages go to the kernel log.
+    pub fn has_kernel_log(&self) -> bool {
+        self.kernel.is_some()
+    }
+
+    /// Says one message.
+    pub fn say(&mut self, priority: Priority, text: fmt::Arguments<'_>) {
+        if !self.is_heard(priority) {
+            return;
+        }
+        if self.dropped > 0 {
+            let dropped = self.dropped;
+            if self.put(Priority::Warn, format_args!("{dropped} messages were lost")) {
+                self.dropped = 0;
+            }
+        }
+        if !self.put(priority, text) {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+
+    /// Something went wrong.
+    pub fn error(&mut self, text: fmt::Arguments<'_>) {
+        self.say(Priority::Error, text);
+    }
+
+    /// Something is not as it should be.
+    pub fn warn(&mut self, text: fmt::Arguments<'_>) {
+        self.say(Priority::Warn, text);
+    }
+
+    /// What happens, for those who want to know.
+    pub fn info(&mut self, text: fmt::Arguments<'_>) {
+        self.say(Priority::Info, text);
+    }
+
+    fn put(&self, priority: Priority, text: fmt::Arguments<'_>) -> bool {
+        let mut line = Line::new();
+        match &self.kernel {
+            Some(kernel) => {
+                line.kernel_record(priority, text);
+                // A broken kernel log is the one thing that nobody can be told of; the message counts as lost.
+                nix::unistd::write(kernel, line.bytes()).is_ok()
+            }
+            None => {
+                line.terminal_line(priority, text);
+                let [out, err] = &self.own;
+                let (own, shared) =
+                    if priority <= Priority::Warn { (err, self.err.as_fd()) } else { (out, self.out.as_fd()) };
+                write_if_ready(own.as_ref().map_or(shared, OwnedFd::as_fd), line.bytes())
+            }
+        }
+    }
+}
+
+/// Opens a terminal or a pipe once more, so that it never blocks for us and stays as it is for those whom it is shared with.
+/// A terminal that takes one byte says that it is ready, and then blocks until it has taken the last.
+fn open_again(shared: BorrowedFd<'_>) -> Option<OwnedFd> {
+    /// The end of a terminal that is keyboard and screen: opened again, it would be those of another.
+    const SCREEN: libc::dev_t = libc::makedev(5, 2);
+    let about = fstat(shared).ok()?;
+    let kind = SFlag::from_bits_truncate(about.st_mode) & SFlag::S_IFMT;
+    let blocks = kind == SFlag::S_IFIFO || (kind == SFlag::S_IFCHR && about.st_rdev != SCREEN);
+    if blocks { open_to_write(&format!("/proc/self/fd/{}", shared.as_raw_fd())) } else { None }
+}
+
+/// Opens what may block, so that it never does.
+fn open_to_write(path: &str) -> Option<OwnedFd> {
+    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    open(path, flags, Mode::empty()).ok()
+}
+
+/// Writes to a descriptor that may be shared with others, who may want it to block: asks first whether it would.
+fn write_if_ready(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> bool {
+    while !bytes.is_empty() {
+        let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
+        match poll(&mut fds, PollTimeout::ZERO) {
+            Ok(1) => {}
+            Err(Errno::EINTR) => continue,
+            _ => return false,
+        }
+        match nix::unistd::write(fd, bytes) {
+            Ok(0) => return false,
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(Errno::EINTR) => {}
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+/// One message on its way, in a buffer of fixed size.
+struct Line {
+    bytes: [u8; MESSAGE],
+    used: usize,
+    room: usize,
+    cut: bool,
+}
+
+impl Line {
+    fn new() -> Self {
+        Line { bytes: [0; MESSAGE], used: 0, room: MESSAGE - 4, cut: false }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.used).unwrap_or_default()
+    }
+
+    /// `<N>init: TEXT`, one record.
+    fn kernel_record(&mut self, priority: Priority, text: fmt::Arguments<'_>) {
+        self.room = KERNEL_RECORD - 4;
+        self.format(format_args!("<{}>init: {text}", priority as u8));
+    }
+
+    /// `init: TEXT` for what is wrong, `TEXT` for the rest. There is no blank if the first word ends in a colon, as the name of
+    /// a file does that has a mistake in it.
+    fn terminal_line(&mut self, priority: Priority, text: fmt::Arguments<'_>) {
+        if priority > Priority::Warn {
+            return self.format(text);
+        }
+        self.format(format_args!("init:{text}"));
+        let said = self.bytes.get(5..self.used).unwrap_or_default();
+        let first_word = said.split(|&byte| byte == b' ').next().unwrap_or_default();
+        if !first_word.ends_with(b":") && self.used < MESSAGE {
+            self.bytes.copy_within(5..self.used, 6);
+            self.bytes[5] = b' ';
+            self.used += 1;
+        }
+    }
+
+    fn format(&mut self, text: fmt::Arguments<'_>) {
+        // The buffer refuses only what does not fit, and then says so by its dots.
+        if self.write_fmt(text).is_err() || self.cut {
+            self.append(b"...");
+        }
+        self.append(b"\n");
+    }
+
+    fn append(&mut self, end: &[u8]) {
+        if let Some(room) = self.bytes.get_mut(self.used..self.used + end.len()) {
+            room.copy_from_slice(end);
+            self.used += end.len();
+        }
+    }
+}
+
+impl fmt::Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut fits = text.len().min(self.room - self.used.min(self.room));
+        while !text.is_char_boundary(fits) {
+            fits -= 1;
+        }
+        self.cut |= fits < text.len();
+        self.append(&text.as_bytes()[..fits]);
+        if self.cut { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::fcntl::{FcntlArg, fcntl};
+
+    fn terminal(priority: Priority, text: &str) -> String {
+        let mut line = Line::new();
+        line.terminal_line(priority, format_args!("{text}"));
+        String::from_utf8_lossy(line.bytes()).into_owned()
+    }
+
+    #[test]
+    fn what_is_wrong_carries_the_name() {
+        assert_eq!(
+            terminal(Priority::Warn, "a main process (7) killed by TERM signal"),
+            "init: a main process (7) killed by TERM signal\n"
+        );
+        assert_eq!(
+            terminal(Priority::Error, "/etc/init/a.conf:1: Unknown stanza"),
+            "init:/etc/init/a.conf:1: Unknown stanza\n"
+        );
+        assert_eq!(terminal(Priority::Info, "Handling startup event"), "Handling startup event\n");
+    }
+
+    #[test]
+    fn the_kernel_gets_the_level() {
+        let mut line = Line::new();
+        line.kernel_record(Priority::Error, format_args!("/a.conf:1: Unknown stanza"));
+        assert_eq!(line.bytes(), b"<3>init: /a.conf:1: Unknown stanza\n");
+    }
+
+    #[test]
+    fn what_nobody_reads_does_not_hold_us_up_and_stays_as_it_is_for_others() {
+        let (_reader, terminal) = crate::kernel::terminal::open_terminal().unwrap();
+        let (_other_reader, pipe) = nix::unistd::pipe().unwrap();
+        for shared in [terminal, pipe] {
+            let own = open_again(shared.as_fd()).unwrap();
+            // Not a divisor of what there is room for.
+            while write_if_ready(own.as_fd(), &[b'x'; 97]) {}
+            let flags = OFlag::from_bits_retain(fcntl(&shared, FcntlArg::F_GETFL).unwrap());
+            assert!(!flags.contains(OFlag::O_NONBLOCK));
+        }
+        let file = std::fs::File::open("/proc/self/stat").unwrap();
+        assert!(open_again(file.as_fd()).is_none(), "what is written to a file goes where the others' goes");
+    }
+
+    #[test]
+    fn what_is_too_long_ends_in_dots() {
+        let mut line = Line::new();
+        line.kernel_record(Priority::Error, format_args!("{}", "\u{e4}".repeat(2000)));
+        assert!(line.bytes().len() <= KERNEL_RECORD);
+        assert!(line.bytes().ends_with("\u{e4}...\n".as_bytes()));
+    }
+}

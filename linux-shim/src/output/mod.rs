@@ -1,0 +1,8 @@
+//! What is written: the output of jobs, the supervisor's own messages, and records of who is logged in.
+
+pub mod job_log;
+pub mod kept_output;
+pub(crate) mod log_record;
+pub mod login_records;
+pub mod message_log;
+pub(crate) mod terminals;

@@ -1,0 +1,25 @@
+//! Inputs that are known before the supervisor can take them: one arm returns one input, and the rest waits here.
+
+use uphold_core::{Input, JobId, Pid, Process, SpawnError};
+
+/// An input that is known before its turn: small, for there is one for each process that an event starts.
+pub(crate) enum PendingInput {
+    Executed(Pid),
+    Failed { job: JobId, process: Process, pid: Pid, error: SpawnError },
+    Forked { parent: Pid, child: Pid },
+}
+
+impl PendingInput {
+    /// The input itself.
+    pub(crate) fn input(self) -> Input<'static> {
+        match self {
+            PendingInput::Executed(pid) => Input::Executed { pid },
+            PendingInput::Failed { job, process, pid, error } => {
+                Input::SpawnFailed { job, process, pid: Some(pid), error }
+            }
+            PendingInput::Forked { parent, child } => Input::Forked { parent, child },
+        }
+    }
+}
+
+const _: () = assert!(size_of::<PendingInput>() <= 24);

@@ -1,0 +1,59 @@
+//! The socket or pipe by which a main process reports that it is ready.
+
+use std::fmt::Write;
+use std::os::fd::{AsFd, OwnedFd};
+
+use heapless::String;
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, setsockopt, socket, sockopt};
+
+use super::table::Name;
+use crate::kernel;
+use crate::watch::wait::Source;
+
+/// What a main process is given to speak through.
+#[derive(Debug, Default)]
+pub struct Voice {
+    pub(super) name: Option<Name>,
+    /// The end of a pipe for it to write to, and the number that this is to have.
+    pub(crate) pipe: Option<(OwnedFd, u16)>,
+    /// Whether it is to know that it is watched.
+    pub(crate) watched: bool,
+}
+
+impl Voice {
+    /// The variable by which the process finds its socket, if it has one.
+    pub fn variable(&self) -> Option<String<64>> {
+        self.name.map(variable)
+    }
+}
+
+fn socket_name(name: Name) -> String<64> {
+    let mut text = String::new();
+    // It is shorter.
+    write!(text, "uphold/notify/{:016x}{:016x}", name[0], name[1]).unwrap_or_default();
+    text
+}
+
+pub(super) fn variable(name: Name) -> String<64> {
+    let mut text = String::new();
+    // It is 61 bytes long.
+    write!(text, "NOTIFY_SOCKET=@{}", socket_name(name)).unwrap_or_default();
+    text
+}
+
+pub(super) fn open_socket() -> Result<(Name, OwnedFd), Errno> {
+    let mut random = [[0; 8]; 2];
+    kernel::socket::random(random.as_flattened_mut());
+    let name = random.map(u64::from_ne_bytes);
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let opened = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
+    setsockopt(&opened, sockopt::PassCred, &true)?;
+    bind(std::os::fd::AsRawFd::as_raw_fd(&opened), &UnixAddr::new_abstract(socket_name(name).as_bytes())?)?;
+    Ok((name, opened))
+}
+
+pub(super) fn watch(epoll: &Epoll, what: impl AsFd, source: Source) -> Result<(), Errno> {
+    epoll.add(what, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))
+}

@@ -1,0 +1,217 @@
+//! What daemons have reported and is still to be passed on.
+
+use heapless::Vec;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::epoll::Epoll;
+use nix::unistd::{pipe2, read};
+use uphold_core::limits::STATUS;
+use uphold_core::{JobId, Notification, Pid, Supervisor};
+
+use super::channel::{Voice, open_socket, watch};
+use super::hearing;
+use super::message::Words;
+use super::pid_file::{self, Before};
+use super::table::{DaemonSlot, DaemonTable};
+use crate::capacity::LAST_NOTIFICATIONS;
+use crate::conf::settings::{Readiness, Settings};
+use crate::output::message_log::MessageLog;
+use crate::watch::wait::Source;
+
+/// What is being told.
+#[derive(Clone, Copy)]
+enum Telling {
+    Ready,
+    Main(Pid),
+    Stopping,
+    Alive,
+    Status,
+}
+
+/// Everything that daemons say.
+pub struct Daemons {
+    /// What each job has.
+    pub(crate) table: DaemonTable,
+    /// What was heard and is still to be told, and who said it.
+    words: Words,
+    speaker: Option<JobId>,
+    telling: Option<Telling>,
+    /// The text that is being told, if it is one.
+    status: Vec<u8, STATUS>,
+    /// Who has ended while its last messages are heard, and how many more may come.
+    last: Option<(Pid, usize)>,
+}
+
+impl Default for Daemons {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Daemons {
+    /// Nobody speaks.
+    pub fn new() -> Self {
+        Daemons {
+            table: DaemonTable::new(),
+            words: Words::default(),
+            speaker: None,
+            telling: None,
+            status: Vec::new(),
+            last: None,
+        }
+    }
+
+    /// Opens what a job's main process is to speak through, in place of what an earlier one had.
+    ///
+    /// # Errors
+    /// There are too many descriptors (EMFILE, ENFILE), or there is no memory.
+    pub fn prepare(&mut self, job: JobId, wanted: Option<&Readiness>, epoll: &Epoll) -> Result<Voice, Errno> {
+        self.table.clear(job.index());
+        let Some(wanted) = wanted else { return Ok(Voice::default()) };
+        let index = self.table.make_room(job).ok_or(Errno::ENOMEM)?;
+        let mut place = DaemonSlot { job: Some(job), ..DaemonSlot::default() };
+        let mut voice = Voice { watched: wanted.watchdog > 0, ..Voice::default() };
+        if wanted.has_socket() {
+            let (name, socket) = open_socket()?;
+            watch(epoll, &socket, Source::Message(index as u32))?;
+            (place.name, place.socket, voice.name) = (name, Some(socket), Some(name));
+        }
+        if let Some(number) = wanted.descriptor {
+            let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
+            // Only our end: the daemon writes as it likes.
+            nix::fcntl::fcntl(&reader, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+            watch(epoll, &reader, Source::Descriptor(index as u32))?;
+            (place.pipe, voice.pipe) = (Some(reader), Some((writer, number)));
+        }
+        self.table.places[index] = place;
+        Ok(voice)
+    }
+
+    /// How the file is that a job's process, which is launched now, is to write.
+    pub fn look_at_file<'v>(
+        &mut self,
+        job: JobId,
+        settings: &Settings,
+        system_mode: bool,
+        lookup: impl Fn(&[u8]) -> Option<&'v [u8]>,
+    ) {
+        if settings.readiness().is_some_and(|readiness| readiness.pid_file.is_some())
+            && let Some(place) = self.table.place_mut(job)
+        {
+            place.before = Some(Before::now(settings, system_mode, lookup));
+        }
+    }
+
+    /// The main process was made.
+    pub fn launched(&mut self, job: JobId, pid: Pid) {
+        let Some(place) = self.table.place_mut(job) else { return };
+        // Every process is made the leader of a session.
+        place.session = pid.get();
+        place.main = hearing::main(pid);
+        self.table.mains[job.index()] = pid.get();
+    }
+
+    /// Lets go of what a job has.
+    pub fn forget(&mut self, job: JobId) {
+        if self.table.place(job).is_some() {
+            self.table.clear(job.index());
+        }
+    }
+
+    /// Something can be read from a job's socket. Says whether there are words.
+    pub fn message(&mut self, index: u32, supervisor: &Supervisor<'_>, log: &mut MessageLog) -> bool {
+        self.hear(index as usize, supervisor, log)
+    }
+
+    /// Something can be read from a job's pipe. Says whether that is a word.
+    pub fn descriptor(&mut self, index: u32) -> bool {
+        let Some(place) = self.table.places.get_mut(index as usize) else { return false };
+        let Some(pipe) = &place.pipe else { return false };
+        let mut room = [0; 256];
+        match read(pipe, &mut room) {
+            Err(Errno::EAGAIN | Errno::EINTR) => return false,
+            Ok(count) if count > 0 && !room[..count].contains(&b'\n') => return false,
+            Ok(count) if count > 0 => {
+                self.words.ready = true;
+                self.speaker = place.job;
+            }
+            Ok(_) | Err(_) => {}
+        }
+        place.pipe = None;
+        self.words.ready
+    }
+
+    fn hear(&mut self, index: usize, supervisor: &Supervisor<'_>, log: &mut MessageLog) -> bool {
+        let ended = self.last.map(|(pid, _)| pid);
+        let Some((job, words)) = self.table.hear(index, ended, supervisor, log) else { return false };
+        (self.words, self.speaker) = (words, Some(job));
+        true
+    }
+
+    /// A process has ended: hears what it said last, before anyone is told. Says whether there are words; if so, this is to
+    /// be asked again when they are told.
+    pub fn last_words(&mut self, pid: Pid, supervisor: &Supervisor<'_>, log: &mut MessageLog) -> bool {
+        let Some(index) = self.table.mains.iter().position(|&main| main == pid.get()) else {
+            self.last = None;
+            return false;
+        };
+        let left = self.last.filter(|&(who, _)| who == pid).map_or(LAST_NOTIFICATIONS, |(_, left)| left);
+        self.last = Some((pid, left.saturating_sub(1)));
+        if left > 0 && (self.descriptor(index as u32) || self.hear(index, supervisor, log)) {
+            return true;
+        }
+        self.last = None;
+        // The number may be somebody else's from now on.
+        (self.table.places[index].main, self.table.mains[index]) = (None, 0);
+        false
+    }
+
+    /// Whether there is something to tell.
+    pub fn has_words(&self) -> bool {
+        self.words != Words::default()
+    }
+
+    /// Takes the next word, for [`told`](Self::told). Which process is the main one goes first, then what it does, so that
+    /// who hears that the job is ready knows the rest.
+    pub fn take_word(&mut self) -> bool {
+        let words = &mut self.words;
+        self.telling = if let Some(pid) = words.main.take() {
+            Some(Telling::Main(pid))
+        } else if let Some(status) = words.status.take() {
+            self.status = status;
+            Some(Telling::Status)
+        } else if std::mem::take(&mut words.ready) {
+            Some(Telling::Ready)
+        } else if std::mem::take(&mut words.alive) {
+            Some(Telling::Alive)
+        } else {
+            std::mem::take(&mut words.stopping).then_some(Telling::Stopping)
+        };
+        self.telling.is_some()
+    }
+
+    /// The word that was taken last, and whose it is.
+    pub fn told(&self) -> Option<(JobId, Notification<'_>)> {
+        let word = match self.telling? {
+            Telling::Ready => Notification::Ready,
+            Telling::Main(pid) => Notification::Main(pid),
+            Telling::Stopping => Notification::Stopping,
+            Telling::Alive => Notification::Alive,
+            Telling::Status => Notification::Status(&self.status),
+        };
+        Some((self.speaker?, word))
+    }
+
+    /// The process that the file of a job's `pid file` stanza names now: a file that is there, that was written since the
+    /// launch of the main process, and that holds a number and nothing else. Whether there is such a process, and whose it
+    /// is, is not looked at.
+    pub fn named_pid<'v>(
+        &self,
+        job: JobId,
+        settings: &Settings,
+        system_mode: bool,
+        lookup: impl Fn(&[u8]) -> Option<&'v [u8]>,
+    ) -> Option<Pid> {
+        pid_file::number(self.table.place(job)?.before.as_ref()?, settings, system_mode, lookup)
+    }
+}

@@ -1,0 +1,63 @@
+//! Sockets and pipes of daemons on their way to the program that takes this one's place: they stay open.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::sys::epoll::Epoll;
+use serde::{Deserialize, Serialize};
+use uphold_core::{JobId, Pid};
+
+use super::channel::watch;
+use super::pid_file::Before;
+use super::table::{DaemonSlot, DaemonTable, Main, Name};
+use crate::watch::wait::Source;
+
+/// One job's.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct DaemonRecord {
+    job: JobId,
+    /// Numbers of the socket and of the pipe.
+    descriptors: [Option<i32>; 2],
+    name: Name,
+    main: Option<Main>,
+    hears_end: Option<Pid>,
+    session: u32,
+    before: Option<Before>,
+    warned: u8,
+}
+
+impl DaemonRecord {
+    /// The numbers of the socket and of the pipe.
+    pub(crate) fn descriptors(&self) -> [Option<i32>; 2] {
+        self.descriptors
+    }
+}
+
+impl DaemonTable {
+    /// The open sockets and pipes.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.places.iter().flat_map(|place| [&place.socket, &place.pipe]).flatten().map(AsFd::as_fd)
+    }
+
+    /// Every job of which something is known. Nothing that was heard may be untold.
+    pub(crate) fn carry(&self) -> impl Iterator<Item = DaemonRecord> {
+        self.places.iter().enumerate().filter_map(|(index, place)| {
+            let DaemonSlot { job, ref socket, ref pipe, name, main, session, before, warned } = *place;
+            let number = |descriptor: &Option<OwnedFd>| descriptor.as_ref().map(AsRawFd::as_raw_fd);
+            let hears_end = self.mains.get(index).copied().and_then(Pid::new);
+            let descriptors = [number(socket), number(pipe)];
+            Some(DaemonRecord { job: job?, descriptors, name, main, hears_end, session, before, warned })
+        })
+    }
+
+    /// Goes on with a job where it was.
+    pub(crate) fn put_back(&mut self, carried: DaemonRecord, [socket, pipe]: [Option<OwnedFd>; 2], epoll: &Epoll) {
+        let DaemonRecord { job, descriptors: _, name, main, hears_end, session, before, warned } = carried;
+        let Some(index) = self.make_room(job) else { return };
+        let number = index as u32;
+        // Without memory in the kernel for it, the job is as one that says nothing.
+        let [socket, pipe] = [(socket, Source::Message(number)), (pipe, Source::Descriptor(number))]
+            .map(|(descriptor, source)| descriptor.filter(|it| watch(epoll, it, source).is_ok()));
+        self.places[index] = DaemonSlot { job: Some(job), socket, pipe, name, main, session, before, warned };
+        self.mains[index] = hears_end.map_or(0, Pid::get);
+    }
+}

@@ -1,0 +1,211 @@
+//! The state of a process, by `/proc/PID/stat` and its neighbours (proc(5)). Nothing here allocates.
+
+use std::fmt::Arguments;
+
+use nix::unistd::read;
+use uphold_core::{Pid, ShortName};
+
+use crate::kernel;
+use crate::watch::proc_files::{each_number, fill, number, open_file, open_in_proc};
+
+/// One process, by `/proc/PID/stat` (proc(5)).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stat {
+    /// Its number.
+    pub pid: Pid,
+    /// `comm`.
+    pub name: ShortName,
+    /// One letter.
+    pub state: u8,
+    /// Its parent's number.
+    pub parent: u32,
+    /// Its process group's.
+    pub group: u32,
+    /// Its session's.
+    pub session: u32,
+    /// How many threads it has.
+    pub threads: u32,
+    /// When it began: ticks since boot, 100 a second.
+    pub start: u64,
+}
+
+impl Stat {
+    /// What there is to know of that process.
+    pub fn of(pid: Pid) -> Option<Stat> {
+        Stat::read(pid, format_args!("{pid}/stat"))
+    }
+
+    fn read(pid: Pid, place: Arguments<'_>) -> Option<Stat> {
+        let file = open_in_proc(place)?;
+        let mut text = [0; 1024];
+        let length = read(&file, &mut text).ok()?;
+        Stat::parse(pid, text.get(..length)?)
+    }
+
+    /// `PID (NAME) STATE PPID PGRP SESSION ...`, and the name may hold anything.
+    fn parse(pid: Pid, text: &[u8]) -> Option<Stat> {
+        let from = text.iter().position(|&byte| byte == b'(')? + 1;
+        let to = text.iter().rposition(|&byte| byte == b')')?;
+        let mut fields = text.get(to + 2..)?.split(|&byte| byte == b' ');
+        let state = *fields.next()?.first()?;
+        let mut next = |skipped: usize| number(fields.nth(skipped)?);
+        let (parent, group, session) = (next(0)?, next(0)?, next(0)?);
+        let (threads, start) = (next(13)?, next(1)?);
+        let name = ShortName::new(text.get(from..to)?);
+        let short = |number: u64| u32::try_from(number).unwrap_or(0);
+        Some(Stat {
+            pid,
+            name,
+            state,
+            parent: short(parent),
+            group: short(group),
+            session: short(session),
+            threads: short(threads),
+            start,
+        })
+    }
+
+    /// Whether it runs. A process whose first thread has ended lives on in the others.
+    pub fn is_alive(&self) -> bool {
+        !matches!(self.state, b'Z' | b'X' | b'x') || self.threads > 1
+    }
+
+    /// Whether it waits for something to happen, with all its threads.
+    pub fn is_idle(&self) -> bool {
+        let pid = self.pid;
+        let waits = |state| !matches!(state, b'R' | b'D');
+        let mut idle = waits(self.state);
+        if self.threads > 1 {
+            each_thread(pid, |thread| {
+                let stat = Stat::read(thread, format_args!("{pid}/task/{thread}/stat"));
+                idle &= stat.is_none_or(|stat| waits(stat.state));
+            });
+        }
+        idle
+    }
+}
+
+/// The children of a process, those that came first first; `threads` is how many threads it has.
+pub(crate) fn each_child(of: Pid, threads: u32, mut take: impl FnMut(Pid)) {
+    let mut of_thread = |thread: Pid| {
+        if let Some(file) = open_in_proc(format_args!("{of}/task/{thread}/children")) {
+            each_number(&file, &mut take);
+        }
+    };
+    if threads <= 1 { of_thread(of) } else { each_thread(of, of_thread) }
+}
+
+fn each_thread(of: Pid, mut take: impl FnMut(Pid)) {
+    let Some(directory) = open_in_proc(format_args!("{of}/task")) else { return };
+    kernel::descriptors::each_entry(&directory, |name, _| {
+        let thread = number(name).and_then(|number| u32::try_from(number).ok());
+        thread.and_then(Pid::new).into_iter().for_each(&mut take);
+    });
+}
+
+/// More than the longest line: 52 numbers, and a name of 64 bytes at most.
+const LINE: usize = 1536;
+
+/// The parent of a process; `None` if there is no such process, or no `/proc`.
+pub(crate) fn parent_of(pid: Pid) -> Option<Pid> {
+    Pid::new(Stat::of(pid)?.parent)
+}
+
+/// How a process ended that nobody has reaped yet, as wait(2) has it; `None` also if that is none of our business.
+pub(crate) fn exit_code_of(pid: Pid) -> Option<i32> {
+    let mut line = [0; LINE];
+    let line = fill(&open_file(pid, "stat")?, &mut line)?;
+    let code = field(line, 52).filter(|_| field(line, 3) == Some("Z"))?.parse().ok()?;
+    // Who may not look into the process is shown a zero. This link may be followed by those who may.
+    (code != 0 || open_file(pid, "ns/user").is_some()).then_some(code)
+}
+
+/// Whether somebody traces the process; `None` if there is no such process, or no `/proc`.
+pub(crate) fn is_traced(pid: Pid) -> Option<bool> {
+    /// Which comes early in the text.
+    const TRACER: &str = "TracerPid:\t";
+    let mut text = [0; LINE];
+    let mut lines = fill(&open_file(pid, "status")?, &mut text)?.split(|&byte| byte == b'\n');
+    let tracer = lines.find_map(|line| line.strip_prefix(TRACER.as_bytes()))?;
+    Some(tracer != b"0")
+}
+
+/// A field by its number in proc(5), which is 3 or more.
+fn field(line: &[u8], number: usize) -> Option<&str> {
+    // `PID (NAME) STATE PPID ...`, and the name may hold anything.
+    let name_end = line.iter().rposition(|&byte| byte == b')')?;
+    let word = line.get(name_end..)?.split(|&byte| byte == b' ').nth(number - 2)?;
+    std::str::from_utf8(word.trim_ascii_end()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_parent_is_read_from_proc() {
+        let pid = |number| Pid::new(number).unwrap();
+        assert_eq!(parent_of(pid(std::process::id())), Pid::new(std::os::unix::process::parent_id()));
+        assert_eq!(parent_of(pid(1_000_000_002)), None);
+        assert_eq!(is_traced(pid(1_000_000_002)), None);
+        assert_eq!(is_traced(pid(std::process::id())), Some(false));
+    }
+
+    #[test]
+    fn an_exit_code_is_read_from_proc_before_the_reaping() {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "read line; exit 3"]).stdin(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let pid = Pid::new(child.id()).unwrap();
+        assert_eq!(exit_code_of(pid), None);
+        drop(child.stdin.take());
+        while exit_code_of(pid).is_none() {
+            std::thread::yield_now();
+        }
+        assert_eq!(exit_code_of(pid), Some(3 << 8));
+        child.wait().unwrap();
+        assert_eq!(exit_code_of(pid), None);
+    }
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        let text = b"7 (a) Z 1 (x) S 3 4 5 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 9 0 12345 1 2\n";
+        let stat = Stat::parse(Pid::MIN, text).unwrap();
+        assert_eq!(stat.name, ShortName::new(b"a) Z 1 (x"));
+        assert_eq!((stat.state, stat.parent, stat.group, stat.session), (b'S', 3, 4, 5));
+        assert_eq!((stat.threads, stat.start), (9, 12345));
+        assert_eq!(Stat::parse(Pid::MIN, b"7 (a) S 3"), None);
+    }
+
+    #[test]
+    fn this_very_process_is_found() {
+        let own = Pid::new(std::process::id()).unwrap();
+        let stat = Stat::of(own).unwrap();
+        assert_eq!(stat.parent, std::os::unix::process::parent_id());
+        assert!(stat.is_alive() && stat.threads > 0 && stat.start > 0);
+    }
+
+    #[test]
+    fn a_process_is_not_idle_while_a_thread_of_it_computes() {
+        let [begun, over] = [const { AtomicBool::new(false) }; 2];
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                begun.store(true, Ordering::Relaxed);
+                while !over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop()
+                }
+            });
+            // A new thread may sleep before it comes to its own work.
+            while !begun.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+            let own = Stat::of(Pid::new(std::process::id()).unwrap()).unwrap();
+            let first_thread_waits = Stat { state: b'S', ..own };
+            let idle = first_thread_waits.is_idle();
+            over.store(true, Ordering::Relaxed);
+            assert!(own.threads > 1 && !idle);
+        });
+    }
+}

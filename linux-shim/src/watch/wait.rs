@@ -1,0 +1,141 @@
+//! Waiting for the kernel: one epoll descriptor for everything, and one deadline. Idle is no wake-up at all.
+
+use std::os::fd::AsFd;
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::signalfd::SignalFd;
+use uphold_core::Instant;
+
+use crate::capacity::KERNEL_EVENTS;
+use crate::watch::signals;
+
+/// Where something happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// A signal has come.
+    Signals,
+    /// The configuration directories have changed.
+    Configuration,
+    /// A job has written to its log.
+    JobLogs,
+    /// A process has entered a control group or left one.
+    Groups,
+    /// Something was mounted, or is no more.
+    Mounts,
+    /// A client wants to come in at that listener.
+    Listener(u32),
+    /// Something of that client.
+    Client(u32),
+    /// The watched process of that number has ended.
+    Process(u32),
+    /// The main process of that job has sent a message.
+    Message(u32),
+    /// The main process of that job has written to its descriptor for readiness.
+    Descriptor(u32),
+}
+
+impl Source {
+    /// The number under which the kernel knows the source.
+    pub const fn token(self) -> u64 {
+        match self {
+            Source::Signals => 0,
+            Source::Configuration => 1,
+            Source::JobLogs => 2,
+            Source::Groups => 3,
+            Source::Mounts => 4,
+            Source::Listener(index) => 1 << 32 | index as u64,
+            Source::Client(index) => 2 << 32 | index as u64,
+            Source::Process(pid) => 3 << 32 | pid as u64,
+            Source::Message(index) => 4 << 32 | index as u64,
+            Source::Descriptor(index) => 5 << 32 | index as u64,
+        }
+    }
+
+    const fn of(token: u64) -> Source {
+        match (token >> 32, token as u32) {
+            (1, index) => Source::Listener(index),
+            (2, index) => Source::Client(index),
+            (3, pid) => Source::Process(pid),
+            (4, index) => Source::Message(index),
+            (5, index) => Source::Descriptor(index),
+            (_, 1) => Source::Configuration,
+            (_, 2) => Source::JobLogs,
+            (_, 3) => Source::Groups,
+            (_, 4) => Source::Mounts,
+            _ => Source::Signals,
+        }
+    }
+}
+
+/// What the kernel has reported and nobody has looked at yet.
+pub struct Wait {
+    /// Where descriptors are registered.
+    pub epoll: Epoll,
+    signals: SignalFd,
+    events: [EpollEvent; KERNEL_EVENTS],
+    next: usize,
+    count: usize,
+}
+
+impl Wait {
+    /// Blocks all signals and waits for nothing else yet.
+    ///
+    /// # Errors
+    /// The kernel has no descriptors or no memory for it.
+    pub fn new() -> nix::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let signals = signals::open()?;
+        epoll.add(&signals, EpollEvent::new(EpollFlags::EPOLLIN, Source::Signals.token()))?;
+        Ok(Wait { epoll, signals, events: [EpollEvent::empty(); KERNEL_EVENTS], next: 0, count: 0 })
+    }
+
+    /// Waits for one more thing to become readable.
+    ///
+    /// # Errors
+    /// The kernel has no memory for it, or it cannot be waited for.
+    pub fn watch(&self, what: impl AsFd, source: Source) -> nix::Result<()> {
+        self.epoll.add(what, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))
+    }
+
+    /// Has it told when something is mounted (proc_pid_mounts(5)).
+    ///
+    /// # Errors
+    /// The kernel has no memory for it, or it cannot be waited for.
+    pub fn watch_mounts(&self, mounts: impl AsFd) -> nix::Result<()> {
+        self.epoll.add(mounts, EpollEvent::new(EpollFlags::EPOLLPRI, Source::Mounts.token()))
+    }
+
+    /// The next thing that happened, of those that are known.
+    pub fn next_event(&mut self) -> Option<(Source, EpollFlags)> {
+        let event = self.events.get(self.next..self.count)?.first()?;
+        self.next += 1;
+        Some((Source::of(event.data()), event.events()))
+    }
+
+    /// Waits until something happens or the deadline passes; without a deadline, for ever; not at all if it has passed.
+    ///
+    /// # Errors
+    /// The kernel does not let it wait; EINTR is none.
+    pub fn wait(&mut self, now: Instant, deadline: Option<Instant>) -> nix::Result<()> {
+        let timeout = match deadline {
+            None => EpollTimeout::NONE,
+            Some(deadline) => {
+                let most = i32::MAX as u64;
+                let rest = deadline.0.saturating_sub(now.0).min(most);
+                EpollTimeout::try_from(rest as i32).unwrap_or(EpollTimeout::ZERO)
+            }
+        };
+        self.next = 0;
+        self.count = match self.epoll.wait(&mut self.events, timeout) {
+            Err(Errno::EINTR) => 0,
+            waited => waited?,
+        };
+        Ok(())
+    }
+
+    /// The next signal that has come.
+    pub fn next_signal(&self) -> Option<u32> {
+        self.signals.read_signal().ok().flatten().map(|signal| signal.ssi_signo)
+    }
+}
