@@ -20,6 +20,7 @@
 
 mod answer;
 pub mod bytes;
+mod capacity;
 mod class;
 mod client;
 pub mod conf;
@@ -54,6 +55,9 @@ mod todo;
 mod words;
 
 pub use answer::{Answer, Denial};
+pub use capacity::Capacity;
+#[doc(hidden)]
+pub use capacity::Given;
 pub use client::cause::{Holder, WaitCause};
 pub use effect::{Effect, Launch, Scope};
 pub use environment::Variable;

@@ -1,13 +1,13 @@
 //! The rules against a pretend `/proc`.
 
 use super::*;
-use uphold_core::{ShortName, Storage};
+use uphold_core::ShortName;
 
 /// The jobs "a" and "b".
 fn jobs() -> [JobId; 2] {
     use uphold_core::bytes::Strings;
     use uphold_core::{ClientId, Effect, Input, Instant, JobCommand, Notice, Select, Target};
-    let mut storage = Storage::<8, 4, 8, 12, 16, 8, 8, 4096, 96>::new();
+    let mut storage = <uphold_core::storage! { classes: 8, jobs: 4 }>::new();
     let mut supervisor = storage.supervisor();
     [b"a", b"b"].map(|name: &[u8; 1]| {
         let class = supervisor.begin_class(name).unwrap();
