@@ -12,7 +12,7 @@ use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::socket::sockopt::PeerCredentials;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket};
 use nix::unistd::geteuid;
-use uphold_core::control::frame::{MAX_PAGE, Outbox, decode};
+use uphold_core::control::frame::{MAX_FRAME, MAX_PAGE, Outbox, decode};
 use uphold_core::control::{Refusal, Reply, Request};
 use uphold_core::{ClientId, Input, Instant};
 
@@ -233,7 +233,7 @@ fn reserve() -> Option<File> {
 const CROWDED: Refusal<'static> = Refusal::Full("waiting clients");
 
 /// Puts an answer into the outbox of a client. That is empty, so it takes any answer which a message can hold.
-fn put(outbox: &mut Outbox, reply: &Reply<'_>, closing: &mut bool) {
+fn put(outbox: &mut Outbox<[u8; MAX_FRAME]>, reply: &Reply<'_>, closing: &mut bool) {
     let put = outbox.put(reply).or_else(|_| outbox.put(&Reply::Error(TOO_LONG)));
     *closing |= put.is_err();
 }
