@@ -24,6 +24,8 @@ pub enum Limit {
     Interests,
     /// Bytes of text: names, environments, conditions.
     Text,
+    /// Pieces of text: each name, environment and condition is one.
+    Pieces,
     /// Length of an instance name.
     InstanceName,
     /// Events in one condition.
@@ -44,6 +46,7 @@ impl Limit {
             Limit::Operators => "event operators",
             Limit::Interests => "event names in conditions",
             Limit::Text => "text",
+            Limit::Pieces => "pieces of text",
             Limit::InstanceName => "instance name",
             Limit::ConditionEvents => "events in a condition",
             Limit::EventName => "event name in a condition",
@@ -61,9 +64,17 @@ impl fmt::Display for Limit {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Full {
-    /// Which.
+    /// The capacity.
     pub limit: Limit,
 }
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no room for more {}", self.limit)
+    }
+}
+
+impl core::error::Error for Full {}
 
 // What one thing may measure.
 
