@@ -4,8 +4,8 @@ use crate::limits::{CHAINS, EVENTS_PER_JOB};
 
 /// What a [`Storage`](crate::Storage) has room for. [`storage!`](crate::storage) turns it into a type.
 ///
-/// Two numbers suffice: [`Capacity::of`] derives the others from the classes and jobs. Each of them can be given as well,
-/// for job files that are larger or smaller than most:
+/// Two numbers suffice: [`Capacity::of`] derives the others from the classes and jobs. Each of them can be given as
+/// well, for job files that are larger or smaller than most:
 ///
 /// ```
 /// use uphold_core::{Capacity, storage};
@@ -20,11 +20,11 @@ use crate::limits::{CHAINS, EVENTS_PER_JOB};
 ///
 /// # The stack
 ///
-/// A storage is all the memory that a supervisor keeps. Its calls also use the stack, and without recursion. The largest
-/// frames hold a name that is being put together: an instance's
-/// ([`INSTANCE_NAME`](crate::limits::INSTANCE_NAME)), an event's ([`EVENT_NAME`](crate::limits::EVENT_NAME)) and an argument's
-/// ([`ARGUMENT`](crate::limits::ARGUMENT)) take 1,024 bytes each, whatever the capacity. Snapshots add a record of the same
-/// size. 8 kB of stack are enough for the supervisor.
+/// A storage is all the memory that a supervisor keeps. Its calls also use the stack, and without recursion. The
+/// largest frames hold a name that is being put together: an instance's
+/// ([`INSTANCE_NAME`](crate::limits::INSTANCE_NAME)), an event's ([`EVENT_NAME`](crate::limits::EVENT_NAME)) and an
+/// argument's ([`ARGUMENT`](crate::limits::ARGUMENT)) take 1,024 bytes each, whatever the capacity. Snapshots add a
+/// record of the same size. 8 kB of stack are enough for the supervisor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Capacity {
@@ -45,28 +45,29 @@ pub struct Capacity {
     /// instance whose `stop on` does. By rule three for each class and three for each job, because most conditions have
     /// one to three, and eight more, because some conditions have eleven.
     pub leaves: usize,
-    /// Distinct event names in conditions; and, counted separately, the conditions that name each. By rule four for each
-    /// class, two of `start on` and two of `stop on`.
+    /// Distinct event names in conditions; and, counted separately, the conditions that name each. By rule four for
+    /// each class, two of `start on` and two of `stop on`.
     pub names: usize,
-    /// Bytes of text: names, environments, conditions and the variables of events; not the commands that a job runs, which
-    /// the world keeps. Each piece costs 8 bytes besides its own. By rule 256 bytes for each class, because half of all
-    /// real job files have less than 200 bytes of such text, and 384 bytes for each job, for its name, its
+    /// Bytes of text: names, environments, conditions and the variables of events; not the commands that a job runs,
+    /// which the world keeps. Each piece costs 8 bytes besides its own. By rule 256 bytes for each class, because half
+    /// of all real job files have less than 200 bytes of such text, and 384 bytes for each job, for its name, its
     /// environment and its two events.
     pub text: usize,
-    /// Pieces of text. By rule ten for each class, five for each job, two for each event, one for each event name and four
-    /// for the supervisor's own: as many as there can be.
+    /// Pieces of text. By rule ten for each class, five for each job, two for each event, one for each event name and
+    /// four for the supervisor's own: as many as there can be.
     pub pieces: usize,
     /// Hash chains of each of the four tables: a power of two. By rule the next one from the number of classes or jobs,
     /// whichever is larger, up to 4,096.
     pub chains: usize,
-    /// Bytes of scratch memory: the longest name of a job in a request, and the longest name of an instance, which may be
-    /// no longer than [`INSTANCE_NAME`](crate::limits::INSTANCE_NAME) either. By rule 256, because file names have up to
-    /// 255 bytes; real names of jobs and instances have below 60.
+    /// Bytes of scratch memory: the longest name of a job in a request, and the longest name of an instance, which may
+    /// be no longer than [`INSTANCE_NAME`](crate::limits::INSTANCE_NAME) either. By rule 256, because file names have
+    /// up to 255 bytes; real names of jobs and instances have below 60.
     pub scratch: usize,
 }
 
 impl Capacity {
-    /// Room for this many classes and jobs with job files of the usual kind. Each field's documentation states its rule.
+    /// Room for this many classes and jobs with job files of the usual kind. Each field's documentation states its
+    /// rule.
     pub const fn of(classes: usize, jobs: usize) -> Capacity {
         let events = EVENTS_PER_JOB * jobs + 4 + jobs / 10;
         let names = 4 * classes;
@@ -158,8 +159,8 @@ impl Given {
 /// static MEMORY: std::sync::Mutex<Mine> = std::sync::Mutex::new(Mine::new());
 /// ```
 ///
-/// `classes` and `jobs` are needed; each other field of [`Capacity`] has the value of its rule unless it is given, in any
-/// order. The counts are constant expressions. A field that is given twice has its last value.
+/// `classes` and `jobs` are needed; each other field of [`Capacity`] has the value of its rule unless it is given, in
+/// any order. The counts are constant expressions. A field that is given twice has its last value.
 #[macro_export]
 macro_rules! storage {
     ($($field:ident: $count:expr),+ $(,)?) => {

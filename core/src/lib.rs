@@ -59,6 +59,7 @@ pub use capacity::Capacity;
 #[doc(hidden)]
 pub use capacity::Given;
 pub use client::cause::{Holder, WaitCause};
+pub use client::requests::{Host, Peer, Response, WorldRequest};
 pub use effect::{Effect, Launch, Scope};
 pub use environment::Variable;
 pub use expect::Expect;

@@ -19,11 +19,11 @@ use crate::records::process::LiveProcess;
 use crate::records::waiter::Waiter;
 use crate::time::Instant;
 
-/// The memory of a supervisor, owned by the program that embeds it. All zeros when new: in a `static` it takes no room in
-/// the program, and what is never used is never resident.
+/// The memory of a supervisor, owned by the program that embeds it. All zeros when new: in a `static` it takes no room
+/// in the program, and what is never used is never resident.
 ///
-/// The parameters are the fields of [`Capacity`], in its order. [`storage!`](crate::storage) names the type without writing
-/// them out.
+/// The parameters are the fields of [`Capacity`], in its order. [`storage!`](crate::storage) names the type without
+/// writing them out.
 #[derive(Clone, Debug)]
 pub struct Storage<
     const CLASSES: usize,
@@ -117,9 +117,9 @@ impl<
         }
     }
 
-    /// Lends the memory to the machine, which goes on from whatever state it holds. What time it is it learns from the next
-    /// input: [`handle`](Supervisor::handle) comes before the first [`poll_effect`](Supervisor::poll_effect) if any effect
-    /// was left.
+    /// Lends the memory to the machine, which goes on from whatever state it holds. What time it is it learns from the
+    /// next input: [`handle`](Supervisor::handle) comes before the first [`poll_effect`](Supervisor::poll_effect) if
+    /// any effect was left.
     pub fn supervisor(&mut self) -> Supervisor<'_> {
         Supervisor {
             classes: self.classes.lend(Limit::Classes),

@@ -33,7 +33,6 @@ pub mod pidfd;
 pub mod preparation;
 pub(crate) mod proc_stat;
 pub mod programs;
-pub mod questions;
 pub mod readiness;
 pub mod reap;
 pub mod resources;

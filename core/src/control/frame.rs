@@ -25,8 +25,9 @@ pub const HEADER: usize = 2;
 /// Bytes in the longest frame: a buffer of this size holds any frame.
 pub const MAX_FRAME: usize = HEADER + MAX_MESSAGE;
 
-/// Bytes that a [`super::Reply::Page`] takes besides its statuses: the variant (1), `next` (1 + 5) and the length (3).
-const PAGE_OVERHEAD: usize = 10;
+/// Bytes that a page of a list takes in a message besides its contents: the variant (1), `next` (1 + 5) and the length
+/// (3).
+pub const PAGE_OVERHEAD: usize = 10;
 
 /// Most bytes of statuses in one page of a list.
 pub const MAX_PAGE: usize = PAGE - PAGE_OVERHEAD;
@@ -190,9 +191,9 @@ fn read_all<R: Read>(reader: &mut R, bytes: &mut [u8]) -> Result<usize, FrameErr
 /// }
 /// ```
 ///
-/// The caller lends the buffer: `[u8; MAX_FRAME]` holds any frame, and a `&mut [u8]` of a few hundred bytes holds the frames
-/// of a board with few jobs. A longer frame is an error. If frames are not taken out, nothing more is read, and the sender
-/// blocks.
+/// The caller lends the buffer: `[u8; MAX_FRAME]` holds any frame, and a `&mut [u8]` of a few hundred bytes holds the
+/// frames of a board with few jobs. A longer frame is an error. If frames are not taken out, nothing more is read, and
+/// the sender blocks.
 ///
 /// ```
 /// use uphold_core::control::frame::{Broken, Inbox};
