@@ -26,7 +26,7 @@ use uphold_core::conf::{Parser, Stanza};
 use uphold_core::control::Reply;
 use uphold_core::{
     ClassId, ClientId, Effect, Exit, Input, Instant, JobId, Launch, Notice, Pid, Process, Scope, Select, Signal,
-    SpawnError, SpawnStage, Storage, Supervisor, Target, Variable,
+    SpawnError, SpawnStage, Supervisor, Target, Variable, storage,
 };
 
 const SERVICE: &str = "start on startup\nexec sleep 60\n";
@@ -42,7 +42,7 @@ end script
 ";
 
 /// Room for a handful of jobs; `docs/embedding.md` says how the numbers are found.
-type Memory = Storage<4, 4, 8, 12, 8, 8, 8, 8192, 64, 16>;
+type Memory = storage! { classes: 4, jobs: 4 };
 
 fn main() -> io::Result<()> {
     supervise(&mut io::stdout())

@@ -61,7 +61,7 @@ impl Supervisor<'_> {
     /// the supervisor's own.
     ///
     /// # Errors
-    /// There is no room for the text ([`Limit::Text`](crate::limits::Limit::Text)); what was set before stays.
+    /// There is no room for the text ([`Limit::Text`](crate::Limit::Text) or [`Limit::Pieces`](crate::Limit::Pieces)); what was set before stays.
     pub fn set_base_environment(&mut self, entries: Strings<'_>) -> Result<(), Full> {
         let first = self.text.add(entries.0)?;
         self.text.replace(&mut self.globals.first_environment, first);
@@ -73,7 +73,7 @@ impl Supervisor<'_> {
     /// The supervisor's own environment, from which `env NAME` without a value copies.
     ///
     /// # Errors
-    /// There is no room for the text ([`Limit::Text`](crate::limits::Limit::Text)); what was set before stays.
+    /// There is no room for the text ([`Limit::Text`](crate::Limit::Text) or [`Limit::Pieces`](crate::Limit::Pieces)); what was set before stays.
     pub fn set_own_environment(&mut self, entries: Strings<'_>) -> Result<(), Full> {
         let new = self.text.add(entries.0)?;
         self.text.replace(&mut self.globals.own_environment, new);
@@ -83,7 +83,7 @@ impl Supervisor<'_> {
     /// The address by which a job's processes reach the supervisor (`UPSTART_SESSION`), in user mode.
     ///
     /// # Errors
-    /// There is no room for the text ([`Limit::Text`](crate::limits::Limit::Text)); what was set before stays.
+    /// There is no room for the text ([`Limit::Text`](crate::Limit::Text) or [`Limit::Pieces`](crate::Limit::Pieces)); what was set before stays.
     pub fn set_session(&mut self, address: &[u8]) -> Result<(), Full> {
         let new = self.text.add(address)?;
         self.text.replace(&mut self.globals.session, new);

@@ -31,6 +31,7 @@
 
 mod answer;
 pub mod bytes;
+mod capacity;
 mod class;
 mod client;
 pub mod conf;
@@ -65,7 +66,11 @@ mod todo;
 mod words;
 
 pub use answer::{Answer, Denial};
+pub use capacity::Capacity;
+#[doc(hidden)]
+pub use capacity::Given;
 pub use client::cause::{Holder, WaitCause};
+pub use client::requests::{Host, Peer, Response, WorldRequest};
 pub use effect::{Effect, Launch, Scope};
 pub use environment::Variable;
 pub use expect::Expect;

@@ -24,6 +24,8 @@ pub enum Limit {
     Interests,
     /// Bytes of text: names, environments, conditions.
     Text,
+    /// Pieces of text: each name, environment and condition is one.
+    Pieces,
     /// Length of an instance name.
     InstanceName,
     /// Events in one condition.
@@ -44,6 +46,7 @@ impl Limit {
             Limit::Operators => "event operators",
             Limit::Interests => "event names in conditions",
             Limit::Text => "text",
+            Limit::Pieces => "pieces of text",
             Limit::InstanceName => "instance name",
             Limit::ConditionEvents => "events in a condition",
             Limit::EventName => "event name in a condition",
@@ -61,9 +64,17 @@ impl fmt::Display for Limit {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Full {
-    /// Which.
+    /// The capacity.
     pub limit: Limit,
 }
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no room for more {}", self.limit)
+    }
+}
+
+impl core::error::Error for Full {}
 
 // What one thing may measure.
 
@@ -86,9 +97,6 @@ pub const STATUS: usize = 256;
 /// How deep parentheses in a condition, and braces in a name, may be nested. Real ones go to four.
 pub const NESTING: usize = 64;
 
-/// Memory for names on their way in or out, in bytes: the longest instance name, or the longest job name of a request.
-pub const SCRATCH: usize = 4096;
-
 /// Longest message of the control protocol, in bytes: sixteen times the largest that people send, an `emit` with a
 /// device's whole udev environment.
 pub const MAX_MESSAGE: usize = 32 << 10;
@@ -105,8 +113,6 @@ pub(crate) const SNAPSHOT_PIECE: usize = 960;
 
 const _: () = assert!(SNAPSHOT_PIECE + 4 <= SNAPSHOT_RECORD, "a record holds a piece of text and its length");
 
-const _: () = assert!(SCRATCH >= INSTANCE_NAME, "an instance name fits");
-
 // What the machine's own memory is divided into.
 
 /// How many orders one step can give: a forced job that is to be killed has its state told, its process signalled, that
@@ -118,8 +124,8 @@ pub(crate) const OUTBOX: usize = 16;
 /// its past can be more while others hold them up; they take what room there is.
 pub(crate) const EVENTS_PER_JOB: usize = 2;
 
-/// How many chains a hash table has unless its owner says otherwise. With 10,240 things a chain has two or three.
-pub const CHAINS: usize = 4096;
+/// The most hash chains that a capacity derives from its counts. With 10,240 things a chain has two or three.
+pub(crate) const CHAINS: usize = 4096;
 
 /// Holes between texts that are left, in bytes: closing them would cost more than they take.
 pub(crate) const TEXT_SLACK: usize = 4096;

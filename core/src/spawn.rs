@@ -140,3 +140,12 @@ pub struct SpawnError {
     /// Why it failed, in the world's own numbers; 0 where a user or group was looked up and there is none of that name.
     pub code: i32,
 }
+
+/// For people who embed the core; the log's message about a failed process is a [`Notice`](crate::Notice), in Upstart's words.
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unable to {}: error {}", self.stage, self.code)
+    }
+}
+
+impl core::error::Error for SpawnError {}

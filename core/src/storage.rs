@@ -2,8 +2,9 @@
 
 use heapless::Vec;
 
+use crate::capacity::Capacity;
 use crate::ids::kind;
-use crate::limits::{CHAINS, Limit, SCRATCH};
+use crate::limits::{EVENTS_PER_JOB, Limit};
 use crate::machine::{Globals, Supervisor};
 use crate::memory::arena::Arena;
 use crate::memory::index::Index;
@@ -18,20 +19,11 @@ use crate::records::process::LiveProcess;
 use crate::records::waiter::Waiter;
 use crate::time::Instant;
 
-/// The memory of a supervisor, owned by whoever embeds it. All zeros when new: in a `static` it takes no room in the
-/// program, and what is never used is never resident.
+/// The memory of a supervisor, owned by the program that embeds it. All zeros when new: in a `static` it takes no room
+/// in the program, and what is never used is never resident.
 ///
-/// | parameter | how many |
-/// |---|---|
-/// | `CLASSES` | job files |
-/// | `JOBS` | instances, at rest ones not counted |
-/// | `PROCESSES` | live processes; at least `2 * JOBS` |
-/// | `EVENTS` | unfinished events; `2 * JOBS` are the jobs' own, the rest is for clients |
-/// | `WAITERS` | clients that wait, and events that wait for jobs |
-/// | `LEAVES` | events named in conditions: each `start on` once, each `stop on` once an instance |
-/// | `NAMES` | distinct event names, and how many classes name each |
-/// | `TEXT`, `PIECES` | bytes of text, and of how many pieces |
-/// | `CHAINS_EACH` | chains of each hash table, a power of two; fewer make a small storage cheap to copy |
+/// The parameters are the fields of [`Capacity`], in its order. [`storage!`](crate::storage) names the type without
+/// writing them out.
 #[derive(Clone, Debug)]
 pub struct Storage<
     const CLASSES: usize,
@@ -43,7 +35,8 @@ pub struct Storage<
     const NAMES: usize,
     const TEXT: usize,
     const PIECES: usize,
-    const CHAINS_EACH: usize = CHAINS,
+    const CHAINS: usize,
+    const SCRATCH: usize,
 > {
     classes: Pool<Class, CLASSES>,
     jobs: Pool<Job, JOBS>,
@@ -55,17 +48,17 @@ pub struct Storage<
     interests: Pool<Interest, NAMES>,
     text: Arena<TEXT, PIECES>,
     timers: Vec<Timer<kind::Job, Alarm>, JOBS>,
-    class_index: Index<kind::Class, CHAINS_EACH>,
-    job_index: Index<kind::Job, CHAINS_EACH>,
-    pid_index: Index<kind::Process, CHAINS_EACH>,
-    name_index: Index<kind::Name, CHAINS_EACH>,
+    class_index: Index<kind::Class, CHAINS>,
+    job_index: Index<kind::Job, CHAINS>,
+    pid_index: Index<kind::Process, CHAINS>,
+    name_index: Index<kind::Name, CHAINS>,
     globals: Globals,
-    scratch: Scratch,
+    scratch: Scratch<SCRATCH>,
 }
 
 /// Memory whose content means nothing between two steps.
 #[derive(Clone, Debug)]
-struct Scratch(Vec<u8, SCRATCH>);
+struct Scratch<const BYTES: usize>(Vec<u8, BYTES>);
 
 impl<
     const CLASSES: usize,
@@ -77,14 +70,30 @@ impl<
     const NAMES: usize,
     const TEXT: usize,
     const PIECES: usize,
-    const CHAINS_EACH: usize,
-> Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS_EACH>
+    const CHAINS: usize,
+    const SCRATCH: usize,
+> Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS, SCRATCH>
 {
-    /// Empty.
+    /// What the storage has room for.
+    pub const CAPACITY: Capacity = Capacity {
+        classes: CLASSES,
+        jobs: JOBS,
+        processes: PROCESSES,
+        events: EVENTS,
+        waiters: WAITERS,
+        leaves: LEAVES,
+        names: NAMES,
+        text: TEXT,
+        pieces: PIECES,
+        chains: CHAINS,
+        scratch: SCRATCH,
+    };
+
+    /// An empty storage.
     pub const fn new() -> Self {
         const {
             assert!(PROCESSES >= 2 * JOBS, "a job has a main process and one other at most");
-            assert!(EVENTS > crate::limits::EVENTS_PER_JOB * JOBS, "jobs' own events, and at least one of a client");
+            assert!(EVENTS > EVENTS_PER_JOB * JOBS, "jobs' own events, and at least one of a client");
             assert!(CLASSES < 1 << 16 && JOBS < 1 << 16, "a place in the list is two 16-bit numbers");
             assert!(TEXT < 1 << 31, "text is measured in 32 bits");
         }
@@ -108,9 +117,9 @@ impl<
         }
     }
 
-    /// Lends the memory to the machine, which goes on from whatever state it holds. What time it is it learns from the next
-    /// input: [`handle`](Supervisor::handle) comes before the first [`poll_effect`](Supervisor::poll_effect) if any effect
-    /// was left.
+    /// Lends the memory to the machine, which goes on from whatever state it holds. What time it is it learns from the
+    /// next input: [`handle`](Supervisor::handle) comes before the first [`poll_effect`](Supervisor::poll_effect) if
+    /// any effect was left.
     pub fn supervisor(&mut self) -> Supervisor<'_> {
         Supervisor {
             classes: self.classes.lend(Limit::Classes),
@@ -144,8 +153,9 @@ impl<
     const NAMES: usize,
     const TEXT: usize,
     const PIECES: usize,
-    const CHAINS_EACH: usize,
-> Default for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS_EACH>
+    const CHAINS: usize,
+    const SCRATCH: usize,
+> Default for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS, SCRATCH>
 {
     fn default() -> Self {
         Self::new()
@@ -162,8 +172,10 @@ impl<
     const NAMES: usize,
     const TEXT: usize,
     const PIECES: usize,
-    const CHAINS_EACH: usize,
-> core::hash::Hash for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS_EACH>
+    const CHAINS: usize,
+    const SCRATCH: usize,
+> core::hash::Hash
+    for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS, SCRATCH>
 {
     /// What decides what the machine will do: texts by what they say, not by where they lie, and ids without their
     /// generation. This is what makes an exhaustive search of the states finite.

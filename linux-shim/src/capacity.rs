@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use uphold_core::Storage;
+use uphold_core::storage;
 
 /// Job instances at one time. The largest systems seen have 658 job files; ten thousand is what a container host or a test
 /// farm with one instance a guest needs.
@@ -52,6 +52,12 @@ pub const PROGRAM_TEXT: usize = 1 << 20;
 /// Pieces of text: a class has ten at most (name, conditions, environment, …), a job five, an event two, an event's name in
 /// the index one; the environments of the supervisor are four.
 pub const PIECES: usize = 10 * CLASSES + 5 * JOBS + 2 * EVENTS + NAMES + 4;
+
+/// Chains of each hash table. With 10,240 things a chain has two or three.
+pub const CHAINS: usize = 4096;
+
+/// Bytes of the longest job name in a request: a path below the configuration directory has 4,096 at most.
+pub const SCRATCH: usize = 4096;
 
 /// Processes whose output is kept in files at one time: one for each job, and some for the other processes of jobs that
 /// start or stop at this moment.
@@ -280,6 +286,7 @@ pub const LOGIN_LOCK_PAUSE: Duration = Duration::from_millis(1);
 
 const _: () = assert!(JOBS >= 10_240 && CLASSES >= JOBS, "what the project promises");
 const _: () = assert!(EVENTS >= 2 * JOBS, "the supervisor's own events must never be refused");
+const _: () = assert!(SCRATCH >= uphold_core::limits::INSTANCE_NAME, "any instance name fits");
 const _: () = assert!(READY >= JOBS, "each job can have one process in the making");
 const _: () = assert!(CLIENTS <= 128, "the clients that have more to say are the bits of one word");
 const _: () = assert!(TEXT <= u32::MAX as usize && OWN_ENVIRONMENT < TEXT, "handles are 32 bits wide");
@@ -287,7 +294,19 @@ const _: () = assert!(IMAGE_RECORD > JOB_FILE && IMAGE_RECORD > LOG_RECORD, "eve
 const _: () = assert!(MESSAGE >= 1024, "a kernel log record fits");
 
 /// The supervisor's memory.
-pub type Capacity = Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES>;
+pub type Capacity = storage! {
+    classes: CLASSES,
+    jobs: JOBS,
+    processes: PROCESSES,
+    events: EVENTS,
+    waiters: WAITERS,
+    leaves: LEAVES,
+    names: NAMES,
+    text: TEXT,
+    pieces: PIECES,
+    chains: CHAINS,
+    scratch: SCRATCH,
+};
 
 /// The one that this program has. Locked once, by the loop.
-pub static STORAGE: Mutex<Capacity> = Mutex::new(Storage::new());
+pub static STORAGE: Mutex<Capacity> = Mutex::new(Capacity::new());

@@ -1,9 +1,8 @@
 //! What clients want of the shim itself, rather than of the jobs.
 
 use uphold_core::control::Reply;
-use uphold_core::{ClientId, Input, Supervisor};
+use uphold_core::{ClientId, Input, Supervisor, WorldRequest};
 
-use crate::clients::questions::Errand;
 use crate::handover::program::own_program;
 use crate::kernel::error;
 use crate::linux::Linux;
@@ -13,16 +12,16 @@ impl Linux {
     pub(crate) fn run_errand(
         &mut self,
         client: ClientId,
-        errand: Errand,
+        errand: WorldRequest,
         supervisor: &mut Supervisor<'_>,
     ) -> Option<Input<'static>> {
         let mut input = None;
         match errand {
-            Errand::Reload => self.reload(supervisor),
-            Errand::SetThreshold(threshold) => self.log.set_threshold(threshold),
-            Errand::WriteKept => self.write_kept(supervisor),
-            Errand::EndSession => input = Some(Input::Logout),
-            Errand::Reexecute => {
+            WorldRequest::ReloadConfiguration => self.reload(supervisor),
+            WorldRequest::SetLogPriority(threshold) => self.log.set_threshold(threshold),
+            WorldRequest::WriteKeptOutput => self.write_kept(supervisor),
+            WorldRequest::EndSession => input = Some(Input::Logout),
+            WorldRequest::Reexecute => {
                 self.reexecute(Some(client));
                 return None;
             }

@@ -2,11 +2,10 @@
 
 use nix::sys::epoll::EpollFlags;
 use uphold_core::bytes::Strings;
-use uphold_core::{Exit, Input, Instant, Pid, Supervisor};
+use uphold_core::{Exit, Host, Input, Instant, Pid, Supervisor};
 
 use crate::capacity::CHILDREN_AT_ONCE;
 use crate::clients::control_socket::Asked;
-use crate::clients::questions::Knowledge;
 use crate::clock::now;
 use crate::kernel;
 use crate::linux::{Linux, is_called};
@@ -78,8 +77,8 @@ impl Linux {
             return Ok(self.happened(source, flags, supervisor));
         }
         if self.control.has_backlog() {
-            let known = Knowledge { supervisor, threshold: self.log.threshold(), user: self.user };
-            let asked = self.control.serve_backlog(known, &self.wait.epoll);
+            let host = self.host();
+            let asked = self.control.serve_backlog(supervisor, host, &self.wait.epoll);
             if let Some(found) = self.asked(asked, supervisor) {
                 return Ok(Some(found));
             }
@@ -132,12 +131,16 @@ impl Linux {
             }
             Source::Listener(index) => self.control.accept(index as usize, now(), &self.wait.epoll),
             Source::Client(slot) => {
-                let known = Knowledge { supervisor, threshold: self.log.threshold(), user: self.user };
-                let asked = self.control.serve(slot as usize, flags, now(), known, &self.wait.epoll);
+                let host = self.host();
+                let asked = self.control.serve(slot as usize, flags, now(), supervisor, host, &self.wait.epoll);
                 return self.asked(asked, supervisor);
             }
         }
         None
+    }
+
+    fn host(&self) -> Host {
+        Host { log_priority: self.log.threshold(), session: self.user }
     }
 
     fn asked(&mut self, asked: Asked, supervisor: &mut Supervisor<'_>) -> Option<Arrival> {

@@ -9,24 +9,23 @@ use std::time::{Duration, Instant};
 
 use uphold_core::bytes::Strings;
 use uphold_core::conf::Parser;
-use uphold_core::{ClientId, Input, JobCommand, Select, Storage, Supervisor, Target};
+use uphold_core::{ClientId, Input, JobCommand, Select, Supervisor, Target};
 
 const JOBS: usize = 10_240;
 
-type Large = Storage<
-    JOBS,
-    JOBS,
-    { 2 * JOBS },
-    { 2 * JOBS + 64 },
-    { 4 * JOBS },
-    { 2 * JOBS },
-    { 2 * JOBS },
-    { 8 << 20 },
-    { 16 * JOBS },
->;
+type Large = uphold_core::storage! {
+    classes: JOBS,
+    jobs: JOBS,
+    events: 2 * JOBS + 64,
+    waiters: 4 * JOBS,
+    leaves: 2 * JOBS,
+    names: 2 * JOBS,
+    text: 8 << 20,
+    pieces: 16 * JOBS,
+};
 
 /// A storage for each number of jobs. Unused, they are zeros in .bss.
-static STORAGES: [Mutex<Large>; 4] = [const { Mutex::new(Storage::new()) }; 4];
+static STORAGES: [Mutex<Large>; 4] = [const { Mutex::new(Large::new()) }; 4];
 
 /// The smaller number of jobs that wait for other events.
 const FEW: usize = 100;

@@ -7,7 +7,7 @@ use uphold_core::bytes::Strings;
 use uphold_core::conf::{ConfError, Parser};
 use uphold_core::{
     ClientId, Effect, Full, Goal, Input, Instant, Notification, Occupancy, Pid, Select, Signal, State, Storage,
-    Supervisor, Target, Usage,
+    Supervisor, Target, Usage, storage,
 };
 
 use crate::child::{Child, Trace};
@@ -34,7 +34,8 @@ impl<
     const TEXT: usize,
     const PIECES: usize,
     const CHAINS: usize,
-> Memory for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS>
+    const SCRATCH: usize,
+> Memory for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS, SCRATCH>
 {
     const TEXT: (usize, usize) = (TEXT, PIECES);
 
@@ -44,10 +45,29 @@ impl<
 }
 
 /// The storage for scenarios.
-pub type Small = Storage<16, 16, 32, 48, 48, 64, 64, 16384, 256, 16>;
+pub type Small = storage! {
+    classes: 16,
+    jobs: 16,
+    events: 48,
+    waiters: 48,
+    leaves: 64,
+    names: 64,
+    text: 16384,
+    pieces: 256,
+};
 
 /// A storage for one job at a time, one command and one event.
-pub type Tiny = Storage<1, 1, 2, 4, 6, 2, 2, 768, 16, 4>;
+pub type Tiny = storage! {
+    classes: 1,
+    jobs: 1,
+    events: 4,
+    waiters: 6,
+    leaves: 2,
+    names: 2,
+    text: 768,
+    pieces: 16,
+    chains: 4,
+};
 
 /// The most effects of one input.
 const MOST_EFFECTS: usize = 2000;

@@ -11,9 +11,7 @@ use nix::sys::prctl::set_child_subreaper;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use uphold_core::bytes::Strings;
 use uphold_core::conf::Console;
-use uphold_core::{
-    ClientId, Effect, Input, JobCommand, JobId, Notice, Pid, Process, Select, Signal, Storage, Survivor, Target,
-};
+use uphold_core::{ClientId, Effect, Input, JobCommand, JobId, Notice, Pid, Process, Select, Signal, Survivor, Target};
 use uphold_linux::capacity::SpawnRoom;
 use uphold_linux::conf::settings::Settings;
 use uphold_linux::containment::job_processes::Containment;
@@ -38,7 +36,7 @@ struct Bench {
 
 /// Ids for the jobs in `NAMES`.
 fn job_ids() -> Vec<JobId> {
-    let mut storage = Storage::<8, 4, 8, 12, 16, 8, 8, 4096, 96>::new();
+    let mut storage = <uphold_core::storage! { classes: 8, jobs: 4 }>::new();
     let mut supervisor = storage.supervisor();
     let mut jobs = Vec::new();
     for name in NAMES {

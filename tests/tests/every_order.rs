@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use uphold_core::{Exit, Storage};
+use uphold_core::{Exit, storage};
 use uphold_tests::choices::Choices;
 use uphold_tests::explore::{Seen, Violation, explore};
 use uphold_tests::promises::{force_always_ends, idleness_ends_every_start};
@@ -177,7 +177,17 @@ const PAIRS: &[(&str, &str)] = &[
 ];
 
 /// A storage for two jobs.
-type Pair = Storage<2, 2, 4, 6, 10, 6, 8, 1024, 32, 4>;
+type Pair = storage! {
+    classes: 2,
+    jobs: 2,
+    events: 6,
+    waiters: 10,
+    leaves: 6,
+    names: 8,
+    text: 1024,
+    pieces: 32,
+    chains: 4,
+};
 
 fn explore_pair((a, b): (&str, &str)) -> Result<Seen, Violation> {
     let mut world = World::new(Pair::new());

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use uphold_core::bytes::Strings;
 use uphold_core::conf::Console;
-use uphold_core::{Input, Instant, JobId, Notification, Pid, Priority, Storage, Supervisor};
+use uphold_core::{Input, Instant, JobId, Notification, Pid, Priority, Supervisor};
 use uphold_linux::capacity::KERNEL_EVENTS;
 use uphold_linux::clock::now;
 use uphold_linux::conf::conf_dir::ConfDir;
@@ -23,7 +23,7 @@ const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
 static TURN: Mutex<()> = Mutex::new(());
 
-type Small = Storage<8, 8, 16, 40, 64, 64, 64, 16384, 256>;
+type Small = uphold_core::storage! { classes: 8, jobs: 8, text: 16384 };
 
 /// The shim with a core that gets every input, and the notifications among them.
 struct Shim {
@@ -51,7 +51,7 @@ impl Shim {
         let text = text.replace("@FOLDER@", &folder.path("").display().to_string()).replace("@DAEMON@", DAEMON);
         fs::write(conf.join("a.conf"), format!("start on go\nconsole none\n{text}\n")).expect("a file is written");
         prepare(&folder);
-        let storage: &'static mut Small = Box::leak(Box::new(Storage::new()));
+        let storage: &'static mut Small = Box::leak(Box::new(Small::new()));
         let mut supervisor = storage.supervisor();
         supervisor.set_base_environment(Strings(b"PATH=/usr/bin:/bin\0")).expect("there is room");
         let programs = Programs::new(Console::None, 0o022);

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use uphold_core::snapshot::{Unreadable, Unsaved};
-use uphold_core::{Exit, Fnv, Limit, Storage};
+use uphold_core::{Exit, Fnv, Limit, storage};
 use uphold_tests::choices::Choices;
 use uphold_tests::world::{Small, World};
 
@@ -112,7 +112,7 @@ fn a_restored_supervisor_is_what_it_was_and_goes_on_alike() {
 fn an_image_fits_a_storage_of_other_capacities_or_is_refused_whole() {
     let mut old = busy_world(3, 40);
     let image = save(&mut old.memory);
-    let mut larger: Box<Storage<64, 64, 128, 200, 200, 200, 200, 65536, 1000, 4>> = Box::default();
+    let mut larger: Box<storage! { classes: 64, jobs: 64, text: 65536, chains: 4 }> = Box::default();
     larger.supervisor().restore(&mut &image[..]).expect("there is more room");
     let list = |supervisor: uphold_core::Supervisor<'_>| -> Vec<String> {
         supervisor.statuses(0).map(|(status, _)| status.to_string()).collect()
@@ -120,12 +120,14 @@ fn an_image_fits_a_storage_of_other_capacities_or_is_refused_whole() {
     assert_eq!(list(larger.supervisor()), list(old.memory.supervisor()));
     assert!(larger.supervisor().find_class(b"follower").is_some());
 
-    let mut few_classes: Box<Storage<4, 16, 32, 48, 48, 64, 64, 16384, 256, 16>> = Box::default();
+    let mut few_classes: Box<storage! { classes: 4, jobs: 16, leaves: 64, names: 64, text: 16384, pieces: 256 }> =
+        Box::default();
     let refused = few_classes.supervisor().restore(&mut &image[..]);
     assert!(matches!(refused, Err(Unreadable::Full(full)) if full.limit == Limit::Classes), "{refused:?}");
     assert_eq!(few_classes.supervisor().occupancy(), Default::default());
 
-    let mut little_text: Box<Storage<16, 16, 32, 48, 48, 64, 64, 200, 256, 16>> = Box::default();
+    let mut little_text: Box<storage! { classes: 16, jobs: 16, leaves: 64, names: 64, text: 200, pieces: 256 }> =
+        Box::default();
     let refused = little_text.supervisor().restore(&mut &image[..]);
     assert!(matches!(refused, Err(Unreadable::Full(full)) if full.limit == Limit::Text), "{refused:?}");
 }

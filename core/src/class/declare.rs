@@ -40,7 +40,7 @@ impl Supervisor<'_> {
     /// Begins a class; its stanzas follow with [`apply`](Self::apply), then it is committed or abandoned. Nobody sees it before.
     ///
     /// # Errors
-    /// There is no room for the class ([`Limit::Classes`]) or its name ([`Limit::Text`]); nothing has begun.
+    /// There is no room for the class ([`Limit::Classes`]) or its name ([`Limit::Text`], [`Limit::Pieces`]); nothing has begun.
     pub fn begin_class(&mut self, name: &[u8]) -> Result<ClassId, Full> {
         let hash = Fnv::new().with(name).value();
         let name = self.text.add(name)?;
@@ -50,8 +50,9 @@ impl Supervisor<'_> {
     /// Adds one stanza to a class that was begun. Stanzas that concern only the world are passed over.
     ///
     /// # Errors
-    /// There is no room for a text or for a condition's events ([`Limit::Text`], [`Limit::Operators`]), or a condition names more events
-    /// than [`CONDITION_EVENTS`] or a longer one than [`EVENT_NAME`]. The class then lacks the stanza, and is to be abandoned.
+    /// There is no room for a text ([`Limit::Text`], [`Limit::Pieces`]) or for a condition's events ([`Limit::Operators`]), or a
+    /// condition names more events than [`CONDITION_EVENTS`] or a longer one than [`EVENT_NAME`]. The class then lacks the
+    /// stanza, and is to be abandoned.
     pub fn apply(&mut self, id: ClassId, stanza: &Stanza<'_>) -> Result<(), Full> {
         match *stanza {
             Stanza::StartOn(condition) => self.set_start_on(id, condition),

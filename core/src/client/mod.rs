@@ -2,5 +2,6 @@
 
 pub mod cause;
 mod command;
+pub mod requests;
 mod set_env;
 mod view;

@@ -22,11 +22,12 @@ use crate::limits::{INSTANCE_NAME, MAX_MESSAGE, PAGE};
 /// Bytes in a header.
 pub const HEADER: usize = 2;
 
-/// Bytes in the longest frame: the size of every buffer.
+/// Bytes in the longest frame: a buffer of this size holds any frame.
 pub const MAX_FRAME: usize = HEADER + MAX_MESSAGE;
 
-/// Bytes that a [`super::Reply::Page`] takes besides its statuses: the variant (1), `next` (1 + 5) and the length (3).
-const PAGE_OVERHEAD: usize = 10;
+/// Bytes that a page of a list takes in a message besides its contents: the variant (1), `next` (1 + 5) and the length
+/// (3).
+pub const PAGE_OVERHEAD: usize = 10;
 
 /// Most bytes of statuses in one page of a list.
 pub const MAX_PAGE: usize = PAGE - PAGE_OVERHEAD;
@@ -38,7 +39,7 @@ const _: () = assert!(MAX_PAGE > 2 * INSTANCE_NAME, "a page must hold any one st
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Broken {
-    /// The message is longer than [`MAX_MESSAGE`], or than the room that is left for it.
+    /// The message is longer than [`MAX_MESSAGE`], or than the buffer or the room that is left in it.
     TooLarge,
     /// The bytes are not a message of this protocol.
     Malformed,
@@ -83,6 +84,10 @@ impl<E: fmt::Display> fmt::Display for FrameError<E> {
         }
     }
 }
+
+impl core::error::Error for Broken {}
+
+impl<E: fmt::Debug + fmt::Display> core::error::Error for FrameError<E> {}
 
 /// Writes header and message into `buffer`, and returns the frame. A buffer of [`MAX_FRAME`] bytes suffices for any
 /// message.
@@ -186,18 +191,34 @@ fn read_all<R: Read>(reader: &mut R, bytes: &mut [u8]) -> Result<usize, FrameErr
 /// }
 /// ```
 ///
-/// It holds one frame of any size. If frames are not taken out, nothing more is read, and the sender blocks.
-pub struct Inbox {
-    bytes: [u8; MAX_FRAME],
+/// The caller lends the buffer: `[u8; MAX_FRAME]` holds any frame, and a `&mut [u8]` of a few hundred bytes holds the
+/// frames of a board with few jobs. A longer frame is an error. If frames are not taken out, nothing more is read, and
+/// the sender blocks.
+///
+/// ```
+/// use uphold_core::control::frame::{Broken, Inbox};
+///
+/// let mut buffer = [0; 8];
+/// let mut inbox = Inbox::new(&mut buffer[..]);
+/// inbox.fill(&mut &[2, 0, b'o', b'k'][..]).unwrap();
+/// assert_eq!(inbox.message(), Ok(Some(&b"ok"[..])));
+/// inbox.discard();
+/// inbox.fill(&mut &[7, 0][..]).unwrap();
+/// assert_eq!(inbox.message(), Err(Broken::TooLarge));
+/// ```
+pub struct Inbox<B> {
+    buffer: B,
     used: usize,
 }
 
-impl Inbox {
+impl<B> Inbox<B> {
     /// An empty inbox.
-    pub const fn new() -> Self {
-        Inbox { bytes: [0; MAX_FRAME], used: 0 }
+    pub const fn new(buffer: B) -> Self {
+        Inbox { buffer, used: 0 }
     }
+}
 
+impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
     /// Discards everything, for the next client.
     pub fn clear(&mut self) {
         self.used = 0;
@@ -205,12 +226,13 @@ impl Inbox {
 
     /// The bytes that were received and not taken out yet. Another inbox can take them with [`fill`](Self::fill).
     pub fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.used).unwrap_or_default()
+        self.buffer.as_ref().get(..self.used).unwrap_or_default()
     }
 
-    /// Whether [`fill`](Self::fill) has room to read into. It always has while no whole frame is in the inbox.
+    /// Whether [`fill`](Self::fill) has room to read into. It always has
+    /// while no whole frame is in the inbox, if the buffer has more bytes than a header.
     pub fn has_room(&self) -> bool {
-        self.used < MAX_FRAME
+        self.used < self.buffer.as_ref().len()
     }
 
     /// Reads once, as much as there is room for. `Ok(0)` means that there is no room: take a frame out first.
@@ -220,7 +242,9 @@ impl Inbox {
     /// # Errors
     /// The reader fails, or the stream has ended.
     pub fn fill<R: Read>(&mut self, reader: &mut R) -> Result<usize, FrameError<R::Error>> {
-        let Some(room) = self.bytes.get_mut(self.used..).filter(|room| !room.is_empty()) else { return Ok(0) };
+        let Some(room) = self.buffer.as_mut().get_mut(self.used..).filter(|room| !room.is_empty()) else {
+            return Ok(0);
+        };
         let most = room.len();
         match reader.read(room) {
             Ok(0) if self.used == 0 => Err(FrameError::Closed),
@@ -237,42 +261,44 @@ impl Inbox {
     /// The message of the first frame, if it has arrived whole. An error is permanent: close the connection.
     ///
     /// # Errors
-    /// [`Broken::TooLarge`]: the frame announces more than [`MAX_MESSAGE`].
+    /// [`Broken::TooLarge`]: the frame announces more than [`MAX_MESSAGE`], or more than the buffer holds.
     pub fn message(&self) -> Result<Option<&[u8]>, Broken> {
-        let arrived = self.bytes.get(..self.used).unwrap_or_default();
+        let arrived = self.buffer.as_ref().get(..self.used).unwrap_or_default();
         let Some((header, rest)) = arrived.split_first_chunk::<HEADER>() else { return Ok(None) };
-        Ok(rest.get(..announced(*header)?))
+        let length = announced(*header)?;
+        if length > self.buffer.as_ref().len().saturating_sub(HEADER) {
+            return Err(Broken::TooLarge);
+        }
+        Ok(rest.get(..length))
     }
 
     /// Drops the first frame, if it has arrived whole.
     pub fn discard(&mut self) {
         if let Ok(Some(message)) = self.message() {
             let frame = HEADER + message.len();
-            self.bytes.copy_within(frame..self.used, 0);
+            self.buffer.as_mut().copy_within(frame..self.used, 0);
             self.used -= frame;
         }
     }
 }
 
-impl Default for Inbox {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// The bytes still to be sent to one client: whole frames go in, and bytes leave as fast as the client takes them.
-pub struct Outbox {
-    bytes: [u8; MAX_FRAME],
+///
+/// The caller lends the buffer, as for an [`Inbox`].
+pub struct Outbox<B> {
+    buffer: B,
     sent: usize,
     used: usize,
 }
 
-impl Outbox {
+impl<B> Outbox<B> {
     /// An empty outbox.
-    pub const fn new() -> Self {
-        Outbox { bytes: [0; MAX_FRAME], sent: 0, used: 0 }
+    pub const fn new(buffer: B) -> Self {
+        Outbox { buffer, sent: 0, used: 0 }
     }
+}
 
+impl<B: AsRef<[u8]> + AsMut<[u8]>> Outbox<B> {
     /// Discards everything, for the next client.
     pub fn clear(&mut self) {
         (self.sent, self.used) = (0, 0);
@@ -285,27 +311,27 @@ impl Outbox {
 
     /// The bytes still to be sent. Another outbox can take them with [`put_back`](Self::put_back).
     pub fn bytes(&self) -> &[u8] {
-        self.bytes.get(self.sent..self.used).unwrap_or_default()
+        self.buffer.as_ref().get(self.sent..self.used).unwrap_or_default()
     }
 
     /// Replaces the contents with these bytes; returns false, and leaves the outbox empty, if they are too many.
     pub fn put_back(&mut self, bytes: &[u8]) -> bool {
         self.clear();
-        let Some(room) = self.bytes.get_mut(..bytes.len()) else { return false };
+        let Some(room) = self.buffer.as_mut().get_mut(..bytes.len()) else { return false };
         room.copy_from_slice(bytes);
         self.used = bytes.len();
         true
     }
 
-    /// Queues a message. An empty outbox takes any message; one that is not empty may lack the room, and is then
-    /// unchanged.
+    /// Queues a message. An empty outbox takes any message whose frame fits into its buffer; one that is not empty may
+    /// lack the room, and is then unchanged.
     ///
     /// # Errors
     /// [`Broken::TooLarge`]: there is no room for the message now, or it never fits.
     pub fn put<T: Serialize>(&mut self, message: &T) -> Result<(), Broken> {
-        self.bytes.copy_within(self.sent..self.used, 0);
+        self.buffer.as_mut().copy_within(self.sent..self.used, 0);
         (self.sent, self.used) = (0, self.used - self.sent);
-        let room = self.bytes.get_mut(self.used..).unwrap_or_default();
+        let room = self.buffer.as_mut().get_mut(self.used..).unwrap_or_default();
         self.used += encode(message, room)?.len();
         Ok(())
     }
@@ -318,19 +344,13 @@ impl Outbox {
     /// # Errors
     /// The writer fails.
     pub fn flush<W: Write>(&mut self, writer: &mut W) -> Result<usize, W::Error> {
-        let rest = self.bytes.get(self.sent..self.used).unwrap_or_default();
+        let rest = self.buffer.as_ref().get(self.sent..self.used).unwrap_or_default();
         if rest.is_empty() {
             return Ok(0);
         }
         let written = writer.write(rest)?.min(rest.len());
         self.sent += written;
         Ok(written)
-    }
-}
-
-impl Default for Outbox {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

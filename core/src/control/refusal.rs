@@ -59,6 +59,8 @@ impl fmt::Display for Refusal<'_> {
     }
 }
 
+impl core::error::Error for Refusal<'_> {}
+
 /// The lines of `initctl status` and `initctl list` (initctl(8)), without the last line end:
 ///
 /// `JOB[ (INSTANCE)] GOAL/STATE[, process PID]`, then a line `\tNAME process PID` for each further process. If a

@@ -102,7 +102,10 @@ impl Supervisor<'_> {
             text
         });
         self.text.unreserve(usize::from(reservation.is_some()), reservation.unwrap_or(0) as usize);
-        let Ok(environment) = self.describe(id, kind) else { return self.event_lost(id, Limit::Text) };
+        let environment = match self.describe(id, kind) {
+            Ok(environment) => environment,
+            Err(full) => return self.event_lost(id, full.limit),
+        };
         let event = Event::new(EventName::Job(kind), environment, Some(id), reservation);
         let inserted = match reservation {
             Some(_) => self.events.insert_reserved(event),

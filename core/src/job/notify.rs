@@ -2,7 +2,7 @@
 
 use crate::ids::JobId;
 use crate::input::Notification;
-use crate::limits::{Limit, STATUS};
+use crate::limits::STATUS;
 use crate::machine::Supervisor;
 use crate::notice::Notice;
 use crate::records::job::Alarm;
@@ -48,9 +48,9 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get_mut(id) else { return };
         match self.text.add(text.get(..STATUS).unwrap_or(text)) {
             Ok(new) => self.text.replace(&mut job.said, new),
-            Err(_) => {
+            Err(full) => {
                 let class = job.class;
-                self.log(Notice::Full { class, limit: Limit::Text });
+                self.log(Notice::Full { class, limit: full.limit });
             }
         }
     }

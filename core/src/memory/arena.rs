@@ -115,7 +115,8 @@ pub struct ArenaView<'s> {
     pub(crate) tally: &'s mut Tally,
 }
 
-const FULL: Full = Full { limit: Limit::Text };
+const NO_BYTES: Full = Full { limit: Limit::Text };
+const NO_PIECES: Full = Full { limit: Limit::Pieces };
 
 impl ArenaView<'_> {
     /// What a piece says.
@@ -129,7 +130,7 @@ impl ArenaView<'_> {
     /// Copies bytes in.
     ///
     /// # Errors
-    /// There is no room ([`Limit::Text`]).
+    /// There is no room ([`Limit::Text`] or [`Limit::Pieces`]).
     pub fn add(&mut self, bytes: &[u8]) -> Result<TextHandle, Full> {
         if bytes.is_empty() {
             return Ok(TextHandle::EMPTY);
@@ -142,7 +143,7 @@ impl ArenaView<'_> {
     /// A second piece that says the same.
     ///
     /// # Errors
-    /// There is no room ([`Limit::Text`]).
+    /// There is no room ([`Limit::Text`] or [`Limit::Pieces`]).
     pub fn copy(&mut self, text: TextHandle) -> Result<TextHandle, Full> {
         if text.is_empty() {
             return Ok(TextHandle::EMPTY);
@@ -156,7 +157,7 @@ impl ArenaView<'_> {
     /// length.
     ///
     /// # Errors
-    /// There is no room ([`Limit::Text`]); the piece is as it was.
+    /// There is no room ([`Limit::Text`] or [`Limit::Pieces`]); the piece is as it was.
     pub fn append(&mut self, text: &mut TextHandle, bytes: &[u8]) -> Result<(), Full> {
         self.abandon();
         self.make_room(bytes.len())?;
@@ -169,7 +170,7 @@ impl ArenaView<'_> {
             self.replace(text, new);
             return Ok(());
         };
-        self.bytes.extend_from_slice(bytes).map_err(|_| FULL)?;
+        self.bytes.extend_from_slice(bytes).map_err(|_| NO_BYTES)?;
         let len = len + bytes.len();
         self.write_header(start, text.0, len);
         if let Some(span) = self.spans.get_mut(text.0 as usize - 1) {
@@ -212,7 +213,10 @@ impl ArenaView<'_> {
     /// There is not.
     pub fn check_room(&self, pieces: usize, bytes: usize) -> Result<(), Full> {
         let taken = self.pieces() + self.reserved_pieces();
-        if self.fits(bytes) && taken + pieces <= self.spans.capacity() { Ok(()) } else { Err(FULL) }
+        if !self.fits(bytes) {
+            return Err(NO_BYTES);
+        }
+        if taken + pieces <= self.spans.capacity() { Ok(()) } else { Err(NO_PIECES) }
     }
 
     /// Sets aside again what a piece took that was just given back.
@@ -250,17 +254,17 @@ impl ArenaView<'_> {
     /// Begins a piece that is written bit by bit; one at a time.
     ///
     /// # Errors
-    /// There is no room for another piece ([`Limit::Text`]).
+    /// There is no room for another piece ([`Limit::Text`] or [`Limit::Pieces`]).
     pub fn begin(&mut self) -> Result<(), Full> {
         self.abandon();
         // While an image is read, free handles are not linked yet.
         if self.tally.free_handle == 0 && self.spans.is_full() {
-            return Err(FULL);
+            return Err(NO_PIECES);
         }
         self.check_room(1, 0)?;
         self.make_room(HEADER)?;
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; HEADER]).map_err(|_| FULL)?;
+        self.bytes.extend_from_slice(&[0; HEADER]).map_err(|_| NO_BYTES)?;
         self.tally.open = start as u32 + 1;
         Ok(())
     }
@@ -270,7 +274,7 @@ impl ArenaView<'_> {
     /// # Errors
     /// There is no room ([`Limit::Text`]).
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Full> {
-        let done = self.make_room(bytes.len()).and_then(|()| self.bytes.extend_from_slice(bytes).map_err(|_| FULL));
+        let done = self.make_room(bytes.len()).and_then(|()| self.bytes.extend_from_slice(bytes).map_err(|_| NO_BYTES));
         if done.is_err() {
             self.abandon();
         }
@@ -300,7 +304,7 @@ impl ArenaView<'_> {
         let end = self.bytes.len();
         let first = start + HEADER + from.min(all);
         let len = len.min(all - from.min(all));
-        self.bytes.resize(end + len, 0).map_err(|_| FULL)?;
+        self.bytes.resize(end + len, 0).map_err(|_| NO_BYTES)?;
         self.bytes.copy_within(first..first + len, end);
         Ok(())
     }
@@ -377,7 +381,7 @@ impl ArenaView<'_> {
         if holes > 0 && (tight || holes > used / 4 + TEXT_SLACK) {
             self.close_holes();
         }
-        if self.fits(bytes) { Ok(()) } else { Err(FULL) }
+        if self.fits(bytes) { Ok(()) } else { Err(NO_BYTES) }
     }
 
     fn write_header(&mut self, start: usize, handle: u32, len: usize) {

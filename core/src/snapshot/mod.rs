@@ -37,7 +37,7 @@ use crate::records::process::LiveProcess;
 use crate::records::waiter::Waiter;
 
 /// Version of the image. Raised by hand when the fields of a record or their meaning change.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// A hash of the records' sizes. The image of another version of the program is refused if any of them has changed.
 pub const SHAPE: u32 = {
@@ -136,12 +136,16 @@ impl<E: fmt::Display> fmt::Display for Unreadable<E> {
             Unreadable::Frame(error) => error.fmt(f),
             Unreadable::NoImage => f.write_str("it is no state of a supervisor"),
             Unreadable::OtherVersion => f.write_str("another version of the supervisor wrote it"),
-            Unreadable::Full(full) => write!(f, "no room for more {}", full.limit),
+            Unreadable::Full(full) => full.fmt(f),
             Unreadable::Unsound(what) => write!(f, "it contradicts itself: {what}"),
             Unreadable::Checksum => f.write_str("wrong checksum"),
         }
     }
 }
+
+impl<E: fmt::Debug + fmt::Display> core::error::Error for Unsaved<E> {}
+
+impl<E: fmt::Debug + fmt::Display> core::error::Error for Unreadable<E> {}
 
 impl Supervisor<'_> {
     /// Writes the whole state of the machine. Every effect must have been polled.
@@ -329,7 +333,7 @@ impl<R: Read> Reader<'_, R> {
         for _ in 0..count {
             let mut rest = self.get::<u32>()? as usize;
             if rest == 0 {
-                text.spans.push(Span::Free { next: 0 }).map_err(|_| Full { limit: Limit::Text })?;
+                text.spans.push(Span::Free { next: 0 }).map_err(|_| Full { limit: Limit::Pieces })?;
                 continue;
             }
             text.begin()?;

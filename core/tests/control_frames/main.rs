@@ -165,7 +165,7 @@ fn a_message_may_come_in_any_pieces() {
     let all = frames.concat();
     for piece in (1..60).chain([1000, all.len()]) {
         let mut line = line(&all, piece, true);
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new([0; MAX_FRAME]);
         let mut got = Vec::new();
         loop {
             while let Some(message) = inbox.message().unwrap() {
@@ -211,7 +211,7 @@ fn an_end_is_told_from_an_end_within_a_frame() {
         let mut buffer = [0; MAX_FRAME];
         assert_eq!(frame::read_frame(&mut line(&frame[..cut], 2, false), &mut buffer), Err(expected));
 
-        let (mut line, mut inbox) = (line(&frame[..cut], 2, false), Inbox::new());
+        let (mut line, mut inbox) = (line(&frame[..cut], 2, false), Inbox::new([0; MAX_FRAME]));
         let end = loop {
             assert_eq!(inbox.message(), Ok(None));
             if let Err(error) = inbox.fill(&mut line) {
@@ -227,7 +227,7 @@ fn an_end_is_told_from_an_end_within_a_frame() {
 fn the_largest_message_fits_and_one_byte_more_does_not() {
     let text = vec![b'x'; MAX_MESSAGE];
     let overhead = 4; // the variant, and a length of three bytes
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::new([0; MAX_FRAME]);
     let largest = Reply::Text(&text[..MAX_MESSAGE - overhead]);
     assert_eq!(outbox.put(&Reply::Text(&text[..MAX_MESSAGE - overhead + 1])), Err(Broken::TooLarge));
     assert!(outbox.is_empty());
@@ -238,7 +238,7 @@ fn the_largest_message_fits_and_one_byte_more_does_not() {
     while !outbox.is_empty() {
         outbox.flush(&mut wire).unwrap();
     }
-    let mut inbox = Inbox::new();
+    let mut inbox = Inbox::new([0; MAX_FRAME]);
     wire.bytes.extend([0; 100]); // what follows waits outside
     while inbox.has_room() {
         inbox.fill(&mut wire).unwrap();
@@ -255,7 +255,7 @@ fn the_largest_message_fits_and_one_byte_more_does_not() {
 fn a_header_that_promises_too_much_is_refused_at_once() {
     for promised in [MAX_MESSAGE as u16 + 1, u16::MAX] {
         let header = promised.to_le_bytes();
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new([0; MAX_FRAME]);
         inbox.fill(&mut line(&header, 9, true)).unwrap();
         assert_eq!(inbox.message(), Err(Broken::TooLarge));
         inbox.discard();
@@ -271,7 +271,7 @@ fn a_header_that_promises_too_much_is_refused_at_once() {
 
 #[test]
 fn an_outbox_loses_nothing_to_a_slow_client() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::new([0; MAX_FRAME]);
     let mut wire = line(b"", 4, true);
     let mut sent = Vec::new();
     for frame in frames().iter().cycle().take(500) {
@@ -338,7 +338,7 @@ fn read_every_way(bytes: &[u8]) {
         black_box(environment.iter().count());
     }
     black_box(PageReader::new(bytes).count());
-    let mut inbox = Inbox::new();
+    let mut inbox = Inbox::new([0; MAX_FRAME]);
     let mut line = line(bytes, 7, false);
     while let Ok(message) = inbox.message() {
         if message.is_some() {
@@ -383,6 +383,34 @@ fn rubbish_is_an_error_and_never_a_panic() {
         assert_eq!(
             frame::decode::<Request<'_>>(&longer).and(frame::decode::<Reply<'_>>(&longer)),
             Err(Broken::Malformed)
+        );
+    }
+}
+
+#[test]
+fn a_lent_buffer_holds_what_it_can_and_refuses_the_rest_whole() {
+    let (mut lent, mut wire) = ([0; 12], line(b"", 1000, false));
+    let mut outbox = Outbox::new(&mut lent[..]);
+    assert_eq!(outbox.put(&Reply::Text(b"nine byte")), Err(Broken::TooLarge));
+    outbox.put(&Reply::Text(b"8 bytes!")).unwrap();
+    assert_eq!(outbox.put(&Reply::Done), Err(Broken::TooLarge));
+    assert_eq!(outbox.flush(&mut wire), Ok(12));
+    assert!(outbox.is_empty());
+
+    for (room, taken) in [(12, Ok(())), (11, Err(Broken::TooLarge)), (2, Err(Broken::TooLarge))] {
+        let mut wire = line(&wire.bytes.iter().copied().collect::<Vec<_>>(), 5, true);
+        let mut lent = [0; 12];
+        let mut inbox = Inbox::new(&mut lent[..room]);
+        let message = loop {
+            if let Some(message) = inbox.message().transpose() {
+                break message.map(<[u8]>::to_vec);
+            }
+            assert!(inbox.has_room());
+            inbox.fill(&mut wire).unwrap();
+        };
+        assert_eq!(
+            message.as_deref().map(|message| assert_eq!(message, &b"\x01\x088 bytes!"[..])).map_err(|&e| e),
+            taken
         );
     }
 }

@@ -8,7 +8,7 @@ use embedded_io::ErrorType;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use uphold_core::control::Reply;
-use uphold_core::control::frame::{FrameError, Inbox, Outbox};
+use uphold_core::control::frame::{FrameError, Inbox, MAX_FRAME, Outbox};
 use uphold_core::{ClientId, Instant};
 
 use crate::capacity::{CLIENTS, CLIENTS_OF_A_STRANGER, CLIENTS_RESERVED};
@@ -17,14 +17,14 @@ use crate::watch::wait::Source;
 /// What is on its way from and to one client.
 pub struct Buffers {
     /// From it.
-    pub inbox: Inbox,
+    pub inbox: Inbox<[u8; MAX_FRAME]>,
     /// To it.
-    pub outbox: Outbox,
+    pub outbox: Outbox<[u8; MAX_FRAME]>,
 }
 
 /// In .bss: a place that no client ever had costs nothing.
 static BUFFERS: Mutex<[Buffers; CLIENTS]> =
-    Mutex::new([const { Buffers { inbox: Inbox::new(), outbox: Outbox::new() } }; CLIENTS]);
+    Mutex::new([const { Buffers { inbox: Inbox::new([0; MAX_FRAME]), outbox: Outbox::new([0; MAX_FRAME]) } }; CLIENTS]);
 
 /// One place for a client.
 #[derive(Default)]

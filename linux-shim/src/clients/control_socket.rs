@@ -1,4 +1,4 @@
-//! The control socket: clients come, ask, and are answered (`questions.rs` says what). No client can make another, or a job,
+//! The control socket: clients come, ask, and are answered (`uphold_core`'s `client/requests.rs` says what). No client can make another, or a job,
 //! wait.
 
 use std::fs::File;
@@ -6,12 +6,11 @@ use std::os::unix::net::UnixListener;
 
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::unistd::geteuid;
-use uphold_core::control::frame::{MAX_PAGE, Outbox, decode};
+use uphold_core::control::frame::MAX_PAGE;
 use uphold_core::control::{Refusal, Reply, Request};
-use uphold_core::{ClientId, Input, Instant};
+use uphold_core::{ClientId, Host, Input, Instant, Peer, Response, Supervisor, WorldRequest};
 
 use crate::clients::client_table::{Buffers, ClientTable, Heard};
-use crate::clients::questions::{self, Errand, Knowledge, TOO_LONG, Turn};
 use crate::watch::wait::Source;
 
 /// What a client's turn came to.
@@ -22,7 +21,7 @@ pub enum Asked {
     /// A command: [`ControlSocket::input`] says which.
     Command(usize),
     /// Something that the shim does; the answer is owed.
-    Errand(ClientId, Errand),
+    Errand(ClientId, WorldRequest),
     /// A client that the supervisor owes an answer has gone.
     Hangup(ClientId),
 }
@@ -108,7 +107,8 @@ impl ControlSocket {
         slot: usize,
         flags: EpollFlags,
         now: Instant,
-        known: Knowledge<'_, '_>,
+        supervisor: &mut Supervisor<'_>,
+        host: Host,
         epoll: &Epoll,
     ) -> Asked {
         if !self.clients.is_taken(slot) {
@@ -127,13 +127,13 @@ impl ControlSocket {
         if self.clients.listen(slot, now) == Heard::Gone {
             return self.hang_up(slot, epoll);
         }
-        self.attend(slot, known, epoll)
+        self.attend(slot, supervisor, host, epoll)
     }
 
     /// Lets a client that has said more than it was asked about have its turn.
-    pub fn serve_backlog(&mut self, known: Knowledge<'_, '_>, epoll: &Epoll) -> Asked {
+    pub fn serve_backlog(&mut self, supervisor: &mut Supervisor<'_>, host: Host, epoll: &Epoll) -> Asked {
         match self.clients.take_backlog() {
-            Some(slot) => self.attend(slot, known, epoll),
+            Some(slot) => self.attend(slot, supervisor, host, epoll),
             None => Asked::Nothing,
         }
     }
@@ -151,7 +151,7 @@ impl ControlSocket {
     }
 
     /// Takes one request of a client, if a whole one is there.
-    fn attend(&mut self, slot: usize, known: Knowledge<'_, '_>, epoll: &Epoll) -> Asked {
+    fn attend(&mut self, slot: usize, supervisor: &mut Supervisor<'_>, host: Host, epoll: &Epoll) -> Asked {
         let client = self.clients.id(slot);
         let crowded = self.clients.is_crowded();
         let (place, Buffers { inbox, outbox }) = self.clients.parts(slot);
@@ -160,25 +160,24 @@ impl ControlSocket {
                 self.clients.settle(slot, epoll);
                 return Asked::Nothing;
             }
-            Ok(Some(message)) => decode::<Request<'_>>(message).ok().filter(questions::is_well_formed),
+            Ok(Some(message)) => Request::decode(message).ok(),
             Err(_) => None,
         };
         let mut page = [0; MAX_PAGE];
-        let hello = matches!(request, Some(Request::Hello { .. }));
-        let turn = match &request {
-            Some(request) if crowded && questions::waits(request) => Turn::Answer(Reply::Error(CROWDED)),
-            Some(request) if place.greeted || hello => questions::consider(request, place.trusted, &mut page, known),
-            _ => Turn::Answer(Reply::Error(Refusal::Malformed)),
+        let mut peer = Peer { client, trusted: place.trusted, greeted: place.greeted };
+        let response = match &request {
+            Some(request) if crowded && request.waits() => Response::Reply(Reply::Error(CROWDED)),
+            Some(request) => supervisor.respond(request, &mut peer, host, &mut page),
+            None => Response::Reply(Reply::Error(Refusal::Malformed)),
         };
-        place.greeted |= hello;
-        let asked = match turn {
-            Turn::Answer(reply) => {
-                place.closing = matches!(reply, Reply::Error(Refusal::Malformed));
-                put(outbox, &reply, &mut place.closing);
+        place.greeted = peer.greeted;
+        let asked = match response {
+            Response::Reply(reply) => {
+                place.closing = matches!(reply, Reply::Error(Refusal::Malformed)) || outbox.put_reply(&reply).is_err();
                 Asked::Nothing
             }
-            Turn::Input => Asked::Command(slot),
-            Turn::Errand(errand) => Asked::Errand(client, errand),
+            Response::Input(_) => Asked::Command(slot),
+            Response::World(request) => Asked::Errand(client, request),
         };
         place.waiting = asked != Asked::Nothing;
         if asked == Asked::Command(slot) {
@@ -194,7 +193,7 @@ impl ControlSocket {
     pub fn input(&mut self, slot: usize) -> Option<Input<'_>> {
         let client = self.clients.id(slot);
         let message = self.clients.parts(slot).1.inbox.message().ok().flatten()?;
-        questions::input(client, &decode(message).ok()?)
+        Request::decode(message).ok()?.input(client)
     }
 
     /// The supervisor has taken the last command in: its text is not needed any more.
@@ -225,9 +224,3 @@ fn reserve() -> Option<File> {
 
 /// What a client is told that may not wait.
 const CROWDED: Refusal<'static> = Refusal::Full("waiting clients");
-
-/// Puts an answer into the outbox of a client. That is empty, so it takes any answer which a message can hold.
-fn put(outbox: &mut Outbox, reply: &Reply<'_>, closing: &mut bool) {
-    let put = outbox.put(reply).or_else(|_| outbox.put(&Reply::Error(TOO_LONG)));
-    *closing |= put.is_err();
-}

@@ -4,6 +4,5 @@ pub(crate) mod client_record;
 pub mod client_table;
 pub mod control_socket;
 pub mod listener;
-pub mod questions;
 pub mod sessions;
 pub(crate) mod system_socket;

@@ -207,11 +207,10 @@ impl Draft {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uphold_core::Storage;
 
     #[test]
     fn what_is_kept_stays_when_holes_are_closed() {
-        let mut storage = Storage::<8, 1, 2, 3, 4, 2, 2, 256, 16, 4>::new();
+        let mut storage = <uphold_core::storage! { classes: 8, jobs: 1 }>::new();
         let mut supervisor = storage.supervisor();
         let mut programs = Programs::new(Console::None, DEFAULT_UMASK);
         let long = vec![b'x'; PROGRAM_SLACK];

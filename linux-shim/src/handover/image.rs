@@ -144,9 +144,8 @@ impl<F: Write> embedded_io::Write for Core<'_, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uphold_core::Storage;
 
-    type Small = Storage<2, 1, 2, 3, 4, 2, 2, 256, 8, 4>;
+    type Small = uphold_core::storage! { classes: 2, jobs: 1, text: 256 };
 
     fn file_of(bytes: &[u8]) -> OwnedFd {
         let mut file = File::from(memfd_create(c"test", MFdFlags::MFD_CLOEXEC).unwrap());

@@ -1,7 +1,7 @@
 //! The pages that show tables of the program.
 
 use uphold_core::conf::{Role, stanza_rows};
-use uphold_core::limits::{CONDITION_EVENTS, EVENT_NAME, INSTANCE_NAME, MAX_MESSAGE, SCRATCH};
+use uphold_core::limits::{CONDITION_EVENTS, EVENT_NAME, INSTANCE_NAME, MAX_MESSAGE};
 use uphold_core::tables::exit;
 use uphold_core::tables::expect as follow;
 use uphold_core::tables::lifecycle;
@@ -195,6 +195,7 @@ pub fn limits() -> String {
         ("distinct event names, and the jobs that name them", capacity::NAMES),
         ("bytes of text", capacity::TEXT),
         ("pieces of text", capacity::PIECES),
+        ("bytes of a job name in a request", capacity::SCRATCH),
         ("bytes of job output kept while its file cannot be written", capacity::LOG_BUFFER),
         ("bytes of a job file", capacity::JOB_FILE),
         ("seconds that a new process may take until it runs its program", capacity::LAUNCH_PATIENCE.as_secs() as usize),
@@ -203,7 +204,6 @@ pub fn limits() -> String {
         ("events in one condition", CONDITION_EVENTS),
         ("bytes of an event's name in a condition", EVENT_NAME),
         ("bytes of an instance name", INSTANCE_NAME),
-        ("bytes of a job name in a request", SCRATCH),
         ("bytes of a message of the control protocol", MAX_MESSAGE),
     ];
     let rows = |list: &[(&str, usize)]| {

@@ -15,7 +15,7 @@ use cortex_m_semihosting::debug;
 use defmt_semihosting as _;
 use uphold_core::bytes::Strings;
 use uphold_core::conf::Parser;
-use uphold_core::{Input, Instant, Select, Storage, Supervisor, Target};
+use uphold_core::{Input, Instant, Select, Supervisor, Target, storage};
 use uphold_core::control::{PROTOCOL, Request};
 
 use board::{Board, SENSOR_STEPS};
@@ -31,7 +31,18 @@ const FILES: [(&str, &str); 3] = [
 const FILE: usize = 80;
 
 /// Room for three jobs and one client: `docs/embedding.md` says how the numbers are found.
-type Memory = Storage<3, 3, 6, 8, 4, 2, 2, 1024, 24, 4>;
+type Memory = storage! {
+    classes: 3,
+    jobs: 3,
+    events: 8,
+    waiters: 4,
+    leaves: 2,
+    names: 2,
+    text: 1024,
+    pieces: 24,
+    chains: 4,
+    scratch: 64,
+};
 
 /// What the client asks, and which replies it must get before the next row.
 struct Row {

@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::containment::process::ClaimedName;
-use uphold_core::{ClientId, Effect, Input, Instant, JobCommand, Notice, Select, ShortName, Storage, Target};
+use uphold_core::{ClientId, Effect, Input, Instant, JobCommand, Notice, Select, ShortName, Target};
 
 /// The jobs "a" and "b".
 fn jobs() -> [JobId; 2] {
     use uphold_core::bytes::Strings;
-    let mut storage = Storage::<8, 4, 8, 12, 16, 8, 8, 4096, 96>::new();
+    let mut storage = <uphold_core::storage! { classes: 8, jobs: 4 }>::new();
     let mut supervisor = storage.supervisor();
     [b"a", b"b"].map(|name: &[u8; 1]| {
         let class = supervisor.begin_class(name).unwrap();
