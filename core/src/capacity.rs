@@ -152,34 +152,6 @@ impl Given {
     }
 }
 
-/// The type of a [`Storage`](crate::Storage) of a certain [`Capacity`], which is given by name.
-///
-/// ```
-/// type Mine = uphold_core::storage! { classes: 8, jobs: 8 };
-/// static MEMORY: std::sync::Mutex<Mine> = std::sync::Mutex::new(Mine::new());
-/// ```
-///
-/// `classes` and `jobs` are needed; each other field of [`Capacity`] has the value of its rule unless it is given, in
-/// any order. The counts are constant expressions. A field that is given twice has its last value.
-#[macro_export]
-macro_rules! storage {
-    ($($field:ident: $count:expr),+ $(,)?) => {
-        $crate::Storage<
-            { $crate::__capacity!($($field: $count),+).classes },
-            { $crate::__capacity!($($field: $count),+).jobs },
-            { $crate::__capacity!($($field: $count),+).processes },
-            { $crate::__capacity!($($field: $count),+).events },
-            { $crate::__capacity!($($field: $count),+).waiters },
-            { $crate::__capacity!($($field: $count),+).leaves },
-            { $crate::__capacity!($($field: $count),+).names },
-            { $crate::__capacity!($($field: $count),+).text },
-            { $crate::__capacity!($($field: $count),+).pieces },
-            { $crate::__capacity!($($field: $count),+).chains },
-            { $crate::__capacity!($($field: $count),+).scratch },
-        >
-    };
-}
-
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __capacity {

@@ -7,7 +7,6 @@ pub mod clients;
 pub mod clock;
 pub mod conf;
 pub mod containment;
-pub mod errands;
 pub mod handover;
 #[allow(unsafe_code)]
 pub mod kernel;
@@ -19,3 +18,4 @@ pub mod readiness;
 pub mod run_loop;
 mod turn;
 pub mod watch;
+pub mod world_requests;

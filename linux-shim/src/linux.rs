@@ -31,7 +31,7 @@ use crate::readiness::daemons::Daemons;
 use crate::readiness::pid_file::value_of;
 use crate::watch::exits::watch;
 use crate::watch::pidfd::Watches;
-use crate::watch::reap::Change;
+use crate::watch::reap::ChildChange;
 use crate::watch::trace::Tracer;
 use crate::watch::wait::{Source, Wait};
 
@@ -73,7 +73,7 @@ pub struct Linux {
     /// How many changes of children may still be delivered before the others get their turn.
     pub(crate) children: usize,
     /// An end that is told when the last words of the process are.
-    pub(crate) held: Option<Change>,
+    pub(crate) held: Option<ChildChange>,
     /// Whether there may be changes of children that were not fetched yet.
     pub(crate) more_children: bool,
     ended: bool,

@@ -2,7 +2,7 @@
 
 use uphold_core::Supervisor;
 
-use crate::clients::sessions::Traces;
+use crate::clients::published_files::PublishedFiles;
 use crate::clock::now;
 use crate::handover::hand_over::hand_over;
 use crate::linux::Linux;
@@ -11,7 +11,7 @@ use crate::linux::Linux;
 ///
 /// # Errors
 /// The kernel does not let it wait.
-pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux, traces: &Traces) -> nix::Result<()> {
+pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux, traces: &PublishedFiles) -> nix::Result<()> {
     loop {
         while let Some(effect) = supervisor.poll_effect() {
             if let Some(input) = linux.perform(supervisor, effect) {

@@ -5,14 +5,14 @@ use uphold_core::bytes::Strings;
 use uphold_core::{Exit, Host, Input, Instant, Pid, Supervisor};
 
 use crate::capacity::CHILDREN_AT_ONCE;
-use crate::clients::control_socket::Asked;
+use crate::clients::control_socket::RequestOutcome;
 use crate::clock::now;
 use crate::kernel;
 use crate::linux::{Linux, is_called};
 use crate::pending::PendingInput;
 use crate::watch::pidfd::has_ended;
-use crate::watch::reap::{Change, Kind, Trap};
-use crate::watch::signals::{self, Meaning};
+use crate::watch::reap::{ChildChange, Kind, Trap};
+use crate::watch::signals::{self, SignalRequest};
 use crate::watch::wait::Source;
 
 /// An input that was found, without the text that it may carry.
@@ -43,9 +43,10 @@ impl Linux {
             Arrival::Input(input) => input,
             // It was read a moment ago, so it can be read again.
             Arrival::Command(slot) => self.control.input(slot).unwrap_or(Input::Tick),
-            Arrival::Word => {
-                self.daemons.told().map_or(Input::Tick, |(job, notification)| Input::Notified { job, notification })
-            }
+            Arrival::Word => self
+                .daemons
+                .notification()
+                .map_or(Input::Tick, |(job, notification)| Input::Notified { job, notification }),
         })
     }
 
@@ -143,12 +144,14 @@ impl Linux {
         Host { log_priority: self.log.threshold(), session: self.user }
     }
 
-    fn asked(&mut self, asked: Asked, supervisor: &mut Supervisor<'_>) -> Option<Arrival> {
+    fn asked(&mut self, asked: RequestOutcome, supervisor: &mut Supervisor<'_>) -> Option<Arrival> {
         match asked {
-            Asked::Nothing => None,
-            Asked::Command(slot) => Some(Arrival::Command(slot)),
-            Asked::Hangup(client) => Some(Arrival::Input(Input::Hangup { client })),
-            Asked::Errand(client, errand) => self.run_errand(client, errand, supervisor).map(Arrival::Input),
+            RequestOutcome::Nothing => None,
+            RequestOutcome::Command(slot) => Some(Arrival::Command(slot)),
+            RequestOutcome::Hangup(client) => Some(Arrival::Input(Input::Hangup { client })),
+            RequestOutcome::Errand(client, request) => {
+                self.perform_request(client, request, supervisor).map(Arrival::Input)
+            }
         }
     }
 
@@ -156,21 +159,21 @@ impl Linux {
         let signal = self.wait.next_signal()?;
         // There may be more, of which the kernel tells again.
         match signals::meaning(signal, self.user) {
-            Meaning::Children => (self.children, self.more_children) = (CHILDREN_AT_ONCE, true),
-            Meaning::Reload => self.reload(supervisor),
-            Meaning::Shutdown => return Some(Arrival::Input(Input::Shutdown)),
-            Meaning::Event(event) => {
+            SignalRequest::Children => (self.children, self.more_children) = (CHILDREN_AT_ONCE, true),
+            SignalRequest::Reload => self.reload(supervisor),
+            SignalRequest::Shutdown => return Some(Arrival::Input(Input::Shutdown)),
+            SignalRequest::Event(event) => {
                 let environment = Strings::EMPTY;
                 return Some(Arrival::Input(Input::Emit { client: None, event, environment, wait: false }));
             }
-            Meaning::Reexecute => self.reexecute(None),
-            Meaning::Nothing => {}
+            SignalRequest::Reexecute => self.reexecute(None),
+            SignalRequest::Nothing => {}
         }
         None
     }
 
     /// What has become of a child; first what it said before it ended.
-    fn heard_out(&mut self, change: Change, supervisor: &Supervisor<'_>) -> Option<Arrival> {
+    fn heard_out(&mut self, change: ChildChange, supervisor: &Supervisor<'_>) -> Option<Arrival> {
         let ended = matches!(change.kind, Kind::Exited(_));
         if ended && self.daemons.last_words(change.pid, supervisor, &mut self.log) {
             self.held = Some(change);
@@ -195,7 +198,7 @@ impl Linux {
         Some(Input::Exited { pid, exit })
     }
 
-    fn child_changed(&mut self, change: Change, supervisor: &Supervisor<'_>) -> Option<Input<'static>> {
+    fn child_changed(&mut self, change: ChildChange, supervisor: &Supervisor<'_>) -> Option<Input<'static>> {
         let pid = change.pid;
         Some(match change.kind {
             Kind::Exited(exit) => {

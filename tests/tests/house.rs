@@ -44,7 +44,7 @@ const CORE: Layers = &[
     &["event"],
     &["todo", "environment", "occupancy"],
     &["storage"],
-    &["machine"],
+    &["capacity", "machine"],
     &["records"],
     &["memory", "tables", "control", "conf"],
     // The vocabulary.
@@ -59,7 +59,7 @@ const SHIM: Layers = &[
     &["main"],
     &["lib"],
     &["boot", "turn"],
-    &["errands", "run_loop"],
+    &["run_loop", "world_requests"],
     &["handover"],
     &["linux"],
     &["launch"],

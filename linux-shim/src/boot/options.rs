@@ -116,7 +116,7 @@ enum Action {
 }
 
 /// An option of the command line.
-struct Row {
+struct OptionRow {
     short: Option<u8>,
     long: &'static str,
     word: &'static str,
@@ -126,12 +126,18 @@ struct Row {
     ours: bool,
 }
 
-const fn row(short: Option<u8>, long: &'static str, word: &'static str, help: &'static str, action: Action) -> Row {
-    Row { short, long, word, help, action, ours: false }
+const fn row(
+    short: Option<u8>,
+    long: &'static str,
+    word: &'static str,
+    help: &'static str,
+    action: Action,
+) -> OptionRow {
+    OptionRow { short, long, word, help, action, ours: false }
 }
 
-const fn ours(long: &'static str, word: &'static str, help: &'static str, action: Action) -> Row {
-    Row { short: None, long, word, help, action, ours: true }
+const fn ours(long: &'static str, word: &'static str, help: &'static str, action: Action) -> OptionRow {
+    OptionRow { short: None, long, word, help, action, ours: true }
 }
 
 fn path(bytes: Vec<u8>) -> PathBuf {
@@ -173,7 +179,7 @@ fn not_a_number(option: &'static str, word: &[u8]) -> Mistake {
 }
 
 #[rustfmt::skip]
-const TABLE: &[Row] = &[
+const TABLE: &[OptionRow] = &[
     //  short       long                 word     help                                                                                            action
     row(None,       "append-confdir",    "DIR",   "read job files from DIR after the other directories",                                          Action::Word(|o, w| { o.conf_dirs_after.push(path(w)); Ok(()) })),
     row(None,       "chroot-sessions",   "",      "ignored: there are no chroot sessions",                                                        Action::Flag(nothing)),
@@ -260,7 +266,7 @@ fn parse_short(options: &mut Options, letters: &[u8]) -> Result<Option<Request>,
 }
 
 /// Does what an option without a word asks for.
-fn act(options: &mut Options, row: &Row) -> Option<Request> {
+fn act(options: &mut Options, row: &OptionRow) -> Option<Request> {
     match &row.action {
         Action::Flag(set) => set(options),
         Action::Show(request) => return Some(request.clone()),
@@ -366,7 +372,7 @@ mod tests {
     fn help_shows_every_option_and_fits_the_screen() {
         let text = help_text();
         let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for Row { short, long, word, help, .. } in TABLE {
+        for OptionRow { short, long, word, help, .. } in TABLE {
             let letter = short.map_or(String::new(), |letter| format!("-{}, ", char::from(letter)));
             let word = if word.is_empty() { String::new() } else { format!("={word}") };
             assert!(!help.is_empty() && folded.contains(&format!("{letter}--{long}{word} {help}")), "--{long}\n{text}");
@@ -388,7 +394,7 @@ mod tests {
     #[test]
     fn the_page_has_every_option() {
         let page = include_str!("../../../docs/init.md");
-        for Row { long, word, .. } in TABLE {
+        for OptionRow { long, word, .. } in TABLE {
             let shown = if word.is_empty() { format!("`--{long}`") } else { format!("`--{long}={word}`") };
             assert!(page.contains(&shown), "{shown}");
         }

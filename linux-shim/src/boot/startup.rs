@@ -17,7 +17,7 @@ use crate::boot::options::{self, Options, Request};
 use crate::boot::user_dirs;
 use crate::capacity::STORAGE;
 use crate::clients::listener;
-use crate::clients::sessions::Traces;
+use crate::clients::published_files::PublishedFiles;
 use crate::clients::system_socket::SystemSocket;
 use crate::clock::now;
 use crate::conf::conf_dir::ConfDir;
@@ -94,7 +94,7 @@ fn set_up(
     mask: u16,
     supervisor: &mut Supervisor<'_>,
     before: Option<Result<State, String>>,
-) -> Result<(Box<Linux>, Traces), String> {
+) -> Result<(Box<Linux>, PublishedFiles), String> {
     let log = MessageLog::new(options.threshold);
     let programs = Programs::new(options.default_console, mask);
     let logs = log_dir(options).and_then(|directory| JobLogs::new(directory, options.log_buffer).ok());
@@ -118,7 +118,7 @@ fn set_up(
         let socket = linux.socket.insert(SystemSocket::new(options.socket.as_deref()));
         socket.watch_mounts(&linux.wait);
     }
-    let mut traces = Traces::default();
+    let mut traces = PublishedFiles::default();
     match before {
         Some(Ok(state)) => {
             state.put_back(&mut linux, &mut traces);
@@ -150,7 +150,7 @@ fn open_sockets(
     options: &Options,
     supervisor: &mut Supervisor<'_>,
     linux: &mut Linux,
-    traces: &mut Traces,
+    traces: &mut PublishedFiles,
 ) -> Result<(), String> {
     let told = |what: &str, error: std::io::Error| format!("{what}: {}", error::words(&error));
     let opened = traces.path_socket(options.socket.as_deref(), options.user);

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use crate::clients::sessions::absolute;
+use crate::clients::published_files::absolute;
 
 fn home() -> Option<PathBuf> {
     absolute(std::env::var_os("HOME"))

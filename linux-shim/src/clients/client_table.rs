@@ -57,7 +57,7 @@ pub struct ClientTable {
 
 /// What reading from a client came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Heard {
+pub enum ClientInput {
     /// It may have said something.
     Something,
     /// It has gone, or its connection is broken.
@@ -169,14 +169,14 @@ impl ClientTable {
     }
 
     /// Reads once from a client.
-    pub fn listen(&mut self, slot: usize, now: Instant) -> Heard {
+    pub fn listen(&mut self, slot: usize, now: Instant) -> ClientInput {
         let place = &mut self.places[slot];
-        let Some(stream) = &place.stream else { return Heard::Gone };
+        let Some(stream) = &place.stream else { return ClientInput::Gone };
         place.heard = now;
         match self.buffers[slot].inbox.fill(&mut Socket(stream)) {
-            Ok(_) => Heard::Something,
-            Err(FrameError::Io(SocketError(ErrorKind::WouldBlock | ErrorKind::Interrupted))) => Heard::Something,
-            Err(_) => Heard::Gone,
+            Ok(_) => ClientInput::Something,
+            Err(FrameError::Io(SocketError(ErrorKind::WouldBlock | ErrorKind::Interrupted))) => ClientInput::Something,
+            Err(_) => ClientInput::Gone,
         }
     }
 

@@ -10,12 +10,12 @@ use uphold_core::control::frame::MAX_PAGE;
 use uphold_core::control::{Refusal, Reply, Request};
 use uphold_core::{ClientId, Host, Input, Instant, Peer, Response, Supervisor, WorldRequest};
 
-use crate::clients::client_table::{Buffers, ClientTable, Heard};
+use crate::clients::client_table::{Buffers, ClientInput, ClientTable};
 use crate::watch::wait::Source;
 
 /// What a client's turn came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Asked {
+pub enum RequestOutcome {
     /// Nothing that concerns the supervisor.
     Nothing,
     /// A command: [`ControlSocket::input`] says which.
@@ -110,31 +110,31 @@ impl ControlSocket {
         supervisor: &mut Supervisor<'_>,
         host: Host,
         epoll: &Epoll,
-    ) -> Asked {
+    ) -> RequestOutcome {
         if !self.clients.is_taken(slot) {
-            return Asked::Nothing;
+            return RequestOutcome::Nothing;
         }
         let gone = flags.intersects(EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
         let (place, buffers) = self.clients.parts(slot);
         if place.waiting || (gone && !buffers.outbox.is_empty()) {
-            return if gone { self.hang_up(slot, epoll) } else { Asked::Nothing };
+            return if gone { self.hang_up(slot, epoll) } else { RequestOutcome::Nothing };
         }
         if !buffers.outbox.is_empty() {
             self.clients.send(slot, epoll);
-            return Asked::Nothing;
+            return RequestOutcome::Nothing;
         }
         // Also of one that has gone: its last words count.
-        if self.clients.listen(slot, now) == Heard::Gone {
+        if self.clients.listen(slot, now) == ClientInput::Gone {
             return self.hang_up(slot, epoll);
         }
         self.attend(slot, supervisor, host, epoll)
     }
 
     /// Lets a client that has said more than it was asked about have its turn.
-    pub fn serve_backlog(&mut self, supervisor: &mut Supervisor<'_>, host: Host, epoll: &Epoll) -> Asked {
+    pub fn serve_backlog(&mut self, supervisor: &mut Supervisor<'_>, host: Host, epoll: &Epoll) -> RequestOutcome {
         match self.clients.take_backlog() {
             Some(slot) => self.attend(slot, supervisor, host, epoll),
-            None => Asked::Nothing,
+            None => RequestOutcome::Nothing,
         }
     }
 
@@ -143,22 +143,22 @@ impl ControlSocket {
         self.clients.has_backlog()
     }
 
-    fn hang_up(&mut self, slot: usize, epoll: &Epoll) -> Asked {
+    fn hang_up(&mut self, slot: usize, epoll: &Epoll) -> RequestOutcome {
         let client = self.clients.id(slot);
         let waited = self.clients.parts(slot).0.waiting;
         self.clients.drop_client(slot, epoll);
-        if waited { Asked::Hangup(client) } else { Asked::Nothing }
+        if waited { RequestOutcome::Hangup(client) } else { RequestOutcome::Nothing }
     }
 
     /// Takes one request of a client, if a whole one is there.
-    fn attend(&mut self, slot: usize, supervisor: &mut Supervisor<'_>, host: Host, epoll: &Epoll) -> Asked {
+    fn attend(&mut self, slot: usize, supervisor: &mut Supervisor<'_>, host: Host, epoll: &Epoll) -> RequestOutcome {
         let client = self.clients.id(slot);
         let crowded = self.clients.is_crowded();
         let (place, Buffers { inbox, outbox }) = self.clients.parts(slot);
         let request = match inbox.message() {
             Ok(None) => {
                 self.clients.settle(slot, epoll);
-                return Asked::Nothing;
+                return RequestOutcome::Nothing;
             }
             Ok(Some(message)) => Request::decode(message).ok(),
             Err(_) => None,
@@ -174,13 +174,13 @@ impl ControlSocket {
         let asked = match response {
             Response::Reply(reply) => {
                 place.closing = matches!(reply, Reply::Error(Refusal::Malformed)) || outbox.put_reply(&reply).is_err();
-                Asked::Nothing
+                RequestOutcome::Nothing
             }
-            Response::Input(_) => Asked::Command(slot),
-            Response::World(request) => Asked::Errand(client, request),
+            Response::Input(_) => RequestOutcome::Command(slot),
+            Response::World(request) => RequestOutcome::Errand(client, request),
         };
-        place.waiting = asked != Asked::Nothing;
-        if asked == Asked::Command(slot) {
+        place.waiting = asked != RequestOutcome::Nothing;
+        if asked == RequestOutcome::Command(slot) {
             self.given = Some(slot);
         } else {
             inbox.discard();

@@ -4,5 +4,5 @@ pub(crate) mod client_record;
 pub mod client_table;
 pub mod control_socket;
 pub mod listener;
-pub mod sessions;
+pub mod published_files;
 pub(crate) mod system_socket;

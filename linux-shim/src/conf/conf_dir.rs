@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
 use crate::conf::job_file::{
-    Loading, Outcome, apply, begin, check_settings, read_file, read_sound, say_full, unreadable,
+    LoadResult, Loading, apply, begin, check_settings, read_file, read_sound, say_full, unreadable,
 };
 use crate::kernel::error;
 
@@ -237,11 +237,11 @@ impl ConfDir {
             Ok(mut text) => apply(&file, &mut text, class, &mut draft, to),
             Err(error) => unreadable(&file, &error, to),
         };
-        if outcome == Outcome::Bad {
+        if outcome == LoadResult::Bad {
             to.supervisor.abandon_class(class);
             read = None;
         }
-        if let Some(above) = above.filter(|_| outcome != Outcome::Full)
+        if let Some(above) = above.filter(|_| outcome != LoadResult::Full)
             && let Some(mut text) = read_sound(&above, to)
         {
             if read.is_none() {
@@ -249,10 +249,10 @@ impl ConfDir {
                 let Some((class, fresh)) = begin(job, &above, to) else { return };
                 (read, draft) = (Some(class), fresh);
             }
-            outcome = read.map_or(Outcome::Bad, |class| apply(&above, &mut text, class, &mut draft, to));
+            outcome = read.map_or(LoadResult::Bad, |class| apply(&above, &mut text, class, &mut draft, to));
         }
         match (outcome, read) {
-            (Outcome::Good, Some(class)) => {
+            (LoadResult::Good, Some(class)) => {
                 to.programs.keep(class, draft);
                 if let Err(full) = to.supervisor.commit_class(class) {
                     to.programs.retire(class);

@@ -46,7 +46,7 @@ impl Loading<'_, '_> {
 
 /// How reading a file went.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum LoadResult {
     Good,
     Bad,
     /// A capacity is exhausted.
@@ -76,26 +76,26 @@ pub(crate) fn apply(
     class: ClassId,
     draft: &mut Draft,
     to: &mut Loading<'_, '_>,
-) -> Outcome {
+) -> LoadResult {
     let mut parser = Parser::new(text);
     while let Some(next) = parser.next() {
         let stanza = match next {
             Ok(stanza) => stanza,
             Err(error) => {
                 say_wrong(file, error, to);
-                return Outcome::Bad;
+                return LoadResult::Bad;
             }
         };
         if let Err(full) = to.supervisor.apply(class, &stanza) {
             say_full(file, full, to);
-            return Outcome::Full;
+            return LoadResult::Full;
         }
         if draft.apply(&stanza).is_err() {
             say_wrong(file, ConfError { line: None, kind: ErrorKind::ZeroByte }, to);
-            return Outcome::Bad;
+            return LoadResult::Bad;
         }
     }
-    Outcome::Good
+    LoadResult::Good
 }
 
 /// A file's text, if nothing is wrong with it.
@@ -118,10 +118,10 @@ pub(crate) fn read_sound(file: &Path, to: &mut Loading<'_, '_>) -> Option<Vec<u8
     Some(text)
 }
 
-pub(crate) fn unreadable(file: &Path, error: &std::io::Error, to: &mut Loading<'_, '_>) -> Outcome {
+pub(crate) fn unreadable(file: &Path, error: &std::io::Error, to: &mut Loading<'_, '_>) -> LoadResult {
     let (file, reason) = (file.display(), error::words(error));
     to.log.error(format_args!("{file}: Error while loading configuration file: {reason}"));
-    Outcome::Bad
+    LoadResult::Bad
 }
 
 fn say_wrong(file: &Path, error: ConfError, to: &mut Loading<'_, '_>) {

@@ -12,9 +12,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::errno::Errno;
 use uphold_core::{JobId, Pid, Process, Signal, Survivor};
 
+use super::attribution::{Attribution, Life};
 use super::found::Scan;
 use super::groups::{JobCgroups, may_be_there};
-use super::kin::{Kin, Life};
 use super::table::Table;
 use crate::capacity::{CHILDREN, ORPHANS, SURVIVORS, SWEEPS};
 use crate::clock::{TICKS, ticks};
@@ -28,7 +28,7 @@ use crate::watch::proc_stat::{Stat, each_child};
 /// What is known of jobs' processes.
 pub struct Containment {
     own: Option<Pid>,
-    pub(super) kin: Kin,
+    pub(super) attribution: Attribution,
     pub(super) table: Table,
     /// Whether groups are wanted, and may yet be had.
     wants_groups: bool,
@@ -74,7 +74,7 @@ impl Containment {
     pub fn new() -> Self {
         Containment {
             own: Pid::new(std::process::id()),
-            kin: Kin::new(),
+            attribution: Attribution::new(),
             table: Table::new(CHILDREN),
             wants_groups: false,
             groups: None,
@@ -95,19 +95,19 @@ impl Containment {
 
     /// Whether a job has a control group of its own now.
     pub fn has_group(&self, job: JobId) -> bool {
-        self.kin.life(job).is_some_and(|life| life.group.is_some())
+        self.attribution.life(job).is_some_and(|life| life.group.is_some())
     }
 
     /// A job's main process is about to be launched. Returns the group that it should be born into, if it is to have one of
     /// its own.
     pub fn launching(&mut self, job: JobId, grouped: bool) -> Option<OwnedFd> {
         self.begin(job);
-        self.kin.launching(job, ticks());
+        self.attribution.launching(job, ticks());
         if self.wants_groups && may_be_there() {
             self.use_groups();
         }
         let groups = self.groups.as_mut().filter(|_| grouped)?;
-        let life = self.kin.life_mut(job)?;
+        let life = self.attribution.life_mut(job)?;
         if std::mem::take(&mut life.is_spent)
             && let Some(number) = life.group.take()
         {
@@ -123,7 +123,7 @@ impl Containment {
 
     /// A job that had the same place before can no longer be asked for.
     fn begin(&mut self, job: JobId) {
-        if let Some(life) = self.kin.succeed(job) {
+        if let Some(life) = self.attribution.succeed(job) {
             self.let_go(&life);
         }
     }
@@ -133,9 +133,9 @@ impl Containment {
         self.begin(job);
         let owner = if process == Process::Main { Owner::Main(job) } else { Owner::Hook(job) };
         match process {
-            Process::Main => self.kin.launched(job, pid),
+            Process::Main => self.attribution.launched(job, pid),
             // It began before it was noted.
-            _ => self.kin.mark(owner, pid, ticks().saturating_sub(TICKS)),
+            _ => self.attribution.mark(owner, pid, ticks().saturating_sub(TICKS)),
         }
         self.know(pid, owner);
         if process == Process::Main && !inside {
@@ -144,7 +144,7 @@ impl Containment {
     }
 
     fn leave_group(&mut self, job: JobId) {
-        let number = self.kin.life_mut(job).and_then(|life| life.group.take());
+        let number = self.attribution.life_mut(job).and_then(|life| life.group.take());
         if let (Some(number), Some(groups)) = (number, &mut self.groups) {
             groups.release(number);
         }
@@ -159,19 +159,19 @@ impl Containment {
     pub fn forked(&mut self, parent: Pid, child: Pid, is_called: &dyn Fn(JobId, &ClaimedName) -> bool) {
         let (world, child) = (Proc { is_called, moved: false }, Stat::of(child));
         let owner = self.table.get(parent);
-        let owner = owner.or_else(|| self.kin.by_session(&world.stat(parent)?, &world));
+        let owner = owner.or_else(|| self.attribution.by_session(&world.stat(parent)?, &world));
         if let (Some(owner), Some(child)) = (owner, child) {
-            self.kin.mark(owner, child.pid, child.start);
+            self.attribution.mark(owner, child.pid, child.start);
         }
     }
 
     /// A process has ended and was reaped.
     pub fn ended(&mut self, pid: Pid, is_called: &dyn Fn(JobId, &ClaimedName) -> bool) {
         let Some(owner) = self.table.take(pid) else { return };
-        self.kin.ended(owner, pid);
+        self.attribution.ended(owner, pid);
         // What a hook leaves behind must not be taken for the main process's.
         if let Owner::Hook(job) = owner
-            && self.kin.life(job).is_some_and(|life| life.has_begun() && life.group.is_none())
+            && self.attribution.life(job).is_some_and(|life| life.has_begun() && life.group.is_none())
         {
             self.look(&Proc { is_called, moved: false }, &mut |_| {});
         }
@@ -199,21 +199,21 @@ impl Containment {
                     continue;
                 }
                 let owner = match guess {
-                    false => self.kin.surely(&stat, world),
-                    true => Some(self.kin.judge(&stat, &self.table, world)),
+                    false => self.attribution.surely(&stat, world),
+                    true => Some(self.attribution.judge(&stat, &self.table, world)),
                 };
                 let Some(owner) = owner else { continue };
-                let is_new = !guess && self.kin.by_session(&stat, world).is_none();
+                let is_new = !guess && self.attribution.by_session(&stat, world).is_none();
                 // It may yet come to lead a session, and leave it to others.
-                self.kin.mark(owner, orphan, stat.start);
+                self.attribution.mark(owner, orphan, stat.start);
                 if let Some(session) = Pid::new(stat.session).filter(|session| is_new && *session != orphan) {
-                    self.kin.mark(owner, session, stat.start);
+                    self.attribution.mark(owner, session, stat.start);
                 }
                 self.table.put(orphan, owner);
             }
         }
         if all && !world.moved {
-            self.kin.looked();
+            self.attribution.looked();
         }
     }
 
@@ -256,16 +256,16 @@ impl Containment {
         let mut found = std::mem::take(&mut self.found);
         found.look(|found| {
             let grouped = self.find_in_group(job, found);
-            let strays = self.kin.life(job).is_some_and(|life| life.strays);
+            let strays = self.attribution.life(job).is_some_and(|life| life.strays);
             if !grouped || strays || (anywhere && found.alive.is_empty()) {
                 self.look(&Proc { is_called, moved: grouped }, &mut |pid| found.note_end(pid));
                 self.find_family(job, found);
-                if let Some(life) = self.kin.life_mut(job) {
+                if let Some(life) = self.attribution.life_mut(job) {
                     life.strays |= grouped && !found.alive.is_empty();
                 }
             }
         });
-        let life = self.kin.life(job);
+        let life = self.attribution.life(job);
         let is_left = |stat: &Stat| life.is_some_and(|life| life.has_before(stat));
         found.alive.sort_unstable_by_key(|stat| (is_left(stat), stat.start, stat.pid));
         found.alive.dedup_by_key(|stat| stat.pid);
@@ -273,7 +273,7 @@ impl Containment {
     }
 
     fn find_in_group(&self, job: JobId, found: &mut Scan) -> bool {
-        let Some(number) = self.kin.life(job).and_then(|life| life.group) else { return false };
+        let Some(number) = self.attribution.life(job).and_then(|life| life.group) else { return false };
         let looked = self.groups.as_ref().map(|groups| groups.each_process(number, |pid| found.add(pid)));
         matches!(looked, Some(Ok(())))
     }
@@ -290,7 +290,7 @@ impl Containment {
 
     /// Sends a signal to everybody who lives of a job.
     pub fn sweep(&mut self, job: JobId, signal: Signal, is_called: &dyn Fn(JobId, &ClaimedName) -> bool) {
-        if let (Some(life), Some(groups)) = (self.kin.life_mut(job), &self.groups)
+        if let (Some(life), Some(groups)) = (self.attribution.life_mut(job), &self.groups)
             && signal == Signal::KILL
             && life.group.is_some_and(|number| groups.kill(number).is_ok())
         {
@@ -309,7 +309,7 @@ impl Containment {
 
     /// A job rests: what was kept of it is let go.
     pub fn rested(&mut self, job: JobId) {
-        if let Some(life) = self.kin.forget(job) {
+        if let Some(life) = self.attribution.forget(job) {
             self.let_go(&life);
         }
     }

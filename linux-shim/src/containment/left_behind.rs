@@ -12,7 +12,7 @@ use crate::watch::proc_stat::Stat;
 
 /// What one job left.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Farewell {
+pub(crate) struct LeftReport {
     at: Instant,
     job: Few<u8, FAREWELL_NAME>,
     /// Who lived, and since when.
@@ -23,7 +23,7 @@ pub(crate) struct Farewell {
 /// Jobs that have ended while some of their processes lived.
 pub(crate) struct LeftBehind {
     /// The earliest first: all get the same time.
-    farewells: std::collections::VecDeque<Farewell>,
+    farewells: std::collections::VecDeque<LeftReport>,
 }
 
 impl LeftBehind {
@@ -49,16 +49,16 @@ impl LeftBehind {
         let job = parts.into_iter().flatten().copied().take(FAREWELL_NAME).collect();
         let who = found.iter().take(FAREWELL_PROCESSES).map(|stat| (stat.pid, stat.start)).collect();
         let more = found.len().saturating_sub(FAREWELL_PROCESSES);
-        self.farewells.push_back(Farewell { at: now.after_seconds(FAREWELL_SECONDS), job, who, more });
+        self.farewells.push_back(LeftReport { at: now.after_seconds(FAREWELL_SECONDS), job, who, more });
     }
 
     /// What the program is to know that takes this one's place.
-    pub(crate) fn carry(&self) -> Vec<Farewell> {
+    pub(crate) fn carry(&self) -> Vec<LeftReport> {
         self.farewells.iter().cloned().collect()
     }
 
     /// Goes on where another program was.
-    pub(crate) fn put_back(&mut self, carried: Vec<Farewell>) {
+    pub(crate) fn put_back(&mut self, carried: Vec<LeftReport>) {
         self.farewells.extend(carried.into_iter().take(FAREWELLS));
     }
 
@@ -75,7 +75,7 @@ impl LeftBehind {
     }
 }
 
-impl Farewell {
+impl LeftReport {
     fn tell(&self, log: &mut MessageLog) {
         let job = Show(&self.job);
         let same = |&&(pid, start): &&(Pid, u64)| {

@@ -1,13 +1,13 @@
 //! Which processes belong to which job, and the control groups that tell.
 
+mod attribution;
 pub mod cgroup;
+mod evidence;
 mod found;
 mod groups;
 mod hierarchy;
 pub mod job_processes;
-mod kin;
 pub(crate) mod left_behind;
-mod marks;
 mod owner;
 pub mod process;
 pub(crate) mod record;

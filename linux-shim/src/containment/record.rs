@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attribution::Life;
+use super::evidence::PastProcess;
 use super::job_processes::Containment;
-use super::kin::Life;
-use super::marks::Mark;
 use super::owner::Owner;
 use super::table::Member;
 
@@ -12,7 +12,7 @@ use super::table::Member;
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct ContainmentRecord {
     lives: Vec<Life>,
-    marks: Vec<(Owner, Mark)>,
+    past: Vec<(Owner, PastProcess)>,
     children: Vec<Member>,
     /// Where the groups are.
     home: Option<String>,
@@ -22,21 +22,21 @@ impl Containment {
     /// What is to be handed over.
     pub(crate) fn carry(&self) -> ContainmentRecord {
         let home = self.groups.as_ref().and_then(|groups| groups.home().to_str());
-        let (lives, marks) = (self.kin.lives().cloned().collect(), self.kin.marks().to_vec());
-        ContainmentRecord { lives, marks, children: self.table.entries().to_vec(), home: home.map(str::to_owned) }
+        let (lives, past) = (self.attribution.lives().cloned().collect(), self.attribution.past().to_vec());
+        ContainmentRecord { lives, past, children: self.table.entries().to_vec(), home: home.map(str::to_owned) }
     }
 
     /// Goes on where another program was.
     pub(crate) fn put_back(&mut self, carried: ContainmentRecord) {
-        let ContainmentRecord { lives, marks, children, home } = carried;
+        let ContainmentRecord { lives, past, children, home } = carried;
         let now = self.groups.as_ref().and_then(|groups| groups.home().to_str());
         let same = home.is_some() && home.as_deref() == now;
         for mut life in lives {
             // In a group that is not known here nobody can be found.
             life.group = life.group.filter(|_| same);
-            self.kin.put_back(life);
+            self.attribution.put_back(life);
         }
-        marks.into_iter().for_each(|(owner, mark)| self.kin.mark(owner, mark.number, mark.start));
+        past.into_iter().for_each(|(owner, mark)| self.attribution.mark(owner, mark.number, mark.start));
         children.into_iter().for_each(|known| self.know(known.pid, known.owner));
     }
 }

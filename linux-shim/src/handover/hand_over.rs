@@ -17,13 +17,13 @@ use uphold_core::{ClientId, Supervisor};
 use super::image::Writer;
 use super::program::{arguments, own_program};
 use super::record::{HEAD, Own, carry_paths, error_words};
-use crate::clients::sessions::Traces;
+use crate::clients::published_files::PublishedFiles;
 use crate::containment::cgroup::Cgroups;
 use crate::launch::open_files::OpenFiles;
 use crate::linux::Linux;
 
 /// Runs the program anew. It returns only if that cannot be done; then everything is as it was, and whoever asked is told.
-pub fn hand_over(askers: Vec<ClientId>, supervisor: &Supervisor<'_>, linux: &mut Linux, traces: &Traces) {
+pub fn hand_over(askers: Vec<ClientId>, supervisor: &Supervisor<'_>, linux: &mut Linux, traces: &PublishedFiles) {
     let program = own_program();
     let written = write_image(askers.clone(), supervisor, linux, traces);
     let Err(problem) = written.and_then(|image| become_it(&program, image, linux));
@@ -38,7 +38,7 @@ fn write_image(
     askers: Vec<ClientId>,
     supervisor: &Supervisor<'_>,
     linux: &mut Linux,
-    traces: &Traces,
+    traces: &PublishedFiles,
 ) -> Result<OwnedFd> {
     let mut writer = Writer::new()?;
     writer.put(&HEAD)?;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uphold_core::{ClientId, Priority};
 
 use crate::capacity::TRACEES;
-use crate::containment::left_behind::Farewell;
+use crate::containment::left_behind::LeftReport;
 use crate::containment::record::ContainmentRecord;
 use crate::kernel::error;
 use crate::watch::trace::Tracer;
@@ -28,7 +28,7 @@ pub(super) struct Own {
     pub(super) listeners: Vec<i32>,
     pub(super) traces: [Vec<Vec<u8>>; 2],
     pub(super) containment: ContainmentRecord,
-    pub(super) left_behind: Vec<Farewell>,
+    pub(super) left_behind: Vec<LeftReport>,
     pub(super) groups: Vec<Vec<u8>>,
 }
 

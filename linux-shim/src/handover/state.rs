@@ -10,7 +10,7 @@ use uphold_core::{Priority, Supervisor};
 use super::image::Reader;
 use super::record::{HEAD, Own, error_words, paths};
 use crate::clients::client_record::ClientRecord;
-use crate::clients::sessions::Traces;
+use crate::clients::published_files::PublishedFiles;
 use crate::conf::programs::Program;
 use crate::kernel::descriptors::{adopt_descriptor, close_range};
 use crate::kernel::error;
@@ -89,7 +89,7 @@ fn adopt(number: i32) -> Result<OwnedFd> {
 
 impl State {
     /// Goes on where that program was. Who asked for the change is answered when all is done.
-    pub fn put_back(self, linux: &mut Linux, traces: &mut Traces) {
+    pub fn put_back(self, linux: &mut Linux, traces: &mut PublishedFiles) {
         let State { own, clients, logs, watches, daemons, programs } = self;
         linux.tracer = own.tracer.with_room();
         // Measured on Upstart 1.13.2: after a re-exec the priority is `message` where it was lower than `info`.

@@ -11,7 +11,7 @@ use uphold_core::{Pid, SpawnError};
 
 use crate::capacity::{CHILD_GUARD, CHILD_STACK, LAUNCH_LOOK};
 use crate::kernel::exec::FAILED;
-use crate::launch::patience::{Patience, Way};
+use crate::launch::launch_wait::{LaunchWait, WaitOutcome};
 use crate::launch::set_up::{Orders, set_up};
 
 /// CLONE_INTO_CGROUP (Linux 5.7).
@@ -63,7 +63,7 @@ impl Stack {
         orders: &mut Orders<'_>,
         bond: Bond,
         group: Option<BorrowedFd<'_>>,
-    ) -> Result<(Pid, Way), Errno> {
+    ) -> Result<(Pid, WaitOutcome), Errno> {
         let place = match self.place.take() {
             Some(place) => place,
             None => StackPlace::new()?,
@@ -71,12 +71,12 @@ impl Stack {
         let made = place.make(orders, bond != Bond::None, group);
         let way = match (made, bond) {
             (Ok(pid), Bond::Memory(most)) => place.await_leaving(pid, most),
-            _ => Way::Clear,
+            _ => WaitOutcome::Clear,
         };
         match way {
             // Whatever the kernel still does for it is done to this stack, and the word at its end.
-            Way::Stuck(_) => std::mem::forget(place),
-            Way::Clear | Way::Killed(_) => self.place = Some(place),
+            WaitOutcome::Stuck(_) => std::mem::forget(place),
+            WaitOutcome::Clear | WaitOutcome::Killed(_) => self.place = Some(place),
         }
         made.map(|pid| (pid, way))
     }
@@ -146,9 +146,9 @@ impl StackPlace {
     }
 
     /// Waits until the process has left our memory.
-    fn await_leaving(&self, pid: Pid, most: Duration) -> Way {
+    fn await_leaving(&self, pid: Pid, most: Duration) -> WaitOutcome {
         let has_left = || self.word().load(Ordering::Acquire) == 0;
-        let mut patience = Patience::new(most);
+        let mut patience = LaunchWait::new(most);
         loop {
             if !has_left() {
                 wait_while_one(self.word(), LAUNCH_LOOK);
@@ -171,12 +171,12 @@ impl Drop for StackPlace {
 }
 
 /// Where a process leaves its answer, one that has memory of its own too.
-pub(crate) struct Answer {
+pub(crate) struct ChildReport {
     place: NonNull<Option<SpawnError>>,
 }
 
-impl Answer {
-    pub(crate) fn new() -> Result<Answer, Errno> {
+impl ChildReport {
+    pub(crate) fn new() -> Result<ChildReport, Errno> {
         let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
         let (access, size) = (libc::PROT_READ | libc::PROT_WRITE, size_of::<Option<SpawnError>>());
         // SAFETY: a new mapping where the kernel likes.
@@ -187,7 +187,7 @@ impl Answer {
         let place = NonNull::new(place).ok_or(Errno::ENOMEM)?.cast();
         // SAFETY: our own mapping, which begins at a page and has room for it.
         unsafe { place.write(None) };
-        Ok(Answer { place })
+        Ok(ChildReport { place })
     }
 
     /// What was left there.
@@ -206,7 +206,7 @@ impl Answer {
     }
 }
 
-impl Drop for Answer {
+impl Drop for ChildReport {
     fn drop(&mut self) {
         // SAFETY: our own mapping; nobody borrows it any more.
         unsafe { libc::munmap(self.place.as_ptr().cast(), size_of::<Option<SpawnError>>()) };

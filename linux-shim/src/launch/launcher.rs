@@ -19,7 +19,7 @@ use crate::launch::spawn::{Failed, Plan, Spawner};
 use crate::output::job_log::JobLogs;
 use crate::output::message_log::MessageLog;
 use crate::pending::PendingInput;
-use crate::readiness::channel::Voice;
+use crate::readiness::channel::NotifyChannel;
 use crate::readiness::daemons::Daemons;
 use crate::watch::trace::Tracer;
 
@@ -153,14 +153,14 @@ impl Launcher<'_> {
     }
 
     /// Gives a process its environment, and a main process the means to say that it is ready.
-    fn address(&mut self, supervisor: &Supervisor<'_>, job: JobId, process: Process) -> Result<Voice, Failed> {
+    fn address(&mut self, supervisor: &Supervisor<'_>, job: JobId, process: Process) -> Result<NotifyChannel, Failed> {
         self.spawner.begin();
         let class = supervisor.class_of(job).filter(|_| process == Process::Main);
         let settings = class.map(|class| self.programs.settings(class));
         let readiness = settings.and_then(Settings::readiness);
         let voice = match process {
             Process::Main => self.daemons.prepare(job, readiness, self.epoll),
-            _ => Ok(Voice::default()),
+            _ => Ok(NotifyChannel::default()),
         };
         let voice = voice.map_err(|errno| failed(SpawnStage::Pipe, errno))?;
         let spoken = voice.variable();

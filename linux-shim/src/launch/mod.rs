@@ -3,9 +3,9 @@
 pub mod accounts;
 #[allow(unsafe_code)]
 pub(crate) mod child;
+mod launch_wait;
 pub mod launcher;
 pub mod open_files;
-mod patience;
 pub mod preparation;
 mod set_up;
 mod slots;

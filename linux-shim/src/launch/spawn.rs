@@ -18,9 +18,9 @@ use crate::conf::command::{Command, ScriptPlace, script_place};
 use crate::conf::settings::Settings;
 use crate::kernel;
 use crate::launch::accounts::OwnGroups;
-use crate::launch::child::{Answer, Bond, Stack};
+use crate::launch::child::{Bond, ChildReport, Stack};
+use crate::launch::launch_wait::{self, LaunchWait, WaitOutcome};
 use crate::launch::open_files::OpenFiles;
-use crate::launch::patience::{self, Patience, Way};
 use crate::launch::preparation::Helper;
 use crate::launch::set_up::Orders;
 use crate::launch::slots::Slots;
@@ -82,7 +82,7 @@ pub struct Spawner {
     argument_pointers: Vec<*const c_char>,
     variable_pointers: Vec<*const c_char>,
     stack: Stack,
-    answer: Answer,
+    answer: ChildReport,
     slots: Slots,
     patience: Duration,
     /// The limit of open files that processes get.
@@ -117,7 +117,7 @@ impl Spawner {
             argument_pointers: Vec::with_capacity(room.count + 2),
             variable_pointers: Vec::with_capacity(room.count + 1),
             stack: Stack::new()?,
-            answer: Answer::new()?,
+            answer: ChildReport::new()?,
             slots: Slots::new()?,
             patience: LAUNCH_PATIENCE,
             open_files,
@@ -186,11 +186,11 @@ impl Spawner {
         let (pid, way) = made?;
         let way = report.map_or(way, |report| await_end(&report, pid, self.patience));
         let failure = match way {
-            Way::Clear => self.answer.take(),
-            Way::Killed(errno) | Way::Stuck(errno) => Some(failed(SpawnStage::Execute, errno)),
+            WaitOutcome::Clear => self.answer.take(),
+            WaitOutcome::Killed(errno) | WaitOutcome::Stuck(errno) => Some(failed(SpawnStage::Execute, errno)),
         };
         if let Some(error) = failure {
-            if !matches!(way, Way::Stuck(_)) {
+            if !matches!(way, WaitOutcome::Stuck(_)) {
                 // It ends now, if it has not already; nobody else is told.
                 kernel::process::await_exit(pid).map(drop).unwrap_or_default();
             }
@@ -199,7 +199,7 @@ impl Spawner {
         if plan.trace && awaited {
             // It runs into the stop of its exec with signals blocked (see `set_up`). Should it be killed before, its exit
             // is told as any other.
-            patience::await_stop(pid, self.patience);
+            launch_wait::await_stop(pid, self.patience);
             kernel::ptrace::unblock_signals(pid).unwrap_or_default();
         }
         Ok(pid)
@@ -234,7 +234,7 @@ impl Spawner {
         bond: Bond,
         script: Option<c_int>,
         reports: bool,
-    ) -> Result<(Pid, Way), SpawnError> {
+    ) -> Result<(Pid, WaitOutcome), SpawnError> {
         let slots = &self.slots;
         let mut orders = Orders {
             settings: plan.settings,
@@ -281,8 +281,8 @@ impl Spawner {
 }
 
 /// Waits until a process with memory of its own has closed its end of the pipe, which exec does.
-fn await_end(report: &OwnedFd, pid: Pid, most: Duration) -> Way {
-    let mut patience = Patience::new(most);
+fn await_end(report: &OwnedFd, pid: Pid, most: Duration) -> WaitOutcome {
+    let mut patience = LaunchWait::new(most);
     let pause = PollTimeout::try_from(LAUNCH_LOOK).unwrap_or(PollTimeout::ZERO);
     loop {
         let closed = poll(&mut [PollFd::new(report.as_fd(), PollFlags::POLLIN)], pause);

@@ -14,7 +14,7 @@ use crate::watch::wait::Source;
 
 /// What a main process is given to speak through.
 #[derive(Debug, Default)]
-pub struct Voice {
+pub struct NotifyChannel {
     pub(super) name: Option<Name>,
     /// The end of a pipe for it to write to, and the number that this is to have.
     pub(crate) pipe: Option<(OwnedFd, u16)>,
@@ -22,7 +22,7 @@ pub struct Voice {
     pub(crate) watched: bool,
 }
 
-impl Voice {
+impl NotifyChannel {
     /// The variable by which the process finds its socket, if it has one.
     pub fn variable(&self) -> Option<String<64>> {
         self.name.map(variable)

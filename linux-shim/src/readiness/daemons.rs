@@ -8,10 +8,10 @@ use nix::unistd::{pipe2, read};
 use uphold_core::limits::STATUS;
 use uphold_core::{JobId, Notification, Pid, Supervisor};
 
-use super::channel::{Voice, open_socket, watch};
-use super::hearing;
+use super::channel::{NotifyChannel, open_socket, watch};
 use super::message::Words;
 use super::pid_file::{self, Before};
+use super::sender;
 use super::table::{DaemonSlot, DaemonTable};
 use crate::capacity::LAST_NOTIFICATIONS;
 use crate::conf::settings::{Readiness, Settings};
@@ -20,7 +20,7 @@ use crate::watch::wait::Source;
 
 /// What is being told.
 #[derive(Clone, Copy)]
-enum Telling {
+enum NotificationKind {
     Ready,
     Main(Pid),
     Stopping,
@@ -35,7 +35,7 @@ pub struct Daemons {
     /// What was heard and is still to be told, and who said it.
     words: Words,
     speaker: Option<JobId>,
-    telling: Option<Telling>,
+    telling: Option<NotificationKind>,
     /// The text that is being told, if it is one.
     status: Vec<u8, STATUS>,
     /// Who has ended while its last messages are heard, and how many more may come.
@@ -65,12 +65,12 @@ impl Daemons {
     ///
     /// # Errors
     /// There are too many descriptors (EMFILE, ENFILE), or there is no memory.
-    pub fn prepare(&mut self, job: JobId, wanted: Option<&Readiness>, epoll: &Epoll) -> Result<Voice, Errno> {
+    pub fn prepare(&mut self, job: JobId, wanted: Option<&Readiness>, epoll: &Epoll) -> Result<NotifyChannel, Errno> {
         self.table.clear(job.index());
-        let Some(wanted) = wanted else { return Ok(Voice::default()) };
+        let Some(wanted) = wanted else { return Ok(NotifyChannel::default()) };
         let index = self.table.make_room(job).ok_or(Errno::ENOMEM)?;
         let mut place = DaemonSlot { job: Some(job), ..DaemonSlot::default() };
-        let mut voice = Voice { watched: wanted.watchdog > 0, ..Voice::default() };
+        let mut voice = NotifyChannel { watched: wanted.watchdog > 0, ..NotifyChannel::default() };
         if wanted.has_socket() {
             let (name, socket) = open_socket()?;
             watch(epoll, &socket, Source::Message(index as u32))?;
@@ -107,7 +107,7 @@ impl Daemons {
         let Some(place) = self.table.place_mut(job) else { return };
         // Every process is made the leader of a session.
         place.session = pid.get();
-        place.main = hearing::main(pid);
+        place.main = sender::main(pid);
         self.table.mains[job.index()] = pid.get();
     }
 
@@ -176,28 +176,28 @@ impl Daemons {
     pub fn take_word(&mut self) -> bool {
         let words = &mut self.words;
         self.telling = if let Some(pid) = words.main.take() {
-            Some(Telling::Main(pid))
+            Some(NotificationKind::Main(pid))
         } else if let Some(status) = words.status.take() {
             self.status = status;
-            Some(Telling::Status)
+            Some(NotificationKind::Status)
         } else if std::mem::take(&mut words.ready) {
-            Some(Telling::Ready)
+            Some(NotificationKind::Ready)
         } else if std::mem::take(&mut words.alive) {
-            Some(Telling::Alive)
+            Some(NotificationKind::Alive)
         } else {
-            std::mem::take(&mut words.stopping).then_some(Telling::Stopping)
+            std::mem::take(&mut words.stopping).then_some(NotificationKind::Stopping)
         };
         self.telling.is_some()
     }
 
     /// The word that was taken last, and whose it is.
-    pub fn told(&self) -> Option<(JobId, Notification<'_>)> {
+    pub fn notification(&self) -> Option<(JobId, Notification<'_>)> {
         let word = match self.telling? {
-            Telling::Ready => Notification::Ready,
-            Telling::Main(pid) => Notification::Main(pid),
-            Telling::Stopping => Notification::Stopping,
-            Telling::Alive => Notification::Alive,
-            Telling::Status => Notification::Status(&self.status),
+            NotificationKind::Ready => Notification::Ready,
+            NotificationKind::Main(pid) => Notification::Main(pid),
+            NotificationKind::Stopping => Notification::Stopping,
+            NotificationKind::Alive => Notification::Alive,
+            NotificationKind::Status => Notification::Status(&self.status),
         };
         Some((self.speaker?, word))
     }

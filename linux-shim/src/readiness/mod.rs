@@ -7,9 +7,9 @@
 
 pub mod channel;
 pub mod daemons;
-mod hearing;
 mod message;
 pub(crate) mod pid_file;
 mod process;
 pub(crate) mod record;
+mod sender;
 pub(crate) mod table;

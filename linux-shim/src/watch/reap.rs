@@ -6,7 +6,7 @@ use uphold_core::{Exit, Pid, Signal};
 
 /// A process changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-pub struct Change {
+pub struct ChildChange {
     /// Which one.
     pub pid: Pid,
     /// How.
@@ -49,11 +49,11 @@ pub enum Trap {
 ///
 /// Every change is told exactly once and in the kernel's order; none blocks another, for the kernel gives up each as
 /// it is told.
-pub fn next_change() -> Option<Change> {
+pub fn next_change() -> Option<ChildChange> {
     loop {
         let waited = kernel::process::wait_any()?;
         if let Some(kind) = kind_of(waited) {
-            return Some(Change { pid: waited.pid, kind });
+            return Some(ChildChange { pid: waited.pid, kind });
         }
     }
 }

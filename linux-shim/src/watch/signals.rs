@@ -5,7 +5,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// What a signal asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Meaning {
+pub enum SignalRequest {
     /// A child has changed.
     Children,
     /// Load the job files anew.
@@ -36,16 +36,16 @@ pub fn open() -> nix::Result<SignalFd> {
 
 /// What a signal means to a session's supervisor or to the system's (init(8), events control-alt-delete(7),
 /// keyboard-request(7) and power-status-changed(7)).
-pub fn meaning(number: u32, user: bool) -> Meaning {
+pub fn meaning(number: u32, user: bool) -> SignalRequest {
     let signal = i32::try_from(number).ok().and_then(|number| Signal::try_from(number).ok());
     match (signal, user) {
-        (Some(Signal::SIGCHLD), _) => Meaning::Children,
-        (Some(Signal::SIGHUP), _) => Meaning::Reload,
-        (Some(Signal::SIGTERM | Signal::SIGINT), true) => Meaning::Shutdown,
-        (Some(Signal::SIGTERM), false) => Meaning::Reexecute,
-        (Some(Signal::SIGINT), false) => Meaning::Event(b"control-alt-delete"),
-        (Some(Signal::SIGWINCH), false) => Meaning::Event(b"keyboard-request"),
-        (Some(Signal::SIGPWR), false) => Meaning::Event(b"power-status-changed"),
-        _ => Meaning::Nothing,
+        (Some(Signal::SIGCHLD), _) => SignalRequest::Children,
+        (Some(Signal::SIGHUP), _) => SignalRequest::Reload,
+        (Some(Signal::SIGTERM | Signal::SIGINT), true) => SignalRequest::Shutdown,
+        (Some(Signal::SIGTERM), false) => SignalRequest::Reexecute,
+        (Some(Signal::SIGINT), false) => SignalRequest::Event(b"control-alt-delete"),
+        (Some(Signal::SIGWINCH), false) => SignalRequest::Event(b"keyboard-request"),
+        (Some(Signal::SIGPWR), false) => SignalRequest::Event(b"power-status-changed"),
+        _ => SignalRequest::Nothing,
     }
 }

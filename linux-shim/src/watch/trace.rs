@@ -6,7 +6,7 @@
 use crate::capacity::EARLY_CHILDREN;
 use crate::kernel;
 use crate::watch::proc_stat::{is_traced, parent_of};
-use crate::watch::reap::{self, Change, Kind, Trap};
+use crate::watch::reap::{self, ChildChange, Kind, Trap};
 use nix::errno::Errno;
 use uphold_core::{Exit, Pid, Signal};
 
@@ -26,14 +26,14 @@ pub struct Tracer<const TRACEES: usize> {
     /// Tracees that run and are to be let go when they stand still.
     leaving: Vec<Pid>,
     /// A held-back change whose fork has just been told.
-    due: Option<Change>,
+    due: Option<ChildChange>,
     /// How many children were let go untraced for want of room.
     dropped: u32,
 }
 
 /// What to do with a change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Verdict {
+enum StopAction {
     /// Tell it.
     Tell,
     /// Keep it until the fork is told.
@@ -88,22 +88,22 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     ///
     /// A child that dies so early that its exit is told before its fork is an exit of an unknown process to the caller,
     /// who then must find the child of the fork to be gone (pidfd_open(2) says so).
-    pub fn next_change(&mut self) -> Option<Change> {
+    pub fn next_change(&mut self) -> Option<ChildChange> {
         loop {
             let change = self.due.take().or_else(reap::next_change)?;
             match self.judge(change, parent_of) {
-                Verdict::Tell => return Some(change),
-                Verdict::Hold => {}
-                Verdict::Release => {
+                StopAction::Tell => return Some(change),
+                StopAction::Hold => {}
+                StopAction::Release => {
                     // It can only be gone, and its exit is told next.
                     self.detach(change.pid, None).unwrap_or_default();
                 }
-                Verdict::GoOn => {
+                StopAction::GoOn => {
                     self.forget(change.pid);
                     // It is our child, and was not reaped: the number is its own.
                     kernel::process::kill(change.pid, false, Signal::CONT).unwrap_or_default();
                 }
-                Verdict::LetGo => let_go(change.pid, change.kind),
+                StopAction::LetGo => let_go(change.pid, change.kind),
             }
         }
     }
@@ -134,7 +134,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
 
     /// How the new child ended whose fork was just told, if it has; it will not be told again.
     pub fn take_end(&mut self, pid: Pid) -> Option<Exit> {
-        let Some(Change { pid: due, kind: Kind::Exited(exit) }) = self.due else { return None };
+        let Some(ChildChange { pid: due, kind: Kind::Exited(exit) }) = self.due else { return None };
         if due != pid {
             return None;
         }
@@ -191,51 +191,51 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     }
 
     /// What to do with a change, and what it means for the tables.
-    fn judge(&mut self, change: Change, parent_of: impl Fn(Pid) -> Option<Pid>) -> Verdict {
-        let Change { pid, kind } = change;
+    fn judge(&mut self, change: ChildChange, parent_of: impl Fn(Pid) -> Option<Pid>) -> StopAction {
+        let ChildChange { pid, kind } = change;
         match kind {
             Kind::Trapped(Trap::Fork(child)) => {
                 self.note(child);
                 if let Some(at) = self.early.iter().position(|early| early.pid == child) {
                     let early = self.early.swap_remove(at);
-                    self.due = Some(Change { pid: child, kind: early.kind });
+                    self.due = Some(ChildChange { pid: child, kind: early.kind });
                 }
-                Verdict::Tell
+                StopAction::Tell
             }
-            Kind::Trapped(Trap::Signal(Signal::STOP)) if self.leaving.contains(&pid) => Verdict::Release,
-            Kind::Trapped(_) if self.known.contains(&pid) => Verdict::Tell,
+            Kind::Trapped(Trap::Signal(Signal::STOP)) if self.leaving.contains(&pid) => StopAction::Release,
+            Kind::Trapped(_) if self.known.contains(&pid) => StopAction::Tell,
             Kind::Trapped(_) => self.hold(pid, kind, parent_of),
             Kind::Exited(_) => self.ended(pid, kind, parent_of),
-            Kind::Stopped(Signal::STOP) if self.leaving.contains(&pid) => Verdict::GoOn,
-            Kind::Stopped(_) | Kind::Continued => Verdict::Tell,
+            Kind::Stopped(Signal::STOP) if self.leaving.contains(&pid) => StopAction::GoOn,
+            Kind::Stopped(_) | Kind::Continued => StopAction::Tell,
         }
     }
 
-    fn hold(&mut self, pid: Pid, kind: Kind, parent_of: impl Fn(Pid) -> Option<Pid>) -> Verdict {
+    fn hold(&mut self, pid: Pid, kind: Kind, parent_of: impl Fn(Pid) -> Option<Pid>) -> StopAction {
         // Without /proc nobody knows the parent; then it may be any of the tracees.
         let orphan = parent_of(pid).is_some_and(|parent| !self.known.contains(&parent));
         if orphan || self.known.is_empty() {
-            return Verdict::LetGo;
+            return StopAction::LetGo;
         }
         match self.early.push(Early { pid, kind }) {
-            Ok(()) => Verdict::Hold,
+            Ok(()) => StopAction::Hold,
             Err(_) => {
                 self.dropped = self.dropped.saturating_add(1);
-                Verdict::LetGo
+                StopAction::LetGo
             }
         }
     }
 
-    fn ended(&mut self, pid: Pid, kind: Kind, parent_of: impl Fn(Pid) -> Option<Pid>) -> Verdict {
+    fn ended(&mut self, pid: Pid, kind: Kind, parent_of: impl Fn(Pid) -> Option<Pid>) -> StopAction {
         if let Some(early) = self.early.iter_mut().find(|early| early.pid == pid) {
             // The fork is still to be told; then the child is not stopped but gone.
             early.kind = kind;
-            return Verdict::Hold;
+            return StopAction::Hold;
         }
         self.known.retain(|&known| known != pid);
         self.leaving.retain(|&leaving| leaving != pid);
         self.abandon_orphans(parent_of);
-        Verdict::Tell
+        StopAction::Tell
     }
 
     /// Lets go of the held-back children whose fork will not be told any more.
@@ -283,31 +283,31 @@ mod tests {
         Pid::new(number).unwrap()
     }
 
-    fn change(number: u32, kind: Kind) -> Change {
-        Change { pid: pid(number), kind }
+    fn change(number: u32, kind: Kind) -> ChildChange {
+        ChildChange { pid: pid(number), kind }
     }
 
-    fn fork() -> Change {
+    fn fork() -> ChildChange {
         change(PARENT, Kind::Trapped(Trap::Fork(pid(CHILD))))
     }
 
-    fn stop() -> Change {
+    fn stop() -> ChildChange {
         change(CHILD, Kind::Trapped(Trap::Signal(Signal::STOP)))
     }
 
-    fn exit(number: u32) -> Change {
+    fn exit(number: u32) -> ChildChange {
         change(number, Kind::Exited(Exit::Status(0)))
     }
 
     /// What is told when the kernel reports these changes, the child's parent being `parent`.
-    fn told(reports: &[Change], parent: Option<u32>) -> std::vec::Vec<Change> {
+    fn told(reports: &[ChildChange], parent: Option<u32>) -> std::vec::Vec<ChildChange> {
         let mut tracer = Tracer::<4>::new();
         tracer.expect(pid(PARENT));
         let mut told = std::vec::Vec::new();
         for &report in reports {
             let mut next = Some(report);
             while let Some(change) = next {
-                if tracer.judge(change, |_| parent.map(pid)) == Verdict::Tell {
+                if tracer.judge(change, |_| parent.map(pid)) == StopAction::Tell {
                     told.push(change);
                 }
                 next = tracer.due.take();
@@ -340,10 +340,10 @@ mod tests {
         let stopped = |signal| change(PARENT, Kind::Stopped(signal));
         tracer.expect(pid(PARENT));
         tracer.leaving.push(pid(PARENT));
-        assert_eq!(tracer.judge(stopped(Signal(20)), |_| None), Verdict::Tell);
-        assert_eq!(tracer.judge(stopped(Signal::STOP), |_| None), Verdict::GoOn);
+        assert_eq!(tracer.judge(stopped(Signal(20)), |_| None), StopAction::Tell);
+        assert_eq!(tracer.judge(stopped(Signal::STOP), |_| None), StopAction::GoOn);
         tracer.forget(pid(PARENT));
-        assert_eq!(tracer.judge(stopped(Signal::STOP), |_| None), Verdict::Tell);
+        assert_eq!(tracer.judge(stopped(Signal::STOP), |_| None), StopAction::Tell);
     }
 
     #[test]
@@ -352,13 +352,13 @@ mod tests {
         tracer.expect(pid(PARENT));
         for number in 0..EARLY_CHILDREN as u32 {
             let stop = change(CHILD + number, Kind::Trapped(Trap::Signal(Signal::STOP)));
-            assert_eq!(tracer.judge(stop, |_| Some(pid(PARENT))), Verdict::Hold);
+            assert_eq!(tracer.judge(stop, |_| Some(pid(PARENT))), StopAction::Hold);
         }
         let stop = change(CHILD + 1000, Kind::Trapped(Trap::Signal(Signal::STOP)));
-        assert_eq!(tracer.judge(stop, |_| Some(pid(PARENT))), Verdict::LetGo);
+        assert_eq!(tracer.judge(stop, |_| Some(pid(PARENT))), StopAction::LetGo);
         assert_eq!(tracer.take_dropped(), 1);
         // Once the parent is gone nothing is held any more.
-        assert_eq!(tracer.judge(exit(PARENT), |_| None), Verdict::Tell);
+        assert_eq!(tracer.judge(exit(PARENT), |_| None), StopAction::Tell);
         assert!(tracer.early.is_empty());
     }
 }

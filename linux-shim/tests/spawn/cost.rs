@@ -5,7 +5,7 @@ use crate::kit::{Bench, plan, root, settings};
 use uphold_core::Resource;
 use uphold_linux::conf::command::Command;
 use uphold_linux::conf::settings::{ResourceLimit, Text};
-use uphold_linux::watch::reap::{Change, Kind};
+use uphold_linux::watch::reap::{ChildChange, Kind};
 use uphold_linux::watch::trace::Tracer;
 
 #[test]
@@ -35,7 +35,7 @@ fn nothing_is_allocated() {
         }
         loop {
             match tracer.next_change() {
-                Some(Change { kind: Kind::Exited(_), .. }) => break,
+                Some(ChildChange { kind: Kind::Exited(_), .. }) => break,
                 Some(change) => assert_eq!(tracer.detach(change.pid, None), Ok(true)),
                 None => std::thread::yield_now(),
             }

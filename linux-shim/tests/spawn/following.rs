@@ -5,7 +5,7 @@ use std::fs;
 use uphold_core::{Exit, Pid, Signal, SpawnError, SpawnStage};
 use uphold_linux::conf::command::Command;
 use uphold_linux::watch::kill::{signal_group, signal_one};
-use uphold_linux::watch::reap::{Change, Kind, Trap, next_change};
+use uphold_linux::watch::reap::{ChildChange, Kind, Trap, next_change};
 use uphold_linux::watch::trace::Tracer;
 
 #[test]
@@ -21,7 +21,7 @@ fn every_way_to_end_is_told() {
     }
     let pid = bench.launch(sleep, |_| ()).unwrap();
     assert_eq!(signal_one(pid, Signal::STOP), Ok(true));
-    assert_eq!(await_change(next_change), Change { pid, kind: Kind::Stopped(Signal::STOP) });
+    assert_eq!(await_change(next_change), ChildChange { pid, kind: Kind::Stopped(Signal::STOP) });
     assert_eq!(signal_one(pid, Signal::CONT), Ok(true));
     assert_eq!(signal_one(pid, Signal::KILL), Ok(true));
     assert_eq!(exit_of(pid), Exit::Signal(9));
@@ -43,7 +43,7 @@ fn a_group_is_signalled_but_never_everyone() {
 }
 
 /// The next change but that a process goes on, which may be told or be overtaken by what comes next.
-fn next() -> Option<Change> {
+fn next() -> Option<ChildChange> {
     next_change().filter(|change| change.kind != Kind::Continued)
 }
 
@@ -51,7 +51,7 @@ fn next() -> Option<Change> {
 fn a_debugged_process_stops_before_its_program() {
     let mut bench = Bench::new();
     let pid = bench.launch(Command::Exec(b"true"), |plan| plan.stop_before_exec = true).unwrap();
-    assert_eq!(await_change(next), Change { pid, kind: Kind::Stopped(Signal::STOP) });
+    assert_eq!(await_change(next), ChildChange { pid, kind: Kind::Stopped(Signal::STOP) });
     assert_eq!(signal_one(pid, Signal::CONT), Ok(true));
     assert_eq!(exit_of(pid), Exit::Status(0));
     let pid = bench.launch(Command::Exec(b"/no/such"), |plan| plan.stop_before_exec = true).unwrap();
@@ -60,10 +60,10 @@ fn a_debugged_process_stops_before_its_program() {
     assert_eq!(exit_of(pid), Exit::Status(255));
     // Traced as well, it stops once more.
     let pid = bench.launch(Command::Exec(b"true"), |plan| (plan.stop_before_exec, plan.trace) = (true, true)).unwrap();
-    assert_eq!(await_change(next), Change { pid, kind: Kind::Stopped(Signal::STOP) });
+    assert_eq!(await_change(next), ChildChange { pid, kind: Kind::Stopped(Signal::STOP) });
     assert_eq!(signal_one(pid, Signal::CONT), Ok(true));
     let mut tracer = Tracer::<8>::new();
-    assert_eq!(await_change(next), Change { pid, kind: Kind::Trapped(Trap::Signal(Signal::TRAP)) });
+    assert_eq!(await_change(next), ChildChange { pid, kind: Kind::Trapped(Trap::Signal(Signal::TRAP)) });
     assert_eq!(tracer.detach(pid, None), Ok(true));
     assert_eq!(exit_of(pid), Exit::Status(0));
 }
@@ -88,7 +88,7 @@ fn stand_still(processes: &[Pid]) -> bool {
 }
 
 /// Runs a traced command to the end of its first process; tells all that the tracer told.
-fn traced(bench: &mut Bench, command: Command<'_>, ends: usize) -> Vec<Change> {
+fn traced(bench: &mut Bench, command: Command<'_>, ends: usize) -> Vec<ChildChange> {
     let mut tracer = Tracer::<8>::new();
     assert!(tracer.has_room());
     let pid = bench.launch(command, |plan| plan.trace = true).unwrap();
@@ -202,7 +202,7 @@ fn a_child_whose_parent_is_killed_at_its_fork_is_not_left_stopped() {
         await_some("both stops", || (state_of(pid)? == 't' && state_of(child)? == 't').then_some(()));
         assert_eq!(signal_one(pid, Signal::KILL), Ok(true));
         let mut told = Vec::new();
-        while !told.iter().any(|change: &Change| change.pid == pid && matches!(change.kind, Kind::Exited(_))) {
+        while !told.iter().any(|change: &ChildChange| change.pid == pid && matches!(change.kind, Kind::Exited(_))) {
             let change = await_change(|| tracer.next_change());
             told.push(change);
             if let Kind::Trapped(_) = change.kind {
@@ -210,7 +210,7 @@ fn a_child_whose_parent_is_killed_at_its_fork_is_not_left_stopped() {
             }
         }
         await_some(&format!("the end of {child}, {told:?}"), || {
-            if let Some(Change { pid, kind: Kind::Trapped(_) }) = tracer.next_change() {
+            if let Some(ChildChange { pid, kind: Kind::Trapped(_) }) = tracer.next_change() {
                 let _ = tracer.resume(pid, None);
             }
             matches!(state_of(child), None | Some('Z')).then_some(())

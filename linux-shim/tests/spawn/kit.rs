@@ -12,7 +12,7 @@ use uphold_linux::capacity::SpawnRoom;
 use uphold_linux::conf::command::Command;
 use uphold_linux::conf::settings::{Settings, Text};
 use uphold_linux::launch::spawn::{Plan, Spawner};
-use uphold_linux::watch::reap::{Change, Kind, next_change};
+use uphold_linux::watch::reap::{ChildChange, Kind, next_change};
 
 /// Settings that only silence the process.
 pub static PLAIN: LazyLock<Settings> = LazyLock::new(|| settings(|_| ()));
@@ -130,7 +130,7 @@ pub fn await_some<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// The next change, other than that a stopped process goes on.
-pub fn await_change(mut next: impl FnMut() -> Option<Change>) -> Change {
+pub fn await_change(mut next: impl FnMut() -> Option<ChildChange>) -> ChildChange {
     await_some("a change", || next().filter(|change| change.kind != Kind::Continued))
 }
 
@@ -142,8 +142,8 @@ pub fn state_of(pid: Pid) -> Option<char> {
 pub fn exit_of(pid: Pid) -> Exit {
     loop {
         match await_change(next_change) {
-            Change { pid: ended, kind: Kind::Exited(exit) } if ended == pid => return exit,
-            Change { kind: Kind::Continued, .. } => {}
+            ChildChange { pid: ended, kind: Kind::Exited(exit) } if ended == pid => return exit,
+            ChildChange { kind: Kind::Continued, .. } => {}
             other => assert_ne!(other.pid, pid, "{other:?}"),
         }
     }

@@ -16,7 +16,7 @@ use uphold_linux::launch::open_files::OpenFiles;
 use uphold_linux::launch::preparation::Helper;
 use uphold_linux::launch::spawn::Spawner;
 use uphold_linux::watch::kill::signal_one;
-use uphold_linux::watch::reap::{Change, Kind, next_change};
+use uphold_linux::watch::reap::{ChildChange, Kind, next_change};
 
 use crate::kit::{Bench, ROOM, await_change, await_some, exit_of, root, settings, text};
 
@@ -57,7 +57,7 @@ fn a_process_that_nobody_waits_for_has_its_descriptors() {
             let pid = pid.unwrap();
             drop((log_end, ready_end));
             if stops {
-                assert_eq!(await_change(next_change), Change { pid, kind: Kind::Stopped(Signal::STOP) });
+                assert_eq!(await_change(next_change), ChildChange { pid, kind: Kind::Stopped(Signal::STOP) });
                 assert_eq!(signal_one(pid, Signal::CONT), Ok(true));
             }
             assert_eq!(exit_of(pid), Exit::Status(0), "{words}");

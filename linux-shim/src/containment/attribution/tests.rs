@@ -61,24 +61,24 @@ impl World for Pretend {
 }
 
 /// Job a's main process is 100, b's is 200, both of time 1000; a's hook is 150.
-fn family() -> (Kin, Table, [JobId; 2]) {
-    let (mut kin, mut table, [a, b]) = (Kin::new(), Table::new(12), jobs());
+fn family() -> (Attribution, Table, [JobId; 2]) {
+    let (mut attribution, mut table, [a, b]) = (Attribution::new(), Table::new(12), jobs());
     for (job, number) in [(a, 100), (b, 200)] {
-        kin.launching(job, 1000);
-        kin.launched(job, pid(number));
-        kin.mark(Owner::Main(job), pid(number), 1000);
+        attribution.launching(job, 1000);
+        attribution.launched(job, pid(number));
+        attribution.mark(Owner::Main(job), pid(number), 1000);
         table.put(pid(number), Owner::Main(job));
     }
-    kin.mark(Owner::Hook(a), pid(150), 1000);
+    attribution.mark(Owner::Hook(a), pid(150), 1000);
     table.put(pid(150), Owner::Hook(a));
-    (kin, table, [a, b])
+    (attribution, table, [a, b])
 }
 
 #[test]
 fn a_session_tells_jobs_and_hooks_apart() {
-    let (kin, table, [a, b]) = family();
+    let (attribution, table, [a, b]) = family();
     let world = Pretend { names: vec![(301, b, b"b"), (302, a, b"a")], ..Pretend::default() };
-    let judge = |stat| kin.judge(&stat, &table, &world);
+    let judge = |stat| attribution.judge(&stat, &table, &world);
     assert_eq!(judge(process(300, 100, 1001, false)), Owner::Main(a));
     assert_eq!(judge(process(301, 100, 1001, false)), Owner::Main(a), "whatever it says");
     assert_eq!(judge(process(302, 150, 1001, false)), Owner::Hook(a), "whatever it says");
@@ -87,36 +87,40 @@ fn a_session_tells_jobs_and_hooks_apart() {
 
 #[test]
 fn a_number_that_was_given_again_means_nothing() {
-    let (kin, table, _) = family();
+    let (attribution, table, _) = family();
     let world = Pretend { processes: vec![process(100, 100, 9000, false)], ..Pretend::default() };
-    assert_eq!(kin.judge(&process(300, 100, 9001, false), &table, &world), Owner::Nobody);
+    assert_eq!(attribution.judge(&process(300, 100, 9001, false), &table, &world), Owner::Nobody);
 }
 
 #[test]
 fn a_name_counts_for_whoever_began_later_than_the_job() {
-    let (mut kin, mut table, [a, b]) = family();
+    let (mut attribution, mut table, [a, b]) = family();
     let world = Pretend { names: vec![(300, b, b"b"), (90, b, b"b"), (301, a, b"a")], ..Pretend::default() };
-    assert_eq!(kin.judge(&process(300, 300, 1001, false), &table, &world), Owner::Main(b));
-    assert_eq!(kin.judge(&process(90, 90, 999, false), &table, &world), Owner::Nobody);
-    assert_eq!(kin.judge(&process(90, 90, 1000, false), &table, &world), Owner::Nobody, "within one tick");
+    assert_eq!(attribution.judge(&process(300, 300, 1001, false), &table, &world), Owner::Main(b));
+    assert_eq!(attribution.judge(&process(90, 90, 999, false), &table, &world), Owner::Nobody);
+    assert_eq!(attribution.judge(&process(90, 90, 1000, false), &table, &world), Owner::Nobody, "within one tick");
     // After a hook's end it is the hook's.
-    kin.ended(table.take(pid(150)).unwrap(), pid(150));
-    assert_eq!(kin.judge(&process(301, 301, 1001, false), &table, &world), Owner::Hook(a));
+    attribution.ended(table.take(pid(150)).unwrap(), pid(150));
+    assert_eq!(attribution.judge(&process(301, 301, 1001, false), &table, &world), Owner::Hook(a));
 }
 
 #[test]
 fn who_says_nothing_belongs_to_the_nearest_that_ended() {
-    let (mut kin, mut table, [a, b]) = family();
+    let (mut attribution, mut table, [a, b]) = family();
     let mut world = Pretend::default();
-    kin.ended(table.take(pid(100)).unwrap(), pid(100));
-    assert_eq!(kin.judge(&process(205, 205, 1001, false), &table, &world), Owner::Main(a), "b's still runs");
-    assert_eq!(kin.judge(&process(205, 205, 1000 + SOON + 1, false), &table, &world), Owner::Nobody, "it is late");
+    attribution.ended(table.take(pid(100)).unwrap(), pid(100));
+    assert_eq!(attribution.judge(&process(205, 205, 1001, false), &table, &world), Owner::Main(a), "b's still runs");
+    assert_eq!(
+        attribution.judge(&process(205, 205, 1000 + SOON + 1, false), &table, &world),
+        Owner::Nobody,
+        "it is late"
+    );
     world.processes.push(process(200, 200, 1000, true));
-    assert_eq!(kin.judge(&process(205, 205, 1001, false), &table, &world), Owner::Main(b), "untold");
-    assert_eq!(kin.judge(&process(105, 105, 1001, false), &table, &world), Owner::Main(a));
+    assert_eq!(attribution.judge(&process(205, 205, 1001, false), &table, &world), Owner::Main(b), "untold");
+    assert_eq!(attribution.judge(&process(105, 105, 1001, false), &table, &world), Owner::Main(a));
     world.foreign.push(105);
-    assert_eq!(kin.judge(&process(105, 105, 1001, false), &table, &world), Owner::Nobody, "a stranger");
+    assert_eq!(attribution.judge(&process(105, 105, 1001, false), &table, &world), Owner::Nobody, "a stranger");
     world.foreign.clear();
-    kin.looked();
-    assert_eq!(kin.judge(&process(105, 105, 1001, false), &table, &world), Owner::Nobody, "nobody has ended");
+    attribution.looked();
+    assert_eq!(attribution.judge(&process(105, 105, 1001, false), &table, &world), Owner::Nobody, "nobody has ended");
 }

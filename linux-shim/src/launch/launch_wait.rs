@@ -14,7 +14,7 @@ use crate::kernel;
 
 /// How it went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Way {
+pub(crate) enum WaitOutcome {
     /// It runs its program, or has ended.
     Clear,
     /// It had to be killed, because it stood stopped (EINTR) or for want of an end (ETIMEDOUT), and has ended.
@@ -24,26 +24,26 @@ pub(crate) enum Way {
 }
 
 /// How long one process has been waited for, and what was done about it.
-pub(crate) struct Patience {
+pub(crate) struct LaunchWait {
     most: Duration,
     began: Option<Instant>,
     killed: Option<(Errno, Instant)>,
 }
 
-impl Patience {
+impl LaunchWait {
     /// Nobody has waited yet; the process gets that long.
     pub(crate) fn new(most: Duration) -> Self {
-        Patience { most, began: None, killed: None }
+        LaunchWait { most, began: None, killed: None }
     }
 
     /// It has come clear of what it was waited for.
-    pub(crate) fn over(&self) -> Way {
-        self.killed.map_or(Way::Clear, |(errno, _)| Way::Killed(errno))
+    pub(crate) fn over(&self) -> WaitOutcome {
+        self.killed.map_or(WaitOutcome::Clear, |(errno, _)| WaitOutcome::Killed(errno))
     }
 
     /// Looks at a process of which nothing was heard; `None`: it is to be waited for again. Whether it has come clear
     /// meanwhile is asked when it is found stopped.
-    pub(crate) fn look(&mut self, pid: Pid, is_clear: impl Fn() -> bool) -> Option<Way> {
+    pub(crate) fn look(&mut self, pid: Pid, is_clear: impl Fn() -> bool) -> Option<WaitOutcome> {
         let now = now();
         let began = *self.began.get_or_insert(Instant(now.0.saturating_sub(milliseconds(LAUNCH_LOOK))));
         let seen = kernel::process::peek(pid);
@@ -52,7 +52,7 @@ impl Patience {
         }
         let passed = |since: Instant, most: Duration| now.0.saturating_sub(since.0) >= milliseconds(most);
         match self.killed {
-            Some((errno, at)) => return passed(at, LAUNCH_LAST).then_some(Way::Stuck(errno)),
+            Some((errno, at)) => return passed(at, LAUNCH_LAST).then_some(WaitOutcome::Stuck(errno)),
             None if seen.is_some() => self.kill(pid, Errno::EINTR, now),
             None if passed(began, self.most) => self.kill(pid, Errno::ETIMEDOUT, now),
             None => {}

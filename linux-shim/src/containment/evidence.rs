@@ -13,13 +13,13 @@ const SLACK: u64 = TICKS;
 
 /// A process that was a job's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-pub(super) struct Mark {
+pub(super) struct PastProcess {
     pub(super) number: Pid,
     /// Ticks since boot.
     pub(super) start: u64,
 }
 
-impl Mark {
+impl PastProcess {
     /// Whether a process is that one, or in its session or group.
     pub(super) fn covers(&self, stat: &Stat, world: &impl World) -> bool {
         let number = self.number.get();
@@ -35,14 +35,14 @@ impl Mark {
 }
 
 /// The marks of all jobs, in one list: most jobs have none, so that room of its own for each would be wasted.
-pub(super) struct Marks(Vec<(Owner, Mark)>);
+pub(super) struct Evidence(Vec<(Owner, PastProcess)>);
 
-impl Marks {
+impl Evidence {
     pub(super) fn new() -> Self {
-        Marks(Vec::with_capacity(MARKS))
+        Evidence(Vec::with_capacity(MARKS))
     }
 
-    pub(super) fn add(&mut self, owner: Owner, mark: Mark) {
+    pub(super) fn add(&mut self, owner: Owner, mark: PastProcess) {
         if self.0.contains(&(owner, mark)) {
             return;
         }
@@ -58,7 +58,7 @@ impl Marks {
     }
 
     /// Every mark.
-    pub(super) fn all(&self) -> &[(Owner, Mark)] {
+    pub(super) fn all(&self) -> &[(Owner, PastProcess)] {
         &self.0
     }
 
@@ -69,7 +69,7 @@ impl Marks {
         world: &impl World,
         is_asked_for: impl Fn(Owner) -> bool,
     ) -> Option<Owner> {
-        let covers = |(owner, mark): &&(Owner, Mark)| is_asked_for(*owner) && mark.covers(stat, world);
+        let covers = |(owner, mark): &&(Owner, PastProcess)| is_asked_for(*owner) && mark.covers(stat, world);
         self.0.iter().find(covers).map(|(owner, _)| *owner)
     }
 

@@ -9,14 +9,14 @@ use crate::linux::Linux;
 
 impl Linux {
     /// Does what a client wants, and answers; what the supervisor is to hear of it is returned.
-    pub(crate) fn run_errand(
+    pub(crate) fn perform_request(
         &mut self,
         client: ClientId,
-        errand: WorldRequest,
+        request: WorldRequest,
         supervisor: &mut Supervisor<'_>,
     ) -> Option<Input<'static>> {
         let mut input = None;
-        match errand {
+        match request {
             WorldRequest::ReloadConfiguration => self.reload(supervisor),
             WorldRequest::SetLogPriority(threshold) => self.log.set_threshold(threshold),
             WorldRequest::WriteKeptOutput => self.write_kept(supervisor),

@@ -14,7 +14,7 @@
 use heapless::Vec;
 use uphold_core::{JobId, Pid};
 
-use super::marks::{Mark, Marks};
+use super::evidence::{Evidence, PastProcess};
 use super::owner::{Owner, World};
 use super::table::Table;
 use crate::capacity::{ENDS_REMEMBERED, JOBS, PARENT_NUMBERS};
@@ -71,8 +71,8 @@ impl Life {
     /// Whether a process bears the mark of the first or of the last main process, which are never forgotten.
     fn covers(&self, stat: &Stat, world: &impl World) -> bool {
         let launched = [self.since, Some(self.latest)].into_iter().flatten();
-        let mut marks = launched.filter_map(|birth| Some(Mark { number: birth.pid?, start: birth.time }));
-        marks.any(|mark| mark.covers(stat, world))
+        let mut past = launched.filter_map(|birth| Some(PastProcess { number: birth.pid?, start: birth.time }));
+        past.any(|mark| mark.covers(stat, world))
     }
 
     fn may_have(&self, stat: &Stat) -> bool {
@@ -86,17 +86,17 @@ impl Life {
 }
 
 /// The jobs that have processes, and whose processes ended of late.
-pub(super) struct Kin {
+pub(super) struct Attribution {
     lives: std::vec::Vec<Option<Life>>,
-    marks: Marks,
+    past: Evidence,
     /// Who ended, and under which number, since orphans were last looked for.
     ends: Vec<(Owner, Pid), ENDS_REMEMBERED>,
 }
 
-impl Kin {
+impl Attribution {
     /// Nobody.
     pub(super) fn new() -> Self {
-        Kin { lives: std::vec::Vec::with_capacity(JOBS), marks: Marks::new(), ends: Vec::new() }
+        Attribution { lives: std::vec::Vec::with_capacity(JOBS), past: Evidence::new(), ends: Vec::new() }
     }
 
     /// Every life.
@@ -143,7 +143,7 @@ impl Kin {
         let Some(life) = self.life_mut(job) else { return };
         let before = std::mem::replace(&mut life.latest, Birth { time: now, pid: None });
         if let Some(number) = before.pid {
-            self.marks.add(Owner::Main(job), Mark { number, start: before.time });
+            self.past.add(Owner::Main(job), PastProcess { number, start: before.time });
         }
     }
 
@@ -159,15 +159,15 @@ impl Kin {
     pub(super) fn mark(&mut self, owner: Owner, number: Pid, start: u64) {
         match owner {
             Owner::Main(job) | Owner::Hook(job) if self.life_mut(job).is_some() => {
-                self.marks.add(owner, Mark { number, start });
+                self.past.add(owner, PastProcess { number, start });
             }
             _ => {}
         }
     }
 
     /// Every mark.
-    pub(super) fn marks(&self) -> &[(Owner, Mark)] {
-        self.marks.all()
+    pub(super) fn past(&self) -> &[(Owner, PastProcess)] {
+        self.past.all()
     }
 
     /// A child has ended.
@@ -187,7 +187,7 @@ impl Kin {
     /// A job rests; what was remembered of it.
     pub(super) fn forget(&mut self, job: JobId) -> Option<Life> {
         self.ends.retain(|(owner, _)| !matches!(owner, Owner::Main(of) | Owner::Hook(of) if *of == job));
-        self.marks.forget(job);
+        self.past.forget(job);
         self.lives.get_mut(job.index())?.take_if(|life| life.job == job)
     }
 
@@ -208,7 +208,7 @@ impl Kin {
         let may_be =
             |owner| matches!(owner, Owner::Main(job) if self.life(job).is_some_and(|life| life.may_have(stat)));
         let launched = || self.lives().find(|life| life.may_have(stat) && life.covers(stat, world));
-        let marked = self.marks.covering(stat, world, is_hooks).or_else(|| self.marks.covering(stat, world, may_be));
+        let marked = self.past.covering(stat, world, is_hooks).or_else(|| self.past.covering(stat, world, may_be));
         marked.or_else(|| launched().map(|life| Owner::Main(life.job)))
     }
 

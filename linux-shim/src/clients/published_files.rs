@@ -12,12 +12,12 @@ use crate::clients::listener::{SYSTEM_SOCKET, listen_at};
 
 /// What was made to be found, and goes when the supervisor does.
 #[derive(Default)]
-pub struct Traces {
+pub struct PublishedFiles {
     files: Vec<PathBuf>,
     directories: Vec<PathBuf>,
 }
 
-impl Traces {
+impl PublishedFiles {
     /// Listens at the control socket's path: the given one, or the usual one for a system or a session.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ impl Traces {
     }
 }
 
-impl Drop for Traces {
+impl Drop for PublishedFiles {
     fn drop(&mut self) {
         // What somebody else has removed already, or uses, need not be removed.
         self.files.iter().for_each(|file| fs::remove_file(file).unwrap_or_default());
@@ -121,7 +121,7 @@ mod tests {
         let (letter, socket) = (directory.join("letter"), directory.join("socket"));
         fs::write(&letter, "a letter").unwrap();
         std::os::unix::fs::symlink(&letter, directory.join("socket.pid")).unwrap();
-        let mut traces = Traces::default();
+        let mut traces = PublishedFiles::default();
         for _ in 0..2 {
             traces.pid_file(&socket).unwrap();
         }
