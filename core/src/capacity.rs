@@ -151,13 +151,3 @@ impl Given {
         }
     }
 }
-
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __capacity {
-    ($($field:ident: $count:expr),+) => {{
-        let mut given = $crate::Given::NOTHING;
-        $(given.$field = ::core::option::Option::Some($count);)+
-        given.capacity()
-    }};
-}

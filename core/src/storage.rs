@@ -197,19 +197,24 @@ impl<
 /// any order. The counts are constant expressions. A field that is given twice has its last value.
 #[macro_export]
 macro_rules! storage {
+    (@capacity $($field:ident: $count:expr),+) => {{
+        let mut given = $crate::Given::NOTHING;
+        $(given.$field = ::core::option::Option::Some($count);)+
+        given.capacity()
+    }};
     ($($field:ident: $count:expr),+ $(,)?) => {
         $crate::Storage<
-            { $crate::__capacity!($($field: $count),+).classes },
-            { $crate::__capacity!($($field: $count),+).jobs },
-            { $crate::__capacity!($($field: $count),+).processes },
-            { $crate::__capacity!($($field: $count),+).events },
-            { $crate::__capacity!($($field: $count),+).waiters },
-            { $crate::__capacity!($($field: $count),+).leaves },
-            { $crate::__capacity!($($field: $count),+).names },
-            { $crate::__capacity!($($field: $count),+).text },
-            { $crate::__capacity!($($field: $count),+).pieces },
-            { $crate::__capacity!($($field: $count),+).chains },
-            { $crate::__capacity!($($field: $count),+).scratch },
+            { $crate::storage!(@capacity $($field: $count),+).classes },
+            { $crate::storage!(@capacity $($field: $count),+).jobs },
+            { $crate::storage!(@capacity $($field: $count),+).processes },
+            { $crate::storage!(@capacity $($field: $count),+).events },
+            { $crate::storage!(@capacity $($field: $count),+).waiters },
+            { $crate::storage!(@capacity $($field: $count),+).leaves },
+            { $crate::storage!(@capacity $($field: $count),+).names },
+            { $crate::storage!(@capacity $($field: $count),+).text },
+            { $crate::storage!(@capacity $($field: $count),+).pieces },
+            { $crate::storage!(@capacity $($field: $count),+).chains },
+            { $crate::storage!(@capacity $($field: $count),+).scratch },
         >
     };
 }

@@ -112,9 +112,7 @@ impl Reader {
 
 impl<'ast> Visit<'ast> for Reader {
     fn visit_item(&mut self, item: &'ast Item) {
-        // The paths in the definition of a macro are resolved where the macro is called.
-        let defines_macro = matches!(item, Item::Macro(definition) if definition.ident.is_some());
-        if !defines_macro && !is_for_tests(attributes(item)) {
+        if !is_for_tests(attributes(item)) {
             visit::visit_item(self, item);
         }
     }
