@@ -11,7 +11,7 @@ use crate::signal::Signal;
 use crate::spawn::SpawnError;
 use crate::state::{Goal, State};
 
-/// One message. [`Supervisor::say`](crate::supervisor::Supervisor::say) puts it in words while the ids are alive.
+/// One message. [`Supervisor::message`](crate::Supervisor::message) puts it in words while the ids are alive.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[allow(missing_docs)]
