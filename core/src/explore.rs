@@ -9,6 +9,7 @@ use crate::records::job::Failure;
 use crate::tables::respawn::RespawnLimit;
 use crate::time::Instant;
 
+#[doc(hidden)]
 impl Supervisor<'_> {
     /// Sets every clock back: what was to happen at `now` is to happen so much earlier, and what is over is over for good.
     /// Numbers of processes that are not `known` to anybody any more are forgotten. So two states that differ in nothing that

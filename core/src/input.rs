@@ -9,184 +9,234 @@ use crate::signal::Signal;
 use crate::spawn::SpawnError;
 use crate::target::{EnvTable, Target};
 
-/// One fact about the world. The supervisor takes one in, gives every effect out, and only then takes the next.
+/// One fact about the world, which is the program around the supervisor.
+///
+/// # The contract
+///
+/// One input is given to [`handle`](crate::Supervisor::handle), then every effect is polled and carried out, and only
+/// then comes the next input. The exceptions are the answers to effects, which are given before the next effect is
+/// polled.
+///
+/// | inputs | a world gives them |
+/// |---|---|
+/// | [`Tick`](Input::Tick) | always, when [`next_deadline`](crate::Supervisor::next_deadline) has passed |
+/// | [`Spawned`](Input::Spawned) or [`SpawnFailed`](Input::SpawnFailed) | always, as an answer |
+/// | [`Survivors`](Input::Survivors) | always, as an answer |
+/// | [`Executed`](Input::Executed), [`Exited`](Input::Exited) | always |
+/// | [`Gone`](Input::Gone) | as an answer, if it can tell that a process does not exist |
+/// | [`Stopped`](Input::Stopped), [`Continued`](Input::Continued) | if processes stop, as with `expect stop` |
+/// | [`Forked`](Input::Forked), [`Replaced`](Input::Replaced) | if it traces |
+/// | [`Notified`](Input::Notified) | if it supports `expect notify` or `expect fd` |
+/// | [`Command`](Input::Command), [`ChangeEnv`](Input::ChangeEnv), [`Hangup`](Input::Hangup) | if it has clients |
+/// | [`Emit`](Input::Emit) | as it likes: an event is how jobs start by themselves |
+/// | [`Shutdown`](Input::Shutdown), [`Logout`](Input::Logout) | if it ends before the power does |
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Input<'a> {
-    /// The clock has passed the deadline.
+    /// The deadline has passed.
+    ///
+    /// Mandatory. Any other input at or after the deadline does as well.
     Tick,
-    /// Answer to [`Effect::Spawn`](crate::effect::Effect::Spawn): the process exists.
+    /// The process exists.
+    ///
+    /// The answer to [`Effect::Spawn`](crate::Effect::Spawn).
     Spawned {
-        /// Whose.
+        /// The job.
         job: JobId,
-        /// Which of its processes.
+        /// The kind of process.
         process: Process,
-        /// Its number.
+        /// The process id.
         pid: Pid,
     },
-    /// A spawned process runs its program now. Not sent for traced processes: their first stop says it.
+    /// A process runs its program now.
+    ///
+    /// Mandatory, after [`Spawned`](Input::Spawned) and when its effects have been carried out; a job with no `expect`
+    /// runs from then on. Not given for traced processes, whose first stop means the same.
     Executed {
-        /// Its number.
+        /// The process id.
         pid: Pid,
     },
-    /// A process could not be set up; it is gone, and no `Exited` follows.
+    /// A process could not be set up. It is gone, and no [`Exited`](Input::Exited) follows.
+    ///
+    /// The answer to [`Effect::Spawn`](crate::Effect::Spawn) if the process cannot be made; or, instead of
+    /// [`Executed`](Input::Executed), if it fails later.
     SpawnFailed {
-        /// Whose.
+        /// The job.
         job: JobId,
-        /// Which of its processes.
+        /// The kind of process.
         process: Process,
-        /// Its number if it existed (then `Spawned` came first).
+        /// The process id, if the process existed (then [`Spawned`](Input::Spawned) came first).
         pid: Option<Pid>,
-        /// How far it came and why not farther.
+        /// The stage that failed, and the reason.
         error: SpawnError,
     },
-    /// A process ended and was reaped. Any pid may be named, known or not.
+    /// A process ended and was reaped.
+    ///
+    /// Mandatory. Any process may be named, a job's or not, so that a world need not know which are jobs'.
     Exited {
-        /// Its number.
+        /// The process id.
         pid: Pid,
-        /// How.
+        /// The way in which the process ended.
         exit: Exit,
     },
-    /// A process that a signal was to reach does not exist.
+    /// A process does not exist, and it is not known how it ended.
+    ///
+    /// The answer to [`Effect::Signal`](crate::Effect::Signal) and [`Effect::Watch`](crate::Effect::Watch) if there is
+    /// no such process; also an input of its own, for a watched process that another process has reaped.
     Gone {
-        /// Its number.
+        /// The process id.
         pid: Pid,
     },
-    /// A traced process forked (not: made a thread, or called vfork). The world names the child's stops only after this.
+    /// A traced process forked. A new thread is no fork, and neither is vfork(2). The child's stops are given only
+    /// after this.
+    ///
+    /// Only from worlds that trace.
     Forked {
-        /// Who forked.
+        /// The process id of the process that forked.
         parent: Pid,
-        /// The new process.
+        /// The process id of the new process.
         child: Pid,
     },
     /// A traced process replaced its program.
+    ///
+    /// Only from worlds that trace.
     Replaced {
-        /// Its number.
+        /// The process id.
         pid: Pid,
     },
-    /// A process stopped by a signal: a traced one by any signal, another by job control.
+    /// A process stopped: a traced one by any signal, another one by job control.
+    ///
+    /// Needed for `expect stop`, and by worlds that trace.
     Stopped {
-        /// Its number.
+        /// The process id.
         pid: Pid,
-        /// Which signal.
+        /// The signal that stopped it.
         signal: Signal,
-        /// Whether it is traced: then it needs an order to go on.
+        /// Whether the process is traced: then it needs an order to continue.
         traced: bool,
     },
-    /// A process that a signal had stopped goes on.
+    /// A process that a signal had stopped continues.
+    ///
+    /// Optional: it is for the log.
     Continued {
-        /// Its number.
+        /// The process id.
         pid: Pid,
     },
-    /// Answer to [`Effect::Survey`](crate::effect::Effect::Survey): the job's live processes, the oldest first.
+    /// A job's live processes.
+    ///
+    /// The answer to [`Effect::Survey`](crate::Effect::Survey), with as many processes as the world can name.
     Survivors {
-        /// Whose.
+        /// The job.
         job: JobId,
-        /// Which; none that has ended and waits to be reaped.
+        /// The processes, the oldest first; none that has ended and only waits to be reaped.
         survivors: &'a [Survivor],
     },
-    /// A process of a job said something, in the way that its `expect` stanza names.
+    /// A process of a job reported something about itself, in the way that its `expect` stanza names.
+    ///
+    /// Needed for `expect notify` and `ready fd`.
     Notified {
-        /// Whose.
+        /// The job.
         job: JobId,
-        /// What.
+        /// The message.
         notification: Notification<'a>,
     },
-    /// A client asks for a job's goal to change (initctl(8) start, stop, restart) or to be reloaded.
+    /// A client wants a job's goal changed (initctl(8) start, stop, restart), or the job reloaded.
     Command {
-        /// Who asks.
+        /// The client.
         client: ClientId,
-        /// What for.
+        /// The command.
         command: JobCommand,
-        /// Which job.
+        /// The job.
         target: Target<'a>,
-        /// Whether the answer is to wait until the goal is reached.
+        /// Whether the reply waits until the goal is reached.
         wait: bool,
     },
-    /// A client emits an event (initctl(8) emit).
+    /// An event is emitted, by a client (initctl(8) emit) or by the world itself (the event `startup`).
     Emit {
-        /// Who asks; `None` for the supervisor's owner (the startup event).
+        /// The client; `None` for the world itself, which gets no reply.
         client: Option<ClientId>,
         /// The event's name.
         event: &'a [u8],
-        /// Its variables, `KEY=VALUE` each.
+        /// The event's variables, `KEY=VALUE` each.
         environment: Strings<'a>,
-        /// Whether the answer is to wait until the event is finished.
+        /// Whether the reply waits until the event is finished.
         wait: bool,
     },
     /// A client changes an environment (initctl(8) set-env, unset-env, reset-env).
     ChangeEnv {
-        /// Who asks.
+        /// The client.
         client: ClientId,
-        /// Whose environment.
+        /// The environment.
         table: EnvTable<'a>,
-        /// What is done to it.
+        /// The change.
         change: EnvChange<'a>,
     },
-    /// A client has gone; it is not answered any more.
+    /// A client has disconnected and gets no reply any more.
+    ///
+    /// Mandatory for a client that waits for a reply; otherwise its place is kept until there is one.
     Hangup {
-        /// Who.
+        /// The client.
         client: ClientId,
     },
-    /// Every job is to be stopped, none started or respawned from now on; [`Effect::Ended`](crate::effect::Effect::Ended)
-    /// follows.
+    /// The supervisor ends: every job is stopped, and none is started or respawned from now on.
+    /// [`Effect::Ended`](crate::Effect::Ended) follows.
     Shutdown,
-    /// The session ends: every job is to be stopped but those that wait for the event session-end, which get some seconds;
-    /// then as for `Shutdown`.
+    /// The session ends: every job is stopped except those that wait for the event session-end, which get some seconds;
+    /// then as for [`Shutdown`](Input::Shutdown).
     Logout,
 }
 
 /// A live process of a job, as the world sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Survivor {
-    /// Its number.
+    /// The process id.
     pub pid: Pid,
-    /// What it calls itself (on Linux: `comm` of proc(5)).
+    /// The process's name (on Linux: `comm` of proc(5)).
     pub name: ShortName,
-    /// Who leads its session.
+    /// The process id of the session's leader, where there are sessions.
     pub session: Option<Pid>,
-    /// Whether the supervisor is its parent, and so learns how it ends.
+    /// Whether the supervisor's program is the parent, so that it learns how the process ends.
     pub child: bool,
-    /// Whether the file of its `pid file` stanza names it.
+    /// Whether the file of the `pid file` stanza names the process.
     pub named: bool,
-    /// Whether it waits for something to happen: it neither computes nor reads a disk.
+    /// Whether the process waits for something to happen: it neither computes nor reads a disk.
     pub idle: bool,
 }
 
-/// What a process of a job says of itself (on Linux: sd_notify(3), or a newline on a descriptor).
+/// What a process of a job reports about itself (on Linux: sd_notify(3), or a newline on a descriptor).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Notification<'a> {
-    /// It is ready.
+    /// The process is ready.
     Ready,
     /// This process of the same job is the main one.
     Main(Pid),
-    /// It is about to end.
+    /// The process is about to end.
     Stopping,
-    /// It is alive: its watchdog starts again.
+    /// The process is alive: its watchdog timer starts again.
     Alive,
-    /// What it is doing, for people to read.
+    /// What the process is doing, as text for people.
     Status(&'a [u8]),
 }
 
-/// What is done to an environment.
+/// A change of an environment.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum EnvChange<'a> {
     /// Set a variable.
     Set {
         /// `KEY=VALUE`, or `KEY` for an empty value.
         entry: &'a [u8],
-        /// Whether a value that is there already is replaced.
+        /// Whether an existing value is replaced.
         replace: bool,
     },
-    /// Take a variable away.
+    /// Remove a variable.
     Unset {
-        /// Its name.
+        /// The variable's name.
         name: &'a [u8],
     },
-    /// Make it what it was at first.
+    /// Restore the initial contents.
     Reset,
 }
 
-/// What `initctl` can have done to a job.
+/// A command of a client about a job.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum JobCommand {
@@ -198,6 +248,6 @@ pub enum JobCommand {
     Restart,
     /// Send the reload signal.
     Reload,
-    /// Goal stop, and nothing is waited for any longer than it takes to kill it.
+    /// Goal stop; what the job waits for is killed, or waited for no longer than a kill takes.
     Force,
 }

@@ -1,31 +1,125 @@
-//! The decisions of the Uphold process supervisor.
+//! A process supervisor as a state machine: job files in the language of Upstart, without an operating system.
 //!
-//! `uphold-core` runs Upstart 1.13.2 job files without knowing what a file, a clock or a process is: facts go in as
-//! [`Input`], orders come out as [`Effect`], and time is an argument. It has no heap, no `unsafe`, no I/O and no `std`, so
-//! the same machine supervises a Linux appliance, a bare-metal board and the pretend worlds of its own tests.
+//! # For whom
 //!
-//! The contract in one sentence: **one input in, every effect out, then the next input.**
+//! For programs that keep other programs, or tasks, running: the init of a Linux appliance, a supervisor in a
+//! container, the firmware of a board. The crate decides what starts, stops and respawns, when, and in which order. It
+//! does not know what a file, a clock or a process is. The program around it, which this documentation calls the
+//! *world*, tells it what has happened and carries out what it orders. Uphold's own `init` is such a program.
 //!
-//! ```text
-//! loop {
-//!     while let Some(effect) = supervisor.poll_effect() {
-//!         if let Some(input) = world.perform(effect) { supervisor.handle(world.now(), input); }
+//! There is no heap, no `unsafe`, no I/O, no `std`, no callback and no recursion, and nothing panics. All memory is one
+//! [`Storage`], whose size is chosen at compile time; what does not fit is refused with the name of the [`Limit`].
+//!
+//! # The contract
+//!
+//! **One input in, every effect out, then the next input.** Facts go in as [`Input`], orders come out as [`Effect`],
+//! and time is an argument:
+//!
+//! ```
+//! use uphold_core::{Effect, Input, Instant, Supervisor};
+//!
+//! trait World {
+//!     fn now(&self) -> Instant;
+//!     /// Carries out an order. Some orders have an answer.
+//!     fn perform(&mut self, effect: Effect, supervisor: &Supervisor<'_>) -> Option<Input<'_>>;
+//!     /// Waits for the next fact, which is `Input::Tick` if there is none by the deadline.
+//!     fn wait_until(&mut self, deadline: Option<Instant>) -> (Instant, Input<'_>);
+//! }
+//!
+//! fn run(supervisor: &mut Supervisor<'_>, world: &mut impl World) {
+//!     loop {
+//!         while let Some(effect) = supervisor.poll_effect() {
+//!             if effect == Effect::Ended {
+//!                 return;
+//!             }
+//!             let now = world.now();
+//!             if let Some(answer) = world.perform(effect, supervisor) {
+//!                 supervisor.handle(now, answer);
+//!             }
+//!         }
+//!         let (now, input) = world.wait_until(supervisor.next_deadline());
+//!         supervisor.handle(now, input);
 //!     }
-//!     let input = world.wait_until(supervisor.next_deadline());
-//!     supervisor.handle(world.now(), input);
 //! }
 //! ```
 //!
-//! # Features
+//! An order's answer is handled as it is given, before the next effect is polled. [`Effect`] and [`Input`] state for
+//! each variant whether a world must support it, and what a world without ptrace, control groups or process groups does
+//! instead.
 //!
-//! | feature | default | what it does |
-//! |---|---|---|
-//! | `defmt` | off | derives [`defmt::Format`](https://docs.rs/defmt) for effects, notices, errors and what they are made of |
+//! # An example
+//!
+//! A job is defined from the text of its file, starts, crashes, and is respawned:
+//!
+//! ```
+//! use std::collections::VecDeque;
+//! use uphold_core::{Effect, Exit, Input, Instant, Pid, Strings, storage};
+//!
+//! type Mine = storage! { classes: 1, jobs: 1 };
+//! let mut memory = Mine::new();
+//! let mut supervisor = memory.supervisor();
+//!
+//! let mut file = *b"start on power\nrespawn\nexec blink --fast\n";
+//! supervisor.define(b"blinker", &mut file, |stanza| println!("to be kept by this program: {stanza:?}"))?;
+//!
+//! let now = Instant(0);
+//! let power = Input::Emit { client: None, event: b"power", environment: Strings::EMPTY, wait: false };
+//! let mut facts = VecDeque::from([power]);
+//! let mut spawned = 0;
+//! while let Some(fact) = facts.pop_front() {
+//!     supervisor.handle(now, fact);
+//!     while let Some(effect) = supervisor.poll_effect() {
+//!         match effect {
+//!             Effect::Spawn { job, process, .. } => {
+//!                 spawned += 1;
+//!                 let pid = Pid::new(spawned).expect("not zero");
+//!                 supervisor.handle(now, Input::Spawned { job, process, pid });
+//!                 facts.push_back(Input::Executed { pid });
+//!                 if spawned == 1 {
+//!                     facts.push_back(Input::Exited { pid, exit: Exit::Signal(11) });
+//!                 }
+//!             }
+//!             // No process of this world makes another.
+//!             Effect::Survey { job, .. } => supervisor.handle(now, Input::Survivors { job, survivors: &[] }),
+//!             Effect::Log(notice) => println!("{}", supervisor.message(notice, |_| "").1),
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//! let (status, _) = supervisor.statuses(0).next().expect("one class");
+//! assert_eq!(status.to_string(), "blinker start/running, process 2");
+//! # Ok::<(), uphold_core::DefineError>(())
+//! ```
+//!
+//! # Memory
+//!
+//! [`storage!`] names the type of a [`Storage`] for some number of job files and instances; [`Capacity`] has the rules
+//! for everything else. A new storage is all zeros and `const`: in a `static` it adds nothing to the program's size.
+//! Everything is kept in it, so that it can be [saved](Supervisor::save) to a [`snapshot`] and
+//! [restored](Supervisor::restore) by another program.
+//!
+//! # Clients
+//!
+//! [`control`] has the messages of Uphold's `initctl`, over any transport that implements `embedded_io`: a Unix socket,
+//! a serial line. [`Supervisor::respond`] says what each request leads to, with an example.
 //!
 //! # Examples
 //!
-//! `core/examples/linux.rs` is a supervisor for Linux with the standard library alone; `core/examples/firmware` runs on a
+//! `core/examples/linux.rs` is a supervisor for Linux with the standard library alone. `core/examples/firmware` runs on a
 //! Cortex-M3. `docs/embedding.md` of the repository goes through both.
+//!
+//! # Features
+//!
+//! | feature | effect |
+//! |---|---|
+//! | `defmt` | derives `defmt::Format` for everything that the supervisor gives out: effects, notices, ids, errors |
+//!
+//! No feature is on by default.
+//!
+//! # Tables
+//!
+//! What happens in which state, and what the end or the fork of a process means, are rows of [`tables`]. They are
+//! public because Uphold's manual is generated from them and its tests walk them; no world needs them.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -66,11 +160,14 @@ mod todo;
 mod words;
 
 pub use answer::{Answer, Denial};
+pub use bytes::Strings;
 pub use capacity::Capacity;
 #[doc(hidden)]
 pub use capacity::Given;
+pub use class::define::DefineError;
 pub use client::cause::{Holder, WaitCause};
 pub use client::requests::{Host, Peer, Response, WorldRequest};
+pub use conf::Stanza;
 pub use effect::{Effect, Launch, Scope};
 pub use environment::Variable;
 pub use expect::Expect;

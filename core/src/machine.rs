@@ -84,7 +84,20 @@ impl core::hash::Hash for Globals {
     }
 }
 
-/// The machine at work on a [`Storage`](crate::Storage). It holds no state of its own but the time of the last input.
+/// The machine at work on a [`Storage`](crate::Storage), which lends itself with
+/// [`supervisor`](crate::Storage::supervisor). It holds no state of its own but the time of the last input.
+///
+/// | purpose | methods |
+/// |---|---|
+/// | the loop | [`handle`](Self::handle), [`poll_effect`](Self::poll_effect), [`next_deadline`](Self::next_deadline) |
+/// | job files | [`define`](Self::define), [`delete_class`](Self::delete_class), [`find_class`](Self::find_class) |
+/// | behind an id | [`class_of`](Self::class_of), [`job_name`](Self::job_name), [`environment`](Self::environment) |
+/// | the log | [`message`](Self::message) |
+/// | clients | [`respond`](Self::respond), [`reply`](Self::reply) |
+/// | jobs as they are | [`statuses`](Self::statuses), [`status`](Self::status), [`explain`](Self::explain) |
+/// | once, at the start | [`set_base_environment`](Self::set_base_environment), [`set_strict`](Self::set_strict) |
+/// | how full it is | [`occupancy`](Self::occupancy) |
+/// | a new program | [`save`](Self::save), [`restore`](Self::restore) |
 pub struct Supervisor<'s> {
     pub(crate) classes: PoolView<'s, Class>,
     pub(crate) jobs: PoolView<'s, Job>,

@@ -8,7 +8,6 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use uphold_core::bytes::Strings;
-use uphold_core::conf::Parser;
 use uphold_core::{ClientId, Input, JobCommand, Select, Supervisor, Target};
 
 const JOBS: usize = 10_240;
@@ -63,12 +62,7 @@ fn compare(what: &str, (few, cheap): (usize, Duration), (many, dear): (usize, Du
 
 fn load(supervisor: &mut Supervisor<'_>, name: &str, file: &str) {
     let mut text = file.as_bytes().to_vec();
-    let class = supervisor.begin_class(name.as_bytes()).expect("room for the class");
-    let mut parser = Parser::new(&mut text);
-    while let Some(stanza) = parser.next() {
-        supervisor.apply(class, &stanza.expect("a good file")).expect("room for the stanza");
-    }
-    supervisor.commit_class(class).expect("room for the class");
+    supervisor.define(name.as_bytes(), &mut text, |_| {}).expect("a good file, and room for it");
 }
 
 /// Polls all effects, and returns their number.

@@ -4,9 +4,8 @@ use std::fmt::Write;
 use std::hash::{Hash, Hasher};
 
 use uphold_core::bytes::Strings;
-use uphold_core::conf::{ConfError, Parser};
 use uphold_core::{
-    ClientId, Effect, Full, Goal, Input, Instant, Notification, Occupancy, Pid, Select, Signal, State, Storage,
+    ClientId, DefineError, Effect, Goal, Input, Instant, Notification, Occupancy, Pid, Select, Signal, State, Storage,
     Supervisor, Target, Usage, storage,
 };
 
@@ -98,15 +97,6 @@ pub struct World<M> {
     idle: Occupancy,
 }
 
-/// The reason why a job file is not loaded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LoadError {
-    /// The file has an error.
-    Wrong(ConfError),
-    /// The storage is full.
-    Full(Full),
-}
-
 /// The state of a world after an input and all its effects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Calm {
@@ -135,15 +125,10 @@ impl<M: Memory> World<M> {
     ///
     /// # Errors
     /// The file has an error, or the storage is full.
-    pub fn load(&mut self, name: &str, file: &str) -> Result<(), LoadError> {
+    pub fn load(&mut self, name: &str, file: &str) -> Result<(), DefineError> {
         let mut text = file.as_bytes().to_vec();
         let mut supervisor = self.memory.supervisor();
-        let class = supervisor.begin_class(name.as_bytes()).map_err(LoadError::Full)?;
-        let mut parser = Parser::new(&mut text);
-        while let Some(stanza) = parser.next() {
-            supervisor.apply(class, &stanza.map_err(LoadError::Wrong)?).map_err(LoadError::Full)?;
-        }
-        supervisor.commit_class(class).map_err(LoadError::Full)?;
+        supervisor.define(name.as_bytes(), &mut text, |_| {})?;
         self.idle = supervisor.occupancy();
         Ok(())
     }

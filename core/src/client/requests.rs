@@ -137,6 +137,7 @@ fn row<'r>(request: &Request<'r>, client: ClientId) -> Row<'r> {
         Select::Environment(environment) => list(environment),
         Select::Name(_) => true,
     };
+    let plain = |bytes: &[u8]| !bytes.contains(&0);
     let row = |access, action, waits, well_formed| Row { access, action, waits, well_formed };
     match *request {
         //                                          who      what happens                    waits  well formed
@@ -157,8 +158,8 @@ fn row<'r>(request: &Request<'r>, client: ClientId) -> Row<'r> {
         R::ListEnvironment { table, from }   => row(Trusted, Variables(table, from),         false, true),
         R::GetEnvironment { table, name }    => row(Trusted, Variable(table, name),          false, true),
         R::SetEnvironment { table, entry, replace }
-                                             => row(env,     set(table, entry, replace),     false, !entry.contains(&0)),
-        R::UnsetEnvironment { table, name }  => row(env,     change(table, Unset { name }),  false, !name.contains(&0)),
+                                             => row(env,     set(table, entry, replace),     false, plain(entry)),
+        R::UnsetEnvironment { table, name }  => row(env,     change(table, Unset { name }),  false, plain(name)),
         R::ResetEnvironment { table }        => row(env,     change(table, Reset),           false, true),
         R::ReloadConfiguration               => row(Trusted, World(W::ReloadConfiguration),  false, true),
         R::SetLogPriority(it)                => row(Trusted, World(W::SetLogPriority(it)),   false, true),

@@ -236,7 +236,7 @@ pub struct Waiting<'a> {
     pub cause: Cause<'a>,
 }
 
-/// [`cause::WaitCause`](crate::WaitCause) with names and process ids.
+/// [`WaitCause`](crate::WaitCause) with names and process ids.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Cause<'a> {
@@ -256,7 +256,7 @@ pub enum Cause<'a> {
     Nothing,
 }
 
-/// [`cause::Holder`](crate::Holder) with names.
+/// [`Holder`](crate::Holder) with names.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Holder<'a> {
