@@ -47,8 +47,6 @@ impl<'a> Strings<'a> {
 
 /// Splits `NAME=VALUE` at the first `=`; a bare `NAME` has no value.
 pub fn split_variable(entry: &[u8]) -> (&[u8], Option<&[u8]>) {
-    match entry.iter().position(|&byte| byte == b'=') {
-        Some(at) => (&entry[..at], Some(&entry[at + 1..])),
-        None => (entry, None),
-    }
+    let mut halves = entry.splitn(2, |&byte| byte == b'=');
+    (halves.next().unwrap_or_default(), halves.next())
 }

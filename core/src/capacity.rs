@@ -69,6 +69,10 @@ pub struct Capacity {
 impl Capacity {
     /// Room for this many classes and jobs with job files of the usual kind. Each field's documentation states its
     /// rule.
+    #[allow(
+        clippy::arithmetic_side_effects,
+        reason = "counts of a type: an overflow is an error when the program is built"
+    )]
     pub const fn of(classes: usize, jobs: usize) -> Capacity {
         let events = EVENTS_PER_JOB * jobs + 4 + jobs / 10;
         let names = 4 * classes;
@@ -130,6 +134,7 @@ impl Given {
     };
 
     #[doc(hidden)]
+    #[allow(clippy::arithmetic_side_effects, clippy::panic, reason = "evaluated when the program is built")]
     pub const fn capacity(self) -> Capacity {
         let (Some(classes), Some(jobs)) = (self.classes, self.jobs) else {
             panic!("storage! needs the numbers of classes and jobs");

@@ -29,15 +29,15 @@ pub(crate) struct Spot {
 
 /// The value of the last variable of that name, and where it begins.
 fn find<'a>(list: Strings<'a>, name: &[u8]) -> Option<(usize, &'a [u8])> {
-    let mut from = 0;
+    let mut from: usize = 0;
     let mut found = None;
     for entry in list.iter() {
         if let (key, Some(value)) = split_variable(entry)
             && key == name
         {
-            found = Some((from + key.len() + 1, value));
+            found = Some((from.saturating_add(key.len()).saturating_add(1), value));
         }
-        from += entry.len() + 1;
+        from = from.saturating_add(entry.len()).saturating_add(1);
     }
     found
 }
@@ -51,7 +51,7 @@ pub(crate) fn find_value<'a>(list: Strings<'a>, name: &[u8]) -> Option<&'a [u8]>
 fn last_of_each<'a>(all: impl Iterator<Item = Variable<'a>> + Clone) -> impl Iterator<Item = Variable<'a>> + Clone {
     let later = all.clone();
     all.enumerate()
-        .filter(move |(place, entry)| !later.clone().skip(place + 1).any(|other| other.name() == entry.name()))
+        .filter(move |(place, entry)| !later.clone().skip(*place).skip(1).any(|other| other.name() == entry.name()))
         .map(|(_, entry)| entry)
         .filter(|entry| entry.0.contains(&b'='))
 }
@@ -96,7 +96,7 @@ impl Supervisor<'_> {
     }
 
     pub(crate) fn value(&self, spot: Spot) -> &[u8] {
-        self.text.get(spot.text).get(spot.from..spot.from + spot.len).unwrap_or(&[])
+        self.text.get(spot.text).get(spot.from..).and_then(|rest| rest.get(..spot.len)).unwrap_or(&[])
     }
 
     /// What a class's `env` stanzas say of a name: the last one counts, and one without a value copies the supervisor's.

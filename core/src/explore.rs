@@ -19,7 +19,7 @@ impl Supervisor<'_> {
         for timer in self.timers.heap.iter_mut() {
             timer.at = earlier(timer.at);
         }
-        let mut at = self.jobs.id_from(0);
+        let mut at = self.jobs.first();
         while let Some(id) = at {
             if let Some(job) = self.jobs.get_mut(id) {
                 job.follow.fresh_until =
@@ -31,7 +31,7 @@ impl Supervisor<'_> {
                 let limit = self.classes.get(job.class).map_or(RespawnLimit::DEFAULT, |class| class.limit);
                 job.respawns.rebase_time(now, limit, milliseconds);
             }
-            at = self.jobs.id_from(id.index() + 1);
+            at = self.jobs.after(id);
         }
         self.globals.shutdown.rebase_time(milliseconds);
         // Where things lie is not to depend on what lay there before.
@@ -44,28 +44,28 @@ impl Supervisor<'_> {
 
     /// Gives every process another number. For looking at only: nobody finds a process by its number any more.
     pub fn renumber_processes(&mut self, number: impl Fn(Pid) -> Pid) {
-        let mut at = self.processes.id_from(0);
+        let mut at = self.processes.first();
         while let Some(id) = at {
             if let Some(running) = self.processes.get_mut(id) {
                 running.renumber_processes(&number);
             }
-            at = self.processes.id_from(id.index() + 1);
+            at = self.processes.after(id);
         }
-        let mut at = self.jobs.id_from(0);
+        let mut at = self.jobs.first();
         while let Some(id) = at {
             if let Some(job) = self.jobs.get_mut(id) {
                 job.pids = job.pids.map(|pid| pid.map(&number));
                 job.follow.launched = job.follow.launched.map(&number);
                 job.follow.middle = job.follow.middle.map(&number);
             }
-            at = self.jobs.id_from(id.index() + 1);
+            at = self.jobs.after(id);
         }
     }
 
     /// Forgets what only programs read: the environments of jobs and events, and which failure a job's was. For looking at
     /// only: the room that those take is not given back.
     pub fn erase_texts(&mut self) {
-        let mut at = self.jobs.id_from(0);
+        let mut at = self.jobs.first();
         while let Some(id) = at {
             if let Some(job) = self.jobs.get_mut(id) {
                 (job.environment, job.stop_environment, job.said) = Default::default();
@@ -73,14 +73,14 @@ impl Supervisor<'_> {
                 job.failure = job.failure.map(|_| Failure { process: None, exit: None });
                 (job.event_text, job.text_reserved) = (0, 0);
             }
-            at = self.jobs.id_from(id.index() + 1);
+            at = self.jobs.after(id);
         }
-        let mut at = self.events.id_from(0);
+        let mut at = self.events.first();
         while let Some(id) = at {
             if let Some(event) = self.events.get_mut(id) {
                 event.erase_texts();
             }
-            at = self.events.id_from(id.index() + 1);
+            at = self.events.after(id);
         }
     }
 }

@@ -122,6 +122,21 @@
 //! public because Uphold's manual is generated from them and its tests walk them; no world needs them.
 #![no_std]
 #![forbid(unsafe_code)]
+// That nothing panics is what the compiler says, and not a promise. Tests may.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::panic_in_result_fn,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 mod answer;
 pub mod bytes;

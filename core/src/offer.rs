@@ -167,13 +167,13 @@ impl Supervisor<'_> {
             loop {
                 let rest = self.text.get(environment).get(from..).unwrap_or(&[]);
                 let Some(end) = rest.iter().position(|&byte| byte == 0) else { break };
-                let (entry, len) = (&rest[..end], end + 1);
+                let (entry, len) = (rest.get(..end).unwrap_or(&[]), end.saturating_add(1));
                 let name = split_variable(entry).0;
                 let is_imported = Strings(self.text.get(imports)).iter().any(|import| import == name);
                 if is_imported || name.starts_with(b"UPSTART_") {
                     self.text.push_part(environment, from, len)?;
                 }
-                from += len;
+                from = from.saturating_add(len);
             }
             Ok(self.text.finish())
         });

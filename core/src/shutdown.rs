@@ -83,7 +83,7 @@ impl Supervisor<'_> {
             return false;
         }
         let job = self.jobs.id_from(*slot);
-        *slot = job.map_or(PASSED, |job| job.index() + 1);
+        *slot = job.map_or(PASSED, |job| job.index().saturating_add(1));
         if let Some(job) = job
             && self.jobs.get(job).is_some_and(|job| job.goal != Goal::Stop)
         {
@@ -109,7 +109,7 @@ impl Supervisor<'_> {
             ShutdownStage::Naming { slot } => {
                 let job: Option<JobId> = self.jobs.id_from(slot);
                 if let Some(job) = job {
-                    self.globals.shutdown = ShutdownStage::Naming { slot: job.index() + 1 };
+                    self.globals.shutdown = ShutdownStage::Naming { slot: job.index().saturating_add(1) };
                     self.log(Notice::FailedToStop { job });
                 }
                 job.is_some()

@@ -49,7 +49,7 @@ impl Signal {
             b"UNUSED" => return Some(Signal(31)),
             _ => Self::NAMES.iter().position(|known| known.as_bytes() == bare)?,
         };
-        u8::try_from(position + 1).ok().map(Signal)
+        u8::try_from(position.saturating_add(1)).ok().map(Signal)
     }
 }
 

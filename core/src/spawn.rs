@@ -125,7 +125,7 @@ impl Resource {
 
     /// The word in the job file.
     pub fn name(self) -> &'static str {
-        Self::TABLE[self as usize].0
+        Self::TABLE.get(self as usize).map_or("", |row| row.0)
     }
 }
 

@@ -11,7 +11,7 @@ impl Instant {
     /// The moment `seconds` whole seconds later; stays at the end of time rather than wrap.
     #[must_use]
     pub const fn after_seconds(self, seconds: u32) -> Instant {
-        Instant(self.0.saturating_add(seconds as u64 * 1000))
+        Instant(self.0.saturating_add((seconds as u64).saturating_mul(1000)))
     }
 
     /// The moment `milliseconds` later; stays at the end of time rather than wrap.

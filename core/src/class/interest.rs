@@ -7,6 +7,7 @@ use crate::conf::{ConditionText, Operator};
 use crate::ids::{ClassId, InterestId};
 use crate::limits::{EVENT_NAME, Full};
 use crate::machine::Supervisor;
+use crate::memory::arena::cost;
 use crate::memory::index::Fnv;
 use crate::records::interest::{Interest, Name};
 
@@ -25,8 +26,9 @@ fn event_names<'t>(start: ConditionText<'t>, stop: ConditionText<'t>) -> impl It
 impl Supervisor<'_> {
     fn measure_interests(&self, class: ClassId) -> (usize, usize) {
         let (start, stop) = self.conditions(class);
-        event_names(start, stop)
-            .fold((0, 0), |(count, bytes), name| (count + 1, bytes + crate::memory::arena::cost(name.len())))
+        event_names(start, stop).fold((0_usize, 0_usize), |(count, bytes), name| {
+            (count.saturating_add(1), bytes.saturating_add(cost(name.len())))
+        })
     }
 
     /// Sets aside what [`enter_interests`](Self::enter_interests) will need, so that it cannot fail.

@@ -356,7 +356,7 @@ fn variables<'a>(supervisor: &'a mut Supervisor<'_>, table: EnvTable<'a>, from: 
     let mut used = 0;
     let mut next = None;
     for (place, Variable(name, rest)) in (0..).zip(entries).skip(from as usize) {
-        let after = used + name.len() + rest.len() + 1;
+        let after = name.len().saturating_add(rest.len()).saturating_add(1).saturating_add(used);
         let Some(room) = page.get_mut(used..after) else {
             next = Some(place);
             break;

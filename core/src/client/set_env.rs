@@ -43,9 +43,9 @@ impl Supervisor<'_> {
     }
 
     fn for_each_job(&mut self, mut change: impl FnMut(&mut Self, JobId) -> Result<(), Full>) -> Result<(), Full> {
-        let mut slot = 0;
-        while let Some(job) = self.jobs.id_from(slot) {
-            slot = job.index() + 1;
+        let mut at = self.jobs.first();
+        while let Some(job) = at {
+            at = self.jobs.after(job);
             change(self, job)?;
         }
         Ok(())
@@ -55,14 +55,15 @@ impl Supervisor<'_> {
     /// by one entry, in each event of a job too, and one list at a time is there twice.
     fn check_room_to_change(&self, change: EnvChange<'_>) -> Result<(), Full> {
         let entry = cost(match change {
-            EnvChange::Set { entry, .. } => entry.len() + "=\0".len(),
-            EnvChange::Unset { name } => name.len() + "\0".len(),
+            EnvChange::Set { entry, .. } => entry.len().saturating_add("=\0".len()),
+            EnvChange::Unset { name } => name.len().saturating_add("\0".len()),
             EnvChange::Reset => 0,
         });
         let lists = self.jobs.ids().filter_map(|id| self.jobs.get(id)).map(|job| job.environment);
         let longest = lists.chain([self.globals.base_environment]).map(|list| self.text.get(list).len()).max();
-        let each = entry * (1 + EVENTS_PER_JOB);
-        self.text.check_room(self.jobs.len() + 2, entry + self.jobs.len() * each + cost(longest.unwrap_or(0)))
+        let (jobs, longest) = (self.jobs.len(), cost(longest.unwrap_or(0)));
+        let of_jobs = entry.saturating_mul(1 + EVENTS_PER_JOB).saturating_mul(jobs);
+        self.text.check_room(jobs.saturating_add(2), of_jobs.saturating_add(entry).saturating_add(longest))
     }
 
     /// An environment becomes again what it was at first. Values that are longer then need more room in events.
@@ -175,11 +176,11 @@ impl Supervisor<'_> {
         loop {
             let rest = Strings(self.text.get(list).get(from..).unwrap_or(&[]));
             let Some(entry) = rest.iter().next() else { return Ok(()) };
-            let (len, keep) = (entry.len() + 1, split_variable(entry).0 != name);
+            let (len, keep) = (entry.len().saturating_add(1), split_variable(entry).0 != name);
             if keep {
                 self.text.push_part(list, from, len)?;
             }
-            from += len;
+            from = from.saturating_add(len);
         }
     }
 

@@ -62,11 +62,11 @@ impl Supervisor<'_> {
                     None => (ordinal == 0).then(|| self.class_status(id)),
                 };
                 if let Some(status) = status.filter(|_| class.is_current()) {
-                    ordinal += 1;
+                    ordinal = ordinal.saturating_add(1);
                     known = Some(job.and_then(|job| self.jobs.get(job)?.after));
                     return Some((status, (slot as u32) << 16 | ordinal));
                 }
-                (slot, ordinal, known) = (slot + 1, 0, None);
+                (slot, ordinal, known) = (slot.saturating_add(1), 0, None);
             }
         })
     }

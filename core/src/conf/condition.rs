@@ -194,7 +194,7 @@ fn event(text: &[u8]) -> Option<(Operator<'_>, &[u8])> {
     // An empty entry ends the list: at its very start, or after the NUL of the last argument.
     let end = match list.first()? {
         0 => 0,
-        _ => list.windows(2).position(|pair| pair == [0, 0])? + 1,
+        _ => list.windows(2).position(|pair| pair == [0, 0])?.saturating_add(1),
     };
     let (arguments, rest) = list.split_at_checked(end)?;
     Some((Operator::Event(name, Strings(arguments)), rest.get(1..)?))

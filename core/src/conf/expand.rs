@@ -163,9 +163,9 @@ impl<'v, F: Fn(&[u8]) -> Option<&'v [u8]>> Expander<'_, '_, F> {
     /// Removes the name, which precedes the text.
     fn keep_text(&mut self, name_at: usize, text_at: usize) {
         if let Some(tail) = self.out.get_mut(name_at..) {
-            let name = text_at - name_at;
+            let name = text_at.saturating_sub(name_at);
             tail.rotate_left(name);
-            self.out.truncate(self.out.len() - name);
+            self.out.truncate(self.out.len().saturating_sub(name));
         }
     }
 

@@ -75,7 +75,7 @@ fn set(pattern: &[u8]) -> Option<(Item<'_>, &[u8])> {
     while rest.len() == inner.len() || rest.first()? != &b']' {
         rest = member(rest)?.1;
     }
-    let members = inner.get(..inner.len() - rest.len())?;
+    let members = inner.get(..inner.len().saturating_sub(rest.len()))?;
     Some((Item::Set { members, negated }, rest.get(1..)?))
 }
 
@@ -92,7 +92,7 @@ fn member(set: &[u8]) -> Option<(Member<'_>, &[u8])> {
         [b'\\', byte, rest @ ..] => Some((Member::Byte(*byte), rest)),
         [b'[', kind @ (b':' | b'.' | b'='), rest @ ..] => {
             let named = rest.windows(2).position(|pair| pair == [*kind, b']']).and_then(|at| {
-                let (name, rest) = (rest.get(..at)?, rest.get(at + 2..)?);
+                let (name, rest) = (rest.get(..at)?, rest.get(at.saturating_add(2)..)?);
                 match (kind, name) {
                     (b':', _) => Some((Member::Class(name), rest)),
                     (_, [byte]) => Some((Member::Byte(*byte), rest)),

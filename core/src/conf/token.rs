@@ -254,7 +254,7 @@ impl<'t> Scanner<'t> {
         let room = self.bytes.get_mut(self.written..limit).and_then(<[u8]>::first_mut);
         let Some(place) = room else { return Err(self.error(ErrorKind::NoRoom)) };
         *place = byte;
-        self.written += 1;
+        self.written = self.written.saturating_add(1);
         Ok(())
     }
 
@@ -285,9 +285,9 @@ impl<'t> Scanner<'t> {
         let start = self.written;
         let mut from = body.start;
         while from < body.end {
-            from += self.blanks_from(from).len().min(indent);
+            from = from.saturating_add(self.blanks_from(from).len().min(indent));
             while let Some(byte) = self.byte(from) {
-                from += 1;
+                from = from.saturating_add(1);
                 self.put_before(from, byte)?;
                 if byte == b'\n' {
                     break;
@@ -299,13 +299,13 @@ impl<'t> Scanner<'t> {
 
     fn blanks_from(&self, at: usize) -> Range<usize> {
         let rest = self.bytes.get(at..).unwrap_or_default();
-        at..at + rest.iter().take_while(|&&byte| is_blank(byte)).count()
+        at..at.saturating_add(rest.iter().take_while(|&&byte| is_blank(byte)).count())
     }
 
     /// The common prefix of `first` and `second`, as a part of `first`.
     fn common(&self, first: Range<usize>, second: Range<usize>) -> Range<usize> {
         let pairs = self.text(first.clone()).iter().zip(self.text(second));
-        first.start..first.start + pairs.take_while(|(a, b)| a == b).count()
+        first.start..first.start.saturating_add(pairs.take_while(|(a, b)| a == b).count())
     }
 
     /// Whether this line is `end script`, apart from a comment.
@@ -347,7 +347,7 @@ impl Unquote {
                 }
                 self.unbroken = end;
             }
-            self.at += 1;
+            self.at = self.at.saturating_add(1);
             let mark = !self.escaped && self.is_mark(byte);
             self.escaped = mark && byte == b'\\';
             // A backslash removes the special meaning of the next byte. It is itself removed only before another one or
@@ -381,10 +381,10 @@ fn white_space(bytes: &[u8], mut at: usize) -> (usize, bool) {
     let mut broken = false;
     loop {
         match bytes.get(at..) {
-            Some([b'\\', b'\n', ..]) => at += 2,
-            Some([b'\n', ..]) => at += 1,
+            Some([b'\\', b'\n', ..]) => at = at.saturating_add(2),
+            Some([b'\n', ..]) => at = at.saturating_add(1),
             Some([byte, ..]) if is_blank(*byte) => {
-                at += 1;
+                at = at.saturating_add(1);
                 continue;
             }
             _ => return (at, broken),

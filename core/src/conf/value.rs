@@ -40,7 +40,7 @@ fn number(word: &[u8], radix: u32) -> Option<(bool, u64)> {
 fn within(word: &[u8], radix: u32, range: RangeInclusive<i64>) -> Option<i64> {
     let (negative, magnitude) = number(word, radix)?;
     let magnitude = i64::try_from(magnitude).ok()?;
-    let value = if negative { -magnitude } else { magnitude };
+    let value = if negative { magnitude.saturating_neg() } else { magnitude };
     range.contains(&value).then_some(value)
 }
 
@@ -130,7 +130,8 @@ pub(super) fn oom(word: &[u8]) -> Value {
         return Ok(Stanza::OomScore(-1000));
     }
     let old: i32 = whole(word, -17..=15, ErrorKind::IllegalOom)?;
-    let new = old * 1000 / if old < 0 { 17 } else { 15 };
+    let scaled = old.saturating_mul(1000);
+    let new = if old < 0 { scaled / 17 } else { scaled / 15 };
     i16::try_from(new).map(Stanza::OomScore).map_err(|_| ErrorKind::IllegalOom)
 }
 

@@ -104,7 +104,7 @@ pub fn encode<'b, T: Serialize>(message: &T, buffer: &'b mut [u8]) -> Result<&'b
         Err(_) => return Err(Broken::Malformed),
     };
     *header = u16::try_from(length).map_err(|_| Broken::TooLarge)?.to_le_bytes();
-    buffer.get(..HEADER + length).ok_or(Broken::TooLarge)
+    buffer.get(..length.saturating_add(HEADER)).ok_or(Broken::TooLarge)
 }
 
 /// Decodes a message, which must fill `bytes`, and borrows from them.
@@ -173,7 +173,7 @@ fn read_all<R: Read>(reader: &mut R, bytes: &mut [u8]) -> Result<usize, FrameErr
     while let Some(room) = bytes.get_mut(got..).filter(|room| !room.is_empty()) {
         match reader.read(room) {
             Ok(0) => break,
-            Ok(count) => got += count,
+            Ok(count) => got = got.saturating_add(count),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(FrameError::Io(error)),
         }
@@ -251,7 +251,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
             Ok(0) => Err(FrameError::CutOff),
             Ok(count) => {
                 let count = count.min(most);
-                self.used += count;
+                self.used = self.used.saturating_add(count);
                 Ok(count)
             }
             Err(error) => Err(FrameError::Io(error)),
@@ -275,9 +275,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
     /// Drops the first frame, if it has arrived whole.
     pub fn discard(&mut self) {
         if let Ok(Some(message)) = self.message() {
-            let frame = HEADER + message.len();
+            let frame = message.len().saturating_add(HEADER);
             self.buffer.as_mut().copy_within(frame..self.used, 0);
-            self.used -= frame;
+            self.used = self.used.saturating_sub(frame);
         }
     }
 }
@@ -330,9 +330,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Outbox<B> {
     /// [`Broken::TooLarge`]: there is no room for the message now, or it never fits.
     pub fn put<T: Serialize>(&mut self, message: &T) -> Result<(), Broken> {
         self.buffer.as_mut().copy_within(self.sent..self.used, 0);
-        (self.sent, self.used) = (0, self.used - self.sent);
+        (self.sent, self.used) = (0, self.used.saturating_sub(self.sent));
         let room = self.buffer.as_mut().get_mut(self.used..).unwrap_or_default();
-        self.used += encode(message, room)?.len();
+        self.used = self.used.saturating_add(encode(message, room)?.len());
         Ok(())
     }
 
@@ -349,7 +349,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Outbox<B> {
             return Ok(0);
         }
         let written = writer.write(rest)?.min(rest.len());
-        self.sent += written;
+        self.sent = self.sent.saturating_add(written);
         Ok(written)
     }
 }
@@ -378,7 +378,8 @@ impl<'b> PageWriter<'b> {
     /// [`Broken::TooLarge`]: there is no room for the status on this page.
     pub fn push(&mut self, status: &Status<'_>) -> Result<(), Broken> {
         let room = self.bytes.get_mut(self.used..).unwrap_or_default();
-        self.used += postcard::to_slice(status, room).map_err(|_| Broken::TooLarge)?.len();
+        let written = postcard::to_slice(status, room).map_err(|_| Broken::TooLarge)?.len();
+        self.used = self.used.saturating_add(written);
         Ok(())
     }
 

@@ -95,7 +95,7 @@ impl Supervisor<'_> {
         let (text, first) = self.condition_of(of);
         let mut taken = false;
         let mut at = first;
-        let mut place = 0;
+        let mut place: usize = 0;
         while let Some(id) = at {
             let Some(leaf) = self.leaves.get(id) else { break };
             at = leaf.next;
@@ -106,7 +106,7 @@ impl Supervisor<'_> {
                 self.block_event(event);
                 taken = true;
             }
-            place += 1;
+            place = place.saturating_add(1);
         }
         if taken { evaluate(ConditionText(self.text.get(text)), self.holds(first)) } else { 0 }
     }
@@ -160,7 +160,7 @@ impl Supervisor<'_> {
         let (pattern, found, negated) = match value {
             None => {
                 let found = variables.nth(*position);
-                *position += 1;
+                *position = position.saturating_add(1);
                 (argument, found, false)
             }
             Some(pattern) => {
@@ -186,12 +186,12 @@ impl Supervisor<'_> {
     pub(crate) fn inherit_matches(&mut self, old: ClassId, new: ClassId) {
         let (old_text, old_first) = self.condition_of(ConditionOf::Start(old));
         let (new_text, new_first) = self.condition_of(ConditionOf::Start(new));
-        let (mut from, mut place) = (old_first, 0);
+        let (mut from, mut place) = (old_first, 0_usize);
         while let Some(source) = from.and_then(|id| self.leaves.get(id)) {
             let (event, source_id) = (source.event, from);
             from = source.next;
             if event.is_some() {
-                let (mut to, mut other) = (new_first, 0);
+                let (mut to, mut other) = (new_first, 0_usize);
                 while let Some(target) = to.and_then(|id| self.leaves.get(id)) {
                     let (target_id, free) = (to, target.event.is_none());
                     to = target.next;
@@ -199,10 +199,10 @@ impl Supervisor<'_> {
                         self.move_match(source_id, target_id);
                         break;
                     }
-                    other += 1;
+                    other = other.saturating_add(1);
                 }
             }
-            place += 1;
+            place = place.saturating_add(1);
         }
     }
 

@@ -6,7 +6,7 @@ use core::fmt::Write;
 use crate::bytes::Strings;
 use crate::environment::find_value;
 use crate::ids::{ClientId, EventId, JobId};
-use crate::limits::{Full, Limit};
+use crate::limits::{EVENTS_PER_JOB, Full, Limit};
 use crate::machine::Supervisor;
 use crate::memory::arena::{TextHandle, cost};
 use crate::notice::Notice;
@@ -97,8 +97,8 @@ impl Supervisor<'_> {
         let job = self.jobs.get_mut(id)?;
         let reservation = (job.events_left > 0).then(|| {
             let text = job.event_text.min(job.text_reserved);
-            job.text_reserved -= text;
-            job.events_left -= 1;
+            job.text_reserved = job.text_reserved.saturating_sub(text);
+            job.events_left = job.events_left.saturating_sub(1);
             text
         });
         self.text.unreserve(usize::from(reservation.is_some()), reservation.unwrap_or(0) as usize);
@@ -156,7 +156,7 @@ impl Supervisor<'_> {
                 self.text.push_part(value.text, value.from, value.len)?;
                 self.text.push(b"\0")?;
             }
-            from += len + 1;
+            from = from.saturating_add(len).saturating_add(1);
         }
         Ok(self.text.finish())
     }
@@ -165,20 +165,20 @@ impl Supervisor<'_> {
     pub(crate) fn reserve_event_text(&mut self, id: JobId, environment: TextHandle) -> Result<(), Full> {
         let Some(job) = self.jobs.get(id) else { return Ok(()) };
         let Some(class) = self.classes.get(job.class) else { return Ok(()) };
-        let names = self.text.get(class.name).len() + self.text.get(job.name).len();
-        let mut bytes = "JOB= INSTANCE= ".len() + names + RESULT_TEXT;
+        let names = self.text.get(class.name).len().saturating_add(self.text.get(job.name).len());
+        let mut bytes = names.saturating_add("JOB= INSTANCE= ".len()).saturating_add(RESULT_TEXT);
         for name in Strings(self.text.get(class.exports)).iter() {
             let start = find_value(Strings(self.text.get(environment)), name).map_or(0, <[u8]>::len);
             let other = self.variable(id, name).map_or(0, <[u8]>::len);
-            bytes += name.len() + start.max(other) + "= ".len();
+            bytes = bytes.saturating_add(name.len()).saturating_add(start.max(other)).saturating_add("= ".len());
         }
         let (need, have) = (cost(bytes) as u32, job.event_text);
         if need > have {
-            let more = (need - have) * crate::limits::EVENTS_PER_JOB as u32;
+            let more = need.saturating_sub(have).saturating_mul(EVENTS_PER_JOB as u32);
             self.text.reserve(0, more as usize)?;
             if let Some(job) = self.jobs.get_mut(id) {
                 job.event_text = need;
-                job.text_reserved += more;
+                job.text_reserved = job.text_reserved.saturating_add(more);
             }
         }
         Ok(())
@@ -187,7 +187,7 @@ impl Supervisor<'_> {
     /// One more condition holds the event, or one more job has to get where it sent it.
     pub(crate) fn block_event(&mut self, id: EventId) {
         if let Some(event) = self.events.get_mut(id) {
-            event.blockers += 1;
+            event.blockers = event.blockers.saturating_add(1);
         }
     }
 
@@ -217,8 +217,8 @@ impl Supervisor<'_> {
         }
         let Some((owner, text)) = event.owner.zip(event.reservation) else { return };
         if let Some(job) = self.jobs.get_mut(owner) {
-            job.events_left += 1;
-            job.text_reserved += text;
+            job.events_left = job.events_left.saturating_add(1);
+            job.text_reserved = job.text_reserved.saturating_add(text);
             self.events.reserve_again();
             self.text.reserve_again(1, text as usize);
         }

@@ -59,7 +59,7 @@ impl Supervisor<'_> {
                 // One that left nobody was a helper of its own; else it was a step on the way, whose end the first one awaits.
                 job.follow.helper = !survivors.iter().any(|other| other.child && other.pid != successor.pid);
             } else {
-                job.follow.forks = (job.follow.forks + 1).min(follow::MOST_FORKS);
+                job.follow.forks = job.follow.forks.saturating_add(1).min(follow::MOST_FORKS);
             }
         }
         self.adopt(id, old, successor.pid);

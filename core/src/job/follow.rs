@@ -102,7 +102,7 @@ impl Supervisor<'_> {
         self.forget_process(id, Process::Main);
         self.remember_process(id, Process::Main, child);
         if let Some(job) = self.jobs.get_mut(id) {
-            job.follow.forks = (job.follow.forks + 1).min(MOST_FORKS);
+            job.follow.forks = job.follow.forks.saturating_add(1).min(MOST_FORKS);
             job.follow.middle = Some(parent).filter(|_| row.next == Stage::SecondBorn);
         }
         self.reach(id, row.next);

@@ -53,7 +53,7 @@ impl Supervisor<'_> {
 
     pub(crate) fn remember_process(&mut self, id: JobId, process: Process, pid: Pid) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        job.pids[process.index()] = Some(pid);
+        job.set_pid(process, Some(pid));
         // There is room: a job has two live processes at most.
         if let Ok(running) = self.processes.insert(LiveProcess { pid, job: id, process, chain: None }) {
             self.pid_index.insert(&mut self.processes, running);
@@ -61,7 +61,7 @@ impl Supervisor<'_> {
     }
 
     pub(crate) fn forget_process(&mut self, id: JobId, process: Process) {
-        let Some(pid) = self.jobs.get_mut(id).and_then(|job| job.pids[process.index()].take()) else { return };
+        let Some(pid) = self.jobs.get_mut(id).and_then(|job| job.set_pid(process, None)) else { return };
         if let Some(running) = self.running_id(pid) {
             self.pid_index.remove(&mut self.processes, running);
             self.processes.remove(running);

@@ -36,7 +36,7 @@ impl Supervisor<'_> {
             // A job set room aside for every event that can ever wait for it.
             WaiterKind::Event(_) if self.jobs.get_mut(job).is_some_and(|job| job.waiters_left > 0) => {
                 if let Some(job) = self.jobs.get_mut(job) {
-                    job.waiters_left -= 1;
+                    job.waiters_left = job.waiters_left.saturating_sub(1);
                 }
                 self.waiters.insert_reserved(waiter)?
             }
@@ -83,7 +83,7 @@ impl Supervisor<'_> {
             && self.waiters.reserve(1).is_ok()
             && let Some(job) = self.jobs.get_mut(id)
         {
-            job.waiters_left += 1;
+            job.waiters_left = job.waiters_left.saturating_add(1);
         }
     }
 }

@@ -87,10 +87,7 @@ impl<const BYTES: usize, const PIECES: usize> Arena<BYTES, PIECES> {
         hasher: &'h mut H,
     ) -> ByContent<'h, H, impl Fn(u32) -> &'t [u8]> {
         let text = |handle: u32| match self.spans.get((handle as usize).wrapping_sub(1)) {
-            Some(&Span::Used { start, len }) => {
-                let from = start as usize + HEADER;
-                self.bytes.get(from..from + len as usize).unwrap_or(&[])
-            }
+            Some(&Span::Used { start, len }) => said(&self.bytes, start as usize, len as usize),
             _ => &[],
         };
         ByContent { hasher, text }
@@ -122,7 +119,7 @@ impl ArenaView<'_> {
     /// What a piece says.
     pub fn get(&self, text: TextHandle) -> &[u8] {
         match self.span(text) {
-            Some((start, len)) => self.bytes.get(start + HEADER..start + HEADER + len).unwrap_or(&[]),
+            Some((start, len)) => said(self.bytes, start, len),
             None => &[],
         }
     }
@@ -161,7 +158,7 @@ impl ArenaView<'_> {
     pub fn append(&mut self, text: &mut TextHandle, bytes: &[u8]) -> Result<(), Full> {
         self.abandon();
         self.make_room(bytes.len())?;
-        let last = self.span(*text).filter(|(start, len)| start + HEADER + len == self.bytes.len());
+        let last = self.span(*text).filter(|&(start, len)| end(start, len) == self.bytes.len());
         let Some((start, len)) = last else {
             self.begin()?;
             self.push_text(*text)?;
@@ -171,23 +168,19 @@ impl ArenaView<'_> {
             return Ok(());
         };
         self.bytes.extend_from_slice(bytes).map_err(|_| NO_BYTES)?;
-        let len = len + bytes.len();
+        let len = len.saturating_add(bytes.len());
         self.write_header(start, text.0, len);
-        if let Some(span) = self.spans.get_mut(text.0 as usize - 1) {
-            *span = Span::Used { start: start as u32, len: len as u32 };
-        }
+        self.set_span(text.0, Span::Used { start: start as u32, len: len as u32 });
         Ok(())
     }
 
     /// Gives a piece back.
     pub fn free(&mut self, text: TextHandle) {
         let Some((start, len)) = self.span(text) else { return };
-        self.tally.pieces -= 1;
-        self.tally.holes += (HEADER + len) as u32;
+        self.tally.pieces = self.tally.pieces.saturating_sub(1);
+        self.tally.holes = self.tally.holes.saturating_add(end(0, len) as u32);
         self.write_header(start, 0, len);
-        if let Some(span) = self.spans.get_mut(text.0 as usize - 1) {
-            *span = Span::Free { next: self.tally.free_handle };
-        }
+        self.set_span(text.0, Span::Free { next: self.tally.free_handle });
         self.tally.free_handle = text.0;
     }
 
@@ -212,17 +205,17 @@ impl ArenaView<'_> {
     /// # Errors
     /// There is not.
     pub fn check_room(&self, pieces: usize, bytes: usize) -> Result<(), Full> {
-        let taken = self.pieces() + self.reserved_pieces();
         if !self.fits(bytes) {
             return Err(NO_BYTES);
         }
-        if taken + pieces <= self.spans.capacity() { Ok(()) } else { Err(NO_PIECES) }
+        let taken = self.pieces().saturating_add(self.reserved_pieces());
+        if taken.saturating_add(pieces) <= self.spans.capacity() { Ok(()) } else { Err(NO_PIECES) }
     }
 
     /// Sets aside again what a piece took that was just given back.
     pub fn reserve_again(&mut self, pieces: usize, bytes: usize) {
-        self.tally.reserved_pieces += pieces as u32;
-        self.tally.reserved += bytes as u32;
+        self.tally.reserved_pieces = self.tally.reserved_pieces.saturating_add(pieces as u32);
+        self.tally.reserved = self.tally.reserved.saturating_add(bytes as u32);
     }
 
     /// Gives a reservation back.
@@ -233,7 +226,7 @@ impl ArenaView<'_> {
 
     /// How many bytes all pieces take.
     pub fn used(&self) -> usize {
-        self.bytes.len() - self.tally.holes as usize
+        self.bytes.len().saturating_sub(self.tally.holes as usize)
     }
 
     /// How many bytes are set aside.
@@ -265,7 +258,7 @@ impl ArenaView<'_> {
         self.make_room(HEADER)?;
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[0; HEADER]).map_err(|_| NO_BYTES)?;
-        self.tally.open = start as u32 + 1;
+        self.set_open(Some(start));
         Ok(())
     }
 
@@ -301,32 +294,27 @@ impl ArenaView<'_> {
         }
         // Looked up after making room: that may have moved it.
         let Some((start, all)) = self.span(text) else { return Ok(()) };
-        let end = self.bytes.len();
-        let first = start + HEADER + from.min(all);
-        let len = len.min(all - from.min(all));
-        self.bytes.resize(end + len, 0).map_err(|_| NO_BYTES)?;
-        self.bytes.copy_within(first..first + len, end);
+        let (from, to) = (from.min(all), self.bytes.len());
+        let len = len.min(all.saturating_sub(from));
+        self.bytes.resize(to.saturating_add(len), 0).map_err(|_| NO_BYTES)?;
+        self.copy_bytes(end(start, from), len, to);
         Ok(())
     }
 
     /// How many bytes the piece that is being written has so far.
     pub fn written(&self) -> usize {
-        match self.tally.open {
-            0 => 0,
-            open => self.bytes.len() - (open as usize - 1) - HEADER,
-        }
+        self.open().map_or(0, |start| self.bytes.len().saturating_sub(end(start, 0)))
     }
 
     /// Ends the piece that is being written.
     pub fn finish(&mut self) -> TextHandle {
         let len = self.written();
-        if len == 0 {
+        let Some(start) = self.open().filter(|_| len > 0) else {
             self.abandon();
             return TextHandle::EMPTY;
-        }
-        let start = self.tally.open as usize - 1;
-        self.tally.open = 0;
-        self.tally.pieces += 1;
+        };
+        self.set_open(None);
+        self.tally.pieces = self.tally.pieces.saturating_add(1);
         let span = Span::Used { start: start as u32, len: len as u32 };
         let handle = match self.tally.free_handle {
             0 => {
@@ -335,11 +323,8 @@ impl ArenaView<'_> {
                 self.spans.len() as u32
             }
             handle => {
-                if let Some(slot) = self.spans.get_mut(handle as usize - 1) {
-                    if let Span::Free { next } = *slot {
-                        self.tally.free_handle = next;
-                    }
-                    *slot = span;
+                if let Some(Span::Free { next }) = self.set_span(handle, span) {
+                    self.tally.free_handle = next;
                 }
                 handle
             }
@@ -350,9 +335,9 @@ impl ArenaView<'_> {
 
     /// Drops the piece that is being written.
     pub fn abandon(&mut self) {
-        if self.tally.open != 0 {
-            self.bytes.truncate(self.tally.open as usize - 1);
-            self.tally.open = 0;
+        if let Some(start) = self.open() {
+            self.bytes.truncate(start);
+            self.set_open(None);
         }
     }
 
@@ -369,65 +354,94 @@ impl ArenaView<'_> {
         }
     }
 
+    /// Puts a span in the place of a handle, and gives the one before.
+    fn set_span(&mut self, handle: u32, span: Span) -> Option<Span> {
+        let place = self.spans.get_mut((handle as usize).checked_sub(1)?)?;
+        Some(core::mem::replace(place, span))
+    }
+
+    /// The header of the piece that is being written.
+    fn open(&self) -> Option<usize> {
+        (self.tally.open as usize).checked_sub(1)
+    }
+
+    fn set_open(&mut self, start: Option<usize>) {
+        self.tally.open = start.map_or(0, |start| (start as u32).saturating_add(1));
+    }
+
+    /// Copies bytes within the arena, unless they are not all in it.
+    fn copy_bytes(&mut self, from: usize, len: usize, to: usize) {
+        let (from_end, to_end) = (from.saturating_add(len), to.saturating_add(len));
+        if from_end.max(to_end) <= self.bytes.len() {
+            self.bytes.copy_within(from..from_end, to);
+        }
+    }
+
     fn fits(&self, bytes: usize) -> bool {
-        let used = self.bytes.len() - self.tally.holes as usize;
-        bytes <= self.bytes.capacity().saturating_sub(used + self.tally.reserved as usize)
+        let taken = self.used().saturating_add(self.tally.reserved as usize);
+        bytes <= self.bytes.capacity().saturating_sub(taken)
     }
 
     fn make_room(&mut self, bytes: usize) -> Result<(), Full> {
         let holes = self.tally.holes as usize;
-        let used = self.bytes.len() - holes;
-        let tight = bytes > self.bytes.capacity() - self.bytes.len();
-        if holes > 0 && (tight || holes > used / 4 + TEXT_SLACK) {
+        let tight = bytes > self.bytes.capacity().saturating_sub(self.bytes.len());
+        if holes > 0 && (tight || holes > (self.used() / 4).saturating_add(TEXT_SLACK)) {
             self.close_holes();
         }
         if self.fits(bytes) { Ok(()) } else { Err(NO_BYTES) }
     }
 
     fn write_header(&mut self, start: usize, handle: u32, len: usize) {
-        let header = self.bytes.get_mut(start..start + HEADER);
-        if let Some(header) = header {
-            header[..4].copy_from_slice(&handle.to_le_bytes());
-            header[4..].copy_from_slice(&(len as u32).to_le_bytes());
+        let place = self.bytes.get_mut(start..).and_then(|rest| rest.first_chunk_mut::<HEADER>());
+        if let Some(place) = place {
+            let header = u64::from(handle) | (len as u64) << 32;
+            *place = header.to_le_bytes();
         }
     }
 
     fn read_header(&self, start: usize) -> (u32, usize) {
-        let word = |at: usize| {
-            let bytes = self.bytes.get(at..at + 4).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
-            bytes.map_or(0, u32::from_le_bytes)
-        };
-        (word(start), word(start + 4) as usize)
+        let place = self.bytes.get(start..).and_then(|rest| rest.first_chunk::<HEADER>());
+        let header = place.map_or(0, |place| u64::from_le_bytes(*place));
+        (header as u32, (header >> 32) as usize)
     }
 
     /// Moves every piece down over the holes before it, in order of address.
     fn close_holes(&mut self) {
-        let end = self.bytes.len();
-        let open = (self.tally.open != 0).then(|| self.tally.open as usize - 1);
+        let all = self.bytes.len();
+        let open = self.open();
         let (mut from, mut to) = (0, 0);
-        while from < open.unwrap_or(end) {
+        while from < open.unwrap_or(all) {
             let (handle, len) = self.read_header(from);
-            let size = HEADER + len;
+            let size = end(0, len);
             if handle != 0 {
-                self.bytes.copy_within(from..from + size, to);
-                if let Some(span) = self.spans.get_mut(handle as usize - 1) {
-                    *span = Span::Used { start: to as u32, len: len as u32 };
-                }
-                to += size;
+                self.copy_bytes(from, size, to);
+                self.set_span(handle, Span::Used { start: to as u32, len: len as u32 });
+                to = end(to, len);
             }
-            from += size;
+            from = end(from, len);
         }
         if let Some(open) = open {
-            self.bytes.copy_within(open..end, to);
-            self.tally.open = to as u32 + 1;
-            to += end - open;
+            let size = all.saturating_sub(open);
+            self.copy_bytes(open, size, to);
+            self.set_open(Some(to));
+            to = to.saturating_add(size);
         }
         self.bytes.truncate(to);
         self.tally.holes = 0;
     }
 }
 
+/// Where a piece ends of which `len` bytes follow the header at `start`.
+const fn end(start: usize, len: usize) -> usize {
+    start.saturating_add(HEADER).saturating_add(len)
+}
+
+/// What a piece says.
+fn said(bytes: &[u8], start: usize, len: usize) -> &[u8] {
+    bytes.get(end(start, 0)..end(start, len)).unwrap_or(&[])
+}
+
 /// How much of the arena a piece of `len` bytes takes.
 pub const fn cost(len: usize) -> usize {
-    if len == 0 { 0 } else { HEADER + len }
+    if len == 0 { 0 } else { end(0, len) }
 }

@@ -44,28 +44,40 @@ pub(crate) struct IndexView<'s, K> {
 }
 
 impl<K> IndexView<'_, K> {
+    /// The number of a chain is the hash, cut to the number of chains by a mask: that is a power of two.
     fn chain(&self, hash: u32) -> usize {
-        hash as usize & (self.heads.len() - 1)
+        hash as usize & self.heads.len().wrapping_sub(1)
+    }
+
+    fn head(&self, hash: u32) -> Option<Id<K>> {
+        self.heads.get(self.chain(hash)).copied().flatten()
+    }
+
+    fn set_head(&mut self, hash: u32, head: Option<Id<K>>) {
+        let chain = self.chain(hash);
+        if let Some(place) = self.heads.get_mut(chain) {
+            *place = head;
+        }
     }
 
     /// Puts a thing in.
     pub fn insert<T: Indexed<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, id: Id<K>) {
         let Some(thing) = pool.get_mut(id) else { return };
-        let chain = self.chain(thing.hash());
-        *thing.next() = self.heads[chain].replace(id);
+        let hash = thing.hash();
+        *thing.next() = self.head(hash);
+        self.set_head(hash, Some(id));
     }
 
     /// Takes a thing out.
     pub fn remove<T: Indexed<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, id: Id<K>) {
         let Some(thing) = pool.get_mut(id) else { return };
         let after = thing.next().take();
-        let chain = self.chain(thing.hash());
-        let head = &mut self.heads[chain];
-        if *head == Some(id) {
-            *head = after;
-            return;
+        let hash = thing.hash();
+        let head = self.head(hash);
+        if head == Some(id) {
+            return self.set_head(hash, after);
         }
-        let mut at = *head;
+        let mut at = head;
         while let Some(thing) = at.and_then(|at| pool.get_mut(at)) {
             let next = thing.next();
             if *next == Some(id) {
@@ -79,8 +91,7 @@ impl<K> IndexView<'_, K> {
     /// Puts a thing in behind all others of its chain; false if it is in already, or is no more.
     pub(crate) fn append<T: Indexed<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, id: Id<K>) -> bool {
         let Some(hash) = pool.get(id).map(Indexed::hash) else { return false };
-        let chain = self.chain(hash);
-        let (mut last, mut at) = (None, self.heads[chain]);
+        let (mut last, mut at) = (None, self.head(hash));
         while let Some(here) = at {
             if here == id {
                 return false;
@@ -89,7 +100,7 @@ impl<K> IndexView<'_, K> {
         }
         match last.and_then(|last| pool.get_mut(last)) {
             Some(last) => *last.next() = Some(id),
-            None => self.heads[chain] = Some(id),
+            None => self.set_head(hash, Some(id)),
         }
         true
     }
@@ -113,7 +124,7 @@ impl<K> IndexView<'_, K> {
         hash: u32,
         is_it: impl Fn(&T) -> bool,
     ) -> Option<Id<K>> {
-        let mut at = self.heads[self.chain(hash)];
+        let mut at = self.head(hash);
         while let Some(id) = at {
             let thing = pool.get(id)?;
             if thing.hash() == hash && is_it(thing) {

@@ -99,7 +99,7 @@ impl<T: Record> PoolView<'_, T> {
 
     /// How many more can be put in besides those that have a reservation.
     pub fn room(&self) -> usize {
-        self.slots.capacity().saturating_sub(self.tally.used as usize + self.tally.reserved as usize)
+        self.slots.capacity().saturating_sub(self.tally.used as usize).saturating_sub(self.tally.reserved as usize)
     }
 
     /// Sets room aside for `count` things, so that a later [`insert_reserved`](Self::insert_reserved) cannot fail.
@@ -110,7 +110,7 @@ impl<T: Record> PoolView<'_, T> {
         if count > self.room() {
             return Err(Full { limit: self.limit });
         }
-        self.tally.reserved += count as u32;
+        self.tally.reserved = self.tally.reserved.saturating_add(count as u32);
         Ok(())
     }
 
@@ -151,12 +151,13 @@ impl<T: Record> PoolView<'_, T> {
                 index
             }
             None => {
+                let index = self.slots.len() as u32;
                 let slot = Slot { generation: NonZeroU32::MIN, content: Content::Used(thing) };
                 self.slots.push(slot).map_err(|_| full)?;
-                self.slots.len() as u32 - 1
+                index
             }
         };
-        self.tally.used += 1;
+        self.tally.used = self.tally.used.saturating_add(1);
         self.id_at(index as usize).ok_or(full)
     }
 
@@ -169,7 +170,7 @@ impl<T: Record> PoolView<'_, T> {
         let content = core::mem::replace(&mut slot.content, Content::Free { next: self.tally.free });
         slot.generation = slot.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         self.tally.free = Some(id.index() as u32);
-        self.tally.used -= 1;
+        self.tally.used = self.tally.used.saturating_sub(1);
         match content {
             Content::Used(thing) => Some(thing),
             Content::Free { .. } => None,
@@ -205,9 +206,19 @@ impl<T: Record> PoolView<'_, T> {
         (index..self.slots.len()).find_map(|index| self.id_at(index))
     }
 
+    /// The first thing.
+    pub fn first(&self) -> Option<Id<T::Kind>> {
+        self.id_from(0)
+    }
+
+    /// The thing in the next slot that has one.
+    pub fn after(&self, id: Id<T::Kind>) -> Option<Id<T::Kind>> {
+        self.id_from(id.index().saturating_add(1))
+    }
+
     /// Sets room aside again for a thing that was just taken out.
     pub fn reserve_again(&mut self) {
-        self.tally.reserved += 1;
+        self.tally.reserved = self.tally.reserved.saturating_add(1);
     }
 
     /// From now on free slots are taken in their order, whatever was taken out when.

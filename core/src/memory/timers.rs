@@ -70,12 +70,12 @@ impl<K: Copy, A: Copy> Timers<'_, K, A> {
     }
 
     fn settle<T: Timed<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, mut place: usize) {
-        while place > 0 && self.heap[place].at < self.heap[(place - 1) / 2].at {
-            self.swap(pool, place, (place - 1) / 2);
-            place = (place - 1) / 2;
+        while let Some(parent) = place.checked_sub(1).map(|place| place / 2).filter(|&up| self.is_before(place, up)) {
+            self.swap(pool, place, parent);
+            place = parent;
         }
         while let Some(child) = self.earlier_child(place) {
-            if self.heap[place].at <= self.heap[child].at {
+            if !self.is_before(child, place) {
                 break;
             }
             self.swap(pool, place, child);
@@ -84,8 +84,14 @@ impl<K: Copy, A: Copy> Timers<'_, K, A> {
         self.note(pool, place);
     }
 
+    /// Whether the timer at one place fires before that at another.
+    fn is_before(&self, a: usize, b: usize) -> bool {
+        matches!((self.heap.get(a), self.heap.get(b)), (Some(a), Some(b)) if a.at < b.at)
+    }
+
     fn earlier_child(&self, place: usize) -> Option<usize> {
-        let (left, right) = (2 * place + 1, 2 * place + 2);
+        let left = place.saturating_mul(2).saturating_add(1);
+        let right = left.saturating_add(1);
         match (self.heap.get(left), self.heap.get(right)) {
             (Some(a), Some(b)) if b.at < a.at => Some(right),
             (Some(_), _) => Some(left),

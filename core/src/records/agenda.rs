@@ -28,6 +28,6 @@ impl Agenda {
 
     /// One more event is pending or finished.
     pub(crate) fn add_ready(&mut self) {
-        self.ready += 1;
+        self.ready = self.ready.saturating_add(1);
     }
 }

@@ -165,7 +165,12 @@ impl Linked for Job {
 
 impl Job {
     pub(crate) fn pid(&self, process: Process) -> Option<Pid> {
-        self.pids[process.index()]
+        self.pids.get(process.index()).copied().flatten()
+    }
+
+    /// Sets the process id of one of the job's processes, and gives the one before.
+    pub(crate) fn set_pid(&mut self, process: Process, pid: Option<Pid>) -> Option<Pid> {
+        self.pids.get_mut(process.index()).and_then(|place| core::mem::replace(place, pid))
     }
 }
 

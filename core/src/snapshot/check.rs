@@ -24,7 +24,7 @@ fn walk<T: Record>(
 ) -> Option<()> {
     let mut at = first;
     while let Some(id) = at {
-        *count += 1;
+        *count = count.saturating_add(1);
         if *count > pool.len() {
             return None;
         }
@@ -131,7 +131,7 @@ impl Supervisor<'_> {
             let waits = usize::from(job.waiters_left) <= self.waiters.reserved();
             (own && reserved && waits).then_some(())?;
         }
-        let most = self.waiters.len() + self.leaves.len();
+        let most = self.waiters.len().saturating_add(self.leaves.len());
         self.events.ids().all(|id| self.events.get(id).is_some_and(|event| event.blockers() <= most)).then_some(())
     }
 }

@@ -40,6 +40,7 @@ use crate::records::waiter::Waiter;
 pub const VERSION: u32 = 5;
 
 /// A hash of the records' sizes. The image of another version of the program is refused if any of them has changed.
+#[allow(clippy::indexing_slicing, reason = "evaluated when the program is built, where a wrong index is an error")]
 pub const SHAPE: u32 = {
     let sizes = [
         size_of::<Slot<Class>>(),
@@ -343,13 +344,13 @@ impl<R: Read> Reader<'_, R> {
                     return Err(Unreadable::Unsound("a text's length"));
                 }
                 text.push(piece)?;
-                rest -= piece.len();
+                rest = rest.saturating_sub(piece.len());
             }
             text.finish();
         }
         for (place, span) in text.spans.iter_mut().enumerate().rev() {
             if let Span::Free { next } = span {
-                *next = core::mem::replace(&mut text.tally.free_handle, place as u32 + 1);
+                *next = core::mem::replace(&mut text.tally.free_handle, (place as u32).saturating_add(1));
             }
         }
         Ok(text.reserve(reserved_pieces as usize, reserved as usize)?)

@@ -37,7 +37,7 @@ impl<R: Read> Reader<'_, R> {
 impl<T: Record> PoolView<'_, T> {
     /// Whether the list of free slots contains every free slot once.
     fn free_slots_are_sound(&self) -> bool {
-        let free = self.slots.len() - self.len();
+        let free = self.slots.len().saturating_sub(self.len());
         let mut at = self.tally.free;
         for _ in 0..free {
             match at.and_then(|at| self.slots.get(at as usize)).map(|slot| &slot.content) {

@@ -178,6 +178,7 @@ pub static LIFECYCLE: [StateRow; State::COUNT] = {
 };
 
 // The table is indexed by state: each row stands where its state says.
+#[allow(clippy::indexing_slicing, reason = "evaluated when the program is built, where a wrong index is an error")]
 const _: () = {
     let mut place = 0;
     while place < State::COUNT {
@@ -188,6 +189,7 @@ const _: () = {
 
 impl State {
     /// The state's row.
+    #[allow(clippy::indexing_slicing, reason = "the assertion above shows that every state has a row")]
     pub fn row(self) -> &'static StateRow {
         &LIFECYCLE[self as usize]
     }

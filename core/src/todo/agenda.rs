@@ -55,7 +55,7 @@ impl Supervisor<'_> {
             let event = self.events.get(id)?;
             agenda.next = event.after;
             if event.is_ready() {
-                agenda.ready -= 1;
+                agenda.ready = agenda.ready.saturating_sub(1);
                 return Some(id);
             }
         }
