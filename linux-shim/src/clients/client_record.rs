@@ -1,4 +1,4 @@
-//! Clients on their way to the program that takes this one's place: they stay connected, and are answered there.
+//! What a re-exec carries over of each client: it stays connected, and the new program replies to it.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -8,11 +8,11 @@ use uphold_core::Instant;
 
 use super::client_table::{ClientSlot, ClientTable, user_of};
 
-/// One place, and the client in it.
+/// A place of the client table, and the client in it.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ClientRecord {
     slot: u32,
-    /// Counted on, so that no client is taken for another.
+    /// The generation of the place, so that no client is mistaken for a later one.
     generation: u32,
     descriptor: Option<i32>,
     heard: Instant,
@@ -25,7 +25,7 @@ pub(crate) struct ClientRecord {
 }
 
 impl ClientRecord {
-    /// The connection's number.
+    /// The descriptor of the connection.
     pub(crate) fn descriptor(&self) -> Option<i32> {
         self.descriptor
     }
@@ -37,7 +37,7 @@ impl ClientTable {
         self.places.iter().filter_map(|place| Some(place.stream.as_ref()?.as_fd()))
     }
 
-    /// Every place that has ever had a client.
+    /// A record of every place that has ever had a client.
     pub(crate) fn carry(&self) -> impl Iterator<Item = ClientRecord> {
         let used =
             self.places.iter().zip(self.buffers.iter()).enumerate().filter(|(_, (place, _))| place.generation > 0);
@@ -61,7 +61,7 @@ impl ClientTable {
         })
     }
 
-    /// Goes on with a client where it was.
+    /// Restores a client as it was.
     pub(crate) fn put_back(&mut self, carried: ClientRecord, connection: Option<OwnedFd>, epoll: &Epoll) {
         let ClientRecord { slot, generation, descriptor: _, heard, trusted, greeted, waiting, closing, inbox, outbox } =
             carried;
@@ -75,7 +75,7 @@ impl ClientTable {
             ClientSlot { stream, generation, user, heard, armed: None, trusted, greeted, waiting, closing };
         let buffers = &mut self.buffers[slot];
         buffers.inbox.clear();
-        // It held all that before, so there is room.
+        // The buffer held these bytes before, so there is room.
         let whole = inbox.is_empty() || buffers.inbox.fill(&mut &inbox[..]).is_ok_and(|count| count == inbox.len());
         if buffers.outbox.put_back(&outbox) && whole {
             self.settle(slot, epoll);

@@ -1,4 +1,4 @@
-//! The clients of the control socket: who they are, and a fixed buffer each way for every one of them.
+//! The clients of the control socket, each with a fixed buffer in each direction.
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
@@ -14,15 +14,15 @@ use uphold_core::{ClientId, Instant};
 use crate::capacity::{CLIENTS, CLIENTS_OF_A_STRANGER, CLIENTS_RESERVED};
 use crate::watch::wait::Source;
 
-/// What is on its way from and to one client.
+/// The bytes in transit from and to one client.
 pub struct Buffers {
-    /// From it.
+    /// The bytes from the client.
     pub inbox: Inbox<[u8; MAX_FRAME]>,
-    /// To it.
+    /// The bytes to the client.
     pub outbox: Outbox<[u8; MAX_FRAME]>,
 }
 
-/// In .bss: a place that no client ever had costs nothing.
+/// In .bss: a place that never had a client costs nothing.
 static BUFFERS: Mutex<[Buffers; CLIENTS]> =
     Mutex::new([const { Buffers { inbox: Inbox::new([0; MAX_FRAME]), outbox: Outbox::new([0; MAX_FRAME]) } }; CLIENTS]);
 
@@ -31,76 +31,77 @@ static BUFFERS: Mutex<[Buffers; CLIENTS]> =
 pub struct ClientSlot {
     pub(super) stream: Option<UnixStream>,
     pub(super) generation: u32,
-    /// Whose it is, if the kernel says so.
+    /// The client's user id, if the kernel reports it.
     pub(super) user: Option<u32>,
-    /// When it was last heard of.
+    /// The time of the last read from the client.
     pub(super) heard: Instant,
-    /// What the kernel is to tell of it.
+    /// The events that the kernel reports of the client.
     pub(super) armed: Option<EpollFlags>,
-    /// Whether it may change anything.
+    /// Whether the client may change anything.
     pub trusted: bool,
-    /// Whether it has said hello.
+    /// Whether the client has sent `Hello`.
     pub greeted: bool,
-    /// Whether the supervisor owes it an answer.
+    /// Whether the supervisor owes the client a reply.
     pub waiting: bool,
-    /// Whether it is to be dropped once it has been told why.
+    /// Whether the client is dropped once it has the last reply.
     pub closing: bool,
 }
 
-/// The places.
+/// The places for clients.
 pub struct ClientTable {
     pub(super) places: [ClientSlot; CLIENTS],
     pub(super) buffers: MutexGuard<'static, [Buffers; CLIENTS]>,
-    /// The clients that have more to say than they were asked about yet: one bit each.
+    /// The clients whose inbox has another request: one bit each.
     pub(super) backlog: u128,
 }
 
-/// What reading from a client came to.
+/// The result of a read from a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClientInput {
-    /// It may have said something.
+    /// The client may have sent something.
     Something,
-    /// It has gone, or its connection is broken.
+    /// The client has closed the connection, or the connection is broken.
     Gone,
 }
 
 impl ClientTable {
-    /// No clients. There is one table in a program.
+    /// A table without clients. There is one table in a program.
     pub fn new() -> Self {
         let buffers = BUFFERS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         ClientTable { places: std::array::from_fn(|_| ClientSlot::default()), buffers, backlog: 0 }
     }
 
-    /// The client in that place.
+    /// The id of the client in a place.
     pub fn id(&self, slot: usize) -> ClientId {
         ClientId { slot: slot as u32, generation: self.places[slot].generation }
     }
 
-    /// The place of that client, if it is still there.
+    /// The place of a client, if it is still connected.
     pub fn slot(&self, client: ClientId) -> Option<usize> {
         let slot = client.slot as usize;
         let place = self.places.get(slot)?;
         (place.stream.is_some() && place.generation == client.generation).then_some(slot)
     }
 
-    /// Whether there is a client in that place.
+    /// Whether a place has a client.
     pub fn is_taken(&self, slot: usize) -> bool {
         self.places.get(slot).is_some_and(|place| place.stream.is_some())
     }
 
-    /// What is known of the client, and its buffers.
+    /// The state of a client, and its buffers.
     pub fn parts(&mut self, slot: usize) -> (&mut ClientSlot, &mut Buffers) {
         (&mut self.places[slot], &mut self.buffers[slot])
     }
 
-    /// Whether as many clients wait as may: the rest of the places is for those who want to know, or to stop, why.
+    /// Whether as many clients wait as may. The other places are for clients that ask what is going on, or that stop
+    /// it.
     pub fn is_crowded(&self) -> bool {
         self.places.iter().filter(|place| place.waiting).count() >= CLIENTS - CLIENTS_RESERVED
     }
 
-    /// A place for a new client; if there is none, that of the client which has been silent for the longest: a stranger's
-    /// first, and never a trusted one's for a stranger. Nobody loses a place who waits for an answer. A stranger with as many
-    /// places as it may have gives up one of those.
+    /// Finds a place for a new client. If none is free, the client that has been silent for the longest loses its
+    /// place: an untrusted one first, and never a trusted one for an untrusted one. A client that waits for a reply
+    /// keeps its place. A user without rights that has as many places as it may have gives up one of those.
     fn make_room(&mut self, user: Option<u32>, trusted: bool, epoll: &Epoll) -> Option<usize> {
         let own = |place: &ClientSlot| place.stream.is_some() && !place.trusted && place.user == user;
         let has_its_share = !trusted && self.places.iter().filter(|place| own(place)).count() >= CLIENTS_OF_A_STRANGER;
@@ -116,7 +117,7 @@ impl ClientTable {
         Some(longest)
     }
 
-    /// Gives a new client a place, if there is one for it. Root and this user are trusted.
+    /// Gives a new client a place, if there is one for it. Clients of root and of the supervisor's user are trusted.
     pub fn seat(&mut self, stream: UnixStream, owner: u32, now: Instant, epoll: &Epoll) {
         let user = user_of(&stream);
         let trusted = user.is_some_and(|user| user == 0 || user == owner);
@@ -130,12 +131,12 @@ impl ClientTable {
         self.arm(slot, epoll);
     }
 
-    /// Lets a client go.
+    /// Closes a client's connection.
     pub fn drop_client(&mut self, slot: usize, epoll: &Epoll) {
         let place = &mut self.places[slot];
         if let Some(stream) = place.stream.take() {
             if place.armed.take().is_some() {
-                // Closing it would do the same.
+                // Closing the descriptor has the same effect.
                 epoll.delete(&stream).unwrap_or_default();
             }
             place.waiting = false;
@@ -143,7 +144,7 @@ impl ClientTable {
         self.backlog &= !(1 << slot);
     }
 
-    /// Tells the kernel what to report of a client: nothing but its end while it waits for an answer.
+    /// Tells the kernel which events of a client to report: only its end while it waits for a reply.
     fn arm(&mut self, slot: usize, epoll: &Epoll) {
         let (place, buffers) = (&mut self.places[slot], &self.buffers[slot]);
         let Some(stream) = &place.stream else { return };
@@ -163,7 +164,7 @@ impl ClientTable {
         if armed.is_ok() {
             place.armed = Some(wanted);
         } else {
-            // Without memory in the kernel for it, the client can only be let go.
+            // If the kernel has no memory for it, the client can only be dropped.
             self.drop_client(slot, epoll);
         }
     }
@@ -180,7 +181,7 @@ impl ClientTable {
         }
     }
 
-    /// Answers a client; one that does not read its answers is dropped when there is no room for another.
+    /// Sends a reply to a client. A client that does not read its replies is dropped when there is no room for another.
     pub fn answer(&mut self, slot: usize, reply: &Reply<'_>, epoll: &Epoll) {
         if self.buffers[slot].outbox.put(reply).is_err() {
             return self.drop_client(slot, epoll);
@@ -188,7 +189,7 @@ impl ClientTable {
         self.send(slot, epoll);
     }
 
-    /// Sends a client as much as it takes.
+    /// Sends as much to a client as it takes.
     pub fn send(&mut self, slot: usize, epoll: &Epoll) {
         let (place, buffers) = (&mut self.places[slot], &mut self.buffers[slot]);
         let Some(stream) = &place.stream else { return };
@@ -205,7 +206,7 @@ impl ClientTable {
         self.settle(slot, epoll);
     }
 
-    /// After each change: what to wait for, and whether the client has said more.
+    /// Called after each change: sets the events to wait for, and notes whether the inbox has another request.
     pub fn settle(&mut self, slot: usize, epoll: &Epoll) {
         let place = &self.places[slot];
         let buffers = &self.buffers[slot];
@@ -214,7 +215,7 @@ impl ClientTable {
         self.arm(slot, epoll);
     }
 
-    /// The next client that has said more; each gets its turn.
+    /// The next client whose inbox has another request, in turn.
     pub fn take_backlog(&mut self) -> Option<usize> {
         if self.backlog == 0 {
             return None;
@@ -224,7 +225,7 @@ impl ClientTable {
         Some(slot as usize)
     }
 
-    /// Whether a client has said more.
+    /// Whether the inbox of any client has another request.
     pub fn has_backlog(&self) -> bool {
         self.backlog != 0
     }
@@ -236,15 +237,15 @@ impl Default for ClientTable {
     }
 }
 
-/// Who was it that connected.
+/// The user id of the program that connected.
 pub(super) fn user_of(stream: &UnixStream) -> Option<u32> {
     getsockopt(stream, PeerCredentials).ok().map(|peer| peer.uid())
 }
 
-/// A stream as the frames want it.
+/// A stream with the traits that frames need.
 struct Socket<'s>(&'s UnixStream);
 
-/// What went wrong with a stream.
+/// The error of a stream.
 #[derive(Debug)]
 struct SocketError(ErrorKind);
 

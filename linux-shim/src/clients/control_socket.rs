@@ -1,5 +1,5 @@
-//! The control socket: clients come, ask, and are answered (`uphold_core`'s `client/requests.rs` says what). No client can make another, or a job,
-//! wait.
+//! The control socket: clients connect, send requests and get replies (`uphold_core`'s `client/requests.rs` decides
+//! which). No client can delay another, or a job.
 
 use std::fs::File;
 use std::os::unix::net::UnixListener;
@@ -13,33 +13,33 @@ use uphold_core::{ClientId, Host, Input, Instant, Peer, Response, Supervisor, Wo
 use crate::clients::client_table::{Buffers, ClientInput, ClientTable};
 use crate::watch::wait::Source;
 
-/// What a client's turn came to.
+/// The result of serving a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestOutcome {
     /// Nothing that concerns the supervisor.
     Nothing,
-    /// A command: [`ControlSocket::input`] says which.
+    /// A command, which [`ControlSocket::input`] returns.
     Command(usize),
-    /// Something that the shim does; the answer is owed.
+    /// A request that the shim carries out; the client waits for the reply.
     Errand(ClientId, WorldRequest),
-    /// A client that the supervisor owes an answer has gone.
+    /// A client that waited for a reply has disconnected.
     Hangup(ClientId),
 }
 
-/// The sockets that are listened on, and the clients.
+/// The listening sockets, and the clients.
 pub struct ControlSocket {
     listeners: Vec<UnixListener>,
     clients: ClientTable,
-    /// Whose clients may change anything, beside root's.
+    /// The user whose clients may change anything, besides root's.
     owner: u32,
-    /// The client whose request the supervisor has been given; it is dropped from the inbox afterwards.
+    /// The client whose request is the supervisor's current input. The request is dropped from the inbox afterwards.
     given: Option<usize>,
-    /// A descriptor to give up when there is no other left to accept (and refuse) a client with.
+    /// A spare descriptor. It is closed when no other is left, so that a client can be accepted (and refused).
     reserve: Option<File>,
 }
 
 impl ControlSocket {
-    /// Nobody is listened to yet.
+    /// A control socket that listens nowhere yet.
     pub fn new() -> Self {
         let owner = geteuid().as_raw();
         ControlSocket { listeners: Vec::new(), clients: ClientTable::new(), owner, given: None, reserve: reserve() }
@@ -48,7 +48,7 @@ impl ControlSocket {
     /// Listens on one more socket.
     ///
     /// # Errors
-    /// It cannot be made non-blocking, or cannot be waited for.
+    /// The socket cannot be made non-blocking, or cannot be added to the epoll.
     pub fn listen(&mut self, listener: UnixListener, epoll: &Epoll) -> std::io::Result<()> {
         listener.set_nonblocking(true)?;
         let source = Source::Listener(self.listeners.len() as u32);
@@ -57,22 +57,22 @@ impl ControlSocket {
         Ok(())
     }
 
-    /// Listens on another socket instead of the first one.
+    /// Replaces the first listening socket.
     pub(crate) fn replace(&mut self, listener: UnixListener, epoll: &Epoll) -> std::io::Result<()> {
         let Some(old) = self.listeners.first_mut() else { return self.listen(listener, epoll) };
         listener.set_nonblocking(true)?;
         epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, Source::Listener(0).token()))?;
-        // What is closed leaves the epoll by itself.
+        // A closed descriptor leaves the epoll by itself.
         *old = listener;
         Ok(())
     }
 
-    /// Whether anybody can be heard.
+    /// Whether there is any listening socket.
     pub fn is_listening(&self) -> bool {
         !self.listeners.is_empty()
     }
 
-    /// What is listened on.
+    /// The listening sockets.
     pub(crate) fn listeners(&self) -> &[UnixListener] {
         &self.listeners
     }
@@ -82,13 +82,13 @@ impl ControlSocket {
         &mut self.clients
     }
 
-    /// Lets one new client in.
+    /// Accepts one new client.
     pub fn accept(&mut self, listener: usize, now: Instant, epoll: &Epoll) {
         let Some(listener) = self.listeners.get(listener) else { return };
         let stream = match listener.accept() {
             Ok((stream, _)) => stream,
             Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
-                // Better refuse the client than be woken for ever.
+                // Refusing the client is better than being woken again and again.
                 self.reserve = None;
                 drop(listener.accept());
                 self.reserve = reserve();
@@ -101,7 +101,7 @@ impl ControlSocket {
         }
     }
 
-    /// The kernel has reported something of a client.
+    /// Serves a client of which the kernel has reported an event.
     pub fn serve(
         &mut self,
         slot: usize,
@@ -123,14 +123,14 @@ impl ControlSocket {
             self.clients.send(slot, epoll);
             return RequestOutcome::Nothing;
         }
-        // Also of one that has gone: its last words count.
+        // A client that has disconnected is served too: its last request counts.
         if self.clients.listen(slot, now) == ClientInput::Gone {
             return self.hang_up(slot, epoll);
         }
         self.attend(slot, supervisor, host, epoll)
     }
 
-    /// Lets a client that has said more than it was asked about have its turn.
+    /// Serves a client whose inbox has another request.
     pub fn serve_backlog(&mut self, supervisor: &mut Supervisor<'_>, host: Host, epoll: &Epoll) -> RequestOutcome {
         match self.clients.take_backlog() {
             Some(slot) => self.attend(slot, supervisor, host, epoll),
@@ -138,7 +138,7 @@ impl ControlSocket {
         }
     }
 
-    /// Whether a client is to have its turn without the kernel reporting anything.
+    /// Whether a client is to be served without an event from the kernel.
     pub fn has_backlog(&self) -> bool {
         self.clients.has_backlog()
     }
@@ -150,7 +150,7 @@ impl ControlSocket {
         if waited { RequestOutcome::Hangup(client) } else { RequestOutcome::Nothing }
     }
 
-    /// Takes one request of a client, if a whole one is there.
+    /// Takes one request of a client, if a whole one has arrived.
     fn attend(&mut self, slot: usize, supervisor: &mut Supervisor<'_>, host: Host, epoll: &Epoll) -> RequestOutcome {
         let client = self.clients.id(slot);
         let crowded = self.clients.is_crowded();
@@ -189,21 +189,21 @@ impl ControlSocket {
         asked
     }
 
-    /// The command that a client has given.
+    /// The command that a client has sent.
     pub fn input(&mut self, slot: usize) -> Option<Input<'_>> {
         let client = self.clients.id(slot);
         let message = self.clients.parts(slot).1.inbox.message().ok().flatten()?;
         Request::decode(message).ok()?.input(client)
     }
 
-    /// The supervisor has taken the last command in: its text is not needed any more.
+    /// Called when the supervisor has taken the last command in: its text is dropped from the inbox.
     pub fn input_taken(&mut self) {
         if let Some(slot) = self.given.take() {
             self.clients.parts(slot).1.inbox.discard();
         }
     }
 
-    /// Gives a client the answer that it waits for.
+    /// Sends a client the reply that it waits for.
     pub fn reply(&mut self, client: ClientId, reply: &Reply<'_>, epoll: &Epoll) {
         let Some(slot) = self.clients.slot(client) else { return };
         self.input_taken();
@@ -222,5 +222,5 @@ fn reserve() -> Option<File> {
     File::open("/dev/null").ok()
 }
 
-/// What a client is told that may not wait.
+/// The reply to a client that may not wait because too many do.
 const CROWDED: Refusal<'static> = Refusal::Full("waiting clients");

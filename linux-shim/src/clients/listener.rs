@@ -1,4 +1,4 @@
-//! Listening on a control socket: at a path, in place of a dead supervisor's socket, or under a session's abstract name.
+//! Listening sockets: at a path, in place of a dead supervisor's socket, or under a session's abstract name.
 
 use std::fs::{self, DirBuilder};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -14,7 +14,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, get
 /// The system's control socket.
 pub(crate) const SYSTEM_SOCKET: &str = "/run/uphold/control";
 
-/// Connects to a path, without waiting to be let in: EAGAIN says that so many wait there already.
+/// Connects to a path without waiting. EAGAIN means that the listener's queue is full.
 fn knock(path: &Path) -> Result<OwnedFd, Errno> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let client = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
@@ -22,20 +22,19 @@ fn knock(path: &Path) -> Result<OwnedFd, Errno> {
     Ok(client)
 }
 
-/// Whether a client that connects to this path comes to this very process.
+/// Whether a client that connects to this path reaches this very process.
 pub(crate) fn leads_here(path: &Path) -> bool {
     match knock(path).and_then(|client| getsockopt(&client, PeerCredentials)) {
         Ok(peer) => u32::try_from(peer.pid()) == Ok(std::process::id()),
-        // There is no room for one more: better leave it as it is.
+        // The queue of this listener is full, so the path is best left as it is.
         Err(errno) => errno == Errno::EAGAIN,
     }
 }
 
-/// Listens at a path. A socket that a supervisor left behind when it was killed is in nobody's way; whatever else lies there
-/// is not ours to remove.
+/// Listens at a path. A socket left by a supervisor that was killed is replaced. Any other file is left in place.
 ///
 /// # Errors
-/// Somebody listens there already, or the path cannot be used.
+/// Another process listens there, or the path cannot be used.
 pub fn bind(path: &Path) -> std::io::Result<UnixListener> {
     match UnixListener::bind(path) {
         Err(error) if error.raw_os_error() == Some(Errno::EADDRINUSE as i32) => {
@@ -50,7 +49,7 @@ pub fn bind(path: &Path) -> std::io::Result<UnixListener> {
     }
 }
 
-/// Listens at a path, whoever may have listened there before and does no more.
+/// Listens at a path, replacing a socket at which no process listens any more.
 pub(crate) fn listen_at(path: &Path) -> std::io::Result<UnixListener> {
     if path == Path::new(SYSTEM_SOCKET)
         && let Some(directory) = path.parent()
@@ -58,12 +57,12 @@ pub(crate) fn listen_at(path: &Path) -> std::io::Result<UnixListener> {
         DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
     }
     let listener = bind(path)?;
-    // Who may do what is decided by the kernel's word about who connects.
+    // Rights depend on the user id that the kernel reports of each client, so every user may connect.
     fs::set_permissions(path, fs::Permissions::from_mode(0o666))?;
     Ok(listener)
 }
 
-/// Upstart's name for this session's socket, which has no path, and the session's address.
+/// Opens Upstart's socket of this session, which has a name but no path, and returns the session's address.
 ///
 /// # Errors
 /// The socket cannot be made.

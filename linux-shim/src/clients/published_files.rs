@@ -1,4 +1,4 @@
-//! The files by which a supervisor can be found: its socket, its pid file, its session file.
+//! The files by which programs find a supervisor: its socket, its pid file, its session file.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{Error, ErrorKind, Result, Write};
@@ -10,7 +10,7 @@ use nix::unistd::geteuid;
 
 use crate::clients::listener::{SYSTEM_SOCKET, listen_at};
 
-/// What was made to be found, and goes when the supervisor does.
+/// The files and directories that were made, and are removed when the supervisor ends.
 #[derive(Default)]
 pub struct PublishedFiles {
     files: Vec<PathBuf>,
@@ -18,7 +18,7 @@ pub struct PublishedFiles {
 }
 
 impl PublishedFiles {
-    /// Listens at the control socket's path: the given one, or the usual one for a system or a session.
+    /// Listens at the control socket's path: the given one, or the default for a system or a session.
     ///
     /// # Errors
     /// The directory or the socket cannot be made.
@@ -33,7 +33,7 @@ impl PublishedFiles {
         Ok((path, listener))
     }
 
-    /// A directory of this session's own, which nobody else can have made.
+    /// A directory of this session's own, which no other user can have made.
     fn session_directory(&mut self) -> Result<PathBuf> {
         let base = match absolute(std::env::var_os("XDG_RUNTIME_DIR")) {
             Some(runtime) => runtime.join("uphold"),
@@ -55,7 +55,7 @@ impl PublishedFiles {
         Ok(own)
     }
 
-    /// Notes the supervisor's pid beside its socket.
+    /// Writes the supervisor's process id to a file beside its socket.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -65,7 +65,7 @@ impl PublishedFiles {
         self.write(PathBuf::from(path), &format!("{}\n", std::process::id()))
     }
 
-    /// Notes the session where Upstart does, for those who look for sessions.
+    /// Writes the session file where Upstart does, for programs that search for sessions.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -81,15 +81,15 @@ impl PublishedFiles {
         [&self.files, &self.directories]
     }
 
-    /// Goes on with what another program made.
+    /// Takes over the files that the previous program made.
     pub(crate) fn put_back(&mut self, [files, directories]: [impl Iterator<Item = PathBuf>; 2]) {
         self.files.extend(files);
         self.directories.extend(directories);
     }
 
-    /// A new file takes the place of what is there: a link would lead the text elsewhere, a pipe would hold us up.
+    /// A new file replaces what is there: a link would redirect the text, and a pipe would block the supervisor.
     fn write(&mut self, path: PathBuf, text: &str) -> Result<()> {
-        // What cannot be removed is in the way.
+        // If the old file cannot be removed, creating the new one fails.
         fs::remove_file(&path).unwrap_or_default();
         File::create_new(&path)?.write_all(text.as_bytes())?;
         self.files.push(path);
@@ -99,7 +99,7 @@ impl PublishedFiles {
 
 impl Drop for PublishedFiles {
     fn drop(&mut self) {
-        // What somebody else has removed already, or uses, need not be removed.
+        // A file that has been removed already, or a directory that is in use, needs no removal.
         self.files.iter().for_each(|file| fs::remove_file(file).unwrap_or_default());
         self.directories.iter().for_each(|directory| fs::remove_dir(directory).unwrap_or_default());
     }

@@ -1,5 +1,5 @@
-//! The control socket of a system's supervisor, whose path must lead to it for as long as it lives: the directory may not be
-//! writable when it starts, and a job may mount another over it.
+//! The control socket of a system's supervisor. Its path must lead to it at all times, although the directory may not
+//! be writable at boot, and a job may mount a file system over it.
 
 use std::fs::File;
 use std::io::Result;
@@ -12,22 +12,22 @@ use crate::clients::control_socket::ControlSocket;
 use crate::clients::listener::{SYSTEM_SOCKET, leads_here, listen_at};
 use crate::watch::wait::Wait;
 
-/// Where the socket is.
+/// The path of the socket.
 pub(crate) struct SystemSocket {
     path: PathBuf,
-    /// Device and inode of the one that was opened; none if another program did that, or nobody.
+    /// Device and inode of the socket that was opened; none if the previous program opened it, or if there is none.
     opened: Option<(u64, u64)>,
-    /// By this the kernel tells what is mounted.
+    /// The file by which the kernel reports mounts.
     mounts: Option<File>,
 }
 
 impl SystemSocket {
-    /// At that path, or at the usual one.
+    /// A socket at that path, or at the default one.
     pub(crate) fn new(given: Option<&Path>) -> Self {
         SystemSocket { path: given.unwrap_or(Path::new(SYSTEM_SOCKET)).into(), opened: None, mounts: None }
     }
 
-    /// Whether clients come to us.
+    /// Whether clients reach this process.
     fn is_found(&mut self) -> bool {
         let found = stat(&self.path).ok().map(|found| (found.st_dev, found.st_ino));
         if found.is_none() || found != self.opened {
@@ -36,7 +36,7 @@ impl SystemSocket {
         self.opened.is_some()
     }
 
-    /// Listens anew if the path does not lead here any more.
+    /// Listens again if the path does not lead to this process any more.
     pub(crate) fn reopen(&mut self, control: &mut ControlSocket, epoll: &Epoll) -> Result<()> {
         if self.is_found() {
             return Ok(());
@@ -44,9 +44,9 @@ impl SystemSocket {
         control.replace(listen_at(&self.path)?, epoll)
     }
 
-    /// Has the kernel tell when something is mounted, which may hide the socket, or give it a place at last.
+    /// Has the kernel report mounts, which may hide the socket, or make its directory writable.
     pub(crate) fn watch_mounts(&mut self, wait: &Wait) {
-        // Without it the socket is looked for when job files are loaded anew.
+        // Without it, the socket is checked when job files are loaded again.
         self.mounts = File::open("/proc/self/mounts").ok();
         self.mounts.as_ref().map_or(Ok(()), |mounts| wait.watch_mounts(mounts)).unwrap_or_default();
     }

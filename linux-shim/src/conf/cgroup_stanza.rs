@@ -1,9 +1,9 @@
-//! `cgroup CONTROLLER [NAME] [KEY VALUE]`: what a job file asks for, in the names of version 2 of control groups.
+//! `cgroup CONTROLLER [NAME] [KEY VALUE]`: the request of a job file, in the names of version 2 of control groups.
 
-/// Names of version 1 that mean something else in version 2.
+/// Controllers of version 1 that have another name in version 2.
 const CONTROLLERS: [(&[u8], &[u8]); 1] = [(b"blkio", b"io")];
 
-/// Settings of version 1 that are called otherwise in version 2: controller, key, file, and what becomes of the value.
+/// Settings of version 1 that have another name in version 2: controller, key, file, and the conversion of the value.
 #[rustfmt::skip]
 const KEYS: [(&[u8], &[u8], &str, Value); 6] = [
     //  controller  key                       file               value
@@ -17,22 +17,22 @@ const KEYS: [(&[u8], &[u8], &str, Value); 6] = [
 
 type Value = fn(&[u8]) -> Vec<u8>;
 
-/// A file of a control group, and what is written to it.
+/// A file of a control group, and the value that is written to it.
 pub type Setting = (Box<[u8]>, Box<[u8]>);
 
-/// A control group, and what is set in it: the last name that is given, and every setting.
+/// A control group and its settings: the last name that is given, and every setting.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Cgroup {
-    /// `NAME`, in which `$UPSTART_CGROUP` may stand; `None` for the name that Upstart gives.
+    /// `NAME`, which may contain `$UPSTART_CGROUP`; `None` for the name that Upstart gives.
     pub name: Option<Box<[u8]>>,
-    /// The controllers that were asked for.
+    /// The requested controllers.
     pub controllers: Vec<Box<[u8]>>,
-    /// What is set.
+    /// The settings.
     pub values: Vec<Setting>,
 }
 
 impl Cgroup {
-    /// Takes the words of a `cgroup` stanza.
+    /// Adds the words of a `cgroup` stanza.
     pub fn take(&mut self, words: &[&[u8]]) {
         let (controller, name, setting) = match *words {
             [controller] => (controller, None, None),
@@ -52,7 +52,7 @@ impl Cgroup {
     }
 }
 
-/// A setting's file and value.
+/// The file and the value of a setting.
 fn translate(controller: &[u8], key: &[u8], value: &[u8]) -> Setting {
     let known = KEYS.iter().find(|(its_controller, its_key, ..)| *its_controller == controller && *its_key == key);
     match known {
@@ -62,7 +62,7 @@ fn translate(controller: &[u8], key: &[u8], value: &[u8]) -> Setting {
     }
 }
 
-/// A share of version 1 as one of 1 to 10,000.
+/// Converts a share of version 1 to a weight from 1 to 10,000.
 fn weight(text: &[u8], least: u64, most: u64) -> Vec<u8> {
     match std::str::from_utf8(text).ok().and_then(|text| text.parse::<u64>().ok()) {
         Some(shares) => (1 + (shares.clamp(least, most) - least) * 9999 / (most - least)).to_string().into(),

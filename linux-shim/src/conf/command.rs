@@ -1,30 +1,30 @@
-//! What a job wants run, and the arguments that run it (init(5) "Process definition", `exec` and
-//! `script`; which characters call for a shell was measured on Upstart 1.13.2).
+//! The command of a process, and the arguments that run it (init(5) "Process definition", `exec` and `script`; the
+//! characters that require a shell were measured on Upstart 1.13.2).
 
 /// The shell that runs scripts and command lines with shell characters.
 const SHELL: &[u8] = b"/bin/sh";
 
-/// Characters that make an `exec` line one for the shell.
+/// Characters for which an `exec` line is run by the shell.
 const SHELL_CHARACTERS: &[u8] = b"~`!$^&*()=|\\{}[];\"'<>?";
 
-/// Where the shell finds a long script.
+/// The place at which the shell reads a long script.
 #[derive(PartialEq, Eq, Debug)]
 pub struct ScriptPlace {
     /// An open descriptor.
     pub descriptor: i32,
-    /// Its name, from which the script is read.
+    /// The name of the file from which the script is read.
     pub file: &'static [u8],
-    /// The first line: the shell, which has opened the script by name, closes the descriptor, so that nothing the script
-    /// starts inherits it.
+    /// The first line of the script: the shell, which has opened the script by name, closes the descriptor, so that no
+    /// process of the script inherits it.
     pub prologue: &'static [u8],
 }
 
 const USUAL_PLACE: ScriptPlace = ScriptPlace { descriptor: 9, file: b"/proc/self/fd/9", prologue: b"exec 9<&-\n" };
 
-/// For a process to which the usual one means something (`expect fd 9`).
+/// The place for a process that uses the first one for something else (`expect fd 9`).
 const OTHER_PLACE: ScriptPlace = ScriptPlace { descriptor: 8, file: b"/proc/self/fd/8", prologue: b"exec 8<&-\n" };
 
-/// The place for a long script of a process that is given this descriptor besides.
+/// The place for a long script of a process that also gets this descriptor.
 pub const fn script_place(given: Option<i32>) -> &'static ScriptPlace {
     match given {
         Some(9) => &OTHER_PLACE,
@@ -32,29 +32,29 @@ pub const fn script_place(given: Option<i32>) -> &'static ScriptPlace {
     }
 }
 
-/// What to run.
+/// A command of a job file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Command<'a> {
     /// `exec`: a command line.
     Exec(&'a [u8]),
-    /// `script`: the lines between, each with its newline.
+    /// `script`: the lines of the script, each with its newline.
     Script(&'a [u8]),
 }
 
-/// How a command is given to the kernel.
+/// The way in which the kernel gets a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Form<'a> {
     /// Split on blanks, without a shell.
     Direct(&'a [u8]),
-    /// `sh -e -c "exec LINE"`: one process, the shell is replaced.
+    /// `sh -e -c "exec LINE"`: the program replaces the shell.
     Replace(&'a [u8]),
     /// `sh -e -c LINE`.
     Line(&'a [u8]),
-    /// `sh -e FILE`, the file being an open descriptor.
+    /// `sh -e FILE`, where the file is an open descriptor.
     File(&'a [u8]),
 }
 
-/// One argument, in up to two pieces that are joined without anything between.
+/// One argument, in up to two pieces that are joined with nothing between.
 pub type Argument<'a> = [&'a [u8]; 2];
 
 impl<'a> Command<'a> {
@@ -73,7 +73,7 @@ impl<'a> Command<'a> {
         }
     }
 
-    /// The arguments in order; the first names the program. A long script lies at that place.
+    /// The arguments in order; the first names the program. A long script is read at that place.
     pub fn arguments(self, place: &ScriptPlace) -> impl Iterator<Item = Argument<'a>> {
         let form = self.form();
         let (words, shell): (&[u8], [Option<Argument<'a>>; 5]) = match form {
@@ -86,7 +86,7 @@ impl<'a> Command<'a> {
         shell.into_iter().flatten().chain(words.map(|word| [word, b"".as_slice()]))
     }
 
-    /// The script, where the shell is to find it at a [`ScriptPlace`], after its prologue.
+    /// The script that the shell reads at a [`ScriptPlace`], after its prologue.
     pub fn script_file(self) -> Option<&'a [u8]> {
         match self.form() {
             Form::File(body) => Some(body),

@@ -1,8 +1,9 @@
-//! Job files: finding them, reading them, and noticing when they change (init(5), inotify(7); which names count was
+//! Job files: finding them, reading them, and noticing changes (init(5), inotify(7); which file names count was
 //! measured on Upstart 1.13.2).
 //!
-//! A job's name is its file's path below the directory, without `.conf`. Where several directories have a file of that name
-//! the first counts; the first `.override` up to there is read on top of it. A file counts as a whole or not at all.
+//! A job's name is its file's path below the directory, without `.conf`. If several directories have a file of that
+//! name, the first one counts. The first `.override` up to that directory is read on top of it. A file counts as a
+//! whole or not at all.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -19,7 +20,7 @@ use crate::conf::job_file::{
 };
 use crate::kernel::error;
 
-/// What is watched for in a directory.
+/// The events that are watched in a directory.
 const WATCHED: AddWatchFlags = AddWatchFlags::IN_CREATE
     .union(AddWatchFlags::IN_DELETE)
     .union(AddWatchFlags::IN_CLOSE_WRITE)
@@ -28,17 +29,17 @@ const WATCHED: AddWatchFlags = AddWatchFlags::IN_CREATE
     .union(AddWatchFlags::IN_DELETE_SELF)
     .union(AddWatchFlags::IN_MOVE_SELF);
 
-/// The directories that job files are in.
+/// The directories of job files.
 pub struct ConfDir {
-    /// Read first when everything is loaded; Upstart's own settings file, which knows no settings.
+    /// Upstart's own settings file, which has no settings; it is read first when everything is loaded.
     settings_file: Option<PathBuf>,
     directories: Vec<PathBuf>,
     inotify: Result<Inotify, Errno>,
     watches: Vec<Watch>,
 }
 
-/// One directory that is watched: `below` the directory of that place. One that links lead to has a watch for each name, and
-/// all of these have the same descriptor.
+/// A watched directory: `below` the directory of that place. A directory that links lead to has a watch for each name,
+/// all with the same descriptor.
 #[derive(Clone)]
 struct Watch {
     descriptor: WatchDescriptor,
@@ -47,18 +48,18 @@ struct Watch {
 }
 
 impl ConfDir {
-    /// These directories, the most important first.
+    /// Job files in these directories, the most important first.
     pub fn new(settings_file: Option<PathBuf>, directories: Vec<PathBuf>) -> Self {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC);
         ConfDir { settings_file, directories, inotify, watches: Vec::new() }
     }
 
-    /// What becomes readable when a directory changes.
+    /// The descriptor that becomes readable when a directory changes.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.inotify.as_ref().ok().map(AsFd::as_fd)
     }
 
-    /// Loads every job file, and drops the jobs whose file is gone.
+    /// Loads every job file, and drops the jobs without a file.
     pub fn load_all(&mut self, to: &mut Loading<'_, '_>) {
         if let Some(file) = &self.settings_file {
             to.log.info(format_args!("Loading configuration from {}", file.display()));
@@ -71,7 +72,7 @@ impl ConfDir {
         self.drop_vanished(to);
     }
 
-    /// Takes in what has changed in the directories.
+    /// Reads and handles the changes of the directories.
     pub fn changed(&mut self, to: &mut Loading<'_, '_>) {
         while let Some(events) = self.inotify.as_ref().ok().and_then(|inotify| inotify.read_events().ok()) {
             for event in events {
@@ -91,7 +92,7 @@ impl ConfDir {
             self.watches.retain(|watch| watch.descriptor != event.wd);
             for Watch { place, below, .. } in names {
                 if !below.as_os_str().is_empty() {
-                    // A link may lead nowhere now.
+                    // A link may lead to nothing now.
                     self.unwatch(place, &below);
                     self.drop_vanished(to);
                 } else if !mask.contains(AddWatchFlags::IN_IGNORED) {
@@ -107,12 +108,12 @@ impl ConfDir {
         }
     }
 
-    /// Something of that name, at that path, has come, gone, or been written.
+    /// Handles the creation, removal or change of this name at that path.
     fn take_change(&mut self, mask: AddWatchFlags, name: &OsStr, place: usize, path: &Path, to: &mut Loading<'_, '_>) {
         let full = self.directories[place].join(path);
         let came = mask.intersects(AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO);
-        // Only of a directory itself does the kernel say that it is one: of a link to it, it does not. And what has come may be
-        // in the place of something else.
+        // The kernel marks events of a directory itself, but not those of a link to one. Something new may also have
+        // replaced what was there.
         let was_directory = !mask.contains(AddWatchFlags::IN_CLOSE_WRITE)
             && self.watches.iter().any(|watch| watch.place == place && watch.below.starts_with(path));
         if was_directory {
@@ -132,13 +133,14 @@ impl ConfDir {
         }
     }
 
-    /// The directories that this one lies in.
+    /// Device and inode of the directories that contain this one.
     fn ways_to(&self, place: usize, below: &Path) -> Vec<(u64, u64)> {
         let directories = below.ancestors().skip(1).map(|way| fs::metadata(self.directories[place].join(way)));
         directories.flatten().map(|directory| (directory.dev(), directory.ino())).collect()
     }
 
-    /// Loads what is in one directory and below it, by name, and watches it. It lies `within` these.
+    /// Loads the files of one directory and of those below it, by name, and watches it. The directory lies `within`
+    /// these.
     fn visit(&mut self, place: usize, below: &Path, within: &mut Vec<(u64, u64)>, to: &mut Loading<'_, '_>) {
         let directory = self.directories[place].join(below);
         let told = |reason: &str, to: &mut Loading<'_, '_>| {
@@ -149,7 +151,7 @@ impl ConfDir {
             if within.contains(&own) {
                 return Err(Errno::ELOOP.into());
             }
-            // Whoever comes after the names were read is reported.
+            // A file that appears after the names were read is reported by inotify.
             let watched = self.watch(place, below);
             let names = names_in(&directory)?;
             if let Err(errno) = watched {
@@ -167,7 +169,7 @@ impl ConfDir {
         for name in names {
             let path = below.join(&name);
             let whole = self.directories[place].join(&path);
-            // Follows links: a linked file is a job.
+            // Links are followed: a linked file is a job.
             match fs::metadata(&whole) {
                 Ok(file) if file.is_dir() && is_looked_into(&name, &whole) => self.visit(place, &path, within, to),
                 Ok(file) if file.is_dir() => {}
@@ -184,7 +186,7 @@ impl ConfDir {
     fn watch(&mut self, place: usize, below: &Path) -> Result<(), Errno> {
         let inotify = self.inotify.as_ref().map_err(|errno| *errno)?;
         let descriptor = match inotify.add_watch(&self.directories[place].join(below), WATCHED) {
-            // It has gone meanwhile, and so has what was in it.
+            // The directory has been removed meanwhile, with its files.
             Err(Errno::ENOENT) => return Ok(()),
             added => added?,
         };
@@ -193,7 +195,7 @@ impl ConfDir {
         Ok(())
     }
 
-    /// A directory has gone: what happens to it elsewhere, and below it, is nobody's business.
+    /// Stops watching a directory that is gone, and those below it, wherever they are now.
     fn unwatch(&mut self, place: usize, below: &Path) {
         let is_gone = |watch: &Watch| watch.place == place && watch.below.starts_with(below);
         let (gone, left): (Vec<_>, Vec<_>) = std::mem::take(&mut self.watches).into_iter().partition(is_gone);
@@ -201,7 +203,7 @@ impl ConfDir {
         for Watch { descriptor, .. } in gone {
             let is_watched = self.watches.iter().any(|watch| watch.descriptor == descriptor);
             if let Some(inotify) = self.inotify.as_ref().ok().filter(|_| !is_watched) {
-                // One that was deleted is not watched any more.
+                // The kernel has stopped watching a deleted directory already.
                 inotify.rm_watch(descriptor).unwrap_or_default();
             }
         }
@@ -214,7 +216,7 @@ impl ConfDir {
             .position(|directory| fs::metadata(directory.join(path)).is_ok_and(|file| file.is_file()))
     }
 
-    /// A file has changed, come or gone: loads or drops the job that it belongs to.
+    /// Loads or drops the job of a file that has changed, appeared or disappeared.
     fn touch(&mut self, path: &Path, to: &mut Loading<'_, '_>) {
         let bytes = path.as_os_str().as_bytes();
         let job = bytes.strip_suffix(b".conf").or_else(|| bytes.strip_suffix(b".override"));
@@ -225,7 +227,7 @@ impl ConfDir {
         }
     }
 
-    /// Loads one job: its file, and on top of it the override; either counts only if nothing is wrong with it.
+    /// Loads one job: its file, and the override on top of it. Each counts only if it has no error.
     fn load(&mut self, job: &[u8], place: usize, to: &mut Loading<'_, '_>) {
         let file = self.directories[place].join(with_suffix(job, b".conf"));
         let above = with_suffix(job, b".override");
@@ -245,7 +247,7 @@ impl ConfDir {
             && let Some(mut text) = read_sound(&above, to)
         {
             if read.is_none() {
-                // The override alone makes the job.
+                // The override makes the job by itself.
                 let Some((class, fresh)) = begin(job, &above, to) else { return };
                 (read, draft) = (Some(class), fresh);
             }
@@ -260,13 +262,13 @@ impl ConfDir {
                 }
                 to.settle();
             }
-            // There is no room for it: an older definition stays.
+            // The new definition does not fit, so the old one stays.
             (_, Some(class)) => to.supervisor.abandon_class(class),
             (_, None) => to.delete(job),
         }
     }
 
-    /// Drops the jobs that no file stands for any more.
+    /// Drops the jobs for which no file is left.
     fn drop_vanished(&self, to: &mut Loading<'_, '_>) {
         let mut vanished: Vec<Vec<u8>> = Vec::new();
         for (status, _) in to.supervisor.statuses(0) {
@@ -281,7 +283,7 @@ impl ConfDir {
     }
 }
 
-/// What is in a directory, by name.
+/// The names in a directory, sorted.
 fn names_in(directory: &Path) -> std::io::Result<Vec<OsString>> {
     let mut names =
         fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>()?;
@@ -293,13 +295,13 @@ fn with_suffix(job: &[u8], suffix: &[u8]) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(&[job, suffix].concat()))
 }
 
-/// Names of directories in which nobody keeps job files: of version control, ...
+/// Directories without job files: those of version control systems, …
 const IGNORED: [&str; 7] = ["RCS", "CVS", "CVS.adm", "SCCS", "BitKeeper", "{arch}", "_darcs"];
 
-/// ... and what the names of backups, and of what editors and package managers leave, end with.
+/// … and the endings of backups and of files that editors and package managers leave behind.
 const LEFT_BEHIND: [&str; 9] = ["~", ".bak", ".swp", ".swo", ".swn", ",v", ".rpmsave", ".rpmorig", ".rpmnew"];
 
-/// Whether a directory is not looked into, nor is anything below it.
+/// Whether a directory, with everything below it, is skipped.
 fn is_ignored(name: &OsStr) -> bool {
     let bytes = name.as_bytes();
     let ending = Path::new(name).extension().unwrap_or_default().as_bytes();
@@ -315,13 +317,13 @@ fn is_conf(name: &OsStr) -> bool {
     [&b".conf"[..], b".override"].iter().any(|end| name.as_bytes().ends_with(end))
 }
 
-/// Whether a directory may hold jobs: one that is linked does if it is called like a job.
+/// Whether a directory may contain jobs: a linked one does unless it has the name of a job file.
 fn is_looked_into(name: &OsStr, whole: &Path) -> bool {
     let linked = fs::symlink_metadata(whole).is_ok_and(|link| link.is_symlink());
     if linked { is_conf(name) } else { !is_ignored(name) }
 }
 
-/// Whether a file that has just come is all there: a link is, a new file is being written and will be closed.
+/// Whether a file that has just appeared is complete: a link is; a new file is still being written, and will be closed.
 fn is_complete(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|file| file.is_symlink() || file.nlink() > 1)
 }

@@ -1,4 +1,4 @@
-//! One job file: read into a class that nobody sees yet, and what is wrong with it.
+//! One job file, read into a class that is not in force yet, and the errors in it.
 
 use std::fs;
 use std::io::Read;
@@ -15,20 +15,21 @@ use crate::conf::programs::{Draft, Programs};
 use crate::kernel::error;
 use crate::output::message_log::MessageLog;
 
-/// What loading a job file has an influence on.
+/// Everything that loading a job file changes.
 pub struct Loading<'t, 's> {
-    /// Who runs the jobs.
+    /// The supervisor, which gets the class.
     pub supervisor: &'t mut Supervisor<'s>,
-    /// What they run.
+    /// The programs and settings of the classes.
     pub programs: &'t mut Programs,
-    /// Who hears of mistakes.
+    /// The log, which gets the errors.
     pub log: &'t mut MessageLog,
-    /// What the supervisor has ordered meanwhile, beside to let go of classes.
+    /// The supervisor's effects meanwhile, other than the retiring of classes.
     pub effects: &'t mut Vec<Effect>,
 }
 
 impl Loading<'_, '_> {
-    /// After each class that came or went: its predecessor's programs go before its place is another's.
+    /// Called after each class that was added or removed: the programs of its predecessor are freed before another
+    /// class takes the place.
     pub(crate) fn settle(&mut self) {
         while let Some(effect) = self.supervisor.poll_effect() {
             match effect {
@@ -44,7 +45,7 @@ impl Loading<'_, '_> {
     }
 }
 
-/// How reading a file went.
+/// The result of reading a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LoadResult {
     Good,
@@ -63,13 +64,13 @@ pub(crate) fn begin(job: &[u8], file: &Path, to: &mut Loading<'_, '_>) -> Option
     }
 }
 
-/// A job that does not fit is not loaded; an older definition of it stays.
+/// Logs that a job does not fit. It is not loaded; an older definition of it stays.
 pub(crate) fn say_full(file: &Path, full: uphold_core::Full, to: &mut Loading<'_, '_>) {
     let (file, limit) = (Show(file.as_os_str().as_bytes()), full.limit);
     to.log.error(format_args!("{file}: Error while loading configuration file: no room for more {limit}"));
 }
 
-/// Reads one file into a class that nobody sees yet; says what is wrong with it.
+/// Reads one file into a class that is not in force yet, and logs its errors.
 pub(crate) fn apply(
     file: &Path,
     text: &mut [u8],
@@ -98,7 +99,7 @@ pub(crate) fn apply(
     LoadResult::Good
 }
 
-/// A file's text, if nothing is wrong with it.
+/// The text of a file without errors.
 pub(crate) fn read_sound(file: &Path, to: &mut Loading<'_, '_>) -> Option<Vec<u8>> {
     let text = match read_file(file) {
         Ok(text) => text,
@@ -132,7 +133,7 @@ fn say_wrong(file: &Path, error: ConfError, to: &mut Loading<'_, '_>) {
     }
 }
 
-/// Every stanza is unknown there.
+/// Checks the settings file, in which every stanza is unknown.
 pub(crate) fn check_settings(file: &Path, log: &mut MessageLog) {
     let text = match read_file(file) {
         Ok(text) => text,
@@ -148,7 +149,7 @@ pub(crate) fn check_settings(file: &Path, log: &mut MessageLog) {
     }
 }
 
-/// Does not wait for who would write to a pipe that is in the file's place.
+/// Reads a file. A pipe in the place of the file is not waited for.
 pub(crate) fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::new();
     let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;

@@ -1,6 +1,7 @@
-//! What each class's processes run and how they are set up: the part of a job file that only the world needs.
+//! The programs and process settings of each class: the part of a job file that only the shim needs.
 //!
-//! One packed text a class, and settings only where a job file has some: most of ten thousand classes cost what they say.
+//! Each class has one packed text, and settings only if its job file has any, so most of ten thousand classes cost no
+//! more than their text.
 
 use std::ffi::NulError;
 
@@ -11,16 +12,16 @@ use crate::capacity::{CLASSES, PROGRAM_SLACK, PROGRAM_TEXT};
 use crate::conf::command::Command;
 use crate::conf::settings::{DEFAULT_UMASK, Preparation, ResourceLimit, Settings, Text};
 
-/// What `apparmor load` gives the loader before the profile: replace it if it is known, and write it to the cache.
+/// The options of the loader for `apparmor load`: replace a known profile, and write it to the cache.
 const LOADER_OPTIONS: [&[u8]; 2] = [b"-r", b"-W"];
 
-/// What `tmpfiles` gives the program before the files.
+/// The option of the program for `tmpfiles`.
 const FILE_MAKER_OPTIONS: [&[u8]; 1] = [b"--create"];
 
-/// In front of each packed command: which process, whether it is a script, and its length.
+/// The size of the header of each packed command: the process, whether it is a script, and its length.
 const HEADER: usize = 6;
 
-/// One class's programs, for another table. The text holds for each process that there is `PROCESS FORM LENGTH TEXT`.
+/// The programs of one class, for another table. The text has `PROCESS FORM LENGTH TEXT` for each process.
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct Program {
     class: ClassId,
@@ -28,23 +29,23 @@ pub(crate) struct Program {
     settings: Option<Box<Settings>>,
 }
 
-/// Where one class's programs are.
+/// The place of one class's programs.
 #[derive(Default)]
 struct ProgramSlot {
-    /// Whose this is: a place may be another class's by now.
+    /// The class that owns the place; it may be another one by now.
     class: Option<ClassId>,
     start: u32,
     len: u32,
     settings: Option<Box<Settings>>,
 }
 
-/// The programs of all classes, by the class's place.
+/// The programs of all classes, indexed by the class's place.
 pub struct Programs {
     table: Vec<ProgramSlot>,
-    /// All texts, and holes where classes have gone.
+    /// All texts, with holes where classes have been retired.
     text: Vec<u8>,
     holes: usize,
-    /// What a class without settings has.
+    /// The settings of a class without settings of its own.
     plain: Settings,
 }
 
@@ -55,27 +56,27 @@ pub struct Draft {
 }
 
 impl Programs {
-    /// No class; `console` and `umask` are what a job has that says nothing about them.
+    /// A table without classes. `console` and `umask` are the defaults for jobs without these stanzas.
     pub fn new(console: Console, umask: u16) -> Self {
         let mut plain = Settings::default();
         plain.console = console;
         plain.umask = Some(umask).filter(|&umask| umask != DEFAULT_UMASK);
-        // Room costs nothing until it is used, and moving to a larger one would.
+        // Capacity costs nothing until it is used, and moving to a larger table would cost.
         Programs { table: Vec::with_capacity(CLASSES), text: Vec::with_capacity(PROGRAM_TEXT), holes: 0, plain }
     }
 
-    /// Nothing but the defaults.
+    /// A draft with the defaults.
     pub fn draft(&self) -> Draft {
         Draft { commands: Default::default(), settings: self.plain.clone() }
     }
 
-    /// Keeps what was read for a class.
+    /// Stores the draft of a class.
     pub fn keep(&mut self, class: ClassId, draft: Draft) {
         let settings = (draft.settings != self.plain).then(|| Box::new(draft.settings.clone()));
         self.put_back(Program { class, text: draft.pack(), settings });
     }
 
-    /// Lets go of what was kept for a class.
+    /// Frees the programs of a class.
     pub fn retire(&mut self, class: ClassId) {
         if self.table.get(class.index()).is_some_and(|place| place.class == Some(class)) {
             self.clear(class.index());
@@ -104,7 +105,7 @@ impl Programs {
         })
     }
 
-    /// Keeps a program that another table had.
+    /// Stores a program from another table.
     pub(crate) fn put_back(&mut self, program: Program) {
         let Program { class, text, settings } = program;
         let index = class.index();
@@ -121,12 +122,12 @@ impl Programs {
         &self.text[place.start as usize..(place.start + place.len) as usize]
     }
 
-    /// What `umask` is for a job that says nothing about it.
+    /// The default `umask`.
     pub(crate) fn umask(&self) -> u16 {
         self.plain.umask.unwrap_or(DEFAULT_UMASK)
     }
 
-    /// What a process of the class runs.
+    /// The command of a process of the class.
     pub fn command(&self, class: ClassId, process: Process) -> Option<Command<'_>> {
         let mut rest = self.text(self.place(class)?);
         while let Some((&[which, form, a, b, c, d], after)) = rest.split_first_chunk::<HEADER>() {
@@ -139,7 +140,7 @@ impl Programs {
         None
     }
 
-    /// How the processes of the class are set up.
+    /// The process settings of the class.
     pub fn settings(&self, class: ClassId) -> &Settings {
         self.place(class).and_then(|place| place.settings.as_deref()).unwrap_or(&self.plain)
     }
@@ -150,10 +151,10 @@ impl Programs {
 }
 
 impl Draft {
-    /// Takes what a stanza says about programs; the others are the core's alone.
+    /// Adds the part of a stanza that concerns programs and settings. Other stanzas concern only the core.
     ///
     /// # Errors
-    /// There is a NUL byte in a text that the kernel is to take.
+    /// A text for the kernel contains a NUL byte.
     pub fn apply(&mut self, stanza: &Stanza<'_>) -> Result<(), NulError> {
         let settings = &mut self.settings;
         match *stanza {

@@ -1,4 +1,4 @@
-//! The process settings of a job class (init(5) "Process environment"), kept small: most jobs have none.
+//! The process settings of a job class (init(5) "Process environment"). They are small, since most jobs have none.
 
 use std::ffi::{CStr, CString, NulError};
 use uphold_core::Resource;
@@ -6,10 +6,10 @@ use uphold_core::conf::Console;
 
 use crate::conf::cgroup_stanza::Cgroup;
 
-/// What `umask` is when the job file does not say.
+/// The default `umask`.
 pub const DEFAULT_UMASK: u16 = 0o022;
 
-/// How every process of a job is set up.
+/// The settings of every process of a job.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Settings {
     /// `console`.
@@ -25,25 +25,25 @@ pub struct Settings {
     rare: Option<Box<Rare>>,
 }
 
-/// What few jobs set.
+/// Settings of few jobs.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Rare {
     limits: Vec<ResourceLimit>,
     texts: [Option<Box<CStr>>; 5],
-    /// The arguments of helpers, each ended by NUL.
+    /// The arguments of helpers, each terminated by NUL.
     helpers: [Box<[u8]>; 2],
     group: Cgroup,
     readiness: Readiness,
 }
 
-/// How a job's main process says that it is ready, that it is alive, and which process it is.
+/// How a job's main process reports that it is ready and alive, and which process is the main one.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Readiness {
     /// `expect notify`: by messages (sd_notify(3)).
     pub notify: bool,
     /// `expect fd NUMBER`: by a newline on that descriptor, 3 to 1023.
     pub descriptor: Option<u16>,
-    /// `pid file PATH`, in which variables may stand.
+    /// `pid file PATH`, which may contain variables.
     pub pid_file: Option<Box<[u8]>>,
     /// `watchdog SECONDS`; 0 is none.
     pub watchdog: u32,
@@ -52,11 +52,11 @@ pub struct Readiness {
 /// `limit RESOURCE SOFT HARD`; `None` is `unlimited`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct ResourceLimit {
-    /// What is limited.
+    /// The limited resource.
     pub resource: Resource,
     /// The limit in force.
     pub soft: Option<u64>,
-    /// How far the process may raise it.
+    /// The value up to which the process may raise the limit.
     pub hard: Option<u64>,
 }
 
@@ -71,11 +71,11 @@ pub enum Text {
     Setuid,
     /// `setgid`.
     Setgid,
-    /// `apparmor switch`, as the kernel wants it told.
+    /// `apparmor switch`, in the kernel's format.
     Profile,
 }
 
-/// A program that is run to its end before a job's first process.
+/// A program that runs to completion before a job's first process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Preparation {
     /// `apparmor load`.
@@ -85,24 +85,24 @@ pub enum Preparation {
 }
 
 impl Readiness {
-    /// Whether the main process gets a socket for its messages: a watchdog needs one too.
+    /// Whether the main process gets a notification socket: a watchdog needs one too.
     pub fn has_socket(&self) -> bool {
         self.notify || self.watchdog > 0
     }
 }
 
 impl Settings {
-    /// Sets a text. Text with a NUL byte in it is refused: the kernel could not take it.
+    /// Sets a text.
     ///
     /// # Errors
-    /// There is a NUL byte in it.
+    /// The text contains a NUL byte, so the kernel cannot take it.
     pub fn set(&mut self, which: Text, value: &[u8]) -> Result<(), NulError> {
         let value = CString::new(value)?.into_boxed_c_str();
         self.rare().texts[which as usize] = Some(value);
         Ok(())
     }
 
-    /// A text, where it was set.
+    /// A text, if it was set.
     pub fn get(&self, which: Text) -> Option<&CStr> {
         self.rare.as_ref()?.texts[which as usize].as_deref()
     }
@@ -121,39 +121,39 @@ impl Settings {
         self.rare.as_ref().map_or(&[], |rare| &rare.limits)
     }
 
-    /// Gives a helper these arguments.
+    /// Sets the arguments of a helper.
     pub fn prepare(&mut self, which: Preparation, arguments: &[&[u8]]) {
         self.rare().helpers[which as usize] = arguments.iter().flat_map(|word| [word, &b"\0"[..]].concat()).collect();
     }
 
-    /// The arguments of a helper, each ended by NUL; none if it is not to run.
+    /// The arguments of a helper, each terminated by NUL; empty if it does not run.
     pub fn preparation(&self, which: Preparation) -> &[u8] {
         self.rare.as_ref().map_or(&[], |rare| &rare.helpers[which as usize])
     }
 
-    /// The control group that was asked for, if one was.
+    /// The requested control group, if any.
     pub fn group(&self) -> Option<&Cgroup> {
         self.rare.as_ref().map(|rare| &rare.group).filter(|group| !group.controllers.is_empty())
     }
 
-    /// The control group that is asked for.
+    /// The requested control group, to be changed.
     pub fn group_mut(&mut self) -> &mut Cgroup {
         &mut self.rare().group
     }
 
-    /// How the main process says that it is ready, if it says anything.
+    /// How the main process reports readiness, if it does.
     pub fn readiness(&self) -> Option<&Readiness> {
         self.rare.as_ref().map(|rare| &rare.readiness).filter(|readiness| **readiness != Readiness::default())
     }
 
-    /// How the main process says that it is ready.
+    /// How the main process reports readiness, to be changed.
     pub fn readiness_mut(&mut self) -> &mut Readiness {
         &mut self.rare().readiness
     }
 
-    /// Takes an `expect` stanza, of which the last counts: messages, a descriptor, or neither.
+    /// Applies an `expect` stanza, of which the last counts: messages, a descriptor, or neither.
     pub fn expect(&mut self, notify: bool, descriptor: Option<u16>) {
-        // What is not set need not be taken back.
+        // Without earlier settings there is nothing to reset.
         if notify || descriptor.is_some() || self.readiness().is_some() {
             let readiness = self.readiness_mut();
             (readiness.notify, readiness.descriptor) = (notify, descriptor);
@@ -165,5 +165,5 @@ impl Settings {
     }
 }
 
-/// A job without rare settings costs this much, whatever else grows.
+/// The size of a job without rare settings stays within this bound.
 const _: () = assert!(size_of::<Settings>() <= 24);

@@ -22,7 +22,8 @@ use crate::containment::cgroup::Cgroups;
 use crate::launch::open_files::OpenFiles;
 use crate::linux::Linux;
 
-/// Runs the program anew. It returns only if that cannot be done; then everything is as it was, and whoever asked is told.
+/// Runs the program again. Returns only if that fails; then everything is as before, and the clients that asked for it
+/// get the error.
 pub fn hand_over(askers: Vec<ClientId>, supervisor: &Supervisor<'_>, linux: &mut Linux, traces: &PublishedFiles) {
     let program = own_program();
     let written = write_image(askers.clone(), supervisor, linux, traces);
@@ -73,7 +74,7 @@ fn write_image(
     writer.finish(supervisor)
 }
 
-/// Becomes another program, which finds the image and the descriptors that it names.
+/// Replaces this process with another program, which gets the image and the descriptors named in it.
 fn become_it(program: &Path, image: OwnedFd, linux: &mut Linux) -> Result<Infallible> {
     let path = CString::new(program.as_os_str().as_bytes())?;
     let mut words = arguments(args_os(), image.as_raw_fd()).into_iter();
@@ -83,7 +84,7 @@ fn become_it(program: &Path, image: OwnedFd, linux: &mut Linux) -> Result<Infall
     })?;
     set_inherited(&image, linux, true)?;
     linux.open_files.iter().for_each(OpenFiles::put_back);
-    // The new program finds the one that this program was started with.
+    // The new program gets the umask with which this one was started.
     let own_mask = umask(Mode::from_bits_truncate(linux.programs.umask().into()));
     let Err(errno) = execv(&path, &words);
     umask(own_mask);
@@ -92,7 +93,7 @@ fn become_it(program: &Path, image: OwnedFd, linux: &mut Linux) -> Result<Infall
     Err(errno.into())
 }
 
-/// Whether a program that this process becomes has the descriptors that are handed over.
+/// Sets whether the descriptors that are handed over survive an exec.
 fn set_inherited(image: &OwnedFd, linux: &mut Linux, inherited: bool) -> Result<()> {
     let flags = if inherited { FdFlag::empty() } else { FdFlag::FD_CLOEXEC };
     let set = |descriptor: BorrowedFd<'_>| fcntl(descriptor, FcntlArg::F_SETFD(flags)).map(drop);

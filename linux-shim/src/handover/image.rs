@@ -17,22 +17,22 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// An empty one.
+    /// An empty image.
     pub(super) fn new() -> Result<Self> {
         let file = File::from(memfd_create(c"uphold-state", MFdFlags::MFD_CLOEXEC)?);
         Ok(Writer { file: BufWriter::new(file), record: Vec::new() })
     }
 
-    /// Adds one record.
+    /// Appends one record.
     ///
     /// # Errors
-    /// It cannot be written, or is longer than what would be read.
+    /// It cannot be written, or is longer than the reader accepts.
     pub(super) fn put(&mut self, record: &impl Serialize) -> Result<()> {
         self.record.clear();
         let broken = |error: postcard::Error| Error::new(ErrorKind::InvalidData, error.to_string());
         self.record = postcard::to_extend(record, std::mem::take(&mut self.record)).map_err(broken)?;
         if self.record.len() > IMAGE_RECORD {
-            // Its reader would take it for damage, when this program is gone.
+            // The reader would take it for damage, when this program is gone.
             return Err(Error::new(ErrorKind::FileTooLarge, "a record is too long"));
         }
         let sum = Fnv::new().with(&self.record).value();
@@ -41,13 +41,13 @@ impl Writer {
         self.file.write_all(&self.record)
     }
 
-    /// Adds how many records follow, and these.
+    /// Appends the number of records, and the records.
     pub(super) fn put_all<T: Serialize>(&mut self, records: impl Iterator<Item = T> + Clone) -> Result<()> {
         self.put(&(records.clone().count() as u32))?;
         records.into_iter().try_for_each(|record| self.put(&record))
     }
 
-    /// Adds the supervisor's snapshot; the image is then complete, and read from its beginning.
+    /// Appends the supervisor's snapshot, which completes the image, and rewinds it.
     pub(super) fn finish(mut self, supervisor: &Supervisor<'_>) -> Result<OwnedFd> {
         supervisor.save(&mut Core(&mut self.file)).map_err(|error| Error::other(error.to_string()))?;
         let mut file = self.file.into_inner()?;
@@ -63,7 +63,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// From the beginning.
+    /// A reader at the beginning of the image.
     pub(super) fn new(image: OwnedFd) -> Self {
         Reader { file: BufReader::new(image.into()), record: Vec::new() }
     }
@@ -86,22 +86,22 @@ impl Reader {
         postcard::from_bytes(&self.record).map_err(|error| Error::new(ErrorKind::InvalidData, error.to_string()))
     }
 
-    /// How many records follow, and these.
+    /// Reads the number of records, and the records.
     pub(super) fn get_all<T: DeserializeOwned>(&mut self) -> Result<Vec<T>> {
         let count: u32 = self.get()?;
         (0..count).map(|_| self.get()).collect()
     }
 
-    /// Restores the supervisor, at the end of the image.
+    /// Restores the supervisor from the end of the image.
     pub(super) fn finish(mut self, supervisor: &mut Supervisor<'_>) -> Result<()> {
         supervisor.restore(&mut Core(&mut self.file)).map_err(|error| Error::other(error.to_string()))
     }
 }
 
-/// A file as the core wants it.
+/// A file with the traits that the core needs.
 struct Core<'f, F>(&'f mut F);
 
-/// What went wrong with a file.
+/// The error of a file.
 #[derive(Debug)]
 struct Problem(Error);
 
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn what_would_not_be_read_is_not_written() {
         let mut writer = Writer::new().unwrap();
-        // Its length takes four bytes.
+        // The length takes four bytes.
         writer.put(&vec![0_u8; IMAGE_RECORD - 4].as_slice()).unwrap();
         writer.put(&vec![0_u8; IMAGE_RECORD - 3].as_slice()).unwrap_err();
         let storage = &mut Small::new();

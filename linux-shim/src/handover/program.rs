@@ -1,4 +1,4 @@
-//! The program that takes over: its path, and the arguments that it is run with.
+//! The path and the arguments of the new program.
 
 use std::env::{args_os, split_paths, var_os};
 use std::ffi::OsString;
@@ -7,14 +7,14 @@ use std::path::PathBuf;
 
 use nix::unistd::{AccessFlags, access};
 
-/// The words that this program was called with, and where the image is.
+/// The arguments of this program, and the descriptor of the image.
 pub(super) fn arguments(given: impl Iterator<Item = OsString>, image: i32) -> Vec<OsString> {
     let mut given = given.peekable();
     let mut words: Vec<OsString> = given.next().into_iter().collect();
     words.extend(["--restart".into(), "--state-fd".into(), image.to_string().into()]);
     while let Some(word) = given.next() {
         match word.as_bytes() {
-            // What the program before this one added.
+            // This was added by the previous re-exec.
             b"--restart" => {}
             b"--state-fd" => drop(given.next()),
             b"--" => {
@@ -28,7 +28,7 @@ pub(super) fn arguments(given: impl Iterator<Item = OsString>, image: i32) -> Ve
     words
 }
 
-/// The path that this program was started by. What `/proc` says would be the old program after an upgrade.
+/// The path by which this program was started. After an upgrade, the path in `/proc` would be that of the old program.
 pub fn own_program() -> PathBuf {
     let name = PathBuf::from(args_os().next().unwrap_or_default());
     if name.as_os_str().as_bytes().contains(&b'/') {

@@ -1,4 +1,4 @@
-//! The shim's own record in the image, and how paths and errors stand in it.
+//! The shim's own record in the image, and the form of paths and errors in it.
 
 use std::ffi::OsString;
 use std::io::Error;
@@ -14,14 +14,14 @@ use crate::containment::record::ContainmentRecord;
 use crate::kernel::error;
 use crate::watch::trace::Tracer;
 
-/// What the image begins with. The number is raised when the meaning of a record changes; a change of their number or
-/// fields is found out by reading.
+/// The beginning of the image. The number is raised when the meaning of a record changes; a change of the number of
+/// records or of their fields is noticed while reading.
 pub(super) const HEAD: (&str, u32) = ("uphold", 3);
 
-/// What the shim knows, but for what comes in great numbers.
+/// The shim's state, without the parts that occur many times.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Own {
-    /// Who asked for this, and is answered by the new program.
+    /// The clients that asked for the re-exec, and get their reply from the new program.
     pub(super) askers: Vec<ClientId>,
     pub(super) threshold: Priority,
     pub(super) tracer: Tracer<TRACEES>,
@@ -32,12 +32,12 @@ pub(super) struct Own {
     pub(super) groups: Vec<Vec<u8>>,
 }
 
-/// Paths as they stand in the image: they need not be text.
+/// Paths in the form of the image: they need not be text.
 pub(super) fn carry_paths<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> Vec<Vec<u8>> {
     paths.into_iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect()
 }
 
-/// Paths out of the image.
+/// Paths from the image.
 pub(super) fn paths(carried: Vec<Vec<u8>>) -> impl Iterator<Item = PathBuf> {
     carried.into_iter().map(|path| OsString::from_vec(path).into())
 }

@@ -1,4 +1,4 @@
-//! Reading the state that the program before this one has left, and going on from there.
+//! Reading the state of the previous program, and continuing from it.
 
 use std::collections::BTreeSet;
 use std::io::{Error, ErrorKind, Result};
@@ -19,7 +19,7 @@ use crate::output::log_record::{LogRecord, put_together};
 use crate::readiness::record::DaemonRecord;
 use crate::watch::pidfd;
 
-/// What a program before this one has left to it.
+/// The state of the previous program.
 pub struct State {
     own: Own,
     clients: Vec<ClientRecord>,
@@ -29,15 +29,15 @@ pub struct State {
     programs: Vec<Program>,
 }
 
-/// Reads what the program before this one left, the supervisor's part into the supervisor.
+/// Reads the state of the previous program; the supervisor's part goes into the supervisor.
 ///
 /// # Errors
-/// It cannot be read. Nothing of it is kept: whatever descriptors that program handed over are closed. So this must come
-/// before any descriptor is opened.
+/// The state cannot be read. Nothing of it is kept, and the descriptors that were handed over are closed. So this must
+/// be called before any descriptor is opened.
 pub fn read(number: i32, supervisor: &mut Supervisor<'_>) -> std::result::Result<State, String> {
     let read = adopt(number).and_then(|image| read_image(image, supervisor));
     read.map_err(|problem| {
-        // Only on kernels that are too old for it; then they stay open.
+        // This fails only on kernels without close_range(2); then they stay open.
         close_range(3, i32::MAX, 0).unwrap_or_default();
         error_words(&problem)
     })
@@ -71,7 +71,7 @@ fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> 
     Ok(state)
 }
 
-/// Takes charge of a descriptor that was handed over.
+/// Takes ownership of a descriptor that was handed over.
 fn adopt(number: i32) -> Result<OwnedFd> {
     if number <= 2 {
         return Err(ErrorKind::InvalidInput.into());
@@ -80,7 +80,7 @@ fn adopt(number: i32) -> Result<OwnedFd> {
     match fcntl(&descriptor, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)) {
         Ok(_) => Ok(descriptor),
         Err(errno) => {
-            // There is none to be closed.
+            // There is no such descriptor, so it must not be closed.
             let _number = descriptor.into_raw_fd();
             Err(errno.into())
         }
@@ -88,11 +88,12 @@ fn adopt(number: i32) -> Result<OwnedFd> {
 }
 
 impl State {
-    /// Goes on where that program was. Who asked for the change is answered when all is done.
+    /// Continues where the previous program was. The clients that asked for the re-exec get their reply when all is
+    /// done.
     pub fn put_back(self, linux: &mut Linux, traces: &mut PublishedFiles) {
         let State { own, clients, logs, watches, daemons, programs } = self;
         linux.tracer = own.tracer.with_room();
-        // Measured on Upstart 1.13.2: after a re-exec the priority is `message` where it was lower than `info`.
+        // Measured on Upstart 1.13.2: after a re-exec the priority is `message` if it was lower than `info`.
         linux.log.set_threshold(if own.threshold >= Priority::Info { own.threshold } else { Priority::Message });
         linux.restart = Some(own.askers).filter(|askers| !askers.is_empty());
         traces.put_back(own.traces.map(paths));

@@ -1,8 +1,9 @@
-//! `console log`: each process of such a job writes to a terminal of its own, and what it writes is appended to its job's
-//! file. The file is opened anew for each piece, so that one which was removed or renamed is followed by a fresh one.
+//! `console log`: each process of such a job has a terminal of its own, and its output is appended to the job's file.
+//! The file is opened again for each piece, so that a removed or renamed file is followed by a new one.
 //!
-//! What cannot be written yet is kept in memory of a fixed size: while the process lives, and beyond its end where the file
-//! may become writable later. What there is no room for is counted, and said when the file can be written.
+//! Output that cannot be written yet is kept in memory of a fixed size: while the process lives, and after its exit if
+//! the file may become writable later. Output that does not fit is counted, and the count is written when the file
+//! becomes writable.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
@@ -21,25 +22,25 @@ use crate::output::kept_output::{Chain, Kept};
 use crate::output::message_log::MessageLog;
 use crate::output::terminals::Terminals;
 
-/// Bytes read at once: what a terminal holds for its reader.
+/// Bytes of one read: as much as a terminal buffers.
 const PIECE: usize = 4096;
 
-/// Terminals that get their turn at once. The kernel tells of those first that it has not told of for the longest.
+/// Terminals that are read in one turn. The kernel reports first those that it has not reported for the longest time.
 const TURN: usize = LOG_TURN / PIECE;
 
-/// What the name of a log file ends in.
+/// The ending of a log file's name.
 const SUFFIX: &[u8] = b".log";
 
-/// Room for the path of a log file; a longer one is not openable anyway.
+/// Bytes for the path of a log file; a longer one could not be opened.
 const PATH: usize = libc::PATH_MAX as usize;
 
-/// What of a log could not be written yet.
+/// The part of a log that could not be written yet.
 #[derive(Default)]
 pub(super) struct Backlog {
-    /// The file's name, for when the job is gone; none as long as nothing is kept.
+    /// The file's name, for when the job is gone; empty while nothing is kept.
     pub(super) name: Chain,
     pub(super) kept: Chain,
-    /// How many bytes there was no room for.
+    /// Bytes that did not fit.
     pub(super) dropped: u64,
 }
 
@@ -67,18 +68,18 @@ pub struct JobLogs {
     pub(super) terminals: Terminals,
     pub(super) entries: Vec<LogSlot>,
     pub(super) free: Vec<u32>,
-    /// What processes left behind whose files may become writable; no file twice.
+    /// The output of processes that have exited, if their files may become writable; each file once.
     pub(super) ended: Vec<Backlog>,
-    /// Bytes that were dropped where there was no room even for the file's name.
+    /// Bytes that were dropped because not even the file's name fitted.
     pub(super) dropped: u64,
     pub(super) kept: Kept,
 }
 
 impl JobLogs {
-    /// Files are in this directory; that many bytes are kept for all of them together.
+    /// Job output in this directory; that many bytes are kept for all files together.
     ///
     /// # Errors
-    /// The kernel has no descriptor to wait with (EMFILE, ENFILE, ENOMEM).
+    /// The kernel has no descriptor for the epoll (EMFILE, ENFILE, ENOMEM).
     pub fn new(directory: PathBuf, bytes: usize) -> nix::Result<Self> {
         let kept = Kept::new(bytes);
         Ok(JobLogs {
@@ -93,20 +94,20 @@ impl JobLogs {
         })
     }
 
-    /// What becomes readable when a process has written something.
+    /// The descriptor that becomes readable when a process has written something.
     pub fn descriptor(&self) -> impl AsFd + '_ {
         &self.epoll.0
     }
 
-    /// Does what can be done while nothing else is to be done.
+    /// Does deferred work while the supervisor is idle.
     pub fn tidy(&mut self) {
         self.terminals.tidy();
     }
 
-    /// A terminal for a process that is about to be made: its log, and the end that the process writes to.
+    /// Opens a terminal for a process that is about to be spawned: the index of its log, and the end for the process.
     ///
     /// # Errors
-    /// The kernel has no terminal to give, or every log is taken (see [`JOB_LOGS`]).
+    /// The kernel has no terminal, or every log is taken (see [`JOB_LOGS`]).
     pub fn open(&mut self, job: JobId) -> Result<(usize, OwnedFd), Errno> {
         if self.free.is_empty() && self.entries.len() == JOB_LOGS {
             return Err(Errno::ENOSPC);
@@ -122,18 +123,18 @@ impl JobLogs {
         Ok((index, writer))
     }
 
-    /// The process was made.
+    /// Called when the process was spawned.
     pub fn started(&mut self, index: usize, pid: Pid) {
         self.entries[index].pid = pid.get();
     }
 
-    /// The process was not made.
+    /// Called when the process was not spawned.
     pub fn cancel(&mut self, index: usize) {
         self.entries[index].terminal = None;
         self.free.push(index as u32);
     }
 
-    /// A traced process has forked: its child writes to the same terminal, and may be the one that lasts.
+    /// A traced process has forked: its child writes to the same terminal, and may be the process that stays.
     pub fn forked(&mut self, parent: Pid, child: Pid) {
         for entry in &mut self.entries {
             if entry.terminal.is_some() && (entry.pid == parent.get() || entry.heir == parent.get()) {
@@ -142,7 +143,7 @@ impl JobLogs {
         }
     }
 
-    /// A process has ended: reads what it wrote last, before anyone is told.
+    /// A process has exited: reads its last output before the exit is reported.
     pub fn ended(&mut self, pid: Pid, supervisor: &Supervisor<'_>, log: &mut MessageLog) {
         for index in 0..self.entries.len() {
             let entry = &self.entries[index];
@@ -152,7 +153,7 @@ impl JobLogs {
         }
     }
 
-    /// Processes have written something: each gets one turn.
+    /// Reads the terminals that have output: each gets one turn.
     pub fn readable(&mut self, supervisor: &Supervisor<'_>, log: &mut MessageLog) {
         let mut events = [EpollEvent::empty(); TURN];
         let Ok(count) = self.epoll.wait(&mut events, EpollTimeout::ZERO) else { return };
@@ -161,8 +162,8 @@ impl JobLogs {
         }
     }
 
-    /// Reads up to so many pieces from a terminal; lets go of it when nobody can write to it any more, or when its job has
-    /// gone, for then nobody knows whose output it is.
+    /// Reads up to so many pieces from a terminal. Closes it when no process can write to it any more, or when its job
+    /// is gone and the file is unknown.
     fn read(&mut self, index: usize, pieces: usize, supervisor: &Supervisor<'_>, log: &mut MessageLog) {
         let mut piece = [0; PIECE];
         for _ in 0..pieces {
@@ -180,7 +181,7 @@ impl JobLogs {
         }
     }
 
-    /// Appends to the job's file; what cannot be written now is kept. Says whether the job is still known.
+    /// Appends to the job's file, and keeps what cannot be written now. Returns whether the job is still known.
     fn append(&mut self, index: usize, piece: &[u8], supervisor: &Supervisor<'_>, log: &mut MessageLog) -> bool {
         let mut room = [0; PATH];
         let Some(path) = path_of(&self.directory, self.entries[index].job, supervisor, &mut room) else { return false };
@@ -202,7 +203,7 @@ impl JobLogs {
         true
     }
 
-    /// Lets go of a terminal. What is kept of its output is written, or kept on, or lost.
+    /// Closes a terminal. Kept output is written, kept further, or lost.
     fn close(&mut self, index: usize, supervisor: &Supervisor<'_>, log: &mut MessageLog) {
         let Some(entry) = self.entries.get_mut(index) else { return };
         if let Some(reader) = entry.terminal.take() {
@@ -212,7 +213,7 @@ impl JobLogs {
         if entry.backlog.is_empty() {
             return;
         }
-        // A last try, in the words of the job if it is still there.
+        // A last attempt, under the job's own name if the job still exists.
         self.append(index, &[], supervisor, log);
         let pid = self.entries[index].pid;
         let mut backlog = std::mem::take(&mut self.entries[index].backlog);
@@ -229,13 +230,13 @@ impl JobLogs {
             Some(errno) => {
                 let lost = backlog.dropped.saturating_add(self.kept.forget(&mut backlog.kept) as u64);
                 self.kept.forget(&mut backlog.name);
-                // As recorded (console-log-missing-dir) the original says nothing of it.
+                // The original logs nothing of this (recorded in console-log-missing-dir).
                 log.info(format_args!("{lost} bytes of output of process {pid} were lost: {}", errno.desc()));
             }
         }
     }
 
-    /// Keeps on what a process left behind, behind what another of its job did.
+    /// Keeps the output of a process that has exited, after that of others of its job.
     pub(super) fn leave(&mut self, mut backlog: Backlog) {
         let JobLogs { ended, kept, .. } = self;
         let same = ended.iter_mut().find(|ended| kept.head(ended.name) == kept.head(backlog.name));
@@ -245,12 +246,12 @@ impl JobLogs {
                 kept.join(&mut same.kept, backlog.kept);
                 same.dropped = same.dropped.saturating_add(backlog.dropped);
             }
-            // Each has a block of its own for its name, so there are not more than blocks.
+            // Each backlog has a block for its name, so there are no more backlogs than blocks.
             None => ended.push(backlog),
         }
     }
 
-    /// Writes what was kept, as far as files can be written now.
+    /// Writes kept output, as far as files can be written now.
     pub fn write_kept(&mut self, supervisor: &Supervisor<'_>, log: &mut MessageLog) {
         self.write_ended(None, log);
         for index in 0..self.entries.len() {
@@ -265,7 +266,7 @@ impl JobLogs {
         }
     }
 
-    /// Writes what processes left behind: to the file of that name, or to any.
+    /// Writes the output of processes that have exited: to the file of that name, or to any.
     fn write_ended(&mut self, name: Option<&[u8]>, log: &mut MessageLog) {
         let mut index = 0;
         while index < self.ended.len() {
@@ -280,7 +281,7 @@ impl JobLogs {
         }
     }
 
-    /// Writes a backlog to the file that it names; `None`: nothing is left of it.
+    /// Writes a backlog to its file; `None` if nothing is left of it.
     fn write_backlog(&mut self, backlog: &mut Backlog, log: &mut MessageLog) -> Option<Errno> {
         let (mut room, mut own) = ([0; PATH], [0; LOG_BLOCK]);
         let name = own.get_mut(..self.kept.head(backlog.name).len())?;
@@ -293,7 +294,7 @@ impl JobLogs {
     }
 }
 
-/// Keeps what could not be written; counts what there is no room for.
+/// Keeps what could not be written, and counts what does not fit.
 pub(super) fn keep(backlog: &mut Backlog, kept: &mut Kept, name: &[u8], bytes: &[u8]) {
     if bytes.is_empty() {
         return;
@@ -305,7 +306,7 @@ pub(super) fn keep(backlog: &mut Backlog, kept: &mut Kept, name: &[u8], bytes: &
     backlog.dropped = backlog.dropped.saturating_add((bytes.len() - fits) as u64);
 }
 
-/// Writes a backlog to its file, and says what is missing there; `None`: nothing is left of it.
+/// Writes a backlog to its file, with a note on missing bytes; `None` if nothing is left of it.
 fn unload(backlog: &mut Backlog, kept: &mut Kept, file: &OwnedFd, name: &[u8], log: &mut MessageLog) -> Option<Errno> {
     let mut problem = None;
     kept.unload(&mut backlog.kept, |bytes| {
@@ -325,12 +326,12 @@ fn unload(backlog: &mut Backlog, kept: &mut Kept, file: &OwnedFd, name: &[u8], l
     None
 }
 
-/// Whether a file that cannot be written may be writable later: its disk is read-only yet, or full.
+/// Whether a file that cannot be written now may be writable later: its disk is still read-only, or full.
 const fn may_pass(errno: Errno) -> bool {
     matches!(errno, Errno::EROFS | Errno::EPERM | Errno::EACCES | Errno::ENOSPC | Errno::EDQUOT)
 }
 
-/// Writes as much as the file takes, and says why not more.
+/// Writes as much as the file takes, and returns the error that ended it.
 fn write_all(file: &OwnedFd, bytes: &[u8]) -> (usize, Option<Errno>) {
     let mut done = 0;
     while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
@@ -360,7 +361,7 @@ fn path_of<'r>(
     log_path(directory, supervisor.class_name(class), supervisor.instance_name(job), room)
 }
 
-/// `DIRECTORY/JOB[-INSTANCE].log`; the slashes in names become `_`.
+/// `DIRECTORY/JOB[-INSTANCE].log`; slashes in names become `_`.
 fn log_path<'r>(directory: &[u8], job: &[u8], instance: &[u8], room: &'r mut [u8; PATH]) -> Option<&'r [u8]> {
     let dash: &[u8] = if instance.is_empty() { b"" } else { b"-" };
     let path = join(&[directory, b"/", job, dash, instance, SUFFIX], room)?;

@@ -1,24 +1,25 @@
-//! Job output that waits for its file to become writable: blocks of a fixed pool that all jobs share, in one chain a log.
+//! Job output that waits for its file to become writable: blocks of a fixed pool that all jobs share, one chain for
+//! each log.
 
 use crate::capacity::LOG_BLOCK;
 
-/// A number of a block, counted from one; 0 is none.
+/// The number of a block, from one; 0 is none.
 type Link = u32;
 
-/// The pool. It is asked for at once, and resident only as far as it was ever used.
+/// The pool. It is allocated at once, and resident only as far as it was ever used.
 pub struct Kept {
     bytes: Vec<u8>,
-    /// How many bytes of each block are used.
+    /// The number of used bytes of each block.
     used: Vec<u16>,
-    /// What follows each block, in its chain or among the free ones.
+    /// The successor of each block, in its chain or in the free list.
     next: Vec<Link>,
-    /// The first of the blocks that were given back.
+    /// The first free block.
     free: Link,
-    /// How many blocks were ever taken.
+    /// The number of blocks that were ever used.
     touched: Link,
 }
 
-/// Bytes that are kept, in order.
+/// Kept bytes, in order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Chain {
     first: Link,
@@ -26,10 +27,10 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Nothing is kept.
+    /// An empty chain.
     pub const EMPTY: Chain = Chain { first: 0, last: 0 };
 
-    /// Whether nothing is kept.
+    /// Whether the chain is empty.
     pub const fn is_empty(&self) -> bool {
         self.first == 0
     }
@@ -42,12 +43,12 @@ impl Kept {
         Kept { bytes: vec![0; blocks * LOG_BLOCK], used: vec![0; blocks], next: vec![0; blocks], free: 0, touched: 0 }
     }
 
-    /// How many blocks there are.
+    /// The number of blocks.
     pub fn blocks(&self) -> usize {
         self.next.len()
     }
 
-    /// Keeps bytes behind those in the chain, and says how many there was room for.
+    /// Appends bytes to the chain, and returns how many fitted.
     pub fn load(&mut self, chain: &mut Chain, bytes: &[u8]) -> usize {
         let mut done = 0;
         while done < bytes.len() {
@@ -64,7 +65,7 @@ impl Kept {
         done
     }
 
-    /// Gives the kept bytes to a writer, in order, until it takes no more.
+    /// Passes the kept bytes to a writer, in order, until it takes no more.
     pub fn unload(&mut self, chain: &mut Chain, mut write: impl FnMut(&[u8]) -> usize) {
         while let Some((block, used)) = self.block(chain.first) {
             let whole = usize::from(*used);
@@ -78,7 +79,7 @@ impl Kept {
         }
     }
 
-    /// Gives up what is kept, and says how many bytes that was.
+    /// Drops the kept bytes, and returns their number.
     pub fn forget(&mut self, chain: &mut Chain) -> usize {
         let mut lost = 0;
         self.unload(chain, |bytes| {
@@ -106,7 +107,7 @@ impl Kept {
         bytes
     }
 
-    /// Puts a chain behind another.
+    /// Appends a chain to another.
     pub fn join(&mut self, chain: &mut Chain, behind: Chain) {
         if behind.is_empty() {
             return;
@@ -157,7 +158,7 @@ impl Kept {
     }
 }
 
-/// Where a block is in the tables.
+/// The index of a block in the tables.
 const fn place(link: Link) -> Option<usize> {
     (link as usize).checked_sub(1)
 }

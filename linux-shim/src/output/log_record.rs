@@ -1,4 +1,4 @@
-//! The output of jobs on its way to the program that takes this one's place: terminals stay open, what is kept goes along.
+//! What a re-exec carries over of job output: terminals stay open, and kept output goes along.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -10,7 +10,7 @@ use super::job_log::{Backlog, JobLogs, LogSlot, keep};
 use crate::capacity::{JOB_LOGS, LOG_RECORD};
 use crate::output::kept_output::{Chain, Kept};
 
-/// One log, or more of the output of the one before: then it names neither process nor file.
+/// One log, or more of the output of the previous one; then it has neither name nor process.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct LogRecord {
     /// The process, if its terminal is still open.
@@ -29,7 +29,7 @@ struct Live {
 }
 
 impl LogRecord {
-    /// The terminal's number.
+    /// The descriptor of the terminal.
     pub(crate) fn descriptor(&self) -> Option<i32> {
         self.live.as_ref().map(|live| live.descriptor)
     }
@@ -45,7 +45,7 @@ impl Backlog {
     }
 }
 
-/// Puts the output of each log together.
+/// Joins the records of each log.
 pub(crate) fn put_together(records: Vec<LogRecord>) -> Vec<LogRecord> {
     let mut logs: Vec<LogRecord> = Vec::new();
     for record in records {
@@ -65,7 +65,7 @@ impl JobLogs {
         self.entries.iter().filter_map(|entry| Some(entry.terminal.as_ref()?.as_fd()))
     }
 
-    /// Every log, and what was dropped of those that are gone.
+    /// A record of every log, and of the bytes that were dropped for logs that are gone.
     pub(crate) fn carry(&self) -> impl Iterator<Item = LogRecord> {
         let live = self.entries.iter().filter_map(|entry| {
             let LogSlot { terminal, job, pid, heir, backlog } = entry;
@@ -77,7 +77,7 @@ impl JobLogs {
         live.chain(self.ended.iter().map(|backlog| backlog.carry(&self.kept, None))).chain(gone).flatten()
     }
 
-    /// Goes on with a log. What there is no room for is counted.
+    /// Restores a log. Bytes that do not fit are counted.
     pub(crate) fn put_back(&mut self, carried: LogRecord, terminal: Option<OwnedFd>) {
         let LogRecord { live, name, kept, dropped } = carried;
         let mut backlog = Backlog { name: Chain::EMPTY, kept: Chain::EMPTY, dropped };
@@ -85,7 +85,7 @@ impl JobLogs {
         match (live, terminal) {
             (Some(Live { descriptor: _, job, pid, heir }), Some(terminal)) if self.entries.len() < JOB_LOGS => {
                 let event = EpollEvent::new(EpollFlags::EPOLLIN, self.entries.len() as u64);
-                // Without memory in the kernel for it, its output is read when the process ends.
+                // If the kernel has no memory for it, the output is read when the process exits.
                 self.epoll.add(&terminal, event).unwrap_or_default();
                 self.entries.push(LogSlot { terminal: Some(terminal), job, pid, heir, backlog });
             }

@@ -1,7 +1,7 @@
-//! Who is logged in (utmp(5)): a process that ends no longer is.
+//! The records of logged-in users (utmp(5)): a process that exits is not logged in any more.
 //!
-//! `/run/utmp` has a record for each line; `/var/log/wtmp` has one for each change. Neither is made here, and nobody waits
-//! for who else has locked them.
+//! `/run/utmp` has a record for each line; `/var/log/wtmp` has one for each change. Neither file is created here, and a
+//! lock that another program holds is not waited for.
 
 use crate::capacity::{LOGIN_LOCK_PAUSE, LOGIN_LOCK_TRIES, LOGIN_RECORDS};
 use std::fs::{File, OpenOptions};
@@ -16,19 +16,20 @@ use uphold_core::Pid;
 const UTMP: &str = "/run/utmp";
 const WTMP: &str = "/var/log/wtmp";
 
-/// Whether the GNU C library keeps times and sessions in 64 bits in these files; elsewhere they are in 32, for the sake of
-/// 32-bit programs. Musl writes no such files, so with it the records are the GNU library's too. The list is that of
-/// `cli/src/system/utmp.rs`; `tests/tests/logins.rs` compares what follows from both.
+/// Whether the GNU C library keeps times and sessions in 64 bits in these files. On other architectures they have 32
+/// bits, so that 32-bit and 64-bit programs share the file. Musl does not write these files; with it, the records have
+/// the GNU library's format too. The same list of architectures is in `cli/src/system/utmp.rs`, and
+/// `tests/tests/logins.rs` compares the results.
 const WIDE: bool = cfg!(any(target_arch = "aarch64", target_arch = "loongarch64", target_arch = "s390x"));
 
 /// Bytes of a record.
 pub const RECORD: usize = if WIDE { 400 } else { 384 };
 
-/// Where in a record its time is: seconds, then microseconds, of `TIME_EACH` bytes each.
+/// Offset of a record's time: seconds, then microseconds, `TIME_EACH` bytes each.
 pub const TIME: usize = if WIDE { 344 } else { 340 };
 const TIME_EACH: usize = if WIDE { 8 } else { 4 };
 
-// Where the others are: its type (2 bytes), the process (4), and the user's name.
+// Offsets of the type (2 bytes), the process id (4), and the user's name.
 const TYPE: usize = 0;
 const PID: usize = 4;
 const USER: std::ops::Range<usize> = 44..76;
@@ -43,7 +44,7 @@ const _: () = assert!(
 const LIVE: std::ops::RangeInclusive<u16> = 5..=7;
 const DEAD_PROCESS: u16 = 8;
 
-/// A process has ended: notes it where it is recorded as logged in. Where that is not possible it is left.
+/// Marks the record of a process that has exited as dead. Errors are ignored.
 pub fn mark_dead(pid: Pid) {
     let Ok(utmp) = open(UTMP, OpenOptions::new().read(true)) else { return };
     if let Some(place) = find(&utmp, pid) {
@@ -51,7 +52,7 @@ pub fn mark_dead(pid: Pid) {
     }
 }
 
-/// Does not wait for the other end of a pipe that is in the file's place.
+/// Opens a file. A pipe in its place is not waited for.
 fn open(path: &str, how: &mut OpenOptions) -> std::io::Result<File> {
     how.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
@@ -72,7 +73,7 @@ fn change(place: u64, pid: Pid) -> std::io::Result<()> {
     std::io::Write::write_all(&mut wtmp, &wtmp_record)
 }
 
-/// Where the record of a live process of that number stands.
+/// The offset of the record of a live process with that id.
 fn find(utmp: &File, pid: Pid) -> Option<u64> {
     let mut records = [[0; RECORD]; LOGIN_RECORDS];
     let mut place = 0;
@@ -96,7 +97,7 @@ fn is_of(record: &[u8; RECORD], pid: Pid) -> bool {
     LIVE.contains(&kind) && process == pid.get()
 }
 
-/// The record of a process that has ended: as it stands in utmp, without a time, and as it goes to wtmp.
+/// The record of a process that has exited: for utmp without a time, and for wtmp.
 fn dead(mut record: [u8; RECORD], now: SystemTime) -> ([u8; RECORD], [u8; RECORD]) {
     record[TYPE..TYPE + 2].copy_from_slice(&DEAD_PROCESS.to_ne_bytes());
     record[USER].fill(0);
@@ -112,7 +113,7 @@ fn dead(mut record: [u8; RECORD], now: SystemTime) -> ([u8; RECORD], [u8; RECORD
     (record, timed)
 }
 
-/// Locks a whole file against other writers; gives up when somebody else does not let go.
+/// Locks a whole file against other writers; gives up when another process keeps its lock.
 fn lock(file: &File) -> nix::Result<()> {
     let lock =
         libc::flock { l_type: libc::F_WRLCK as _, l_whence: libc::SEEK_SET as _, l_start: 0, l_len: 0, l_pid: 0 };

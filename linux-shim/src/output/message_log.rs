@@ -1,4 +1,5 @@
-//! Where the supervisor's own messages go. Never waits and never allocates: what nobody takes is counted, and said later.
+//! The supervisor's own messages. Logging never blocks and never allocates: messages that cannot be written are
+//! counted, and the count is logged later.
 
 use std::fmt::{self, Write as _};
 use std::io::{Stderr, Stdout, stderr, stdout};
@@ -15,42 +16,43 @@ use crate::capacity::MESSAGE;
 /// Longest record that the kernel log takes in one write.
 const KERNEL_RECORD: usize = 976;
 
-/// Says messages.
+/// The log of the supervisor.
 pub struct MessageLog {
     threshold: Priority,
-    /// The kernel log once the system's supervisor has opened it; until then, and for sessions, the standard descriptors.
+    /// The kernel log, once the system's supervisor has opened it. Before that, and in sessions, messages go to the
+    /// standard descriptors.
     kernel: Option<OwnedFd>,
     out: Stdout,
     err: Stderr,
-    /// The same two once more, where they can be had so that they do not block.
+    /// The standard descriptors opened again without blocking, where that is possible.
     own: [Option<OwnedFd>; 2],
     dropped: u32,
 }
 
 impl MessageLog {
-    /// Says what is at least as grave as the threshold, for now on the standard descriptors.
+    /// Logs messages from this priority up, to the standard descriptors at first.
     pub fn new(threshold: Priority) -> Self {
         let (out, err) = (stdout(), stderr());
         let own = [out.as_fd(), err.as_fd()].map(open_again);
         MessageLog { threshold, kernel: None, out, err, own, dropped: 0 }
     }
 
-    /// Whether a message of this priority would be said.
+    /// Whether a message of this priority is logged.
     pub fn is_heard(&self, priority: Priority) -> bool {
         priority <= self.threshold
     }
 
-    /// How grave a message must be to be said.
+    /// The lowest priority that is logged.
     pub const fn threshold(&self) -> Priority {
         self.threshold
     }
 
-    /// From now on says what is at least as grave as this.
+    /// Sets the lowest priority that is logged.
     pub const fn set_threshold(&mut self, threshold: Priority) {
         self.threshold = threshold;
     }
 
-    /// From now on to the kernel log, if there is one.
+    /// Logs to the kernel log from now on, if there is one.
     pub fn open_kernel_log(&mut self) {
         self.kernel = open_to_write("/dev/kmsg");
     }
@@ -60,7 +62,7 @@ impl MessageLog {
         self.kernel.is_some()
     }
 
-    /// Says one message.
+    /// Logs one message.
     pub fn say(&mut self, priority: Priority, text: fmt::Arguments<'_>) {
         if !self.is_heard(priority) {
             return;
@@ -76,17 +78,17 @@ impl MessageLog {
         }
     }
 
-    /// Something went wrong.
+    /// Logs an error.
     pub fn error(&mut self, text: fmt::Arguments<'_>) {
         self.say(Priority::Error, text);
     }
 
-    /// Something is not as it should be.
+    /// Logs a warning.
     pub fn warn(&mut self, text: fmt::Arguments<'_>) {
         self.say(Priority::Warn, text);
     }
 
-    /// What happens, for those who want to know.
+    /// Logs what happens, for verbose logs.
     pub fn info(&mut self, text: fmt::Arguments<'_>) {
         self.say(Priority::Info, text);
     }
@@ -96,7 +98,7 @@ impl MessageLog {
         match &self.kernel {
             Some(kernel) => {
                 line.kernel_record(priority, text);
-                // A broken kernel log is the one thing that nobody can be told of; the message counts as lost.
+                // A broken kernel log cannot be reported anywhere; the message counts as lost.
                 nix::unistd::write(kernel, line.bytes()).is_ok()
             }
             None => {
@@ -110,10 +112,11 @@ impl MessageLog {
     }
 }
 
-/// Opens a terminal or a pipe once more, so that it never blocks for us and stays as it is for those whom it is shared with.
-/// A terminal that takes one byte says that it is ready, and then blocks until it has taken the last.
+/// Opens a terminal or a pipe again, so that writes never block here and the shared descriptor stays as it is for
+/// others. A terminal with room for one byte reports that it is ready, and then blocks until it has taken the last
+/// byte.
 fn open_again(shared: BorrowedFd<'_>) -> Option<OwnedFd> {
-    /// The end of a terminal that is keyboard and screen: opened again, it would be those of another.
+    /// The master side of a pseudo-terminal. If opened again, it would be that of another terminal.
     const SCREEN: libc::dev_t = libc::makedev(5, 2);
     let about = fstat(shared).ok()?;
     let kind = SFlag::from_bits_truncate(about.st_mode) & SFlag::S_IFMT;
@@ -121,13 +124,14 @@ fn open_again(shared: BorrowedFd<'_>) -> Option<OwnedFd> {
     if blocks { open_to_write(&format!("/proc/self/fd/{}", shared.as_raw_fd())) } else { None }
 }
 
-/// Opens what may block, so that it never does.
+/// Opens a file without blocking, for writes that do not block.
 fn open_to_write(path: &str) -> Option<OwnedFd> {
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     open(path, flags, Mode::empty()).ok()
 }
 
-/// Writes to a descriptor that may be shared with others, who may want it to block: asks first whether it would.
+/// Writes to a descriptor that is shared with others, which may rely on its blocking: checks first whether it would
+/// block.
 fn write_if_ready(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> bool {
     while !bytes.is_empty() {
         let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
@@ -146,7 +150,7 @@ fn write_if_ready(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> bool {
     true
 }
 
-/// One message on its way, in a buffer of fixed size.
+/// One message, in a buffer of fixed size.
 struct Line {
     bytes: [u8; MESSAGE],
     used: usize,
@@ -163,14 +167,14 @@ impl Line {
         self.bytes.get(..self.used).unwrap_or_default()
     }
 
-    /// `<N>init: TEXT`, one record.
+    /// One record: `<N>init: TEXT`.
     fn kernel_record(&mut self, priority: Priority, text: fmt::Arguments<'_>) {
         self.room = KERNEL_RECORD - 4;
         self.format(format_args!("<{}>init: {text}", priority as u8));
     }
 
-    /// `init: TEXT` for what is wrong, `TEXT` for the rest. There is no blank if the first word ends in a colon, as the name of
-    /// a file does that has a mistake in it.
+    /// `init: TEXT` for warnings and errors, `TEXT` for the rest. There is no blank if the first word ends in a colon,
+    /// as the name of a file with an error does.
     fn terminal_line(&mut self, priority: Priority, text: fmt::Arguments<'_>) {
         if priority > Priority::Warn {
             return self.format(text);
@@ -186,7 +190,7 @@ impl Line {
     }
 
     fn format(&mut self, text: fmt::Arguments<'_>) {
-        // The buffer refuses only what does not fit, and then says so by its dots.
+        // The buffer refuses only text that does not fit, and marks the cut by dots.
         if self.write_fmt(text).is_err() || self.cut {
             self.append(b"...");
         }
@@ -250,7 +254,7 @@ mod tests {
         let (_other_reader, pipe) = nix::unistd::pipe().unwrap();
         for shared in [terminal, pipe] {
             let own = open_again(shared.as_fd()).unwrap();
-            // Not a divisor of what there is room for.
+            // Not a divisor of the buffer's size.
             while write_if_ready(own.as_fd(), &[b'x'; 97]) {}
             let flags = OFlag::from_bits_retain(fcntl(&shared, FcntlArg::F_GETFL).unwrap());
             assert!(!flags.contains(OFlag::O_NONBLOCK));

@@ -1,4 +1,4 @@
-//! What is written: the output of jobs, the supervisor's own messages, and records of who is logged in.
+//! Output: that of jobs, the supervisor's own messages, and the records of logged-in users.
 
 pub mod job_log;
 pub mod kept_output;

@@ -1,5 +1,5 @@
-//! Terminals for job output. The kernel takes its time to make one and to take one down, so both are done when nothing
-//! else is to be done: one is kept ready, and those that are over are closed later.
+//! Terminals for job output. The kernel takes long to make a terminal and to close one, so both happen while the
+//! supervisor is idle: a spare one is kept ready, and old ones are closed later.
 
 use std::os::fd::OwnedFd;
 
@@ -8,11 +8,11 @@ use nix::errno::Errno;
 use crate::capacity::TERMINALS_TO_CLOSE;
 use crate::kernel::terminal::open_terminal;
 
-/// Where terminals come from and go to.
+/// A spare terminal, and those to be closed.
 pub(crate) struct Terminals {
     spare: Option<(OwnedFd, OwnedFd)>,
     over: Vec<OwnedFd>,
-    /// Whether anybody has wanted one.
+    /// Whether a terminal was ever requested.
     wanted: bool,
 }
 
@@ -21,13 +21,13 @@ impl Terminals {
         Terminals { spare: None, over: Vec::with_capacity(TERMINALS_TO_CLOSE), wanted: false }
     }
 
-    /// A terminal: the end that is read, and the end for a process.
+    /// A terminal: the end to be read, and the end for a process.
     pub(crate) fn take(&mut self) -> Result<(OwnedFd, OwnedFd), Errno> {
         self.wanted = true;
         self.spare.take().map_or_else(open_terminal, Ok)
     }
 
-    /// Takes back the end that was read.
+    /// Takes the reader's end back, to be closed later.
     pub(crate) fn put_away(&mut self, reader: OwnedFd) {
         if self.over.len() == TERMINALS_TO_CLOSE {
             self.over.clear();
@@ -35,7 +35,7 @@ impl Terminals {
         self.over.push(reader);
     }
 
-    /// Does what was put off. Without a spare terminal the next one is made when it is asked for, and so is the error.
+    /// Does the deferred work. If no spare terminal can be made, the next request makes one and gets the error.
     pub(crate) fn tidy(&mut self) {
         self.over.clear();
         if self.wanted && self.spare.is_none() {
