@@ -1,14 +1,14 @@
-//! The time: milliseconds for the supervisor, and the kernel's ticks, by which processes are told apart.
+//! The time: milliseconds for the supervisor, and the kernel's ticks, which distinguish processes of one process id.
 
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 use uphold_core::Instant;
 
-/// Ticks in a second: Linux counts in this unit for programs, whatever its own is.
+/// Ticks in a second: the unit in which Linux counts for programs, whatever its own is.
 pub const TICKS: u64 = 100;
 
-/// The time now.
+/// The current time.
 pub fn now() -> Instant {
     // Linux always has this clock.
     clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Instant(0), |time| {

@@ -1,4 +1,4 @@
-//! One arm per effect, and one input at a time. No rule about jobs: what an effect is for is the core's business.
+//! One arm per effect. There is no rule about jobs here: what an effect is for is the core's business.
 
 use std::collections::VecDeque;
 use std::fmt::Arguments;
@@ -35,61 +35,61 @@ use crate::watch::reap::ChildChange;
 use crate::watch::trace::Tracer;
 use crate::watch::wait::{Source, Wait};
 
-/// What the supervisor has of Linux.
+/// Everything the supervisor holds from the kernel: descriptors, tracees, pidfds, logs.
 pub struct Linux {
-    /// Who hears what is said.
+    /// The log of messages.
     pub log: MessageLog,
-    /// What the classes' processes run.
+    /// The programs of the classes.
     pub programs: Programs,
-    /// Where job files are.
+    /// The directories of job files.
     pub conf: ConfDir,
-    /// Where clients come in.
+    /// The control socket and its clients.
     pub control: ControlSocket,
-    /// What is waited for.
+    /// The epoll, and what it waits for.
     pub wait: Wait,
-    /// Whether this is a session's supervisor.
+    /// Whether this supervises a session.
     pub(crate) user: bool,
-    /// Where a system's supervisor is to be found.
+    /// The socket of a system's supervisor.
     pub(crate) socket: Option<SystemSocket>,
     pub(crate) job_logs: Option<JobLogs>,
     pub(crate) open_files: Option<OpenFiles>,
     pub(crate) spawner: Spawner,
-    /// Control groups, if jobs are to have any.
+    /// The control groups of `cgroup` stanzas, if jobs get any.
     pub(crate) groups: Option<Cgroups>,
     /// Which processes belong to which job.
     pub(crate) containment: Containment,
-    /// Processes that their job's end has left.
+    /// Processes that outlived their job's main process.
     pub(crate) left_behind: LeftBehind,
-    /// What the main processes of jobs say of themselves.
+    /// The notifications of main processes.
     pub(crate) daemons: Daemons,
     pub(crate) warned: Warned,
     pub(crate) tracer: Tracer<TRACEES>,
-    /// The processes that others may reap.
+    /// Processes that another process may reap.
     pub(crate) watches: Watches,
-    /// Who asked for the program to be run anew; empty if a signal did.
+    /// The clients that asked for a re-exec; empty if a signal did. `None` without a request.
     pub(crate) restart: Option<Vec<ClientId>>,
-    /// Inputs that are known already; they go before everything else.
+    /// Inputs that are known already; they come before all others.
     pub(crate) ready: VecDeque<PendingInput>,
-    /// How many changes of children may still be delivered before the others get their turn.
+    /// The number of changes of children that may still be delivered before other sources get their turn.
     pub(crate) children: usize,
-    /// An end that is told when the last words of the process are.
+    /// The exit of a process whose last notifications are delivered first.
     pub(crate) held: Option<ChildChange>,
     /// Whether there may be changes of children that were not fetched yet.
     pub(crate) more_children: bool,
     ended: bool,
 }
 
-/// Whether a job is called so.
+/// Whether a job has this name.
 pub(crate) fn is_called(supervisor: &Supervisor<'_>, job: JobId, [name, instance]: &ClaimedName) -> bool {
     let class = supervisor.class_of(job);
     class.is_some_and(|class| supervisor.class_name(class) == name) && supervisor.instance_name(job) == instance
 }
 
 impl Linux {
-    /// Everything but the configuration directories' and the sockets' descriptors, which come when they are opened.
+    /// Everything except the descriptors of the configuration directories and sockets, which are opened later.
     ///
     /// # Errors
-    /// The kernel has no descriptors or no memory for what is kept open.
+    /// The kernel has no descriptors or no memory.
     pub fn new(
         user: bool,
         log: MessageLog,
@@ -132,10 +132,10 @@ impl Linux {
         }))
     }
 
-    /// Gives jobs the control groups that they ask for, and each main process one to be known by.
+    /// Gives jobs the control groups of their `cgroup` stanzas, and each main process one by which it is known.
     ///
     /// # Errors
-    /// What tells of groups cannot be waited for.
+    /// The file by which the kernel reports on groups cannot be watched.
     pub fn use_groups(&mut self) -> nix::Result<()> {
         self.containment.use_groups();
         let groups = Cgroups::new();
@@ -146,17 +146,17 @@ impl Linux {
         Ok(())
     }
 
-    /// Whether everything has ended that was to end.
+    /// Whether the supervisor has ended.
     pub fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// Whether the program is to be run anew, and nothing that is known is untold.
+    /// Whether the program is to be re-executed, and every known input has been delivered.
     pub fn is_to_restart(&self) -> bool {
         self.restart.is_some() && self.ready.is_empty() && self.held.is_none() && !self.daemons.has_words()
     }
 
-    /// Does what the supervisor orders.
+    /// Carries out an effect.
     pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, effect: Effect) -> Option<Input<'_>> {
         match effect {
             Effect::Spawn { job, process, launch } => {
@@ -233,8 +233,8 @@ impl Linux {
         }
     }
 
-    /// The process that the file of a job's `pid file` stanza names, if the file was written since the main process was
-    /// launched. Whether there is such a process, and whose it is, is for the caller to find out.
+    /// The process that a job's `pid file` names, if the file was written since the main process was launched. Whether
+    /// the process exists, and to which job it belongs, is checked by the caller.
     pub fn named_pid(&self, supervisor: &Supervisor<'_>, job: JobId) -> Option<Pid> {
         let settings = self.programs.settings(supervisor.class_of(job)?);
         self.daemons.named_pid(job, settings, !self.user, |name| value_of(supervisor, job, name))
@@ -251,7 +251,7 @@ impl Linux {
         Input::Survivors { job, survivors }
     }
 
-    /// Notes who lives of a job whose main process has ended.
+    /// Notes the live processes of a job whose main process has exited.
     fn report(&mut self, supervisor: &Supervisor<'_>, job: JobId) {
         self.survey(supervisor, job, false);
         let class = supervisor.class_of(job).map_or(&[][..], |class| supervisor.class_name(class));
@@ -275,14 +275,14 @@ impl Linux {
         }
     }
 
-    /// A tracee that is gone needs no order: its exit is told.
+    /// A tracee that is gone needs no order: its exit is reported.
     pub(crate) fn check_trace(&mut self, pid: Pid, there: Result<bool, Errno>) {
         if let Err(errno) = there {
             self.log.warn(format_args!("Unable to trace process ({pid}): {}", errno.desc()));
         }
     }
 
-    /// Has the configuration directories do something to the jobs.
+    /// Lets the configuration directories change the jobs.
     pub fn configuration(
         &mut self,
         supervisor: &mut Supervisor<'_>,
@@ -298,13 +298,13 @@ impl Linux {
         }
     }
 
-    /// Listens anew at the system's socket if its path does not lead here any more.
+    /// Listens again at the system's socket if its path does not lead to this process any more.
     pub(crate) fn reopen_socket(&mut self) -> std::io::Result<()> {
         let Linux { socket, control, wait, .. } = self;
         socket.as_mut().map_or(Ok(()), |socket| socket.reopen(control, &wait.epoll))
     }
 
-    /// Says that something went wrong.
+    /// Logs an error.
     pub fn error(&mut self, text: Arguments<'_>) {
         self.log.error(text);
     }

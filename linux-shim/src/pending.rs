@@ -1,8 +1,9 @@
-//! Inputs that are known before the supervisor can take them: one arm returns one input, and the rest waits here.
+//! Inputs that are known before the supervisor can take them: carrying out an effect returns one input, and the others
+//! wait here.
 
 use uphold_core::{Input, JobId, Pid, Process, SpawnError};
 
-/// An input that is known before its turn: small, for there is one for each process that an event starts.
+/// An input that waits for its turn. It is small, since there is one for each process that an event starts.
 pub(crate) enum PendingInput {
     Executed(Pid),
     Failed { job: JobId, process: Process, pid: Pid, error: SpawnError },

@@ -7,10 +7,10 @@ use crate::clock::now;
 use crate::handover::hand_over::hand_over;
 use crate::linux::Linux;
 
-/// Supervises until everything has ended that was told to end, or the kernel no longer lets it wait.
+/// Supervises until the supervisor has ended, or the kernel does not let it wait any more.
 ///
 /// # Errors
-/// The kernel does not let it wait.
+/// The kernel does not let the supervisor wait.
 pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux, traces: &PublishedFiles) -> nix::Result<()> {
     loop {
         while let Some(effect) = supervisor.poll_effect() {

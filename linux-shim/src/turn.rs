@@ -1,4 +1,4 @@
-//! One turn after another: what has happened in the world, each fact in its time and nobody starving another.
+//! Finding the next input: every source gets its turn, so that none starves another.
 
 use nix::sys::epoll::EpollFlags;
 use uphold_core::bytes::Strings;
@@ -23,10 +23,10 @@ enum Arrival {
 }
 
 impl Linux {
-    /// Waits for the next fact.
+    /// Waits for the next input.
     ///
     /// # Errors
-    /// The kernel does not let it wait.
+    /// The kernel does not let the supervisor wait.
     pub fn wait_until(&mut self, deadline: Option<Instant>, supervisor: &mut Supervisor<'_>) -> nix::Result<Input<'_>> {
         self.control.input_taken();
         let found = loop {
@@ -41,7 +41,7 @@ impl Linux {
         };
         Ok(match found {
             Arrival::Input(input) => input,
-            // It was read a moment ago, so it can be read again.
+            // It was decoded a moment ago, so it can be decoded again.
             Arrival::Command(slot) => self.control.input(slot).unwrap_or(Input::Tick),
             Arrival::Word => self
                 .daemons
@@ -50,7 +50,7 @@ impl Linux {
         })
     }
 
-    /// One turn: what is ready, then children, then the rest, each bounded.
+    /// One turn: what is ready, then children, then the rest, each with a bound.
     fn find(&mut self, deadline: Option<Instant>, supervisor: &mut Supervisor<'_>) -> nix::Result<Option<Arrival>> {
         if let Some(known) = self.ready.pop_front() {
             return Ok(Some(Arrival::Input(known.input())));
@@ -86,7 +86,7 @@ impl Linux {
         }
         let now = now();
         if deadline.is_some_and(|deadline| deadline <= now) {
-            // The rest must not starve: it is looked at before the next deadline is.
+            // The rest must not starve: it is served before the next deadline.
             self.wait_for_more(now, Some(now))?;
             return Ok(Some(Arrival::Input(Input::Tick)));
         }
@@ -109,7 +109,7 @@ impl Linux {
             Source::Configuration => {
                 self.configuration(supervisor, |conf, target| conf.changed(target));
             }
-            // It may be mounted piece by piece: then the last one tells.
+            // The path may be mounted piece by piece; the last mount is reported too.
             Source::Mounts => self.reopen_socket().unwrap_or_default(),
             Source::JobLogs => {
                 if let Some(logs) = &mut self.job_logs {
@@ -157,7 +157,7 @@ impl Linux {
 
     fn signalled(&mut self, supervisor: &mut Supervisor<'_>) -> Option<Arrival> {
         let signal = self.wait.next_signal()?;
-        // There may be more, of which the kernel tells again.
+        // There may be more signals, which the kernel reports again.
         match signals::meaning(signal, self.user) {
             SignalRequest::Children => (self.children, self.more_children) = (CHILDREN_AT_ONCE, true),
             SignalRequest::Reload => self.reload(supervisor),
@@ -172,7 +172,7 @@ impl Linux {
         None
     }
 
-    /// What has become of a child; first what it said before it ended.
+    /// Delivers a change of a child, after the notifications that the child sent before it exited.
     fn heard_out(&mut self, change: ChildChange, supervisor: &Supervisor<'_>) -> Option<Arrival> {
         let ended = matches!(change.kind, Kind::Exited(_));
         if ended && self.daemons.last_words(change.pid, supervisor, &mut self.log) {
@@ -182,10 +182,10 @@ impl Linux {
         self.child_changed(change, supervisor).map(Arrival::Input)
     }
 
-    /// A pidfd says that its process has ended.
+    /// A pidfd reports that its process has exited.
     fn watched_ended(&mut self, number: u32, supervisor: &Supervisor<'_>) -> Option<Input<'static>> {
         let pid = Pid::new(number)?;
-        // What was reported may have been about one before it.
+        // The report may concern an earlier process of that place.
         let process = self.watches.get(pid).filter(|process| has_ended(*process))?;
         if kernel::process::is_ours(process) {
             (self.children, self.more_children) = (CHILDREN_AT_ONCE, true);
@@ -206,7 +206,7 @@ impl Linux {
                     logs.ended(pid, supervisor, &mut self.log);
                 }
                 self.containment.ended(pid, &|job, named| is_called(supervisor, job, named));
-                // Of the one that is waited for, should another have had its number since.
+                // Only of the watched process, in case another one has its id by now.
                 let exit = self.watches.take_exit(pid).filter(|&exit| exit != Exit::Unknown).unwrap_or(exit);
                 Input::Exited { pid, exit }
             }

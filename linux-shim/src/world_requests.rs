@@ -1,4 +1,4 @@
-//! What clients want of the shim itself, rather than of the jobs.
+//! Requests of clients that the shim carries out, since they do not concern jobs.
 
 use uphold_core::control::Reply;
 use uphold_core::{ClientId, Input, Supervisor, WorldRequest};
@@ -8,7 +8,7 @@ use crate::kernel::error;
 use crate::linux::Linux;
 
 impl Linux {
-    /// Does what a client wants, and answers; what the supervisor is to hear of it is returned.
+    /// Carries out a request, and replies. Returns what the supervisor has to know of it.
     pub(crate) fn perform_request(
         &mut self,
         client: ClientId,
@@ -30,14 +30,14 @@ impl Linux {
         input
     }
 
-    /// Writes the job output that was kept, as far as that is possible now.
+    /// Writes the job output that was kept, as far as possible now.
     fn write_kept(&mut self, supervisor: &Supervisor<'_>) {
         if let Some(logs) = &mut self.job_logs {
             logs.write_kept(supervisor, &mut self.log);
         }
     }
 
-    /// Loads all job files anew.
+    /// Loads all job files again.
     pub(crate) fn reload(&mut self, supervisor: &mut Supervisor<'_>) {
         if let Err(problem) = self.reopen_socket() {
             self.log.error(format_args!("Unable to open control socket: {}", error::words(&problem)));
@@ -46,7 +46,8 @@ impl Linux {
         self.configuration(supervisor, |conf, target| conf.load_all(target));
     }
 
-    /// Has a new program take over from this one, for a client or because of a signal, when all that is known is told.
+    /// Requests a re-exec, for a client or because of a signal. It takes place when every known input has been
+    /// delivered.
     pub(crate) fn reexecute(&mut self, client: Option<ClientId>) {
         match client {
             None => self.log.warn(format_args!("Re-executing {}", own_program().display())),
@@ -55,7 +56,7 @@ impl Linux {
         self.restart.get_or_insert_default().extend(client);
     }
 
-    /// Tells who asked for a new program that it has taken over.
+    /// Replies to the clients that asked for the re-exec that has just taken place.
     pub(crate) fn has_restarted(&mut self) {
         for client in self.restart.take().into_iter().flatten() {
             self.control.reply(client, &Reply::Done, &self.wait.epoll);

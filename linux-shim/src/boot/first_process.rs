@@ -1,4 +1,4 @@
-//! What only the system's first process does before it supervises; and what the same program does for people who call it by
+//! What only the system's first process does before it supervises; and what the program does when a person runs it by
 //! hand.
 
 use std::ffi::OsString;
@@ -20,7 +20,7 @@ use crate::kernel;
 use crate::kernel::error;
 use crate::output::message_log::MessageLog;
 
-/// File systems without which little works: where, which, how, and with what options. In this order.
+/// File systems without which little works, in the order of mounting: place, type, flags, and options.
 #[rustfmt::skip]
 const FILE_SYSTEMS: [(&str, &str, MsFlags, &str); 4] = [
     //  where       which       how                             options
@@ -33,13 +33,13 @@ const FILE_SYSTEMS: [(&str, &str, MsFlags, &str); 4] = [
 const CALM: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NOEXEC);
 const QUIET: MsFlags = CALM.union(MsFlags::MS_NODEV);
 
-/// Makes the world that the kernel left bare one that jobs can live in. What it does without is said where it is missed.
+/// Prepares a bare system for jobs. A step that fails is not reported here; it is reported where its result is missed.
 ///
-/// The usual control socket needs a `/run` that can be written to. Where there is one, or something is mounted there, it is
-/// left to the jobs, as it always was.
+/// The default control socket needs a writable `/run`. If `/run` is writable, or something is mounted there, it is left
+/// to the jobs.
 pub fn settle_in(usual_socket: bool) {
     for (place, kind, flags, options) in FILE_SYSTEMS {
-        // The kernel's own /dev has no /dev/pts; the others are there, or cannot be made.
+        // The kernel's own /dev lacks /dev/pts; the other directories exist, or cannot be made.
         fs::create_dir(place).unwrap_or_default();
         if needs_mount(Path::new(place)) {
             mount(Some(kind), place, Some(kind), flags, Some(options)).unwrap_or_default();
@@ -50,7 +50,7 @@ pub fn settle_in(usual_socket: bool) {
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
         mount(Some("tmpfs"), run, Some("tmpfs"), flags, Some("mode=0755")).unwrap_or_default();
     }
-    // It fails if somebody has made us a leader already.
+    // This fails if the process is a session leader already.
     nix::unistd::setsid().map(drop).unwrap_or_default();
     open_console();
 }
@@ -61,10 +61,10 @@ fn needs_mount(place: &Path) -> bool {
     device(place).is_some() && device(place) == place.parent().and_then(device)
 }
 
-/// Gives this process the console where it has none, or nothing.
+/// Opens the console, or nothing, as the missing standard descriptors.
 fn open_console() {
-    // The kernel found no console when it started us. The standard library has put the null device in its place, or
-    // `kernel` a directory.
+    // The kernel found no console when it started this process. The standard library has opened the null device in its
+    // place, or `kernel` a directory.
     let nowhere =
         |output: FileStat| output.st_rdev == libc::makedev(1, 3) || output.st_mode & libc::S_IFMT == libc::S_IFDIR;
     if !fstat(std::io::stdout()).is_ok_and(nowhere) {
@@ -79,22 +79,22 @@ fn open_console() {
     }
 }
 
-/// Has the kernel tell us of control-alt-delete by SIGINT, rather than reboot; and of the keyboard request by SIGWINCH.
+/// Has the kernel report control-alt-delete as SIGINT instead of rebooting, and the keyboard request as SIGWINCH.
 pub fn take_keys(log: &mut MessageLog) {
-    // In a container the keys are somebody else's.
+    // In a container the keys belong to the host.
     if let Err(errno) = set_cad_enabled(false)
         && !matches!(errno, Errno::EPERM | Errno::EINVAL)
     {
         log.warn(format_args!("Unable to disable reboot by control-alt-delete: {}", errno.desc()));
     }
-    // Without virtual terminals there is nobody to press it.
+    // Without virtual terminals there is no such key.
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     open("/dev/tty0", flags, Mode::empty())
         .and_then(|terminal| kernel::terminal::accept_keyboard_request(&terminal, libc::SIGWINCH))
         .unwrap_or_default();
 }
 
-/// Becomes `telinit`, which is what people want who call `init` by hand; returns why that is not possible.
+/// Becomes `telinit`, which a person wants who runs `init` by hand. Returns the reason if that is not possible.
 pub fn become_telinit() -> String {
     let own = std::env::current_exe().and_then(fs::canonicalize).unwrap_or_default();
     let beside = |name| own.parent().map(|directory| directory.join(name));
@@ -102,7 +102,7 @@ pub fn become_telinit() -> String {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let mut problem = error::explain(libc::ENOENT);
     for program in known.into_iter().flatten() {
-        // Where all names are links to one program this would go round in circles.
+        // If all names are links to one program, this would loop.
         if fs::canonicalize(&program).is_ok_and(|program| program != own) {
             problem = error::words(&Command::new(program).arg0("init").args(&arguments).exec());
         }

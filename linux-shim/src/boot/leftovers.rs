@@ -8,7 +8,8 @@ use nix::unistd::Pid;
 use crate::capacity::{LEFTOVER_LOOKS, LEFTOVER_PAUSE};
 use crate::watch::reap::next_change;
 
-/// Ends what is left of a session's processes: whoever outlived its parent has become our child. They are asked first.
+/// Ends the remaining processes of a session: those that outlived their parents have become children of this process.
+/// SIGTERM comes first.
 pub fn end_leftovers() {
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
         for round in 0..LEFTOVER_LOOKS {
@@ -18,7 +19,7 @@ pub fn end_leftovers() {
                 return;
             }
             for child in children.into_iter().filter(|_| round == 0 || signal == Signal::SIGKILL) {
-                // Some are gone by now.
+                // Some have exited by now.
                 kill(child, signal).and_then(|()| kill(child, Signal::SIGCONT)).unwrap_or_default();
             }
             std::thread::sleep(LEFTOVER_PAUSE);

@@ -1,4 +1,4 @@
-//! Starting and ending the supervisor: the command line, the preparation of a bare system, and the way into the loop.
+//! Starting and ending the supervisor: the command line, the preparation of a bare system, and the path into the loop.
 
 pub mod first_process;
 mod leftovers;

@@ -1,4 +1,4 @@
-//! The command line of `init`, as init(8) has it.
+//! The command line of `init` (init(8)).
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -9,28 +9,28 @@ use uphold_core::conf::Console;
 
 use crate::capacity::{LOG_BUFFER, LOG_BUFFER_MOST};
 
-/// What the command line asks for.
+/// The options of the command line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {
-    /// Supervise a user's session instead of the system.
+    /// Whether a user's session is supervised, and not the system.
     pub user: bool,
-    /// `--confdir`, in order; empty: the usual places.
+    /// `--confdir`, in order; empty for the default directories.
     pub conf_dirs: Vec<PathBuf>,
     /// `--prepend-confdir`, the last one first.
     pub conf_dirs_before: Vec<PathBuf>,
     /// `--append-confdir`, in order.
     pub conf_dirs_after: Vec<PathBuf>,
-    /// Where job output is kept; `None`: the usual place.
+    /// The directory of job output; `None` for the default.
     pub log_dir: Option<PathBuf>,
-    /// Whether job output is kept at all.
+    /// Whether job output is kept.
     pub log_jobs: bool,
-    /// Whether jobs are put into the control groups that they ask for.
+    /// Whether jobs get control groups.
     pub groups: bool,
-    /// What `console` is for a job that does not say it.
+    /// The `console` of a job without that stanza.
     pub default_console: Console,
-    /// The first event; `None`: none.
+    /// The first event; `None` for no event.
     pub startup_event: Option<Vec<u8>>,
-    /// The control socket's path; `None`: the usual place.
+    /// The control socket's path; `None` for the default.
     pub socket: Option<PathBuf>,
     /// Whether jobs of a session get init's environment.
     pub inherit_environment: bool,
@@ -38,11 +38,11 @@ pub struct Options {
     pub log_buffer: usize,
     /// Whether `expect` is followed to the letter, even where it is wrong.
     pub strict_expect: bool,
-    /// Whether another supervisor's program has become this one.
+    /// Whether this program was re-executed by another supervisor.
     pub restart: bool,
-    /// Where what that one knew can be read.
+    /// The descriptor of the previous program's state.
     pub state_fd: Option<i32>,
-    /// How much is said.
+    /// The lowest priority of logged messages.
     pub threshold: Priority,
 }
 
@@ -69,27 +69,27 @@ impl Default for Options {
     }
 }
 
-/// What the command line comes to.
+/// The meaning of the command line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Request {
     /// Supervise.
     Run(Box<Options>),
-    /// Say the version.
+    /// Print the version.
     Version,
-    /// Say what the options are.
+    /// Print the help.
     Help,
 }
 
-/// What is wrong with the command line.
+/// The error in the command line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Mistake {
     /// There is no such option.
     Invalid(String),
-    /// An option that needs a word has none.
+    /// An option that needs an argument has none.
     MissingArgument(String),
-    /// An option that takes no word has one.
+    /// An option without an argument has one.
     UnexpectedArgument(String),
-    /// `--default-console` with something else.
+    /// `--default-console` with an unknown value.
     Console(String),
     /// An option that needs a number has something else.
     Number(&'static str, String),
@@ -108,14 +108,14 @@ impl std::fmt::Display for Mistake {
     }
 }
 
-/// What an option does, and whether it takes a word.
+/// The effect of an option, and whether it has an argument.
 enum Action {
     Flag(fn(&mut Options)),
     Word(fn(&mut Options, Vec<u8>) -> Result<(), Mistake>),
     Show(Request),
 }
 
-/// An option of the command line.
+/// A row of the table of options.
 struct OptionRow {
     short: Option<u8>,
     long: &'static str,
@@ -144,7 +144,7 @@ fn path(bytes: Vec<u8>) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes))
 }
 
-/// For options that select what Uphold does or leaves anyway.
+/// The effect of an option that selects what Uphold does, or leaves out, anyway.
 fn nothing(_: &mut Options) {}
 
 fn set_default_console(options: &mut Options, word: Vec<u8>) -> Result<(), Mistake> {
@@ -209,11 +209,11 @@ const TABLE: &[OptionRow] = &[
     row(None,       "version",           "",      "print the version and the licence",                                                            Action::Show(Request::Version)),
 ];
 
-/// Reads the words after the program's name. Words that are no options mean nothing to a supervisor: the kernel hands over
-/// whatever of its own command line it did not understand.
+/// Parses the words after the program's name. Words that are not options are ignored: the kernel passes on the parts of
+/// its own command line that it did not understand.
 ///
 /// # Errors
-/// An option is unknown, or lacks an argument or has a wrong one; in the words of Upstart.
+/// An option is unknown, lacks its argument, or has a wrong one.
 pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Request, Mistake> {
     let mut options = Options::default();
     let mut words = words.map(OsString::into_vec);
@@ -265,18 +265,18 @@ fn parse_short(options: &mut Options, letters: &[u8]) -> Result<Option<Request>,
     Ok(None)
 }
 
-/// Does what an option without a word asks for.
+/// Applies an option without an argument.
 fn act(options: &mut Options, row: &OptionRow) -> Option<Request> {
     match &row.action {
         Action::Flag(set) => set(options),
         Action::Show(request) => return Some(request.clone()),
-        // No option with a word has a letter.
+        // No option with an argument has a letter.
         Action::Word(_) => {}
     }
     None
 }
 
-/// What `--version` prints. Programs look for the first line.
+/// The output of `--version`. Programs parse the first line.
 pub const VERSION_TEXT: &str = concat!(
     "init (upstart 1.13.2)\nUphold ",
     env!("CARGO_PKG_VERSION"),
@@ -288,7 +288,7 @@ pub fn rows() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
     TABLE.iter().map(|row| (row.long, row.help, row.ours))
 }
 
-/// What `--help` prints.
+/// The output of `--help`.
 pub fn help_text() -> String {
     let mut text = String::from(
         "Usage: init [OPTION]...\n\n\
@@ -302,7 +302,7 @@ pub fn help_text() -> String {
     text + "\nAny other process without --user becomes telinit, with the same arguments.\n"
 }
 
-/// The lines of an option: its explanation begins in column 28 and is folded before column 80.
+/// The lines of an option: its explanation begins in column 28 and is wrapped before column 80.
 fn format_option(head: &str, help: &str) -> String {
     const COLUMN: usize = 28;
     const WIDTH: usize = 79;

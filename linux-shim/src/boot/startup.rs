@@ -30,10 +30,10 @@ use crate::output::job_log::JobLogs;
 use crate::output::message_log::MessageLog;
 use crate::run_loop;
 
-/// What PATH is when nobody says: the directories of a system that is being started.
+/// PATH if it is not set: the directories of a system at boot.
 const DEFAULT_PATH: &[u8] = b"PATH=/usr/local/sbin:/usr/local/bin:/usr/bin:/usr/sbin:/sbin:/bin";
 
-/// What TERM is when nobody says.
+/// TERM if it is not set.
 const DEFAULT_TERM: &[u8] = b"TERM=linux";
 
 /// `init`.
@@ -53,7 +53,7 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn complain(text: &str) -> ExitCode {
-    // If nobody can read it, the exit status must do.
+    // If the message cannot be written, only the exit status is left.
     writeln!(std::io::stderr(), "{text}").unwrap_or_default();
     ExitCode::FAILURE
 }
@@ -65,13 +65,14 @@ fn supervise(options: &Options) -> ExitCode {
     let inherited = umask(Mode::from_bits_truncate(DEFAULT_UMASK.into()));
     let mut mask = DEFAULT_UMASK;
     if options.user && options.inherit_environment {
-        // Everything in a session, and so a program that takes over from this one, has the mask that it was started with.
+        // Every process of a session, and so a program that is re-executed, has the mask with which this one was
+        // started.
         umask(inherited);
         mask = inherited.bits() as u16;
     }
     let mut storage = STORAGE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut supervisor = storage.supervisor();
-    // Before anything is opened, so that descriptors can be told apart.
+    // This comes before any descriptor is opened, so that those of the state are known.
     let before = options.state_fd.map(|number| state::read(number, &mut supervisor));
     supervisor.set_strict(options.strict_expect);
     match set_up(options, mask, &mut supervisor, before) {
@@ -88,7 +89,7 @@ fn supervise(options: &Options) -> ExitCode {
     }
 }
 
-/// Everything up to the loop. What a system's supervisor cannot have it does without; a session's gives up.
+/// Prepares everything up to the loop. A system's supervisor continues without what fails; a session's gives up.
 fn set_up(
     options: &Options,
     mask: u16,
@@ -185,7 +186,7 @@ fn open_sockets(
     Ok(())
 }
 
-/// What jobs get, and what `env NAME` copies from.
+/// Sets the environment of jobs, and the one from which `env NAME` copies.
 fn set_environment(options: &Options, supervisor: &mut Supervisor<'_>, linux: &mut Linux) {
     let mut own = Vec::new();
     for (name, value) in std::env::vars_os() {

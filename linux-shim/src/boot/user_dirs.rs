@@ -12,7 +12,7 @@ fn home() -> Option<PathBuf> {
     absolute(std::env::var_os("HOME"))
 }
 
-/// Where a user's job files are, the most important first.
+/// The directories of a user's job files, the most important first.
 pub fn user_conf_dirs() -> Vec<PathBuf> {
     let config = absolute(std::env::var_os("XDG_CONFIG_HOME")).or_else(|| Some(home()?.join(".config")));
     let shared =
@@ -23,11 +23,11 @@ pub fn user_conf_dirs() -> Vec<PathBuf> {
     own.into_iter().flatten().chain(shared).chain([PathBuf::from("/usr/share/upstart/sessions")]).collect()
 }
 
-/// Where the output of a user's jobs is kept; it is made if need be.
+/// The directory of the output of a user's jobs, created if necessary.
 pub fn user_log_dir() -> Option<PathBuf> {
     let cache = absolute(std::env::var_os("XDG_CACHE_HOME")).or_else(|| Some(home()?.join(".cache")))?;
     let directory = cache.join("upstart");
-    // Without it there are no logs; each job's first output says so.
+    // Without it there are no logs; the first output of each job logs an error.
     DirBuilder::new().recursive(true).mode(0o700).create(&directory).unwrap_or_default();
     Some(directory)
 }

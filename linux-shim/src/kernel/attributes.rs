@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_uint};
 
 use nix::errno::Errno;
 
-/// Sets a limit of this process, by the kernel's number for the resource; all ones are no limit.
+/// Sets a limit of this process, by the kernel's number for the resource; all ones mean no limit.
 pub(crate) fn set_limit(resource: c_uint, soft: u64, hard: u64) -> Result<(), Errno> {
     // The kernel's own structure: 64 bits each on every machine.
     let limit = [soft, hard];
@@ -19,17 +19,17 @@ pub(crate) fn set_priority(nice: i8) -> Result<(), Errno> {
     Errno::result(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice.into()) }).map(drop)
 }
 
-/// The supplementary groups of this process, where they fit.
+/// The supplementary groups of this process, if they fit.
 pub(crate) fn groups(room: &mut [u32]) -> Option<&[u32]> {
     let most = c_int::try_from(room.len()).ok()?;
-    // SAFETY: the room is as large as said.
+    // SAFETY: the pointer is valid for the stated number of entries.
     let count = unsafe { libc::getgroups(most, room.as_mut_ptr()) };
     room.get(..usize::try_from(count).ok()?)
 }
 
 /// setgroups(2) for this process alone.
 pub(crate) fn set_groups(groups: &[u32]) -> Result<(), Errno> {
-    // SAFETY: the list is as long as said.
+    // SAFETY: the list has the stated length.
     Errno::result(unsafe { libc::syscall(numbers::SETGROUPS, groups.len(), groups.as_ptr()) }).map(drop)
 }
 

@@ -6,45 +6,44 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use nix::NixPath;
 use nix::errno::Errno;
 
-/// Takes charge of a descriptor that has just come into being, or that was handed over, and that nobody else has charge of.
+/// Takes ownership of a descriptor that has just been opened, or was handed over, and that has no other owner.
 pub fn adopt_descriptor(number: RawFd) -> OwnedFd {
-    // SAFETY: the caller says that the descriptor is nobody's. Should it be wrong, a descriptor is closed too early,
-    // which harms what is read and written, not memory.
+    // SAFETY: the caller guarantees that the descriptor has no owner. If that is wrong, a descriptor is closed too
+    // early, which affects what is read and written, but not memory.
     unsafe { OwnedFd::from_raw_fd(number) }
 }
 
-/// Close the descriptors of this range for ourselves alone, without copying the rest of the table of descriptors first
-/// (close_range(2)).
+/// Close the range for this process alone, without copying the rest of the table of descriptors first (close_range(2)).
 pub(crate) const UNSHARE: c_uint = 2;
 
-/// close_range(2), in a process that has a table of descriptors of its own, or is to have one.
+/// close_range(2), in a process that has a table of descriptors of its own, or gets one by this call.
 pub(crate) fn close_range(first: c_int, last: c_int, flags: c_uint) -> Result<(), Errno> {
-    // SAFETY: takes numbers. Children that are about to run another program use it on their own table, and a program that
-    // was handed descriptors which it does not know, before it opens any.
+    // SAFETY: takes numbers. It is called by children before exec on their own table, and by a program before it opens
+    // any descriptor.
     Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first as c_uint, last as c_uint, flags) }).map(drop)
 }
 
-/// Makes `to` a number of the descriptor `from`, inherited by programs.
+/// Makes `to` a descriptor of the same file as `from`, which programs inherit.
 pub(crate) fn duplicate(from: c_int, to: c_int) -> Result<(), Errno> {
     if from == to {
-        // dup2(2) would leave it as it is.
+        // dup2(2) would change nothing.
         // SAFETY: takes numbers.
         return Errno::result(unsafe { libc::fcntl(from, libc::F_SETFD, 0) }).map(drop);
     }
-    // SAFETY: takes numbers; only children that are about to run another program use this, on their own table.
+    // SAFETY: takes numbers; only children call this before exec, on their own table.
     Errno::result(unsafe { libc::dup2(from, to) }).map(drop)
 }
 
-/// Has the descriptor under one more number, above that one, which no program inherits.
+/// Duplicates the descriptor to a number of at least that value, which programs do not inherit.
 pub(crate) fn duplicate_above(from: c_int, number: c_int) -> Result<c_int, Errno> {
     // SAFETY: takes numbers.
     Errno::result(unsafe { libc::fcntl(from, libc::F_DUPFD_CLOEXEC, number + 1) })
 }
 
-/// Reads a directory: the name of each entry, and whether it is a directory itself. Unlike readdir(3), it asks nobody for
-/// memory.
+/// Reads a directory: the name of each entry, and whether the entry is a directory. Unlike readdir(3), it does not
+/// allocate.
 pub(crate) fn each_entry(directory: &OwnedFd, mut take: impl FnMut(&[u8], bool)) {
-    /// In an entry: its length, its kind, and its name, which ends in NUL (getdents64(2)).
+    /// Offsets in an entry: its length, its type, and its name, which ends in NUL (getdents64(2)).
     const LENGTH: std::ops::Range<usize> = 16..18;
     const KIND: usize = 18;
     const NAME: usize = 19;
@@ -52,10 +51,10 @@ pub(crate) fn each_entry(directory: &OwnedFd, mut take: impl FnMut(&[u8], bool))
     loop {
         let size = size_of_val(&buffer);
         let pointer = buffer.as_mut_ptr();
-        // SAFETY: the buffer is as large as said.
+        // SAFETY: the pointer is valid for the stated size.
         let read = unsafe { libc::syscall(libc::SYS_getdents64, directory.as_raw_fd(), pointer, size) };
         let Ok(read @ 1..) = usize::try_from(read) else { return };
-        // SAFETY: plain numbers seen as bytes, of which there are no more.
+        // SAFETY: initialised numbers, viewed as bytes, within the buffer.
         let bytes = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), read.min(size)) };
         let mut rest = bytes;
         while let (Some(&[low, high]), Some(kind)) = (rest.get(LENGTH), rest.get(KIND)) {
@@ -81,19 +80,19 @@ pub(crate) fn remove_directory(path: &[u8]) -> Result<(), Errno> {
 #[unsafe(link_section = ".init_array")]
 static BEFORE_MAIN: extern "C" fn() = hold_standard_descriptors;
 
-/// Rust's library opens the null device for standard descriptors that are closed, and ends the program where there is none.
-/// A kernel that finds no console starts process 1 so, on a disk where `/dev` is still bare. So something else is opened
-/// before that: `first_process` puts the console or the null device there when it has made `/dev`.
+/// Rust's library opens the null device for closed standard descriptors, and aborts the program if there is none. A
+/// kernel without a console starts process 1 in this way, on a disk where `/dev` is still bare. So a directory is
+/// opened before that; `first_process` replaces it with the console or the null device after it has mounted `/dev`.
 extern "C" fn hold_standard_descriptors() {
-    // SAFETY: takes nothing.
+    // SAFETY: takes no arguments.
     if unsafe { libc::getpid() } != 1 {
         return;
     }
     loop {
-        // SAFETY: the path ends in NUL. The lowest number that is free is taken.
+        // SAFETY: the path ends in NUL. The lowest free number is taken.
         let number = unsafe { libc::open(c"/".as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY) };
         if number > 2 {
-            // SAFETY: opened just now, and nobody else's.
+            // SAFETY: opened just now, and owned by nothing else.
             unsafe { libc::close(number) };
         }
         if !(0..2).contains(&number) {

@@ -1,12 +1,13 @@
-//! System calls that nix does not offer in a usable form, as safe functions. `unsafe` lives here and in `launch/child.rs`, nowhere
-//! else.
+//! System calls that nix does not offer in a usable form, as safe functions. `unsafe` is here and in `launch/child.rs`
+//! only.
 //!
-//! nix's `Signal` has no real-time signals: its `kill` and `ptrace::cont` cannot pass them on, and its `waitid` fails with EINVAL
-//! for a process which one of them killed, after it has reaped the process, so that the exit would be lost. nix has no clone(2) on a
-//! stack that is kept, no close_range(2) and no pidfds. Its setuid(2) is the C library's, which changes every thread of the process
-//! whose memory it runs in.
+//! nix's `Signal` has no real-time signals: its `kill` and `ptrace::cont` cannot pass them on, and its `waitid` fails
+//! with EINVAL for a process that such a signal killed, after it has reaped the process, so that the exit would be
+//! lost. nix has no clone(2) on a stack that is kept, no close_range(2) and no pidfds. Its setuid(2) is the C
+//! library's, which changes every thread of the process whose memory it runs in.
 //!
-//! Nothing here allocates, locks or panics: a child that runs in the supervisor's memory (see `launch::child`) uses it too.
+//! Nothing here allocates, locks or panics: a child that runs in the supervisor's memory (see `launch::child`) uses it
+//! too.
 
 pub(crate) mod attributes;
 pub mod descriptors;

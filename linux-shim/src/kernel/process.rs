@@ -8,24 +8,24 @@ use uphold_core::{Pid, Signal};
 
 use super::descriptors::adopt_descriptor;
 
-/// What waitid(2) says of one process.
+/// The report of waitid(2) on one process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Waited {
     pub(crate) pid: Pid,
     /// `CLD_...`.
     pub(crate) code: c_int,
-    /// Exit status, signal, or ptrace event and signal.
+    /// The exit status, the signal, or the ptrace event and signal.
     pub(crate) status: c_int,
 }
 
 impl Waited {
-    /// Whether it will not change any more.
+    /// Whether the process has exited.
     pub(crate) fn has_ended(self) -> bool {
         matches!(self.code, libc::CLD_EXITED | libc::CLD_KILLED | libc::CLD_DUMPED)
     }
 }
 
-/// The number of the signal as the kernel takes it; 0 for none.
+/// The number of a signal for the kernel; 0 for none.
 pub(super) fn number(signal: Option<Signal>) -> c_int {
     signal.map_or(0, |signal| c_int::from(signal.0))
 }
@@ -35,10 +35,10 @@ pub(super) fn as_pid(pid: Pid) -> Result<libc::pid_t, Errno> {
 }
 
 fn waitid(which: libc::idtype_t, id: libc::id_t, options: c_int) -> Result<Option<Waited>, Errno> {
-    // SAFETY: siginfo_t is plain numbers, for which zeros are a value.
+    // SAFETY: siginfo_t consists of numbers, for which zeros are valid.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     loop {
-        // SAFETY: `info` is a siginfo_t to write to, and lives past the call.
+        // SAFETY: `info` is a writable siginfo_t that outlives the call.
         match Errno::result(unsafe { libc::waitid(which, id, &mut info, options) }) {
             Err(Errno::EINTR) => {}
             Err(error) => return Err(error),
@@ -51,31 +51,31 @@ fn waitid(which: libc::idtype_t, id: libc::id_t, options: c_int) -> Result<Optio
     Ok(pid.map(|pid| Waited { pid, code: info.si_code, status }))
 }
 
-/// Whatever changed in any child or tracee, if anything did; the change is consumed.
+/// The next change of any child or tracee, if there is one. The change is consumed.
 pub(crate) fn wait_any() -> Option<Waited> {
     let options = libc::WEXITED | libc::WSTOPPED | libc::WCONTINUED | libc::WNOHANG | libc::__WALL;
     waitid(libc::P_ALL, 0, options).ok().flatten()
 }
 
-/// Whether this child goes on after a stop; that is then told nobody else.
+/// Whether this child has continued after a stop. That is not reported again.
 pub(crate) fn continues(pid: Pid) -> bool {
     let options = libc::WCONTINUED | libc::WNOHANG | libc::__WALL;
     waitid(libc::P_PID, pid.get(), options).is_ok_and(|waited| waited.is_some())
 }
 
-/// How a child has stopped or ended, if it has; that is left for [`wait_any`].
+/// How a child has stopped or exited, if it has. The change is left for [`wait_any`].
 pub(crate) fn peek(pid: Pid) -> Option<Waited> {
     let options = libc::WEXITED | libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
     waitid(libc::P_PID, pid.get(), options).ok().flatten()
 }
 
-/// Waits until the process has ended, and forgets it; says how it ended.
+/// Waits until the process has exited, reaps it, and returns how it exited.
 pub(crate) fn await_exit(pid: Pid) -> Result<Option<Waited>, Errno> {
     waitid(libc::P_PID, pid.get(), libc::WEXITED | libc::__WALL)
 }
 
-/// kill(2) for one process, or for the process group of that number. Numbers that kill(2) takes for "everyone" or for
-/// the first process are refused.
+/// kill(2) for one process, or for its process group. Numbers that kill(2) takes for every process, or for process 1,
+/// are refused.
 pub(crate) fn kill(pid: Pid, group: bool, signal: Signal) -> Result<(), Errno> {
     let target = as_pid(pid)?;
     if target <= 1 {
@@ -86,7 +86,7 @@ pub(crate) fn kill(pid: Pid, group: bool, signal: Signal) -> Result<(), Errno> {
     Errno::result(unsafe { libc::kill(target, number(Some(signal))) }).map(drop)
 }
 
-/// pidfd_open(2) (Linux 5.3): a descriptor of this very process, which no program inherits. The first process is refused,
+/// pidfd_open(2) (Linux 5.3): a descriptor of this very process, which programs do not inherit. Process 1 is refused,
 /// as by [`kill`].
 pub(crate) fn open_process(pid: Pid) -> Result<OwnedFd, Errno> {
     let pid = as_pid(pid)?;
@@ -98,30 +98,30 @@ pub(crate) fn open_process(pid: Pid) -> Result<OwnedFd, Errno> {
     RawFd::try_from(number).map(adopt_descriptor).map_err(|_| Errno::EBADF)
 }
 
-/// pidfd_send_signal(2) (Linux 5.1), or the same to the group that the process leads (Linux 6.9; EINVAL before).
+/// pidfd_send_signal(2) (Linux 5.1), or the same for the group that the process leads (Linux 6.9; EINVAL before).
 pub(crate) fn signal_process(process: BorrowedFd<'_>, group: bool, signal: Signal) -> Result<(), Errno> {
     const PROCESS_GROUP: c_uint = 1 << 2;
     let flags = if group { PROCESS_GROUP } else { 0 };
     let (process, null) = (process.as_raw_fd(), std::ptr::null::<libc::siginfo_t>());
-    // SAFETY: takes numbers; what the signal carries is left to the kernel.
+    // SAFETY: takes numbers and a null pointer.
     let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process, number(Some(signal)), null, flags) };
     Errno::result(sent).map(drop)
 }
 
-/// tgkill(2) to the process's first thread: unlike kill(2), no other thread can take the signal.
+/// tgkill(2) to the process's first thread: unlike with kill(2), no other thread can take the signal.
 pub(crate) fn signal_first_thread(pid: Pid, Signal(signal): Signal) -> Result<(), Errno> {
-    // SAFETY: the call takes three numbers and touches no memory of ours.
+    // SAFETY: takes three numbers.
     Errno::result(unsafe { libc::syscall(libc::SYS_tgkill, pid.get(), pid.get(), libc::c_int::from(signal)) }).map(drop)
 }
 
-/// Whether this very process is a child or a tracee of ours that was not reaped, so that [`wait_any`] will tell its end
+/// Whether this very process is a child or a tracee that was not reaped, so that [`wait_any`] will report its exit
 /// (waitid(2) with P_PIDFD, Linux 5.4). Nothing is consumed.
 pub(crate) fn is_ours(process: BorrowedFd<'_>) -> bool {
     let id = process.as_raw_fd().unsigned_abs();
     waitid(libc::P_PIDFD, id, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL).is_ok()
 }
 
-/// `struct pidfd_info` as it was at first.
+/// The first version of `struct pidfd_info`.
 #[repr(C)]
 struct ProcessInfo {
     mask: u64,
@@ -130,19 +130,21 @@ struct ProcessInfo {
     exit_code: i32,
 }
 
-/// PIDFD_GET_INFO with PIDFD_INFO_EXIT (Linux 6.15): how a process ended, as wait(2) has it. `None` before it was reaped.
+/// PIDFD_GET_INFO with PIDFD_INFO_EXIT (Linux 6.15): how a process exited, in the form of wait(2). `None` before it was
+/// reaped.
 pub(crate) fn exit_code(process: BorrowedFd<'_>) -> Option<c_int> {
     const EXIT: u64 = 1 << 3;
     const GET_INFO: u32 = nix::request_code_readwrite!(0xff, 11, size_of::<ProcessInfo>()) as u32;
     let mut info = ProcessInfo { mask: EXIT, cgroup: 0, numbers: [0; 11], exit_code: 0 };
-    // SAFETY: the request says how large the structure is that the kernel may write to, and it lives past the call.
+    // SAFETY: the request contains the size of the structure that the kernel may write to, and the structure outlives
+    // the call.
     Errno::result(unsafe { libc::ioctl(process.as_raw_fd(), GET_INFO as _, &raw mut info) }).ok()?;
     (info.mask & EXIT != 0).then_some(info.exit_code)
 }
 
-/// Stops this very process.
+/// Stops the calling process.
 pub(crate) fn stop_here() {
-    // Not raise(3): the C library may remember another process's number, that of whoever's memory this is.
-    // SAFETY: take numbers or nothing.
+    // Not raise(3): the C library may remember the process id of the process whose memory this is.
+    // SAFETY: takes numbers.
     unsafe { libc::kill(libc::getpid(), libc::SIGSTOP) };
 }

@@ -17,7 +17,7 @@ const SET_SIGNAL_MASK: u32 = 0x420b;
 
 /// One ptrace(2) request with a number as data.
 fn ptrace(request: u32, pid: Pid, address: usize, data: usize) -> Result<(), Errno> {
-    // SAFETY: every request that this module makes takes a number, or a pointer that its caller vouches for, as data.
+    // SAFETY: every request of this module has a number as data, or a pointer that the caller guarantees to be valid.
     let done = unsafe { libc::ptrace(request as _, as_pid(pid)?, address as *mut c_void, data as *mut c_void) };
     Errno::result(done).map(drop)
 }
@@ -25,7 +25,7 @@ fn ptrace(request: u32, pid: Pid, address: usize, data: usize) -> Result<(), Err
 /// PTRACE_TRACEME.
 pub(crate) fn trace_me() -> Result<(), Errno> {
     let null = std::ptr::null_mut::<c_void>();
-    // SAFETY: the request takes nothing.
+    // SAFETY: the request has no data.
     Errno::result(unsafe { libc::ptrace(TRACE_ME as _, 0 as libc::pid_t, null, null) }).map(drop)
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn detach(pid: Pid, signal: Option<Signal>) -> Result<(), Errno> {
     ptrace(DETACH, pid, 0, number(signal) as usize)
 }
 
-/// PTRACE_GETEVENTMSG: the pid that a fork event is about.
+/// PTRACE_GETEVENTMSG: the process id of a fork event.
 pub(crate) fn event_message(pid: Pid) -> Result<Option<Pid>, Errno> {
     let mut message: libc::c_ulong = 0;
     ptrace(GET_EVENT_MESSAGE, pid, 0, (&raw mut message).expose_provenance())?;

@@ -1,21 +1,21 @@
-//! Dispositions and blocked signals of this process alone.
+//! Dispositions and blocked signals of the calling process alone.
 
 use std::ffi::c_int;
 
 use uphold_core::Signal;
 
-/// The kernel's structure of a disposition is smaller than this; zeros are SIG_DFL, no flags, nothing blocked.
+/// At least as large as the kernel's structure of a disposition; zeros are SIG_DFL without flags, with nothing blocked.
 type Disposition = [u64; 8];
 
-/// The signals whose disposition is not the default, the first as the lowest bit.
+/// The signals whose disposition is not the default; bit 0 is signal 1.
 pub(crate) fn disposed_signals() -> u64 {
     let mut disposed = 0;
     for signal in 1..=c_int::from(Signal::MAX) {
         let mut old: Disposition = [0; 8];
         let null = std::ptr::null::<u64>();
-        // SAFETY: there is room for the structure, and no new one is given.
+        // SAFETY: the buffer is large enough, and no new disposition is given.
         let asked = unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, null, old.as_mut_ptr(), 8) };
-        // The handler is what the structure begins with, but on MIPS, where it comes second.
+        // The structure begins with the handler, except on MIPS, where it comes second.
         if asked == 0 && old[..2] != [0; 2] {
             disposed |= 1 << (signal - 1);
         }
@@ -23,24 +23,24 @@ pub(crate) fn disposed_signals() -> u64 {
     disposed
 }
 
-/// Gives these signals their default disposition, for this process alone.
+/// Gives these signals their default disposition, in the calling process alone.
 pub(crate) fn default_signals(signals: u64) {
     const DEFAULT: Disposition = [0; 8];
     for signal in (1..=c_int::from(Signal::MAX)).filter(|signal| signals & 1 << (signal - 1) != 0) {
-        // The bare call, since the C library keeps two numbers to itself, which may have been ignored when the
+        // The bare system call, since the C library reserves two signals, which may have been ignored when the
         // supervisor was started.
-        // SAFETY: the structure is read, and the old one is not asked for.
+        // SAFETY: the structure is only read, and the old one is not requested.
         unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, DEFAULT.as_ptr(), std::ptr::null::<u64>(), 8) };
     }
 }
 
-/// How many bytes the kernel's set of signals has: one bit for each.
+/// The size of the kernel's set of signals in bytes: one bit for each signal.
 const SIGNAL_SET: usize = (Signal::MAX as usize).div_ceil(64) * 8;
 
-/// Blocks the signals whose bits are set (that of signal 1 is the lowest), and no others.
+/// Blocks exactly the signals whose bits are set; bit 0 is signal 1.
 pub(crate) fn block_signals(set: u64) {
     let set = [set; SIGNAL_SET / 8];
-    // SAFETY: the set is as long as said and is read only; the old one is not asked for.
+    // SAFETY: the set has the stated size and is only read; the old one is not requested.
     unsafe {
         libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, set.as_ptr(), std::ptr::null::<u64>(), SIGNAL_SET)
     };

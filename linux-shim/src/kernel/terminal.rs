@@ -10,25 +10,25 @@ use nix::sys::stat::Mode;
 
 use super::descriptors::adopt_descriptor;
 
-/// Makes a terminal the controlling one of this session.
+/// Makes a terminal the controlling one of the session.
 pub(crate) fn control_terminal(terminal: c_int) -> Result<(), Errno> {
     // SAFETY: the request takes a number.
     Errno::result(unsafe { libc::ioctl(terminal, libc::TIOCSCTTY, 1) }).map(drop)
 }
 
-/// Has the kernel send this process a signal when somebody presses the keys for it at a virtual terminal (KDSIGACCEPT).
+/// Has the kernel send this process a signal for the keyboard request at a virtual terminal (KDSIGACCEPT).
 pub(crate) fn accept_keyboard_request(terminal: &OwnedFd, signal: c_int) -> Result<(), Errno> {
     const KDSIGACCEPT: u32 = 0x4b4e;
     // SAFETY: the request takes a number.
     Errno::result(unsafe { libc::ioctl(terminal.as_raw_fd(), KDSIGACCEPT as _, signal) }).map(drop)
 }
 
-/// A new terminal: the end that is read, which never blocks, and the end for a process. Programs inherit neither.
+/// Opens a new terminal: the end to be read, which never blocks, and the end for a process. Programs inherit neither.
 ///
-/// As openpty(3), but nothing is looked up by name: half as many calls.
+/// As openpty(3), but without looking anything up by name: half as many calls.
 ///
 /// # Errors
-/// The kernel has no terminal to give (ENOSPC), or no descriptor (EMFILE, ENFILE).
+/// The kernel has no terminal (ENOSPC), or no descriptor (EMFILE, ENFILE).
 pub fn open_terminal() -> Result<(OwnedFd, OwnedFd), Errno> {
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let reader = open(c"/dev/ptmx", flags | OFlag::O_NONBLOCK, Mode::empty())?;
@@ -39,7 +39,7 @@ pub fn open_terminal() -> Result<(OwnedFd, OwnedFd), Errno> {
     let writer = Errno::result(unsafe { libc::ioctl(reader.as_raw_fd(), libc::TIOCGPTPEER, flags.bits()) });
     match writer.map(adopt_descriptor) {
         Ok(writer) => Ok((reader, writer)),
-        // Linux has that request since 4.13.
+        // Linux before 4.13 lacks the request.
         Err(_) => {
             let mut path = [0; 24];
             write!(&mut path[..], "/dev/pts/{}\0", terminal_number(&reader)?).map_err(|_| Errno::ENAMETOOLONG)?;
@@ -49,7 +49,7 @@ pub fn open_terminal() -> Result<(OwnedFd, OwnedFd), Errno> {
     }
 }
 
-/// Which of the terminals below `/dev/pts` belongs to this reader.
+/// The number of the terminal below `/dev/pts`.
 fn terminal_number(reader: &OwnedFd) -> Result<c_uint, Errno> {
     let mut number: c_uint = 0;
     // SAFETY: the request writes one number.
