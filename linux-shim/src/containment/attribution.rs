@@ -1,15 +1,15 @@
-//! To which job an orphan belongs, where no control group says it: rules over what `/proc` shows, in order of how much
-//! they prove.
+//! The job of an orphan, where no control group tells it: rules on what `/proc` shows, ordered by how much they prove.
 //!
-//! 1. Its session or process group is one that was seen in a job: of processes that the supervisor made, of forks that
-//!    tracing saw, of orphans found before. This is the kernel's word, and tells hooks from main processes.
-//! 2. Its environment names the job.
-//! 3. It came when a process of the job had ended, began soon after the job's main process was launched, and no other job
-//!    is nearer: of several, that of which a process had the number nearest below its own, since numbers are given in
-//!    order. And its environment is no whole one that names no job: nobody who was made for a job has such, unless a program
-//!    has given it to him, and to lose him is better than to take a stranger.
+//! 1. The orphan's session or process group is one that was seen in a job: that of a process which the supervisor
+//! spawned, of a fork that tracing saw, or of an earlier orphan. The kernel guarantees this, and it distinguishes hooks
+//! from main processes.
+//! 2. The orphan's environment names the job.
+//! 3. The orphan came when a process of the job had exited, began soon after the job's main process was launched, and
+//! no other job is nearer: of several jobs, the one with the process id nearest below the orphan's own, since process
+//! ids are given in order. Its environment must not be a whole one that names no job: a process forked for a job has no
+//! such environment unless a program has set it, and losing that process is better than taking a stranger.
 //!
-//! Nothing that began before a job's first main process is ever the job's.
+//! A process that began before a job's first main process never belongs to the job.
 
 use heapless::Vec;
 use uphold_core::{JobId, Pid};
@@ -21,11 +21,11 @@ use crate::capacity::{ENDS_REMEMBERED, JOBS, PARENT_NUMBERS};
 use crate::clock::TICKS;
 use crate::watch::proc_stat::Stat;
 
-/// How long after its launch a main process may make a daemon that nothing but the moment of its coming gives away, in
-/// ticks: five seconds.
+/// How long after its launch a main process may fork a daemon that only the moment of its arrival gives away, in ticks:
+/// five seconds.
 const SOON: u64 = 5 * TICKS;
 
-/// How many numbers may be given within one tick (10 ms): more than any machine forks in it.
+/// How many process ids may be given within one tick (10 ms): more than any machine forks in it.
 const SAME_TICK: u32 = 1000;
 
 /// The launch of a main process.
@@ -33,32 +33,32 @@ const SAME_TICK: u32 = 1000;
 struct Birth {
     /// Ticks since boot.
     time: u64,
-    /// Its number, once it is known.
+    /// The process id, once it is known.
     pid: Option<Pid>,
 }
 
 impl Birth {
-    /// Whether a process began earlier. Within one tick the numbers say it, which are given in order.
+    /// Whether a process began before this launch. Within one tick process ids decide, which are given in order.
     fn is_after(&self, stat: &Stat) -> bool {
         let below = |pid: Pid| (1..SAME_TICK).contains(&pid.get().saturating_sub(stat.pid.get()));
         stat.start < self.time || (stat.start <= self.time + 1 && self.pid.is_some_and(below))
     }
 }
 
-/// What is remembered of a job from its first process until it rests.
+/// What is remembered of a job from its first process until it is at rest.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Life {
     pub(super) job: JobId,
-    /// Its first main process.
+    /// The first main process.
     since: Option<Birth>,
-    /// Its last one.
+    /// The last main process.
     latest: Birth,
-    /// The number of its control group.
+    /// The number of the control group.
     pub(super) group: Option<u32>,
-    /// Whether everybody in the group was killed at once. Linux from 6.12 on takes whoever is born into such a group
-    /// later for one of them, and kills it.
+    /// Whether every process in the group was killed at once. Since Linux 6.12, a process that is born into such a
+    /// group later is killed too.
     pub(super) is_spent: bool,
-    /// Whether some of its processes have left the group.
+    /// Whether processes of the job have left the group.
     pub(super) strays: bool,
 }
 
@@ -68,7 +68,7 @@ impl Life {
         self.since.is_some()
     }
 
-    /// Whether a process bears the mark of the first or of the last main process, which are never forgotten.
+    /// Whether a process belongs to the first or the last main process, which are never dropped.
     fn covers(&self, stat: &Stat, world: &impl World) -> bool {
         let launched = [self.since, Some(self.latest)].into_iter().flatten();
         let mut past = launched.filter_map(|birth| Some(PastProcess { number: birth.pid?, start: birth.time }));
@@ -85,31 +85,31 @@ impl Life {
     }
 }
 
-/// The jobs that have processes, and whose processes ended of late.
+/// The jobs with processes, and the recent exits.
 pub(super) struct Attribution {
     lives: std::vec::Vec<Option<Life>>,
     past: Evidence,
-    /// Who ended, and under which number, since orphans were last looked for.
+    /// The exits since orphans were last examined: the owner, and the process id.
     ends: Vec<(Owner, Pid), ENDS_REMEMBERED>,
 }
 
 impl Attribution {
-    /// Nobody.
+    /// No jobs.
     pub(super) fn new() -> Self {
         Attribution { lives: std::vec::Vec::with_capacity(JOBS), past: Evidence::new(), ends: Vec::new() }
     }
 
-    /// Every life.
+    /// The life of every job.
     pub(super) fn lives(&self) -> impl Iterator<Item = &Life> {
         self.lives.iter().flatten()
     }
 
-    /// The job's life.
+    /// The life of the job.
     pub(super) fn life(&self, job: JobId) -> Option<&Life> {
         self.lives.get(job.index())?.as_ref().filter(|life| life.job == job)
     }
 
-    /// The job's life, a new one if need be; `None` if no storage has such a job.
+    /// The life of the job, a new one if necessary; `None` if no storage can have such a job.
     pub(super) fn life_mut(&mut self, job: JobId) -> Option<&mut Life> {
         if self.lives.len() <= job.index() {
             if job.index() >= self.lives.capacity() {
@@ -125,13 +125,13 @@ impl Attribution {
         life.as_mut()
     }
 
-    /// Forgets the job that had the same place before, should nobody have said that it rests.
+    /// Drops the job that had the same place before, in case it was not reported to be at rest.
     pub(super) fn succeed(&mut self, job: JobId) -> Option<Life> {
         let before = self.lives.get(job.index())?.as_ref()?.job;
         if before == job { None } else { self.forget(before) }
     }
 
-    /// Goes on with a life.
+    /// Restores a life.
     pub(super) fn put_back(&mut self, life: Life) {
         if let Some(place) = self.life_mut(life.job) {
             *place = life;
@@ -147,7 +147,7 @@ impl Attribution {
         }
     }
 
-    /// It was launched.
+    /// The main process was launched.
     pub(super) fn launched(&mut self, job: JobId, pid: Pid) {
         if let Some(life) = self.life_mut(job) {
             life.latest.pid = Some(pid);
@@ -155,7 +155,7 @@ impl Attribution {
         }
     }
 
-    /// A process that began then, or a little later, is a job's.
+    /// Notes a process that began at that time, or a little later, as one of a job's.
     pub(super) fn mark(&mut self, owner: Owner, number: Pid, start: u64) {
         match owner {
             Owner::Main(job) | Owner::Hook(job) if self.life_mut(job).is_some() => {
@@ -165,44 +165,44 @@ impl Attribution {
         }
     }
 
-    /// Every mark.
+    /// Every noted process.
     pub(super) fn past(&self) -> &[(Owner, PastProcess)] {
         self.past.all()
     }
 
-    /// A child has ended.
+    /// A child has exited.
     pub(super) fn ended(&mut self, owner: Owner, pid: Pid) {
         if self.ends.is_full() {
             self.ends.remove(0);
         }
-        // There is room now.
+        // The oldest was dropped, so there is room.
         self.ends.push((owner, pid)).unwrap_or_default();
     }
 
-    /// Orphans have been looked for: who comes from now on, comes from whoever ends from now on.
+    /// Orphans have been examined: later ones come from later exits.
     pub(super) fn looked(&mut self) {
         self.ends.clear();
     }
 
-    /// A job rests; what was remembered of it.
+    /// A job is at rest: drops its life, and returns it.
     pub(super) fn forget(&mut self, job: JobId) -> Option<Life> {
         self.ends.retain(|(owner, _)| !matches!(owner, Owner::Main(of) | Owner::Hook(of) if *of == job));
         self.past.forget(job);
         self.lives.get_mut(job.index())?.take_if(|life| life.job == job)
     }
 
-    /// Whose an orphan is.
+    /// The owner of an orphan.
     pub(super) fn judge(&self, stat: &Stat, table: &Table, world: &impl World) -> Owner {
         let owner = self.surely(stat, world).or_else(|| self.by_end(stat, table, world));
         owner.unwrap_or(Owner::Nobody)
     }
 
-    /// Whose an orphan is, if its session or its environment says it.
+    /// The owner of an orphan, if its session or its environment names it.
     pub(super) fn surely(&self, stat: &Stat, world: &impl World) -> Option<Owner> {
         self.by_session(stat, world).or_else(|| self.by_name(stat, world))
     }
 
-    /// Whose mark it bears.
+    /// The owner whose session or group the orphan is in.
     pub(super) fn by_session(&self, stat: &Stat, world: &impl World) -> Option<Owner> {
         let is_hooks = |owner| matches!(owner, Owner::Hook(_));
         let may_be =
@@ -216,14 +216,14 @@ impl Attribution {
         let named = world.named(stat.pid)?;
         let job = self.lives().find(|life| life.may_have(stat) && world.is_called(life.job, &named))?.job;
         let ended = |owner| self.ends.iter().any(|(ended, _)| *ended == owner);
-        // The environment of hooks says the same.
+        // The environment of hooks names the same job.
         let is_hooks = ended(Owner::Hook(job)) && !ended(Owner::Main(job));
         Some(if is_hooks { Owner::Hook(job) } else { Owner::Main(job) })
     }
 
     fn by_end(&self, stat: &Stat, table: &Table, world: &impl World) -> Option<Owner> {
         let number = stat.pid.get();
-        // Somebody may have ended whose end is to be told yet.
+        // A process may have exited whose exit is still to be reported.
         let near = (1..=PARENT_NUMBERS).filter_map(|below| Pid::new(number.checked_sub(below)?));
         let untold = near.filter_map(|pid| Some((table.get(pid)?, pid))).next();
         let untold = untold.filter(|(_, pid)| world.stat(*pid).is_some_and(|stat| !stat.is_alive()));

@@ -1,8 +1,8 @@
-//! `cgroup CONTROLLER [NAME] [KEY VALUE]` on the kernel's one hierarchy (version 2), without a manager.
+//! `cgroup CONTROLLER [NAME] [KEY VALUE]` on the kernel's single hierarchy (version 2), without a manager.
 //!
-//! A job's processes are all in one group: the hierarchy has no other way. Of several names the last counts; every
-//! controller is switched on for the group and every setting is made in it. Groups lie below the supervisor's own; one
-//! that the supervisor has used is removed when the last process has left it.
+//! A job's processes are all in one group, since the hierarchy has no other way. Of several names the last counts;
+//! every controller is enabled for the group, and every setting is made in it. Groups are below the supervisor's own. A
+//! group that the supervisor has used is removed when the last process has left it.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::fs;
@@ -20,12 +20,12 @@ use crate::conf::cgroup_stanza::Cgroup;
 use crate::containment::hierarchy::find_base;
 use crate::kernel::error;
 
-/// What every group of version 2 can do without a controller.
+/// What every group of version 2 provides without a controller.
 const ALWAYS: [&[u8]; 3] = [b"cpuacct", b"freezer", b"perf_event"];
 
-/// The groups of jobs.
+/// The groups of `cgroup` stanzas.
 pub struct Cgroups {
-    /// Where they are; looked for again as long as there is no such place.
+    /// The directory of the groups; searched again while there is none.
     base: Option<PathBuf>,
     inotify: Option<Inotify>,
     known: Vec<(WatchDescriptor, PathBuf)>,
@@ -34,22 +34,22 @@ pub struct Cgroups {
 }
 
 impl Cgroups {
-    /// None yet.
+    /// No groups yet.
     pub fn new() -> Self {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).ok();
         Cgroups { base: None, inotify, known: Vec::new(), entrance: CString::default() }
     }
 
-    /// What becomes readable when a process has entered or left.
+    /// The descriptor that becomes readable when a process has entered or left a group.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.inotify.as_ref().map(AsFd::as_fd)
     }
 
-    /// Makes sure that a job's group is there, and as its settings say. Returns the file by which processes enter it;
-    /// `None` if this system has no such groups.
+    /// Makes sure that a job's group exists with its settings. Returns the file by which processes enter it; `None` if
+    /// this system has no such groups.
     ///
     /// # Errors
-    /// The group cannot be made, a controller is not there, or a setting is refused; the stage says which.
+    /// The group cannot be made, a controller is missing, or a setting is refused; the stage says which.
     pub fn prepare<'v>(
         &mut self,
         group: &Cgroup,
@@ -85,14 +85,14 @@ impl Cgroups {
         if self.known.iter().any(|(_, known)| known == group) {
             return;
         }
-        // Without a watch the group stays when it is empty.
+        // Without a watch, an empty group is not removed.
         let Some(inotify) = &self.inotify else { return };
         if let Ok(watch) = inotify.add_watch(&group.join("cgroup.events"), AddWatchFlags::IN_MODIFY) {
             self.known.push((watch, group.into()));
         }
     }
 
-    /// Removes the groups that are empty now.
+    /// Removes the groups that have become empty.
     pub fn changed(&mut self) {
         while let Some(events) = self.inotify.as_ref().and_then(|inotify| inotify.read_events().ok()) {
             for event in events {
@@ -104,23 +104,23 @@ impl Cgroups {
         }
     }
 
-    /// The groups that are to be removed one day.
+    /// The groups that are to be removed when they become empty.
     pub(crate) fn carry(&self) -> impl Iterator<Item = &PathBuf> {
         self.known.iter().map(|(_, group)| group)
     }
 
-    /// Goes on with the groups of a program before this one. Of one that was left meanwhile nobody tells any more.
+    /// Takes over the groups of the previous program. A group that has become empty meanwhile is not reported any more.
     pub(crate) fn put_back(&mut self, groups: impl Iterator<Item = PathBuf>) {
         groups.for_each(|group| self.watch(&group));
         self.known.retain(|(_, group)| !remove_if_empty(group));
     }
 }
 
-/// Removes a group in which nobody is; says whether it is gone.
+/// Removes a group without processes, and returns whether it is gone.
 fn remove_if_empty(group: &Path) -> bool {
     let state = fs::read(group.join("cgroup.events")).unwrap_or_default();
     let empty = state.split(|&byte| byte == b'\n').any(|line| line == b"populated 0");
-    // A group that is not empty is not removed.
+    // The kernel does not remove a group with processes.
     empty && fs::remove_dir(group).is_ok()
 }
 
@@ -130,7 +130,7 @@ impl Default for Cgroups {
     }
 }
 
-/// A group's directory, from the name that the stanza gives.
+/// The directory of a group, by the name in the stanza.
 fn path_in<'v>(
     base: &Path,
     name: Option<&[u8]>,
@@ -160,7 +160,7 @@ fn path_in<'v>(
     if path == base { Err(failed(Errno::EINVAL)) } else { Ok(path) }
 }
 
-/// Switches controllers on for the groups below one.
+/// Enables controllers for the groups below a group.
 fn enable(group: &Path, controllers: &[Box<[u8]>]) -> Result<(), SpawnError> {
     let read = |file| fs::read(group.join(file)).unwrap_or_default();
     let lists =
@@ -178,7 +178,7 @@ fn enable(group: &Path, controllers: &[Box<[u8]>]) -> Result<(), SpawnError> {
     Ok(())
 }
 
-/// Writes to a file of the kernel's, in one piece; there is none to be made.
+/// Writes to a file of the kernel in one piece; the file exists.
 fn write(file: &Path, text: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
     fs::OpenOptions::new().write(true).open(file)?.write_all(text)

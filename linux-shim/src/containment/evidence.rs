@@ -1,5 +1,4 @@
-//! What is remembered of processes that were jobs': their numbers may be those of sessions and process groups, in which others
-//! live on.
+//! Past processes of jobs: their process ids may be those of sessions and process groups in which others still live.
 
 use uphold_core::{JobId, Pid};
 
@@ -8,10 +7,10 @@ use crate::capacity::{HOOK_MARKS, MAIN_MARKS, MARKS};
 use crate::clock::TICKS;
 use crate::watch::proc_stat::Stat;
 
-/// How much later than it was noted a process may have begun, in ticks: the supervisor may be held up in between.
+/// How much later than noted a process may have begun, in ticks: the supervisor may be delayed in between.
 const SLACK: u64 = TICKS;
 
-/// A process that was a job's.
+/// A past process of a job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct PastProcess {
     pub(super) number: Pid,
@@ -20,13 +19,13 @@ pub(super) struct PastProcess {
 }
 
 impl PastProcess {
-    /// Whether a process is that one, or in its session or group.
+    /// Whether a process is this one, or in its session or group.
     pub(super) fn covers(&self, stat: &Stat, world: &impl World) -> bool {
         let number = self.number.get();
         if self.number == stat.pid {
             return stat.start <= self.start + SLACK;
         }
-        // The number may have come to somebody else since.
+        // The process id may have been given to another process since.
         let is_new = |leader: Stat| leader.start > self.start + SLACK;
         (stat.session == number || stat.group == number)
             && stat.start >= self.start
@@ -34,7 +33,7 @@ impl PastProcess {
     }
 }
 
-/// The marks of all jobs, in one list: most jobs have none, so that room of its own for each would be wasted.
+/// The past processes of all jobs, in one list: most jobs have none, so a table for each job would waste memory.
 pub(super) struct Evidence(Vec<(Owner, PastProcess)>);
 
 impl Evidence {
@@ -57,12 +56,12 @@ impl Evidence {
         self.0.push((owner, mark));
     }
 
-    /// Every mark.
+    /// Every past process.
     pub(super) fn all(&self) -> &[(Owner, PastProcess)] {
         &self.0
     }
 
-    /// Whose mark a process bears, of those that are asked for.
+    /// Of the given owners, the one with a past process whose session or group a process is in.
     pub(super) fn covering(
         &self,
         stat: &Stat,
@@ -73,7 +72,7 @@ impl Evidence {
         self.0.iter().find(covers).map(|(owner, _)| *owner)
     }
 
-    /// A job rests.
+    /// Drops the processes of a job at rest.
     pub(super) fn forget(&mut self, job: JobId) {
         self.0.retain(|(owner, _)| !matches!(owner, Owner::Main(of) | Owner::Hook(of) if *of == job));
     }

@@ -1,15 +1,15 @@
-//! Who lives of a job, put together from lists that are old as soon as they have been read.
+//! The live processes of a job, collected from lists that are outdated as soon as they have been read.
 
 use uphold_core::Pid;
 
 use crate::capacity::{LOOKS_AT_A_JOB, SURVIVORS};
 use crate::watch::proc_stat::Stat;
 
-/// Who was found.
+/// The processes found.
 #[derive(Default)]
 pub(super) struct Scan {
     pub(super) alive: Vec<Stat>,
-    /// Who was on a list, and had ended when looked at.
+    /// Processes on a list that had exited when they were examined.
     ended: Vec<Pid>,
     /// Whether there was not enough room for all.
     pub(super) full: bool,
@@ -21,8 +21,8 @@ impl Scan {
         Scan { alive, ended, full: false }
     }
 
-    /// Has everybody on a list taken in, and that again while somebody turns out to have ended since it was read: who ended
-    /// may have made another before, of whom that list says nothing.
+    /// Adds all processes of a list, and repeats that while a process turns out to have exited since the list was read:
+    /// it may have forked another one before, which the list does not contain.
     pub(super) fn look(&mut self, mut list: impl FnMut(&mut Self)) {
         self.ended.clear();
         for _ in 0..LOOKS_AT_A_JOB {
@@ -36,7 +36,7 @@ impl Scan {
         }
     }
 
-    /// Takes in a process from a list.
+    /// Adds a process from a list.
     pub(super) fn add(&mut self, pid: Pid) {
         match Stat::of(pid).filter(Stat::is_alive) {
             Some(_) if self.alive.len() == self.alive.capacity() => self.full = true,
@@ -45,7 +45,7 @@ impl Scan {
         }
     }
 
-    /// Notes one that has ended.
+    /// Notes a process that has exited.
     pub(super) fn note_end(&mut self, pid: Pid) {
         if !self.ended.contains(&pid) && self.ended.len() < self.ended.capacity() {
             self.ended.push(pid);

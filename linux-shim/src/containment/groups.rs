@@ -1,5 +1,6 @@
-//! Control groups of jobs, where the kernel's one hierarchy (version 2) is there and may be written to: one for each job,
-//! below one of the supervisor's own. Only a job's main process is born into it, so that who is in it is who belongs to it.
+//! Control groups of jobs, where the kernel's single hierarchy (version 2) is mounted and writable: one for each job,
+//! below one of the supervisor's own. Only a job's main process is born into it, so the processes in it are those of
+//! the job.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -19,10 +20,10 @@ use crate::containment::hierarchy::find_base;
 use crate::kernel;
 use crate::watch::proc_files::each_number;
 
-/// What the names of supervisors' groups begin with; the supervisor's process id follows.
+/// The beginning of the names of supervisors' groups; the supervisor's process id follows.
 const PREFIX: &str = "uphold-";
 
-/// Where the hierarchy is usually mounted.
+/// The usual mount points of the hierarchy.
 const USUAL: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
 type Lock = Flock<OwnedFd>;
@@ -32,23 +33,23 @@ type GroupPath = heapless::Vec<u8, OWN_GROUP_PATH>;
 /// The groups of jobs.
 pub(super) struct JobCgroups {
     home: PathBuf,
-    /// By this other supervisors know that the home is not left behind.
+    /// The lock by which other supervisors know that the home is in use.
     lock: Lock,
     next: u32,
-    /// Groups of jobs that rest, in which somebody lives on.
+    /// Groups of jobs at rest in which processes still live.
     left: Vec<u32>,
 }
 
-/// Whether there is such a hierarchy by now, as far as can be told in no time.
+/// Whether there is such a hierarchy by now, as far as a quick check tells.
 pub(super) fn may_be_there() -> bool {
     USUAL.iter().any(|place| statfs(*place).is_ok_and(|found| found.filesystem_type() == CGROUP2_SUPER_MAGIC))
 }
 
 impl JobCgroups {
-    /// A group for the groups of this supervisor.
+    /// Makes a group for the groups of this supervisor.
     ///
     /// # Errors
-    /// ENOENT: there is no such hierarchy. Others: it may not be written to.
+    /// ENOENT: there is no such hierarchy. Others: it is not writable.
     pub(super) fn new() -> Result<Self, Errno> {
         let base = find_base().ok_or(Errno::ENOENT)?;
         tidy(&base);
@@ -60,13 +61,13 @@ impl JobCgroups {
             settled => Some(settled.map(|lock| (home, lock))),
         });
         let (home, lock) = settled.unwrap_or(Err(Errno::EBUSY))?;
-        // A program before this one may have had some, of which nothing is known.
+        // The previous program may have had groups that are not known here.
         remove_below(&home);
         let used = entries(&home).filter_map(|path| path.file_name()?.to_str()?.parse::<u32>().ok()).max();
         Ok(JobCgroups { home, lock, next: used.map_or(0, |used| used + 1), left: Vec::with_capacity(LEFT_GROUPS) })
     }
 
-    /// Where the groups are.
+    /// The directory of the groups.
     pub(super) fn home(&self) -> &Path {
         &self.home
     }
@@ -80,7 +81,7 @@ impl JobCgroups {
         Ok(path)
     }
 
-    /// A new group.
+    /// Makes a new group.
     pub(super) fn make(&mut self) -> Result<u32, Errno> {
         for _ in 0..GROUPS_TO_REMOVE.min(self.left.len()) {
             let left = self.left.swap_remove(0);
@@ -99,13 +100,13 @@ impl JobCgroups {
         Err(Errno::EEXIST)
     }
 
-    /// A group, for processes to be born into.
+    /// Opens a group, for processes to be born into.
     pub(super) fn open(&self, number: u32) -> Result<OwnedFd, Errno> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         open(&*self.path(number, "")?, flags, Mode::empty())
     }
 
-    /// Every process in a group and in those below it.
+    /// Calls `take` for every process in a group and in those below it.
     pub(super) fn each_process(&self, number: u32, mut take: impl FnMut(Pid)) -> Result<(), Errno> {
         let mut path = self.path(number, "")?;
         look_through(&mut path, GROUP_DEPTH, &mut take)
@@ -117,7 +118,7 @@ impl JobCgroups {
         write(&file, b"1").map(drop)
     }
 
-    /// Removes a group, at once or when it is found empty.
+    /// Removes a group, now or when it is found empty later.
     pub(super) fn release(&mut self, number: u32) {
         let removed = self.path(number, "").and_then(|path| kernel::descriptors::remove_directory(&path));
         // One too many stays until the supervisor ends.
@@ -130,7 +131,7 @@ impl JobCgroups {
 impl Drop for JobCgroups {
     fn drop(&mut self) {
         remove_below(&self.home);
-        // Somebody may live on in it.
+        // Processes may still live in it.
         fs::remove_dir(&self.home).unwrap_or_default();
     }
 }
@@ -152,7 +153,7 @@ fn look_through(path: &mut GroupPath, depth: usize, take: &mut impl FnMut(Pid)) 
             look_through(path, depth - 1, take)
         };
         if is_directory {
-            // One that has gone meanwhile has nobody in it.
+            // A group that has disappeared meanwhile is empty.
             down().unwrap_or_default();
             path.truncate(length);
         }
@@ -165,15 +166,15 @@ fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> {
     entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
 }
 
-/// Removes the groups below one in which nobody lives.
+/// Removes the groups without processes below a group.
 fn remove_below(group: &Path) {
     entries(group).for_each(|path| fs::remove_dir(path).unwrap_or_default());
 }
 
-/// Makes a directory, or takes one that is nobody's, and locks it.
+/// Makes a directory, or takes an unused one, and locks it.
 ///
 /// # Errors
-/// EWOULDBLOCK: it is another's. Others: it cannot be made.
+/// EWOULDBLOCK: another supervisor uses it. Others: it cannot be made.
 fn settle(home: &Path) -> Result<Lock, Errno> {
     for _ in 0..GROUPS_TO_REMOVE {
         match mkdir(home, Mode::from_bits_truncate(0o755)) {
@@ -185,7 +186,7 @@ fn settle(home: &Path) -> Result<Lock, Errno> {
             Err(Errno::ENOENT) => continue,
             lock => lock?,
         };
-        // It may have been tidied away before it was locked.
+        // The directory may have been removed before it was locked.
         let place = |found: nix::sys::stat::FileStat| (found.st_dev, found.st_ino);
         if stat(home).map(place) == fstat(&*lock).map(place) {
             return Ok(lock);
@@ -200,7 +201,7 @@ fn lock(directory: &Path) -> Result<Lock, Errno> {
     Flock::lock(directory, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)
 }
 
-/// Removes what supervisors have left behind that were killed. Their numbers say nothing: each may have its own `/proc`.
+/// Removes what killed supervisors have left. Their process ids do not tell: each may have its own `/proc`.
 fn tidy(base: &Path) {
     let is_home = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_bytes().starts_with(PREFIX.as_bytes()));
     for path in entries(base).filter(is_home) {
@@ -221,7 +222,7 @@ mod tests {
             Ok(groups) => groups,
             Err(errno) => return println!("skipped: no control groups that can be written: {}", errno.desc()),
         };
-        // One with the same number, as in another world of numbers.
+        // A home with the same process id, as in another pid namespace.
         let mut second = JobCgroups::new().unwrap();
         assert_ne!(first.home(), second.home());
         for groups in [&mut first, &mut second] {
@@ -229,14 +230,14 @@ mod tests {
             assert!(groups.open(number).is_ok());
             groups.release(number);
         }
-        // A home that was removed all the same is made anew.
+        // A home that was removed is made again.
         fs::remove_dir(first.home()).unwrap();
         let number = first.make().unwrap();
         first.open(number).unwrap();
         tidy(first.home().parent().unwrap());
         assert!(first.home().exists() && second.home().exists());
         first.release(number);
-        // What a killed one has left goes.
+        // The home of a killed supervisor is removed.
         let left = first.home().with_file_name(format!("{PREFIX}test-{}", std::process::id()));
         fs::create_dir_all(left.join("0")).unwrap();
         tidy(first.home().parent().unwrap());

@@ -1,11 +1,11 @@
-//! Where the kernel's one hierarchy of control groups (version 2) is, and the supervisor's place in it.
+//! The place of the kernel's single hierarchy of control groups (version 2), and of the supervisor in it.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// The supervisor's own group, where the hierarchy of version 2 is mounted.
+/// The supervisor's own group, if the hierarchy of version 2 is mounted.
 pub(crate) fn find_base() -> Option<PathBuf> {
     let mounts = fs::read("/proc/self/mounts").ok()?;
     let mount = mounts.split(|&byte| byte == b'\n').find_map(|line| {

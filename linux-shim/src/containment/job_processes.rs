@@ -1,11 +1,12 @@
-//! Which processes belong to a job: its main process, what that made, and what of it came to the supervisor as orphans.
+//! The processes of a job: its main process, the descendants of that, and those of them that have become orphans.
 //!
-//! Where control groups are to be had, a main process that another may replace is born into one, and nobody leaves it
-//! unnoticed (see `groups`): a group makes a launch a quarter slower, so the other jobs have none. For those, elsewhere,
-//! and for jobs with a `cgroup` stanza, the rules of `kin` tell to whom orphans belong; whoever descends
-//! from them or from the main process belongs to it too. Hooks, and what they made, are left out.
+//! Where control groups are available, a main process that another may replace is born into one, and no process leaves
+//! it unnoticed (see `groups`). A group makes a launch a quarter slower, so other jobs have none. For those, for
+//! systems without control groups, and for jobs with a `cgroup` stanza, the rules of `attribution` decide to which job
+//! an orphan belongs; the descendants of such an orphan, or of the main process, belong to the job too. Hooks and their
+//! descendants are left out.
 //!
-//! Nothing here asks for memory after its making, and nothing is looked at unless somebody asks.
+//! After its construction nothing here allocates, and no process is examined unless a survey needs it.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -25,12 +26,12 @@ use super::owner::{Owner, World};
 use super::process::{self, ClaimedName};
 use crate::watch::proc_stat::{Stat, each_child};
 
-/// What is known of jobs' processes.
+/// What is known of the processes of jobs.
 pub struct Containment {
     own: Option<Pid>,
     pub(super) attribution: Attribution,
     pub(super) table: Table,
-    /// Whether groups are wanted, and may yet be had.
+    /// Whether groups are wanted, and may still become available.
     wants_groups: bool,
     pub(super) groups: Option<JobCgroups>,
     orphans: Vec<Pid>,
@@ -38,10 +39,11 @@ pub struct Containment {
     survivors: Vec<Survivor>,
 }
 
-/// `/proc`, and how jobs are called.
+/// `/proc`, and the names of jobs.
 struct Proc<'f> {
     is_called: &'f dyn Fn(JobId, &ClaimedName) -> bool,
-    /// Whether only those count that have moved to another control group than the supervisor's, in which hooks are.
+    /// Whether only processes count that have moved to another control group than the supervisor's, which is that of
+    /// hooks.
     moved: bool,
 }
 
@@ -70,7 +72,7 @@ impl Default for Containment {
 }
 
 impl Containment {
-    /// No job yet, and no control groups.
+    /// No jobs, and no control groups.
     pub fn new() -> Self {
         Containment {
             own: Pid::new(std::process::id()),
@@ -84,8 +86,8 @@ impl Containment {
         }
     }
 
-    /// Puts main processes into control groups from now on, where that can be done; says whether it can now. Where the
-    /// hierarchy is not mounted yet, it is looked for again when a job starts.
+    /// Puts main processes into control groups from now on, if possible, and returns whether it is possible now. If the
+    /// hierarchy is not mounted yet, it is searched again when a job starts.
     pub fn use_groups(&mut self) -> bool {
         let groups = JobCgroups::new();
         self.wants_groups = matches!(groups, Err(Errno::ENOENT));
@@ -98,8 +100,8 @@ impl Containment {
         self.attribution.life(job).is_some_and(|life| life.group.is_some())
     }
 
-    /// A job's main process is about to be launched. Returns the group that it should be born into, if it is to have one of
-    /// its own.
+    /// A job's main process is about to be launched. Returns the group into which it should be born, if the job gets
+    /// one.
     pub fn launching(&mut self, job: JobId, grouped: bool) -> Option<OwnedFd> {
         self.begin(job);
         self.attribution.launching(job, ticks());
@@ -121,14 +123,14 @@ impl Containment {
         groups.open(number).ok()
     }
 
-    /// A job that had the same place before can no longer be asked for.
+    /// Replaces a job that had the same place before.
     fn begin(&mut self, job: JobId) {
         if let Some(life) = self.attribution.succeed(job) {
             self.let_go(&life);
         }
     }
 
-    /// A process was launched; `inside` says whether it was born into the group that was asked for.
+    /// A process was launched; `inside` is whether it was born into the group.
     pub fn launched(&mut self, job: JobId, process: Process, pid: Pid, inside: bool) {
         self.begin(job);
         let owner = if process == Process::Main { Owner::Main(job) } else { Owner::Hook(job) };
@@ -150,7 +152,7 @@ impl Containment {
         }
     }
 
-    /// Where there is no room it is found out anew each time.
+    /// If there is no room, it is found out again each time.
     pub(super) fn know(&mut self, pid: Pid, owner: Owner) {
         self.table.put(pid, owner);
     }
@@ -165,7 +167,7 @@ impl Containment {
         }
     }
 
-    /// A process has ended and was reaped.
+    /// A process has exited and was reaped.
     pub fn ended(&mut self, pid: Pid, is_called: &dyn Fn(JobId, &ClaimedName) -> bool) {
         let Some(owner) = self.table.take(pid) else { return };
         self.attribution.ended(owner, pid);
@@ -177,8 +179,8 @@ impl Containment {
         }
     }
 
-    /// Finds out whose the orphans are that have come. Of those that have moved only those that say it. One
-    /// that has ended says nothing any more, and is left undecided.
+    /// Determines the owners of new orphans. Of those in another control group, only those count whose session or
+    /// environment names the job. A process that has exited shows nothing any more, and is left undecided.
     fn look(&mut self, world: &Proc<'_>, undecided: &mut dyn FnMut(Pid)) {
         let Some(own) = self.own.and_then(Stat::of) else { return };
         let (orphans, table) = (&mut self.orphans, &self.table);
@@ -189,7 +191,8 @@ impl Containment {
             }
         });
         let mut all = true;
-        // Whoever says whose it is goes first: it speaks for its session too, and so for others that say nothing.
+        // Orphans whose session or environment names a job come first: they decide for their session too, and so for
+        // others in it.
         for &guess in if world.moved { &[false][..] } else { &[false, true] } {
             for &orphan in &self.orphans {
                 let Some(stat) = Stat::of(orphan).filter(|_| self.table.get(orphan).is_none()) else { continue };
@@ -204,7 +207,7 @@ impl Containment {
                 };
                 let Some(owner) = owner else { continue };
                 let is_new = !guess && self.attribution.by_session(&stat, world).is_none();
-                // It may yet come to lead a session, and leave it to others.
+                // It may become a session leader later, and leave the session to others.
                 self.attribution.mark(owner, orphan, stat.start);
                 if let Some(session) = Pid::new(stat.session).filter(|session| is_new && *session != orphan) {
                     self.attribution.mark(owner, session, stat.start);
@@ -217,10 +220,10 @@ impl Containment {
         }
     }
 
-    /// Who lives of a job, the oldest first; but who was made by a main process before the last one comes last.
+    /// The live processes of a job, the oldest first; those of an earlier main process come last.
     ///
-    /// `named` is the process that a file names as the job's main one. `anywhere`: if nobody is in the job's group, a program
-    /// may have moved itself to another; then those count whose session or environment says so.
+    /// `named` is the process that a file names as the job's main one. `anywhere`: if no process is in the job's group,
+    /// a program may have moved to another group; then those count whose session or environment names the job.
     pub fn survey(
         &mut self,
         job: JobId,
@@ -242,12 +245,12 @@ impl Containment {
         &self.survivors
     }
 
-    /// The same, as `/proc` has them.
+    /// The same, in the form of `/proc`.
     pub(crate) fn found(&self) -> &[Stat] {
         &self.found.alive
     }
 
-    /// Whether the last survey left some out, for there were too many.
+    /// Whether the last survey left processes out because there were too many.
     pub fn was_full(&self) -> bool {
         self.found.full
     }
@@ -288,7 +291,7 @@ impl Containment {
         }
     }
 
-    /// Sends a signal to everybody who lives of a job.
+    /// Sends a signal to every live process of a job.
     pub fn sweep(&mut self, job: JobId, signal: Signal, is_called: &dyn Fn(JobId, &ClaimedName) -> bool) {
         if let (Some(life), Some(groups)) = (self.attribution.life_mut(job), &self.groups)
             && signal == Signal::KILL
@@ -302,12 +305,12 @@ impl Containment {
         for _ in 0..if signal == Signal::KILL { SWEEPS } else { 1 } {
             self.find(job, false, is_called);
             let own = self.own.map_or(0, Pid::get);
-            // Who cannot be signalled has gone, or is not ours to signal: the next survey tells.
+            // A process that cannot be signalled has exited, or belongs to another user: the next survey tells.
             self.found.alive.iter().for_each(|stat| send(stat, own, signal).unwrap_or_default());
         }
     }
 
-    /// A job rests: what was kept of it is let go.
+    /// A job is at rest: drops what was kept of it.
     pub fn rested(&mut self, job: JobId) {
         if let Some(life) = self.attribution.forget(job) {
             self.let_go(&life);
@@ -322,7 +325,7 @@ impl Containment {
     }
 }
 
-/// Signals the very process that was found. The number of a child stays its own until we reap it.
+/// Signals the very process that was found. A child keeps its process id until it is reaped.
 fn send(stat: &Stat, own: u32, signal: Signal) -> Result<(), Errno> {
     if stat.parent == own {
         return signal_one(stat.pid, signal).map(drop);
@@ -333,7 +336,7 @@ fn send(stat: &Stat, own: u32, signal: Signal) -> Result<(), Errno> {
     }
     match process {
         Ok(process) => kernel::process::signal_process(process.as_fd(), false, signal),
-        // Linux has descriptors of processes since 5.3.
+        // Linux before 5.3 has no pidfds.
         Err(Errno::ENOSYS) => signal_one(stat.pid, signal).map(drop),
         Err(errno) => Err(errno),
     }

@@ -1,5 +1,5 @@
-//! Processes that outlive their job or its main process. They are told of once they have had time to end: most do so a moment after the main
-//! process, and are nobody's business.
+//! Processes that outlive their job or its main process. They are logged after a delay: most exit a moment after the
+//! main process, and are not worth a message.
 
 use heapless::Vec as Few;
 use serde::{Deserialize, Serialize};
@@ -10,19 +10,19 @@ use crate::capacity::{FAREWELL_NAME, FAREWELL_PROCESSES, FAREWELL_SECONDS, FAREW
 use crate::output::message_log::MessageLog;
 use crate::watch::proc_stat::Stat;
 
-/// What one job left.
+/// The processes that one job left.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct LeftReport {
     at: Instant,
     job: Few<u8, FAREWELL_NAME>,
-    /// Who lived, and since when.
+    /// The processes that lived, with their start times.
     who: Few<(Pid, u64), FAREWELL_PROCESSES>,
     more: usize,
 }
 
-/// Jobs that have ended while some of their processes lived.
+/// Jobs that have ended while processes of theirs lived.
 pub(crate) struct LeftBehind {
-    /// The earliest first: all get the same time.
+    /// The earliest first: all have the same delay.
     farewells: std::collections::VecDeque<LeftReport>,
 }
 
@@ -31,7 +31,7 @@ impl LeftBehind {
         LeftBehind { farewells: std::collections::VecDeque::with_capacity(FAREWELLS) }
     }
 
-    /// Has the log told of these later, if they still live then. Without room the oldest are told of now.
+    /// Has these logged later, if they still live then. If there is no room, the oldest are logged now.
     pub(crate) fn note(
         &mut self,
         now: Instant,
@@ -52,22 +52,22 @@ impl LeftBehind {
         self.farewells.push_back(LeftReport { at: now.after_seconds(FAREWELL_SECONDS), job, who, more });
     }
 
-    /// What the program is to know that takes this one's place.
+    /// The reports that a re-exec carries over.
     pub(crate) fn carry(&self) -> Vec<LeftReport> {
         self.farewells.iter().cloned().collect()
     }
 
-    /// Goes on where another program was.
+    /// Restores the reports of the previous program.
     pub(crate) fn put_back(&mut self, carried: Vec<LeftReport>) {
         self.farewells.extend(carried.into_iter().take(FAREWELLS));
     }
 
-    /// When somebody is to be told of next.
+    /// The time of the next report.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.farewells.front().map(|farewell| farewell.at)
     }
 
-    /// Tells of those whose time has passed.
+    /// Logs the processes whose delay has passed.
     pub(crate) fn tell(&mut self, now: Instant, log: &mut MessageLog) {
         while let Some(farewell) = self.farewells.pop_front_if(|farewell| farewell.at <= now) {
             farewell.tell(log);

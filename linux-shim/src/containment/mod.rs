@@ -1,4 +1,4 @@
-//! Which processes belong to which job, and the control groups that tell.
+//! Which processes belong to which job, and the control groups that tell it.
 
 mod attribution;
 pub mod cgroup;

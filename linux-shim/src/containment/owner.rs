@@ -1,29 +1,29 @@
-//! To whom a process can belong, and what is asked of the system to find that out.
+//! The owners of processes, and the questions to the system by which they are found.
 
 use uphold_core::{JobId, Pid};
 
 use super::process::ClaimedName;
 use crate::watch::proc_stat::Stat;
 
-/// Whose a process is.
+/// The owner of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Owner {
-    /// It belongs to the job's main process.
+    /// The job's main process, or a descendant of it.
     Main(JobId),
-    /// It is a hook, or belongs to one.
+    /// A hook of the job, or a descendant of it.
     Hook(JobId),
-    /// No job's.
+    /// No job.
     Nobody,
 }
 
-/// What the rules ask of the world.
+/// The questions of the rules.
 pub trait World {
-    /// What is known of a process.
+    /// The state of a process.
     fn stat(&self, pid: Pid) -> Option<Stat>;
-    /// What its environment says.
+    /// The job and instance in the environment of a process.
     fn named(&self, pid: Pid) -> Option<ClaimedName>;
-    /// Whether it has a whole environment that names no job.
+    /// Whether a process has a whole environment that names no job.
     fn is_foreign(&self, pid: Pid) -> bool;
-    /// Whether a job is called so.
+    /// Whether a job has this name.
     fn is_called(&self, job: JobId, named: &ClaimedName) -> bool;
 }

@@ -1,4 +1,4 @@
-//! To which job a process claims to belong, by its environment, and whether it is in the supervisor's control group. Nothing here
+//! The job that a process claims by its environment, and whether it is in the supervisor's control group. Nothing here
 //! allocates.
 
 use uphold_core::Pid;
@@ -6,13 +6,13 @@ use uphold_core::Pid;
 use crate::capacity::{GROUP_PATH, NAME_IN_ENVIRONMENT};
 use crate::watch::proc_files::{each_piece, open_in_proc};
 
-/// What a process calls its job and its instance.
+/// The job and the instance that a process claims.
 pub type ClaimedName = [heapless::Vec<u8, NAME_IN_ENVIRONMENT>; 2];
 
-/// The variables that say so.
+/// The variables with these names.
 const NAMES: [&[u8]; 2] = [b"UPSTART_JOB=", b"UPSTART_INSTANCE="];
 
-/// What the environment that a process began with says of its job. Nothing if it has overwritten it.
+/// The job and instance in the environment with which a process began. `None` if the process has overwritten it.
 pub fn named(pid: Pid) -> Option<ClaimedName> {
     let mut found: [Option<heapless::Vec<u8, NAME_IN_ENVIRONMENT>>; 2] = [None, None];
     each_variable(pid, |entry| {
@@ -26,8 +26,8 @@ pub fn named(pid: Pid) -> Option<ClaimedName> {
     Some([job?, instance.unwrap_or_default()])
 }
 
-/// Whether a process has a whole environment that names no job: it is not one of a job's, unless a program has given it
-/// another. One that has overwritten it, or has none, says nothing.
+/// Whether a process has a whole environment that names no job: then it does not belong to a job, unless a program has
+/// set another environment. A process that has overwritten its environment, or has none, shows nothing.
 pub fn is_foreign(pid: Pid) -> bool {
     let (mut some, mut whole, mut named) = (false, true, false);
     each_variable(pid, |entry| {
@@ -39,14 +39,14 @@ pub fn is_foreign(pid: Pid) -> bool {
     some && whole && !named
 }
 
-/// The variables in the environment that a process began with; of longer ones the beginning.
+/// Calls `take` for the variables of the environment with which a process began; of long ones with the beginning.
 fn each_variable(pid: Pid, mut take: impl FnMut(&[u8])) {
     let Some(file) = open_in_proc(format_args!("{pid}/environ")) else { return };
     let mut entry = heapless::Vec::<u8, { NAME_IN_ENVIRONMENT + 17 }>::new();
     each_piece(&file, |piece| {
         for &byte in piece {
             if byte != 0 {
-                // Nothing longer is looked for.
+                // Longer entries are not relevant.
                 entry.push(byte).unwrap_or_default();
                 continue;
             }
@@ -56,14 +56,14 @@ fn each_variable(pid: Pid, mut take: impl FnMut(&[u8])) {
     });
 }
 
-/// Where a process is in the one hierarchy of control groups (cgroups(7)).
+/// The path of a process in the single hierarchy of control groups (cgroups(7)).
 fn group_of(pid: impl std::fmt::Display) -> Option<heapless::Vec<u8, GROUP_PATH>> {
     let file = open_in_proc(format_args!("{pid}/cgroup"))?;
     let (mut line, mut found) = (heapless::Vec::<u8, { GROUP_PATH + 4 }>::new(), None);
     each_piece(&file, |piece| {
         for &byte in piece {
             if byte != b'\n' {
-                // A longer one is not compared.
+                // Longer paths are not compared.
                 line.push(byte).unwrap_or_default();
                 continue;
             }
@@ -74,7 +74,7 @@ fn group_of(pid: impl std::fmt::Display) -> Option<heapless::Vec<u8, GROUP_PATH>
     found
 }
 
-/// Whether a process is in the control group that we are in, as far as can be told.
+/// Whether a process is in the supervisor's own control group, as far as can be found out.
 pub fn is_in_our_group(pid: Pid) -> bool {
     let (own, other) = (group_of("self"), group_of(pid));
     own.is_none() || other.is_none() || own == other

@@ -1,4 +1,4 @@
-//! What cannot be seen again is handed to the program that takes this one's place: who is whose, and which groups there are.
+//! What a re-exec carries over because it cannot be observed again: the owners of processes, and the groups.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,31 +8,31 @@ use super::job_processes::Containment;
 use super::owner::Owner;
 use super::table::Member;
 
-/// What is known of jobs' processes.
+/// What is known of the processes of jobs.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct ContainmentRecord {
     lives: Vec<Life>,
     past: Vec<(Owner, PastProcess)>,
     children: Vec<Member>,
-    /// Where the groups are.
+    /// The directory of the groups.
     home: Option<String>,
 }
 
 impl Containment {
-    /// What is to be handed over.
+    /// The record for a re-exec.
     pub(crate) fn carry(&self) -> ContainmentRecord {
         let home = self.groups.as_ref().and_then(|groups| groups.home().to_str());
         let (lives, past) = (self.attribution.lives().cloned().collect(), self.attribution.past().to_vec());
         ContainmentRecord { lives, past, children: self.table.entries().to_vec(), home: home.map(str::to_owned) }
     }
 
-    /// Goes on where another program was.
+    /// Restores the record of the previous program.
     pub(crate) fn put_back(&mut self, carried: ContainmentRecord) {
         let ContainmentRecord { lives, past, children, home } = carried;
         let now = self.groups.as_ref().and_then(|groups| groups.home().to_str());
         let same = home.is_some() && home.as_deref() == now;
         for mut life in lives {
-            // In a group that is not known here nobody can be found.
+            // In a group that is not known here no process can be found.
             life.group = life.group.filter(|_| same);
             self.attribution.put_back(life);
         }

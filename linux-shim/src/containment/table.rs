@@ -1,4 +1,4 @@
-//! Whose a child of the supervisor is, by its number.
+//! The owners of the supervisor's children, by process id.
 
 use uphold_core::{JobId, Pid};
 
@@ -7,27 +7,27 @@ use super::owner::Owner;
 /// A child of the supervisor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Member {
-    /// Its number: its own until it is reaped.
+    /// The process id, which is the child's until it is reaped.
     pub(super) pid: Pid,
-    /// Whose it is.
+    /// The owner.
     pub(super) owner: Owner,
 }
 
-/// The children that are known. Numbers lead to places by a table of twos' power, in which neighbours are neighbours:
-/// only what is used of it is ever resident.
+/// The known children. Process ids lead to places in a table whose size is a power of two; neighbouring ids have
+/// neighbouring places, so only the used part of the table is resident.
 pub(super) struct Table {
-    /// The place of an entry and one; 0 for none.
+    /// The index of an entry plus one; 0 for none.
     places: Vec<u32>,
     entries: Vec<Member>,
 }
 
 impl Table {
-    /// Room for so many; the table is half as large again, at least.
+    /// A table for so many entries; it has at least half as many places again.
     pub(super) fn new(room: usize) -> Self {
         Table { places: vec![0; (room + room / 3).next_power_of_two()], entries: Vec::with_capacity(room) }
     }
 
-    /// Every child that is known.
+    /// Every known child.
     pub(super) fn entries(&self) -> &[Member] {
         &self.entries
     }
@@ -41,7 +41,7 @@ impl Table {
         Some((entry, *self.entries.get(entry)?))
     }
 
-    /// Where a number is, or where it would be put.
+    /// The place of a process id, or the place for it.
     fn find(&self, pid: Pid) -> Result<(usize, usize), usize> {
         let mut at = pid.get() as usize & self.mask();
         // There are more places than entries, so this ends.
@@ -54,20 +54,20 @@ impl Table {
         Err(at)
     }
 
-    /// A job rests: what is left of it is nobody's.
+    /// A job is at rest: its remaining processes belong to no job.
     pub(super) fn disown(&mut self, job: JobId) {
         let of_job = |owner: Owner| matches!(owner, Owner::Main(of) | Owner::Hook(of) if of == job);
         let left = self.entries.iter_mut().filter(|known| of_job(known.owner));
         left.for_each(|known| known.owner = Owner::Nobody);
     }
 
-    /// Whose it is, if that is known.
+    /// The owner of a child, if known.
     pub(super) fn get(&self, pid: Pid) -> Option<Owner> {
         let (_, entry) = self.find(pid).ok()?;
         self.entries.get(entry).map(|known| known.owner)
     }
 
-    /// Notes whose it is. Says whether there was room.
+    /// Notes the owner of a child. Returns whether there was room.
     pub(super) fn put(&mut self, pid: Pid, owner: Owner) -> bool {
         match self.find(pid) {
             Ok((_, entry)) => self.entries.iter_mut().skip(entry).take(1).for_each(|known| known.owner = owner),
@@ -86,13 +86,13 @@ impl Table {
         }
     }
 
-    /// Forgets a child; says whose it was.
+    /// Removes a child, and returns its owner.
     pub(super) fn take(&mut self, pid: Pid) -> Option<Owner> {
         let (mut hole, entry) = self.find(pid).ok()?;
         let mut next = (hole + 1) & self.mask();
         while let Some((moved, known)) = self.place(next) {
             let home = known.pid.get() as usize;
-            // It may not come before the place where it is looked for first.
+            // An entry may not be placed before its first possible place.
             if next.wrapping_sub(home) & self.mask() >= next.wrapping_sub(hole) & self.mask() {
                 self.set(hole, moved + 1);
                 hole = next;
@@ -122,7 +122,7 @@ mod tests {
         let mut random: u32 = 1;
         for _ in 0..20_000 {
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            // Numbers that meet at the same places.
+            // Process ids that share places.
             let pid = Pid::new(1 + (random >> 20) % 8 + 64 * ((random >> 9) % 12)).unwrap();
             if random >> 31 == 0 {
                 assert_eq!(table.take(pid).is_some(), map.remove(&pid).is_some());

@@ -12,18 +12,18 @@ use super::table::Name;
 use crate::kernel;
 use crate::watch::wait::Source;
 
-/// What a main process is given to speak through.
+/// The means by which a main process reports.
 #[derive(Debug, Default)]
 pub struct NotifyChannel {
     pub(super) name: Option<Name>,
-    /// The end of a pipe for it to write to, and the number that this is to have.
+    /// The write end of a pipe, and its descriptor in the process.
     pub(crate) pipe: Option<(OwnedFd, u16)>,
-    /// Whether it is to know that it is watched.
+    /// Whether the process gets the variables of its watchdog.
     pub(crate) watched: bool,
 }
 
 impl NotifyChannel {
-    /// The variable by which the process finds its socket, if it has one.
+    /// The variable with the process's socket, if it has one.
     pub fn variable(&self) -> Option<String<64>> {
         self.name.map(variable)
     }
@@ -31,14 +31,14 @@ impl NotifyChannel {
 
 fn socket_name(name: Name) -> String<64> {
     let mut text = String::new();
-    // It is shorter.
+    // The name is shorter.
     write!(text, "uphold/notify/{:016x}{:016x}", name[0], name[1]).unwrap_or_default();
     text
 }
 
 pub(super) fn variable(name: Name) -> String<64> {
     let mut text = String::new();
-    // It is 61 bytes long.
+    // The variable is 61 bytes long.
     write!(text, "NOTIFY_SOCKET=@{}", socket_name(name)).unwrap_or_default();
     text
 }

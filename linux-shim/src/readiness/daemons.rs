@@ -1,4 +1,4 @@
-//! What daemons have reported and is still to be passed on.
+//! Notifications of daemons that are still to be delivered.
 
 use heapless::Vec;
 use nix::errno::Errno;
@@ -18,7 +18,7 @@ use crate::conf::settings::{Readiness, Settings};
 use crate::output::message_log::MessageLog;
 use crate::watch::wait::Source;
 
-/// What is being told.
+/// The notification that is being delivered.
 #[derive(Clone, Copy)]
 enum NotificationKind {
     Ready,
@@ -28,17 +28,17 @@ enum NotificationKind {
     Status,
 }
 
-/// Everything that daemons say.
+/// The notifications of all daemons.
 pub struct Daemons {
-    /// What each job has.
+    /// The record of each job.
     pub(crate) table: DaemonTable,
-    /// What was heard and is still to be told, and who said it.
+    /// The notifications of the last message that are still to be delivered.
     words: Words,
     speaker: Option<JobId>,
     telling: Option<NotificationKind>,
-    /// The text that is being told, if it is one.
+    /// The status text that is being delivered, if it is one.
     status: Vec<u8, STATUS>,
-    /// Who has ended while its last messages are heard, and how many more may come.
+    /// The process that has exited while its last messages are read, and how many more may come.
     last: Option<(Pid, usize)>,
 }
 
@@ -49,7 +49,7 @@ impl Default for Daemons {
 }
 
 impl Daemons {
-    /// Nobody speaks.
+    /// No notifications.
     pub fn new() -> Self {
         Daemons {
             table: DaemonTable::new(),
@@ -61,7 +61,7 @@ impl Daemons {
         }
     }
 
-    /// Opens what a job's main process is to speak through, in place of what an earlier one had.
+    /// Opens the means by which a job's main process reports, replacing those of an earlier one.
     ///
     /// # Errors
     /// There are too many descriptors (EMFILE, ENFILE), or there is no memory.
@@ -78,7 +78,7 @@ impl Daemons {
         }
         if let Some(number) = wanted.descriptor {
             let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
-            // Only our end: the daemon writes as it likes.
+            // Only the supervisor's end does not block; the daemon's does.
             nix::fcntl::fcntl(&reader, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
             watch(epoll, &reader, Source::Descriptor(index as u32))?;
             (place.pipe, voice.pipe) = (Some(reader), Some((writer, number)));
@@ -87,7 +87,7 @@ impl Daemons {
         Ok(voice)
     }
 
-    /// How the file is that a job's process, which is launched now, is to write.
+    /// Notes the state of the pid file of a main process that is launched now.
     pub fn look_at_file<'v>(
         &mut self,
         job: JobId,
@@ -102,28 +102,28 @@ impl Daemons {
         }
     }
 
-    /// The main process was made.
+    /// The main process was launched.
     pub fn launched(&mut self, job: JobId, pid: Pid) {
         let Some(place) = self.table.place_mut(job) else { return };
-        // Every process is made the leader of a session.
+        // Every process is made a session leader.
         place.session = pid.get();
         place.main = sender::main(pid);
         self.table.mains[job.index()] = pid.get();
     }
 
-    /// Lets go of what a job has.
+    /// Frees the record of a job.
     pub fn forget(&mut self, job: JobId) {
         if self.table.place(job).is_some() {
             self.table.clear(job.index());
         }
     }
 
-    /// Something can be read from a job's socket. Says whether there are words.
+    /// Reads a job's socket. Returns whether there are notifications.
     pub fn message(&mut self, index: u32, supervisor: &Supervisor<'_>, log: &mut MessageLog) -> bool {
         self.hear(index as usize, supervisor, log)
     }
 
-    /// Something can be read from a job's pipe. Says whether that is a word.
+    /// Reads a job's pipe. Returns whether that is a notification.
     pub fn descriptor(&mut self, index: u32) -> bool {
         let Some(place) = self.table.places.get_mut(index as usize) else { return false };
         let Some(pipe) = &place.pipe else { return false };
@@ -148,8 +148,8 @@ impl Daemons {
         true
     }
 
-    /// A process has ended: hears what it said last, before anyone is told. Says whether there are words; if so, this is to
-    /// be asked again when they are told.
+    /// A process has exited: reads its last messages before the exit is reported. Returns whether there are
+    /// notifications; if so, this is to be called again when they are delivered.
     pub fn last_words(&mut self, pid: Pid, supervisor: &Supervisor<'_>, log: &mut MessageLog) -> bool {
         let Some(index) = self.table.mains.iter().position(|&main| main == pid.get()) else {
             self.last = None;
@@ -161,18 +161,18 @@ impl Daemons {
             return true;
         }
         self.last = None;
-        // The number may be somebody else's from now on.
+        // The process id may be given to another process from now on.
         (self.table.places[index].main, self.table.mains[index]) = (None, 0);
         false
     }
 
-    /// Whether there is something to tell.
+    /// Whether there are notifications to be delivered.
     pub fn has_words(&self) -> bool {
         self.words != Words::default()
     }
 
-    /// Takes the next word, for [`told`](Self::told). Which process is the main one goes first, then what it does, so that
-    /// who hears that the job is ready knows the rest.
+    /// Takes the next one, for [`notification`](Self::notification). The main process comes first, then its status, so
+    /// that they are known before the job becomes ready.
     pub fn take_word(&mut self) -> bool {
         let words = &mut self.words;
         self.telling = if let Some(pid) = words.main.take() {
@@ -190,7 +190,7 @@ impl Daemons {
         self.telling.is_some()
     }
 
-    /// The word that was taken last, and whose it is.
+    /// The notification that was taken last, and its job.
     pub fn notification(&self) -> Option<(JobId, Notification<'_>)> {
         let word = match self.telling? {
             NotificationKind::Ready => Notification::Ready,
@@ -202,9 +202,8 @@ impl Daemons {
         Some((self.speaker?, word))
     }
 
-    /// The process that the file of a job's `pid file` stanza names now: a file that is there, that was written since the
-    /// launch of the main process, and that holds a number and nothing else. Whether there is such a process, and whose it
-    /// is, is not looked at.
+    /// The process id in a job's `pid file`, if the file was written since the launch of the main process, and contains
+    /// a number and nothing else. Whether there is such a process, and to which job it belongs, is not checked.
     pub fn named_pid<'v>(
         &self,
         job: JobId,

@@ -1,10 +1,10 @@
-//! What a message says (sd_notify(3)): lines of `NAME=VALUE`, of which those that we know count.
+//! The text of a message (sd_notify(3)): lines of `NAME=VALUE`, of which the known ones count.
 
 use heapless::Vec;
 use uphold_core::Pid;
 use uphold_core::limits::STATUS;
 
-/// What one message says, each thing once: of several lines with one name the last counts.
+/// The notifications of one message, each once: of several lines with one name the last counts.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Words {
     /// `MAINPID=NUMBER`.
@@ -20,7 +20,7 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// Reads a message. What is unknown or makes no sense is passed over, as the manual page has it.
+    /// Parses a message. Unknown lines and invalid values are ignored, as the manual page requires.
     pub(super) fn read(message: &[u8]) -> Words {
         let mut words = Words::default();
         for line in message.split(|&byte| byte == b'\n') {
@@ -38,7 +38,7 @@ impl Words {
     }
 }
 
-/// A process's number in decimal: one that can be signalled alone, so neither 0 nor 1.
+/// A decimal process id that can be signalled alone, so neither 0 nor 1.
 pub(super) fn decimal(text: &[u8]) -> Option<Pid> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
@@ -47,8 +47,8 @@ pub(super) fn decimal(text: &[u8]) -> Option<Pid> {
     u32::try_from(number).ok().filter(|&number| number > 1).and_then(Pid::new)
 }
 
-/// What can be printed of a text, as much of it as there is room for: no part of a character, nothing that moves a cursor
-/// or turns the direction of what follows.
+/// The printable part of a text, as much of it as fits: no parts of characters, and no characters that move a cursor or
+/// change the direction of writing.
 fn printable(text: &[u8]) -> Vec<u8, STATUS> {
     let mut kept = Vec::new();
     for character in text.utf8_chunks().flat_map(|chunk| chunk.valid().chars()) {

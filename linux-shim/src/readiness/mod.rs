@@ -1,9 +1,9 @@
-//! What daemons say of themselves: by messages (sd_notify(3)), by a newline on a descriptor, by a file.
+//! How daemons report that they are ready: by messages (sd_notify(3)), by a newline on a descriptor, by a file.
 //!
-//! Each launch of a main process has a socket or a pipe of its own, which so tells who speaks, and what an earlier process
-//! said is never taken for this one's. The socket has an abstract name (unix(7)), which holds in every root and for every
-//! user, and which nobody can guess and take beforehand. One message is heard at a time; its words are kept here, and are
-//! told one after another before anything else is looked at.
+//! Each launch of a main process has a socket or a pipe of its own, which identifies the sender, so that a message of
+//! an earlier process is never taken for one of this process. The socket has an abstract name (unix(7)), which works in
+//! every root and for every user, and which no program can guess and take beforehand. One message is read at a time;
+//! its notifications are kept here, and are delivered one after another before anything else.
 
 pub mod channel;
 pub mod daemons;

@@ -1,4 +1,4 @@
-//! `pid file PATH`: the number that a daemon has written, read where the daemon sees the file.
+//! `pid file PATH`: the process id that a daemon has written, read where the daemon sees the file.
 
 use std::ffi::CStr;
 use std::io::Write;
@@ -18,10 +18,10 @@ use crate::capacity::PID_FILE;
 use crate::conf::settings::{Settings, Text};
 use crate::watch::proc_files::fill;
 
-/// The longest path, its NUL with it.
+/// Bytes of the longest path, with its NUL.
 const PATH: usize = nix::libc::PATH_MAX as usize;
 
-/// What tells one state of a file from another: where it is, and when it was written and changed, in nanoseconds.
+/// The identity and version of a file: device and inode, and the times of its last write and change, in nanoseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Stamp {
     place: [u64; 2],
@@ -29,8 +29,8 @@ pub(super) struct Stamp {
     changed: i64,
 }
 
-/// When a process was launched, and how the file was then. Both are needed: the time tells a file that was restored from one
-/// that was written, and the other stays right when the clock is set.
+/// The time of a launch, and the version of the file at that time. Both are needed: the time distinguishes a restored
+/// file from a new one, and the version stays right when the clock is set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Before {
     time: i64,
@@ -38,7 +38,7 @@ pub(super) struct Before {
 }
 
 impl Before {
-    /// How things are now.
+    /// The present time, and the present version of the file.
     pub(super) fn now<'v>(
         settings: &Settings,
         system_mode: bool,
@@ -52,7 +52,7 @@ impl Before {
     }
 }
 
-/// The number in the file, unless the file is as old as the launch, or no such file at all.
+/// The number in the file. `None` if the file is as old as the launch, or is not a regular file.
 pub(super) fn number<'v>(
     before: &Before,
     settings: &Settings,
@@ -89,8 +89,8 @@ fn stamp(file: &FileStat) -> Stamp {
     }
 }
 
-/// The file where the daemon sees it: below its root, and from its directory on. It is not opened for reading, which might
-/// do something to a device that lies in its place.
+/// The file as the daemon sees it: below its root, and relative to its directory. It is not opened for reading, which
+/// could have an effect on a device in its place.
 fn find<'v>(settings: &Settings, system_mode: bool, lookup: impl Fn(&[u8]) -> Option<&'v [u8]>) -> Option<OwnedFd> {
     let pattern = settings.readiness()?.pid_file.as_deref()?;
     let mut name = Vec::<u8, PATH>::new();
@@ -107,7 +107,7 @@ fn find<'v>(settings: &Settings, system_mode: bool, lookup: impl Fn(&[u8]) -> Op
     let root = open(root, flags | OFlag::O_DIRECTORY, Mode::empty()).ok()?;
     let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
     match openat2(&root, path, how) {
-        // Before Linux 5.6: then at least the file itself is no link that leads out.
+        // Before Linux 5.6, only the file itself is checked not to be a link out of the root.
         Err(Errno::ENOSYS) => {
             let start = path.to_bytes().iter().position(|&byte| byte != b'/')?;
             let below = CStr::from_bytes_with_nul(path.to_bytes_with_nul().get(start..)?).ok()?;

@@ -1,4 +1,4 @@
-//! What `/proc` says of a process that a message names: proc(5), read into buffers of fixed size.
+//! What `/proc` shows of a process that a message names: proc(5), read into buffers of fixed size.
 
 use nix::errno::Errno;
 use nix::unistd::read;
@@ -7,7 +7,7 @@ use uphold_core::Pid;
 use crate::capacity::ENVIRONMENT_SEARCHED;
 use crate::watch::proc_files::{fill, open_file};
 
-/// The user in whose name a process acts.
+/// The effective user of a process.
 pub(super) fn user(pid: Pid) -> Option<u32> {
     let mut room = [0; 1024];
     let text = fill(&open_file(pid, "status")?, &mut room)?;
@@ -32,7 +32,7 @@ pub(super) fn was_given(pid: Pid, text: &[u8]) -> bool {
         if room[..used].windows(text.len()).any(|window| window == text) {
             return true;
         }
-        // It may lie across the border.
+        // The text may lie across two pieces.
         let keep = used.min(text.len());
         room.copy_within(used - keep..used, 0);
         used = keep;

@@ -1,4 +1,4 @@
-//! Sockets and pipes of daemons on their way to the program that takes this one's place: they stay open.
+//! What a re-exec carries over of the sockets and pipes of daemons, which stay open.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -11,11 +11,11 @@ use super::pid_file::Before;
 use super::table::{DaemonSlot, DaemonTable, Main, Name};
 use crate::watch::wait::Source;
 
-/// One job's.
+/// The record of one job.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct DaemonRecord {
     job: JobId,
-    /// Numbers of the socket and of the pipe.
+    /// The descriptors of the socket and of the pipe.
     descriptors: [Option<i32>; 2],
     name: Name,
     main: Option<Main>,
@@ -26,7 +26,7 @@ pub(crate) struct DaemonRecord {
 }
 
 impl DaemonRecord {
-    /// The numbers of the socket and of the pipe.
+    /// The descriptors of the socket and of the pipe.
     pub(crate) fn descriptors(&self) -> [Option<i32>; 2] {
         self.descriptors
     }
@@ -38,7 +38,7 @@ impl DaemonTable {
         self.places.iter().flat_map(|place| [&place.socket, &place.pipe]).flatten().map(AsFd::as_fd)
     }
 
-    /// Every job of which something is known. Nothing that was heard may be untold.
+    /// The record of every job with a main process. Every notification must have been delivered.
     pub(crate) fn carry(&self) -> impl Iterator<Item = DaemonRecord> {
         self.places.iter().enumerate().filter_map(|(index, place)| {
             let DaemonSlot { job, ref socket, ref pipe, name, main, session, before, warned } = *place;
@@ -49,12 +49,12 @@ impl DaemonTable {
         })
     }
 
-    /// Goes on with a job where it was.
+    /// Restores a job as it was.
     pub(crate) fn put_back(&mut self, carried: DaemonRecord, [socket, pipe]: [Option<OwnedFd>; 2], epoll: &Epoll) {
         let DaemonRecord { job, descriptors: _, name, main, hears_end, session, before, warned } = carried;
         let Some(index) = self.make_room(job) else { return };
         let number = index as u32;
-        // Without memory in the kernel for it, the job is as one that says nothing.
+        // If the kernel has no memory for it, the job counts as one that reports nothing.
         let [socket, pipe] = [(socket, Source::Message(number)), (pipe, Source::Descriptor(number))]
             .map(|(descriptor, source)| descriptor.filter(|it| watch(epoll, it, source).is_ok()));
         self.places[index] = DaemonSlot { job: Some(job), socket, pipe, name, main, session, before, warned };

@@ -1,4 +1,4 @@
-//! Who is listened to, and which process a daemon may say is the main one.
+//! Which senders count, and which process a daemon may name as the main one.
 
 use std::fmt::Arguments;
 
@@ -17,7 +17,7 @@ use crate::kernel::socket::Received;
 use crate::output::message_log::MessageLog;
 use crate::watch::proc_stat::Stat;
 
-/// What is said once for each launch.
+/// A warning that is logged once for each launch.
 #[derive(Clone, Copy)]
 enum Warning {
     Stranger = 1,
@@ -26,8 +26,8 @@ enum Warning {
 }
 
 impl DaemonTable {
-    /// Takes messages from a job's socket until one has words, or the others have to have their turn. `ended` is the process
-    /// that has ended, if one has, while its last messages are heard.
+    /// Reads messages from a job's socket until one has notifications, or other sources have to have their turn.
+    /// `ended` is the process that has exited, if one has, while its last messages are read.
     pub(super) fn hear(
         &mut self,
         index: usize,
@@ -73,7 +73,7 @@ impl DaemonTable {
         None
     }
 
-    /// Whether the sender may speak for the job: root, the supervisor's user, and the user of the main process may.
+    /// Whether the sender may report for the job: root, the supervisor's user, and the user of the main process may.
     fn may_speak(
         &mut self,
         index: usize,
@@ -92,7 +92,7 @@ impl DaemonTable {
         false
     }
 
-    /// In whose name a job's main process acts: it may change that at any time.
+    /// The effective user of a job's main process, which may change at any time.
     fn user_of_main(&mut self, index: usize, ended: Option<Pid>) -> Option<u32> {
         let main = self.places.get_mut(index)?.main.as_mut()?;
         if Stat::of(main.pid).is_some_and(|stat| stat.start == main.began) {
@@ -103,7 +103,7 @@ impl DaemonTable {
         main.user
     }
 
-    /// Makes a process a job's main one, if it belongs to the job. Says whether it does.
+    /// Makes a process a job's main one, if it belongs to the job. Returns whether it does.
     fn adopt(&mut self, index: usize, pid: Pid) -> bool {
         let Some(place) = self.places.get_mut(index) else { return false };
         let belongs = belongs(place, pid);
@@ -124,14 +124,14 @@ impl DaemonTable {
     }
 }
 
-/// A live process as a main one.
+/// A live process, as a main one.
 pub(super) fn main(pid: Pid) -> Option<Main> {
     let began = Stat::of(pid)?.start;
     Some(Main { pid, began, user: process::user(pid) })
 }
 
-/// Whether a process lives and descends from a job's main process: by its session, by its parents, or, if it has lost them
-/// and come to the supervisor, by the name of the job's socket, with which it was started.
+/// Whether a process is alive and descends from a job's main process: by its session, by its parents, or, if its
+/// parents have exited, by the name of the job's socket in its environment.
 fn belongs(place: &DaemonSlot, pid: Pid) -> bool {
     let own = std::process::id();
     let given = variable(place.name);

@@ -1,4 +1,4 @@
-//! What is kept for each job while its main process may say something.
+//! The record of each job while its main process may report.
 
 use std::os::fd::OwnedFd;
 
@@ -8,23 +8,23 @@ use uphold_core::{JobId, Pid};
 use super::pid_file::Before;
 use crate::capacity::JOBS;
 
-/// The number in the name of a socket.
+/// The random number in the name of a socket.
 pub(super) type Name = [u64; 2];
 
 /// A job's main process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Main {
     pub(super) pid: Pid,
-    /// When it began: a later process of its number is somebody else.
+    /// The start time, which distinguishes it from a later process with the same process id.
     pub(super) began: u64,
-    /// In whose name it acts, as far as is known.
+    /// The effective user, as far as known.
     pub(super) user: Option<u32>,
 }
 
-/// What one job has, by the job's place. Nothing of it outlives a launch.
+/// The record of one job, by the job's index. Nothing of it outlives a launch.
 #[derive(Default)]
 pub(super) struct DaemonSlot {
-    /// Whose this is: the next job at that place is another one.
+    /// The job, which distinguishes it from the next job with that index.
     pub(super) job: Option<JobId>,
     pub(super) socket: Option<OwnedFd>,
     pub(super) pipe: Option<OwnedFd>,
@@ -32,26 +32,26 @@ pub(super) struct DaemonSlot {
     pub(super) main: Option<Main>,
     /// The session of the process that was launched.
     pub(super) session: u32,
-    /// How the file was that is to name the process.
+    /// The version of the pid file before the launch.
     pub(super) before: Option<Before>,
-    /// Which warnings were said.
+    /// The warnings that were logged.
     pub(super) warned: u8,
 }
 
 /// The jobs' records, by the job's index.
 pub(crate) struct DaemonTable {
     pub(super) places: Vec<DaemonSlot>,
-    /// The main processes, or 0, each at its job's place: whoever ends is looked for here.
+    /// The process ids of the main processes, or 0, by the job's index. They are searched when a process exits.
     pub(super) mains: Vec<u32>,
 }
 
 impl DaemonTable {
-    /// No job's; room for all, which costs nothing until it is used.
+    /// A table without records. Its capacity costs nothing until it is used.
     pub(super) fn new() -> Self {
         DaemonTable { places: Vec::with_capacity(JOBS), mains: Vec::with_capacity(JOBS) }
     }
 
-    /// The index of a job, at which there is a place for it from now on.
+    /// The index of a job, for which there is a record from now on.
     pub(super) fn make_room(&mut self, job: JobId) -> Option<usize> {
         let index = job.index();
         if index >= JOBS {
@@ -64,17 +64,17 @@ impl DaemonTable {
         Some(index)
     }
 
-    /// A job's place.
+    /// The record of a job.
     pub(super) fn place(&self, job: JobId) -> Option<&DaemonSlot> {
         self.places.get(job.index()).filter(|place| place.job == Some(job))
     }
 
-    /// A job's place.
+    /// The record of a job.
     pub(super) fn place_mut(&mut self, job: JobId) -> Option<&mut DaemonSlot> {
         self.places.get_mut(job.index()).filter(|place| place.job == Some(job))
     }
 
-    /// Empties the place of that index, whichever job had it.
+    /// Clears the record of that index, whichever job had it.
     pub(super) fn clear(&mut self, index: usize) {
         if let Some(place) = self.places.get_mut(index) {
             *place = DaemonSlot::default();

@@ -1,14 +1,14 @@
-//! How the end of a watched process is learned, and that it is told once.
+//! How the exit of a watched process is noticed, and that it is reported once.
 //!
-//! | whose process ends                      | who tells                                                              |
-//! |-----------------------------------------|------------------------------------------------------------------------|
-//! | our child                               | waitid(2), by which it is reaped                                       |
-//! | our tracee                              | waitid(2), before its parent can reap it                               |
-//! | another's, reaped or not                | its pidfd                                                              |
-//! | another's, whose number has a new owner | the new owner's birth, before that is told                             |
-//! | nobody's: there was none to be watched  | `Input::Gone`                                                          |
+//! | the process                                              | the report                                      |
+//! |----------------------------------------------------------|-------------------------------------------------|
+//! | a child of the supervisor                                | waitid(2), by which it is reaped                |
+//! | a tracee of the supervisor                               | waitid(2), before its parent can reap it        |
+//! | a child of another process, reaped or not                | its pidfd                                       |
+//! | a child of another, whose process id has a new process   | the birth of the new one, before it is reported |
+//! | none: there was no such process to be watched            | `Input::Gone`                                   |
 //!
-//! Whoever tells forgets the pidfd; the others then have nothing to tell.
+//! Whichever comes first drops the pidfd, so that the others have nothing to report.
 
 use nix::sys::epoll::Epoll;
 use uphold_core::{Input, Pid};
@@ -19,7 +19,7 @@ use crate::output::message_log::MessageLog;
 use crate::watch::pidfd::Watches;
 use crate::watch::trace::Tracer;
 
-/// Watches a process that another one made.
+/// Watches a process that another process forked.
 pub(crate) fn watch(
     pid: Pid,
     tracer: &mut Tracer<TRACEES>,
@@ -34,7 +34,7 @@ pub(crate) fn watch(
     if let Err(errno) = there {
         log.warn(format_args!("Unable to watch process ({pid}): {}", errno.desc()));
     }
-    // A new child stands traced until it is let go. If that is not so, its exit was told before its birth.
+    // A new child is stopped and traced until it is released. If it is not, its exit was reported before its birth.
     let lost = || tracer.knows(pid) && watches.get(pid).is_some_and(|process| !kernel::process::is_ours(process));
     if there == Ok(false) || lost() {
         tracer.forget(pid);

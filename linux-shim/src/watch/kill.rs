@@ -1,7 +1,7 @@
 //! Sending signals to jobs.
 //!
-//! A number is as good as a name while nobody but the supervisor can free it: it is so for its children until it has reaped
-//! them. Whoever may be reaped by another process is signalled by its pidfd (see `pidfd`).
+//! A process id names one process as long as only the supervisor can free it: for its children, until it has reaped
+//! them. A process that another process may reap is signalled by its pidfd (see `pidfd`).
 
 use crate::kernel;
 use nix::errno::Errno;
@@ -9,33 +9,33 @@ use nix::unistd::{getpgid, getpgrp};
 use std::os::fd::BorrowedFd;
 use uphold_core::{Pid, Signal};
 
-/// Signals one process; says whether there was one.
+/// Signals one process, and returns whether there was one.
 ///
 /// # Errors
-/// The kernel does not let us (EPERM).
+/// The kernel does not permit it (EPERM).
 pub fn signal_one(pid: Pid, signal: Signal) -> Result<bool, Errno> {
     there(kernel::process::kill(pid, false, signal))
 }
 
-/// Signals the process that the pidfd is of, and no other; says whether it was there.
+/// Signals the process of the pidfd and no other, and returns whether it existed.
 ///
 /// # Errors
-/// The kernel does not let us (EPERM).
+/// The kernel does not permit it (EPERM).
 pub fn signal_exactly(process: BorrowedFd<'_>, signal: Signal) -> Result<bool, Errno> {
     there(kernel::process::signal_process(process, false, signal))
 }
 
-/// [`signal_group`] for a process that is watched: nobody is signalled if it was reaped, even if its number lives on.
+/// [`signal_group`] for a watched process: no process is signalled if it was reaped, even if its process id lives on.
 ///
-/// A group that it leads is signalled by the pidfd too. Another's number is used a moment after it was seen to be right: it
-/// would be a stranger's if in that moment the process were reaped by another, no member were left, and the kernel had come
-/// round to the number again.
+/// The group that the process leads is signalled by the pidfd. Another group's id is used a moment after it was
+/// checked: the signal would reach a stranger if in that moment another process reaped this one, no member of the group
+/// were left, and the kernel had come round to the same id again.
 ///
 /// # Errors
-/// The kernel does not let us (EPERM).
+/// The kernel does not permit it (EPERM).
 pub fn signal_group_of(process: BorrowedFd<'_>, pid: Pid, signal: Signal) -> Result<bool, Errno> {
     let group = group_of(pid);
-    // Asked second: if it is there now, the number was its own when its group was looked up.
+    // Checked second: if the process exists now, the process id was its own when the group was looked up.
     if signal_exactly(process, Signal(0)) == Ok(false) {
         return Ok(false);
     }
@@ -53,11 +53,11 @@ pub fn signal_group_of(process: BorrowedFd<'_>, pid: Pid, signal: Signal) -> Res
     }
 }
 
-/// Signals the process group that `pid` is in, or `pid` alone where it has no group of a job (it is gone, or is in the
-/// supervisor's own group); says whether there was anyone.
+/// Signals the process group of `pid`, or `pid` alone if it has no group of a job (because it is gone, or is in the
+/// supervisor's own group), and returns whether there was any process.
 ///
 /// # Errors
-/// The kernel does not let us (EPERM).
+/// The kernel does not permit it (EPERM).
 pub fn signal_group(pid: Pid, signal: Signal) -> Result<bool, Errno> {
     match group_of(pid).map(|group| kernel::process::kill(group, true, signal)) {
         Some(Ok(())) => Ok(true),

@@ -1,4 +1,4 @@
-//! What the kernel reports, and the processes that it reports on: waiting, reaping, tracing, pidfds, signals.
+//! What the kernel reports on processes: waiting, reaping, tracing, pidfds, signals.
 
 pub(crate) mod exits;
 pub mod kill;

@@ -1,9 +1,9 @@
-//! The processes that another process may reap, each known by a pidfd: its end shows whoever reaps it, and no signal reaches
-//! the next process that is given its number.
+//! The processes that another process may reap, each known by a pidfd, which shows the exit whichever process reaps it.
+//! No signal reaches a later process with the same process id.
 //!
 //! These are the processes that the core has the shim watch: a daemon whose parent may live on. A process that the
-//! supervisor launched needs no pidfd: it is a child, nobody else can reap it, and until then its number is its own. That
-//! saves a descriptor for each job, and the calls to watch it for each spawn.
+//! supervisor launched needs no pidfd: it is a child, so no other process can reap it, and until then its process id is
+//! its own. That saves a descriptor for each job, and the calls to watch it for each spawn.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -19,22 +19,21 @@ use crate::watch::kill::{signal_exactly, signal_group, signal_group_of, signal_o
 use crate::watch::proc_stat;
 use crate::watch::wait::Source;
 
-/// A process whose end was not told yet.
+/// A process whose exit was not reported yet.
 struct Watch {
     pid: Pid,
     process: OwnedFd,
 }
 
-/// A watched process on its way to the program that takes this one's place: the descriptor stays open, so the process stays
-/// the same.
+/// What a re-exec carries over of a watched process: the descriptor stays open, so it refers to the same process.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct WatchRecord {
     pid: Pid,
-    /// The number of its pidfd.
+    /// The pidfd.
     pub(crate) descriptor: i32,
 }
 
-/// Every watched process, by number. It is forgotten when its end is told.
+/// Every watched process, by process id. It is dropped when its exit is reported.
 pub struct Watches(Vec<Watch>);
 
 impl Default for Watches {
@@ -44,7 +43,7 @@ impl Default for Watches {
 }
 
 impl Watches {
-    /// None, and room for [`WATCHES`].
+    /// No processes, with capacity for [`WATCHES`].
     pub fn new() -> Self {
         Watches(Vec::with_capacity(WATCHES))
     }
@@ -58,10 +57,12 @@ impl Watches {
         self.place(pid).ok().and_then(|at| self.0.get(at)).map(|watch| watch.process.as_fd())
     }
 
-    /// Watches a process; says whether there is one. Tell of an older one of that number before.
+    /// Watches a process, and returns whether there is one. The exit of an older one with that process id must be
+    /// reported before.
     ///
     /// # Errors
-    /// There are too many, or the kernel has no pidfds: its end shows to its parent only, and signals go by its number.
+    /// There are too many, or the kernel has no pidfds. Then only the parent learns of the exit, and signals go by the
+    /// process id.
     pub fn add(&mut self, pid: Pid, epoll: &Epoll) -> Result<bool, Errno> {
         match kernel::process::open_process(pid) {
             Ok(process) => self.insert(pid, process, epoll).map(|()| true),
@@ -72,7 +73,7 @@ impl Watches {
     }
 
     fn insert(&mut self, pid: Pid, process: OwnedFd, epoll: &Epoll) -> Result<(), Errno> {
-        // Once only: what is our child as well may wait for its reaping for a while.
+        // Edge-triggered: a process that is a child too may wait a while to be reaped.
         let event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, Source::Process(pid.get()).token());
         match self.place(pid) {
             Ok(at) => {
@@ -88,30 +89,29 @@ impl Watches {
         Ok(())
     }
 
-    /// Watches a process no more; its pidfd.
+    /// Stops watching a process, and returns its pidfd.
     pub fn remove(&mut self, pid: Pid) -> Option<OwnedFd> {
         self.place(pid).ok().map(|at| self.0.remove(at).process)
     }
 
-    /// How the watched process of that number has ended that nobody has told of, now that a new one has the number, or it
-    /// was told; it is watched no more.
+    /// How the watched process with that process id exited, if this was not reported yet. It is not watched any more.
     pub(crate) fn take_exit(&mut self, pid: Pid) -> Option<Exit> {
         self.remove(pid).map(|process| exit_of(process.as_fd(), pid))
     }
 
-    /// Signals a process: a watched one by its pidfd, another, which must be our child, by its number. Says whether it was
-    /// there.
+    /// Signals a process: a watched one by its pidfd, another, which must be a child, by its process id. Returns
+    /// whether it existed.
     ///
     /// # Errors
-    /// The kernel does not let us (EPERM).
+    /// The kernel does not permit it (EPERM).
     pub fn signal(&self, pid: Pid, signal: Signal) -> Result<bool, Errno> {
         self.get(pid).map_or_else(|| signal_one(pid, signal), |process| signal_exactly(process, signal))
     }
 
-    /// The same for the process group that it is in.
+    /// The same for its process group.
     ///
     /// # Errors
-    /// The kernel does not let us (EPERM).
+    /// The kernel does not permit it (EPERM).
     pub fn signal_group(&self, pid: Pid, signal: Signal) -> Result<bool, Errno> {
         self.get(pid).map_or_else(|| signal_group(pid, signal), |process| signal_group_of(process, pid, signal))
     }
@@ -126,30 +126,30 @@ impl Watches {
         self.0.iter().map(|watch| WatchRecord { pid: watch.pid, descriptor: watch.process.as_raw_fd() })
     }
 
-    /// Goes on watching. Should it have ended meanwhile, that shows at once.
+    /// Continues to watch a process. If it has exited meanwhile, that is reported at once.
     pub(crate) fn put_back(&mut self, carried: &WatchRecord, process: OwnedFd, epoll: &Epoll) -> Result<(), Errno> {
         self.insert(carried.pid, process, epoll)
     }
 }
 
-/// Whether the process has ended, with all its threads; reaped or not.
+/// Whether the process has exited with all its threads, reaped or not.
 pub(crate) fn has_ended(process: BorrowedFd<'_>) -> bool {
     let mut polled = [PollFd::new(process, PollFlags::POLLIN)];
     poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
-/// How a process ended: the kernel remembers it when it was reaped, and `/proc` shows it before.
+/// How a process exited: the kernel remembers it when it was reaped, and `/proc` shows it before.
 fn exit_of(process: BorrowedFd<'_>, pid: Pid) -> Exit {
     let shown = || {
         let code = proc_stat::exit_code_of(pid)?;
-        // If it is there still, the number was its own.
+        // If it still exists, the process id was its own.
         (signal_exactly(process, Signal(0)) != Ok(false)).then_some(code)
     };
     let kept = || kernel::process::exit_code(process);
     kept().or_else(shown).or_else(kept).map_or(Exit::Unknown, exit)
 }
 
-/// wait(2)'s number in words.
+/// The meaning of a number of wait(2).
 fn exit(code: i32) -> Exit {
     match (code & 0x7f) as u8 {
         0 => Exit::Status((code >> 8 & 0xff) as u8),

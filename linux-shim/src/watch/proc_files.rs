@@ -10,10 +10,10 @@ use nix::sys::stat::Mode;
 use nix::unistd::read;
 use uphold_core::Pid;
 
-/// Bytes read at once: `/proc` gives no more.
+/// Bytes of one read: `/proc` gives no more.
 const PIECE: usize = 4096;
 
-/// Opens a file that says something of a process.
+/// Opens a file of a process.
 pub(crate) fn open_file(pid: Pid, name: &str) -> Option<OwnedFd> {
     let mut path = [0u8; 32];
     write!(&mut path[..], "/proc/{pid}/{name}").ok()?;
@@ -21,7 +21,7 @@ pub(crate) fn open_file(pid: Pid, name: &str) -> Option<OwnedFd> {
     open(&path[..length], OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()
 }
 
-/// Reads a file to its end, or as much as there is room for.
+/// Reads a file to its end, or as much as fits.
 pub(crate) fn fill<'r>(file: &OwnedFd, room: &'r mut [u8]) -> Option<&'r [u8]> {
     let mut used = 0;
     while let Some(space) = room.get_mut(used..).filter(|space| !space.is_empty()) {
@@ -54,7 +54,7 @@ pub(crate) fn each_piece(file: &OwnedFd, mut take: impl FnMut(&[u8])) {
             Ok(0) => return,
             Ok(length) => take(piece.get(..length).unwrap_or_default()),
             Err(Errno::EINTR) => {}
-            // It has ended meanwhile.
+            // The process has exited meanwhile.
             Err(_) => return,
         }
     }

@@ -8,29 +8,29 @@ use uphold_core::{Pid, ShortName};
 use crate::kernel;
 use crate::watch::proc_files::{each_number, fill, number, open_file, open_in_proc};
 
-/// One process, by `/proc/PID/stat` (proc(5)).
+/// The state of one process, from `/proc/PID/stat` (proc(5)).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stat {
-    /// Its number.
+    /// The process id.
     pub pid: Pid,
     /// `comm`.
     pub name: ShortName,
-    /// One letter.
+    /// The state, as one letter.
     pub state: u8,
-    /// Its parent's number.
+    /// The process id of the parent.
     pub parent: u32,
-    /// Its process group's.
+    /// The process group.
     pub group: u32,
-    /// Its session's.
+    /// The session.
     pub session: u32,
-    /// How many threads it has.
+    /// The number of threads.
     pub threads: u32,
-    /// When it began: ticks since boot, 100 a second.
+    /// The start time in ticks since boot, 100 a second.
     pub start: u64,
 }
 
 impl Stat {
-    /// What there is to know of that process.
+    /// The state of that process.
     pub fn of(pid: Pid) -> Option<Stat> {
         Stat::read(pid, format_args!("{pid}/stat"))
     }
@@ -42,7 +42,7 @@ impl Stat {
         Stat::parse(pid, text.get(..length)?)
     }
 
-    /// `PID (NAME) STATE PPID PGRP SESSION ...`, and the name may hold anything.
+    /// `PID (NAME) STATE PPID PGRP SESSION ...`, where the name may contain any byte.
     fn parse(pid: Pid, text: &[u8]) -> Option<Stat> {
         let from = text.iter().position(|&byte| byte == b'(')? + 1;
         let to = text.iter().rposition(|&byte| byte == b')')?;
@@ -65,12 +65,12 @@ impl Stat {
         })
     }
 
-    /// Whether it runs. A process whose first thread has ended lives on in the others.
+    /// Whether the process is alive. A process whose first thread has exited lives on in the others.
     pub fn is_alive(&self) -> bool {
         !matches!(self.state, b'Z' | b'X' | b'x') || self.threads > 1
     }
 
-    /// Whether it waits for something to happen, with all its threads.
+    /// Whether the process waits with all its threads.
     pub fn is_idle(&self) -> bool {
         let pid = self.pid;
         let waits = |state| !matches!(state, b'R' | b'D');
@@ -85,7 +85,7 @@ impl Stat {
     }
 }
 
-/// The children of a process, those that came first first; `threads` is how many threads it has.
+/// The children of a process, the oldest first; `threads` is the number of its threads.
 pub(crate) fn each_child(of: Pid, threads: u32, mut take: impl FnMut(Pid)) {
     let mut of_thread = |thread: Pid| {
         if let Some(file) = open_in_proc(format_args!("{of}/task/{thread}/children")) {
@@ -103,7 +103,7 @@ fn each_thread(of: Pid, mut take: impl FnMut(Pid)) {
     });
 }
 
-/// More than the longest line: 52 numbers, and a name of 64 bytes at most.
+/// More than the longest line: 52 numbers, and a name of at most 64 bytes.
 const LINE: usize = 1536;
 
 /// The parent of a process; `None` if there is no such process, or no `/proc`.
@@ -111,18 +111,20 @@ pub(crate) fn parent_of(pid: Pid) -> Option<Pid> {
     Pid::new(Stat::of(pid)?.parent)
 }
 
-/// How a process ended that nobody has reaped yet, as wait(2) has it; `None` also if that is none of our business.
+/// How a process that is not reaped yet exited, in the form of wait(2). `None` also if the supervisor may not look into
+/// the process.
 pub(crate) fn exit_code_of(pid: Pid) -> Option<i32> {
     let mut line = [0; LINE];
     let line = fill(&open_file(pid, "stat")?, &mut line)?;
     let code = field(line, 52).filter(|_| field(line, 3) == Some("Z"))?.parse().ok()?;
-    // Who may not look into the process is shown a zero. This link may be followed by those who may.
+    // The kernel shows a zero to a program that may not look into the process. Such a program may not follow this link
+    // either.
     (code != 0 || open_file(pid, "ns/user").is_some()).then_some(code)
 }
 
-/// Whether somebody traces the process; `None` if there is no such process, or no `/proc`.
+/// Whether the process is traced; `None` if there is no such process, or no `/proc`.
 pub(crate) fn is_traced(pid: Pid) -> Option<bool> {
-    /// Which comes early in the text.
+    /// It comes early in the text.
     const TRACER: &str = "TracerPid:\t";
     let mut text = [0; LINE];
     let mut lines = fill(&open_file(pid, "status")?, &mut text)?.split(|&byte| byte == b'\n');
@@ -132,7 +134,7 @@ pub(crate) fn is_traced(pid: Pid) -> Option<bool> {
 
 /// A field by its number in proc(5), which is 3 or more.
 fn field(line: &[u8], number: usize) -> Option<&str> {
-    // `PID (NAME) STATE PPID ...`, and the name may hold anything.
+    // `PID (NAME) STATE PPID ...`, where the name may contain any byte.
     let name_end = line.iter().rposition(|&byte| byte == b')')?;
     let word = line.get(name_end..)?.split(|&byte| byte == b' ').nth(number - 2)?;
     std::str::from_utf8(word.trim_ascii_end()).ok()
@@ -197,7 +199,7 @@ mod tests {
                     std::hint::spin_loop()
                 }
             });
-            // A new thread may sleep before it comes to its own work.
+            // A new thread may sleep before it starts its own work.
             while !begun.load(Ordering::Relaxed) {
                 std::thread::yield_now();
             }

@@ -1,54 +1,53 @@
-//! What happened to the processes: exits, stops and what tracing reports, one at a time.
+//! Changes of processes: exits, stops and the events of tracing, one at a time.
 
 use crate::kernel;
 use crate::kernel::process::Waited;
 use uphold_core::{Exit, Pid, Signal};
 
-/// A process changed.
+/// A change of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct ChildChange {
-    /// Which one.
+    /// The process.
     pub pid: Pid,
-    /// How.
+    /// The change.
     pub kind: Kind,
 }
 
-/// How a process changed.
+/// The ways in which a process changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Kind {
-    /// It ended, and was reaped.
+    /// It exited, and was reaped.
     ///
-    /// A tracee that is not our child is reported when it ends, and a second time if its parent dies without having
-    /// reaped it and it so becomes our child. A tracee that is our child from the start is reported once. So the
-    /// second report names a process that is already known to be gone; until it, the kernel gives the number to
-    /// nobody else.
+    /// A tracee that is not a child of the supervisor is reported when it exits, and a second time if its parent exits
+    /// without having reaped it, so that it becomes a child. A tracee that is a child from the start is reported once.
+    /// So the second report names a process that is already known to be gone; until then, the kernel gives the process
+    /// id to no other process.
     Exited(Exit),
-    /// It is not traced, and a signal stopped it.
+    /// It is not traced, and was stopped by a signal.
     Stopped(Signal),
-    /// It is not traced, and goes on after a stop.
+    /// It is not traced, and has continued after a stop.
     Continued,
-    /// It is traced, and stopped; it stays so until it is resumed or detached.
+    /// It is traced and stopped, until it is resumed or detached.
     Trapped(Trap),
 }
 
-/// Why a tracee stopped.
+/// The reason for a tracee's stop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Trap {
-    /// Before this signal is delivered, which is up to the tracer. TRAP after the exec that began the trace, STOP in a
-    /// new child.
+    /// This signal, which the tracer may deliver: TRAP after the exec that began the trace, STOP in a new child.
     Signal(Signal),
-    /// It forked this child.
+    /// The fork of this child.
     Fork(Pid),
-    /// It runs a new program.
+    /// The exec of a new program.
     Exec,
-    /// For a reason that nobody asked for: resume it without a signal.
+    /// Any other reason: the tracee is resumed without a signal.
     Other,
 }
 
-/// The next change, if there is one. Call it until there is none: one SIGCHLD may stand for many changes.
+/// The next change, if there is one. Call this until there is none: one SIGCHLD may stand for many changes.
 ///
-/// Every change is told exactly once and in the kernel's order; none blocks another, for the kernel gives up each as
-/// it is told.
+/// Every change is reported exactly once and in the kernel's order. None delays another, since the kernel drops each as
+/// it is reported.
 pub fn next_change() -> Option<ChildChange> {
     loop {
         let waited = kernel::process::wait_any()?;

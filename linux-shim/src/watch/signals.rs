@@ -1,40 +1,40 @@
-//! The signals that the supervisor is sent.
+//! The signals that the supervisor gets.
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// What a signal asks for.
+/// The meaning of a signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SignalRequest {
     /// A child has changed.
     Children,
-    /// Load the job files anew.
+    /// Load the job files again.
     Reload,
     /// End the session.
     Shutdown,
-    /// Run the supervisor's program anew.
+    /// Re-execute the supervisor's program.
     Reexecute,
     /// Emit this event.
     Event(&'static [u8]),
-    /// Nothing, here.
+    /// Nothing.
     Nothing,
 }
 
-/// The signals that are taken from the descriptor; the others stay blocked and wait there for ever.
+/// The signals that are read from the descriptor; the others stay blocked and pending.
 const TAKEN: [Signal; 6] =
     [Signal::SIGCHLD, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM, Signal::SIGPWR, Signal::SIGWINCH];
 
-/// Blocks every signal, and opens the descriptor on which some of them are read.
+/// Blocks every signal, and opens the descriptor from which some of them are read.
 ///
 /// # Errors
-/// The kernel has no descriptor or no memory for it.
+/// The kernel has no descriptor or no memory.
 pub fn open() -> nix::Result<SignalFd> {
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)?;
     let taken: SigSet = TAKEN.into_iter().collect();
     SignalFd::with_flags(&taken, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }
 
-/// What a signal means to a session's supervisor or to the system's (init(8), events control-alt-delete(7),
+/// The meaning of a signal to a session's supervisor or to the system's (init(8), events control-alt-delete(7),
 /// keyboard-request(7) and power-status-changed(7)).
 pub fn meaning(number: u32, user: bool) -> SignalRequest {
     let signal = i32::try_from(number).ok().and_then(|number| Signal::try_from(number).ok());

@@ -1,7 +1,7 @@
-//! Following forks with ptrace(2), as `expect fork` and `expect daemon` of init(5) have it.
+//! Following forks with ptrace(2), for `expect fork` and `expect daemon` of init(5).
 //!
-//! A new child of a tracee is traced too, and stops at once. The kernel may report that stop before the fork that made
-//! the child; [`Tracer::next_change`] holds it back, so that the fork always comes first.
+//! A new child of a tracee is traced too, and stops at once. The kernel may report that stop before the fork of the
+//! child; [`Tracer::next_change`] holds it back, so that the fork always comes first.
 
 use crate::capacity::EARLY_CHILDREN;
 use crate::kernel;
@@ -10,39 +10,38 @@ use crate::watch::reap::{self, ChildChange, Kind, Trap};
 use nix::errno::Errno;
 use uphold_core::{Exit, Pid, Signal};
 
-/// A child that is heard of before the fork that made it.
+/// A child that is reported before its fork.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 struct Early {
     pid: Pid,
     kind: Kind,
 }
 
-/// The tracees, of which there are at most `TRACEES`: two for each job that may start at the same time (a process and
-/// its new child).
+/// The tracees, at most `TRACEES`: two for each job that may start at the same time (a process and its new child).
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct Tracer<const TRACEES: usize> {
     known: Vec<Pid>,
     early: heapless::Vec<Early, EARLY_CHILDREN>,
-    /// Tracees that run and are to be let go when they stand still.
+    /// Tracees that run, and are to be released when they stop.
     leaving: Vec<Pid>,
-    /// A held-back change whose fork has just been told.
+    /// A change that was held back, and whose fork has just been reported.
     due: Option<ChildChange>,
-    /// How many children were let go untraced for want of room.
+    /// The number of children that were released untraced for want of room.
     dropped: u32,
 }
 
-/// What to do with a change.
+/// The handling of a change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum StopAction {
-    /// Tell it.
+    /// Report it.
     Tell,
-    /// Keep it until the fork is told.
+    /// Hold it until the fork is reported.
     Hold,
-    /// It stands still as it was told to, so that it can be let go.
+    /// The tracee has stopped as ordered, so that it can be released.
     Release,
-    /// It stands still as it was told to, but was not traced any more: it goes on.
+    /// The process has stopped as ordered, but is not traced any more: it continues.
     GoOn,
-    /// Its fork will never be told: the process that made it is gone, or no longer traced.
+    /// The fork will never be reported: the parent is gone, or is not traced any more.
     LetGo,
 }
 
@@ -59,7 +58,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
         Tracer { known, early, leaving, due: None, dropped: 0 }.with_room()
     }
 
-    /// The same, with all the room that it will ever need: asked for once, and resident only as far as it is used.
+    /// The same, with all the memory that it will ever need: allocated once, and resident only as far as it is used.
     pub fn with_room(mut self) -> Self {
         for list in [&mut self.known, &mut self.leaving] {
             list.reserve_exact(TRACEES.saturating_sub(list.len()));
@@ -67,27 +66,27 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
         self
     }
 
-    /// Whether another process can be traced, and its first child with it. Ask before spawning with `trace`.
+    /// Whether another process and its first child can be traced. To be checked before spawning with `trace`.
     pub fn has_room(&self) -> bool {
         self.known.len() + 2 <= TRACEES
     }
 
     /// Notes a process that was spawned with `trace`. Without room (see [`has_room`](Self::has_room)) the order of its
-    /// reports is not looked after.
+    /// reports is not ensured.
     pub fn expect(&mut self, pid: Pid) {
         self.note(pid);
     }
 
-    /// How many new children were let go untraced because too many were held back, since the last time this was asked.
+    /// The number of new children that were released untraced because too many were held back, since the last call.
     pub fn take_dropped(&mut self) -> u32 {
         std::mem::take(&mut self.dropped)
     }
 
-    /// The next change of any process: [`reap::next_change`], with forks before what their children do. Call it until
-    /// there is none.
+    /// The next change of any process: [`reap::next_change`], with forks before the changes of their children. Call
+    /// this until there is none.
     ///
-    /// A child that dies so early that its exit is told before its fork is an exit of an unknown process to the caller,
-    /// who then must find the child of the fork to be gone (pidfd_open(2) says so).
+    /// If a child exits so early that its exit is reported before its fork, the caller gets the exit of an unknown
+    /// process, and must find the child of the later fork to be gone (by pidfd_open(2)).
     pub fn next_change(&mut self) -> Option<ChildChange> {
         loop {
             let change = self.due.take().or_else(reap::next_change)?;
@@ -95,12 +94,12 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
                 StopAction::Tell => return Some(change),
                 StopAction::Hold => {}
                 StopAction::Release => {
-                    // It can only be gone, and its exit is told next.
+                    // This fails only if it is gone; its exit is reported next.
                     self.detach(change.pid, None).unwrap_or_default();
                 }
                 StopAction::GoOn => {
                     self.forget(change.pid);
-                    // It is our child, and was not reaped: the number is its own.
+                    // It is a child that was not reaped, so the process id is its own.
                     kernel::process::kill(change.pid, false, Signal::CONT).unwrap_or_default();
                 }
                 StopAction::LetGo => let_go(change.pid, change.kind),
@@ -108,8 +107,8 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
         }
     }
 
-    /// Has the process, which has just stopped after its exec, report forks and execs from now on, and lets it run.
-    /// Says whether it is still there.
+    /// Has the process, which has just stopped after its exec, report forks and execs from now on, and resumes it.
+    /// Returns whether it still exists.
     ///
     /// # Errors
     /// The kernel refuses for another reason than that the process is gone.
@@ -119,7 +118,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
         there(kernel::ptrace::set_options(pid, options).and_then(|()| kernel::ptrace::resume(pid, None)))
     }
 
-    /// Lets a stopped tracee run on, with a signal or without. Says whether it is still there.
+    /// Resumes a stopped tracee, with a signal or without. Returns whether it still exists.
     ///
     /// # Errors
     /// The kernel refuses for another reason than that the process is gone.
@@ -127,12 +126,12 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
         there(kernel::ptrace::resume(pid, signal))
     }
 
-    /// Whether the process is traced, as far as is known, or is a new child whose fork was told.
+    /// Whether the process is traced, as far as known, or is a new child whose fork was reported.
     pub fn knows(&self, pid: Pid) -> bool {
         self.known.contains(&pid)
     }
 
-    /// How the new child ended whose fork was just told, if it has; it will not be told again.
+    /// How the new child whose fork was just reported exited, if it has; this is not reported again.
     pub fn take_end(&mut self, pid: Pid) -> Option<Exit> {
         let Some(ChildChange { pid: due, kind: Kind::Exited(exit) }) = self.due else { return None };
         if due != pid {
@@ -143,14 +142,14 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
         Some(exit)
     }
 
-    /// Forgets a process of whose end nothing will be reported any more.
+    /// Forgets a process of which nothing will be reported any more.
     pub fn forget(&mut self, pid: Pid) {
         self.known.retain(|&known| known != pid);
         self.leaving.retain(|&leaving| leaving != pid);
         self.abandon_orphans(parent_of);
     }
 
-    /// Lets a stopped tracee run on and traces it no more. Says whether it is still there.
+    /// Detaches from a stopped tracee, which runs on. Returns whether it still exists.
     ///
     /// # Errors
     /// The kernel refuses for another reason than that the process is gone.
@@ -160,11 +159,11 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
         result
     }
 
-    /// Lets a running tracee go: it must stand still for that, so its first thread is told to stop, and the stop is not
-    /// delivered. Says whether it is still there.
+    /// Detaches from a running tracee. It must be stopped for that, so its first thread gets a stop signal, which is
+    /// not delivered. Returns whether it still exists.
     ///
-    /// When another thread than the first runs a new program, the kernel ends the trace and tells nobody. Such a process
-    /// would stand still for good.
+    /// When another thread than the first runs a new program, the kernel ends the trace without a report. Such a
+    /// process would stay stopped for good.
     ///
     /// # Errors
     /// The kernel refuses for another reason than that the process is gone.
@@ -190,7 +189,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
         }
     }
 
-    /// What to do with a change, and what it means for the tables.
+    /// Decides on a change, and updates the tables.
     fn judge(&mut self, change: ChildChange, parent_of: impl Fn(Pid) -> Option<Pid>) -> StopAction {
         let ChildChange { pid, kind } = change;
         match kind {
@@ -212,7 +211,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     }
 
     fn hold(&mut self, pid: Pid, kind: Kind, parent_of: impl Fn(Pid) -> Option<Pid>) -> StopAction {
-        // Without /proc nobody knows the parent; then it may be any of the tracees.
+        // Without /proc the parent is unknown; then it may be any of the tracees.
         let orphan = parent_of(pid).is_some_and(|parent| !self.known.contains(&parent));
         if orphan || self.known.is_empty() {
             return StopAction::LetGo;
@@ -228,7 +227,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
 
     fn ended(&mut self, pid: Pid, kind: Kind, parent_of: impl Fn(Pid) -> Option<Pid>) -> StopAction {
         if let Some(early) = self.early.iter_mut().find(|early| early.pid == pid) {
-            // The fork is still to be told; then the child is not stopped but gone.
+            // The fork is still to be reported; then the child is gone, not stopped.
             early.kind = kind;
             return StopAction::Hold;
         }
@@ -238,7 +237,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
         StopAction::Tell
     }
 
-    /// Lets go of the held-back children whose fork will not be told any more.
+    /// Releases the children that are held back and whose fork will not be reported any more.
     fn abandon_orphans(&mut self, parent_of: impl Fn(Pid) -> Option<Pid>) {
         let mut at = 0;
         while let Some(&Early { pid, kind }) = self.early.get(at) {
@@ -253,14 +252,14 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     }
 }
 
-/// Lets a process run on untraced, with the signal that it stopped for unless tracing caused it.
+/// Detaches from a process, with the signal for which it stopped unless tracing caused it.
 fn let_go(pid: Pid, kind: Kind) {
     let signal = match kind {
         Kind::Exited(_) => return,
         Kind::Trapped(Trap::Signal(signal)) if signal != Signal::STOP && signal != Signal::TRAP => Some(signal),
         _ => None,
     };
-    // It stands stopped before us, so the request can only fail because it was killed: its exit is told next.
+    // It is stopped, so the request fails only if it was killed: its exit is reported next.
     kernel::ptrace::detach(pid, signal).unwrap_or_default();
 }
 
@@ -299,7 +298,7 @@ mod tests {
         change(number, Kind::Exited(Exit::Status(0)))
     }
 
-    /// What is told when the kernel reports these changes, the child's parent being `parent`.
+    /// The reports when the kernel reports these changes, and the child's parent is `parent`.
     fn told(reports: &[ChildChange], parent: Option<u32>) -> std::vec::Vec<ChildChange> {
         let mut tracer = Tracer::<4>::new();
         tracer.expect(pid(PARENT));

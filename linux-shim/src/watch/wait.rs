@@ -1,4 +1,4 @@
-//! Waiting for the kernel: one epoll descriptor for everything, and one deadline. Idle is no wake-up at all.
+//! Waiting for the kernel: one epoll for everything, and one deadline. An idle supervisor never wakes up.
 
 use std::os::fd::AsFd;
 
@@ -10,24 +10,24 @@ use uphold_core::Instant;
 use crate::capacity::KERNEL_EVENTS;
 use crate::watch::signals;
 
-/// Where something happened.
+/// A source of events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Source {
-    /// A signal has come.
+    /// A signal is pending.
     Signals,
     /// The configuration directories have changed.
     Configuration,
-    /// A job has written to its log.
+    /// A job has written output.
     JobLogs,
     /// A process has entered a control group or left one.
     Groups,
-    /// Something was mounted, or is no more.
+    /// A file system was mounted or unmounted.
     Mounts,
-    /// A client wants to come in at that listener.
+    /// A client wants to connect to that listener.
     Listener(u32),
-    /// Something of that client.
+    /// That client has sent something, or is gone.
     Client(u32),
-    /// The watched process of that number has ended.
+    /// The watched process with that id has exited.
     Process(u32),
     /// The main process of that job has sent a message.
     Message(u32),
@@ -36,7 +36,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The number under which the kernel knows the source.
+    /// The number of the source in the kernel's reports.
     pub const fn token(self) -> u64 {
         match self {
             Source::Signals => 0,
@@ -68,9 +68,9 @@ impl Source {
     }
 }
 
-/// What the kernel has reported and nobody has looked at yet.
+/// The kernel's reports that are still to be handled.
 pub struct Wait {
-    /// Where descriptors are registered.
+    /// The epoll in which descriptors are registered.
     pub epoll: Epoll,
     signals: SignalFd,
     events: [EpollEvent; KERNEL_EVENTS],
@@ -79,10 +79,10 @@ pub struct Wait {
 }
 
 impl Wait {
-    /// Blocks all signals and waits for nothing else yet.
+    /// Blocks all signals, and waits for nothing else yet.
     ///
     /// # Errors
-    /// The kernel has no descriptors or no memory for it.
+    /// The kernel has no descriptors or no memory.
     pub fn new() -> nix::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let signals = signals::open()?;
@@ -90,33 +90,33 @@ impl Wait {
         Ok(Wait { epoll, signals, events: [EpollEvent::empty(); KERNEL_EVENTS], next: 0, count: 0 })
     }
 
-    /// Waits for one more thing to become readable.
+    /// Waits for one more descriptor to become readable.
     ///
     /// # Errors
-    /// The kernel has no memory for it, or it cannot be waited for.
+    /// The kernel has no memory, or the descriptor cannot be waited for.
     pub fn watch(&self, what: impl AsFd, source: Source) -> nix::Result<()> {
         self.epoll.add(what, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))
     }
 
-    /// Has it told when something is mounted (proc_pid_mounts(5)).
+    /// Has mounts reported (proc_pid_mounts(5)).
     ///
     /// # Errors
-    /// The kernel has no memory for it, or it cannot be waited for.
+    /// The kernel has no memory, or the file cannot be waited for.
     pub fn watch_mounts(&self, mounts: impl AsFd) -> nix::Result<()> {
         self.epoll.add(mounts, EpollEvent::new(EpollFlags::EPOLLPRI, Source::Mounts.token()))
     }
 
-    /// The next thing that happened, of those that are known.
+    /// The next event that was fetched.
     pub fn next_event(&mut self) -> Option<(Source, EpollFlags)> {
         let event = self.events.get(self.next..self.count)?.first()?;
         self.next += 1;
         Some((Source::of(event.data()), event.events()))
     }
 
-    /// Waits until something happens or the deadline passes; without a deadline, for ever; not at all if it has passed.
+    /// Waits until an event or the deadline; without a deadline, for ever; not at all if the deadline has passed.
     ///
     /// # Errors
-    /// The kernel does not let it wait; EINTR is none.
+    /// The kernel does not let it wait; EINTR is not an error.
     pub fn wait(&mut self, now: Instant, deadline: Option<Instant>) -> nix::Result<()> {
         let timeout = match deadline {
             None => EpollTimeout::NONE,
@@ -134,7 +134,7 @@ impl Wait {
         Ok(())
     }
 
-    /// The next signal that has come.
+    /// The next pending signal.
     pub fn next_signal(&self) -> Option<u32> {
         self.signals.read_signal().ok().flatten().map(|signal| signal.ssi_signo)
     }

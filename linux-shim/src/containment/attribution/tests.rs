@@ -30,7 +30,7 @@ fn pid(number: u32) -> Pid {
     Pid::new(number).unwrap()
 }
 
-/// A process: its number, its session, when it began, and whether it has ended.
+/// A process: its process id, its session, its start time, and whether it has exited.
 fn process(number: u32, session: u32, start: u64, ended: bool) -> Stat {
     let (name, state) = (ShortName::default(), if ended { b'Z' } else { b'S' });
     Stat { pid: pid(number), name, state, parent: 1, group: session, session, threads: 1, start }
@@ -60,7 +60,7 @@ impl World for Pretend {
     }
 }
 
-/// Job a's main process is 100, b's is 200, both of time 1000; a's hook is 150.
+/// Job a's main process is 100, b's is 200, both started at time 1000; a's hook is 150.
 fn family() -> (Attribution, Table, [JobId; 2]) {
     let (mut attribution, mut table, [a, b]) = (Attribution::new(), Table::new(12), jobs());
     for (job, number) in [(a, 100), (b, 200)] {
@@ -99,7 +99,7 @@ fn a_name_counts_for_whoever_began_later_than_the_job() {
     assert_eq!(attribution.judge(&process(300, 300, 1001, false), &table, &world), Owner::Main(b));
     assert_eq!(attribution.judge(&process(90, 90, 999, false), &table, &world), Owner::Nobody);
     assert_eq!(attribution.judge(&process(90, 90, 1000, false), &table, &world), Owner::Nobody, "within one tick");
-    // After a hook's end it is the hook's.
+    // After the exit of a hook the orphan is the hook's.
     attribution.ended(table.take(pid(150)).unwrap(), pid(150));
     assert_eq!(attribution.judge(&process(301, 301, 1001, false), &table, &world), Owner::Hook(a));
 }
