@@ -1,8 +1,8 @@
 //! Users and groups from `/etc/passwd` and `/etc/group`, without NSS and without the heap.
 //!
-//! A child in the supervisor's memory looks them up after chroot(2), where the C library's functions may neither be called
-//! (they allocate, lock and load libraries) nor trusted (the library they would load lies inside the job's root). Files are
-//! read through a small buffer, byte by byte, so that a line may be of any length.
+//! A child in the supervisor's memory looks them up after chroot(2). There the C library's functions can neither be
+//! called (they allocate, lock and load libraries) nor trusted (the library that they would load is inside the job's
+//! root). Files are read through a small buffer, byte by byte, so that a line may have any length.
 
 use heapless::Vec;
 use nix::errno::Errno;
@@ -22,7 +22,7 @@ use crate::kernel;
 const PASSWD: &CStr = c"/etc/passwd";
 const GROUP: &CStr = c"/etc/group";
 
-/// The longest name of a user or group that can be found (LOGIN_NAME_MAX).
+/// Bytes of the longest name of a user or group (LOGIN_NAME_MAX).
 const NAME_MAX: usize = 256;
 
 /// A name of a user or group.
@@ -36,21 +36,21 @@ pub type GroupIds = Vec<u32, GROUPS_OF_A_USER>;
 pub struct User {
     /// The login name.
     pub name: Name,
-    /// The number of the user.
+    /// The user id.
     pub uid: u32,
-    /// The number of the user's own group.
+    /// The id of the user's own group.
     pub gid: u32,
 }
 
-/// The user of that name; `None` when the file has none, an error when it cannot be read.
+/// The user with that name; `None` if the file has none.
 ///
 /// # Errors
-/// The file cannot be read. (`passwd` or `group`, in the job's root), or the name is too long.
+/// The file (`passwd` in the job's root) cannot be read, or the name is too long.
 pub fn user_named(name: &[u8]) -> Result<Option<User>, Errno> {
     find_user(PASSWD, |user| user.name == name)
 }
 
-/// The user of that number.
+/// The user with that id.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -58,15 +58,15 @@ pub fn user_numbered(uid: u32) -> Result<Option<User>, Errno> {
     find_user(PASSWD, |user| user.uid == uid)
 }
 
-/// The number of the group of that name.
+/// The id of the group with that name.
 ///
 /// # Errors
-/// The file cannot be read. (`passwd` or `group`, in the job's root), or the name is too long.
+/// The file (`group` in the job's root) cannot be read, or the name is too long.
 pub fn group_named(name: &[u8]) -> Result<Option<u32>, Errno> {
     find_group(GROUP, |group, _| group == name)
 }
 
-/// Whether there is a group of that number.
+/// Whether there is a group with that id.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -74,10 +74,10 @@ pub fn group_exists(gid: u32) -> Result<bool, Errno> {
     find_group(GROUP, |_, number| number == gid).map(|found| found.is_some())
 }
 
-/// `first` and every group that lists `user` as a member; no file means no members, as initgroups(3) has it.
+/// `first` and every group that lists `user` as a member. Without a file there are no members, as with initgroups(3).
 ///
 /// # Errors
-/// The file is there and cannot be read, or the user is in too many groups (see [`GROUPS_OF_A_USER`]).
+/// The file exists and cannot be read, or the user is in too many groups (see [`GROUPS_OF_A_USER`]).
 pub fn groups_of(user: &[u8], first: u32) -> Result<GroupIds, Errno> {
     match memberships(GROUP, user, first) {
         Err(Errno::ENOENT) => {
@@ -89,39 +89,39 @@ pub fn groups_of(user: &[u8], first: u32) -> Result<GroupIds, Errno> {
     }
 }
 
-/// What was looked for, or the error of that stage: with code 0 if there is no such thing.
+/// The result of a lookup, or the error of that stage: with code 0 if nothing was found.
 pub(crate) fn found<T>(stage: SpawnStage, answer: Result<Option<T>, Errno>) -> Result<T, SpawnError> {
     let failed = |code| SpawnError { stage, code };
     answer.map_err(|errno| failed(errno as i32))?.ok_or(failed(0))
 }
 
-/// The user that the supervisor runs as.
+/// The supervisor's own user.
 pub(crate) fn own_user() -> Result<User, SpawnError> {
     found(SpawnStage::FindOwnUser, user_numbered(geteuid().as_raw()))
 }
 
-/// Makes sure that there is a group of that number.
+/// Checks that there is a group with that id.
 pub(crate) fn check_own_group(group: u32) -> Result<(), SpawnError> {
     found(SpawnStage::FindOwnGroup, group_exists(group).map(|there| there.then_some(())))
 }
 
-/// The groups of processes that keep the user of the supervisor, which is root: looked up again only when the files have
-/// changed.
+/// The groups of processes that keep the supervisor's user, if that is root. They are looked up again only when the
+/// files have changed.
 #[derive(Default)]
 pub struct OwnGroups {
-    /// The files as they were, and the user and group that it was about.
+    /// The versions of the files, and the user and group for which they were read.
     stamp: Option<[Stamp; 2]>,
     groups: GroupIds,
     failure: Option<SpawnError>,
-    /// Whether the supervisor has these groups itself, and no others.
+    /// Whether the supervisor has exactly these groups itself.
     in_force: bool,
 }
 
-/// What changes when a file does: device, inode, size, times.
+/// The version of a file: device, inode, size, times.
 type Stamp = Result<[i128; 5], Errno>;
 
 impl OwnGroups {
-    /// What such a process must be given: nothing if it has it already.
+    /// The groups to be set in such a process; `None` if it has them already.
     pub(crate) fn get(&mut self) -> Result<Option<&[u32]>, SpawnError> {
         if !geteuid().is_root() {
             return Ok(None);
@@ -206,32 +206,32 @@ fn memberships(file: &CStr, user: &[u8], first: u32) -> Result<GroupIds, Errno> 
     Ok(groups)
 }
 
-/// What a word ended with.
+/// The end of a word.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// A colon: the line goes on with its next field.
+    /// A colon: the line continues with its next field.
     Field,
-    /// A comma: the field goes on with its next item.
+    /// A comma: the field continues with its next item.
     Item,
     /// A newline.
     Line,
-    /// There is no more.
+    /// The end of the file.
     File,
 }
 
-/// A file of colon-separated lines.
+/// A reader of a file of colon-separated lines.
 struct Reader {
     file: OwnedFd,
     buffer: [u8; 1024],
     at: usize,
     filled: usize,
-    /// How much more of it is read.
+    /// The number of bytes that may still be read.
     left: usize,
 }
 
 impl Reader {
-    /// The supervisor waits for the child that reads this, and who may write to the job's root may have put a pipe there, or
-    /// a file without end.
+    /// The supervisor waits for the child that reads this file, and a user who may write to the job's root may have put
+    /// a pipe or an endless file there.
     fn open(path: &CStr) -> Result<Reader, Errno> {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
         Ok(Reader { file: open(path, flags, Mode::empty())?, buffer: [0; 1024], at: 0, filled: 0, left: ACCOUNTS })
@@ -253,7 +253,7 @@ impl Reader {
         Ok(byte)
     }
 
-    /// The next word; `None` when it is longer than any name.
+    /// The next word; `None` if it is longer than any name.
     fn word(&mut self) -> Result<(Option<Name>, End), Errno> {
         let mut word = Some(Name::new());
         loop {
@@ -278,7 +278,7 @@ impl Reader {
         Ok((digits.and_then(|word| std::str::from_utf8(word).ok()?.parse().ok()), end))
     }
 
-    /// The name and the password of the next line that has both; what follows is still to be read.
+    /// The name and the password of the next line that has both; the rest of the line is still to be read.
     fn head(&mut self) -> Result<Option<(Name, End)>, Errno> {
         loop {
             let (name, mut end) = self.word()?;
@@ -294,7 +294,7 @@ impl Reader {
         }
     }
 
-    /// Name and number of the next line of a group file; the members are still to be read.
+    /// The name and the id of the next line of a group file; the members are still to be read.
     fn group(&mut self) -> Result<Option<(Name, Option<u32>, End)>, Errno> {
         let Some((name, mut end)) = self.head()? else { return Ok(None) };
         let mut gid = None;
@@ -304,7 +304,7 @@ impl Reader {
         Ok(Some((name, gid, end)))
     }
 
-    /// Reads over a field, commas and all.
+    /// Skips a field with its commas.
     fn field(&mut self) -> Result<End, Errno> {
         loop {
             match self.word()?.1 {
@@ -314,7 +314,7 @@ impl Reader {
         }
     }
 
-    /// Reads over the rest of a line of which a word ended so.
+    /// Skips the rest of a line after a word with this end.
     fn finish(&mut self, mut end: End) -> Result<(), Errno> {
         while end == End::Field || end == End::Item {
             end = self.word()?.1;
@@ -328,7 +328,7 @@ mod tests {
     use super::*;
     use std::ffi::CString;
 
-    /// A file with that text, for as long as it is asked for by the name given to `check`.
+    /// Calls `check` with the name of a file that has this text.
     fn with_file(text: &str, check: impl FnOnce(&CStr)) {
         let path = std::env::temp_dir().join(format!("accounts-{}-{}", std::process::id(), text.len()));
         std::fs::write(&path, text).unwrap();

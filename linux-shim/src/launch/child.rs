@@ -1,4 +1,4 @@
-//! Making processes by clone(2) or fork(2), and having them run programs.
+//! Making processes by clone(2) or fork(2), and running programs in them.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -17,7 +17,7 @@ use crate::launch::set_up::{Orders, set_up};
 /// CLONE_INTO_CGROUP (Linux 5.7).
 const INTO_CGROUP: u64 = 1 << 33;
 
-/// What clone3(2) takes, all of it 64 bits wide.
+/// The arguments of clone3(2), each of 64 bits.
 type CloneArguments = [u64; 11];
 
 const fn clone_arguments(flags: u64, stack: u64, stack_size: u64, cgroup: u64, child_tid: u64) -> CloneArguments {
@@ -26,18 +26,18 @@ const fn clone_arguments(flags: u64, stack: u64, stack_size: u64, cgroup: u64, c
     [flags, pidfd, child_tid, parent_tid, signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup]
 }
 
-/// What a child is to us until it runs its program.
+/// The relation between a child and the supervisor until the child runs its program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Bond {
-    /// It borrows our memory, and we wait: so long at most, or it is killed.
+    /// The child borrows the supervisor's memory. The supervisor waits for at most this time, and then kills it.
     Memory(Duration),
-    /// It has a copy of everything.
+    /// The child has a copy of everything.
     None,
 }
 
-/// A stack for children, and whether one is on it.
+/// A stack for children.
 pub(crate) struct Stack {
-    /// None after a child that was killed and does not end: it keeps the one that it had.
+    /// `None` after a child that was killed and does not exit: it keeps the stack that it had.
     place: Option<StackPlace>,
 }
 
@@ -46,18 +46,19 @@ impl Stack {
         StackPlace::new().map(|place| Stack { place: Some(place) })
     }
 
-    /// Makes a process that carries out the orders. Sharing memory, this returns when the process runs its program, or
-    /// has left its answer in the orders and is about to end; or when it had to be killed on its way. Otherwise it returns
-    /// at once.
+    /// Makes a process that carries out the orders. With shared memory, this returns when the process runs its program,
+    /// when it has left its report in the orders and is about to exit, or when it had to be killed before that.
+    /// Otherwise it returns at once.
     ///
-    /// All signals must be blocked, so that no handler of ours runs in the child.
+    /// All signals must be blocked, so that no handler of the supervisor runs in the child.
     ///
-    /// With a control group, it is born into that, which costs far less than to move there: on a machine that has nothing
-    /// else to do, the kernel lets a process that moves wait for milliseconds.
+    /// With a control group, the process is born into it. That costs far less than moving there: on an idle machine,
+    /// the kernel lets a process that moves wait for milliseconds.
     ///
-    /// vfork(2) would wait for a process in our memory as well, but without end, and without a look at it: whoever may
-    /// send it signals could stop it, and us. So the kernel is asked for what it does at the end of a thread, which it does
-    /// at exec too: it clears a word and wakes who waits for that (CLONE_CHILD_CLEARTID).
+    /// vfork(2) would wait for a process in the supervisor's memory as well, but without a bound and without a check:
+    /// any process that may send it signals could stop it, and the supervisor with it. Instead, the kernel is asked for
+    /// what it does at the end of a thread, and at exec too: it clears a word and wakes the process that waits for that
+    /// (CLONE_CHILD_CLEARTID).
     pub(crate) fn launch(
         &mut self,
         orders: &mut Orders<'_>,
@@ -74,7 +75,7 @@ impl Stack {
             _ => WaitOutcome::Clear,
         };
         match way {
-            // Whatever the kernel still does for it is done to this stack, and the word at its end.
+            // The kernel may still write to this stack, and to the word at its end.
             WaitOutcome::Stuck(_) => std::mem::forget(place),
             WaitOutcome::Clear | WaitOutcome::Killed(_) => self.place = Some(place),
         }
@@ -82,45 +83,46 @@ impl Stack {
     }
 }
 
-/// The memory of a stack, with pages below it that may not be touched, and at its end the word that the kernel clears.
+/// The memory of a stack, with a guard below it, and with the word that the kernel clears at its end.
 struct StackPlace {
     lowest: NonNull<c_void>,
 }
 
 impl StackPlace {
-    /// How much of the end is not stack: a multiple of every alignment that a stack wants.
+    /// The bytes at the end that are not stack: a multiple of every alignment of a stack.
     const END: usize = 64;
 
     fn new() -> Result<StackPlace, Errno> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE;
         let access = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a new mapping where the kernel likes.
+        // SAFETY: a new mapping at an address of the kernel's choice.
         let lowest = unsafe { libc::mmap(std::ptr::null_mut(), CHILD_STACK + CHILD_GUARD, access, flags, -1, 0) };
         if lowest == libc::MAP_FAILED {
             return Err(Errno::last());
         }
         let place = StackPlace { lowest: NonNull::new(lowest).ok_or(Errno::ENOMEM)? };
-        // SAFETY: the beginning of our own mapping, which nobody uses yet.
+        // SAFETY: the beginning of that mapping, which is not in use yet.
         Errno::result(unsafe { libc::mprotect(lowest, CHILD_GUARD, libc::PROT_NONE) })?;
         Ok(place)
     }
 
-    /// Where the stack ends.
+    /// The end of the stack.
     fn top(&self) -> *mut c_void {
         // SAFETY: within the mapping.
         unsafe { self.lowest.as_ptr().byte_add(CHILD_STACK + CHILD_GUARD - StackPlace::END) }
     }
 
-    /// Not zero as long as a process is in our memory.
+    /// The word, which is not zero while a process is in the supervisor's memory.
     fn word(&self) -> &AtomicU32 {
-        // SAFETY: the end of the mapping, which is no part of the stack, is aligned and holds zeros at first. Only the
-        // kernel writes there beside us, and no more of it than this word.
+        // SAFETY: the end of the mapping, which is not part of the stack, is aligned and holds zeros at first. Besides
+        // the supervisor only the kernel writes there, and only this word.
         unsafe { &*self.top().cast::<AtomicU32>() }
     }
 
     /// Makes the process.
     fn make(&self, orders: &mut Orders<'_>, share: bool, group: Option<BorrowedFd<'_>>) -> Result<Pid, Errno> {
-        // Without memory in common we go on at once, and change what the descriptors lead to that it is to have.
+        // Without shared memory the supervisor continues at once, and changes the targets of descriptors that the child
+        // needs.
         let flags = if share { libc::CLONE_VM | libc::CLONE_FILES | LEAVING } else { 0 };
         self.word().store(u32::from(share), Ordering::Relaxed);
         let word = if share { self.word().as_ptr() } else { std::ptr::null_mut() };
@@ -132,9 +134,9 @@ impl StackPlace {
                 let (flags, group) = (flags as u64 | INTO_CGROUP, group.as_raw_fd() as u64);
                 let arguments =
                     clone_arguments(flags, bottom as u64, size as u64, group, word.expose_provenance() as u64);
-                // SAFETY: the stack is the child's alone: with shared memory nobody else gets it until the child has left
-                // our memory, and else it has a copy. The orders live until then, and nobody looks at them meanwhile.
-                // `run` keeps to what is allowed in such a child.
+                // SAFETY: the stack belongs to the child alone: with shared memory it is not used again until the child
+                // has left the supervisor's memory; without, the child has a copy. The orders live until then and are
+                // not accessed meanwhile. `run` does only what is permitted in such a child.
                 unsafe { make(libc::SYS_clone3, clone3(&arguments), orders) }
             }
             // SAFETY: the same.
@@ -145,7 +147,7 @@ impl StackPlace {
         u32::try_from(Errno::result(number)?).ok().and_then(Pid::new).ok_or(Errno::EAGAIN)
     }
 
-    /// Waits until the process has left our memory.
+    /// Waits until the process has left the supervisor's memory.
     fn await_leaving(&self, pid: Pid, most: Duration) -> WaitOutcome {
         let has_left = || self.word().load(Ordering::Acquire) == 0;
         let mut patience = LaunchWait::new(most);
@@ -165,12 +167,12 @@ impl StackPlace {
 
 impl Drop for StackPlace {
     fn drop(&mut self) {
-        // SAFETY: our own mapping, which no child uses: the last one has exec'ed or ended.
+        // SAFETY: the supervisor's own mapping, which no child uses: the last one has called exec or exited.
         unsafe { libc::munmap(self.lowest.as_ptr(), CHILD_STACK + CHILD_GUARD) };
     }
 }
 
-/// Where a process leaves its answer, one that has memory of its own too.
+/// The place for a child's report, shared also with a child that has memory of its own.
 pub(crate) struct ChildReport {
     place: NonNull<Option<SpawnError>>,
 }
@@ -179,27 +181,27 @@ impl ChildReport {
     pub(crate) fn new() -> Result<ChildReport, Errno> {
         let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
         let (access, size) = (libc::PROT_READ | libc::PROT_WRITE, size_of::<Option<SpawnError>>());
-        // SAFETY: a new mapping where the kernel likes.
+        // SAFETY: a new mapping at an address of the kernel's choice.
         let place = unsafe { libc::mmap(std::ptr::null_mut(), size, access, flags, -1, 0) };
         if place == libc::MAP_FAILED {
             return Err(Errno::last());
         }
         let place = NonNull::new(place).ok_or(Errno::ENOMEM)?.cast();
-        // SAFETY: our own mapping, which begins at a page and has room for it.
+        // SAFETY: the supervisor's own mapping, which is page-aligned and large enough.
         unsafe { place.write(None) };
         Ok(ChildReport { place })
     }
 
-    /// What was left there.
+    /// The report.
     pub(crate) fn take(&mut self) -> Option<SpawnError> {
         // SAFETY: as in `clear`.
         unsafe { self.place.as_mut() }.take()
     }
 
-    /// The place, empty.
+    /// The place, emptied.
     pub(crate) fn clear(&mut self) -> &mut Option<SpawnError> {
-        // SAFETY: our own mapping, filled when it was made. A process that was given it before has exec'ed or ended, or is
-        // no more than a few steps from its end in the kernel.
+        // SAFETY: the supervisor's own mapping, initialised when it was made. A process that had it before has called
+        // exec or exited, or is only a few steps from its exit in the kernel.
         let place = unsafe { self.place.as_mut() };
         *place = None;
         place
@@ -208,16 +210,16 @@ impl ChildReport {
 
 impl Drop for ChildReport {
     fn drop(&mut self) {
-        // SAFETY: our own mapping; nobody borrows it any more.
+        // SAFETY: the supervisor's own mapping, without borrows.
         unsafe { libc::munmap(self.place.as_ptr().cast(), size_of::<Option<SpawnError>>()) };
     }
 }
 
-/// What has the kernel tell that a process leaves our memory.
+/// The flag by which the kernel reports that a process leaves the supervisor's memory.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 const LEAVING: c_int = libc::CLONE_CHILD_CLEARTID;
 
-/// On a machine for which nobody has written [`make`]: it is waited for without end.
+/// On an architecture without [`make`], the process is waited for without a bound.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const LEAVING: c_int = libc::CLONE_VFORK;
 
@@ -238,23 +240,24 @@ fn clone(flags: c_int, stack: *mut c_void, word: *mut u32) -> [usize; 5] {
     [flags as usize, stack.expose_provenance(), 0, 0, word.expose_provenance()]
 }
 
-/// clone(2) or clone3(2), the new process running [`run`] with these orders. No C library offers the second, and not each
-/// does the first with CLONE_CHILD_CLEARTID.
+/// Calls clone(2) or clone3(2); the new process runs [`run`] with these orders. No C library offers the second, and not
+/// every one offers the first with CLONE_CHILD_CLEARTID.
 ///
 /// # Safety
-/// The stack that the arguments name is nobody's but the child's, and the orders live, looked at by nobody else, until the
-/// child has exec'ed or ended.
+/// The stack in the arguments belongs to the child alone, and the orders live, without other accesses, until the child
+/// has called exec or exited.
 #[cfg(target_arch = "x86_64")]
 unsafe fn make(call: c_long, arguments: [usize; 5], orders: *mut c_void) -> c_int {
     let result: isize;
-    // SAFETY: the caller vouches for stack and orders. The child, where the result is 0, has the same registers, never
-    // comes out of `run`, and finds its stack aligned for a call; in its parent only the registers named here change.
+    // SAFETY: the caller guarantees the stack and the orders. In the child, where the result is 0, the registers are
+    // the same, control never leaves `run`, and the stack is aligned for a call; in the parent only the registers named
+    // here change.
     unsafe {
         std::arch::asm!(
             "syscall",
             "test rax, rax",
             "jnz 2f",
-            // The orders may be in rbp, which is to be zero where nobody called.
+            // The orders may be in rbp, which is zero in the outermost frame.
             "mov rdi, {orders}",
             "xor ebp, ebp",
             "call {run}",
@@ -275,16 +278,16 @@ unsafe fn make(call: c_long, arguments: [usize; 5], orders: *mut c_void) -> c_in
     answer(result)
 }
 
-/// clone(2) or clone3(2), the new process running [`run`] with these orders. No C library offers the second, and not each
-/// does the first with CLONE_CHILD_CLEARTID.
+/// Calls clone(2) or clone3(2); the new process runs [`run`] with these orders. No C library offers the second, and not
+/// every one offers the first with CLONE_CHILD_CLEARTID.
 ///
 /// # Safety
-/// The stack that the arguments name is nobody's but the child's, and the orders live, looked at by nobody else, until the
-/// child has exec'ed or ended.
+/// The stack in the arguments belongs to the child alone, and the orders live, without other accesses, until the child
+/// has called exec or exited.
 #[cfg(target_arch = "aarch64")]
 unsafe fn make(call: c_long, arguments: [usize; 5], orders: *mut c_void) -> c_int {
     let result: isize;
-    // SAFETY: as for the other machine.
+    // SAFETY: as for the other architecture.
     unsafe {
         std::arch::asm!(
             "svc 0",
@@ -307,22 +310,22 @@ unsafe fn make(call: c_long, arguments: [usize; 5], orders: *mut c_void) -> c_in
     answer(result)
 }
 
-/// A machine for which nobody has written it: groups are not used there.
+/// On other architectures processes are not born into groups.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 unsafe fn make(call: c_long, arguments: [usize; 5], orders: *mut c_void) -> c_int {
     match call {
-        // SAFETY: the caller vouches for the stack, which is the second of the arguments, and the orders.
+        // SAFETY: the caller guarantees the stack, which is the second argument, and the orders.
         libc::SYS_clone => unsafe { libc::clone(run, arguments[1] as *mut c_void, arguments[0] as c_int, orders) },
         _ => answer(-(libc::ENOSYS as isize)),
     }
 }
 
-/// Waits until the word is not one, or for so long. The C library would note in `errno` that the time is over, where it is
-/// the child's too at that moment.
+/// Waits until the word is not one, or for so long. The C library would write to `errno` at a timeout, when it is
+/// shared with the child.
 #[cfg(target_arch = "x86_64")]
 fn wait_while_one(word: &AtomicU32, most: Duration) {
     let most = libc::timespec { tv_sec: most.as_secs() as _, tv_nsec: most.subsec_nanos() as _ };
-    // SAFETY: futex(2) only reads the word and the time, both of which live past the call.
+    // SAFETY: futex(2) only reads the word and the time, both of which outlive the call.
     unsafe {
         std::arch::asm!(
             "syscall",
@@ -337,12 +340,12 @@ fn wait_while_one(word: &AtomicU32, most: Duration) {
     }
 }
 
-/// Waits until the word is not one, or for so long. The C library would note in `errno` that the time is over, where it is
-/// the child's too at that moment.
+/// Waits until the word is not one, or for so long. The C library would write to `errno` at a timeout, when it is
+/// shared with the child.
 #[cfg(target_arch = "aarch64")]
 fn wait_while_one(word: &AtomicU32, most: Duration) {
     let most = libc::timespec { tv_sec: most.as_secs() as _, tv_nsec: most.subsec_nanos() as _ };
-    // SAFETY: futex(2) only reads the word and the time, both of which live past the call.
+    // SAFETY: futex(2) only reads the word and the time, both of which outlive the call.
     unsafe {
         std::arch::asm!(
             "svc 0",
@@ -355,13 +358,13 @@ fn wait_while_one(word: &AtomicU32, most: Duration) {
     }
 }
 
-/// The process has left already (see [`LEAVING`]); nobody clears the word.
+/// The process has left already (see [`LEAVING`]); the word is never cleared.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn wait_while_one(word: &AtomicU32, _: Duration) {
     word.store(0, Ordering::Relaxed);
 }
 
-/// What the kernel answered, as the C library would say it.
+/// The result of a system call, in the form of the C library.
 fn answer(result: isize) -> c_int {
     match c_int::try_from(result) {
         Ok(number @ ..=-1) => {
@@ -372,16 +375,16 @@ fn answer(result: isize) -> c_int {
     }
 }
 
-/// The child. `orders` points to [`Orders`] that nobody else looks at until the child has exec'ed or ended.
+/// The child. `orders` points to [`Orders`] that are not accessed elsewhere until the child has called exec or exited.
 extern "C" fn run(orders: *mut c_void) -> c_int {
-    // SAFETY: `Stack::launch`, the only caller, passes orders that live longer than this call, and does not touch
-    // them during it.
+    // SAFETY: `Stack::launch`, the only caller, passes orders that outlive this call, and does not access them during
+    // it.
     let orders = unsafe { &mut *orders.cast::<Orders<'_>>() };
     let failure = set_up(orders).err();
-    // Later on the place is another's.
+    // Later on the place belongs to another child.
     if orders.awaited {
         *orders.failure = failure;
     }
-    // SAFETY: ends this process without running anything of the supervisor's.
+    // SAFETY: ends the process without running any of the supervisor's code.
     unsafe { libc::_exit(FAILED) }
 }

@@ -1,7 +1,8 @@
-//! Waiting for a process that is on its way to its program, without being held up by it: somebody may have stopped it, or
-//! what it needs may lie on a disk that does not answer.
+//! Waiting for a process that is about to run its program, without being blocked by it: it may have been stopped by a
+//! signal, or may need a disk that does not answer.
 //!
-//! Nothing here allocates; and nothing writes to `errno`, which such a process may be using at this moment (see `child`).
+//! Nothing here allocates, and nothing writes to `errno`, which such a process may be using at this moment (see
+//! `child`).
 
 use std::time::Duration;
 
@@ -12,18 +13,18 @@ use crate::capacity::{LAUNCH_LAST, LAUNCH_LOOK};
 use crate::clock::now;
 use crate::kernel;
 
-/// How it went.
+/// The result of the wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WaitOutcome {
-    /// It runs its program, or has ended.
+    /// The process runs its program, or has exited.
     Clear,
-    /// It had to be killed, because it stood stopped (EINTR) or for want of an end (ETIMEDOUT), and has ended.
+    /// The process had to be killed, because it was stopped (EINTR) or took too long (ETIMEDOUT), and has exited.
     Killed(Errno),
-    /// The same, but the kernel has not let it end yet. It never comes back from there.
+    /// The same, but the kernel has not let it exit yet. It will not continue.
     Stuck(Errno),
 }
 
-/// How long one process has been waited for, and what was done about it.
+/// How long a process has been waited for, and what was done about it.
 pub(crate) struct LaunchWait {
     most: Duration,
     began: Option<Instant>,
@@ -31,18 +32,18 @@ pub(crate) struct LaunchWait {
 }
 
 impl LaunchWait {
-    /// Nobody has waited yet; the process gets that long.
+    /// A wait that has not begun; the process gets that long.
     pub(crate) fn new(most: Duration) -> Self {
         LaunchWait { most, began: None, killed: None }
     }
 
-    /// It has come clear of what it was waited for.
+    /// The process has reached what was waited for.
     pub(crate) fn over(&self) -> WaitOutcome {
         self.killed.map_or(WaitOutcome::Clear, |(errno, _)| WaitOutcome::Killed(errno))
     }
 
-    /// Looks at a process of which nothing was heard; `None`: it is to be waited for again. Whether it has come clear
-    /// meanwhile is asked when it is found stopped.
+    /// Checks a process that has not reported; `None` means that it is to be waited for again. If it is found stopped,
+    /// `is_clear` tells whether it has got there meanwhile.
     pub(crate) fn look(&mut self, pid: Pid, is_clear: impl Fn() -> bool) -> Option<WaitOutcome> {
         let now = now();
         let began = *self.began.get_or_insert(Instant(now.0.saturating_sub(milliseconds(LAUNCH_LOOK))));
@@ -62,13 +63,13 @@ impl LaunchWait {
 
     fn kill(&mut self, pid: Pid, why: Errno, now: Instant) {
         self.killed = Some((why, now));
-        // It is our child, so it can be killed.
+        // It is a child, so it can be killed.
         kernel::process::kill(pid, false, Signal::KILL).unwrap_or_default();
     }
 }
 
-/// Waits until a process that runs its program has come to its first stop. One that does not come there is killed: its exit
-/// is told as any other.
+/// Waits until a process that runs its program has reached its first stop. A process that does not get there is killed;
+/// its exit is reported like any other.
 pub(crate) fn await_stop(pid: Pid, most: Duration) {
     let mut pause = Duration::from_micros(20);
     let began = now();

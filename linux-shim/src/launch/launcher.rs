@@ -1,4 +1,4 @@
-//! From the supervisor's order to a process: everything that its job file says, looked up.
+//! From `Effect::Spawn` to a process: everything in its job file is looked up here.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -27,12 +27,12 @@ fn failed(stage: SpawnStage, errno: Errno) -> Failed {
     Failed::from(SpawnError { stage, code: errno as i32 })
 }
 
-/// What a launch makes use of.
+/// The parts of the shim that a launch needs.
 pub(crate) struct Launcher<'l> {
     pub(crate) log: &'l mut MessageLog,
     pub(crate) programs: &'l Programs,
     pub(crate) epoll: &'l Epoll,
-    /// Whether this is a session's supervisor.
+    /// Whether this supervises a session.
     pub(crate) user: bool,
     pub(crate) job_logs: Option<&'l mut JobLogs>,
     pub(crate) spawner: &'l mut Spawner,
@@ -41,7 +41,7 @@ pub(crate) struct Launcher<'l> {
     pub(crate) daemons: &'l mut Daemons,
     pub(crate) warned: &'l mut Warned,
     pub(crate) tracer: &'l mut Tracer<TRACEES>,
-    /// Inputs for later.
+    /// Inputs that are delivered later.
     pub(crate) pending: &'l mut VecDeque<PendingInput>,
 }
 
@@ -113,7 +113,7 @@ impl Launcher<'_> {
         let logs = self.job_logs.as_deref_mut().filter(|_| settings.console == Console::Log);
         let terminal = logs.and_then(|logs| match logs.open(job) {
             Ok(terminal) => Some(terminal),
-            // Better a job without a log than no job; the words are the original's.
+            // A job without a log is better than no job; the message is the original's.
             Err(errno) => {
                 self.log.error(format_args!("Failed to create pty - disabling logging for job"));
                 self.log.warn(format_args!("Temporary process spawn error: {}", errno.desc()));
@@ -152,7 +152,7 @@ impl Launcher<'_> {
         launched
     }
 
-    /// Gives a process its environment, and a main process the means to say that it is ready.
+    /// Adds the variables of a process, and gives a main process the means to report that it is ready.
     fn address(&mut self, supervisor: &Supervisor<'_>, job: JobId, process: Process) -> Result<NotifyChannel, Failed> {
         self.spawner.begin();
         let class = supervisor.class_of(job).filter(|_| process == Process::Main);
@@ -175,7 +175,7 @@ impl Launcher<'_> {
         let (Some(settings), Some(readiness)) = (settings, readiness) else { return Ok(voice) };
         if readiness.watchdog > 0 {
             let mut microseconds = heapless::String::<20>::new();
-            // Twenty digits hold any such number.
+            // Twenty digits are enough for any such number.
             write!(microseconds, "{}", u64::from(readiness.watchdog) * 1_000_000).unwrap_or_default();
             self.spawner.variable(&[b"WATCHDOG_USEC=", microseconds.as_bytes()]);
         }
@@ -184,10 +184,10 @@ impl Launcher<'_> {
     }
 }
 
-/// What is said to a process that speaks to us, and not what somebody else said.
+/// Variables that only the supervisor sets for a process that reports to it.
 const OWN_VARIABLES: [&[u8]; 3] = [b"NOTIFY_SOCKET=", b"WATCHDOG_USEC=", b"WATCHDOG_PID="];
 
-/// What was said already, and is not said again.
+/// The warnings that were logged, and are not logged again.
 #[derive(Default)]
 pub(crate) struct Warned {
     groups: bool,

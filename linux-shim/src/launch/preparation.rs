@@ -1,4 +1,4 @@
-//! What a job wants done before its first process: AppArmor profiles loaded and temporary files made.
+//! The preparation of a job before its first process: loading AppArmor profiles and making temporary files.
 
 use std::ffi::CStr;
 
@@ -8,32 +8,32 @@ use nix::unistd::{AccessFlags, access, read};
 
 use crate::conf::settings::{Preparation, Settings};
 
-/// Whether the kernel confines programs by AppArmor.
+/// The file that says whether AppArmor is enabled.
 const APPARMOR: &str = "/sys/module/apparmor/parameters/enabled";
 
-/// Loads profiles.
+/// The programs that load profiles.
 const LOADERS: [&CStr; 1] = [c"/sbin/apparmor_parser"];
 
-/// Makes files.
+/// The programs that make temporary files.
 const FILE_MAKERS: [&CStr; 2] = [c"/usr/bin/systemd-tmpfiles", c"/bin/systemd-tmpfiles"];
 
-/// A program to run before the job's own.
+/// A program that runs before the job's own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Helper<'a> {
-    /// Its path.
+    /// The path.
     pub program: &'a CStr,
-    /// Its arguments, each ended by NUL.
+    /// The arguments, each terminated by NUL.
     pub arguments: &'a [u8],
 }
 
-/// Whether AppArmor is there and on. Where it is not, `apparmor` has no effect (init(5)).
+/// Whether AppArmor is enabled. If it is not, `apparmor` has no effect (init(5)).
 pub(crate) fn apparmor_is_on() -> bool {
     let mut state = [0];
     let file = open(APPARMOR, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
     file.is_ok_and(|file| read(&file, &mut state).is_ok()) && state == *b"Y"
 }
 
-/// What is to run before the first process of a job; and whether something cannot, for want of systemd-tmpfiles.
+/// The helpers before the first process of a job, and whether systemd-tmpfiles is missing.
 pub(crate) fn helpers(settings: &Settings) -> ([Option<Helper<'_>>; 2], bool) {
     let profile = settings.preparation(Preparation::Profile);
     let loader = if profile.is_empty() || !apparmor_is_on() { None } else { LOADERS.first().copied() };

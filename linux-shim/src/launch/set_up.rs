@@ -1,9 +1,9 @@
-//! What a new process does between its making and its program, in the order that was measured on Upstart
-//! 1.13.2 (init(5) "Process environment" has the stanzas).
+//! The set-up of a new process before its program, in the order that was measured on Upstart 1.13.2 (init(5) "Process
+//! environment" has the stanzas).
 //!
-//! The child runs in the supervisor's memory, while the supervisor stands still. So nothing here allocates, locks, panics
-//! or calls a library function that might; users and groups are set by the bare system calls (see
-//! `kernel`), because the C library's functions would change every thread of the supervisor with them.
+//! The child runs in the supervisor's memory, while the supervisor waits. So nothing here allocates, locks, panics or
+//! calls a library function that might; users and groups are set by bare system calls (see `kernel`), because the C
+//! library's functions would change every thread of the supervisor too.
 
 use crate::capacity::HELPER_WORDS;
 use crate::conf::settings::{DEFAULT_UMASK, ResourceLimit, Settings, Text};
@@ -23,58 +23,58 @@ use uphold_core::{Resource, Signal, SpawnError, SpawnStage};
 const CONSOLE_DEVICE: &CStr = c"/dev/console";
 const SHELL: &CStr = c"/bin/sh";
 
-/// Everything the child needs, prepared beforehand.
+/// Everything that the child needs, prepared beforehand.
 pub(crate) struct Orders<'a> {
     pub(crate) settings: &'a Settings,
-    /// The null device, and below `first_unwanted` as the next two.
+    /// The null device; the two numbers after it, below `first_unwanted`, also lead there.
     pub(crate) null: c_int,
     /// The terminal for the output.
     pub(crate) log: Option<c_int>,
-    /// The script for the shell, and the number that it is to have.
+    /// The script for the shell, and its descriptor in the child.
     pub(crate) script: Option<(c_int, c_int)>,
-    /// Where it says that it is ready, and the number that this is to have.
+    /// The readiness pipe, and its descriptor in the child.
     pub(crate) ready: Option<(c_int, c_int)>,
-    /// The supervisor's own low descriptors start here ...
+    /// The first of the supervisor's own low descriptors.
     pub(crate) first_slot: c_int,
-    /// ... and from here on there is nothing for the child.
+    /// The first descriptor that the child does not need; neither does it need any above.
     pub(crate) first_unwanted: c_int,
-    /// The arguments with a null at the end, and with one free place before the first. The pointers lead to texts that
+    /// The arguments with a null at the end, and with a free place before the first. The pointers lead to texts that
     /// end in NUL and live as long as the orders; so do those of the environment.
     pub(crate) arguments: &'a mut [*const c_char],
     /// The environment with a null at the end.
     pub(crate) environment: &'a mut [*const c_char],
-    /// Whether the last variable is WATCHDOG_PID, which is to be this process.
+    /// Whether the last variable is WATCHDOG_PID, which is set to the child's process id.
     pub(crate) watched: bool,
-    /// The paths to try, each ended by NUL.
+    /// The paths to try, each terminated by NUL.
     pub(crate) candidates: &'a [u8],
-    /// What is to be run to its end before.
+    /// Helpers that run to completion before the program.
     pub(crate) helpers: [Option<Helper<'a>>; 2],
     /// The file by which the process enters its control group.
     pub(crate) cgroup: Option<&'a CStr>,
-    /// The limit of open files to go back to, soft and hard.
+    /// The limit of open files to be restored, soft and hard.
     pub(crate) open_files: Option<(u64, u64)>,
     /// The supplementary groups of processes that keep the supervisor's user; `None` if the child has them already.
     pub(crate) own_groups: Result<Option<&'a [u32]>, SpawnError>,
-    /// The signals whose disposition is not the default, the first as the lowest bit.
+    /// The signals whose disposition is not the default; bit 0 is signal 1.
     pub(crate) disposed: u64,
-    /// Whether the AppArmor profile of the settings is to be switched to.
+    /// Whether to switch to the AppArmor profile of the settings.
     pub(crate) confined: bool,
     pub(crate) trace: bool,
     pub(crate) stop_before_exec: bool,
     pub(crate) system_mode: bool,
     /// Whether the supervisor waits until the program runs.
     pub(crate) awaited: bool,
-    /// What closes when its program runs, for a process that is awaited and has memory of its own.
+    /// The pipe that closes when the program runs, for a process that is awaited and has memory of its own.
     pub(crate) report: Option<c_int>,
-    /// The child's answer, when there is something to say.
+    /// The child's report, if it fails.
     pub(crate) failure: &'a mut Option<SpawnError>,
 }
 
 type Step = Result<(), SpawnError>;
 
-/// All of it, and the program at last; comes back only when something went wrong.
+/// Runs the whole set-up, and the program at last. Returns only an error.
 pub(crate) fn set_up(orders: &mut Orders<'_>) -> Step {
-    // It cannot fail: a new process leads no group.
+    // This cannot fail: a new process leads no group.
     setsid().map(drop).unwrap_or_default();
     descriptors(orders)?;
     let settings = orders.settings;
@@ -108,10 +108,10 @@ pub(crate) fn set_up(orders: &mut Orders<'_>) -> Step {
     Err(execute(orders))
 }
 
-/// The variable that tells a process its own number (sd_watchdog_enabled(3)).
+/// The variable with a process's own process id (sd_watchdog_enabled(3)).
 const OWN_NUMBER: &[u8] = b"WATCHDOG_PID=";
 
-/// That variable, and its NUL.
+/// That variable with its value and NUL.
 fn own_number(room: &mut [u8; OWN_NUMBER.len() + 11]) -> &CStr {
     let mut digits = [0; 10];
     let number = decimal(i64::from(getpid().as_raw()), &mut digits);
@@ -128,17 +128,17 @@ fn at(stage: SpawnStage) -> impl Fn(Errno) -> SpawnError {
     move |errno| failed(stage, errno)
 }
 
-/// Descriptors 0, 1, 2, one for a long script, and one on which the process says that it is ready; everything else is
-/// closed, at the latest by exec.
+/// Sets descriptors 0, 1, 2, one for a long script, and one for readiness; everything else is closed, at the latest by
+/// exec.
 ///
-/// The table was shared with a supervisor that waits so far, because copying it takes the longer the more is open. Closing
-/// the end of it for ourselves alone makes the kernel copy only the beginning.
+/// The table has been shared with the waiting supervisor so far, because copying it takes the longer the more
+/// descriptors are open. Closing the end of it for this process alone makes the kernel copy only the beginning.
 fn descriptors(orders: &Orders<'_>) -> Step {
     if kernel::descriptors::close_range(orders.first_unwanted, c_int::MAX, kernel::descriptors::UNSHARE).is_err() {
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_FILES).map_err(at(SpawnStage::Console))?;
     }
     if orders.first_slot > 3 {
-        // What this misses (before Linux 5.9) exec closes.
+        // Descriptors that this misses (before Linux 5.9) are closed by exec.
         kernel::descriptors::close_range(3, orders.first_slot - 1, 0).unwrap_or_default();
     }
     let null = orders.null;
@@ -148,7 +148,7 @@ fn descriptors(orders: &Orders<'_>) -> Step {
         (Console::Output, _) => console(false).or_else(|_| lead([null; 3]))?,
         (Console::Owner, _) => console(true)?,
     }
-    // The last one may take the number of a slot: by now none is needed any more, but for the one that exec is to close.
+    // The last one may take the number of a slot: by now no slot is needed any more, except the one that exec closes.
     if let (Some(report), Some((_, number))) = (orders.report, orders.ready)
         && report == number
     {
@@ -160,7 +160,7 @@ fn descriptors(orders: &Orders<'_>) -> Step {
     Ok(())
 }
 
-/// Makes the standard descriptors lead where these do.
+/// Makes the standard descriptors lead to the same files as these.
 fn lead(descriptors: [c_int; 3]) -> Step {
     for (standard, descriptor) in (0..).zip(descriptors) {
         kernel::descriptors::duplicate(descriptor, standard).map_err(at(SpawnStage::Console))?;
@@ -173,7 +173,7 @@ fn console(control: bool) -> Step {
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let console = open(CONSOLE_DEVICE, flags, Mode::empty()).map_err(at(SpawnStage::Console))?;
     if control {
-        // A console that is no terminal cannot be one's controlling terminal: then there is none.
+        // A console that is not a terminal cannot be a controlling terminal: then there is none.
         kernel::terminal::control_terminal(console.as_raw_fd()).unwrap_or_default();
     }
     lead([console.as_raw_fd(); 3])
@@ -184,7 +184,7 @@ fn write_file(stage: SpawnStage, path: &CStr, text: &[u8]) -> Step {
     file.and_then(|file| write(&file, text)).map(drop).map_err(at(stage))
 }
 
-/// A number in decimal, at the end of the buffer, which has room for it.
+/// A number in decimal, at the end of the buffer, which is large enough.
 fn decimal(number: impl Into<i64>, buffer: &mut [u8]) -> &[u8] {
     let number = number.into();
     let mut rest = number.unsigned_abs();
@@ -204,7 +204,7 @@ fn decimal(number: impl Into<i64>, buffer: &mut [u8]) -> &[u8] {
     &buffer[at..]
 }
 
-/// Runs a helper to its end. Only a process that nobody waits for has any: its memory is its own.
+/// Runs a helper to completion. Only a process that is not awaited has helpers: its memory is its own.
 fn help(helper: Helper<'_>, orders: &Orders<'_>) -> Step {
     let mut words = [std::ptr::null(); HELPER_WORDS + 1];
     words[0] = helper.program.as_ptr();
@@ -228,19 +228,19 @@ fn help(helper: Helper<'_>, orders: &Orders<'_>) -> Step {
     }
 }
 
-/// How many resources the kernel knows (RLIM_NLIMITS).
+/// The number of resources that the kernel has (RLIM_NLIMITS).
 const RESOURCES: c_uint = 16;
 
 fn limits(orders: &Orders<'_>) -> Step {
     if let Some((soft, hard)) = orders.open_files {
-        // It was raised from there, so it can go back there.
+        // The limit was raised from there, so it can be restored.
         kernel::attributes::set_limit(libc::RLIMIT_NOFILE as c_uint, soft, hard).unwrap_or_default();
     }
     let limits = orders.settings.limits();
     if limits.is_empty() {
         return Ok(());
     }
-    // By the kernel's numbers, so that of several bad limits the same one is named as ever.
+    // In the order of the kernel's numbers, so that of several wrong limits always the same one is reported.
     for number in 0..RESOURCES {
         for ResourceLimit { resource, soft, hard } in limits {
             if number_of(*resource) == number {
@@ -281,7 +281,7 @@ fn place(settings: &Settings, system_mode: bool) -> Step {
     Ok(())
 }
 
-/// Users and groups. Code 0 of the four look-up stages says that there is no such name or number.
+/// Sets users and groups. Code 0 of the four lookup stages means that there is no such name or id.
 fn identity(orders: &Orders<'_>) -> Step {
     let settings = orders.settings;
     if [Text::Chroot, Text::Setuid, Text::Setgid].into_iter().all(|which| settings.get(which).is_none()) {
@@ -312,7 +312,7 @@ fn identity(orders: &Orders<'_>) -> Step {
         if group.is_none() {
             accounts::check_own_group(own_group)?;
         }
-        // Upstart leaves group 0 in the list of a `setuid` job that has no `setgid`; the user's own group belongs there.
+        // Upstart leaves group 0 in the list of a `setuid` job without `setgid`; the user's own group belongs there.
         let first = group.or(user_group).unwrap_or(own_group);
         let groups = accounts::groups_of(login, first).map_err(at(SpawnStage::Groups))?;
         kernel::attributes::set_groups(&groups).map_err(at(SpawnStage::Groups))?;
@@ -326,9 +326,9 @@ fn identity(orders: &Orders<'_>) -> Step {
     Ok(())
 }
 
-/// Default dispositions, nothing blocked, and the trace.
+/// Sets default dispositions, unblocks signals, and begins the trace.
 ///
-/// All signals are blocked until here, so none can run a handler of the supervisor's in its own memory.
+/// All signals are blocked until here, so none can run a handler of the supervisor in its memory.
 fn signals(orders: &Orders<'_>) -> Step {
     kernel::signals::default_signals(orders.disposed);
     if orders.stop_before_exec {
@@ -336,9 +336,9 @@ fn signals(orders: &Orders<'_>) -> Step {
         kernel::process::stop_here();
     }
     if orders.trace {
-        // A signal would stop a traced process at once, and the supervisor, which waits for its exec, would have to kill
-        // it. So only the trap of exec comes through, and STOP, which nobody can block; the supervisor unblocks the rest
-        // at that stop. It does not where it does not wait.
+        // A signal would stop a traced process at once, and the supervisor, which waits for its exec, would have to
+        // kill it. So only the trap of exec gets through, and STOP, which cannot be blocked. The supervisor unblocks
+        // the rest at that stop; if it does not wait for the process, nothing is blocked.
         kernel::signals::block_signals(if orders.awaited { !(1 << (Signal::TRAP.0 - 1)) } else { 0 });
         return kernel::ptrace::trace_me().map_err(at(SpawnStage::Trace));
     }
@@ -346,7 +346,7 @@ fn signals(orders: &Orders<'_>) -> Step {
     Ok(())
 }
 
-/// execvp(3), with the search done beforehand: returns only what went wrong.
+/// execvp(3), with the search done beforehand: returns only the error.
 fn execute(orders: &mut Orders<'_>) -> SpawnError {
     let mut rest = orders.candidates;
     let (mut denied, mut last) = (false, Errno::ENOENT);
@@ -357,7 +357,8 @@ fn execute(orders: &mut Orders<'_>) -> SpawnError {
             Errno::ENOENT | Errno::ENOTDIR | Errno::ESTALE | Errno::ENODEV | Errno::ETIMEDOUT => {}
             Errno::EACCES => denied = true,
             Errno::ENOEXEC => {
-                // A script without `#!`: the shell's first argument is its path, the job's own arguments follow.
+                // A script without `#!`: the shell's first argument is the path of the script, and the job's own
+                // arguments follow.
                 if let [before, name, ..] = &mut *orders.arguments {
                     (*before, *name) = (SHELL.as_ptr(), path.as_ptr());
                 }

@@ -1,4 +1,4 @@
-//! Descriptors by which a new process is given others.
+//! The low descriptors through which a new process gets others.
 
 use std::ffi::c_int;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -11,11 +11,11 @@ use nix::unistd::dup3;
 
 use crate::kernel::descriptors::adopt_descriptor;
 
-/// The lowest number for descriptors of our own that a child may see: above those that it is to have.
+/// The lowest descriptor of the supervisor that a child may see: above those that the child needs.
 const FIRST_SLOT: c_int = 10;
 
-/// Descriptors with low numbers, through which a child is given others: it has a copy of the beginning of our table
-/// only. Between launches all but the null device lead nowhere.
+/// Low descriptors through which a child gets others, since it has a copy of only the beginning of the table. Between
+/// launches all except the null device lead nowhere.
 pub(crate) struct Slots {
     pub(crate) null: OwnedFd,
     pub(crate) log: OwnedFd,
@@ -38,7 +38,7 @@ impl Slots {
         [&self.null, &self.log, &self.script, &self.ready, &self.report, &self.nowhere].map(OwnedFd::as_raw_fd)
     }
 
-    /// Those that lead somewhere during a launch only.
+    /// The slots that are used during a launch only.
     fn given(&mut self) -> [&mut OwnedFd; 4] {
         [&mut self.log, &mut self.script, &mut self.ready, &mut self.report]
     }
@@ -51,7 +51,7 @@ impl Slots {
         self.numbers().into_iter().fold(0, c_int::max)
     }
 
-    /// Has the slots for log, script, readiness and report lead to these, and the first to the null device.
+    /// Makes the slots for log, script, readiness and report lead to these, and the first to the null device.
     pub(crate) fn fill(&mut self, with: [Option<BorrowedFd<'_>>; 4]) -> Result<(), Errno> {
         if !self.has_null {
             let null = open(c"/dev/null", OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty())?;
@@ -66,7 +66,7 @@ impl Slots {
         Ok(())
     }
 
-    /// Lets go of what the slots lead to, so that a log ends when its job does.
+    /// Closes what the slots lead to, so that a log ends with its job.
     pub(crate) fn clear(&mut self, filled: [bool; 4]) {
         let Slots { log, script, ready, report, nowhere, .. } = self;
         for (slot, filled) in [log, script, ready, report].into_iter().zip(filled) {

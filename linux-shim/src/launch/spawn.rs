@@ -1,17 +1,17 @@
 //! Making processes.
 //!
-//! A process is made by clone(2) with CLONE_VM: it borrows the supervisor's memory until it has exec'ed, so that making it
-//! costs the same however large the supervisor is, and what went wrong is simply written down. It shares the descriptor
-//! table too until its first step, for the same reason. Meanwhile the supervisor stands still, as after vfork(2), but with an
-//! eye on the process: one that somebody stops, or that takes too long, is killed.
+//! A process is made by clone(2) with CLONE_VM: it borrows the supervisor's memory until its exec, so that making it costs
+//! the same however large the supervisor is, and it can report a failure by writing it down. It shares the descriptor
+//! table too until its first step, for the same reason. Meanwhile the supervisor waits, as after vfork(2), but checks the
+//! process: one that is stopped, or that takes too long, is killed.
 //!
-//! | process                            | memory   | how it is known that its program runs |
-//! |------------------------------------|----------|---------------------------------------|
-//! | most                               | borrowed | the kernel clears a word              |
-//! | with `oom score`                   | its own  | a pipe closes                         |
-//! | with helpers, or stopped at first  | its own  | nobody waits                          |
+//! | process                            | memory   | how its exec is noticed  |
+//! |------------------------------------|----------|--------------------------|
+//! | most                               | borrowed | the kernel clears a word |
+//! | with `oom score`                   | its own  | a pipe closes            |
+//! | with helpers, or stopped at first  | its own  | it is not awaited        |
 //!
-//! The kernel gives an OOM score to all who share memory, and the supervisor's is not to change.
+//! The kernel applies an OOM score to every process that shares the memory, and the supervisor's must not change.
 
 use crate::capacity::{LAUNCH_LOOK, LAUNCH_PATIENCE, SpawnRoom};
 use crate::conf::command::{Command, ScriptPlace, script_place};
@@ -35,36 +35,37 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 use uphold_core::{Pid, SpawnError, SpawnStage};
 
-/// Where programs are looked for when the job's environment has no PATH, as execvp(3) has it.
+/// The search path if the job's environment has no PATH, as in execvp(3).
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 
-/// What to make.
+/// The plan of a process.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan<'a> {
-    /// What to run.
+    /// The command.
     pub command: Command<'a>,
-    /// How to set it up.
+    /// The process settings.
     pub settings: &'a Settings,
-    /// For `console log`: the terminal that is to be its standard output and error. Without it they are `/dev/null`.
+    /// For `console log`: the terminal for standard output and error. Without it they are `/dev/null`.
     pub log: Option<BorrowedFd<'a>>,
-    /// For `expect fd`: the end of a pipe that it is to write to, and the number that it is to have there, 3 to 1023.
+    /// For `expect fd`: the write end of a pipe, and its descriptor in the process, 3 to 1023.
     pub ready: Option<(BorrowedFd<'a>, c_int)>,
-    /// Tell it its own number in the variable WATCHDOG_PID.
+    /// Whether the process gets its process id in the variable WATCHDOG_PID.
     pub watched: bool,
-    /// Trace it: its exec stops it.
+    /// Whether the process is traced: its exec stops it.
     pub trace: bool,
-    /// Have it stop itself before exec (`debug`). Then nothing is known of its exec: should it fail, it ends with
-    /// status 255.
+    /// Whether the process stops itself before exec (`debug`). Then nothing is known of its exec: if that fails, it
+    /// exits with status 255.
     pub stop_before_exec: bool,
-    /// What to run to its end before. The supervisor does not wait for that: the same holds as for `stop_before_exec`.
+    /// Helpers that run to completion before the program. The supervisor does not wait for them: the same holds as for
+    /// `stop_before_exec`.
     pub helpers: [Option<Helper<'a>>; 2],
-    /// Switch to the AppArmor profile of the settings.
+    /// Whether to switch to the AppArmor profile of the settings.
     pub confined: bool,
-    /// The file by which it enters its control group.
+    /// The file by which the process enters its control group.
     pub cgroup: Option<&'a CStr>,
-    /// The control group that it is born into, if the kernel can do that.
+    /// The control group into which the process is born, if the kernel supports that.
     pub birthplace: Option<BorrowedFd<'a>>,
-    /// Start in `/` rather than where the supervisor is.
+    /// Whether the process starts in `/` and not in the supervisor's directory.
     pub system_mode: bool,
 }
 
@@ -85,27 +86,27 @@ pub struct Spawner {
     answer: ChildReport,
     slots: Slots,
     patience: Duration,
-    /// The limit of open files that processes get.
+    /// The limit of open files of processes.
     open_files: Option<OpenFiles>,
     own_groups: OwnGroups,
-    /// The signals with which our children should not have our disposition.
+    /// The signals whose disposition in children must not be the supervisor's.
     disposed: u64,
-    /// Whether signals are to be blocked while a child borrows our memory: not if they always are.
+    /// Whether signals must be blocked while a child borrows the supervisor's memory: not if they always are.
     masks: bool,
-    /// What could not be taken in since `begin`.
+    /// The error of a variable since `begin`.
     spoiled: Option<Errno>,
-    /// Why the last process was not born where it was to be.
+    /// The reason for which the last process was not born into its control group.
     outside: Option<Errno>,
 }
 
 impl Spawner {
-    /// A spawner with that much room. Processes have that limit of open files, or ours.
+    /// A spawner with buffers of that size. Processes get that limit of open files, or the supervisor's.
     ///
-    /// Descriptors that are opened later may have any number; the spawner's own should be low, so make it early. But
-    /// dispositions of signals must be as they will be, and signals that are all blocked must stay so.
+    /// Descriptors that are opened later may have any number; the spawner's own should be low, so it should be made
+    /// early. But dispositions of signals must have their final values, and signals that are all blocked must stay so.
     ///
     /// # Errors
-    /// The kernel has no descriptors or no memory for what is kept ready.
+    /// The kernel has no descriptors or no memory.
     pub fn new(room: SpawnRoom, open_files: Option<OpenFiles>) -> Result<Spawner, Errno> {
         let blocked = SigSet::thread_get_mask()?;
         let never_blocked = [Signal::SIGKILL, Signal::SIGSTOP];
@@ -129,23 +130,24 @@ impl Spawner {
         })
     }
 
-    /// Gives processes another time than usual to come to their program.
+    /// Sets the time after which a launch has failed.
     pub fn with_patience(self, patience: Duration) -> Spawner {
         Spawner { patience, ..self }
     }
 
-    /// Why the last process was not born into the control group of its plan; `None` if it was, or had none.
+    /// The reason for which the last process was not born into the control group of its plan; `None` if it was, or had
+    /// none.
     pub fn outside(&self) -> Option<Errno> {
         self.outside
     }
 
-    /// Forgets the variables of the last process.
+    /// Drops the variables of the last process.
     pub fn begin(&mut self) {
         self.environment.clear();
         self.spoiled = None;
     }
 
-    /// Adds a variable, `NAME=VALUE`, from pieces. What does not fit makes [`launch`](Self::launch) fail.
+    /// Adds a variable, `NAME=VALUE`, from pieces. If it does not fit, [`launch`](Self::launch) fails.
     pub fn variable(&mut self, pieces: &[&[u8]]) {
         self.spoiled = self.spoiled.or(append(&mut self.environment, pieces).err());
     }
@@ -156,14 +158,14 @@ impl Spawner {
         variables.find_map(|variable| variable.strip_prefix(name)?.strip_prefix(b"="))
     }
 
-    /// Makes the process. When this returns it runs its program; or it does not exist, and has been reaped, and the
-    /// error says why.
+    /// Makes the process. When this returns, the process runs its program; or it does not exist, has been reaped, and
+    /// the error says why.
     ///
-    /// A process killed by a signal on the way to its program counts as made, and its exit is told as any other. One that
-    /// stands stopped there is killed and has failed (EINTR), as has one that takes too long (ETIMEDOUT).
+    /// A process that a signal kills before its program counts as made, and its exit is reported like any other. A
+    /// process that is stopped there is killed and has failed (EINTR), and so has one that takes too long (ETIMEDOUT).
     ///
     /// # Errors
-    /// [`Failed`] says how far it came, and the errno why not farther.
+    /// [`Failed`] has the stage and the errno.
     pub fn launch(&mut self, plan: &Plan<'_>) -> Result<Pid, Failed> {
         let place = script_place(plan.ready.map(|(_, number)| number));
         self.prepare(plan, place).map_err(|errno| failed(SpawnStage::Execute, errno))?;
@@ -191,24 +193,24 @@ impl Spawner {
         };
         if let Some(error) = failure {
             if !matches!(way, WaitOutcome::Stuck(_)) {
-                // It ends now, if it has not already; nobody else is told.
+                // It exits now, if it has not already; that is not reported.
                 kernel::process::await_exit(pid).map(drop).unwrap_or_default();
             }
             return Err(Failed { pid: Some(pid), error });
         }
         if plan.trace && awaited {
-            // It runs into the stop of its exec with signals blocked (see `set_up`). Should it be killed before, its exit
-            // is told as any other.
+            // It reaches the stop of its exec with signals blocked (see `set_up`). If it is killed before that, its
+            // exit is reported like any other.
             launch_wait::await_stop(pid, self.patience);
             kernel::ptrace::unblock_signals(pid).unwrap_or_default();
         }
         Ok(pid)
     }
 
-    /// Lays out arguments, environment and paths as execve(2) wants them.
+    /// Lays out arguments, environment and paths for execve(2).
     fn prepare(&mut self, plan: &Plan<'_>, place: &ScriptPlace) -> Result<(), Errno> {
         if plan.watched {
-            // The last one, for the process to put its number in.
+            // The last variable, in which the process puts its process id.
             self.variable(&[b"WATCHDOG_PID="]);
         }
         self.arguments.clear();
@@ -273,7 +275,7 @@ impl Spawner {
             made = self.stack.launch(&mut orders, bond, None);
         }
         if let Some(mask) = mask {
-            // The mask was ours a moment ago, so it can be set again.
+            // The mask was in force a moment ago, so it can be set again.
             mask.thread_set_mask().unwrap_or_default();
         }
         made.map_err(fork_failed)
@@ -298,9 +300,9 @@ fn await_end(report: &OwnedFd, pid: Pid, most: Duration) -> WaitOutcome {
 /// A launch that failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Failed {
-    /// The process, if there ever was one; it has been reaped, unless the kernel does not let it end.
+    /// The process, if there was one. It has been reaped, unless the kernel does not let it exit.
     pub pid: Option<Pid>,
-    /// How far it came, and why not farther.
+    /// The stage, and the reason.
     pub error: SpawnError,
 }
 
@@ -314,7 +316,7 @@ fn failed(stage: SpawnStage, errno: Errno) -> SpawnError {
     SpawnError { stage, code: errno as i32 }
 }
 
-/// Appends a text made of pieces, and its NUL.
+/// Appends a text made of pieces, with a NUL.
 fn append(buffer: &mut Vec<u8>, pieces: &[&[u8]]) -> Result<(), Errno> {
     let length: usize = pieces.iter().map(|piece| piece.len()).sum();
     if length >= buffer.capacity() - buffer.len() {
@@ -328,7 +330,7 @@ fn append(buffer: &mut Vec<u8>, pieces: &[&[u8]]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Fills in pointers to texts that lie one after another, and a null.
+/// Writes pointers to texts that lie one after another, and a null.
 fn point(pointers: &mut Vec<*const c_char>, texts: &[u8]) -> Result<(), Errno> {
     for text in texts.split_inclusive(|&byte| byte == 0) {
         if pointers.len() + 1 >= pointers.capacity() {
@@ -340,7 +342,7 @@ fn point(pointers: &mut Vec<*const c_char>, texts: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// The paths at which the first of the arguments may be, by the PATH of that environment, as execvp(3) has it.
+/// The paths at which the program may be, by the PATH of the environment, as execvp(3) searches.
 fn find_paths(paths: &mut Vec<u8>, arguments: &[u8], environment: &[u8]) -> Result<(), Errno> {
     paths.clear();
     let program = arguments.split(|&byte| byte == 0).next().unwrap_or_default();
@@ -355,12 +357,13 @@ fn find_paths(paths: &mut Vec<u8>, arguments: &[u8], environment: &[u8]) -> Resu
     Ok(())
 }
 
-/// A script as a file without a name, for the shell to open.
+/// A script as a file without a name, which the shell opens.
 ///
-/// Upstart uses a pipe. A file takes a script of any length without blocking the supervisor, may be opened by the user
-/// of `setuid` whoever made it (a pipe may not), and the shell reads it in blocks (from a pipe some read bytes).
+/// Upstart uses a pipe. A file takes a script of any length without blocking the supervisor, can be opened by the user
+/// of `setuid` whichever user made it (a pipe cannot), and the shell reads it in blocks (from a pipe some shells read
+/// bytes).
 fn script_file(place: &ScriptPlace, body: &[u8]) -> Result<OwnedFd, Errno> {
-    /// MFD_NOEXEC_SEAL (Linux 6.3): systems may demand it.
+    /// MFD_NOEXEC_SEAL (Linux 6.3), which some systems require.
     const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(8);
     let file = memfd_create(c"script", MFdFlags::MFD_CLOEXEC | NOEXEC_SEAL)
         .or_else(|_| memfd_create(c"script", MFdFlags::MFD_CLOEXEC))?;
