@@ -1,6 +1,7 @@
-//! Environments in layers: the base that every job gets, the `env` stanzas, what the command or events gave, what stopped the
-//! job, and what Upstart adds. A later layer replaces what an earlier one says (init(5) "Job environment"; the order was
-//! measured on Upstart 1.13.2). Nothing is copied until the world asks.
+//! Environments in layers: the base that every job gets, the `env` stanzas, the variables of the command or events that
+//! started the job, those of what stopped it, and those that Upstart adds. A later layer replaces the variables of an
+//! earlier one (init(5) "Job environment"; the order was measured on Upstart 1.13.2). Nothing is copied until the world
+//! asks.
 
 use crate::bytes::{Strings, split_variable};
 use crate::ids::{ClassId, JobId};
@@ -9,7 +10,7 @@ use crate::machine::Supervisor;
 use crate::memory::arena::TextHandle;
 use crate::process::Process;
 
-/// One variable of an environment, as it stands between its name and the next: `NAME=` or the whole entry, then the rest.
+/// One variable of an environment, in two pieces to be joined: `NAME=` and the value, or the whole entry and nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Variable<'a>(pub &'a [u8], pub &'a [u8]);
 
@@ -19,7 +20,7 @@ impl<'a> Variable<'a> {
     }
 }
 
-/// Where a value lies in the arena.
+/// The place of a value in the arena.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spot {
     pub text: TextHandle,
@@ -27,7 +28,7 @@ pub(crate) struct Spot {
     pub len: usize,
 }
 
-/// The value of the last variable of that name, and where it begins.
+/// The value of the last variable of that name, and its offset.
 fn find<'a>(list: Strings<'a>, name: &[u8]) -> Option<(usize, &'a [u8])> {
     let mut from: usize = 0;
     let mut found = None;
@@ -47,7 +48,7 @@ pub(crate) fn find_value<'a>(list: Strings<'a>, name: &[u8]) -> Option<&'a [u8]>
     find(list, name).map(|(_, value)| value)
 }
 
-/// The last entry of each name, but for names that were taken away.
+/// The last entry of each name, without removed names.
 fn last_of_each<'a>(all: impl Iterator<Item = Variable<'a>> + Clone) -> impl Iterator<Item = Variable<'a>> + Clone {
     let later = all.clone();
     all.enumerate()
@@ -57,11 +58,12 @@ fn last_of_each<'a>(all: impl Iterator<Item = Variable<'a>> + Clone) -> impl Ite
 }
 
 impl Supervisor<'_> {
-    /// The environment that every job begins with (`KEY=VALUE` each): in system mode `PATH` and `TERM`, in user mode all of
-    /// the supervisor's own.
+    /// Sets the environment that every job begins with (`KEY=VALUE` each): in system mode `PATH` and `TERM`, in user
+    /// mode all of the supervisor's own.
     ///
     /// # Errors
-    /// There is no room for the text ([`Limit::Text`](crate::Limit::Text) or [`Limit::Pieces`](crate::Limit::Pieces)); what was set before stays.
+    /// There is no room for the text ([`Limit::Text`](crate::Limit::Text) or [`Limit::Pieces`](crate::Limit::Pieces));
+    /// the previous one stays.
     pub fn set_base_environment(&mut self, entries: Strings<'_>) -> Result<(), Full> {
         let first = self.text.add(entries.0)?;
         self.text.replace(&mut self.globals.first_environment, first);
@@ -70,20 +72,22 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// The supervisor's own environment, from which `env NAME` without a value copies.
+    /// Sets the supervisor's own environment, from which `env NAME` without a value copies.
     ///
     /// # Errors
-    /// There is no room for the text ([`Limit::Text`](crate::Limit::Text) or [`Limit::Pieces`](crate::Limit::Pieces)); what was set before stays.
+    /// There is no room for the text ([`Limit::Text`](crate::Limit::Text) or [`Limit::Pieces`](crate::Limit::Pieces));
+    /// the previous one stays.
     pub fn set_own_environment(&mut self, entries: Strings<'_>) -> Result<(), Full> {
         let new = self.text.add(entries.0)?;
         self.text.replace(&mut self.globals.own_environment, new);
         Ok(())
     }
 
-    /// The address by which a job's processes reach the supervisor (`UPSTART_SESSION`), in user mode.
+    /// Sets the address by which a job's processes reach the supervisor (`UPSTART_SESSION`), in user mode.
     ///
     /// # Errors
-    /// There is no room for the text ([`Limit::Text`](crate::Limit::Text) or [`Limit::Pieces`](crate::Limit::Pieces)); what was set before stays.
+    /// There is no room for the text ([`Limit::Text`](crate::Limit::Text) or [`Limit::Pieces`](crate::Limit::Pieces));
+    /// the previous one stays.
     pub fn set_session(&mut self, address: &[u8]) -> Result<(), Full> {
         let new = self.text.add(address)?;
         self.text.replace(&mut self.globals.session, new);
@@ -99,7 +103,8 @@ impl Supervisor<'_> {
         self.text.get(spot.text).get(spot.from..).and_then(|rest| rest.get(..spot.len)).unwrap_or(&[])
     }
 
-    /// What a class's `env` stanzas say of a name: the last one counts, and one without a value copies the supervisor's.
+    /// The value of a name in a class's `env` stanzas: the last one counts, and one without a value copies the
+    /// supervisor's.
     fn class_spot(&self, class: ClassId, name: &[u8]) -> Option<Spot> {
         let list = self.classes.get(class)?.environment;
         let last = Strings(self.text.get(list)).iter().filter(|entry| split_variable(entry).0 == name).last()?;
@@ -110,35 +115,35 @@ impl Supervisor<'_> {
         }
     }
 
-    /// What a job of a class would get before any command or event.
+    /// The value of a name in a job of a class before any command or event.
     pub(crate) fn class_variable(&self, class: ClassId, name: &[u8]) -> Option<&[u8]> {
         let spot = self.class_spot(class, name).or_else(|| self.find_spot(self.globals.base_environment, name));
         spot.map(|spot| self.value(spot))
     }
 
-    /// Where the value of a job's variable lies.
+    /// The place of the value of a job's variable.
     pub(crate) fn spot(&self, id: JobId, name: &[u8]) -> Option<Spot> {
         let job = self.jobs.get(id)?;
         let given = Strings(self.text.get(job.environment));
         if given.iter().any(|entry| entry == name) {
-            return None; // taken away (see `variables`)
+            return None; // removed (see `set_env`)
         }
         self.find_spot(job.environment, name)
             .or_else(|| self.class_spot(job.class, name))
             .or_else(|| self.find_spot(self.globals.base_environment, name))
     }
 
-    /// A job's variable, as its conditions and events see it.
+    /// The value of a job's variable in its conditions and events.
     pub(crate) fn variable(&self, id: JobId, name: &[u8]) -> Option<&[u8]> {
         self.spot(id, name).map(|spot| self.value(spot))
     }
 
-    /// What a process of a job gets as its environment, no name twice.
+    /// The environment of a process of a job, each name once.
     pub fn environment(&self, id: JobId, process: Process) -> impl Iterator<Item = Variable<'_>> + Clone {
         self.over_base(self.layers(id, process).chain(self.added(id)))
     }
 
-    /// The same without what Upstart adds.
+    /// The same without the variables that Upstart adds.
     pub(crate) fn environment_without_added(
         &self,
         id: JobId,
@@ -147,8 +152,8 @@ impl Supervisor<'_> {
         self.over_base(self.layers(id, process))
     }
 
-    /// What every job begins with, and what lies over it. The base is long and has no name twice, and what lies over it is
-    /// short: so only that is searched.
+    /// The base and the layers above it. The base is long and has each name once, and the layers above are short, so
+    /// only those are searched.
     fn over_base<'a>(
         &'a self,
         layers: impl Iterator<Item = Variable<'a>> + Clone,
@@ -159,7 +164,7 @@ impl Supervisor<'_> {
         uncovered.chain(last_of_each(layers))
     }
 
-    /// The variables of every layer above the base, one after another; the last of a name counts.
+    /// The variables of every layer above the base, one after another; the last one of a name counts.
     fn layers(&self, id: JobId, process: Process) -> impl Iterator<Item = Variable<'_>> + Clone {
         let job = self.jobs.get(id);
         let class = job.and_then(|job| self.classes.get(job.class));
@@ -172,7 +177,7 @@ impl Supervisor<'_> {
         declared.chain(given).chain(stop)
     }
 
-    /// What Upstart adds.
+    /// The variables that Upstart adds.
     fn added(&self, id: JobId) -> impl Iterator<Item = Variable<'_>> + Clone {
         let job = self.jobs.get(id);
         let class = job.and_then(|job| self.classes.get(job.class));
@@ -184,7 +189,7 @@ impl Supervisor<'_> {
         added.into_iter().filter_map(move |(name, value)| Some(Variable(name, self.text.get(value?))))
     }
 
-    /// An `env` stanza's entry; one without a value takes the supervisor's, and is dropped if that has none.
+    /// The entry of an `env` stanza; without a value it gets the supervisor's, and is dropped if there is none.
     fn declared<'a>(&'a self, entry: &'a [u8]) -> Option<Variable<'a>> {
         match split_variable(entry) {
             (_, Some(_)) => Some(Variable(entry, &[])),

@@ -1,4 +1,4 @@
-//! What an exhaustive search of the machine's states needs: making states equal that differ in nothing that matters.
+//! Support for an exhaustive search of the machine's states: makes states equal that differ in nothing relevant.
 //!
 //! Only tests call these methods. They are public because the tests are a package of their own.
 
@@ -11,9 +11,9 @@ use crate::time::Instant;
 
 #[doc(hidden)]
 impl Supervisor<'_> {
-    /// Sets every clock back: what was to happen at `now` is to happen so much earlier, and what is over is over for good.
-    /// Numbers of processes that are not `known` to anybody any more are forgotten. So two states that differ in nothing that
-    /// matters become one, and a search of all states comes to an end.
+    /// Sets every clock back by so many milliseconds; deadlines before `now` are dropped. Process ids that are not
+    /// `known` any more are forgotten. So states that differ in nothing relevant become one, and a search of all states
+    /// ends.
     pub fn rebase_time(&mut self, now: Instant, milliseconds: u64, known: impl Fn(Pid) -> bool) {
         let earlier = |at: Instant| Instant(at.0.saturating_sub(milliseconds));
         for timer in self.timers.heap.iter_mut() {
@@ -25,7 +25,7 @@ impl Supervisor<'_> {
                 job.follow.fresh_until =
                     if job.follow.fresh_until <= now { Instant::default() } else { earlier(job.follow.fresh_until) };
                 job.follow.launched = job.follow.launched.filter(|&pid| known(pid));
-                // That there was one has still to be seen to.
+                // Whether there was such a process still matters.
                 job.follow.middle = job.follow.middle.map(|pid| if known(pid) { pid } else { Pid::MAX });
                 job.follow.start_by = job.follow.start_by.map(earlier);
                 let limit = self.classes.get(job.class).map_or(RespawnLimit::DEFAULT, |class| class.limit);
@@ -34,7 +34,7 @@ impl Supervisor<'_> {
             at = self.jobs.after(id);
         }
         self.globals.shutdown.rebase_time(milliseconds);
-        // Where things lie is not to depend on what lay there before.
+        // The order of free slots must not depend on what was in them before.
         self.jobs.sort_free();
         self.processes.sort_free();
         self.events.sort_free();
@@ -42,7 +42,8 @@ impl Supervisor<'_> {
         self.leaves.sort_free();
     }
 
-    /// Gives every process another number. For looking at only: nobody finds a process by its number any more.
+    /// Gives every process another process id. The state is for comparison only: no process is found by its id any
+    /// more.
     pub fn renumber_processes(&mut self, number: impl Fn(Pid) -> Pid) {
         let mut at = self.processes.first();
         while let Some(id) = at {
@@ -62,8 +63,8 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Forgets what only programs read: the environments of jobs and events, and which failure a job's was. For looking at
-    /// only: the room that those take is not given back.
+    /// Erases what only programs read: the environments of jobs and events, and details of failures. The state is for
+    /// comparison only: the room of the texts is not freed.
     pub fn erase_texts(&mut self) {
         let mut at = self.jobs.first();
         while let Some(id) = at {

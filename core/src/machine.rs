@@ -1,4 +1,5 @@
-//! What the machine holds: fields only. [`supervisor`](crate::supervisor) steers it; the rooms named after subjects act on it.
+//! What the machine holds: fields only. [`supervisor`](crate::supervisor) steers it; the folders named after subjects
+//! act on it.
 
 use heapless::{Deque, VecView};
 
@@ -22,7 +23,7 @@ use crate::records::shutdown::ShutdownStage;
 use crate::records::waiter::Waiter;
 use crate::time::Instant;
 
-/// What the machine knows besides classes, jobs and events.
+/// The state besides classes, jobs, processes, events and waiters.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Globals {
     #[serde(skip)]
@@ -31,19 +32,19 @@ pub(crate) struct Globals {
     pub moving: Queue<kind::Job>,
     /// Settled answers of clients that waited.
     pub answers: Queue<kind::Waiter>,
-    /// Answers of clients that did not wait: given when nothing else is to be done.
+    /// Answers of clients that did not wait, to be given when nothing else is to be done.
     pub last_answers: Queue<kind::Waiter>,
-    /// Events, and which are to be offered or finished.
+    /// The events, and those that are to be offered or finished.
     pub agenda: Agenda,
     pub dispatch: Option<Dispatch>,
-    /// What every job begins with, as it is now and as it was at first.
+    /// The environment that every job begins with: the present one, and the original one.
     pub base_environment: TextHandle,
     pub first_environment: TextHandle,
     pub own_environment: TextHandle,
     pub session: TextHandle,
-    /// The client whose `reload` has just been carried out, and on which process.
+    /// The client whose `reload` has just been carried out, and the process that was signalled.
     pub reloading: Option<(ClientId, Pid)>,
-    /// A class whose last instance has just been let go, and whose file has changed meanwhile.
+    /// A class whose last instance has just been freed, and whose file has changed meanwhile.
     pub superseded: Option<ClassId>,
     pub shutdown: ShutdownStage,
     /// Whether `expect` is followed to the letter even where that is wrong.
@@ -51,7 +52,7 @@ pub(crate) struct Globals {
 }
 
 impl Globals {
-    /// Nothing has happened yet.
+    /// The state before the first input.
     pub(crate) const NEW: Globals = Globals {
         outbox: Deque::new(),
         moving: Queue::new(),
@@ -69,7 +70,7 @@ impl Globals {
         strict: false,
     };
 
-    /// Whether nothing is to be done before the next input.
+    /// Whether everything is done before the next input.
     pub(crate) fn is_calm(&self) -> bool {
         let queues = self.moving.is_empty() && self.answers.is_empty() && self.last_answers.is_empty();
         let work = self.outbox.is_empty() && self.agenda.is_empty() && self.dispatch.is_none();

@@ -5,17 +5,17 @@ use core::hash::Hash;
 use crate::machine::Supervisor;
 use crate::memory::pool::{PoolView, Record};
 
-/// How much of one capacity is taken.
+/// The use of one capacity.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Usage {
-    /// How much is in use.
+    /// The number in use.
     pub used: usize,
-    /// How much is set aside for what must not fail.
+    /// The number reserved for what must not fail.
     pub reserved: usize,
 }
 
-/// How much of every capacity is taken. With no job and no client it is what the job files alone take.
+/// The use of every capacity. Without jobs and clients it is what the job files alone need.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[allow(missing_docs)]
@@ -28,7 +28,7 @@ pub struct Occupancy {
     pub leaves: Usage,
     pub names: Usage,
     pub interests: Usage,
-    /// In bytes.
+    /// Bytes of text.
     pub text: Usage,
     /// Pieces of text.
     pub pieces: Usage,
@@ -40,7 +40,7 @@ fn taken<T: Record>(pool: &PoolView<'_, T>) -> Usage {
 }
 
 impl Supervisor<'_> {
-    /// How much of every capacity is taken.
+    /// The use of every capacity.
     pub fn occupancy(&self) -> Occupancy {
         Occupancy {
             classes: taken(&self.classes),

@@ -16,15 +16,15 @@ use crate::records::shutdown::SESSION_END;
 use crate::records::waiter::WaiterKind;
 use crate::state::Goal;
 
-/// Why an event could not start a job.
+/// The reason for which an event does not start a job.
 enum Refused {
-    /// The variables give no name of an instance.
+    /// The variables do not give the name of an instance.
     NoInstance(Denial),
     Full(Full),
 }
 
 impl Supervisor<'_> {
-    /// One step of offering: one condition, or on to the next.
+    /// One step of offering an event: one condition, or on to the next.
     pub(crate) fn dispatch(&mut self, at: Dispatch) {
         let Some(interest) = at.interest.and_then(|interest| self.interests.get(interest)) else {
             self.globals.dispatch = None;
@@ -58,7 +58,7 @@ impl Supervisor<'_> {
         if self.jobs.get(job).is_some_and(|job| job.goal != Goal::Stop) {
             let class = self.jobs.get(job).map(|job| job.class);
             let collected = self.collect(of, held, b"UPSTART_STOP_EVENTS=");
-            // Without room for the variables it is stopped all the same.
+            // Without room for the variables the job is stopped all the same.
             let environment = collected.and_then(|environment| self.import(class, environment));
             let environment = environment.unwrap_or_else(|full| {
                 self.say_full(job, full);
@@ -88,7 +88,7 @@ impl Supervisor<'_> {
                 Refused::NoInstance(why) => self.log(Notice::NoInstance { class, why }),
                 Refused::Full(full) => {
                     self.log(Notice::Full { class, limit: full.limit });
-                    // Who emitted the event is to know that it has not done all it should.
+                    // The client that emitted the event gets an error, since the event has not done all it should.
                     for place in 0..Held::BITS as usize {
                         self.held_event(of, held, place).into_iter().for_each(|event| self.mark_failed(event));
                     }
@@ -122,7 +122,7 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// The instance that a class's `instance` stanza names with these variables, made if there is none.
+    /// The instance that the `instance` stanza names with these variables, made if it does not exist.
     fn instance_for(&mut self, class: ClassId, environment: TextHandle) -> Result<JobId, Refused> {
         let name = self.expand_instance(class, Strings(self.text.get(environment)));
         self.note_instance(name).map_err(|denial| match denial {
@@ -135,7 +135,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// The variables of the events that made a condition true, later ones after earlier ones, and the list of their names.
+    /// The variables of the events that made a condition true, in their order, and the list of the events' names.
     fn collect(&mut self, of: ConditionOf, held: Held, list: &[u8]) -> Result<TextHandle, Full> {
         self.text.begin()?;
         for place in 0..Held::BITS as usize {
@@ -155,8 +155,8 @@ impl Supervisor<'_> {
         Ok(self.text.finish())
     }
 
-    /// Cuts what events gave down to what a class imports and what Upstart adds, if the class imports anything. What the
-    /// events gave is used up, whatever comes of it.
+    /// Reduces the variables of events to those that the class imports and those of Upstart, if the class has `import`.
+    /// The given text is freed in any case.
     fn import(&mut self, class: Option<ClassId>, environment: TextHandle) -> Result<TextHandle, Full> {
         let imports = class.and_then(|class| self.classes.get(class)).map_or(TextHandle::EMPTY, |class| class.imports);
         if imports.is_empty() {
@@ -181,7 +181,7 @@ impl Supervisor<'_> {
         imported
     }
 
-    /// Has every event that made a condition true wait for the job, each once.
+    /// Makes every event that made a condition true wait for the job, each once.
     fn block_held(&mut self, job: JobId, of: ConditionOf, held: Held) {
         for place in 0..Held::BITS as usize {
             let Some(event) = self.held_event(of, held, place) else { continue };
@@ -202,7 +202,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Takes the next event on the agenda and begins to offer it, or finishes it.
+    /// Takes the next event on the agenda, and begins to offer it, or finishes it.
     pub(crate) fn next_event(&mut self) -> bool {
         let Some(id) = self.next_on_agenda() else { return false };
         match self.events.get(id).map(|event| event.progress) {
@@ -219,7 +219,7 @@ impl Supervisor<'_> {
         true
     }
 
-    /// Every condition has seen the event.
+    /// The event was offered to every condition.
     pub(crate) fn dispatched(&mut self, id: EventId) {
         let Some(event) = self.events.get_mut(id) else { return };
         if event.blockers > 0 {
@@ -229,7 +229,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Tells who waits for the event; one that failed breeds `NAME/failed`, once.
+    /// Ends the wait for an event. An event that failed is followed by `NAME/failed`, once.
     fn finish_event(&mut self, id: EventId) {
         let failed = self.events.get(id).is_some_and(|event| event.failed);
         while let Some(waiter) = self.events.get_mut(id).and_then(|event| event.waiters.pop(&mut self.waiters)) {
@@ -244,7 +244,7 @@ impl Supervisor<'_> {
             }
         }
         let Some(event) = self.events.get_mut(id) else { return };
-        // A job event has one job at most that waits for it, and that is its owner.
+        // At most one job waits for a job event, and that is its owner.
         let owner = event.owner;
         if let Some(job) = owner.filter(|&job| self.jobs.get(job).is_some_and(|job| job.blocker == Some(id))) {
             if let Some(job) = self.jobs.get_mut(job) {
@@ -266,8 +266,8 @@ impl Supervisor<'_> {
         })
     }
 
-    /// The finished event goes on as `NAME/failed`, with the same variables: a new event on the agenda, but in the same slot,
-    /// so that it cannot be refused.
+    /// Turns a finished event into `NAME/failed`, with the same variables: a new event on the agenda, but in the same
+    /// slot, so that it cannot be refused.
     fn turn_into_failure(&mut self, id: EventId) {
         self.leave_agenda(id);
         self.enter_agenda(id);

@@ -1,4 +1,4 @@
-//! The end of the supervisor: every job is stopped, nothing is respawned, and it is over in bounded time (the order was
+//! The end of the supervisor: every job is stopped, nothing is respawned, and the time is bounded (the order was
 //! measured on Upstart 1.13.2).
 
 use crate::bytes::{Strings, split_variable};
@@ -14,11 +14,11 @@ use crate::records::shutdown::{SESSION_END, ShutdownStage};
 use crate::state::Goal;
 use crate::time::Instant;
 
-/// A slot that no job has: every one has been passed.
+/// A slot beyond every job: all have been passed.
 const PASSED: usize = usize::MAX;
 
 impl Supervisor<'_> {
-    /// The supervisor is to end: nobody gets more time than it takes to stop.
+    /// Begins the end of the supervisor: jobs get only the time that they need to stop.
     pub(crate) fn begin_shutdown(&mut self) {
         if !self.globals.shutdown.refuses_starts() {
             self.tell_of_end(b"TYPE=shutdown\0");
@@ -26,7 +26,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// The session ends: jobs that wait for that get some time of their own before everything is stopped.
+    /// Begins the end of the session: jobs that wait for that event get some seconds before everything is stopped.
     pub(crate) fn begin_logout(&mut self) {
         if self.globals.shutdown.is_on() {
             return;
@@ -38,7 +38,7 @@ impl Supervisor<'_> {
     }
 
     fn tell_of_end(&mut self, environment: &[u8]) {
-        // Should there be no room for it, nobody is started, and the end comes the sooner.
+        // Without room for the event no job is started by it, and the end comes sooner.
         self.emit(SESSION_END, Strings(environment), None).unwrap_or_default();
     }
 
@@ -50,7 +50,7 @@ impl Supervisor<'_> {
         self.now.after_seconds(timeouts.max().unwrap_or(0).max(END_SECONDS))
     }
 
-    /// Whether some class's `start on` names the event session-end in a way that fits this type.
+    /// Whether the `start on` of any class names the event session-end with arguments that match this type.
     fn is_awaited(&self, kind: &[u8]) -> bool {
         let fits = |argument: &[u8]| match split_variable(argument) {
             (b"TYPE", Some(pattern)) => glob(pattern, kind),
@@ -73,7 +73,7 @@ impl Supervisor<'_> {
         false
     }
 
-    /// Stops one more of the jobs that there were when the end began; that comes before the event that tells of it.
+    /// Stops the next one of the jobs that existed when the end began. This comes before the event session-end.
     pub(crate) fn next_to_stop(&mut self) -> bool {
         let (ShutdownStage::Leaving { slot, .. } | ShutdownStage::Stopping { slot, .. }) = &mut self.globals.shutdown
         else {
@@ -93,7 +93,7 @@ impl Supervisor<'_> {
         true
     }
 
-    /// One step more towards the end, once everything else is done.
+    /// Advances the end by one step, when everything else is done.
     pub(crate) fn advance_shutdown(&mut self) -> bool {
         match self.globals.shutdown {
             ShutdownStage::Leaving { last: false, until, .. } if self.jobs.is_empty() || self.now >= until => {
@@ -118,7 +118,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Says once that it is over: no job is left, or every one that is has been named. The world ends what still lives.
+    /// Reports the end once: no job is left, or each one that is left was logged. The world ends what still lives.
     pub(crate) fn take_ended(&mut self) -> Option<Effect> {
         let over = match self.globals.shutdown {
             ShutdownStage::Leaving { last, .. } => last && self.jobs.is_empty(),

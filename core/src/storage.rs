@@ -19,8 +19,8 @@ use crate::records::process::LiveProcess;
 use crate::records::waiter::Waiter;
 use crate::time::Instant;
 
-/// The memory of a supervisor, owned by the program that embeds it. All zeros when new: in a `static` it takes no room
-/// in the program, and what is never used is never resident.
+/// The memory of a supervisor, owned by the program that embeds it. It is all zeros when new: in a `static` it adds
+/// nothing to the program's size, and what is never used is never resident.
 ///
 /// The parameters are the fields of [`Capacity`], in its order. [`storage!`](crate::storage) names the type without
 /// writing them out.
@@ -56,7 +56,7 @@ pub struct Storage<
     scratch: Scratch<SCRATCH>,
 }
 
-/// Memory whose content means nothing between two steps.
+/// Memory whose content is not kept between two steps.
 #[derive(Clone, Debug)]
 struct Scratch<const BYTES: usize>(Vec<u8, BYTES>);
 
@@ -74,7 +74,7 @@ impl<
     const SCRATCH: usize,
 > Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS, SCRATCH>
 {
-    /// What the storage has room for.
+    /// The capacity of the storage.
     pub const CAPACITY: Capacity = Capacity {
         classes: CLASSES,
         jobs: JOBS,
@@ -117,9 +117,9 @@ impl<
         }
     }
 
-    /// Lends the memory to the machine, which goes on from whatever state it holds. What time it is it learns from the
-    /// next input: [`handle`](Supervisor::handle) comes before the first [`poll_effect`](Supervisor::poll_effect) if
-    /// any effect was left.
+    /// Lends the memory to the machine, which continues from the state in it. The machine gets the time with the next
+    /// input: if any effect is left, [`handle`](Supervisor::handle) comes before the first
+    /// [`poll_effect`](Supervisor::poll_effect).
     pub fn supervisor(&mut self) -> Supervisor<'_> {
         Supervisor {
             classes: self.classes.lend(Limit::Classes),
@@ -177,8 +177,8 @@ impl<
 > core::hash::Hash
     for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS, SCRATCH>
 {
-    /// What decides what the machine will do: texts by what they say, not by where they lie, and ids without their
-    /// generation. This is what makes an exhaustive search of the states finite.
+    /// Hashes what decides the machine's behaviour: texts by their content, not by their place, and ids without their
+    /// generation. This makes an exhaustive search of the states finite.
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
         let state = &mut self.text.by_content(state);
         (&self.classes, &self.jobs, &self.processes, &self.events, &self.waiters, &self.leaves).hash(state);

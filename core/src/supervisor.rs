@@ -8,7 +8,7 @@ use crate::process::Pid;
 use crate::time::Instant;
 
 impl Supervisor<'_> {
-    /// Takes one fact in. What follows from it is given out by [`poll_effect`](Self::poll_effect).
+    /// Takes one input. Its effects are returned by [`poll_effect`](Self::poll_effect).
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
         self.now = now;
         match input {
@@ -33,10 +33,10 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Gives the next order out; `None` when there is nothing to do before the next input.
+    /// Returns the next effect; `None` when nothing is to be done before the next input.
     ///
-    /// One step is taken at a time, in this order: orders already given, answers, a class that gives way to its file, the
-    /// job on the move, the event being offered, the next event, timers, the end; so that everything an input leads to is
+    /// One step is taken at a time, in this order: effects that are ready, answers, a class that is replaced, the job
+    /// on the move, the event being offered, the next event, timers, the end. So everything that an input leads to is
     /// done before anything else.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         loop {
@@ -50,7 +50,7 @@ impl Supervisor<'_> {
                 return Some(Effect::Reply { client, answer: Answer::Done });
             }
             if let Some(class) = self.globals.superseded {
-                // Answers may still have to name it.
+                // Answers may still name the class.
                 if let Some(reply) = self.next_answer(true) {
                     return Some(reply);
                 }
@@ -66,20 +66,21 @@ impl Supervisor<'_> {
         }
     }
 
-    /// When the machine next wants [`Input::Tick`], if no other input comes before.
+    /// The time of the next [`Input::Tick`], if no other input comes before.
     pub fn next_deadline(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|timer| timer.at);
         let ending = self.globals.shutdown.deadline();
         [timer, ending].into_iter().flatten().min()
     }
 
-    /// From now on `expect` is followed to the letter: what is wrong is said, and nothing is adopted (init(8),
+    /// Sets whether `expect` is followed to the letter: what is wrong is logged, and nothing is adopted (init(8),
     /// `--strict-expect`).
     pub fn set_strict(&mut self, strict: bool) {
         self.globals.strict = strict;
     }
 
-    /// A signal found no process. For a reload that is the answer; for a job that is being killed, its main process's end.
+    /// A signal found no process. For a reload that is the answer; for a job that is being killed, it is the exit of
+    /// the main process.
     fn gone(&mut self, pid: Pid) {
         if let Some((client, _)) = self.globals.reloading.take_if(|(_, reloaded)| *reloaded == pid) {
             self.order(Effect::Reply { client, answer: Answer::Denied(Denial::NoSuchProcess) });

@@ -81,7 +81,7 @@ impl fmt::Display for Words<'_, '_> {
     }
 }
 
-/// Why a process could not be made.
+/// The reason for which a process could not be made.
 fn write_error(f: &mut fmt::Formatter<'_>, error: SpawnError, explain: fn(i32) -> &'static str) -> fmt::Result {
     match error {
         SpawnError { stage: SpawnStage::FindUser, code: 0 } => f.write_str("find setuid user"),
@@ -90,7 +90,7 @@ fn write_error(f: &mut fmt::Formatter<'_>, error: SpawnError, explain: fn(i32) -
     }
 }
 
-/// How a process ended.
+/// How a process exited.
 fn write_end(f: &mut fmt::Formatter<'_>, exit: Exit) -> fmt::Result {
     match exit {
         Exit::Status(0) => f.write_str("exited normally"),
@@ -104,8 +104,7 @@ fn write_end(f: &mut fmt::Formatter<'_>, exit: Exit) -> fmt::Result {
 }
 
 impl Supervisor<'_> {
-    /// A notice in words, and how loud it is. `explain` gives the world's words for the number in a
-    /// [`SpawnError`].
+    /// The text of a notice, and its priority. `explain` gives the world's words for the number in a [`SpawnError`].
     pub fn message<'a>(
         &'a self,
         notice: Notice,

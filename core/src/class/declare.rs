@@ -11,12 +11,12 @@ use crate::memory::index::Fnv;
 use crate::records::class::Class;
 use crate::tables::respawn::RespawnLimit;
 
-/// How many events a condition names.
+/// The number of events in a condition.
 fn count_events(condition: ConditionText<'_>) -> usize {
     condition.operators().filter(|operator| matches!(operator, Operator::Event(..))).count()
 }
 
-/// Keeps a stanza that is one plain value.
+/// Applies a stanza that is one plain value.
 fn set(class: &mut Class, stanza: &Stanza<'_>) {
     match *stanza {
         Stanza::Exec(process, _) | Stanza::Script(process, _) => class.processes |= 1 << process.index(),
@@ -37,22 +37,24 @@ fn set(class: &mut Class, stanza: &Stanza<'_>) {
 }
 
 impl Supervisor<'_> {
-    /// Begins a class; its stanzas follow with [`apply`](Self::apply), then it is committed or abandoned. Nobody sees it before.
+    /// Begins a class. Its stanzas follow with [`apply`](Self::apply), then it is committed or abandoned. It has no
+    /// effect before.
     ///
     /// # Errors
-    /// There is no room for the class ([`Limit::Classes`]) or its name ([`Limit::Text`], [`Limit::Pieces`]); nothing has begun.
+    /// There is no room for the class ([`Limit::Classes`]) or its name ([`Limit::Text`], [`Limit::Pieces`]); nothing
+    /// has begun.
     pub fn begin_class(&mut self, name: &[u8]) -> Result<ClassId, Full> {
         let hash = Fnv::new().with(name).value();
         let name = self.text.add(name)?;
         self.classes.insert(Class::draft(name, hash)).inspect_err(|_| self.text.free(name))
     }
 
-    /// Adds one stanza to a class that was begun. Stanzas that concern only the world are passed over.
+    /// Adds one stanza to a class that was begun. Stanzas that concern only the world are ignored.
     ///
     /// # Errors
-    /// There is no room for a text ([`Limit::Text`], [`Limit::Pieces`]) or for a condition's events ([`Limit::Operators`]), or a
-    /// condition names more events than [`CONDITION_EVENTS`] or a longer one than [`EVENT_NAME`]. The class then lacks the
-    /// stanza, and is to be abandoned.
+    /// There is no room for a text ([`Limit::Text`], [`Limit::Pieces`]) or for a condition's events
+    /// ([`Limit::Operators`]), or a condition names more events than [`CONDITION_EVENTS`] or a longer one than
+    /// [`EVENT_NAME`]. The class then lacks the stanza, and must be abandoned.
     pub fn apply(&mut self, id: ClassId, stanza: &Stanza<'_>) -> Result<(), Full> {
         match *stanza {
             Stanza::StartOn(condition) => self.set_start_on(id, condition),
@@ -120,17 +122,17 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A class's name; empty if it is no more.
+    /// The name of a class; empty if the class does not exist any more.
     pub fn class_name(&self, id: ClassId) -> &[u8] {
         self.classes.get(id).map_or(&[], |class| self.text.get(class.name))
     }
 
-    /// A class's `usage` text; empty if it has none.
+    /// The `usage` text of a class; empty if it has none.
     pub fn usage(&self, id: ClassId) -> &[u8] {
         self.classes.get(id).map_or(&[], |class| self.text.get(class.usage))
     }
 
-    /// What `normal exit` lists.
+    /// The entries of `normal exit`.
     pub(crate) fn normal_exits(&self, class: &Class) -> impl Iterator<Item = i32> + '_ {
         self.text
             .get(class.normal_exits)
@@ -138,19 +140,19 @@ impl Supervisor<'_> {
             .filter_map(|code| Some(i32::from_le_bytes(code.try_into().ok()?)))
     }
 
-    /// The events that a class says it emits.
+    /// The events in a class's `emits` stanzas.
     pub fn emits(&self, id: ClassId) -> Strings<'_> {
         Strings(self.classes.get(id).map_or(&[], |class| self.text.get(class.emits)))
     }
 
-    /// A class's `start on` and `stop on`.
+    /// The `start on` and the `stop on` of a class.
     pub fn conditions(&self, id: ClassId) -> (ConditionText<'_>, ConditionText<'_>) {
         self.classes.get(id).map_or((ConditionText(&[]), ConditionText(&[])), |class| {
             (ConditionText(self.text.get(class.start_on)), ConditionText(self.text.get(class.stop_on)))
         })
     }
 
-    /// The class that a name means.
+    /// The class in force under a name.
     pub fn find_class(&self, name: &[u8]) -> Option<ClassId> {
         self.find_class_hashed(Fnv::new().with(name).value(), name)
     }

@@ -9,17 +9,17 @@ use crate::limits::{INSTANCE_NAME, Limit};
 use crate::machine::Supervisor;
 use crate::memory::arena::TextHandle;
 
-/// What the expansion of an `instance` stanza gave.
+/// The result of expanding an `instance` stanza.
 pub(crate) struct Expansion {
     text: heapless::Vec<u8, INSTANCE_NAME>,
-    /// Which part of the text is the instance's name, or the unknown variable's.
+    /// The part of the text that is the instance's name, or the unknown variable's.
     name: core::ops::Range<usize>,
     result: Result<(), Denial>,
 }
 
 impl Supervisor<'_> {
-    /// The name of the instance that a class's `instance` stanza gives with these variables; or, if it names one that is
-    /// not set, that variable's name.
+    /// The name of the instance that a class's `instance` stanza gives with these variables; or, if the stanza names a
+    /// variable that is not set, the name of that variable.
     pub(crate) fn expand_instance(&self, class: ClassId, environment: Strings<'_>) -> Expansion {
         let pattern = self.classes.get(class).map_or(TextHandle::EMPTY, |class| class.instance);
         let mut text: heapless::Vec<u8, INSTANCE_NAME> = heapless::Vec::new();
@@ -37,7 +37,7 @@ impl Supervisor<'_> {
         Expansion { text, name, result }
     }
 
-    /// Leaves what an expansion gave in scratch memory.
+    /// Copies the result of an expansion to scratch memory.
     pub(crate) fn note_instance(&mut self, expansion: Expansion) -> Result<(), Denial> {
         self.scratch.clear();
         let name = expansion.text.get(expansion.name).unwrap_or(&[]);

@@ -31,7 +31,7 @@ impl Supervisor<'_> {
         })
     }
 
-    /// Sets aside what [`enter_interests`](Self::enter_interests) will need, so that it cannot fail.
+    /// Reserves what [`enter_interests`](Self::enter_interests) needs, so that it cannot fail.
     pub(crate) fn reserve_interests(&mut self, class: ClassId) -> Result<(), Full> {
         let (count, bytes) = self.measure_interests(class);
         self.names.reserve(count)?;
@@ -52,14 +52,15 @@ impl Supervisor<'_> {
         self.text.unreserve(count, bytes);
     }
 
-    /// Enters a class under every event that its conditions name; room was reserved.
+    /// Enters a class under every event in its conditions. Room was reserved.
     pub(crate) fn enter_interests(&mut self, class: ClassId) {
         self.unreserve_interests(class);
         let count = self.measure_interests(class).0;
         for place in 0..count {
             let (start, stop) = self.conditions(class);
             let Some(name) = event_names(start, stop).nth(place) else { continue };
-            // By way of the stack, since entering a name moves the text it is read from. None is longer: see `check_condition`.
+            // The name is copied to the stack, since entering it moves the text that it is read from. No name is
+            // longer: see `check_condition`.
             let mut copy: heapless::Vec<u8, EVENT_NAME> = heapless::Vec::new();
             if copy.extend_from_slice(name).is_ok() {
                 self.enter_interest(class, &copy);
@@ -98,7 +99,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Strikes a class out under every event.
+    /// Removes a class from under every event.
     pub(crate) fn drop_interests(&mut self, class: ClassId) {
         let mut at = self.classes.get_mut(class).and_then(|class| class.interests.take());
         while let Some(interest) = at.and_then(|at| self.interests.remove(at)) {

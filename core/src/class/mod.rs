@@ -1,4 +1,4 @@
-//! Classes: what job files declare, the index of the events that they name, and how one gives way to another.
+//! Classes: the declarations of job files, the index of the events that they name, and their replacement.
 
 mod declare;
 pub mod define;

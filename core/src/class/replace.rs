@@ -1,4 +1,4 @@
-//! Classes that take effect, give way to what their file says now, and go.
+//! Classes that come into force, replace each other, and are removed.
 
 use crate::effect::Effect;
 use crate::ids::ClassId;
@@ -7,7 +7,7 @@ use crate::machine::Supervisor;
 use crate::records::class::Phase;
 
 impl Supervisor<'_> {
-    /// The class takes effect: at once, or, if one of its name has instances, when the last of them has ended.
+    /// Puts a class into force: at once, or, if the class of that name has instances, when the last of them has ended.
     ///
     /// # Errors
     /// The index of event names is full; the class is then abandoned.
@@ -42,7 +42,7 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// The class was begun or waits to succeed another, and is dropped.
+    /// Drops a class that was begun, or that waits to succeed another.
     pub fn abandon_class(&mut self, id: ClassId) {
         let Some(class) = self.classes.get(id) else { return };
         match class.phase {
@@ -53,7 +53,7 @@ impl Supervisor<'_> {
         self.free_class(id);
     }
 
-    /// The class of that name goes: now, or when its last instance has ended.
+    /// Removes the class of that name: now, or when its last instance has ended.
     pub fn delete_class(&mut self, name: &[u8]) {
         let Some(id) = self.find_class(name) else { return };
         if self.has_jobs(id) {
@@ -73,7 +73,7 @@ impl Supervisor<'_> {
         self.classes.get(id).is_some_and(|class| class.first_job.is_some())
     }
 
-    /// An instance of a class has been let go: if it was the last one, the class gives way to what its file says now.
+    /// An instance of a class was freed. If it was the last one, the class is replaced by its successor soon.
     pub(crate) fn supersede_soon(&mut self, id: ClassId) {
         if self.classes.get(id).is_some_and(|class| class.deleted || class.successor.is_some())
             && let Some(other) = self.globals.superseded.replace(id).filter(|other| *other != id)
@@ -82,7 +82,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Puts a class whose instances have all ended aside for what its file says now.
+    /// Replaces a class without instances by its successor.
     pub(crate) fn supersede(&mut self, id: ClassId) {
         let Some(class) = self.classes.get_mut(id) else { return };
         if class.first_job.is_some() {

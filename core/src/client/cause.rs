@@ -12,48 +12,49 @@ use crate::state::Goal;
 use crate::tables::lifecycle::Wait;
 use crate::target::Target;
 
-/// What must happen before a job goes on. Between one input's effects and the next input, [`Nothing`](WaitCause::Nothing) is a
-/// mistake of the machine: such a job would wait for ever.
+/// The wait of a job. Between one input's effects and the next input, [`Nothing`](WaitCause::Nothing) is a fault of the
+/// machine: such a job would wait for ever.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum WaitCause {
-    /// It is on its way: it goes on before the next input is taken in.
+    /// The job is on the move: it goes on before the next input.
     Step,
-    /// The goal to become this one: it rests, or runs as it should.
+    /// This goal: the job is at rest, or runs as it should.
     Goal(Goal),
     /// The world's answer that this process exists.
     Spawned(Process),
-    /// The end of this process.
+    /// The exit of this process.
     Ended(Process, Pid),
-    /// The main process to be ready, as `expect` says.
+    /// The readiness of the main process, by this `expect`.
     Ready(Pid, Expect),
-    /// The world's answer which of its processes live.
+    /// The world's answer to a survey.
     Survivors,
-    /// The event that it emitted to be finished; and who holds that up: `None` until it has been offered to every condition.
+    /// The end of the event that the job emitted, and what blocks it: `None` until it has been offered to every
+    /// condition.
     Event(EventId, Option<Holder>),
-    /// Nothing that there is.
+    /// Nothing that exists.
     Nothing,
 }
 
-/// Who keeps an event from being finished.
+/// A thing that blocks an event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Holder {
-    /// A job that the event started or stopped, and that has not got there.
+    /// A job that the event started or stopped, and that has not reached its goal.
     Job(JobId),
-    /// The `start on` of a class, which wants other events too.
+    /// The `start on` of a class that waits for other events too.
     StartOn(ClassId),
-    /// The `stop on` of a job, likewise.
+    /// The `stop on` of a job that waits for other events too.
     StopOn(JobId),
 }
 
-/// The end of a process as what is waited for.
+/// Makes the wait for a process's exit.
 fn ended(process: Process) -> impl FnOnce(Pid) -> WaitCause {
     move |pid| WaitCause::Ended(process, pid)
 }
 
 impl Supervisor<'_> {
-    /// What a job waits for. A job that does not exist any more rests.
+    /// The wait of a job. A job that does not exist any more is at rest.
     pub fn cause(&self, id: JobId) -> WaitCause {
         let Some(job) = self.jobs.get(id) else { return WaitCause::Goal(Goal::Start) };
         if !job.waiting || job.moving {
@@ -65,7 +66,7 @@ impl Supervisor<'_> {
         let Some(class) = self.classes.get(job.class) else { return WaitCause::Nothing };
         match job.state.row().wait {
             Wait::Nothing => WaitCause::Nothing,
-            // A task that runs is done when its process is.
+            // A running task is done when its process exits.
             Wait::Goal(Goal::Stop) if class.task => main.map_or(WaitCause::Goal(Goal::Stop), ended(Process::Main)),
             Wait::Goal(goal) => WaitCause::Goal(goal),
             Wait::Event => match job.blocker.filter(|&event| self.events.get(event).is_some()) {
@@ -78,8 +79,8 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Who holds an event up: of those who do, the first job that has to get somewhere, else the first condition. Takes as
-    /// long as there are waiters, classes and jobs; it is for people who ask, not for the machine.
+    /// The first thing that blocks an event: a job that has not reached its goal, or else a condition. This takes time
+    /// in proportion to the waiters, classes and jobs; it is meant for requests of people.
     fn holder(&self, event: EventId) -> Option<Holder> {
         let waits = self.waiters.ids().find_map(|waiter| {
             let waiter = self.waiters.get(waiter)?;
@@ -94,10 +95,10 @@ impl Supervisor<'_> {
         waits.or_else(|| starts().map(Holder::StartOn)).or_else(|| stops().map(Holder::StopOn))
     }
 
-    /// What the job that a client means waits for; [`control::Cause::Goal`] where there is no instance.
+    /// The wait of the job that a client asks about; [`control::Cause::Goal`] if there is no instance.
     ///
     /// # Errors
-    /// There is no such job, or its name cannot be told from the variables.
+    /// There is no such job, or the variables do not give its name.
     pub fn explain(&mut self, target: Target<'_>) -> Result<control::Waiting<'_>, Refusal<'_>> {
         match self.resolve_job(target) {
             Ok((class, found)) => {

@@ -1,4 +1,4 @@
-//! What clients ask of jobs: start, stop, restart, reload, emit (initctl(8)).
+//! The commands of clients: start, stop, restart, reload, emit (initctl(8)).
 
 use crate::answer::{Answer, Denial};
 use crate::bytes::{Strings, split_variable};
@@ -14,15 +14,15 @@ use crate::records::waiter::{WaitQueue, Waiter, WaiterKind};
 use crate::state::Goal;
 use crate::target::{Select, Target};
 
-/// Whether every entry is `KEY=VALUE` and the list is one.
+/// Checks that a list is well-formed, and that every entry is `KEY=VALUE`.
 fn check_environment(environment: Strings<'_>) -> Result<(), Denial> {
     let good = environment.is_well_formed() && environment.iter().all(|entry| split_variable(entry).1.is_some());
     if good { Ok(()) } else { Err(Denial::BadEnvironment) }
 }
 
 impl Supervisor<'_> {
-    /// Does what a client asks of a job, and answers: at once, when all that follows at once is done, or when the goal is
-    /// reached.
+    /// Carries out a client's command, and replies: at once, when everything that follows at once is done, or when the
+    /// goal is reached.
     pub(crate) fn command(&mut self, client: ClientId, command: JobCommand, target: Target<'_>, wait: bool) {
         let deed = match command {
             JobCommand::Start => Self::start,
@@ -30,7 +30,7 @@ impl Supervisor<'_> {
             JobCommand::Restart => Self::restart,
             JobCommand::Reload => return self.reload(client, target),
         };
-        // The place of a client that waits is set aside before anything is changed.
+        // The place of a waiting client is reserved before anything is changed.
         let places = usize::from(wait);
         let done =
             self.waiters.reserve(places).map_err(Denial::from).and_then(|()| {
@@ -58,7 +58,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// The class that a target means, and the instance's name in scratch memory.
+    /// The class of a target; the instance's name is copied to scratch memory.
     fn resolve(&mut self, target: Target<'_>) -> Result<ClassId, Denial> {
         if target.job.is_empty() {
             return Err(Denial::EmptyName);
@@ -84,13 +84,13 @@ impl Supervisor<'_> {
         Ok(class)
     }
 
-    /// The instance that a target means.
+    /// The instance of a target.
     pub(crate) fn resolve_job(&mut self, target: Target<'_>) -> Result<(ClassId, Option<JobId>), Denial> {
         let class = self.resolve(target)?;
         Ok((class, self.find_job(class, self.scratch)))
     }
 
-    /// The last goal's waiters are released, and the client waits for the new one in its place.
+    /// Releases the waiters for the last goal, and lets the client wait for the new one.
     fn wait_instead(&mut self, id: JobId, client: ClientId, command: JobCommand, wait: bool) {
         self.answer_waiters(id, WaitResult::Released);
         if wait {
@@ -137,7 +137,7 @@ impl Supervisor<'_> {
         let (class, found) = self.resolve_job(target)?;
         let job = found.ok_or(Denial::UnknownInstance(class))?;
         let forced = command == JobCommand::Force;
-        // One that stops already can still be forced to.
+        // A job that is stopping can still be forced to.
         if !forced && self.jobs.get(job).is_some_and(|job| job.goal == Goal::Stop) {
             return Err(Denial::AlreadyStopped(job));
         }
@@ -176,7 +176,7 @@ impl Supervisor<'_> {
             self.prepare_start(id, environment)?;
         }
         self.wait_instead(id, client, command, wait);
-        // One that is to run anew is restarted by that.
+        // A job with goal respawn is restarted by that.
         if self.jobs.get(id).is_some_and(|job| job.goal == Goal::Start) {
             if let Some(job) = self.jobs.get_mut(id) {
                 self.text.replace(&mut job.stop_environment, TextHandle::EMPTY);
@@ -207,7 +207,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A client has gone: nobody answers it.
+    /// Removes a client that has disconnected from its queue.
     pub(crate) fn forget_client(&mut self, client: ClientId) {
         let is_it = |waiter: &Waiter| matches!(waiter.kind, WaiterKind::Client(it, _) | WaiterKind::Emitter(it) | WaiterKind::Answered(it, _) if it == client);
         let Some(id) = self.waiters.ids().find(|&id| self.waiters.get(id).is_some_and(is_it)) else { return };

@@ -13,7 +13,7 @@ use crate::memory::arena::{TextHandle, cost};
 use crate::process::Process;
 use crate::target::EnvTable;
 
-/// Whose environment, once it is known.
+/// The owner of an environment.
 #[derive(Clone, Copy)]
 enum Owner {
     Everybody,
@@ -21,7 +21,7 @@ enum Owner {
 }
 
 impl Supervisor<'_> {
-    /// Changes an environment for a client, and answers.
+    /// Changes an environment for a client, and replies.
     pub(crate) fn change(&mut self, client: ClientId, table: EnvTable<'_>, change: EnvChange<'_>) {
         let done = self.change_table(table, change);
         let answer = done.map_or_else(Answer::Denied, |()| Answer::Done);
@@ -51,8 +51,8 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// Whether everybody's environment can be changed, so that it is changed whole or not at all: each list may become longer
-    /// by one entry, in each event of a job too, and one list at a time is there twice.
+    /// Checks that the environment of all jobs can be changed, so that it is changed as a whole or not at all: each
+    /// list may grow by one entry, also in each event of a job, and one list at a time exists twice.
     fn check_room_to_change(&self, change: EnvChange<'_>) -> Result<(), Full> {
         let entry = cost(match change {
             EnvChange::Set { entry, .. } => entry.len().saturating_add("=\0".len()),
@@ -66,7 +66,7 @@ impl Supervisor<'_> {
         self.text.check_room(jobs.saturating_add(2), of_jobs.saturating_add(entry).saturating_add(longest))
     }
 
-    /// An environment becomes again what it was at first. Values that are longer then need more room in events.
+    /// Resets an environment. Values that become longer need more room in events.
     fn reset(&mut self, table: EnvTable<'_>) -> Result<(), Denial> {
         match self.owner_of(table)? {
             Owner::Everybody => {
@@ -84,7 +84,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A job's own layer of its environment is replaced; on failure the new one is freed.
+    /// Replaces a job's own layer of its environment; on failure the new one is freed.
     fn give(&mut self, id: JobId, new: TextHandle) -> Result<(), Full> {
         let Some(job) = self.jobs.get_mut(id) else { return Ok(()) };
         let old = core::mem::replace(&mut job.environment, new);
@@ -131,14 +131,14 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// What a job was given is changed; a name that is taken away stays there without a value, and hides what the job's
-    /// class or everybody has under it.
+    /// Changes the environment that a job was given. A removed name stays in it without a value, and hides the value of
+    /// the job's class or of the base.
     fn change_job(&mut self, id: JobId, change: EnvChange<'_>) -> Result<(), Full> {
         let Some(given) = self.jobs.get(id).map(|job| job.environment) else { return Ok(()) };
         let new = match change {
             EnvChange::Set { entry, replace } => {
                 if !replace && self.spot(id, split_variable(entry).0).is_some() {
-                    // Everybody may have got it just now.
+                    // The base may have got the variable just now.
                     return self.reserve_present_text(id);
                 }
                 self.list_with(given, entry, true)?
@@ -149,7 +149,8 @@ impl Supervisor<'_> {
         self.give(id, new)
     }
 
-    /// A list without the entries of a name, and with a new one for it if wanted; `KEY` alone becomes `KEY=`.
+    /// A copy of a list without the entries of a name, and with a new entry for it if wanted; `KEY` alone becomes
+    /// `KEY=`.
     fn list_with(&mut self, list: TextHandle, entry: &[u8], add: bool) -> Result<TextHandle, Full> {
         let (name, value) = split_variable(entry);
         self.copy_without(list, name)?;
@@ -169,7 +170,7 @@ impl Supervisor<'_> {
         Ok(self.text.finish())
     }
 
-    /// Begins a text with a list's entries but for those of a name.
+    /// Begins a text with the entries of a list except those of a name.
     fn copy_without(&mut self, list: TextHandle, name: &[u8]) -> Result<(), Full> {
         self.text.begin()?;
         let mut from = 0;
@@ -205,7 +206,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// The variables of a table; what Upstart adds to every process is not among them.
+    /// The variables of a table, without those that Upstart adds to every process.
     ///
     /// # Errors
     /// There is no such job.

@@ -1,4 +1,4 @@
-//! What can be read without changing anything: statuses, and answers as clients get them.
+//! Statuses, and replies in names: what can be read without changing anything.
 
 use crate::answer::{Answer, Denial};
 use crate::bytes::Strings;
@@ -11,15 +11,15 @@ use crate::state::Goal;
 use crate::target::{Select, Target};
 
 impl Supervisor<'_> {
-    /// Every job that is not at rest, by its place in the store.
+    /// Every job that is not at rest, by its slot.
     pub fn jobs(&self) -> impl Iterator<Item = JobId> + '_ {
         self.jobs.ids()
     }
 
-    /// One job's status (initctl(8) status). A class without `instance` has one at rest too.
+    /// The status of one job (initctl(8) status). A class without `instance` has one at rest too.
     ///
     /// # Errors
-    /// There is no such job, or its name cannot be told from the variables.
+    /// There is no such job, or the variables do not give its name.
     pub fn status(&mut self, target: Target<'_>) -> Result<Status<'_>, Refusal<'_>> {
         match self.resolve_job(target) {
             Ok((_, Some(job))) => Ok(Status { said: self.said(job), ..self.job_status(job) }),
@@ -33,7 +33,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// What a job's main process says that it is doing.
+    /// The status text of a job's main process.
     fn said(&self, id: JobId) -> &[u8] {
         let job = self.jobs.get(id).filter(|job| job.pid(Process::Main).is_some());
         job.map_or(&[], |job| self.text.get(job.said))
@@ -43,8 +43,9 @@ impl Supervisor<'_> {
         self.classes.get(class).is_some_and(|class| class.instance.is_empty())
     }
 
-    /// The statuses of the list from a place on, each with the place after it; 0 is the first place. Instances are told apart
-    /// by how many of their class come before them: while a list is fetched page by page, the end of one moves the others up.
+    /// The statuses of the list from a place on, each with the place after it; 0 is the first place. An instance is
+    /// found by the number of earlier instances of its class, so while a list is fetched page by page, the end of one
+    /// instance moves the later ones up.
     pub fn statuses(&self, from: u32) -> impl Iterator<Item = (Status<'_>, u32)> {
         let (mut slot, mut ordinal) = ((from >> 16) as usize, from & 0xffff);
         // The instance at that place, if it is known without counting.
@@ -96,7 +97,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// An answer as the client gets it.
+    /// An answer in the form of the control protocol.
     pub fn reply(&self, answer: Answer) -> Reply<'_> {
         match answer {
             Answer::Done => Reply::Done,
@@ -106,7 +107,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A denial as the client gets it. What the request named is still in scratch memory.
+    /// A denial in the form of the control protocol. Names from the request are still in scratch memory.
     pub(crate) fn refusal(&self, denial: Denial) -> Refusal<'_> {
         let names = |id: JobId| {
             let job = self.jobs.get(id).map_or(&[][..], |job| self.class_name(job.class));

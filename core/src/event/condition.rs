@@ -8,7 +8,7 @@ use crate::machine::Supervisor;
 use crate::memory::arena::TextHandle;
 use crate::records::leaf::Leaf;
 
-/// Whose condition: a class's `start on`, or one instance's `stop on`.
+/// A condition: a class's `start on`, or one instance's `stop on`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ConditionOf {
     Start(ClassId),
@@ -18,9 +18,9 @@ pub(crate) enum ConditionOf {
 /// The events that make a condition true, as bits in the order of its leaves; none if it is false.
 pub(crate) type Held = u64;
 
-/// Evaluates a condition: `holds` says of each leaf whether it holds an event.
+/// Evaluates a condition: `holds` tells for each leaf whether it holds an event.
 ///
-/// A false branch contributes nothing, so that in `(a and b) or c` an `a` alone is not taken for a reason.
+/// A false branch contributes nothing, so in `(a and b) or c` an `a` alone is not part of the reason.
 fn evaluate(condition: ConditionText<'_>, mut holds: impl Iterator<Item = bool>) -> Held {
     let mut stack: heapless::Vec<Held, NESTING> = heapless::Vec::new();
     let mut bit: Held = 1;
@@ -60,7 +60,7 @@ impl Supervisor<'_> {
         Ok(first)
     }
 
-    /// Gives leaves back that hold nothing any more.
+    /// Frees leaves that hold no event.
     pub(crate) fn free_leaves(&mut self, first: Option<LeafId>) {
         let mut at = first;
         while let Some(leaf) = at.and_then(|at| self.leaves.remove(at)) {
@@ -68,7 +68,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Lets every event go that the leaves hold.
+    /// Releases every event that the leaves hold.
     pub(crate) fn release_leaves(&mut self, first: Option<LeafId>) {
         let mut at = first;
         while let Some(leaf) = at.and_then(|at| self.leaves.get_mut(at)) {
@@ -90,7 +90,7 @@ impl Supervisor<'_> {
         found.unwrap_or((TextHandle::EMPTY, None))
     }
 
-    /// Offers an event to a condition. Returns the events that make it true, if this one changed anything.
+    /// Offers an event to a condition. Returns the events that make the condition true, if this one changed anything.
     pub(crate) fn offer(&mut self, of: ConditionOf, event: EventId) -> Held {
         let (text, first) = self.condition_of(of);
         let mut taken = false;
@@ -115,7 +115,7 @@ impl Supervisor<'_> {
         self.leaf_events(first).map(|event| event.is_some())
     }
 
-    /// What each leaf holds.
+    /// The event that each leaf holds.
     pub(crate) fn leaf_events(&self, first: Option<LeafId>) -> impl Iterator<Item = Option<EventId>> + '_ {
         let mut at = first;
         core::iter::from_fn(move || {
@@ -131,7 +131,7 @@ impl Supervisor<'_> {
         self.leaf_events(first).nth(place).flatten().filter(|_| held & (1 << place) != 0)
     }
 
-    /// Lets the events go that a condition holds, once they have been acted on.
+    /// Releases the events that a condition holds, once they have been acted on.
     pub(crate) fn reset_condition(&mut self, of: ConditionOf) {
         let (_, first) = self.condition_of(of);
         self.release_leaves(first);
@@ -152,8 +152,8 @@ impl Supervisor<'_> {
         arguments.iter().all(|argument| self.argument_matches(argument, &mut position, of, event))
     }
 
-    /// One argument against an event's variables: by position until one is named, by name from then on (init(5),
-    /// "Event definition"; that `!=` of a missing variable does not match was measured on Upstart 1.13.2).
+    /// Matches one argument against an event's variables: by position until one is named, by name from then on
+    /// (init(5), "Event definition"; that `!=` of a missing variable does not match was measured on Upstart 1.13.2).
     fn argument_matches(&self, argument: &[u8], position: &mut usize, of: ConditionOf, event: EventId) -> bool {
         let mut variables = self.event_environment(event).iter();
         let (key, value) = split_variable(argument);
@@ -182,7 +182,7 @@ impl Supervisor<'_> {
         expansion.is_ok() && glob(&expanded, actual) != negated
     }
 
-    /// Gives a new class the events that the old one of its name holds, where both have the same event operator.
+    /// Moves the events that an old class holds to the new one of its name, where both have the same event operator.
     pub(crate) fn inherit_matches(&mut self, old: ClassId, new: ClassId) {
         let (old_text, old_first) = self.condition_of(ConditionOf::Start(old));
         let (new_text, new_first) = self.condition_of(ConditionOf::Start(new));

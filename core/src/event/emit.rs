@@ -17,13 +17,13 @@ use crate::records::waiter::{WaitQueue, Waiter, WaiterKind};
 use crate::signal::Signal;
 use crate::state::JobEvent;
 
-/// What follows the name of an event that tells of another one's failure.
+/// The suffix of the name of an event that reports another one's failure.
 pub(crate) const FAILED: &[u8] = b"/failed";
 
-/// The longest that `RESULT`, `PROCESS` and `EXIT_STATUS` or `EXIT_SIGNAL` of stopped(7) can be, each with its NUL.
+/// The longest text of `RESULT`, `PROCESS` and `EXIT_STATUS` or `EXIT_SIGNAL` of stopped(7), each with its NUL.
 const RESULT_TEXT: usize = "RESULT=failed PROCESS=post-start EXIT_STATUS=255 ".len() + "EXIT_SIGNAL=STKFLT ".len();
 
-/// `RESULT` and, for a failure, `PROCESS` and how it ended.
+/// `RESULT` and, for a failure, `PROCESS` and how it exited.
 fn write_result(out: &mut impl Write, failure: Option<Failure>) -> core::fmt::Result {
     let Some(failure) = failure else { return out.write_str("RESULT=ok\0") };
     let process = failure.process.map_or("respawn", |process| process.name());
@@ -36,7 +36,7 @@ fn write_result(out: &mut impl Write, failure: Option<Failure>) -> core::fmt::Re
 }
 
 impl Supervisor<'_> {
-    /// An event's name, in two pieces that belong together.
+    /// The name of an event, in two pieces.
     pub(crate) fn event_name(&self, id: EventId) -> (&[u8], &[u8]) {
         let Some(event) = self.events.get(id) else { return (&[], &[]) };
         let name = match event.name {
@@ -46,7 +46,7 @@ impl Supervisor<'_> {
         (name, if event.of_failure { FAILED } else { &[] })
     }
 
-    /// Writes an event's name to the text that is being written.
+    /// Appends the name of an event to the text that is being written.
     pub(crate) fn push_event_name(&mut self, id: EventId) -> Result<(), Full> {
         let Some(event) = self.events.get(id) else { return Ok(()) };
         match event.name {
@@ -61,12 +61,12 @@ impl Supervisor<'_> {
         name.strip_prefix(first) == Some(rest)
     }
 
-    /// An event's variables.
+    /// The variables of an event.
     pub(crate) fn event_environment(&self, id: EventId) -> Strings<'_> {
         Strings(self.events.get(id).map_or(&[], |event| self.text.get(event.environment)))
     }
 
-    /// Emits an event for a client, or for the supervisor's owner.
+    /// Emits an event for a client, or for the embedder.
     pub(crate) fn emit(
         &mut self,
         name: &[u8],
@@ -91,8 +91,8 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// Emits one of a job's own events. The room for two of them was set aside when the job was made; it has more only while
-    /// others hold up those that tell of its past.
+    /// Emits one of a job's own events. Room for two of them was reserved when the job was made; it has more only while
+    /// others block events that report its past.
     pub(crate) fn emit_job_event(&mut self, id: JobId, kind: JobEvent) -> Option<EventId> {
         let job = self.jobs.get_mut(id)?;
         let reservation = (job.events_left > 0).then(|| {
@@ -120,14 +120,14 @@ impl Supervisor<'_> {
         Some(event)
     }
 
-    /// Nobody can wait for an event that there is no room for: the job goes on, and the log says what happened.
+    /// Logs that there is no room for an event. No job can wait for it, so the job goes on.
     fn event_lost(&mut self, id: JobId, limit: Limit) -> Option<EventId> {
         let class = self.jobs.get(id)?.class;
         self.log(Notice::Full { class, limit });
         None
     }
 
-    /// Writes a job event's variables: starting(7), started(7), stopping(7), stopped(7).
+    /// Writes the variables of a job event: starting(7), started(7), stopping(7), stopped(7).
     fn describe(&mut self, id: JobId, kind: JobEvent) -> Result<TextHandle, Full> {
         let Some(job) = self.jobs.get(id) else { return Ok(TextHandle::EMPTY) };
         let Some(class) = self.classes.get(job.class) else { return Ok(TextHandle::EMPTY) };
@@ -141,7 +141,7 @@ impl Supervisor<'_> {
         self.text.push(b"\0")?;
         if kind.has_result() {
             let mut result: heapless::String<RESULT_TEXT> = heapless::String::new();
-            // The constant is the longest there is.
+            // The constant is the length of the longest text.
             let _fits = write_result(&mut result, failure);
             self.text.push(result.as_bytes())?;
         }
@@ -161,7 +161,7 @@ impl Supervisor<'_> {
         Ok(self.text.finish())
     }
 
-    /// Sets text aside for the longest events that a job can emit with this start environment.
+    /// Reserves text for the longest events that a job can emit with this start environment.
     pub(crate) fn reserve_event_text(&mut self, id: JobId, environment: TextHandle) -> Result<(), Full> {
         let Some(job) = self.jobs.get(id) else { return Ok(()) };
         let Some(class) = self.classes.get(job.class) else { return Ok(()) };
@@ -184,14 +184,15 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// One more condition holds the event, or one more job has to get where it sent it.
+    /// Adds a blocker: a condition that holds the event, or a job that has not reached the goal which the event gave
+    /// it.
     pub(crate) fn block_event(&mut self, id: EventId) {
         if let Some(event) = self.events.get_mut(id) {
             event.blockers = event.blockers.saturating_add(1);
         }
     }
 
-    /// One less; the last one finishes it.
+    /// Removes a blocker. Without any the event is finished.
     pub(crate) fn unblock_event(&mut self, id: EventId) {
         let Some(event) = self.events.get_mut(id) else { return };
         event.blockers = event.blockers.saturating_sub(1);
@@ -201,7 +202,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A job that the event started or stopped failed.
+    /// Notes that a job which the event started or stopped has failed.
     pub(crate) fn mark_failed(&mut self, id: EventId) {
         if let Some(event) = self.events.get_mut(id) {
             event.failed = true;
@@ -224,7 +225,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Has somebody wait for an event.
+    /// Adds a waiter to an event.
     pub(crate) fn wait_for_event(&mut self, event: EventId, kind: WaiterKind) -> Result<(), Full> {
         let waiter = self.waiters.insert(Waiter { kind, place: WaitQueue::Event(event), link: None })?;
         if let Some(event) = self.events.get_mut(event) {

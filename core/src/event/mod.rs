@@ -1,4 +1,4 @@
-//! Events: how they are emitted, and what conditions hold of them.
+//! Events: how they are emitted, and which conditions hold them.
 
 pub(crate) mod condition;
 pub(crate) mod emit;

@@ -1,8 +1,8 @@
 //! Adoption: when the process that a job watched is gone and another one is its daemon, that one is watched instead.
 //!
-//! The world knows which processes of a job live. It is asked at three moments: when a main process has ended as the
-//! foreground half of a daemon does, when one that is expected to do something seems to have gone idle, and when a job is
-//! being stopped. The answer comes before anything else happens, so a question is at most one input old.
+//! The world knows which processes of a job live. A survey asks for them at three moments: when a main process has
+//! exited as the foreground half of a daemon does, when one that is expected to do something seems to be idle, and when
+//! a job is being stopped. The answer comes before any other input, so a survey is at most one input old.
 
 use crate::effect::Effect;
 use crate::expect::Expect;
@@ -17,7 +17,7 @@ use crate::tables::expect::{Relation, Seen, Stage};
 use crate::tables::lifecycle::Wait;
 
 impl Supervisor<'_> {
-    /// The world has said which processes of a job live.
+    /// The world has reported which processes of a job live.
     pub(crate) fn surveyed(&mut self, id: JobId, survivors: &[Survivor]) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let killing = job.state.row().kills();
@@ -32,7 +32,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A main process has ended: another one takes its place, or its end is judged.
+    /// A main process has exited: another one takes its place, or its exit is judged.
     fn replace_main(&mut self, id: JobId, old: Pid, exit: Exit, survivors: &[Survivor]) {
         let successor = self.successor(id, survivors);
         let is_step = self.may_be_daemonizing(id, exit);
@@ -41,8 +41,8 @@ impl Supervisor<'_> {
         let launched = job.follow.launched;
         let Some(class) = self.classes.get(job.class) else { return };
         let Some(successor) = successor else { return self.judge_end(id, Process::Main, exit) };
-        // One that has failed, or that was the daemon, has left its workers; the log tells of them. Without `expect` and
-        // `respawn` the original lets such a job come to its end, and files rely on that.
+        // A process that has failed, or that was the daemon, leaves its workers, which are logged. Without `expect` and
+        // `respawn` the original lets such a job end, and job files rely on that.
         if !is_step || (class.expect == Expect::None && !class.respawn) {
             self.order(Effect::Report { job: id });
             return self.judge_end(id, Process::Main, exit);
@@ -56,7 +56,8 @@ impl Supervisor<'_> {
         if let Some(job) = self.jobs.get_mut(id) {
             (job.follow.advice_due, job.follow.guessed) = (true, expect == Expect::Auto);
             if Some(successor.pid) == launched {
-                // One that left nobody was a helper of its own; else it was a step on the way, whose end the first one awaits.
+                // If it left no other process, it was a helper of the daemon; otherwise it was a step on the daemon's
+                // way, and the first process waits for its exit.
                 job.follow.helper = !survivors.iter().any(|other| other.child && other.pid != successor.pid);
             } else {
                 job.follow.forks = job.follow.forks.saturating_add(1).min(follow::MOST_FORKS);
@@ -68,11 +69,12 @@ impl Supervisor<'_> {
         self.wait_to_advise(id);
     }
 
-    /// An adopted process has lived for a moment, so it is no step on the way to another: the file's author is told.
+    /// An adopted process has lived for a while, so it is not a step on the way to another: the log gives advice on the
+    /// file.
     fn check_adopted(&mut self, id: JobId, survivors: &[Survivor]) {
         let Some(job) = self.jobs.get(id) else { return };
         let main = job.pid(Process::Main);
-        // Who has its own way to say that it is ready may fork as it likes.
+        // A daemon that reports readiness by other means may fork as it likes.
         let counts = self.classes.get(job.class).is_some_and(|class| Stage::adopted(class.expect) == Stage::Settled);
         // While the first process lives beside an orphan, either may be the daemon.
         let two = main == job.follow.launched && survivors.iter().any(|other| other.child && Some(other.pid) != main);
@@ -89,8 +91,8 @@ impl Supervisor<'_> {
         self.bound_wait(id);
     }
 
-    /// The daemon was named by its second fork a while ago: a process between it and the first that still lives is the daemon
-    /// itself, and what was named is a worker of its own.
+    /// The daemon was found by its second fork a while ago. If a process between it and the first still lives, that one
+    /// is the daemon, and the process that was found is its worker.
     fn check_middle(&mut self, id: JobId, survivors: &[Survivor]) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let (middle, main) = (job.follow.middle.take(), job.pid(Process::Main));
@@ -105,7 +107,7 @@ impl Supervisor<'_> {
         self.bound_wait(id);
     }
 
-    /// Another process is the main process from now on, and the job's processes may be spread over groups and sessions.
+    /// Makes another process the main one. The job's processes may be spread over several groups and sessions.
     fn adopt(&mut self, id: JobId, old: Pid, new: Pid) {
         if let Some(job) = self.jobs.get_mut(id) {
             job.follow.repaired = true;
@@ -113,20 +115,20 @@ impl Supervisor<'_> {
         self.take_over(id, old, new);
     }
 
-    /// Tells the author of a job's file what to expect.
+    /// Logs what the job's file should expect.
     fn advise(&mut self, id: JobId, relation: Relation, following: Option<Pid>) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.follow.advised = true;
         let Some(class) = self.classes.get(job.class) else { return };
         let expected = class.expect;
         let (saw, right) = follow::advice(expected, job.follow.forks, relation);
-        // The right file has been called wrong when its daemon took its time: that is taken back.
+        // The right stanza was reported as wrong because its daemon was slow: that is corrected.
         if expected != right || relation == Relation::Late {
             self.log(Notice::Mistaken { job: id, expected, saw, right, following });
         }
     }
 
-    /// Looks at a main process that is expected to do something: one that has been idle for long will hardly do it.
+    /// Checks a main process that is expected to do something: one that has been idle for long will hardly do it.
     fn check_idleness(&mut self, id: JobId, survivors: &[Survivor]) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let Some(main) = job.pid(Process::Main).filter(|_| job.state.row().wait == Wait::Readiness && job.waiting)
@@ -136,7 +138,7 @@ impl Supervisor<'_> {
         if let Some(named) = survivors.iter().find(|survivor| survivor.named).map(|survivor| survivor.pid) {
             return self.set_main(id, named, true);
         }
-        // The file says how long to wait, or its author has been told already.
+        // The file sets the time to wait, or the advice was logged already.
         if job.follow.start_by.is_some() || job.follow.advised {
             return self.wait_for_readiness(id);
         }
@@ -150,7 +152,7 @@ impl Supervisor<'_> {
         let (looks, stage, class) = (job.follow.idle_looks, job.follow.stage, job.class);
         let Some(expect) = self.classes.get(class).map(|class| class.expect) else { return };
         let row = follow::row(expect, stage, Seen::Quiet);
-        // Helpers that live, or a parent that has not ended, may mean that there is more to come.
+        // Helpers that live, or a parent that has not exited, may mean that there is more to come.
         let is_over = |row: &&follow::ExpectRow| {
             looks >= row.patience.saturating_mul(if alone { 1 } else { 3 })
                 || busy >= follow::ExpectRow::most_busy(expect)
@@ -159,7 +161,7 @@ impl Supervisor<'_> {
             return self.wait_for_readiness(id);
         }
         let Some(job) = self.jobs.get(id) else { return };
-        // Who forks and stays has made a worker, and is the daemon itself.
+        // A process that forks and stays has made a worker, and is the daemon itself.
         let master =
             survivors.iter().map(|survivor| survivor.pid).find(|pid| Some(*pid) == job.follow.launched && *pid != main);
         let relation = if master.is_some() { Relation::Launched } else { Relation::Itself };
@@ -180,7 +182,7 @@ impl Supervisor<'_> {
         self.wait_for_readiness(id);
     }
 
-    /// A process of a job is its main process, as it says or has written down.
+    /// Makes a process of a job the main one because the daemon has named it.
     pub(crate) fn set_main(&mut self, id: JobId, pid: Pid, ready: bool) {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(old) = job.pid(Process::Main) else { return };

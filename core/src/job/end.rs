@@ -1,4 +1,4 @@
-//! The end of a process, and what it means for its job: success, failure, respawn.
+//! The exit of a process, and its meaning for the job: success, failure, respawn.
 
 use crate::ids::JobId;
 use crate::job::waiters::WaitResult;
@@ -12,7 +12,7 @@ use crate::tables::exit;
 use crate::tables::exit::{Consequence, Judgement};
 
 impl Supervisor<'_> {
-    /// A process of a job ended, or was never made.
+    /// A process of a job has exited, or was never made.
     pub(crate) fn process_ended(&mut self, id: JobId, process: Process, pid: Pid, exit: Exit) {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
@@ -26,7 +26,7 @@ impl Supervisor<'_> {
         self.judge_end(id, process, exit);
     }
 
-    /// What the end of a process means for its job.
+    /// Applies the exit of a process to its job.
     pub(crate) fn judge_end(&mut self, id: JobId, process: Process, exit: Exit) {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
@@ -36,7 +36,7 @@ impl Supervisor<'_> {
         let failure = Failure { process: Some(process), exit: Some(exit) };
         let cut_short = job.forced && job.killed;
         match row.consequence {
-            // One that a forced stop kills has not failed.
+            // A process that a forced stop kills has not failed.
             Consequence::MustSucceed if exit != Exit::Status(0) && !cut_short => self.fail(id, failure),
             Consequence::Judged if goal == Goal::Start => {
                 match exit::judge(exit, respawn && !self.globals.shutdown.is_on(), task, listed) {
@@ -52,7 +52,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// The main process is to run again, unless it has done so too often.
+    /// Runs the main process again, unless the respawn limit is reached.
     pub(crate) fn respawn(&mut self, id: JobId) {
         let now = self.now;
         let Some(job) = self.jobs.get_mut(id) else { return };
@@ -62,8 +62,8 @@ impl Supervisor<'_> {
             self.fail(id, Failure { process: None, exit: None });
             return;
         }
-        // From `running` the table leads back to the start by itself; a hook that still runs, or a daemon that was never
-        // ready, must first be got out of the way.
+        // From `running` the table leads back to the start by itself. Elsewhere a hook that still runs, or a daemon
+        // that was never ready, must be ended first.
         let at_once = job.state.row().runs_anew();
         self.log(Notice::Respawning { job: id, process: Process::Main });
         if !at_once {
@@ -71,7 +71,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A job failed: who waits for it is told now, and its goal is stop. Only the first failure counts.
+    /// Fails a job: waiting clients get their reply now, and the goal becomes stop. Only the first failure counts.
     pub(crate) fn fail(&mut self, id: JobId, failure: Failure) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         if job.failure.is_none() {
@@ -81,7 +81,7 @@ impl Supervisor<'_> {
         self.set_goal(id, Goal::Stop);
     }
 
-    /// A process could not be set up: pre-start, main and post-stop fail the job, the others are passed over.
+    /// A process could not be set up, which fails the job or is ignored.
     pub(crate) fn spawn_failed(&mut self, id: JobId, process: Process, error: SpawnError) {
         self.log(Notice::SpawnFailed { job: id, process, error });
         self.forget_process(id, process);
@@ -101,7 +101,8 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A process that a signal was to reach, or that a fork was to make, is no more, and nobody said how it ended.
+    /// A process does not exist although a signal was to be sent to it, or a fork was to make it; how it exited is
+    /// unknown.
     pub(crate) fn vanished(&mut self, pid: Pid) {
         self.exited(pid, Exit::Unknown);
     }

@@ -1,4 +1,4 @@
-//! Following a main process: what its stops, forks, execs and end mean.
+//! Following a main process: the meaning of its stops, forks, execs and exit.
 
 use crate::effect::{Effect, Scope};
 use crate::ids::JobId;
@@ -34,7 +34,7 @@ impl Supervisor<'_> {
         self.observe(pid, Seen::Executed);
     }
 
-    /// A traced process replaced its program.
+    /// A traced process has replaced its program.
     pub(crate) fn replaced(&mut self, pid: Pid) {
         if let Some((job, process)) = self.owner(pid) {
             self.log(Notice::ExecutableChanged { job, process, pid });
@@ -44,8 +44,8 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A process goes on after a stop. Of one that was ready by its stop, Upstart hears it when the job has gone as far as
-    /// that led it, and before any event is seen to.
+    /// A process continues after a stop. If the stop made its job ready, Upstart logs this after the job has moved as
+    /// far as it can, and before the next event.
     pub(crate) fn continued(&mut self, pid: Pid) {
         let Some((id, process)) = self.owner(pid) else { return };
         let Some(job) = self.jobs.get_mut(id) else { return };
@@ -55,7 +55,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// What was to be said when the job had come as far as it gets.
+    /// Logs a continuation that was held back until the job had moved as far as it can.
     pub(crate) fn say_continued(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         if let (true, Some(pid)) = (core::mem::take(&mut job.follow.continued), job.pid(Process::Main)) {
@@ -81,7 +81,7 @@ impl Supervisor<'_> {
                 self.let_go(pid)
             }
             Some(_) => self.order(Effect::Resume { pid, signal: Some(signal) }),
-            // The trap and the stop of a child's birth are tracing's own doing.
+            // The trap and the stop at a child's birth are caused by tracing.
             None if traced => {
                 let signal = Some(signal).filter(|_| seen.is_none());
                 self.order(Effect::Detach { pid, signal });
@@ -90,7 +90,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A traced process forked.
+    /// A traced process has forked.
     pub(crate) fn forked(&mut self, parent: Pid, child: Pid) {
         let Some((id, Process::Main)) = self.owner(parent) else { return self.let_go(parent) };
         let Some(row) = self.follow_row(id, Seen::Fork) else {
@@ -119,7 +119,7 @@ impl Supervisor<'_> {
         follow::row(expect, job.follow.stage, seen).filter(|_| open)
     }
 
-    /// Does what the follow table says to what was seen of a process; false if it says nothing.
+    /// Carries out the row of the expect table for an observation; false if there is none.
     pub(crate) fn observe(&mut self, pid: Pid, seen: Seen) -> bool {
         let Some((id, Process::Main)) = self.owner(pid) else { return false };
         let Some(row) = self.follow_row(id, seen) else { return false };
@@ -142,14 +142,14 @@ impl Supervisor<'_> {
         }
     }
 
-    /// The same for what was seen of a job's main process, whichever that is.
+    /// The same for the main process of a job.
     pub(crate) fn observe_job(&mut self, id: JobId, seen: Seen) {
         if let Some(pid) = self.jobs.get(id).and_then(|job| job.pid(Process::Main)) {
             self.observe(pid, seen);
         }
     }
 
-    /// A main process has come so far; when it is ready, its job goes on.
+    /// A main process has reached a stage. When it is ready, its job moves on.
     pub(crate) fn reach(&mut self, id: JobId, stage: Stage) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.follow.stage = stage;

@@ -1,4 +1,4 @@
-//! Instances: how they are made, named, given a goal, and let go.
+//! Instances: how they are made, named, given a goal, and freed.
 
 use crate::control::JobName;
 use crate::effect::Effect;
@@ -20,8 +20,8 @@ fn hash_instance(class: ClassId, name: &[u8]) -> u32 {
 }
 
 impl Supervisor<'_> {
-    /// Gives a job its next start environment, and sets aside the text that its events will then need. On failure the
-    /// environment is freed, and so is a job that had just been made.
+    /// Sets a job's next start environment, and reserves the text that its events will need. On failure the environment
+    /// is freed, and so is a job that was just made.
     pub(crate) fn prepare_start(&mut self, id: JobId, environment: TextHandle) -> Result<(), Full> {
         if let Err(full) = self.reserve_event_text(id, environment) {
             self.text.free(environment);
@@ -36,13 +36,13 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// The instance of a class that has this name.
+    /// The instance of a class with this name.
     pub(crate) fn find_job(&self, class: ClassId, name: &[u8]) -> Option<JobId> {
         let is_it = |job: &Job| job.class == class && self.text.get(job.name) == name;
         self.job_index.find(&self.jobs, hash_instance(class, name), is_it)
     }
 
-    /// Makes the instance whose name is in scratch memory, with everything set aside that it will ever need.
+    /// Makes the instance whose name is in scratch memory, and reserves everything that it will ever need.
     pub(crate) fn make_job(&mut self, class_id: ClassId) -> Result<JobId, Full> {
         let Some(class) = self.classes.get(class_id) else { return Err(Full { limit: crate::limits::Limit::Jobs }) };
         let (waiters, stop_events, last) = (class.most_waiting_events(), class.stop_events, class.last_job);
@@ -105,7 +105,7 @@ impl Supervisor<'_> {
         Ok(id)
     }
 
-    /// Sets room aside for a job's own events, a piece of text for each, and those that may wait for it.
+    /// Reserves a job's own events, a piece of text for each, and places for the events that may wait for the job.
     fn set_aside(&mut self, waiters: usize) -> Result<(), Full> {
         self.events.reserve(EVENTS_PER_JOB)?;
         self.waiters.reserve(waiters).inspect_err(|_| self.events.unreserve(EVENTS_PER_JOB))?;
@@ -115,7 +115,7 @@ impl Supervisor<'_> {
         })
     }
 
-    /// Lets an instance go that rests; its class may then be superseded.
+    /// Frees an instance at rest. Its class may then be replaced.
     pub(crate) fn free_job(&mut self, id: JobId) {
         self.timers.disarm(&mut self.jobs, id);
         self.job_index.remove(&mut self.jobs, id);
@@ -148,7 +148,7 @@ impl Supervisor<'_> {
         self.supersede_soon(job.class);
     }
 
-    /// A command or event wants the job started. One that is to run anew is started by that: its goal stays, since goal
+    /// Starts a job for a command or an event. A job with goal respawn keeps that goal: it is about to start, and goal
     /// start would lead it back to `running` without its main process.
     pub(crate) fn want_started(&mut self, id: JobId) {
         if self.jobs.get(id).is_some_and(|job| job.goal == Goal::Stop) {
@@ -156,7 +156,8 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Gives a job a goal. That moves it at once only where it rests; elsewhere it decides which way the job goes next.
+    /// Sets a job's goal. This moves the job at once only where it waits for the goal; elsewhere it decides the way
+    /// from there.
     pub(crate) fn set_goal(&mut self, id: JobId, goal: Goal) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let from = job.goal;
@@ -168,7 +169,7 @@ impl Supervisor<'_> {
         let rests = job.waiting
             && match job.state.row().wait {
                 Wait::Goal(awaited) => awaited == goal,
-                // Nobody waits for what is not wanted any more.
+                // Readiness is not awaited when the job is not to run.
                 Wait::Readiness => goal != Goal::Start,
                 _ => false,
             };
@@ -178,7 +179,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Lets a job go that rests and is not to start.
+    /// Frees a job that is at rest and is not to start.
     pub(crate) fn free_if_at_rest(&mut self, id: JobId) {
         let at_rest = |job: &Job| job.state.row().is_rest() && job.goal == Goal::Stop && !job.moving;
         if self.jobs.get(id).is_some_and(at_rest) {
@@ -186,17 +187,17 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A job's class.
+    /// The class of a job.
     pub fn class_of(&self, job: JobId) -> Option<ClassId> {
         self.jobs.get(job).map(|job| job.class)
     }
 
-    /// A job's instance name; empty for the only instance of a class without `instance`.
+    /// The instance name of a job; empty for the only instance of a class without `instance`.
     pub fn instance_name(&self, job: JobId) -> &[u8] {
         self.jobs.get(job).map_or(&[], |job| self.text.get(job.name))
     }
 
-    /// A job as messages name it.
+    /// The name of a job in messages.
     pub fn job_name(&self, job: JobId) -> JobName<'_> {
         JobName(self.class_of(job).map_or(&[], |class| self.class_name(class)), self.instance_name(job))
     }

@@ -1,4 +1,4 @@
-//! Killing: the kill signal, SIGKILL after the kill timeout, and stops that are forced.
+//! Killing: the kill signal, SIGKILL after the kill timeout, and forced stops.
 
 use crate::effect::{Effect, Scope};
 use crate::ids::JobId;
@@ -12,7 +12,7 @@ use crate::state::Goal;
 use crate::tables::lifecycle::Wait;
 
 impl Supervisor<'_> {
-    /// Sends the kill signal to the main process and arms the kill timeout; false if there is none.
+    /// Sends the kill signal to the main process and arms the kill timeout; false if there is no main process.
     pub(crate) fn kill(&mut self, id: JobId) -> bool {
         let Some(job) = self.jobs.get(id) else { return false };
         let Some(pid) = job.pid(Process::Main) else {
@@ -33,7 +33,7 @@ impl Supervisor<'_> {
         true
     }
 
-    /// A process that is to end does not: it is killed; if that does not help and the stop is forced, it is given up.
+    /// A process has not exited in time: kills it. If that was done already and the stop is forced, gives it up.
     pub(crate) fn does_not_end(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let Wait::End(process) = job.state.row().wait else { return };
@@ -75,21 +75,21 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A process that not even SIGKILL ends is not waited for any longer.
+    /// Stops waiting for a process that SIGKILL does not end.
     fn give_up(&mut self, id: JobId, process: Process, pid: Pid) {
         self.log(Notice::GivenUp { job: id, process, pid });
         self.forget_process(id, process);
         if process == Process::Main
             && let Some(job) = self.jobs.get_mut(id)
         {
-            // Whatever else lives is told of, and not waited for.
+            // Processes that still live are logged, and not waited for.
             job.strikes = STRIKES + 1;
             return self.survey(id, SurveyReason::Ended(pid, crate::process::Exit::Unknown));
         }
         self.go_on(id);
     }
 
-    /// A client wants a job stopped whatever it waits for.
+    /// Stops a job for a client, whatever the job waits for.
     pub(crate) fn force(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         (job.forced, job.killed, job.strikes) = (true, false, 0);
@@ -97,7 +97,7 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get_mut(id).filter(|job| job.waiting) else { return };
         match job.state.row().wait {
             Wait::Event => {
-                // The event goes its own way; the job does not wait for it any more.
+                // The event continues; the job does not wait for it any more.
                 job.blocker = None;
                 self.go_on(id);
             }

@@ -1,4 +1,4 @@
-//! Killing what a main process leaves behind when its job is being stopped.
+//! Killing the processes that a main process leaves behind when its job is being stopped.
 
 use crate::effect::Effect;
 use crate::ids::JobId;
@@ -9,8 +9,9 @@ use crate::process::Process;
 use crate::records::job::{Alarm, RestLook};
 
 impl Supervisor<'_> {
-    /// A job that is being stopped has no main process any more. What is its own beyond doubt is ended like it, one after
-    /// the other; the others are left alone, as the original leaves what has moved to a group of its own, but told of.
+    /// Handles the processes of a stopping job whose main process is gone. Those that certainly belong to the job are
+    /// killed the same way, one at a time. The others are left alone, as the original leaves processes that have moved
+    /// to a group of their own, but are logged.
     pub(crate) fn kill_rest(&mut self, id: JobId, survivors: &[Survivor], look: RestLook) {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };

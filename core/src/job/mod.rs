@@ -1,4 +1,4 @@
-//! Jobs: how they come, move, are followed, killed, and go.
+//! Jobs: how they are made, move, are followed and killed, and end.
 
 mod adopt;
 mod end;

@@ -9,14 +9,14 @@ use crate::records::job::Alarm;
 use crate::tables::expect::Seen;
 
 impl Supervisor<'_> {
-    /// A running job's main process has said that it is alive.
+    /// The main process of a running job has reported that it is alive.
     pub(crate) fn restart_watchdog(&mut self, id: JobId) {
         if self.timers.armed(&self.jobs, id) == Some(Alarm::Watchdog) {
             self.bound_wait(id);
         }
     }
 
-    /// A process of a job has said something.
+    /// A process of a job has sent a notification.
     pub(crate) fn notified(&mut self, id: JobId, word: Notification<'_>) {
         match word {
             Notification::Ready => self.is_ready(id),
@@ -27,7 +27,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// It says that it is ready, though it may have been taken to be so before.
+    /// The main process is ready, although it may have been assumed to be ready before.
     fn is_ready(&mut self, id: JobId) {
         self.observe_job(id, Seen::Ready);
         if let Some(job) = self.jobs.get_mut(id)
@@ -37,7 +37,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// One that is about to end has no more time to say that it is alive.
+    /// A process that is about to exit does not report any more that it is alive.
     fn stop_watchdog(&mut self, id: JobId) {
         if self.timers.armed(&self.jobs, id) == Some(Alarm::Watchdog) {
             self.timers.disarm(&mut self.jobs, id);

@@ -10,7 +10,7 @@ use crate::records::process::{LiveProcess, hash};
 use crate::signal::Signal;
 
 impl Supervisor<'_> {
-    /// Another process is the main process from now on.
+    /// Makes another process the main one.
     pub(crate) fn take_over(&mut self, id: JobId, old: Pid, new: Pid) {
         self.forget_process(id, Process::Main);
         self.remember_process(id, Process::Main, new);
@@ -18,7 +18,7 @@ impl Supervisor<'_> {
         self.refresh(id);
     }
 
-    /// A process has just been taken to be the daemon.
+    /// A process has just been found to be the daemon.
     pub(crate) fn refresh(&mut self, id: JobId) {
         let until = self.now.after_seconds(ADOPTION_SECONDS);
         if let Some(job) = self.jobs.get_mut(id) {
@@ -26,14 +26,14 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Sends every process of a job a signal, and says so.
+    /// Sends every process of a job a signal, and logs it.
     pub(crate) fn sweep(&mut self, id: JobId, pid: Pid, signal: Signal) {
         self.log(Notice::Signalling { job: id, process: Process::Main, pid, signal });
         self.order(Effect::Sweep { job: id, signal });
     }
 
-    /// Sends a signal to a main process's group, and says so; to all that lives of the job where processes were adopted, since
-    /// they may be spread over several groups.
+    /// Sends a signal to a main process's group, and logs it. If processes were adopted, every process of the job gets
+    /// it, since they may be spread over several groups.
     pub(crate) fn signal_main(&mut self, job: JobId, pid: Pid, signal: Signal) {
         if self.jobs.get(job).is_some_and(|job| job.follow.repaired) {
             return self.sweep(job, pid, signal);
@@ -46,7 +46,7 @@ impl Supervisor<'_> {
         self.pid_index.find(&self.processes, hash(pid), |running| running.pid == pid)
     }
 
-    /// Whose a pid is.
+    /// The job and the process that a process id belongs to.
     pub(crate) fn owner(&self, pid: Pid) -> Option<(JobId, Process)> {
         self.running_id(pid).and_then(|id| self.processes.get(id)).map(|running| (running.job, running.process))
     }
@@ -54,7 +54,7 @@ impl Supervisor<'_> {
     pub(crate) fn remember_process(&mut self, id: JobId, process: Process, pid: Pid) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.set_pid(process, Some(pid));
-        // There is room: a job has two live processes at most.
+        // There is room: a job has at most two live processes.
         if let Ok(running) = self.processes.insert(LiveProcess { pid, job: id, process, chain: None }) {
             self.pid_index.insert(&mut self.processes, running);
         }

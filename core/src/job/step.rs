@@ -1,4 +1,4 @@
-//! One step of a job: out of its state by its goal, into the next, as the lifecycle table says.
+//! One step of a job: out of its state by its goal, into the next, as in the lifecycle table.
 
 use crate::effect::{Effect, Launch};
 use crate::expect::Expect;
@@ -14,7 +14,7 @@ use crate::tables::expect::Stage;
 use crate::tables::lifecycle::{Entry, Follow, Next, Wait};
 
 impl Supervisor<'_> {
-    /// Asks for a process of a job, if its class has it; false if not.
+    /// Orders a process of a job, if its class has it; false if not.
     pub(crate) fn run(&mut self, id: JobId, process: Process) -> bool {
         let Some(job) = self.jobs.get_mut(id) else { return false };
         let Some(class) = self.classes.get(job.class) else { return false };
@@ -35,14 +35,14 @@ impl Supervisor<'_> {
         true
     }
 
-    /// Moves the job that is on the move by one state; one that waits leaves the queue, and one that rests is let go.
+    /// Moves the first job of the queue by one state. A job that waits leaves the queue, and a job at rest is freed.
     pub(crate) fn step(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         if !job.waiting {
             return self.advance(id);
         }
         if core::mem::take(&mut job.restart) {
-            // Where goal start would call the stop off, a restart goes through with it.
+            // Where goal start would call the stop off, a restart needs goal respawn to go through with it.
             let goal = if job.state.row().calls_off() { Goal::Respawn } else { Goal::Start };
             return self.set_goal(id, goal);
         }
@@ -61,7 +61,7 @@ impl Supervisor<'_> {
                 self.enter(id, state);
             }
             Next::Anew(state) => {
-                // It waits for nothing here, so that the new goal does not move it by itself.
+                // The job waits for nothing here, so that the new goal does not move it by itself.
                 self.set_goal(id, Goal::Start);
                 self.enter(id, state);
             }
@@ -121,7 +121,7 @@ impl Supervisor<'_> {
 
     fn emit_and_wait(&mut self, id: JobId, event: JobEvent) -> bool {
         let emitted = self.emit_job_event(id, event);
-        // A stop at any price waits for nobody who waits for the event.
+        // A forced stop does not wait for the event.
         let awaited = emitted.filter(|_| !self.jobs.get(id).is_some_and(|job| job.forced));
         if let Some(job) = self.jobs.get_mut(id) {
             job.blocker = awaited;
@@ -129,7 +129,7 @@ impl Supervisor<'_> {
         awaited.is_some()
     }
 
-    /// A new run: the environment of its command or events takes the place of the last one's.
+    /// Begins a new run: the environment of its command or events replaces that of the last run.
     fn begin(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.failure = None;
@@ -139,7 +139,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// The job runs. When its stop was called off it has been running all along.
+    /// The job runs. If its stop was called off, it has been running all along.
     fn arrive(&mut self, id: JobId, event: JobEvent, from: State) {
         if from.row().calls_off() {
             if let Some(job) = self.jobs.get_mut(id) {

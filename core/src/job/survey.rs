@@ -1,4 +1,4 @@
-//! Asking the world which processes of a job live, and what can be told from the answer.
+//! Surveys: asking the world which processes of a job live, and judging the answer.
 
 use crate::effect::Effect;
 use crate::ids::JobId;
@@ -17,7 +17,7 @@ impl Supervisor<'_> {
         if let Some(job) = self.jobs.get_mut(id) {
             job.survey = survey;
             let killed = job.state.row().kills();
-            // Who has ended and is no step on a daemon's way has nobody to be looked for far and wide, which takes its time.
+            // Only a process that may have daemonized is worth a full scan: the scan is slow.
             let anywhere = match survey {
                 SurveyReason::Ended(_, exit) => !killed && self.may_be_daemonizing(id, exit),
                 _ => !killed,
@@ -26,7 +26,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Whether it must be asked who is left when a main process has ended so.
+    /// Whether the exit of a main process needs a survey of the processes that are left.
     pub(crate) fn wants_survey(&self, id: JobId) -> bool {
         let Some(job) = self.jobs.get(id) else { return false };
         let Some(class) = self.classes.get(job.class) else { return false };
@@ -34,7 +34,7 @@ impl Supervisor<'_> {
         job.state.row().kills() || (judged && job.goal == Goal::Start && !class.task)
     }
 
-    /// Whether a main process's end may be a step on its daemon's way.
+    /// Whether the exit of a main process may be a step of its becoming a daemon.
     pub(crate) fn may_be_daemonizing(&self, id: JobId, exit: Exit) -> bool {
         let Some(job) = self.jobs.get(id) else { return false };
         let unready = job.state.row().expects();
@@ -42,8 +42,8 @@ impl Supervisor<'_> {
         fresh && matches!(exit, Exit::Status(0) | Exit::Unknown)
     }
 
-    /// The process that is the daemon when the one that was watched has ended: the one whose id is written down, or the one
-    /// that the supervisor made, or an orphan, the oldest first.
+    /// The process that is the daemon after the exit of the watched one: the process named by the pid file, or the
+    /// launched one, or else the oldest orphan.
     pub(crate) fn successor(&self, id: JobId, survivors: &[Survivor]) -> Option<Survivor> {
         let launched = self.jobs.get(id)?.follow.launched;
         let free = || survivors.iter().filter(|survivor| self.owner(survivor.pid).is_none());
@@ -55,8 +55,8 @@ impl Supervisor<'_> {
             .copied()
     }
 
-    /// How a survivor is related to the process that the supervisor made. Forks that nobody saw are counted only where the
-    /// numbers prove that nobody was made in between; else fewer may seem to be than there were.
+    /// The relation of a survivor to the launched process. Unseen forks are counted only where the process ids prove
+    /// that no other process was made in between; otherwise there might have been more.
     pub(crate) fn place_of(&self, id: JobId, survivor: Survivor) -> Relation {
         let Some(job) = self.jobs.get(id) else { return Relation::Itself };
         let traces = self.classes.get(job.class).is_some_and(|class| class.expect.traces());

@@ -41,8 +41,8 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A running daemon has not said that it is alive: it is ended, and what follows is what follows when a signal ends it.
-    /// It may say why it hung; if that takes too long, it is killed.
+    /// A running daemon has not reported that it is alive: it is ended, as if by a signal of its own. It may write a
+    /// core dump; if that takes too long, it is killed.
     fn watchdog_missed(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(pid) = job.pid(Process::Main) else { return };

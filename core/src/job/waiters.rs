@@ -1,4 +1,4 @@
-//! Clients and events that wait for a job, and how they learn what became of it.
+//! Clients and events that wait for a job, and the results that they get.
 
 use crate::answer::{Answer, Denial};
 use crate::ids::JobId;
@@ -7,19 +7,19 @@ use crate::limits::Full;
 use crate::machine::Supervisor;
 use crate::records::waiter::{WaitQueue, Waiter, WaiterKind};
 
-/// What became of what they wait for.
+/// The result of the wait.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WaitResult {
-    /// The job got there.
+    /// The job has reached its goal.
     Reached,
     /// The job failed.
     Failed,
-    /// Somebody wants something else of the job. That counts as success; but who asks then for its status sees what has
-    /// come of the new goal, and never the goals on the way to it (measured on Upstart 1.13.2).
+    /// Another command or event wants something else of the job. That counts as success; but the client gets the status
+    /// that results from the new goal, and never those on the way to it (measured on Upstart 1.13.2).
     Released,
 }
 
-/// The words for a command that failed while its client waited.
+/// The denial of a command that failed while its client waited.
 const fn failure(command: JobCommand) -> Denial {
     match command {
         JobCommand::Start => Denial::FailedToStart,
@@ -29,11 +29,11 @@ const fn failure(command: JobCommand) -> Denial {
 }
 
 impl Supervisor<'_> {
-    /// Has somebody wait for a job.
+    /// Adds a waiter to a job.
     pub(crate) fn wait_for_job(&mut self, job: JobId, kind: WaiterKind) -> Result<(), Full> {
         let waiter = Waiter { kind, place: WaitQueue::Job(job), link: None };
         let waiter = match kind {
-            // A job set room aside for every event that can ever wait for it.
+            // A place is reserved for every event that can ever wait for the job.
             WaiterKind::Event(_) if self.jobs.get_mut(job).is_some_and(|job| job.waiters_left > 0) => {
                 if let Some(job) = self.jobs.get_mut(job) {
                     job.waiters_left = job.waiters_left.saturating_sub(1);
@@ -48,7 +48,7 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// Tells everybody who waits for a job what became of it.
+    /// Ends the wait of every waiter of a job.
     pub(crate) fn answer_waiters(&mut self, id: JobId, outcome: WaitResult) {
         let failed = outcome == WaitResult::Failed;
         while let Some(waiter) = self.jobs.get_mut(id).and_then(|job| job.waiters.pop(&mut self.waiters)) {
@@ -77,7 +77,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A waiting event has gone: the job may have another wait for it.
+    /// A waiting event is gone: reserves its place for another.
     fn take_back_reservation(&mut self, id: JobId) {
         if self.jobs.get(id).is_some()
             && self.waiters.reserve(1).is_ok()

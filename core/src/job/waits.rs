@@ -13,7 +13,7 @@ use crate::tables::expect as follow;
 use crate::tables::lifecycle::Wait;
 
 impl Supervisor<'_> {
-    /// The job has begun to wait: arms its timer, if that wait has a bound.
+    /// Arms the timer of a job that has begun to wait, if that wait has a bound.
     pub(crate) fn bound_wait(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(id).filter(|job| job.waiting) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
@@ -40,9 +40,9 @@ impl Supervisor<'_> {
         self.timers.arm(&mut self.jobs, id, alarm, deadline);
     }
 
-    /// The main process is not ready yet: when to look at it next.
+    /// Arms the timer for the next check of a main process that is not ready yet.
     ///
-    /// With a `start timeout` the file itself says how long to wait, and idleness proves nothing.
+    /// With a `start timeout` the file itself sets the time to wait, and idleness proves nothing.
     pub(crate) fn wait_for_readiness(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(id) else { return };
         let waits = job.waiting && job.state.row().wait == Wait::Readiness && !job.follow.stage.is_ready();
@@ -55,7 +55,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A running job's main process was adopted just now; whether it stays is to be seen.
+    /// Arms the timer for the check of a main process that was adopted just now.
     pub(crate) fn wait_to_advise(&mut self, id: JobId) {
         if self.jobs.get(id).is_some_and(|job| job.state.row().is_run() && job.waiting) {
             let at = self.now.after_milliseconds(TRIAL_MILLISECONDS);

@@ -1,14 +1,15 @@
 //! The order in which events are handled: in the order of their creation, in rounds.
 //!
-//! A round goes from the oldest event to the newest, including those that come meanwhile. It offers what is pending and
-//! finishes what is finished; an event that becomes finished behind it has its turn in the next round. Whatever comes from
-//! outside begins a new round. Upstart works in rounds, and the order can be seen in its log and in which job starts first.
+//! A round goes from the oldest event to the newest, including those that are emitted meanwhile. It offers pending
+//! events and finishes those that nothing blocks any more; an event that becomes finished behind it has its turn in the
+//! next round. Every input begins a new round. Upstart works in rounds too, and the order can be seen in its log and in
+//! which job starts first.
 
 use crate::ids::EventId;
 use crate::machine::Supervisor;
 
 impl Supervisor<'_> {
-    /// Enters a new event at the end of the list.
+    /// Adds a new event at the end of the list.
     pub(crate) fn enter_agenda(&mut self, id: EventId) {
         let last = self.globals.agenda.last;
         if let Some(event) = self.events.get_mut(id) {
@@ -25,7 +26,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Takes an event off the list.
+    /// Removes an event from the list.
     pub(crate) fn leave_agenda(&mut self, id: EventId) {
         let Some((before, after)) = self.events.get(id).map(|event| (event.before, event.after)) else { return };
         match before.and_then(|before| self.events.get_mut(before)) {
@@ -41,7 +42,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// The next event that is pending or finished, which counts as taken from now on.
+    /// Takes the next event that is pending or finished.
     pub(crate) fn next_on_agenda(&mut self) -> Option<EventId> {
         while self.globals.agenda.ready > 0 {
             let agenda = &mut self.globals.agenda;

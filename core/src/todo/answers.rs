@@ -7,7 +7,8 @@ use crate::machine::Supervisor;
 use crate::records::waiter::{WaitQueue, Waiter, WaiterKind};
 
 impl Supervisor<'_> {
-    /// A waiting client has its answer; it gets it before any job moves on, or `last`, when all jobs have.
+    /// Settles the answer of a waiting client. The client gets it before any job moves on, or, if `last`, after all
+    /// jobs have.
     pub(crate) fn settle(&mut self, waiter: WaiterId, client: ClientId, answer: Answer, last: bool) {
         let (place, queue) = match last {
             false => (WaitQueue::Answers, &mut self.globals.answers),
@@ -20,7 +21,7 @@ impl Supervisor<'_> {
         queue.push(&mut self.waiters, waiter);
     }
 
-    /// A client that does not wait is answered when all that its command led to at once is done.
+    /// Answers a client that does not wait, when everything that its command leads to at once is done.
     pub(crate) fn answer_last(&mut self, client: ClientId, answer: Answer) {
         let waiter = Waiter { kind: WaiterKind::Answered(client, answer), place: WaitQueue::LastAnswers, link: None };
         match self.waiters.insert(waiter) {
@@ -29,7 +30,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// The next settled answer.
+    /// Takes the next settled answer.
     pub(crate) fn next_answer(&mut self, last: bool) -> Option<Effect> {
         let queue = if last { &mut self.globals.last_answers } else { &mut self.globals.answers };
         loop {

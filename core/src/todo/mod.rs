@@ -1,4 +1,4 @@
-//! What is still to be done. Every subject only notes here; `poll_effect` takes out.
+//! Work that is still to be done. Every subject only notes here; `poll_effect` takes out.
 
 mod agenda;
 mod answers;

@@ -4,14 +4,14 @@ use crate::ids::JobId;
 use crate::machine::Supervisor;
 
 impl Supervisor<'_> {
-    /// What a job waited for has happened.
+    /// The wait of a job is over.
     pub(crate) fn go_on(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.waiting = false;
         self.keep_moving(id);
     }
 
-    /// The job is looked at again before anything else happens.
+    /// Puts a job into the queue of those on the move.
     pub(crate) fn keep_moving(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         if !core::mem::replace(&mut job.moving, true) {

@@ -5,13 +5,13 @@ use crate::machine::Supervisor;
 use crate::notice::Notice;
 
 impl Supervisor<'_> {
-    /// Gives an order.
+    /// Adds an effect.
     pub(crate) fn order(&mut self, effect: Effect) {
         let given = self.globals.outbox.push_back(effect);
         debug_assert!(given.is_ok(), "the outbox holds what one step can order");
     }
 
-    /// Has the log told something.
+    /// Logs a message.
     pub(crate) fn log(&mut self, notice: Notice) {
         self.order(Effect::Log(notice));
     }
