@@ -1,4 +1,4 @@
-//! What a client is answered, in ids; `client/view` turns it into names.
+//! Answers to clients, in ids; `client/view` turns them into names.
 
 use core::hash::Hash;
 
@@ -11,26 +11,27 @@ impl From<Full> for Denial {
     }
 }
 
-/// What a client is answered; `Supervisor::reply` puts it in words.
+/// An answer to a client; `Supervisor::reply` turns it into a reply.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Answer {
-    /// Done, and nothing to show.
+    /// The request is done, and there is nothing to show.
     Done,
-    /// Done; the job's status is to be shown, or, if it has gone meanwhile, that of its class at rest.
+    /// The request is done, and the job's status is shown; if the job does not exist any more, that of its class at
+    /// rest.
     Job(JobId, ClassId),
-    /// Refused: see [`Denial`].
+    /// The request is refused.
     Denied(Denial),
 }
 
-/// Why a command was refused or failed.
+/// The reason for which a request is refused or has failed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[allow(missing_docs)]
 pub enum Denial {
-    /// The name is in the request.
+    /// There is no class of the name in the request.
     UnknownJob,
-    /// A command names an instance that does not live.
+    /// A command names an instance that does not exist.
     UnknownInstance(ClassId),
     UnknownParameter(ClassId),
     MismatchedBraces,
@@ -44,7 +45,7 @@ pub enum Denial {
     FailedToStop,
     FailedToRestart,
     EventFailed,
-    /// A request about an environment names an instance that does not live.
+    /// A request about an environment names an instance that does not exist.
     UnknownInstanceOf(ClassId),
     EmptyJob,
     BadEnvironment,

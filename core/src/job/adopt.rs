@@ -26,7 +26,7 @@ impl Supervisor<'_> {
             SurveyReason::Ended(pid, exit) if !killing => self.replace_main(id, pid, exit, survivors),
             SurveyReason::Ended(..) => self.kill_rest(id, survivors, RestLook::First),
             SurveyReason::Rest(look) => self.kill_rest(id, survivors, look),
-            SurveyReason::Relation => self.check_adopted(id, survivors),
+            SurveyReason::Adopted => self.check_adopted(id, survivors),
             SurveyReason::Middle => self.check_middle(id, survivors),
             SurveyReason::Idleness => self.check_idleness(id, survivors),
         }

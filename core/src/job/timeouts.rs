@@ -15,7 +15,7 @@ impl Supervisor<'_> {
         self.timers.disarm(&mut self.jobs, id);
         match timer.alarm {
             Alarm::Readiness => self.not_ready_yet(id),
-            Alarm::Relation => self.survey(id, SurveyReason::Relation),
+            Alarm::Adopted => self.survey(id, SurveyReason::Adopted),
             Alarm::Middle => self.survey(id, SurveyReason::Middle),
             Alarm::Watchdog => self.watchdog_missed(id),
             Alarm::Abort => self.abort_missed(id),

@@ -59,7 +59,7 @@ impl Supervisor<'_> {
     pub(crate) fn wait_to_advise(&mut self, id: JobId) {
         if self.jobs.get(id).is_some_and(|job| job.state.row().is_run() && job.waiting) {
             let at = self.now.after_milliseconds(TRIAL_MILLISECONDS);
-            self.timers.arm(&mut self.jobs, id, Alarm::Relation, at);
+            self.timers.arm(&mut self.jobs, id, Alarm::Adopted, at);
         }
     }
 }

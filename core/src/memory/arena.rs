@@ -1,8 +1,8 @@
 //! One arena for all text: names, environments, conditions.
 //!
 //! Text varies by a factor of fifty from job to job, so each piece takes what it needs from one block of memory and is
-//! named by a handle. A piece that is freed leaves a hole. Holes are closed by moving the rest down when they have become
-//! more than a quarter of it. Nothing is ever cut short: what does not fit is refused whole.
+//! named by a handle. A freed piece leaves a hole. Holes are closed by moving the rest down when they exceed a quarter
+//! of it. Nothing is ever truncated: what does not fit is refused as a whole.
 
 use core::hash::{Hash, Hasher};
 
@@ -11,15 +11,16 @@ use heapless::{Vec, VecView};
 use crate::limits::{Full, Limit, TEXT_SLACK};
 use crate::memory::by_content::ByContent;
 
-/// A piece of text; the empty one takes no room.
+/// The handle of a piece of text; the empty text takes no room.
 ///
-/// Whoever holds it owns it and gives it back with [`ArenaView::free`]. It is no id: a handle is never held twice.
+/// A handle has one owner, which frees the piece with [`ArenaView::free`]. It has no generation, since it is never held
+/// twice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TextHandle(u32);
 
 impl Hash for TextHandle {
-    /// As the only 128-bit number there is, so that `ByContent` knows it for a handle.
+    /// Hashed as the only 128-bit number, so that `ByContent` recognises a handle.
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u128(u128::from(self.0));
     }
@@ -39,27 +40,28 @@ impl TextHandle {
     }
 }
 
-/// Where a piece lies: `start` is that of its header, `len` that of its bytes. A free handle links to the next.
+/// The place of a piece: `start` is the offset of its header, `len` the number of its bytes. A free handle links to the
+/// next.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Span {
     Used { start: u32, len: u32 },
     Free { next: u32 },
 }
 
-/// In front of each piece: its handle (0 for a hole) and its length.
+/// Bytes in front of each piece: its handle (0 for a hole) and its length.
 const HEADER: usize = 8;
 
-/// How an arena is used.
+/// The use of an arena.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tally {
     pub(crate) free_handle: u32,
     holes: u32,
-    /// Bytes that are set aside.
+    /// Reserved bytes.
     reserved: u32,
-    /// How many pieces there are, and for how many more a handle is set aside.
+    /// The number of pieces, and of further ones for which a handle is reserved.
     pieces: u32,
     reserved_pieces: u32,
-    /// Header of the piece that is being written, plus one; 0 if none is.
+    /// The offset of the header of the piece that is being written, plus one; 0 if there is none.
     open: u32,
 }
 
@@ -67,7 +69,7 @@ impl Tally {
     const NEW: Tally = Tally { free_handle: 0, holes: 0, reserved: 0, pieces: 0, reserved_pieces: 0, open: 0 };
 }
 
-/// Owned room for `BYTES` bytes of text in up to `PIECES` pieces.
+/// Memory for `BYTES` bytes of text in up to `PIECES` pieces.
 #[derive(Clone, Debug)]
 pub struct Arena<const BYTES: usize, const PIECES: usize> {
     bytes: Vec<u8, BYTES>,
@@ -76,12 +78,12 @@ pub struct Arena<const BYTES: usize, const PIECES: usize> {
 }
 
 impl<const BYTES: usize, const PIECES: usize> Arena<BYTES, PIECES> {
-    /// Empty, no memory touched.
+    /// An empty arena; no memory is touched.
     pub const fn new() -> Self {
         Arena { bytes: Vec::new(), spans: Vec::new(), tally: Tally::NEW }
     }
 
-    /// A hasher that hashes what the texts here say.
+    /// A hasher that hashes texts by their content.
     pub(crate) fn by_content<'h, 't, H: Hasher>(
         &'t self,
         hasher: &'h mut H,
@@ -93,7 +95,7 @@ impl<const BYTES: usize, const PIECES: usize> Arena<BYTES, PIECES> {
         ByContent { hasher, text }
     }
 
-    /// Lends it.
+    /// Lends the arena.
     pub fn lend(&mut self) -> ArenaView<'_> {
         ArenaView { bytes: self.bytes.as_mut_view(), spans: self.spans.as_mut_view(), tally: &mut self.tally }
     }
@@ -105,7 +107,7 @@ impl<const BYTES: usize, const PIECES: usize> Default for Arena<BYTES, PIECES> {
     }
 }
 
-/// Lent room for text.
+/// A lent arena.
 pub struct ArenaView<'s> {
     pub(crate) bytes: &'s mut VecView<u8>,
     pub(crate) spans: &'s mut VecView<Span>,
@@ -116,7 +118,7 @@ const NO_BYTES: Full = Full { limit: Limit::Text };
 const NO_PIECES: Full = Full { limit: Limit::Pieces };
 
 impl ArenaView<'_> {
-    /// What a piece says.
+    /// The bytes of a piece.
     pub fn get(&self, text: TextHandle) -> &[u8] {
         match self.span(text) {
             Some((start, len)) => said(self.bytes, start, len),
@@ -124,7 +126,7 @@ impl ArenaView<'_> {
         }
     }
 
-    /// Copies bytes in.
+    /// Adds a piece with these bytes.
     ///
     /// # Errors
     /// There is no room ([`Limit::Text`] or [`Limit::Pieces`]).
@@ -137,7 +139,7 @@ impl ArenaView<'_> {
         Ok(self.finish())
     }
 
-    /// A second piece that says the same.
+    /// Adds a copy of a piece.
     ///
     /// # Errors
     /// There is no room ([`Limit::Text`] or [`Limit::Pieces`]).
@@ -150,11 +152,10 @@ impl ArenaView<'_> {
         Ok(self.finish())
     }
 
-    /// Adds bytes to a piece: in its place if it is the one that was written last, so that a long list costs no more than its
-    /// length.
+    /// Appends bytes to a piece: in place if it was written last, so that a long list costs no more than its length.
     ///
     /// # Errors
-    /// There is no room ([`Limit::Text`] or [`Limit::Pieces`]); the piece is as it was.
+    /// There is no room ([`Limit::Text`] or [`Limit::Pieces`]); the piece is unchanged.
     pub fn append(&mut self, text: &mut TextHandle, bytes: &[u8]) -> Result<(), Full> {
         self.abandon();
         self.make_room(bytes.len())?;
@@ -174,7 +175,7 @@ impl ArenaView<'_> {
         Ok(())
     }
 
-    /// Gives a piece back.
+    /// Frees a piece.
     pub fn free(&mut self, text: TextHandle) {
         let Some((start, len)) = self.span(text) else { return };
         self.tally.pieces = self.tally.pieces.saturating_sub(1);
@@ -184,13 +185,13 @@ impl ArenaView<'_> {
         self.tally.free_handle = text.0;
     }
 
-    /// Gives a piece back and puts another in its place.
+    /// Frees a piece and replaces its handle.
     pub fn replace(&mut self, old: &mut TextHandle, new: TextHandle) {
         self.free(core::mem::replace(old, new));
     }
 
-    /// Sets room aside: so many pieces with so many bytes in all, [`cost`] counted, are sure to fit when they are written
-    /// after [`unreserve`](Self::unreserve).
+    /// Reserves room: so many pieces with so many bytes in all, counted by [`cost`], certainly fit when they are
+    /// written after [`unreserve`](Self::unreserve).
     ///
     /// # Errors
     /// There is not so much room.
@@ -200,10 +201,10 @@ impl ArenaView<'_> {
         Ok(())
     }
 
-    /// Whether there is room for so many pieces with so many bytes in all.
+    /// Checks that there is room for so many pieces with so many bytes in all.
     ///
     /// # Errors
-    /// There is not.
+    /// There is not so much room.
     pub fn check_room(&self, pieces: usize, bytes: usize) -> Result<(), Full> {
         if !self.fits(bytes) {
             return Err(NO_BYTES);
@@ -212,34 +213,34 @@ impl ArenaView<'_> {
         if taken.saturating_add(pieces) <= self.spans.capacity() { Ok(()) } else { Err(NO_PIECES) }
     }
 
-    /// Sets aside again what a piece took that was just given back.
+    /// Reserves again what a piece used that was just freed.
     pub fn reserve_again(&mut self, pieces: usize, bytes: usize) {
         self.tally.reserved_pieces = self.tally.reserved_pieces.saturating_add(pieces as u32);
         self.tally.reserved = self.tally.reserved.saturating_add(bytes as u32);
     }
 
-    /// Gives a reservation back.
+    /// Cancels a reservation.
     pub fn unreserve(&mut self, pieces: usize, bytes: usize) {
         self.tally.reserved_pieces = self.tally.reserved_pieces.saturating_sub(pieces as u32);
         self.tally.reserved = self.tally.reserved.saturating_sub(bytes as u32);
     }
 
-    /// How many bytes all pieces take.
+    /// The number of bytes that all pieces take.
     pub fn used(&self) -> usize {
         self.bytes.len().saturating_sub(self.tally.holes as usize)
     }
 
-    /// How many bytes are set aside.
+    /// The number of reserved bytes.
     pub fn reserved(&self) -> usize {
         self.tally.reserved as usize
     }
 
-    /// How many pieces there are.
+    /// The number of pieces.
     pub fn pieces(&self) -> usize {
         self.tally.pieces as usize
     }
 
-    /// For how many pieces a handle is set aside.
+    /// The number of pieces for which a handle is reserved.
     pub fn reserved_pieces(&self) -> usize {
         self.tally.reserved_pieces as usize
     }
@@ -262,7 +263,7 @@ impl ArenaView<'_> {
         Ok(())
     }
 
-    /// Writes bytes to the piece that is being written. If they do not fit, the piece is abandoned.
+    /// Appends bytes to the piece that is being written. If they do not fit, the piece is abandoned.
     ///
     /// # Errors
     /// There is no room ([`Limit::Text`]).
@@ -274,7 +275,7 @@ impl ArenaView<'_> {
         done
     }
 
-    /// Writes what another piece says to the piece that is being written.
+    /// Appends another piece to the piece that is being written.
     ///
     /// # Errors
     /// There is no room ([`Limit::Text`]).
@@ -283,7 +284,7 @@ impl ArenaView<'_> {
         self.push_part(text, 0, len)
     }
 
-    /// Writes `len` bytes of another piece, from byte `from` of it on, to the piece that is being written.
+    /// Appends `len` bytes of another piece, from its byte `from` on, to the piece that is being written.
     ///
     /// # Errors
     /// There is no room ([`Limit::Text`]).
@@ -292,7 +293,7 @@ impl ArenaView<'_> {
             self.abandon();
             return Err(full);
         }
-        // Looked up after making room: that may have moved it.
+        // This comes after making room, which may have moved the piece.
         let Some((start, all)) = self.span(text) else { return Ok(()) };
         let (from, to) = (from.min(all), self.bytes.len());
         let len = len.min(all.saturating_sub(from));
@@ -301,7 +302,7 @@ impl ArenaView<'_> {
         Ok(())
     }
 
-    /// How many bytes the piece that is being written has so far.
+    /// The number of bytes written so far to the piece that is being written.
     pub fn written(&self) -> usize {
         self.open().map_or(0, |start| self.bytes.len().saturating_sub(end(start, 0)))
     }
@@ -354,13 +355,13 @@ impl ArenaView<'_> {
         }
     }
 
-    /// Puts a span in the place of a handle, and gives the one before.
+    /// Sets the span of a handle, and returns the previous one.
     fn set_span(&mut self, handle: u32, span: Span) -> Option<Span> {
         let place = self.spans.get_mut((handle as usize).checked_sub(1)?)?;
         Some(core::mem::replace(place, span))
     }
 
-    /// The header of the piece that is being written.
+    /// The offset of the header of the piece that is being written.
     fn open(&self) -> Option<usize> {
         (self.tally.open as usize).checked_sub(1)
     }
@@ -369,7 +370,7 @@ impl ArenaView<'_> {
         self.tally.open = start.map_or(0, |start| (start as u32).saturating_add(1));
     }
 
-    /// Copies bytes within the arena, unless they are not all in it.
+    /// Copies bytes within the arena, unless the range is not in it.
     fn copy_bytes(&mut self, from: usize, len: usize, to: usize) {
         let (from_end, to_end) = (from.saturating_add(len), to.saturating_add(len));
         if from_end.max(to_end) <= self.bytes.len() {
@@ -431,17 +432,17 @@ impl ArenaView<'_> {
     }
 }
 
-/// Where a piece ends of which `len` bytes follow the header at `start`.
+/// The end of a piece with `len` bytes after the header at `start`.
 const fn end(start: usize, len: usize) -> usize {
     start.saturating_add(HEADER).saturating_add(len)
 }
 
-/// What a piece says.
+/// The bytes of a piece.
 fn said(bytes: &[u8], start: usize, len: usize) -> &[u8] {
     bytes.get(end(start, 0)..end(start, len)).unwrap_or(&[])
 }
 
-/// How much of the arena a piece of `len` bytes takes.
+/// The number of bytes that a piece of `len` bytes takes in the arena.
 pub const fn cost(len: usize) -> usize {
     if len == 0 { 0 } else { end(0, len) }
 }

@@ -1,9 +1,9 @@
-//! Hashing texts by what they say, not by where they lie.
+//! Hashing texts by their content, not by their place.
 
 use core::hash::Hasher;
 
-/// Hashes what a text says in place of its handle: which handle a text has is an accident of what was freed before.
-/// `text` gives what the text of a handle says.
+/// A hasher that hashes the content of a text in place of its handle: which handle a text has depends on what was freed
+/// before. `text` returns the content for a handle.
 pub(crate) struct ByContent<'h, H, F> {
     pub(crate) hasher: &'h mut H,
     pub(crate) text: F,

@@ -1,32 +1,33 @@
-//! Hash tables over pools: the heads are an array, the chains run through the things themselves.
+//! Hash tables over pools: the heads are an array, and the chains run through the things themselves.
 
 use crate::ids::Id;
 use crate::memory::pool::{PoolView, Record};
 
 /// A thing that can be found by a hash.
 pub(crate) trait Indexed: Record {
-    /// Its hash, which never changes while it is in the table.
+    /// The hash, which never changes while the thing is in the table.
     fn hash(&self) -> u32;
-    /// The next in its chain.
+    /// The next thing in the chain.
     fn next(&mut self) -> &mut Option<Id<Self::Kind>>;
-    /// The next in its chain, to read.
+    /// The next thing in the chain, to read.
     fn peek(&self) -> Option<Id<Self::Kind>>;
 }
 
-/// Owned heads of a table with `N` chains, a power of two. All zeros when empty, so that untouched chains take no memory.
+/// The heads of a table with `N` chains, a power of two. An empty table is all zeros, so untouched chains take no
+/// memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Index<K, const N: usize> {
     heads: [Option<Id<K>>; N],
 }
 
 impl<K, const N: usize> Index<K, N> {
-    /// Empty.
+    /// An empty table.
     pub const fn new() -> Self {
         const { assert!(N.is_power_of_two(), "a hash is cut to the number of a chain by a mask") }
         Index { heads: [None; N] }
     }
 
-    /// Lends it.
+    /// Lends the table.
     pub fn lend(&mut self) -> IndexView<'_, K> {
         IndexView { heads: &mut self.heads }
     }
@@ -44,7 +45,7 @@ pub(crate) struct IndexView<'s, K> {
 }
 
 impl<K> IndexView<'_, K> {
-    /// The number of a chain is the hash, cut to the number of chains by a mask: that is a power of two.
+    /// The number of the chain for a hash. The number of chains is a power of two, so a mask gives it.
     fn chain(&self, hash: u32) -> usize {
         hash as usize & self.heads.len().wrapping_sub(1)
     }
@@ -60,7 +61,7 @@ impl<K> IndexView<'_, K> {
         }
     }
 
-    /// Puts a thing in.
+    /// Adds a thing.
     pub fn insert<T: Indexed<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, id: Id<K>) {
         let Some(thing) = pool.get_mut(id) else { return };
         let hash = thing.hash();
@@ -68,7 +69,7 @@ impl<K> IndexView<'_, K> {
         self.set_head(hash, Some(id));
     }
 
-    /// Takes a thing out.
+    /// Removes a thing.
     pub fn remove<T: Indexed<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, id: Id<K>) {
         let Some(thing) = pool.get_mut(id) else { return };
         let after = thing.next().take();
@@ -88,7 +89,7 @@ impl<K> IndexView<'_, K> {
         }
     }
 
-    /// Puts a thing in behind all others of its chain; false if it is in already, or is no more.
+    /// Adds a thing at the end of its chain; false if it is in the table already, or does not exist.
     pub(crate) fn append<T: Indexed<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, id: Id<K>) -> bool {
         let Some(hash) = pool.get(id).map(Indexed::hash) else { return false };
         let (mut last, mut at) = (None, self.head(hash));
@@ -105,19 +106,19 @@ impl<K> IndexView<'_, K> {
         true
     }
 
-    /// Everything that is in, chain by chain, in the order of each chain.
+    /// Everything in the table, chain by chain, in the order of each chain.
     pub(crate) fn members<T: Indexed<Kind = K>>(&self, pool: &PoolView<'_, T>) -> impl Iterator<Item = Id<K>> {
         let behind = |&id: &Id<K>| pool.get(id).and_then(Indexed::peek);
         self.heads.iter().flatten().flat_map(move |&head| core::iter::successors(Some(head), behind))
     }
 
-    /// Takes everything out.
+    /// Removes everything.
     pub(crate) fn clear(&mut self) {
-        // What was never written is not written now.
+        // Only heads that were written are written, so that others stay untouched.
         self.heads.iter_mut().filter(|head| head.is_some()).for_each(|head| *head = None);
     }
 
-    /// The thing with this hash that is the one.
+    /// The thing with this hash for which `is_it` is true.
     pub fn find<T: Indexed<Kind = K>>(
         &self,
         pool: &PoolView<'_, T>,
@@ -136,23 +137,23 @@ impl<K> IndexView<'_, K> {
     }
 }
 
-/// FNV-1a over pieces, so that a name in two pieces hashes as the whole.
+/// FNV-1a over pieces, so that a name in two pieces has the hash of the whole.
 #[derive(Clone, Copy)]
 pub struct Fnv(u32);
 
 impl Fnv {
-    /// Nothing hashed yet.
+    /// The hash of nothing.
     pub const fn new() -> Self {
         Fnv(0x811c_9dc5)
     }
 
-    /// With these bytes too.
+    /// The hash of these bytes too.
     #[must_use]
     pub fn with(self, bytes: &[u8]) -> Self {
         Fnv(bytes.iter().fold(self.0, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)))
     }
 
-    /// The hash.
+    /// The value of the hash.
     pub const fn value(self) -> u32 {
         self.0
     }

@@ -1,4 +1,4 @@
-//! Containers in memory that the caller owns. They know no word of Upstart's.
+//! Containers in memory that the caller owns. They contain no term of Upstart's.
 
 pub(crate) mod arena;
 mod by_content;

@@ -13,11 +13,11 @@ use crate::limits::{Full, Limit};
 
 /// A thing that can live in a pool.
 pub(crate) trait Record {
-    /// What its ids name.
+    /// The kind of its ids.
     type Kind;
 }
 
-/// Room for one thing.
+/// A slot for one thing.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Slot<T> {
     pub(crate) generation: NonZeroU32,
@@ -30,7 +30,7 @@ pub(crate) enum Content<T> {
     Used(T),
 }
 
-/// How a pool's slots are used.
+/// The use of a pool's slots.
 #[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Tally {
     pub(crate) free: Option<u32>,
@@ -38,7 +38,7 @@ pub(crate) struct Tally {
     pub(crate) reserved: u32,
 }
 
-/// Owned room for up to `N` things.
+/// Memory for up to `N` things.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool<T, const N: usize> {
     slots: Vec<Slot<T>, N>,
@@ -46,12 +46,12 @@ pub(crate) struct Pool<T, const N: usize> {
 }
 
 impl<T, const N: usize> Pool<T, N> {
-    /// No slot used, no memory touched.
+    /// An empty pool; no memory is touched.
     pub const fn new() -> Self {
         Pool { slots: Vec::new(), tally: Tally { free: None, used: 0, reserved: 0 } }
     }
 
-    /// Lends it.
+    /// Lends the pool.
     pub fn lend(&mut self, limit: Limit) -> PoolView<'_, T> {
         PoolView { slots: self.slots.as_mut_view(), tally: &mut self.tally, limit }
     }
@@ -74,7 +74,7 @@ impl<T: Hash, const N: usize> Hash for Pool<T, N> {
     }
 }
 
-/// Lent room.
+/// A lent pool.
 pub(crate) struct PoolView<'s, T> {
     pub(crate) slots: &'s mut VecView<Slot<T>>,
     pub(crate) tally: &'s mut Tally,
@@ -82,27 +82,27 @@ pub(crate) struct PoolView<'s, T> {
 }
 
 impl<T: Record> PoolView<'_, T> {
-    /// How many things there are.
+    /// The number of things.
     pub fn len(&self) -> usize {
         self.tally.used as usize
     }
 
-    /// Whether there is nothing.
+    /// Whether the pool is empty.
     pub fn is_empty(&self) -> bool {
         self.tally.used == 0
     }
 
-    /// For how many things room is set aside.
+    /// The number of reserved slots.
     pub fn reserved(&self) -> usize {
         self.tally.reserved as usize
     }
 
-    /// How many more can be put in besides those that have a reservation.
+    /// The number of things that can be added without a reservation.
     pub fn room(&self) -> usize {
         self.slots.capacity().saturating_sub(self.tally.used as usize).saturating_sub(self.tally.reserved as usize)
     }
 
-    /// Sets room aside for `count` things, so that a later [`insert_reserved`](Self::insert_reserved) cannot fail.
+    /// Reserves slots for `count` things, so that a later [`insert_reserved`](Self::insert_reserved) cannot fail.
     ///
     /// # Errors
     /// So many are not free; nothing is reserved.
@@ -114,15 +114,15 @@ impl<T: Record> PoolView<'_, T> {
         Ok(())
     }
 
-    /// Gives a reservation back.
+    /// Cancels a reservation.
     pub fn unreserve(&mut self, count: usize) {
         self.tally.reserved = self.tally.reserved.saturating_sub(count as u32);
     }
 
-    /// Puts a thing in.
+    /// Adds a thing.
     ///
     /// # Errors
-    /// Every slot that is not reserved is taken.
+    /// Every slot that is not reserved is in use.
     pub fn insert(&mut self, thing: T) -> Result<Id<T::Kind>, Full> {
         if self.room() == 0 {
             return Err(Full { limit: self.limit });
@@ -130,10 +130,10 @@ impl<T: Record> PoolView<'_, T> {
         self.place(thing)
     }
 
-    /// Puts a thing in where room was reserved; the reservation is used up.
+    /// Adds a thing in a reserved slot; the reservation is used up.
     ///
     /// # Errors
-    /// Every slot is taken, so nothing was reserved.
+    /// Every slot is in use, so nothing was reserved.
     pub fn insert_reserved(&mut self, thing: T) -> Result<Id<T::Kind>, Full> {
         self.unreserve(1);
         self.place(thing)
@@ -161,7 +161,7 @@ impl<T: Record> PoolView<'_, T> {
         self.id_at(index as usize).ok_or(full)
     }
 
-    /// Takes a thing out.
+    /// Removes a thing.
     pub fn remove(&mut self, id: Id<T::Kind>) -> Option<T> {
         let slot = self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation())?;
         if let Content::Free { .. } = slot.content {
@@ -177,7 +177,7 @@ impl<T: Record> PoolView<'_, T> {
         }
     }
 
-    /// The thing, if it lives.
+    /// The thing, if it exists.
     pub fn get(&self, id: Id<T::Kind>) -> Option<&T> {
         match self.slots.get(id.index()) {
             Some(Slot { generation, content: Content::Used(thing) }) if *generation == id.generation() => Some(thing),
@@ -185,7 +185,7 @@ impl<T: Record> PoolView<'_, T> {
         }
     }
 
-    /// The thing, if it lives.
+    /// The thing, if it exists.
     pub fn get_mut(&mut self, id: Id<T::Kind>) -> Option<&mut T> {
         match self.slots.get_mut(id.index()) {
             Some(Slot { generation, content: Content::Used(thing) }) if *generation == id.generation() => Some(thing),
@@ -211,17 +211,17 @@ impl<T: Record> PoolView<'_, T> {
         self.id_from(0)
     }
 
-    /// The thing in the next slot that has one.
+    /// The next thing, by slot.
     pub fn after(&self, id: Id<T::Kind>) -> Option<Id<T::Kind>> {
         self.id_from(id.index().saturating_add(1))
     }
 
-    /// Sets room aside again for a thing that was just taken out.
+    /// Reserves a slot again for a thing that was just removed.
     pub fn reserve_again(&mut self) {
         self.tally.reserved = self.tally.reserved.saturating_add(1);
     }
 
-    /// From now on free slots are taken in their order, whatever was taken out when.
+    /// Orders the free slots, whatever was removed when.
     pub(crate) fn sort_free(&mut self) {
         self.tally.free = None;
         for (index, slot) in self.slots.iter_mut().enumerate().rev() {

@@ -5,9 +5,9 @@ use core::hash::{Hash, Hasher};
 use crate::ids::Id;
 use crate::memory::pool::{PoolView, Record};
 
-/// A thing that can stand in a queue; in one at a time.
+/// A thing that can be in a queue; in one at a time.
 pub(crate) trait Linked: Record {
-    /// The one behind it.
+    /// The next thing in the queue.
     fn link(&mut self) -> &mut Option<Id<Self::Kind>>;
 }
 
@@ -40,24 +40,24 @@ impl<K> Hash for Queue<K> {
 }
 
 impl<K> Queue<K> {
-    /// Nobody waits.
+    /// An empty queue.
     pub const fn new() -> Self {
         Queue { head: None, tail: None }
     }
 
-    /// Whether nobody waits.
+    /// Whether the queue is empty.
     pub const fn is_empty(&self) -> bool {
         self.head.is_none()
     }
 
-    /// The first.
+    /// The first thing.
     pub const fn head(&self) -> Option<Id<K>> {
         self.head
     }
 }
 
 impl<K> Queue<K> {
-    /// Adds one at the end.
+    /// Adds a thing at the end.
     pub fn push<T: Linked<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, id: Id<K>) {
         if let Some(thing) = pool.get_mut(id) {
             *thing.link() = None;
@@ -69,7 +69,7 @@ impl<K> Queue<K> {
         self.tail = Some(id);
     }
 
-    /// Takes the first out.
+    /// Removes the first thing.
     pub fn pop<T: Linked<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>) -> Option<Id<K>> {
         let first = self.head?;
         self.head = pool.get_mut(first).and_then(|thing| thing.link().take());
@@ -79,7 +79,7 @@ impl<K> Queue<K> {
         Some(first)
     }
 
-    /// Takes one out, wherever it stands: as slow as the queue is long.
+    /// Removes a thing at any place, in time proportional to the length of the queue.
     pub fn remove<T: Linked<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, id: Id<K>) {
         let (mut before, mut at) = (None, self.head);
         while let Some(here) = at {

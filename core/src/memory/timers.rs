@@ -9,21 +9,21 @@ use crate::time::Instant;
 
 /// A thing that can have a deadline.
 pub(crate) trait Timed: Record {
-    /// Its place in the heap while its timer is armed.
+    /// The place in the heap while the timer is armed.
     fn timer(&mut self) -> &mut Option<u32>;
-    /// Its place in the heap, to read.
+    /// The place in the heap, to read.
     fn place(&self) -> Option<u32>;
 }
 
-/// One armed timer of a thing of kind `K`; `A` says what the timer is for.
+/// One armed timer of a thing of kind `K`; `A` is the purpose of the timer.
 #[derive(Clone, Copy, Debug, Hash, Serialize, Deserialize)]
 #[serde(bound(serialize = "A: Serialize", deserialize = "A: Deserialize<'de>"))]
 pub(crate) struct Timer<K, A> {
-    /// When it fires.
+    /// The time at which it fires.
     pub(crate) at: Instant,
     /// The thing whose deadline it is.
     pub(crate) owner: Id<K>,
-    /// What it is for.
+    /// The purpose.
     pub(crate) alarm: A,
 }
 
@@ -36,22 +36,22 @@ pub(crate) struct Timers<'s, K, A> {
 }
 
 impl<K: Copy, A: Copy> Timers<'_, K, A> {
-    /// The earliest.
+    /// The earliest timer.
     pub(crate) fn first(&self) -> Option<Timer<K, A>> {
         self.heap.first().copied()
     }
 
-    /// What a thing's timer is armed for.
+    /// The purpose of a thing's timer.
     pub(crate) fn armed<T: Timed<Kind = K>>(&self, pool: &PoolView<'_, T>, owner: Id<K>) -> Option<A> {
         let place = pool.get(owner)?.place()?;
         self.heap.get(place as usize).map(|timer| timer.alarm)
     }
 
-    /// Arms a thing's timer, in place of one that was armed before.
+    /// Arms a thing's timer, replacing an armed one.
     pub(crate) fn arm<T: Timed<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, owner: Id<K>, alarm: A, at: Instant) {
         self.disarm(pool, owner);
         let place = self.heap.len();
-        // There is room: the heap has as many places as there are pool.
+        // There is room: the heap has as many places as the pool.
         if self.heap.push(Timer { at, owner, alarm }).is_ok() {
             self.settle(pool, place);
         }
@@ -84,7 +84,7 @@ impl<K: Copy, A: Copy> Timers<'_, K, A> {
         self.note(pool, place);
     }
 
-    /// Whether the timer at one place fires before that at another.
+    /// Whether the timer at one place fires before the one at another.
     fn is_before(&self, a: usize, b: usize) -> bool {
         matches!((self.heap.get(a), self.heap.get(b)), (Some(a), Some(b)) if a.at < b.at)
     }

@@ -19,19 +19,19 @@ pub(crate) struct Class {
     pub(crate) hash: u32,
     pub(crate) chain: Option<ClassId>,
     pub(crate) phase: Phase,
-    /// What takes this class's place when its last instance has ended.
+    /// The class that replaces this one when its last instance has ended.
     pub(crate) successor: Option<ClassId>,
-    /// Its file is gone: so is the class when its last instance has ended.
+    /// Whether the file is gone, so that the class is removed when its last instance has ended.
     pub(crate) deleted: bool,
     /// `KEY=VALUE` or `KEY` entries, in file order.
     pub(crate) environment: TextHandle,
     pub(crate) exports: TextHandle,
-    /// The only variables of events that instances are given; empty: all of them are.
+    /// The only event variables that instances get; empty if they get all.
     pub(crate) imports: TextHandle,
     pub(crate) emits: TextHandle,
     pub(crate) instance: TextHandle,
     pub(crate) usage: TextHandle,
-    /// Four bytes an entry, little end first.
+    /// Four bytes for each entry, in little-endian order.
     pub(crate) normal_exits: TextHandle,
     pub(crate) start_on: TextHandle,
     pub(crate) start_leaves: Option<LeafId>,
@@ -39,7 +39,7 @@ pub(crate) struct Class {
     pub(crate) interests: Option<InterestId>,
     pub(crate) first_job: Option<JobId>,
     pub(crate) last_job: Option<JobId>,
-    /// One bit a process that the class has.
+    /// One bit for each process of the class.
     pub(crate) processes: u8,
     pub(crate) respawn: bool,
     pub(crate) task: bool,
@@ -48,26 +48,26 @@ pub(crate) struct Class {
     pub(crate) kill_signal: Signal,
     /// Seconds from the kill signal to SIGKILL; 0 is at once.
     pub(crate) kill_timeout: u32,
-    /// Seconds from its launch in which the main process must be ready; 0 is for ever.
+    /// Seconds from its launch in which the main process must be ready; 0 is no limit.
     pub(crate) start_timeout: u32,
-    /// Seconds that each other process may run; 0 is for ever.
+    /// Seconds that each hook may run; 0 is no limit.
     pub(crate) hook_timeout: u32,
-    /// Seconds in which the main process must say that it is alive; 0 is never.
+    /// The longest time in seconds between two reports of the main process that it is alive; 0 is no limit.
     pub(crate) watchdog: u32,
     pub(crate) reload_signal: Signal,
-    /// How many events `start on` and `stop on` name, at most [`CONDITION_EVENTS`] each.
+    /// The number of events in `start on` and in `stop on`, at most [`CONDITION_EVENTS`] each.
     pub(crate) start_events: u8,
     pub(crate) stop_events: u8,
 }
 
-/// How far a class is in force.
+/// The phases of a class.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Phase {
-    /// Its file is being read.
+    /// The job file is being read.
     Draft,
-    /// It waits for the last instance of the class before it to end.
+    /// The class waits for the last instance of the class before it to end.
     Successor,
-    /// It is what its name means.
+    /// The class is in force under its name.
     Current,
 }
 
@@ -114,12 +114,12 @@ impl Class {
         self.processes & (1 << process.index()) != 0
     }
 
-    /// Whether it is what its name means.
+    /// Whether the class is in force under its name.
     pub(crate) const fn is_current(&self) -> bool {
         matches!(self.phase, Phase::Current)
     }
 
-    /// The most events that can ever wait for one instance.
+    /// The largest number of events that can wait for one instance.
     pub(crate) fn most_waiting_events(&self) -> usize {
         usize::from(self.start_events.max(self.stop_events))
     }

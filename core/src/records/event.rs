@@ -1,4 +1,4 @@
-//! An event that is pending or being handled, and how far its offering has come.
+//! An event that is pending or being handled, and the state of its offering.
 
 use core::hash::Hash;
 
@@ -17,48 +17,49 @@ pub(crate) struct Event {
     pub(crate) environment: TextHandle,
     /// The job that emitted it.
     pub(crate) owner: Option<JobId>,
-    /// What of the job's reservations it takes: bytes of text.
+    /// The part of the job's reservation that the event uses: bytes of text.
     pub(crate) reservation: Option<u32>,
-    /// How many conditions hold it and how many jobs it waits for.
+    /// The number of conditions that hold the event, and of jobs that the event waits for.
     pub(crate) blockers: u32,
     pub(crate) failed: bool,
     pub(crate) progress: Progress,
     pub(crate) waiters: Queue<kind::Waiter>,
-    /// Its neighbours on the agenda.
+    /// The neighbours on the agenda.
     pub(crate) before: Option<EventId>,
     pub(crate) after: Option<EventId>,
 }
 
-/// An event's name.
+/// The name of an event.
 #[derive(Clone, Copy, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum EventName {
-    /// One of the four that jobs emit.
+    /// One of the four events of jobs.
     Job(JobEvent),
-    /// Any other.
+    /// Any other event.
     Named(TextHandle),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Progress {
-    /// Not yet offered to any condition.
+    /// The event was not offered to any condition yet.
     Pending,
-    /// Offered, and blocked.
+    /// The event was offered, and is blocked.
     Handling,
-    /// Nothing blocks it any more.
+    /// Nothing blocks the event any more.
     Finished,
 }
 
-/// How far the offering of one event has come: to every instance's `stop on`, then to the class's `start on`, class by class.
+/// The state of the offering of one event: to every instance's `stop on`, then to the class's `start on`, class by
+/// class.
 ///
-/// No field is an enum or a bool: `None` of this is then all zeros, as an unused storage must be.
+/// No field is an enum or a bool, so that `None` of this type is all zeros, as an unused storage must be.
 #[derive(Clone, Copy, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Dispatch {
     pub(crate) event: EventId,
-    /// Whose turn it is.
+    /// The present interest.
     pub(crate) interest: Option<InterestId>,
-    /// The last interest whose instances were begun with.
+    /// The last interest whose instances were begun.
     pub(crate) begun: Option<InterestId>,
-    /// The instance that is next.
+    /// The next instance.
     pub(crate) job: Option<JobId>,
 }
 
@@ -88,7 +89,7 @@ impl Event {
         }
     }
 
-    /// Whether something is to be done about it.
+    /// Whether the event is pending or finished.
     pub(crate) const fn is_ready(&self) -> bool {
         !matches!(self.progress, Progress::Handling)
     }

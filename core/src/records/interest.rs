@@ -1,4 +1,4 @@
-//! Which classes name which events: the records of the index through which an event finds its conditions.
+//! The records of the index through which an event finds its conditions: which classes name which events.
 
 use core::hash::Hash;
 
@@ -7,7 +7,7 @@ use crate::memory::arena::TextHandle;
 use crate::memory::index::Indexed;
 use crate::memory::pool::Record;
 
-/// An event name that some condition has.
+/// An event name that some condition names.
 #[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Name {
     pub(crate) text: TextHandle,
@@ -24,7 +24,7 @@ pub(crate) struct Interest {
     pub(crate) name: NameId,
     pub(crate) before: Option<InterestId>,
     pub(crate) after: Option<InterestId>,
-    /// The class's next interest.
+    /// The next interest of the class.
     pub(crate) sibling: Option<InterestId>,
 }
 

@@ -14,74 +14,75 @@ use crate::tables::expect::Stage;
 use crate::tables::respawn::Respawns;
 use crate::time::Instant;
 
-/// What a job has asked the world about its processes for.
+/// The reason for a survey.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum SurveyReason {
-    /// It has not.
+    /// There is no survey.
     Nothing,
-    /// Its main process has ended.
+    /// The main process has exited.
     Ended(Pid, Exit),
-    /// Its main process is expected to do something and takes its time.
+    /// The main process is expected to do something, and takes long.
     Idleness,
-    /// It is to be killed, and no main process is left.
+    /// The job is being killed, and has no main process any more.
     Rest(RestLook),
     /// A process was adopted a moment ago.
-    Relation,
-    /// The process that should have ended after the second fork may still live.
+    Adopted,
+    /// The process that should have exited after the second fork may still live.
     Middle,
 }
 
-/// When those are looked for whom a main process leaves that was to be killed.
+/// When to look for the processes that a killed main process leaves behind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum RestLook {
     /// There was no main process to be killed.
     Only,
-    /// It has ended just now: the others had the same signal, and may still be about to end.
+    /// The main process has just exited: the others got the same signal, and may be about to exit.
     First,
-    /// They have had a moment for it.
+    /// The others have had a moment to exit.
     Second,
 }
 
-/// How a main process is followed, from its launch until it and those that took its place are gone.
+/// How a main process is followed, from its launch until it and the processes that replaced it are gone.
 #[derive(Clone, Copy, Debug, Default, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct FollowState {
-    /// How far the main process is followed.
+    /// The stage of the main process.
     pub(crate) stage: Stage,
-    /// The process that was made as its main process, though another may be that by now.
+    /// The process that was launched as the main one, which another may have replaced by now.
     pub(crate) launched: Option<Pid>,
-    /// How many forks led from that one to the main process, as far as was seen.
+    /// The number of forks from the launched process to the main process, as far as seen.
     pub(crate) forks: u8,
     /// Whether a process was adopted that `expect` did not name.
     pub(crate) repaired: bool,
-    /// Whether the log has told the author of its file what to expect, and whether it is about to.
+    /// Whether the advice on the file was logged, and whether it is about to be.
     pub(crate) advised: bool,
     pub(crate) advice_due: bool,
-    /// Whether following went back to the launched process from a helper of its own.
+    /// Whether following went back to the launched process from a helper.
     pub(crate) helper: bool,
-    /// The child that made the one which `expect daemon` names: if it stays, it is a master and no step on the way.
+    /// The child that forked the process which `expect daemon` names: if it stays, it is a master, and not a step on
+    /// the way.
     pub(crate) middle: Option<Pid>,
-    /// Whether it is only taken to be ready, since it went idle: what is expected of it may come at any time.
+    /// Whether readiness is only assumed, because the process went idle: what is expected of it may come at any time.
     pub(crate) guessed: bool,
-    /// Until when the main process's end may be its way into the background.
+    /// The time until which the exit of the main process may be a step of its becoming a daemon.
     pub(crate) fresh_until: Instant,
-    /// When it must be ready.
+    /// The deadline for readiness.
     pub(crate) start_by: Option<Instant>,
-    /// How often in a row the main process was found idle, and how often it was not.
+    /// How often in a row the main process was found idle, and how often not.
     pub(crate) idle_looks: u8,
     pub(crate) busy_looks: u8,
-    /// It goes on after a stop, and that is to be said when the job has come as far as it gets.
+    /// Whether the process continues after a stop, which is logged when the job has moved as far as it can.
     pub(crate) continued: bool,
 }
 
 impl FollowState {
-    /// The job is to stop: nothing more is looked for but those who have to end with it.
+    /// The state when the job is to stop: only what names the processes that have to end with it is kept.
     pub(crate) fn closed(self) -> FollowState {
         let FollowState { stage, launched, forks, repaired, advised, .. } = self;
         FollowState { stage, launched, forks, repaired, advised, ..FollowState::default() }
     }
 }
 
-/// One instance of a class, from its first goal start until it rests again.
+/// One instance of a class, from its first goal start until it is at rest again.
 #[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Job {
     pub(crate) class: ClassId,
@@ -90,58 +91,58 @@ pub(crate) struct Job {
     pub(crate) chain: Option<JobId>,
     pub(crate) before: Option<JobId>,
     pub(crate) after: Option<JobId>,
-    /// Behind it in the queue of jobs on the move.
+    /// The next job in the queue of those on the move.
     pub(crate) link: Option<JobId>,
     pub(crate) moving: bool,
     pub(crate) goal: Goal,
     pub(crate) state: State,
-    /// Whether it waits for what its state's row says.
+    /// Whether the job waits for what its state's row says.
     pub(crate) waiting: bool,
-    /// Goal start is to follow when the way that goal stop opened has come to a wait (`restart`).
+    /// Whether goal start follows when the job has moved as far as goal stop leads it (`restart`).
     pub(crate) restart: bool,
-    /// What the command or the events that started it gave it.
+    /// The variables of the command or events that started the job.
     pub(crate) environment: TextHandle,
-    /// What takes its place in `starting`.
+    /// The variables that replace them in `starting`.
     pub(crate) next_environment: Option<TextHandle>,
-    /// What the command or the events that stopped it gave it.
+    /// The variables of the command or events that stopped the job.
     pub(crate) stop_environment: TextHandle,
     pub(crate) stop_leaves: Option<LeafId>,
-    /// The event that it waits for.
+    /// The event that the job waits for.
     pub(crate) blocker: Option<EventId>,
-    /// Who waits for it.
+    /// The waiters for the job.
     pub(crate) waiters: Queue<kind::Waiter>,
     pub(crate) failure: Option<Failure>,
     pub(crate) pids: [Option<Pid>; Process::COUNT],
-    /// How its main process is followed.
+    /// How the main process is followed.
     pub(crate) follow: FollowState,
-    /// What the world has been asked.
+    /// The survey under way.
     pub(crate) survey: SurveyReason,
-    /// Whether it is to stop at any price.
+    /// Whether the stop is forced.
     pub(crate) forced: bool,
-    /// Whether what it waits for has been sent SIGKILL.
+    /// Whether the process that the job waits for was sent SIGKILL.
     pub(crate) killed: bool,
-    /// How many processes had to be killed.
+    /// The number of processes that had to be killed.
     pub(crate) strikes: u8,
-    /// What its main process says that it is doing.
+    /// The status text of the main process.
     pub(crate) said: TextHandle,
     pub(crate) respawns: Respawns,
-    /// Its place among the timers.
+    /// The place in the heap of timers.
     pub(crate) timer: Option<u32>,
-    /// Events it may still emit out of its reservation, and the text set aside for each.
+    /// The events that the job may still emit from its reservation, and the text reserved for each.
     pub(crate) events_left: u8,
     pub(crate) event_text: u32,
-    /// Text set aside for its events in all.
+    /// The text reserved for the job's events in all.
     pub(crate) text_reserved: u32,
-    /// Waiting events it has a reservation for.
+    /// The waiting events for which a place is reserved.
     pub(crate) waiters_left: u8,
 }
 
 /// How a job failed: the first failure since `starting`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Failure {
-    /// Which process; `None` for the respawn limit.
+    /// The process; `None` for the respawn limit.
     pub(crate) process: Option<Process>,
-    /// How it ended, if it ever ran.
+    /// How the process exited, if it ever ran.
     pub(crate) exit: Option<Exit>,
 }
 
@@ -168,26 +169,26 @@ impl Job {
         self.pids.get(process.index()).copied().flatten()
     }
 
-    /// Sets the process id of one of the job's processes, and gives the one before.
+    /// Sets the process id of one of the job's processes, and returns the previous one.
     pub(crate) fn set_pid(&mut self, process: Process, pid: Option<Pid>) -> Option<Pid> {
         self.pids.get_mut(process.index()).and_then(|place| core::mem::replace(place, pid))
     }
 }
 
-/// What a timer is for.
+/// The purpose of a timer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Alarm {
-    /// To look whether the main process is ready by now, or too late.
+    /// Check whether the main process is ready, or late.
     Readiness,
-    /// To look whether an adopted process has stayed.
-    Relation,
-    /// To look whether the process between the first and the daemon has ended.
+    /// Check whether an adopted process has stayed.
+    Adopted,
+    /// Check whether the process between the first and the daemon has exited.
     Middle,
-    /// The main process must have said that it is alive (`watchdog`).
+    /// The main process must have reported that it is alive (`watchdog`).
     Watchdog,
-    /// The main process must have ended of the signal that it got for not saying so.
+    /// The main process must have exited by the signal that it got for not reporting.
     Abort,
-    /// A process must have ended (`kill timeout`, `hook timeout`, force), or those that had a signal with it.
+    /// A process must have exited (`kill timeout`, `hook timeout`, forced stop), or those that got a signal with it.
     End,
 }
 

@@ -5,7 +5,8 @@ use core::hash::Hash;
 use crate::ids::{EventId, LeafId, kind};
 use crate::memory::pool::Record;
 
-/// What one event operator of a condition holds. The leaves of a condition form a list, in the order of its text.
+/// The event that one event operator of a condition holds. The leaves of a condition form a list, in the order of its
+/// text.
 #[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Leaf {
     pub(crate) event: Option<EventId>,

@@ -1,4 +1,4 @@
-//! What is remembered: plain data.
+//! The state of the machine: plain data.
 
 pub(crate) mod agenda;
 pub(crate) mod class;

@@ -35,7 +35,7 @@ impl Indexed for LiveProcess {
 
 impl LiveProcess {
     pub(crate) fn renumber_processes(&mut self, number: impl Fn(Pid) -> Pid) {
-        // Who stands behind whom in a chain was decided by the old number.
+        // The order of a chain depends on the old process id.
         (self.pid, self.chain) = (number(self.pid), None);
     }
 }

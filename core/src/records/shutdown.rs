@@ -1,4 +1,4 @@
-//! How far the end of the supervisor has come.
+//! The stages of the supervisor's end.
 
 use core::hash::Hash;
 
@@ -7,23 +7,23 @@ use crate::time::Instant;
 /// The event by which jobs learn of the end of a session.
 pub(crate) const SESSION_END: &[u8] = b"session-end";
 
-/// How far the end has come.
+/// The stages of the end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum ShutdownStage {
-    /// It has not begun.
+    /// The end has not begun.
     Off,
-    /// Every job is stopped, slot by slot; then the event session-end starts those that wait for it, and only those.
+    /// Every job is stopped, slot by slot; then the event session-end starts the jobs that wait for it, and only those.
     Leaving { slot: usize, last: bool, until: Instant },
-    /// Every job is stopped, slot by slot, and nothing starts any more.
+    /// Every job is stopped, slot by slot, and no job starts any more.
     Stopping { slot: usize, until: Instant },
-    /// The time is over: each job that is left is named, slot by slot.
+    /// The time is over: each job that is left is logged, slot by slot.
     Naming { slot: usize },
-    /// It has been said.
+    /// The end was reported.
     Said,
 }
 
 impl ShutdownStage {
-    /// As if it had all been so much earlier.
+    /// Sets the deadline back.
     pub(crate) fn rebase_time(&mut self, milliseconds: u64) {
         if let ShutdownStage::Leaving { until, .. } | ShutdownStage::Stopping { until, .. } = self {
             *until = Instant(until.0.saturating_sub(milliseconds));
@@ -34,7 +34,7 @@ impl ShutdownStage {
         !matches!(self, ShutdownStage::Off)
     }
 
-    /// Whether clients can start nothing any more.
+    /// Whether clients can start no job any more.
     pub(crate) const fn refuses_starts(self) -> bool {
         !matches!(self, ShutdownStage::Off | ShutdownStage::Leaving { last: false, .. })
     }

@@ -8,7 +8,7 @@ use crate::input::JobCommand;
 use crate::memory::pool::Record;
 use crate::memory::queue::Linked;
 
-/// One who waits.
+/// A waiter.
 #[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Waiter {
     pub(crate) kind: WaiterKind,
@@ -16,7 +16,7 @@ pub(crate) struct Waiter {
     pub(crate) link: Option<WaiterId>,
 }
 
-/// In whose queue a waiter stands.
+/// The queue that a waiter is in.
 #[derive(Clone, Copy, Debug, PartialEq, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum WaitQueue {
     Job(JobId),
@@ -25,7 +25,7 @@ pub(crate) enum WaitQueue {
     LastAnswers,
 }
 
-/// Who it is.
+/// The kinds of waiters.
 #[derive(Clone, Copy, Debug, PartialEq, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum WaiterKind {
     /// A client whose command is under way.

@@ -1,35 +1,35 @@
-//! The exit table: which process ended, in which state, and what follows.
+//! The exit table: what the exit of a process means in each state.
 
 use crate::process::{Exit, Process};
 use crate::signal::Signal;
 use crate::state::State;
 
-/// What the end of a process means for its job.
+/// The meaning of a process's exit for its job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Consequence {
-    /// Nothing: how it ended does not matter.
+    /// None: how it exited does not matter.
     Ignored,
-    /// Unless it ended with status 0, the job has failed and its goal is stop.
+    /// Unless the status is 0, the job has failed and its goal is stop.
     MustSucceed,
-    /// While the goal is start: see [`judge`].
+    /// While the goal is start, [`judge`] decides.
     Judged,
 }
 
-/// One row: a process that ends in a state.
+/// A process that exits in a state.
 #[derive(Clone, Copy, Debug)]
 pub struct ExitRow {
-    /// Which process.
+    /// The process.
     pub process: Process,
-    /// In which state.
+    /// The state.
     pub state: State,
-    /// What its end means.
+    /// The meaning of the exit.
     pub consequence: Consequence,
-    /// Whether the job goes on from that state now.
+    /// Whether the job moves on from that state.
     pub goes_on: bool,
 }
 
-/// init(5) "Services, tasks and respawning" and `normal exit`; what a hook's end means was measured on Upstart 1.13.2. A pair
-/// that is not in the table cannot happen; its end would be ignored.
+/// init(5) "Services, tasks and respawning" and `normal exit`; the meaning of a hook's exit was measured on Upstart
+/// 1.13.2. A pair that is not in the table cannot occur; its exit would be ignored.
 #[rustfmt::skip]
 pub static EXITS: [ExitRow; 13] = {
     use Consequence::*;
@@ -54,7 +54,7 @@ pub static EXITS: [ExitRow; 13] = {
     ]
 };
 
-/// The row of a process that ends in a state.
+/// The row of a process that exits in a state.
 pub fn row(process: Process, state: State) -> Option<&'static ExitRow> {
     EXITS.iter().find(|row| row.process == process && row.state == state)
 }
@@ -64,11 +64,11 @@ pub fn row(process: Process, state: State) -> Option<&'static ExitRow> {
 pub struct SpawnFailureRow {
     /// The process.
     pub process: Process,
-    /// What that means: [`MustSucceed`](Consequence::MustSucceed) fails the job.
+    /// The meaning: [`MustSucceed`](Consequence::MustSucceed) fails the job.
     pub consequence: Consequence,
 }
 
-/// What it means for its job that a process cannot be set up (measured on Upstart 1.13.2).
+/// The meaning for the job when a process cannot be set up (measured on Upstart 1.13.2).
 #[rustfmt::skip]
 pub static SPAWN_FAILURES: [SpawnFailureRow; Process::COUNT] = {
     use Consequence::*;
@@ -90,18 +90,18 @@ pub fn spawn_failure_fails(process: Process) -> bool {
     SPAWN_FAILURES.iter().any(|row| row.process == process && row.consequence == Consequence::MustSucceed)
 }
 
-/// What a main process's end leads to while the goal is start.
+/// The result of a main process's exit while the goal is start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Judgement {
-    /// It has done its work: goal stop.
+    /// The work is done: goal stop.
     Done,
-    /// It is to run again.
+    /// The process is run again.
     Respawn,
     /// The job has failed: goal stop.
     Failed,
 }
 
-/// Judges a main process's end (init(5): `respawn`, `normal exit`, `task`).
+/// Judges the exit of a main process (init(5): `respawn`, `normal exit`, `task`).
 pub fn judge(exit: Exit, respawn: bool, task: bool, normal: bool) -> Judgement {
     let success = exit == Exit::Status(0);
     match () {
@@ -113,7 +113,7 @@ pub fn judge(exit: Exit, respawn: bool, task: bool, normal: bool) -> Judgement {
 }
 
 impl Exit {
-    /// Whether `normal exit` lists it, whose entries are statuses and signals times 256.
+    /// Whether `normal exit` lists this exit. Its entries are statuses, and signals times 256.
     pub fn is_listed(self, mut normal_exits: impl Iterator<Item = i32>) -> bool {
         let code = match self {
             Exit::Status(status) => i32::from(status),
@@ -123,9 +123,9 @@ impl Exit {
         normal_exits.any(|listed| listed == code)
     }
 
-    /// Whether `normal exit` lists the plain number, as recorded (normal-exit-log-priority). This only lowers the priority of
-    /// the message, whatever process it is of; for a signal it has nothing to do with whether the signal is listed, and one
-    /// without a name is never quiet.
+    /// Whether `normal exit` lists the plain number, as recorded (normal-exit-log-priority). This only lowers the
+    /// priority of the message, for any process. For a signal it is independent of whether the signal is listed, and a
+    /// signal without a name is always logged as a warning.
     pub fn is_mentioned(self, mut normal_exits: impl Iterator<Item = i32>) -> bool {
         match self {
             Exit::Signal(number) if Signal(number).name().is_none() => false,

@@ -1,5 +1,5 @@
-//! The expect table: following a daemon to the process that stays (init(5), `expect`), and which stanza would be right when the
-//! daemon does otherwise.
+//! The expect table: how a daemon is followed to the process that stays (init(5), `expect`), and which stanza would be
+//! right when the daemon behaves differently.
 
 use core::hash::Hash;
 
@@ -7,16 +7,16 @@ use crate::expect::Expect;
 use crate::limits::{FEW_LOOKS, LOOK_MILLISECONDS, QUICK_LOOK_MILLISECONDS};
 use crate::signal::Signal;
 
-/// How far a main process has come on its way to being ready.
+/// The stages of a main process until it is ready.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Stage {
     /// It is ready, or is not followed.
     #[default]
     Settled,
-    /// It is being made: its program does not run yet.
+    /// It is being launched: its program does not run yet.
     Launched,
-    /// Its program runs and has not forked, as far as can be seen.
+    /// Its program runs and has not forked, as far as seen.
     Original,
     /// It is the first child, and has not begun to run.
     FirstBorn,
@@ -24,22 +24,22 @@ pub enum Stage {
     First,
     /// It is the second child, and has not begun to run.
     SecondBorn,
-    /// It was taken to be ready, and may still do what is expected.
+    /// It was assumed to be ready, and may still do what is expected.
     Late,
 }
 
 impl Stage {
-    /// Whether its job can go on.
+    /// Whether the job can move on.
     pub const fn is_ready(self) -> bool {
         matches!(self, Stage::Settled | Stage::Late)
     }
 
-    /// Whether the process has been made and has not begun to run, as far as was seen.
+    /// Whether the process was forked and has not begun to run, as far as seen.
     pub const fn is_newborn(self) -> bool {
         matches!(self, Stage::FirstBorn | Stage::SecondBorn)
     }
 
-    /// How far a process has come that is followed because the one before it is gone: a word of its own is still waited for,
+    /// The stage of a process that replaces the previous main process: its own report of readiness is still awaited,
     /// forks are not.
     pub const fn adopted(expect: Expect) -> Stage {
         match expect {
@@ -49,64 +49,64 @@ impl Stage {
     }
 }
 
-/// What was seen of a process that is being followed.
+/// An observation of a process that is followed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Seen {
-    /// It runs its program (untraced).
+    /// The process runs its program (untraced).
     Executed,
-    /// It stopped for its first exec (traced).
+    /// The process stopped for its first exec (traced).
     Trap,
-    /// It stopped because it stopped itself, or as every traced child does at birth.
+    /// The process was stopped by SIGSTOP: it stopped itself, or it is a traced child at birth.
     Stop,
-    /// It forked (traced).
+    /// The process forked (traced).
     Fork,
-    /// It replaced its program (traced).
+    /// The process replaced its program (traced).
     Exec,
-    /// It said that it is ready, or named the process that is.
+    /// The process is reported to be ready, or to be the main one.
     Ready,
-    /// Nothing of all that for as long as [`ExpectRow::patience`] says, with all its processes idle.
+    /// None of these for as long as [`ExpectRow::patience`] requires, with all processes of the job idle.
     Quiet,
 }
 
-/// What is to be done.
+/// An order to the world.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FollowOrder {
     /// Nothing.
     Nothing,
-    /// Send it SIGCONT.
+    /// Send SIGCONT.
     Continue,
-    /// Have its forks and execs reported, and let it go on.
+    /// Have forks and execs reported, and resume.
     Follow,
-    /// Let it go on.
+    /// Resume.
     Resume,
-    /// Let it go for good.
+    /// Detach.
     Detach,
-    /// Let it go for good, and follow its child.
+    /// Detach, and follow the child.
     Switch,
-    /// It runs, traced: let it go for good at the next chance.
+    /// Detach from the running process as soon as possible.
     Release,
 }
 
-/// One row.
+/// A row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct ExpectRow {
-    /// What the job file expects.
+    /// The stanza of the job file.
     pub expect: Expect,
-    /// How far the process has come.
+    /// The stage of the process.
     pub stage: Stage,
-    /// What was seen.
+    /// The observation.
     pub seen: Seen,
-    /// What is done.
+    /// The order.
     pub order: FollowOrder,
-    /// How far it has come then; [`Stage::Settled`] is ready.
+    /// The next stage; [`Stage::Settled`] is ready.
     pub next: Stage,
-    /// For [`Seen::Quiet`]: after how many idle looks; see [`ExpectRow::interval`].
+    /// For [`Seen::Quiet`]: the number of checks that must find the processes idle; see [`ExpectRow::interval`].
     pub patience: u8,
 }
 
 impl ExpectRow {
-    /// Milliseconds until the next look at processes that are expected to do something. When `busy` looks have found them
-    /// computing, and these are more than a few, they are looked at less and less often.
+    /// Milliseconds until the next check of processes that are expected to do something. After a few checks that found
+    /// them `busy`, the intervals double.
     pub const fn interval(expect: Expect, busy: u8) -> u32 {
         let first = match expect {
             Expect::PidFile | Expect::Auto => QUICK_LOOK_MILLISECONDS,
@@ -115,7 +115,7 @@ impl ExpectRow {
         first << busy.saturating_sub(FEW_LOOKS)
     }
 
-    /// After how many looks at processes that compute nothing more is waited for: more than a minute, by
+    /// The number of checks after which a process that computes is assumed to be ready: more than a minute, by
     /// [`interval`](Self::interval).
     pub const fn most_busy(expect: Expect) -> u8 {
         match expect {
@@ -125,11 +125,11 @@ impl ExpectRow {
     }
 }
 
-/// `expect` of init(5), each stop and fork as measured on Upstart 1.13.2, and what makes the wrong file work. What is not in the
-/// table changes nothing; a traced process then goes on with the signal that stopped it.
+/// `expect` of init(5), each stop and fork as measured on Upstart 1.13.2, and the rows that make a wrong file work. An
+/// observation without a row changes nothing; a traced process is then resumed with the signal that stopped it.
 ///
-/// The rows of `Quiet` are there because a process that was expected to do something and has gone idle instead will
-/// hardly do it any more. If it does, nothing is lost: when it has ended, the one that stays is followed.
+/// The rows of `Quiet` exist because a process that was expected to do something and is idle instead will hardly do it
+/// any more. If it does, nothing is lost: after its exit, the process that stays is followed.
 #[rustfmt::skip]
 pub static EXPECTS: [ExpectRow; 33] = {
     use Stage::*;
@@ -184,29 +184,29 @@ pub static EXPECTS: [ExpectRow; 33] = {
     ]
 };
 
-/// When a stop counts.
+/// The processes whose stop counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StopOf {
     /// Any process.
     Any,
     /// A traced process.
     Traced,
-    /// A traced process whose life has not begun, as far as was seen.
+    /// A traced process that has not begun to run, as far as seen.
     Newborn,
 }
 
-/// What it shows that a signal stopped a process.
+/// The observation in a stop by a signal.
 #[derive(Clone, Copy, Debug)]
 pub struct StopRow {
     /// The signal.
     pub signal: Signal,
-    /// Whose stop it must be.
+    /// The process that is stopped.
     pub of: StopOf,
-    /// What that shows.
+    /// The observation.
     pub seen: Seen,
 }
 
-/// The stops that mean something for `expect`. Any other signal that stops a traced process is passed on to it.
+/// The stops that count for `expect`. Any other signal that stops a traced process is passed on to it.
 #[rustfmt::skip]
 pub static STOPS: [StopRow; 3] = {
     const fn row(signal: Signal, of: StopOf, seen: Seen) -> StopRow {
@@ -216,11 +216,11 @@ pub static STOPS: [StopRow; 3] = {
         //  signal        of               shows
         row(Signal::TRAP, StopOf::Traced,  Seen::Trap),
         row(Signal::STOP, StopOf::Any,     Seen::Stop),
-        row(Signal::CONT, StopOf::Newborn, Seen::Stop), // SIGCONT takes the stop of its birth away from a child
+        row(Signal::CONT, StopOf::Newborn, Seen::Stop), // SIGCONT takes away the stop at a child's birth
     ]
 };
 
-/// What a stop by a signal shows.
+/// The observation in a stop by a signal.
 pub fn stop(signal: Signal, traced: bool, stage: Option<Stage>) -> Option<Seen> {
     let fits = |row: &&StopRow| {
         row.signal == signal
@@ -233,56 +233,56 @@ pub fn stop(signal: Signal, traced: bool, stage: Option<Stage>) -> Option<Seen> 
     STOPS.iter().find(fits).map(|row| row.seen)
 }
 
-/// Whether a stop of a process in this stage is tracing's own doing: the first one of its program, or of its life.
+/// Whether a stop of a process in this stage is caused by tracing: it is the first one of its program, or of its life.
 pub fn is_of_tracing(stage: Stage, seen: Seen) -> bool {
     let stop = STOPS.iter().any(|row| row.seen == seen);
     stop && EXPECTS.iter().any(|row| row.expect.traces() && row.stage == stage && row.seen == seen)
 }
 
-/// The row for what was seen.
+/// The row for an observation.
 pub fn row(expect: Expect, stage: Stage, seen: Seen) -> Option<&'static ExpectRow> {
     EXPECTS.iter().find(|row| row.expect == expect && row.stage == stage && row.seen == seen)
 }
 
-/// Which process of a job is the daemon when not the one that `expect` names.
+/// The relation of the daemon to the launched process, when the daemon is not the process that `expect` names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Relation {
-    /// The one that is followed, which does not do what is expected.
+    /// The process that is followed, which does not do what is expected.
     Itself,
-    /// The one that the supervisor made: what was followed was a helper of its own.
+    /// The launched process: the one that was followed was a helper.
     Launched,
-    /// A child of the one that the supervisor made.
+    /// A child of the launched process.
     Child,
-    /// A grandchild of it.
+    /// A grandchild of the launched process.
     Grandchild,
-    /// A descendant of it, by how many forks cannot be told.
+    /// A descendant of the launched process, by an unknown number of forks.
     Akin,
-    /// A descendant of those that were traced: how many forks were seen says more of it than its session.
+    /// A descendant of the traced processes: the number of forks that were seen tells more than its session.
     Descendant,
-    /// The one between the one that the supervisor made and the one that is followed.
+    /// The process between the launched process and the one that is followed.
     Middle,
-    /// Another one, after a helper of the daemon's that had been followed.
+    /// Another process, after a helper that was followed.
     Later,
-    /// Another one, after the one that was taken to be ready because it had gone idle.
+    /// Another process, after one that was assumed to be ready because it had gone idle.
     Late,
 }
 
-/// One row of what is to be learnt.
+/// A row of the advice on wrong files.
 #[derive(Clone, Copy, Debug)]
 pub struct Advice {
     /// What the job file expects.
     pub expect: Expect,
-    /// How many forks led to the daemon, those included that only its adoption shows; `None` is any number.
+    /// The number of forks to the daemon, including those that only its adoption shows; `None` is any number.
     pub forks: Option<u8>,
-    /// Who is the daemon.
+    /// The relation of the daemon to the launched process.
     pub relation: Relation,
-    /// What the daemon has done.
+    /// What the daemon did.
     pub saw: &'static str,
     /// What the job file should expect.
     pub right: Expect,
 }
 
-/// What to tell the author of the file. Where no row fits, see [`UNCLEAR`].
+/// The advice on wrong files. If no row fits, see [`UNCLEAR`].
 #[rustfmt::skip]
 pub static ADVICE: [Advice; 27] = {
     use Expect as E;
@@ -326,18 +326,18 @@ pub static ADVICE: [Advice; 27] = {
     ]
 };
 
-/// Whether the process has forked as it was expected to, and only its birth is still to be seen.
+/// Whether the process has forked as expected, and only its birth is still to be seen.
 pub(crate) fn is_last(expect: Expect, stage: Stage) -> bool {
     expect.traces() && row(expect, stage, Seen::Stop).is_some_and(|row| row.next.is_ready())
 }
 
-/// Forks beyond this number are not told apart.
+/// The largest number of forks that are distinguished.
 pub(crate) const MOST_FORKS: u8 = 4;
 
-/// What is said where the table knows nothing better.
+/// The advice if no row fits.
 pub const UNCLEAR: (&str, Expect) = ("something else", Expect::Auto);
 
-/// What the daemon has done, and what the job file should expect.
+/// What the daemon did, and what the job file should expect.
 pub fn advice(expect: Expect, forks: u8, relation: Relation) -> (&'static str, Expect) {
     let fits = |row: &&Advice| {
         row.expect == expect && row.relation == relation && row.forks.is_none_or(|followed| followed == forks)

@@ -3,91 +3,92 @@
 use crate::process::Process;
 use crate::state::{Goal, JobEvent, State};
 
-/// What happens when a state is entered.
+/// The action on entry to a state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Entry {
     /// Nothing.
     Nothing,
-    /// Take the new start environment, forget the last stop and failure, emit the event.
+    /// Take the new start environment, drop the last stop and failure, emit the event.
     Begin(JobEvent),
     /// Emit the event.
     Emit(JobEvent),
-    /// Emit the event and answer who waited for the job to run; only answer them when it had been running all along.
+    /// Emit the event and reply to clients that wait for the job to run. If a stop was called off, only reply: the job
+    /// has been running all along.
     Arrive(JobEvent),
-    /// Emit the event, answer who waited for the job to stop, and let the instance go.
+    /// Emit the event, reply to clients that wait for the job to stop, and free the instance.
     Rest(JobEvent),
-    /// Make the process, if the class has it.
+    /// Spawn the process, if the class has it.
     Run(Process),
     /// Send the kill signal to the main process, if there is one, and arm the kill timeout.
     Kill,
 }
 
-/// What a job in a state waits for; it goes on at once if that is not to be expected.
+/// The wait of a job in a state. A wait for something that cannot come is skipped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wait {
     /// Nothing.
     Nothing,
-    /// The goal to become this one: a state of rest.
+    /// Until the goal is this one: the job is at rest, or runs.
     Goal(Goal),
-    /// The event it emitted on entry to be finished.
+    /// Until the event that was emitted on entry is finished.
     Event,
-    /// The process to exist; passed if the class has none.
+    /// Until the process exists; skipped if the class has none.
     Spawned(Process),
-    /// The main process to be ready as `expect` says; passed if there is none.
+    /// Until the main process is ready, by its `expect`; skipped if there is none.
     Readiness,
-    /// The process to end; passed if there is none.
+    /// Until the process exits; skipped if there is none.
     End(Process),
 }
 
-/// Where a goal leads from a state.
+/// The transition from a state for a goal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Next {
-    /// There.
+    /// To that state.
     To(State),
     /// To that state, and the stop is called off: the job has been running all along.
     CallOff(State),
-    /// To the first with a main process, else to the second.
+    /// To the first state if there is a main process, else to the second.
     IfMain(State, State),
-    /// There, and the goal is start from then on.
+    /// To that state, and the goal becomes start.
     Anew(State),
-    /// Nowhere: the state is never left with this goal.
+    /// None: the state is never left with this goal.
     Never,
 }
 
-/// What becomes of the following of the main process when a state is entered.
+/// The following of the main process on entry to a state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Follow {
-    /// It goes on as it is, but nothing is expected of the process in this state.
+    /// It continues unchanged, but nothing is expected of the process in this state.
     Keep,
-    /// What `expect` names is expected in this state.
+    /// The process is expected to do what `expect` names.
     Expect,
-    /// The job is to stop: of what is known, only what names the processes that have to end with it is kept.
+    /// The job is to stop: only what names the processes that have to end with it is kept.
     Close,
-    /// Nothing of it is kept.
+    /// Everything is dropped.
     Forget,
 }
 
-/// One state's row.
+/// The row of a state.
 #[derive(Clone, Copy, Debug)]
 pub struct StateRow {
     /// The state.
     pub state: State,
-    /// What happens on entry.
+    /// The action on entry.
     pub entry: Entry,
-    /// What is waited for.
+    /// The wait.
     pub wait: Wait,
-    /// Where goal start leads.
+    /// The transition for goal start.
     pub start: Next,
-    /// Where goal stop leads.
+    /// The transition for goal stop.
     pub stop: Next,
-    /// Where goal respawn leads.
+    /// The transition for goal respawn.
     pub respawn: Next,
-    /// What becomes of the following of the main process on entry.
+    /// The following of the main process on entry.
     pub follow: Follow,
 }
 
 impl StateRow {
-    /// Where a goal leads.
+    /// The transition for a goal.
     pub const fn next(&self, goal: Goal) -> Next {
         match goal {
             Goal::Start => self.start,
@@ -96,7 +97,7 @@ impl StateRow {
         }
     }
 
-    /// Whether a job whose goal is stop can be let go in this state.
+    /// Whether a job whose goal is stop is at rest here, and can be freed.
     pub fn is_rest(&self) -> bool {
         self.wait == Wait::Goal(Goal::Start)
     }
@@ -121,12 +122,12 @@ impl StateRow {
         matches!(self.start, Next::CallOff(_))
     }
 
-    /// Whether goal start leads by way of `stopping` here, so that the job runs anew without a change of its goal.
+    /// Whether goal start leads through `stopping` here, so that the job runs again without a change of its goal.
     pub fn runs_anew(&self) -> bool {
         self.start == Next::To(State::Stopping)
     }
 
-    /// Whether the job waits here for this process: to exist, to be ready, or to end.
+    /// Whether the job waits here for this process: to exist, to be ready, or to exit.
     pub fn awaits(&self, process: Process) -> bool {
         match self.wait {
             Wait::Spawned(awaited) | Wait::End(awaited) => awaited == process,
@@ -136,9 +137,9 @@ impl StateRow {
     }
 }
 
-/// The lifecycle. It is Upstart's but for the rows marked `better`: there, a respawning daemon that dies before it is ready
-/// would have been taken to run without a process, and one that dies while a process is being made would have left that
-/// process behind, or have waited for ever.
+/// The lifecycle. It is Upstart's except for the rows marked `better`. There, a respawning daemon that exits before it
+/// is ready would be assumed to run without a process; and one that exits while a process is being spawned would leave
+/// that process behind, or would be awaited for ever.
 pub static LIFECYCLE: [StateRow; State::COUNT] = {
     use self::{Entry::*, Follow as F, JobEvent as E, Next::*, State as S};
     use Process as P;
@@ -177,7 +178,7 @@ pub static LIFECYCLE: [StateRow; State::COUNT] = {
     table
 };
 
-// The table is indexed by state: each row stands where its state says.
+// The table is indexed by state: each row is at its state's place.
 #[allow(clippy::indexing_slicing, reason = "evaluated when the program is built, where a wrong index is an error")]
 const _: () = {
     let mut place = 0;
@@ -188,7 +189,7 @@ const _: () = {
 };
 
 impl State {
-    /// The state's row.
+    /// The row of the state.
     #[allow(clippy::indexing_slicing, reason = "the assertion above shows that every state has a row")]
     pub fn row(self) -> &'static StateRow {
         &LIFECYCLE[self as usize]

@@ -1,4 +1,5 @@
-//! The rules as data. The code runs by these tables, the pages in `docs/` are made from them, and the tests walk them.
+//! The rules as data. The code runs by these tables, the pages in `docs/` are generated from them, and the tests walk
+//! them.
 
 pub mod exit;
 pub mod expect;

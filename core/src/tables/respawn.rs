@@ -9,14 +9,14 @@ use crate::time::Instant;
 /// Up to `count` respawns in `interval` seconds; if either is 0 there is no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct RespawnLimit {
-    /// How many respawns; 0 is as many as there are reasons for.
+    /// The number of respawns; 0 is no limit.
     pub count: u32,
-    /// In how many whole seconds; 0 is no window, and no limit.
+    /// The length of the window in whole seconds; 0 is no limit.
     pub interval: u32,
 }
 
 impl RespawnLimit {
-    /// What holds where the job file says nothing (init(5), `respawn limit`).
+    /// The limit of a job file without the stanza (init(5), `respawn limit`).
     pub const DEFAULT: RespawnLimit = RespawnLimit { count: RESPAWN_COUNT, interval: RESPAWN_SECONDS };
 }
 
@@ -28,7 +28,7 @@ pub struct Respawns {
 }
 
 impl Respawns {
-    /// As if it had all been so much earlier; a window that has closed by `now` is forgotten.
+    /// Sets the window back; one that has closed by `now` is dropped.
     pub(crate) fn rebase_time(&mut self, now: Instant, limit: RespawnLimit, milliseconds: u64) {
         let closed = now.whole_seconds().saturating_sub(self.window) >= u64::from(limit.interval);
         *self = match closed {
@@ -37,14 +37,14 @@ impl Respawns {
         };
     }
 
-    /// Counts one; false if it is one too many.
+    /// Counts a respawn; false if it exceeds the limit.
     pub fn admit(&mut self, now: Instant, limit: RespawnLimit) -> bool {
         if limit.count == 0 || limit.interval == 0 {
             return true;
         }
         let seconds = now.whole_seconds();
         if seconds.saturating_sub(self.window) < u64::from(limit.interval) {
-            // One too many is enough to know.
+            // Counting one too many is enough.
             self.count = self.count.saturating_add(1).min(limit.count.saturating_add(1));
             self.count <= limit.count
         } else {
