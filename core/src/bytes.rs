@@ -45,6 +45,17 @@ impl<'a> Strings<'a> {
     }
 }
 
+/// Copies `len` bytes from one place in `bytes` to another, unless either range is not within `bytes`. The slice's own
+/// method panics then; after these checks the compiler leaves that panic out.
+pub(crate) fn copy_within(bytes: &mut [u8], from: usize, len: usize, to: usize) {
+    if let (Some(end), Some(last)) = (from.checked_add(len), bytes.len().checked_sub(len))
+        && end <= bytes.len()
+        && to <= last
+    {
+        bytes.copy_within(from..end, to);
+    }
+}
+
 /// Splits `NAME=VALUE` at the first `=`; a bare `NAME` has no value.
 pub fn split_variable(entry: &[u8]) -> (&[u8], Option<&[u8]>) {
     let mut halves = entry.splitn(2, |&byte| byte == b'=');

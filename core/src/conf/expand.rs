@@ -4,6 +4,7 @@ use core::fmt;
 
 use heapless::VecView;
 
+use crate::bytes::copy_within;
 use crate::limits::NESTING;
 
 /// The reason for which a text with variables cannot be expanded.
@@ -86,7 +87,8 @@ impl<'v, F: Fn(&[u8]) -> Option<&'v [u8]>> Expander<'_, '_, F> {
                 self.braces(depth)
             }
             [b'$', rest @ ..] if rest.first().is_some_and(|&byte| starts_name(byte)) => {
-                let (name, rest) = rest.split_at(rest.iter().take_while(|&&byte| continues_name(byte)).count());
+                let len = rest.iter().take_while(|&&byte| continues_name(byte)).count();
+                let (name, rest) = rest.split_at_checked(len).unwrap_or((rest, &[]));
                 self.pattern = rest;
                 match (self.lookup)(name) {
                     Some(value) => self.write(value),
@@ -162,11 +164,9 @@ impl<'v, F: Fn(&[u8]) -> Option<&'v [u8]>> Expander<'_, '_, F> {
 
     /// Removes the name, which precedes the text.
     fn keep_text(&mut self, name_at: usize, text_at: usize) {
-        if let Some(tail) = self.out.get_mut(name_at..) {
-            let name = text_at.saturating_sub(name_at);
-            tail.rotate_left(name);
-            self.out.truncate(self.out.len().saturating_sub(name));
-        }
+        let text = self.out.len().saturating_sub(text_at);
+        copy_within(self.out, text_at, text, name_at);
+        self.out.truncate(name_at.saturating_add(text));
     }
 
     fn unknown(&mut self, name: &[u8]) -> Result<(), ExpandError> {

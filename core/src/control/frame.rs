@@ -17,6 +17,7 @@ use embedded_io::{ErrorKind, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use super::Status;
+use crate::bytes::copy_within;
 use crate::limits::{INSTANCE_NAME, MAX_MESSAGE, PAGE};
 
 /// Bytes in a header.
@@ -276,8 +277,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
     pub fn discard(&mut self) {
         if let Ok(Some(message)) = self.message() {
             let frame = message.len().saturating_add(HEADER);
-            self.buffer.as_mut().copy_within(frame..self.used, 0);
-            self.used = self.used.saturating_sub(frame);
+            let rest = self.used.saturating_sub(frame);
+            copy_within(self.buffer.as_mut(), frame, rest, 0);
+            self.used = rest;
         }
     }
 }
@@ -329,8 +331,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Outbox<B> {
     /// # Errors
     /// [`Broken::TooLarge`]: there is no room for the message now, or it never fits.
     pub fn put<T: Serialize>(&mut self, message: &T) -> Result<(), Broken> {
-        self.buffer.as_mut().copy_within(self.sent..self.used, 0);
-        (self.sent, self.used) = (0, self.used.saturating_sub(self.sent));
+        let rest = self.used.saturating_sub(self.sent);
+        copy_within(self.buffer.as_mut(), self.sent, rest, 0);
+        (self.sent, self.used) = (0, rest);
         let room = self.buffer.as_mut().get_mut(self.used..).unwrap_or_default();
         self.used = self.used.saturating_add(encode(message, room)?.len());
         Ok(())

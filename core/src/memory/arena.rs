@@ -8,6 +8,7 @@ use core::hash::{Hash, Hasher};
 
 use heapless::{Vec, VecView};
 
+use crate::bytes::copy_within;
 use crate::limits::{Full, Limit, TEXT_SLACK};
 use crate::memory::by_content::ByContent;
 
@@ -298,7 +299,7 @@ impl ArenaView<'_> {
         let (from, to) = (from.min(all), self.bytes.len());
         let len = len.min(all.saturating_sub(from));
         self.bytes.resize(to.saturating_add(len), 0).map_err(|_| NO_BYTES)?;
-        self.copy_bytes(end(start, from), len, to);
+        copy_within(self.bytes, end(start, from), len, to);
         Ok(())
     }
 
@@ -370,14 +371,6 @@ impl ArenaView<'_> {
         self.tally.open = start.map_or(0, |start| (start as u32).saturating_add(1));
     }
 
-    /// Copies bytes within the arena, unless the range is not in it.
-    fn copy_bytes(&mut self, from: usize, len: usize, to: usize) {
-        let (from_end, to_end) = (from.saturating_add(len), to.saturating_add(len));
-        if from_end.max(to_end) <= self.bytes.len() {
-            self.bytes.copy_within(from..from_end, to);
-        }
-    }
-
     fn fits(&self, bytes: usize) -> bool {
         let taken = self.used().saturating_add(self.tally.reserved as usize);
         bytes <= self.bytes.capacity().saturating_sub(taken)
@@ -415,7 +408,7 @@ impl ArenaView<'_> {
             let (handle, len) = self.read_header(from);
             let size = end(0, len);
             if handle != 0 {
-                self.copy_bytes(from, size, to);
+                copy_within(self.bytes, from, size, to);
                 self.set_span(handle, Span::Used { start: to as u32, len: len as u32 });
                 to = end(to, len);
             }
@@ -423,7 +416,7 @@ impl ArenaView<'_> {
         }
         if let Some(open) = open {
             let size = all.saturating_sub(open);
-            self.copy_bytes(open, size, to);
+            copy_within(self.bytes, open, size, to);
             self.set_open(Some(to));
             to = to.saturating_add(size);
         }

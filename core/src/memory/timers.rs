@@ -100,7 +100,9 @@ impl<K: Copy, A: Copy> Timers<'_, K, A> {
     }
 
     fn swap<T: Timed<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, a: usize, b: usize) {
-        self.heap.swap(a, b);
+        if let Ok([a, b]) = self.heap.get_disjoint_mut([a, b]) {
+            core::mem::swap(a, b);
+        }
         self.note(pool, a);
         self.note(pool, b);
     }
