@@ -361,12 +361,7 @@ fn variables<'a>(supervisor: &'a mut Supervisor<'_>, table: EnvTable<'a>, from: 
             next = Some(place);
             break;
         };
-        let (before, behind) = room.split_at_mut(name.len());
-        before.copy_from_slice(name);
-        if let Some((end, behind)) = behind.split_last_mut() {
-            behind.copy_from_slice(rest);
-            *end = 0;
-        }
+        room.iter_mut().zip(name.iter().chain(rest).chain(&[0])).for_each(|(to, from)| *to = *from);
         used = after;
     }
     match next {
