@@ -69,28 +69,33 @@ pub struct Capacity {
 impl Capacity {
     /// Room for this many classes and jobs with job files of the usual kind. Each field's documentation states its
     /// rule.
-    #[allow(
-        clippy::arithmetic_side_effects,
-        reason = "counts of a type: an overflow is an error when the program is built"
-    )]
     pub const fn of(classes: usize, jobs: usize) -> Capacity {
-        let events = EVENTS_PER_JOB * jobs + 4 + jobs / 10;
-        let names = 4 * classes;
-        let chains = if classes > jobs { classes } else { jobs }.next_power_of_two();
+        let events = EVENTS_PER_JOB.saturating_mul(jobs).saturating_add(jobs / 10).saturating_add(4);
+        let names = classes.saturating_mul(4);
+        let most = if classes > jobs { classes } else { jobs };
         Capacity {
             classes,
             jobs,
-            processes: 2 * jobs,
+            processes: jobs.saturating_mul(2),
             events,
-            waiters: events + 4,
-            leaves: 3 * classes + 3 * jobs + 8,
+            waiters: waiters(events),
+            leaves: classes.saturating_add(jobs).saturating_mul(3).saturating_add(8),
             names,
-            text: 256 * classes + 384 * jobs,
-            pieces: 10 * classes + 5 * jobs + 2 * events + names + 4,
-            chains: if chains < CHAINS { chains } else { CHAINS },
+            text: classes.saturating_mul(256).saturating_add(jobs.saturating_mul(384)),
+            pieces: pieces(classes, jobs, events, names),
+            chains: if most < CHAINS { most.next_power_of_two() } else { CHAINS },
             scratch: 256,
         }
     }
+}
+
+const fn waiters(events: usize) -> usize {
+    events.saturating_add(4)
+}
+
+const fn pieces(classes: usize, jobs: usize, events: usize, names: usize) -> usize {
+    let of_classes_and_jobs = classes.saturating_mul(10).saturating_add(jobs.saturating_mul(5));
+    of_classes_and_jobs.saturating_add(events.saturating_mul(2)).saturating_add(names).saturating_add(4)
 }
 
 /// The counts given to [`storage!`](crate::storage).
@@ -134,7 +139,7 @@ impl Given {
     };
 
     #[doc(hidden)]
-    #[allow(clippy::arithmetic_side_effects, clippy::panic, reason = "evaluated when the program is built")]
+    #[allow(clippy::panic, reason = "evaluated when the program is built")]
     pub const fn capacity(self) -> Capacity {
         let (Some(classes), Some(jobs)) = (self.classes, self.jobs) else {
             panic!("storage! needs the numbers of classes and jobs");
@@ -147,11 +152,11 @@ impl Given {
             jobs,
             processes: or(self.processes, rule.processes),
             events,
-            waiters: or(self.waiters, events + 4),
+            waiters: or(self.waiters, waiters(events)),
             leaves: or(self.leaves, rule.leaves),
             names,
             text: or(self.text, rule.text),
-            pieces: or(self.pieces, 10 * classes + 5 * jobs + 2 * events + names + 4),
+            pieces: or(self.pieces, pieces(classes, jobs, events, names)),
             chains: or(self.chains, rule.chains),
             scratch: or(self.scratch, rule.scratch),
         }
