@@ -67,7 +67,7 @@ pub(crate) enum Action {
         request: for<'a> fn(&'a Invocation, &Options) -> RequestResult<'a>,
         /// How the reply is printed.
         format: ReplyFormat,
-        /// What is printed after an error message.
+        /// The text printed after an error message.
         hint: ErrorHint,
     },
     /// By a function: the command sends several requests, or none.
@@ -79,7 +79,7 @@ pub(crate) enum Action {
 /// The command table.
 #[rustfmt::skip]
 pub const COMMANDS: &[Subcommand] = &[
-    //  name                             group          origin   arguments               own options             request                                   reply    on error   help
+    //  name group origin arguments own options request reply on error help
     ask("start",                         Jobs,          Upstart, "JOB [KEY=VALUE]...",   &options::START,        requests::start,                          Status,  ShowUsage, about::START),
     ask("stop",                          Jobs,          Upstart, "JOB [KEY=VALUE]...",   &options::STOP,         requests::stop,                           Status,  ShowUsage, about::STOP),
     ask("restart",                       Jobs,          Upstart, "JOB [KEY=VALUE]...",   &options::RESTART,      requests::restart,                        Status,  Without,   about::RESTART),

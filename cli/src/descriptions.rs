@@ -1,4 +1,4 @@
-//! What `--help` says about each command of `initctl` and each tool.
+//! The text of `--help` about each command of `initctl` and each tool.
 #![allow(missing_docs)] // Each constant is named after its command.
 
 /// The description of a command or a tool in its help.

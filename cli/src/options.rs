@@ -87,7 +87,7 @@ pub struct Options {
     pub(crate) wtmp_only: bool,
 }
 
-/// What happens after a shutdown.
+/// The action after a shutdown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AfterShutdown {
     /// The system starts again.
@@ -96,7 +96,7 @@ pub(crate) enum AfterShutdown {
     Halt,
 }
 
-/// What a halted system does with the power.
+/// The state of the power when the system has halted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HaltMode {
     /// The power stays on.
@@ -213,7 +213,7 @@ pub(crate) const fn row(
     OptionSpec { short, long, argument, apply, help, origin: Origin::Upstart }
 }
 
-/// Where parsing ends.
+/// The point at which parsing ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Until {
     /// After the first operand, which is the command.

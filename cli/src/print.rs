@@ -21,7 +21,7 @@ pub enum ReplyFormat {
     Usage,
 }
 
-/// What is printed after an error message.
+/// The text printed after an error message.
 #[derive(Clone, Copy)]
 pub enum ErrorHint {
     /// The usage text of the job, if a parameter is missing and there is such a text.

@@ -8,14 +8,14 @@ use uphold_initctl::command::{COMMANDS, Group};
 use uphold_initctl::options::{COMMON, OptionSpec, SUPERVISOR};
 use uphold_initctl::tools::TOOLS;
 
-/// What `initctl ARGUMENTS` prints.
+/// The output of `initctl ARGUMENTS`.
 fn initctl_prints(arguments: &[&str]) -> String {
     let result = run(initctl(INITCTL).args(arguments));
     assert_eq!((result.err.as_str(), result.code), ("", 0), "initctl {arguments:?}");
     result.out
 }
 
-/// What `NAME ARGUMENT` prints, with a link of that name to the program.
+/// The output of `NAME ARGUMENT`, with a link of that name to the program.
 fn prints_as(name: &str, argument: &str) -> String {
     let folder = Folder::new();
     let link = folder.path(name);

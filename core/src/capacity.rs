@@ -2,7 +2,7 @@
 
 use crate::limits::{CHAINS, EVENTS_PER_JOB};
 
-/// What a [`Storage`](crate::Storage) has room for. [`storage!`](crate::storage) turns it into a type.
+/// The sizes of a [`Storage`](crate::Storage). [`storage!`](crate::storage) turns it into a type.
 ///
 /// Two numbers suffice: [`Capacity::of`] derives the others from the classes and jobs. Each of them can be given as
 /// well, for job files that are larger or smaller than most:

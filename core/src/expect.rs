@@ -1,4 +1,4 @@
-//! What a job file says its main process does until it is ready (init(5), `expect`).
+//! The job file's statement of what its main process does until it is ready (init(5), `expect`).
 //! [`tables::expect`](crate::tables::expect) says how each is followed.
 
 use core::fmt;

@@ -5,7 +5,7 @@ use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 use core::num::NonZeroU32;
 
-/// What an id can name. The kinds have no values: they only keep an id of one kind from being taken for another's.
+/// The kinds of ids. They have no values: they only keep an id of one kind from being used as another's.
 pub mod kind {
     /// A job class.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -88,8 +88,8 @@ impl<K> PartialEq for Id<K> {
 }
 impl<K> Eq for Id<K> {}
 impl<K> Hash for Id<K> {
-    /// Without the generation: no id inside a storage is stale, and storages that differ in nothing but generations behave
-    /// alike. This is what makes an exhaustive search of the states finite.
+    /// Without the generation: no id inside a storage is stale, and storages that differ in nothing but generations
+    /// behave alike. This is what makes an exhaustive search of the states finite.
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.index.hash(state);
     }

@@ -86,8 +86,8 @@ pub enum Input<'a> {
         /// The process id.
         pid: Pid,
     },
-    /// A traced process forked. A new thread is no fork, and neither is vfork(2). The child's stops are given only
-    /// after this.
+    /// A traced process forked. A new thread does not count as a fork, and neither does vfork(2). The child's stops are
+    /// given only after this.
     ///
     /// Only from worlds that trace.
     Forked {
@@ -202,7 +202,7 @@ pub struct Survivor {
     pub idle: bool,
 }
 
-/// What a process of a job reports about itself (on Linux: sd_notify(3), or a newline on a descriptor).
+/// A report of a job's process about itself (on Linux: sd_notify(3), or a newline on a descriptor).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Notification<'a> {
     /// The process is ready.
@@ -213,7 +213,7 @@ pub enum Notification<'a> {
     Stopping,
     /// The process is alive: its watchdog timer starts again.
     Alive,
-    /// What the process is doing, as text for people.
+    /// The process's present activity, as text for people.
     Status(&'a [u8]),
 }
 

@@ -105,8 +105,8 @@
 //!
 //! # Examples
 //!
-//! `core/examples/linux.rs` is a supervisor for Linux with the standard library alone. `core/examples/firmware` runs on a
-//! Cortex-M3. `docs/embedding.md` of the repository goes through both.
+//! `core/examples/linux.rs` is a supervisor for Linux with the standard library alone. `core/examples/firmware` runs on
+//! a Cortex-M3. `docs/embedding.md` of the repository goes through both.
 //!
 //! # Features
 //!
@@ -118,7 +118,7 @@
 //!
 //! # Tables
 //!
-//! What happens in which state, and what the end or the fork of a process means, are rows of [`tables`]. They are
+//! The step of each state, and the meaning of a process's end or fork, are rows of [`tables`]. They are
 //! public because Uphold's manual is generated from them and its tests walk them; no world needs them.
 #![no_std]
 #![forbid(unsafe_code)]

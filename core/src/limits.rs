@@ -1,10 +1,10 @@
-//! Structural maxima, which no capacity can raise, and the times that no job file sets: every number with its unit and its
-//! reason.
+//! Structural maxima, which no capacity can raise, and the times that no job file sets: every number with its unit and
+//! its reason.
 
 use core::fmt;
 use core::hash::Hash;
 
-/// Which capacity was exhausted. Full is an answer: it names the limit, reaches the log and the client, and nothing is lost.
+/// The capacity that was exhausted. The log and the client's reply name it, and nothing that was accepted is lost.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Limit {
@@ -20,7 +20,7 @@ pub enum Limit {
     Blocked,
     /// Event operators of `start on` and `stop on`, one set a class and one an instance.
     Operators,
-    /// Distinct event names in conditions, and who names them.
+    /// Distinct event names in conditions, with the classes that name them.
     Interests,
     /// Bytes of text: names, environments, conditions.
     Text,
@@ -76,9 +76,10 @@ impl fmt::Display for Full {
 
 impl core::error::Error for Full {}
 
-// What one thing may measure.
+// The most of one thing.
 
-/// Longest instance name, in bytes. Becomes part of a log file's name, which Linux bounds at 255; real ones have below 60.
+/// Longest instance name, in bytes. Becomes part of a log file's name, which Linux bounds at 255; real ones have below
+/// 60.
 pub const INSTANCE_NAME: usize = 1024;
 
 /// Most events that one condition names; they are kept as the bits of a 64-bit word. Real ones have 11.
@@ -87,8 +88,8 @@ pub const CONDITION_EVENTS: usize = 64;
 /// Longest name of an event in a condition, in bytes. Real ones have 38.
 pub const EVENT_NAME: usize = 1024;
 
-/// Longest argument of `stop on` once its variables have their values, in bytes; a longer one matches nothing. Real ones
-/// have 55 before.
+/// Longest argument of `stop on` once its variables have their values, in bytes; a longer one matches nothing. Real
+/// ones have 55 before.
 pub const ARGUMENT: usize = 1024;
 
 /// Longest text in which a process says what it is doing, in bytes: a line for people. A longer one is cut.
@@ -101,8 +102,8 @@ pub const NESTING: usize = 64;
 /// device's whole udev environment.
 pub const MAX_MESSAGE: usize = 32 << 10;
 
-/// Longest message that is one page of a list, in bytes: about 200 jobs. Less than a message could hold, since the page is
-/// made up in memory that is used for nothing else.
+/// Longest message that is one page of a list, in bytes: about 200 jobs. Less than a message could hold, since the page
+/// is made up in memory that is used for nothing else.
 pub const PAGE: usize = 8192;
 
 /// Room for one record of a snapshot, in bytes: a class is the largest, with some 200.
@@ -113,15 +114,16 @@ pub(crate) const SNAPSHOT_PIECE: usize = 960;
 
 const _: () = assert!(SNAPSHOT_PIECE + 4 <= SNAPSHOT_RECORD, "a record holds a piece of text and its length");
 
-// What the machine's own memory is divided into.
+// The parts of the machine's own memory.
 
-/// How many orders one step can give: a forced job that is to be killed has its state told, its process signalled, that
-/// told, and the rest of it swept. An order's own answer, taken in while others are still in the outbox, can add as many; so
-/// can the ends of two processes that are told with it. A call that changes classes retires two at the most.
+/// The most effects of one step: a forced job that is to be killed has its state logged, its process signalled, the
+/// signal logged, and its other processes swept. An effect's answer, handled while others are still in the outbox, can
+/// add as many; so can the ends of two processes that are reported with it. A call that changes classes retires at most
+/// two.
 pub(crate) const OUTBOX: usize = 16;
 
-/// How many events a job has room set aside for: one that tells of its past, and one that it waits for. Those that tell of
-/// its past can be more while others hold them up; they take what room there is.
+/// The number of events for which a job has room reserved: one that reports a step it has taken, and one that it waits
+/// for. There can be more of the first kind while other jobs block them; they take unreserved room.
 pub(crate) const EVENTS_PER_JOB: usize = 2;
 
 /// The most hash chains that a capacity derives from its counts. With 10,240 things a chain has two or three.
@@ -141,39 +143,41 @@ pub const RESPAWN_COUNT: u32 = 10;
 /// The seconds in which respawns are counted (init(5), `respawn limit`).
 pub const RESPAWN_SECONDS: u32 = 5;
 
-/// The shortest time that jobs get to stop by themselves when the supervisor ends, in seconds, and what those get that wait
-/// for the session's end: as many as a file that says nothing gives.
+/// The shortest time that jobs get to stop by themselves when the supervisor ends, in seconds, and what those get that
+/// wait for the session's end: as many as a file that says nothing gives.
 pub(crate) const END_SECONDS: u32 = KILL_TIMEOUT_SECONDS;
 
 // How long is waited for what no stanza names. docs/decisions/0005 says why.
 
-/// For how many seconds after a process was taken to be the daemon its end may still be a step on the daemon's way into
-/// the background. Later, what it leaves behind are workers or a user's own processes, and nobody's daemon.
+/// Seconds after a process was taken for the daemon in which its end may still be a step on the daemon's way into
+/// the background. Later, the processes that it leaves behind are workers or a user's own, not a daemon.
 pub(crate) const ADOPTION_SECONDS: u32 = 10;
 
-/// Milliseconds that an adopted process must live to be taken for the daemon: a step on the way to one, or a child that is
-/// about to end too, does not.
+/// Milliseconds that an adopted process must live to be taken for the daemon: a step on the way to one, or a child that
+/// is about to end too, does not.
 pub(crate) const TRIAL_MILLISECONDS: u32 = 300;
 
 /// Seconds in which the process between the first and the daemon has ended, if it was only a step.
 pub(crate) const MIDDLE_SECONDS: u32 = 3;
 
-/// Milliseconds until a process that is expected to do something is looked at again, unless somebody waits for nothing else.
+/// Milliseconds until a process that is expected to do something is observed again, unless the job waits for that
+/// alone.
 pub(crate) const LOOK_MILLISECONDS: u32 = 2500;
 
-/// The same where looking is the only way to notice (`pid file`, `expect auto`): short enough for whoever waits at a prompt.
+/// The same where observing is the only way to notice (`pid file`, `expect auto`): short enough for a person at a
+/// prompt.
 pub(crate) const QUICK_LOOK_MILLISECONDS: u32 = 250;
 
-/// After how many looks at a process that computes the time to the next one begins to double.
+/// The number of observations of a busy process after which the time to the next one begins to double.
 pub(crate) const FEW_LOOKS: u8 = 4;
 
-/// Milliseconds in which those end who had the same signal as a main process that has ended.
+/// Milliseconds given to processes to end that received the same signal as a main process that has ended.
 pub(crate) const AFTERMATH_MILLISECONDS: u32 = 100;
 
-/// Seconds that a process gets to end of SIGKILL before a forced stop gives it up: only one that sleeps in the kernel takes
-/// longer.
+/// Seconds in which SIGKILL must end a process before a forced stop gives it up: only one that sleeps in the kernel
+/// takes longer.
 pub(crate) const GIVE_UP_SECONDS: u32 = 2;
 
-/// How many processes a forced stop ends one after the other before it gives the rest up: more than a daemon has that do not
-/// end together.
+/// How many processes a forced stop ends one after the other before it gives the rest up: more than a daemon has that
+/// do not end together.
 pub(crate) const STRIKES: u8 = 16;

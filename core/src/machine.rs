@@ -1,4 +1,4 @@
-//! What the machine holds: fields only. [`supervisor`](crate::supervisor) steers it; the folders named after subjects
+//! The machine's fields, without methods. [`supervisor`](crate::supervisor) steers it; the folders named after subjects
 //! act on it.
 
 use heapless::{Deque, VecView};

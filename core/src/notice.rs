@@ -132,9 +132,9 @@ pub enum Notice {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Priority {
-    /// For those who debug the supervisor.
+    /// For debugging the supervisor.
     Debug = 7,
-    /// What happens, step by step (`--verbose`).
+    /// Each step of each job (`--verbose`).
     Info = 6,
     /// Worth a line (the default).
     Message = 5,

@@ -61,7 +61,7 @@ impl Supervisor<'_> {
             // Without room for the variables the job is stopped all the same.
             let environment = collected.and_then(|environment| self.import(class, environment));
             let environment = environment.unwrap_or_else(|full| {
-                self.say_full(job, full);
+                self.log_full(job, full);
                 TextHandle::EMPTY
             });
             if let Some(job) = self.jobs.get_mut(job) {
@@ -191,12 +191,12 @@ impl Supervisor<'_> {
             }
             match self.wait_for_job(job, WaiterKind::Event(event)) {
                 Ok(()) => self.block_event(event),
-                Err(full) => self.say_full(job, full),
+                Err(full) => self.log_full(job, full),
             }
         }
     }
 
-    fn say_full(&mut self, job: JobId, full: Full) {
+    fn log_full(&mut self, job: JobId, full: Full) {
         if let Some(class) = self.jobs.get(job).map(|job| job.class) {
             self.log(Notice::Full { class, limit: full.limit });
         }

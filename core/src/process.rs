@@ -5,7 +5,7 @@ use core::hash::Hash;
 
 use serde::{Deserialize, Serialize};
 
-/// Which of a job's processes, in the order in which `initctl status` looks for the first one to show.
+/// The kinds of a job's processes, in the order in which `initctl status` chooses the first one to show.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Process {
@@ -55,7 +55,7 @@ impl fmt::Display for Process {
 /// The number by which the world knows a process; never zero.
 pub type Pid = core::num::NonZeroU32;
 
-/// What a process calls itself, padded with zeros: as much as Linux keeps of it (proc(5), `comm`).
+/// A process's name for itself, padded with zeros: as much as Linux keeps of it (proc(5), `comm`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ShortName(pub [u8; 16]);
@@ -84,6 +84,6 @@ pub enum Exit {
     Status(u8),
     /// This signal killed it.
     Signal(u8),
-    /// It is gone, and nobody can say how: another process reaped it.
+    /// The process is gone, and its status is unknown: another process reaped it.
     Unknown,
 }

@@ -21,7 +21,7 @@ impl Supervisor<'_> {
     /// Begins the end of the supervisor: jobs get only the time that they need to stop.
     pub(crate) fn begin_shutdown(&mut self) {
         if !self.globals.shutdown.refuses_starts() {
-            self.tell_of_end(b"TYPE=shutdown\0");
+            self.emit_session_end(b"TYPE=shutdown\0");
             self.globals.shutdown = ShutdownStage::Leaving { slot: 0, last: true, until: self.stopping_deadline() };
         }
     }
@@ -33,11 +33,11 @@ impl Supervisor<'_> {
         }
         let last = !self.is_awaited(b"logout");
         let until = if last { self.stopping_deadline() } else { self.now.after_seconds(END_SECONDS) };
-        self.tell_of_end(b"TYPE=logout\0");
+        self.emit_session_end(b"TYPE=logout\0");
         self.globals.shutdown = ShutdownStage::Leaving { slot: 0, last, until };
     }
 
-    fn tell_of_end(&mut self, environment: &[u8]) {
+    fn emit_session_end(&mut self, environment: &[u8]) {
         // Without room for the event no job is started by it, and the end comes sooner.
         self.emit(SESSION_END, Strings(environment), None).unwrap_or_default();
     }

@@ -135,13 +135,14 @@ impl Resource {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SpawnError {
-    /// What was being done.
+    /// The step that failed.
     pub stage: SpawnStage,
     /// Why it failed, in the world's own numbers; 0 where a user or group was looked up and there is none of that name.
     pub code: i32,
 }
 
-/// For people who embed the core; the log's message about a failed process is a [`Notice`](crate::Notice), in Upstart's words.
+/// For people who embed the core; the log's message about a failed process is a [`Notice`](crate::Notice), in Upstart's
+/// words.
 impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "unable to {}: error {}", self.stage, self.code)

@@ -1,12 +1,12 @@
-//! The states and goals of a job, and the events that it emits: their names. [`tables::lifecycle`](crate::tables::lifecycle) says
-//! what leads from one state to the next.
+//! The states and goals of a job, and the events that it emits: their names.
+//! [`tables::lifecycle`](crate::tables::lifecycle) says what leads from one state to the next.
 
 use core::fmt;
 use core::hash::Hash;
 
 use serde::{Deserialize, Serialize};
 
-/// What a job is to become (init(8), "Jobs").
+/// The state that a job is to reach (init(8), "Jobs").
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Goal {
@@ -14,7 +14,7 @@ pub enum Goal {
     Stop,
     /// Running.
     Start,
-    /// Running anew: through `stopping` and back to `starting`, once the present hook has ended.
+    /// Running again: through `stopping` and back to `starting`, once the present hook has ended.
     Respawn,
 }
 

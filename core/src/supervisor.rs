@@ -1,4 +1,4 @@
-//! What steers the machine: one input in, every effect out.
+//! The calls that drive the machine: one input in, every effect out.
 
 use crate::answer::{Answer, Denial};
 use crate::effect::Effect;

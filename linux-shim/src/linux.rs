@@ -56,7 +56,7 @@ pub struct Linux {
     pub(crate) spawner: Spawner,
     /// The control groups of `cgroup` stanzas, if jobs get any.
     pub(crate) groups: Option<Cgroups>,
-    /// Which processes belong to which job.
+    /// The processes that belong to each job.
     pub(crate) containment: Containment,
     /// Processes that outlived their job's main process.
     pub(crate) left_behind: LeftBehind,

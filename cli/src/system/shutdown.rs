@@ -72,7 +72,7 @@ fn minutes_until(time: &OsStr, clock: impl FnOnce() -> (u32, u32)) -> Option<u32
 
 /// A shutdown and what happens after it.
 pub struct Plan {
-    /// What happens after the shutdown; `None` for maintenance.
+    /// The action after the shutdown; `None` for maintenance.
     pub after_shutdown: Option<AfterShutdown>,
     /// Whether a halted system is powered off; `None` if the system's jobs decide.
     pub halt_mode: Option<HaltMode>,
@@ -213,7 +213,7 @@ impl Drop for ShutdownFiles {
     }
 }
 
-/// The process of a shutdown that waits. The file alone is no proof, since it may be left over.
+/// The process of a shutdown that waits. The file alone proves nothing: it may be left over.
 fn pending_shutdown() -> Option<Pid> {
     let pid: i32 = fs::read_to_string(PID_FILE).ok()?.trim().parse().ok()?;
     let name = fs::read(format!("/proc/{pid}/cmdline")).ok()?;

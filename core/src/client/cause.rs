@@ -1,4 +1,4 @@
-//! What a job waits for, and what could end that: the answer to "why does `stop` not return?".
+//! The cause of a job's wait, and of the wait's length: the answer to "why does `stop` not return?".
 
 use crate::control;
 use crate::control::Refusal;

@@ -1,4 +1,5 @@
-//! Requests of the control protocol: who may ask, and what each leads to. One table has a row for every request.
+//! Requests of the control protocol: the clients that may send each, and the effect of each. One table has a row for
+//! every request.
 
 use crate::bytes::Strings;
 use crate::control::frame::{self, Broken, Outbox, PageWriter};
@@ -38,7 +39,7 @@ pub struct Host {
     pub session: bool,
 }
 
-/// What the program around the supervisor does with a request.
+/// The action of the program around the supervisor on a request.
 #[derive(PartialEq, Debug)]
 pub enum Response<'a, 'r> {
     /// Send the client this reply.
@@ -83,7 +84,7 @@ enum Access {
     Session(Refusal<'static>),
 }
 
-/// What is done about a request.
+/// The supervisor's action on a request.
 enum Action<'r> {
     /// The reply is always this one.
     Say(Reply<'static>),

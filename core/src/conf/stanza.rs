@@ -52,11 +52,11 @@ pub enum Stanza<'t> {
     ReadyDescriptor(u32),
     /// `pid file PATH`: the daemon writes its process id to that file.
     PidFile(&'t [u8]),
-    /// `start timeout SECONDS`; 0 is no limit.
+    /// `start timeout SECONDS`; 0 means no limit.
     StartTimeout(u32),
-    /// `hook timeout SECONDS`, for each of pre-start, post-start, pre-stop and post-stop; 0 is no limit.
+    /// `hook timeout SECONDS`, for each of pre-start, post-start, pre-stop and post-stop; 0 means no limit.
     HookTimeout(u32),
-    /// `watchdog SECONDS`: the longest time between two messages of the daemon that it is alive; 0 is no limit.
+    /// `watchdog SECONDS`: the longest time between two messages of the daemon that it is alive; 0 means no limit.
     Watchdog(u32),
     /// `kill signal SIGNAL`; 0 is accepted too, and 255 stands for every number that is too large for a signal.
     KillSignal(Signal),

@@ -68,7 +68,7 @@ pub enum Request<'a> {
         /// The job.
         target: Target<'a>,
     },
-    /// What a job waits for.
+    /// The cause of a job's wait.
     Explain {
         /// The job.
         target: Target<'a>,
@@ -224,7 +224,7 @@ impl Default for Status<'_> {
     }
 }
 
-/// What a job waits for, by name. Its `Display` is the line that `initctl` prints while `stop` takes long.
+/// The cause of a job's wait, by name. Its `Display` is the line that `initctl` prints while `stop` takes long.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Waiting<'a> {
     /// The job's name.

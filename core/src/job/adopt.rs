@@ -48,7 +48,7 @@ impl Supervisor<'_> {
             return self.judge_end(id, Process::Main, exit);
         }
         if self.globals.strict {
-            self.advise(id, self.place_of(id, successor), None);
+            self.advise(id, self.relation_of(id, successor), None);
             self.order(Effect::Report { job: id });
             return self.judge_end(id, Process::Main, exit);
         }
@@ -82,7 +82,7 @@ impl Supervisor<'_> {
             return self.wait_to_advise(id);
         }
         if let Some(successor) = survivors.iter().find(|survivor| counts && Some(survivor.pid) == main) {
-            let place = self.place_of(id, *successor);
+            let place = self.relation_of(id, *successor);
             self.advise(id, place, main);
         }
         if let Some(job) = self.jobs.get_mut(id) {

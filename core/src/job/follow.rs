@@ -56,7 +56,7 @@ impl Supervisor<'_> {
     }
 
     /// Logs a continuation that was held back until the job had moved as far as it can.
-    pub(crate) fn say_continued(&mut self, id: JobId) {
+    pub(crate) fn log_continued(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         if let (true, Some(pid)) = (core::mem::take(&mut job.follow.continued), job.pid(Process::Main)) {
             self.log(Notice::ProcessContinued { job: id, process: Process::Main, pid });
@@ -78,7 +78,7 @@ impl Supervisor<'_> {
             Some(_) if !traced => {}
             // It is not followed any more: the job is being stopped.
             Some(_) if stage.zip(seen).is_some_and(|(stage, seen)| follow::is_of_tracing(stage, seen)) => {
-                self.let_go(pid)
+                self.detach(pid)
             }
             Some(_) => self.order(Effect::Resume { pid, signal: Some(signal) }),
             // The trap and the stop at a child's birth are caused by tracing.
@@ -92,7 +92,7 @@ impl Supervisor<'_> {
 
     /// A traced process has forked.
     pub(crate) fn forked(&mut self, parent: Pid, child: Pid) {
-        let Some((id, Process::Main)) = self.owner(parent) else { return self.let_go(parent) };
+        let Some((id, Process::Main)) = self.owner(parent) else { return self.detach(parent) };
         let Some(row) = self.follow_row(id, Seen::Fork) else {
             return self.order(Effect::Resume { pid: parent, signal: None });
         };
@@ -108,7 +108,7 @@ impl Supervisor<'_> {
         self.reach(id, row.next);
     }
 
-    fn let_go(&mut self, pid: Pid) {
+    fn detach(&mut self, pid: Pid) {
         self.order(Effect::Detach { pid, signal: None });
     }
 
@@ -137,7 +137,7 @@ impl Supervisor<'_> {
             FollowOrder::Continue => self.order(Effect::Signal { pid, signal: Signal::CONT, scope: Scope::Process }),
             FollowOrder::Follow => self.order(Effect::Follow { pid }),
             FollowOrder::Resume => self.order(Effect::Resume { pid, signal: None }),
-            FollowOrder::Detach | FollowOrder::Switch => self.let_go(pid),
+            FollowOrder::Detach | FollowOrder::Switch => self.detach(pid),
             FollowOrder::Release => self.order(Effect::Release { pid }),
         }
     }

@@ -49,7 +49,7 @@ impl Supervisor<'_> {
         let hash = hash_instance(class_id, self.scratch);
         let name = self.text.add(self.scratch)?;
         let stop_leaves = self.make_leaves(usize::from(stop_events)).inspect_err(|_| self.text.free(name))?;
-        let made = self.set_aside(waiters).and_then(|()| {
+        let made = self.reserve_for_job(waiters).and_then(|()| {
             let job = Job {
                 class: class_id,
                 name,
@@ -106,7 +106,7 @@ impl Supervisor<'_> {
     }
 
     /// Reserves a job's own events, a piece of text for each, and places for the events that may wait for the job.
-    fn set_aside(&mut self, waiters: usize) -> Result<(), Full> {
+    fn reserve_for_job(&mut self, waiters: usize) -> Result<(), Full> {
         self.events.reserve(EVENTS_PER_JOB)?;
         self.waiters.reserve(waiters).inspect_err(|_| self.events.unreserve(EVENTS_PER_JOB))?;
         self.text.reserve(EVENTS_PER_JOB, 0).inspect_err(|_| {

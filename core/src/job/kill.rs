@@ -34,7 +34,7 @@ impl Supervisor<'_> {
     }
 
     /// A process has not exited in time: kills it. If that was done already and the stop is forced, gives it up.
-    pub(crate) fn does_not_end(&mut self, id: JobId) {
+    pub(crate) fn exit_missed(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let Wait::End(process) = job.state.row().wait else { return };
         let Some(pid) = job.pid(process) else { return self.survey(id, SurveyReason::Rest(RestLook::Second)) };

@@ -48,7 +48,7 @@ impl Supervisor<'_> {
         }
         job.moving = false;
         self.globals.moving.pop(&mut self.jobs);
-        self.say_continued(id);
+        self.log_continued(id);
         self.free_if_at_rest(id);
     }
 

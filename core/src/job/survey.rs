@@ -57,7 +57,7 @@ impl Supervisor<'_> {
 
     /// The relation of a survivor to the launched process. Unseen forks are counted only where the process ids prove
     /// that no other process was made in between; otherwise there might have been more.
-    pub(crate) fn place_of(&self, id: JobId, survivor: Survivor) -> Relation {
+    pub(crate) fn relation_of(&self, id: JobId, survivor: Survivor) -> Relation {
         let Some(job) = self.jobs.get(id) else { return Relation::Itself };
         let traces = self.classes.get(job.class).is_some_and(|class| class.expect.traces());
         let (launched, session, pid) = (job.follow.launched, survivor.session, Some(survivor.pid));

@@ -19,7 +19,7 @@ impl Supervisor<'_> {
             Alarm::Middle => self.survey(id, SurveyReason::Middle),
             Alarm::Watchdog => self.watchdog_missed(id),
             Alarm::Abort => self.abort_missed(id),
-            Alarm::End => self.does_not_end(id),
+            Alarm::End => self.exit_missed(id),
         }
         true
     }

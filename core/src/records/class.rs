@@ -48,11 +48,11 @@ pub(crate) struct Class {
     pub(crate) kill_signal: Signal,
     /// Seconds from the kill signal to SIGKILL; 0 is at once.
     pub(crate) kill_timeout: u32,
-    /// Seconds from its launch in which the main process must be ready; 0 is no limit.
+    /// Seconds from its launch in which the main process must be ready; 0 means no limit.
     pub(crate) start_timeout: u32,
-    /// Seconds that each hook may run; 0 is no limit.
+    /// Seconds that each hook may run; 0 means no limit.
     pub(crate) hook_timeout: u32,
-    /// The longest time in seconds between two reports of the main process that it is alive; 0 is no limit.
+    /// The longest time in seconds between two reports of the main process that it is alive; 0 means no limit.
     pub(crate) watchdog: u32,
     pub(crate) reload_signal: Signal,
     /// The number of events in `start on` and in `stop on`, at most [`CONDITION_EVENTS`] each.

@@ -270,15 +270,15 @@ pub enum Relation {
 /// A row of the advice on wrong files.
 #[derive(Clone, Copy, Debug)]
 pub struct Advice {
-    /// What the job file expects.
+    /// The job file's `expect`.
     pub expect: Expect,
     /// The number of forks to the daemon, including those that only its adoption shows; `None` is any number.
     pub forks: Option<u8>,
     /// The relation of the daemon to the launched process.
     pub relation: Relation,
-    /// What the daemon did.
+    /// The daemon's behaviour, in words.
     pub saw: &'static str,
-    /// What the job file should expect.
+    /// The `expect` that would be right.
     pub right: Expect,
 }
 
@@ -337,7 +337,7 @@ pub(crate) const MOST_FORKS: u8 = 4;
 /// The advice if no row fits.
 pub const UNCLEAR: (&str, Expect) = ("something else", Expect::Auto);
 
-/// What the daemon did, and what the job file should expect.
+/// The daemon's behaviour, and the `expect` that would be right.
 pub fn advice(expect: Expect, forks: u8, relation: Relation) -> (&'static str, Expect) {
     let fits = |row: &&Advice| {
         row.expect == expect && row.relation == relation && row.forks.is_none_or(|followed| followed == forks)

@@ -156,7 +156,7 @@ pub static LIFECYCLE: [StateRow; State::COUNT] = {
     }
     #[rustfmt::skip]
     let table = [
-        //  state                on entry            waits for                    goal start               goal stop                            goal respawn        following
+        //  state on entry waits for goal start goal stop goal respawn following
         row(S::Waiting,          Rest(E::Stopped),   Wait::Goal(Goal::Start),     To(S::Starting),         Never,                               Never,              F::Keep),
         row(S::Starting,         Begin(E::Starting), Wait::Event,                 To(S::SecuritySpawning), To(S::Stopping),                     Never,              F::Keep),
         row(S::SecuritySpawning, Nothing,            Wait::Nothing,               To(S::Security),         To(S::Stopping),                     Never,              F::Keep),
@@ -190,7 +190,6 @@ const _: () = {
 
 impl State {
     /// The row of the state.
-    #[allow(clippy::indexing_slicing, reason = "the assertion above shows that every state has a row")]
     pub fn row(self) -> &'static StateRow {
         // The fallback is never used: there is a row for each of the `State::COUNT` states.
         LIFECYCLE.get(self as usize).unwrap_or(&LIFECYCLE[0])

@@ -1,5 +1,5 @@
-//! Counting respawns: `respawn limit COUNT INTERVAL` of init(5), as measured on Upstart 1.13.2: in whole seconds, from the
-//! first respawn.
+//! Counting respawns: `respawn limit COUNT INTERVAL` of init(5), as measured on Upstart 1.13.2: in whole seconds, from
+//! the first respawn.
 
 use core::hash::Hash;
 
@@ -9,9 +9,9 @@ use crate::time::Instant;
 /// Up to `count` respawns in `interval` seconds; if either is 0 there is no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct RespawnLimit {
-    /// The number of respawns; 0 is no limit.
+    /// The number of respawns; 0 means no limit.
     pub count: u32,
-    /// The length of the window in whole seconds; 0 is no limit.
+    /// The length of the window in whole seconds; 0 means no limit.
     pub interval: u32,
 }
 
@@ -20,7 +20,8 @@ impl RespawnLimit {
     pub const DEFAULT: RespawnLimit = RespawnLimit { count: RESPAWN_COUNT, interval: RESPAWN_SECONDS };
 }
 
-/// The respawns of one instance. The window is fixed, not sliding: it opens with the first respawn after the last window.
+/// The respawns of one instance. The window is fixed, not sliding: it opens with the first respawn after the last
+/// window.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Respawns {
     window: u64,

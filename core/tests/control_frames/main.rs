@@ -19,7 +19,7 @@ struct Line {
     open: bool,
 }
 
-/// What a line says for "not now".
+/// The text of a line for "not now".
 #[derive(Debug, PartialEq)]
 struct NotNow;
 
@@ -70,8 +70,8 @@ fn line(bytes: &[u8], piece: usize, open: bool) -> Line {
     Line { bytes: bytes.iter().copied().collect(), piece, open }
 }
 
-/// Of these values, each is of one of these kinds, and there is one of each. A kind that is new must be named here, and so
-/// in the list above.
+/// Of these values, each is of one of these kinds, and there is one of each. A kind that is new must be named here, and
+/// so in the list above.
 macro_rules! assert_every_kind {
     ($values:expr, $($kind:pat),+ $(,)?) => {
         let kinds: Vec<&str> = $values.map(|value| match value { $($kind => stringify!($kind)),+ }).collect();

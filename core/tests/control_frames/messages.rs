@@ -1,4 +1,4 @@
-//! One message of every kind, and the words in which those that are for people are said.
+//! One message of every kind, and the text of those that people read.
 
 use uphold_core::bytes::Strings;
 use uphold_core::control::{Cause, Holder, Refusal, Reply, Request, Status, Waiting};

@@ -1,4 +1,4 @@
-//! What only the system's first process does before it supervises; and what the program does when a person runs it by
+//! The preparations that only the system's first process makes; and the program's behaviour when a person runs it by
 //! hand.
 
 use std::ffi::OsString;
@@ -79,7 +79,7 @@ fn open_console() {
     }
 }
 
-/// Has the kernel report control-alt-delete as SIGINT instead of rebooting, and the keyboard request as SIGWINCH.
+/// Makes the kernel report control-alt-delete as SIGINT instead of rebooting, and the keyboard request as SIGWINCH.
 pub fn take_keys(log: &mut MessageLog) {
     // In a container the keys belong to the host.
     if let Err(errno) = set_cad_enabled(false)

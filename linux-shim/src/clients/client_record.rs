@@ -1,4 +1,4 @@
-//! What a re-exec carries over of each client: it stays connected, and the new program replies to it.
+//! The record of each client that a re-exec carries over: it stays connected, and the new program replies to it.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 

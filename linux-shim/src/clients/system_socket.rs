@@ -44,7 +44,7 @@ impl SystemSocket {
         control.replace(listen_at(&self.path)?, epoll)
     }
 
-    /// Has the kernel report mounts, which may hide the socket, or make its directory writable.
+    /// Makes the kernel report mounts, which may hide the socket, or make its directory writable.
     pub(crate) fn watch_mounts(&mut self, wait: &Wait) {
         // Without it, the socket is checked when job files are loaded again.
         self.mounts = File::open("/proc/self/mounts").ok();

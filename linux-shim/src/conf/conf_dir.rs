@@ -16,7 +16,7 @@ use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
 use crate::conf::job_file::{
-    LoadResult, Loading, apply, begin, check_settings, read_file, read_sound, say_full, unreadable,
+    LoadResult, Loading, apply, begin, check_settings, log_full, read_file, read_sound, unreadable,
 };
 use crate::kernel::error;
 
@@ -258,7 +258,7 @@ impl ConfDir {
                 to.programs.keep(class, draft);
                 if let Err(full) = to.supervisor.commit_class(class) {
                     to.programs.retire(class);
-                    say_full(&file, full, to);
+                    log_full(&file, full, to);
                 }
                 to.settle();
             }

@@ -58,14 +58,14 @@ pub(crate) fn begin(job: &[u8], file: &Path, to: &mut Loading<'_, '_>) -> Option
     match to.supervisor.begin_class(job) {
         Ok(class) => Some((class, to.programs.draft())),
         Err(full) => {
-            say_full(file, full, to);
+            log_full(file, full, to);
             None
         }
     }
 }
 
 /// Logs that a job does not fit. It is not loaded; an older definition of it stays.
-pub(crate) fn say_full(file: &Path, full: uphold_core::Full, to: &mut Loading<'_, '_>) {
+pub(crate) fn log_full(file: &Path, full: uphold_core::Full, to: &mut Loading<'_, '_>) {
     let (file, limit) = (Show(file.as_os_str().as_bytes()), full.limit);
     to.log.error(format_args!("{file}: Error while loading configuration file: no room for more {limit}"));
 }
@@ -88,7 +88,7 @@ pub(crate) fn apply(
             }
         };
         if let Err(full) = to.supervisor.apply(class, &stanza) {
-            say_full(file, full, to);
+            log_full(file, full, to);
             return LoadResult::Full;
         }
         if draft.apply(&stanza).is_err() {

@@ -45,7 +45,7 @@ impl Birth {
     }
 }
 
-/// What is remembered of a job from its first process until it is at rest.
+/// The record of a job from its first process until the job is at rest.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Life {
     pub(super) job: JobId,

@@ -20,7 +20,7 @@ use crate::conf::cgroup_stanza::Cgroup;
 use crate::containment::hierarchy::find_base;
 use crate::kernel::error;
 
-/// What every group of version 2 provides without a controller.
+/// The files that every group of version 2 has without a controller.
 const ALWAYS: [&[u8]; 3] = [b"cpuacct", b"freezer", b"perf_event"];
 
 /// The groups of `cgroup` stanzas.

@@ -26,7 +26,7 @@ use super::owner::{Owner, World};
 use super::process::{self, ClaimedName};
 use crate::watch::proc_stat::{Stat, each_child};
 
-/// What is known of the processes of jobs.
+/// The processes of jobs, as far as they are known.
 pub struct Containment {
     own: Option<Pid>,
     pub(super) attribution: Attribution,
@@ -171,7 +171,7 @@ impl Containment {
     pub fn ended(&mut self, pid: Pid, is_called: &dyn Fn(JobId, &ClaimedName) -> bool) {
         let Some(owner) = self.table.take(pid) else { return };
         self.attribution.ended(owner, pid);
-        // What a hook leaves behind must not be taken for the main process's.
+        // A process that a hook leaves behind must not be taken for the main process's.
         if let Owner::Hook(job) = owner
             && self.attribution.life(job).is_some_and(|life| life.has_begun() && life.group.is_none())
         {

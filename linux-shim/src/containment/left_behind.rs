@@ -31,7 +31,8 @@ impl LeftBehind {
         LeftBehind { farewells: std::collections::VecDeque::with_capacity(FAREWELLS) }
     }
 
-    /// Has these logged later, if they still live then. If there is no room, the oldest are logged now.
+    /// Keeps these processes to be logged later, if they still live then. If there is no room, the oldest are logged
+    /// now.
     pub(crate) fn note(
         &mut self,
         now: Instant,

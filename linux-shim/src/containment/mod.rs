@@ -1,4 +1,4 @@
-//! Which processes belong to which job, and the control groups that tell it.
+//! The processes that belong to each job, and the control groups that show it.
 
 mod attribution;
 pub mod cgroup;

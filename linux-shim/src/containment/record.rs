@@ -1,4 +1,4 @@
-//! What a re-exec carries over because it cannot be observed again: the owners of processes, and the groups.
+//! The record that a re-exec carries over because it cannot be observed again: the owners of processes, and the groups.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use super::job_processes::Containment;
 use super::owner::Owner;
 use super::table::Member;
 
-/// What is known of the processes of jobs.
+/// The processes of jobs, as far as they are known.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct ContainmentRecord {
     lives: Vec<Life>,

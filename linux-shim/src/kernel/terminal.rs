@@ -16,7 +16,7 @@ pub(crate) fn control_terminal(terminal: c_int) -> Result<(), Errno> {
     Errno::result(unsafe { libc::ioctl(terminal, libc::TIOCSCTTY, 1) }).map(drop)
 }
 
-/// Has the kernel send this process a signal for the keyboard request at a virtual terminal (KDSIGACCEPT).
+/// Makes the kernel send this process a signal for the keyboard request at a virtual terminal (KDSIGACCEPT).
 pub(crate) fn accept_keyboard_request(terminal: &OwnedFd, signal: c_int) -> Result<(), Errno> {
     const KDSIGACCEPT: u32 = 0x4b4e;
     // SAFETY: the request takes a number.

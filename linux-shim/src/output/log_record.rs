@@ -1,4 +1,4 @@
-//! What a re-exec carries over of job output: terminals stay open, and kept output goes along.
+//! The record of job output that a re-exec carries over: terminals stay open, and kept output goes along.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 

@@ -1,4 +1,4 @@
-//! What `/proc` shows of a process that a message names: proc(5), read into buffers of fixed size.
+//! A process that a message names, as `/proc` shows it: proc(5), read into buffers of fixed size.
 
 use nix::errno::Errno;
 use nix::unistd::read;

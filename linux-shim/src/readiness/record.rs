@@ -1,4 +1,4 @@
-//! What a re-exec carries over of the sockets and pipes of daemons, which stay open.
+//! The record of the sockets and pipes of daemons that a re-exec carries over. They stay open.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 

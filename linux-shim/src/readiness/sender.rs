@@ -1,4 +1,4 @@
-//! Which senders count, and which process a daemon may name as the main one.
+//! The senders that are accepted, and the processes that a daemon may name as the main one.
 
 use std::fmt::Arguments;
 

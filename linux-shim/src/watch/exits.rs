@@ -8,7 +8,7 @@
 //! | a child of another, whose process id has a new process   | the birth of the new one, before it is reported |
 //! | none: there was no such process to be watched            | `Input::Gone`                                   |
 //!
-//! Whichever comes first drops the pidfd, so that the others have nothing to report.
+//! The first of them drops the pidfd, so that the others have nothing to report.
 
 use nix::sys::epoll::Epoll;
 use uphold_core::{Input, Pid};

@@ -1,4 +1,4 @@
-//! What the kernel reports on processes: waiting, reaping, tracing, pidfds, signals.
+//! The kernel's reports on processes: waiting, reaping, tracing, pidfds, signals.
 
 pub(crate) mod exits;
 pub mod kill;

@@ -25,7 +25,8 @@ struct Watch {
     process: OwnedFd,
 }
 
-/// What a re-exec carries over of a watched process: the descriptor stays open, so it refers to the same process.
+/// The record of a watched process that a re-exec carries over: the descriptor stays open, so it refers to the same
+/// process.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct WatchRecord {
     pid: Pid,

@@ -107,7 +107,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
         }
     }
 
-    /// Has the process, which has just stopped after its exec, report forks and execs from now on, and resumes it.
+    /// Sets the process, which has just stopped after its exec, to report forks and execs from now on, and resumes it.
     /// Returns whether it still exists.
     ///
     /// # Errors

@@ -98,7 +98,7 @@ impl Wait {
         self.epoll.add(what, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))
     }
 
-    /// Has mounts reported (proc_pid_mounts(5)).
+    /// Adds mounts to what is waited for (proc_pid_mounts(5)).
     ///
     /// # Errors
     /// The kernel has no memory, or the file cannot be waited for.

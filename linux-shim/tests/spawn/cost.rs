@@ -1,4 +1,4 @@
-//! What a launch costs: no memory. How little time, `cargo bench -p uphold-tests --bench system -- start` says.
+//! The cost of a launch in memory: none. `cargo bench -p uphold-tests --bench system -- start` measures the time.
 
 use crate::ALLOCATIONS;
 use crate::kit::{Bench, plan, root, settings};

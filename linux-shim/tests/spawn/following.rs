@@ -42,7 +42,7 @@ fn a_group_is_signalled_but_never_everyone() {
     }
 }
 
-/// The next change but that a process goes on, which may be told or be overtaken by what comes next.
+/// The next change except that a process was continued, which the kernel may report or replace by the next change.
 fn next() -> Option<ChildChange> {
     next_change().filter(|change| change.kind != Kind::Continued)
 }
@@ -136,8 +136,8 @@ fn forks_and_execs_are_told_in_order() {
 #[test]
 fn a_fork_is_told_before_its_child_s_stop_when_the_kernel_has_it_the_other_way_round() {
     let mut bench = Bench::new();
-    // Of two tracees that are not our children the kernel reports the newer first; that is the child of the second fork,
-    // if we wait until both have stopped.
+    // Of two tracees that are not our children the kernel reports the newer first; that is the child of the second
+    // fork, if we wait until both have stopped.
     let script = Command::Script(b"( ( :; ); : )\n:\n");
     let mut kernel_reversed = 0;
     for sorted in [false, true] {
@@ -197,7 +197,7 @@ fn a_child_whose_parent_is_killed_at_its_fork_is_not_left_stopped() {
         tracer.expect(pid);
         assert!(matches!(await_change(|| tracer.next_change()).kind, Kind::Trapped(_)));
         assert_eq!(tracer.follow(pid), Ok(true));
-        // Wait unheard until both the fork and the child's stop are there to be told, then kill the parent.
+        // Wait until both the fork and the child's stop can be reported, and then kill the parent.
         let child = await_some("a child", || families(&[pid]).get(1).copied());
         await_some("both stops", || (state_of(pid)? == 't' && state_of(child)? == 't').then_some(()));
         assert_eq!(signal_one(pid, Signal::KILL), Ok(true));

@@ -21,7 +21,7 @@ use crate::kit::{Bench, ROOM, await_change, exit_of, root, settings};
 /// Far longer than any of it takes, and far shorter than the time that processes usually get.
 const SOON: Duration = Duration::from_secs(15);
 
-/// A file by which a process waits for ever in its set-up: for somebody to read which process enters a group.
+/// A file that blocks a process in its set-up until a reader asks which process enters a group.
 fn waiting(bench: &Bench) -> CString {
     let path = CString::new(bench.directory.join("group").into_os_string().into_vec()).unwrap();
     mkfifo(&*path, Mode::S_IRWXU).unwrap();
@@ -143,7 +143,7 @@ fn with_an_oom_score_too_failures_are_told() {
     let mut bench = Bench::new();
     let scored = scored(Some(500));
     let (_reader, end) = std::io::pipe().unwrap();
-    // One of these numbers is that by which the end of the set-up is told.
+    // One of these descriptors reports the end of the set-up.
     for number in 3..60 {
         let launched = bench.launch(Command::Exec(b"/no/such"), |plan| {
             (plan.settings, plan.ready) = (&scored, Some((end.as_fd(), number)));

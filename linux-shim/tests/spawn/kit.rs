@@ -66,7 +66,7 @@ impl Bench {
         (exit, fs::read_to_string(self.out()).unwrap_or_default())
     }
 
-    /// What a script prints to `$OUT`.
+    /// The text that a script prints to `$OUT`.
     pub fn output(&mut self, script: &str, settings: &Settings) -> String {
         let (exit, text) = self.run(Command::Script(format!("{{ {script}; }} > $OUT\n").as_bytes()), settings);
         assert_eq!(exit, Exit::Status(0), "{script}");
@@ -117,7 +117,7 @@ pub fn text(which: Text, value: &str) -> Settings {
 /// How long anything is waited for: far longer than it takes, even on a machine that is busy with something else.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits until there is what is looked for.
+/// Waits until the condition holds.
 pub fn await_some<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {

@@ -17,7 +17,7 @@ use std::cell::Cell;
 struct Counting;
 
 thread_local! {
-    /// What this thread has allocated, and the children that borrow its memory with it.
+    /// The number of allocations of this thread, and of the children that share its memory.
     pub static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 

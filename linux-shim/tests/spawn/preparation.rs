@@ -1,4 +1,4 @@
-//! What is done around a process: helpers before it, its control group, AppArmor, its limit of open files.
+//! The preparations of a process: helpers before it, its control group, AppArmor, its limit of open files.
 
 use std::fs;
 use std::io::Read;
@@ -167,7 +167,7 @@ fn a_group_that_cannot_be_had_says_why() {
             result => assert_eq!(result, Err(SpawnError { stage, code }), "{words:?}"),
         }
     }
-    // A group that nobody entered stays until somebody has left it.
+    // A group that no process has entered stays until one has left it.
     for below in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] {
         let _ = fs::remove_dir(Path::new(below).join(format!("{}-2", *NAME)));
     }

@@ -1,4 +1,4 @@
-//! What runs, and what it is given: commands, scripts, descriptors, consoles, PATH and environment.
+//! The programs that run, and their setting: commands, scripts, descriptors, consoles, PATH and environment.
 
 use crate::kit::{Bench, ROOM, await_some, exit_of, plan, root, settings, text};
 use nix::sys::memfd::{MFdFlags, memfd_create};
