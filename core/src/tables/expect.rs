@@ -11,20 +11,20 @@ use crate::signal::Signal;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Stage {
-    /// It is ready, or is not followed.
+    /// The process is ready, or is not followed.
     #[default]
     Settled,
-    /// It is being launched: its program does not run yet.
+    /// The process is being launched: its program does not run yet.
     Launched,
-    /// Its program runs and has not forked, as far as seen.
+    /// The program runs and has not forked, as far as seen.
     Original,
-    /// It is the first child, and has not begun to run.
+    /// The process is the first child, and has not begun to run.
     FirstBorn,
-    /// It is the first child.
+    /// The process is the first child.
     First,
-    /// It is the second child, and has not begun to run.
+    /// The process is the second child, and has not begun to run.
     SecondBorn,
-    /// It was assumed to be ready, and may still do what is expected.
+    /// The process was assumed to be ready, and may still do what is expected.
     Late,
 }
 

@@ -58,7 +58,7 @@ pub enum Next {
 /// The following of the main process on entry to a state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Follow {
-    /// It continues unchanged, but nothing is expected of the process in this state.
+    /// The following continues unchanged, but nothing is expected of the process in this state.
     Keep,
     /// The process is expected to do what `expect` names.
     Expect,
@@ -156,7 +156,7 @@ pub static LIFECYCLE: [StateRow; State::COUNT] = {
     }
     #[rustfmt::skip]
     let table = [
-        //  state on entry waits for goal start goal stop goal respawn following
+        //  state                on entry            waits for                    goal start               goal stop                            goal respawn        following
         row(S::Waiting,          Rest(E::Stopped),   Wait::Goal(Goal::Start),     To(S::Starting),         Never,                               Never,              F::Keep),
         row(S::Starting,         Begin(E::Starting), Wait::Event,                 To(S::SecuritySpawning), To(S::Stopping),                     Never,              F::Keep),
         row(S::SecuritySpawning, Nothing,            Wait::Nothing,               To(S::Security),         To(S::Stopping),                     Never,              F::Keep),
