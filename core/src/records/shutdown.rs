@@ -4,7 +4,7 @@ use core::hash::Hash;
 
 use crate::time::Instant;
 
-/// The event by which jobs learn of the end of a session.
+/// The event that announces the end of a session to jobs.
 pub(crate) const SESSION_END: &[u8] = b"session-end";
 
 /// The stages of the end.
