@@ -1,6 +1,6 @@
-//! The example does what it shows.
+//! The Linux example runs, and its output is the expected one.
 
-#[allow(dead_code)] // Its `main`.
+#[allow(dead_code)] // The example's `main` is not called here.
 #[path = "../examples/linux.rs"]
 mod linux;
 

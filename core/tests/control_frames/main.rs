@@ -1,4 +1,5 @@
-//! Frames and messages of the control protocol: what is sent arrives, in whatever pieces; what is rubbish is an error.
+//! Frames and messages of the control protocol: messages arrive whole, in whatever pieces they are sent; rubbish is an
+//! error.
 
 mod messages;
 
@@ -12,14 +13,14 @@ use uphold_core::limits::MAX_MESSAGE;
 
 use messages::{refusals, replies, requests, statuses, waits};
 
-/// A pretend line: gives and takes so many bytes at a time, and says "not now" where there is nothing.
+/// A pretend line: it carries at most `piece` bytes at a time. While it is open, reading from it without bytes fails.
 struct Line {
     bytes: VecDeque<u8>,
     piece: usize,
     open: bool,
 }
 
-/// The text of a line for "not now".
+/// The error of a line that carries nothing at the moment.
 #[derive(Debug, PartialEq)]
 struct NotNow;
 
@@ -70,8 +71,8 @@ fn line(bytes: &[u8], piece: usize, open: bool) -> Line {
     Line { bytes: bytes.iter().copied().collect(), piece, open }
 }
 
-/// Of these values, each is of one of these kinds, and there is one of each. A kind that is new must be named here, and
-/// so in the list above.
+/// Asserts that every kind occurs among the values. The match makes the compiler refuse a kind that is missing from the
+/// list.
 macro_rules! assert_every_kind {
     ($values:expr, $($kind:pat),+ $(,)?) => {
         let kinds: Vec<&str> = $values.map(|value| match value { $($kind => stringify!($kind)),+ }).collect();
@@ -226,7 +227,7 @@ fn an_end_is_told_from_an_end_within_a_frame() {
 #[test]
 fn the_largest_message_fits_and_one_byte_more_does_not() {
     let text = vec![b'x'; MAX_MESSAGE];
-    let overhead = 4; // the variant, and a length of three bytes
+    let overhead = 4; // the variant and a length of three bytes
     let mut outbox = Outbox::new([0; MAX_FRAME]);
     let largest = Reply::Text(&text[..MAX_MESSAGE - overhead]);
     assert_eq!(outbox.put(&Reply::Text(&text[..MAX_MESSAGE - overhead + 1])), Err(Broken::TooLarge));
@@ -239,7 +240,7 @@ fn the_largest_message_fits_and_one_byte_more_does_not() {
         outbox.flush(&mut wire).unwrap();
     }
     let mut inbox = Inbox::new([0; MAX_FRAME]);
-    wire.bytes.extend([0; 100]); // what follows waits outside
+    wire.bytes.extend([0; 100]); // more bytes, which must stay in the line
     while inbox.has_room() {
         inbox.fill(&mut wire).unwrap();
     }
@@ -276,7 +277,7 @@ fn an_outbox_loses_nothing_to_a_slow_client() {
     let mut sent = Vec::new();
     for frame in frames().iter().cycle().take(500) {
         let message = &frame[HEADER..];
-        // The frames of requests are as good as any: sent again as the text of a reply.
+        // The content is arbitrary: the frames of requests are sent again as the text of a reply.
         while outbox.put(&Reply::Text(message)) == Err(Broken::TooLarge) {
             assert_eq!(outbox.flush(&mut wire), Ok(4));
         }
@@ -324,7 +325,7 @@ fn a_page_takes_what_a_frame_holds_and_gives_it_back() {
     assert_eq!(cut.len(), pushed.len());
 }
 
-/// Reads bytes in every way in which they can be read; all that matters is that it comes back.
+/// Reads bytes in every way in which they can be read. The only condition is that the call returns.
 fn read_every_way(bytes: &[u8]) {
     if let Ok(reply) = frame::decode::<Reply<'_>>(bytes) {
         match reply {
