@@ -236,41 +236,58 @@ pub struct Waiting<'a> {
     pub cause: Cause<'a>,
 }
 
-/// [`WaitCause`](crate::WaitCause) with names and process ids.
+/// The cause of a job's wait: [`WaitCause`](crate::WaitCause) with names and process ids.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub enum Cause<'a> {
+    /// The job is on the move.
     Step,
+    /// A change to this goal: the job is at rest, or runs as it should.
     Goal(Goal),
+    /// The spawn of this process.
     Spawned(Process),
+    /// The exit of this process, with its process id.
     Ended(Process, u32),
+    /// The readiness of the main process, with its process id, by this `expect`.
     Ready(u32, Expect),
+    /// The answer to a survey: which of the job's processes live.
     Survivors,
+    /// The end of an event that the job emitted.
     Event {
+        /// The event's name.
         #[serde(borrow)]
         event: &'a [u8],
         /// Whether `/failed` follows the name.
         of_failure: bool,
+        /// The job or condition that blocks the event.
         holder: Holder<'a>,
     },
+    /// Nothing that exists, which is a fault of the supervisor.
     Nothing,
 }
 
-/// [`Holder`](crate::Holder) with names.
+/// The thing that blocks an event: [`Holder`](crate::Holder) with names.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub enum Holder<'a> {
+    /// Nothing that is known: the event is still being offered to conditions.
     Nobody,
+    /// A job that the event started or stopped, and that has not reached its goal.
     Job {
+        /// The job's name.
         #[serde(borrow)]
         job: &'a [u8],
+        /// The instance's name.
         instance: &'a [u8],
     },
+    /// The `start on` of a job that waits for other events too.
     StartOn {
+        /// The job's name.
         job: &'a [u8],
     },
+    /// The `stop on` of a job that waits for other events too.
     StopOn {
+        /// The job's name.
         job: &'a [u8],
+        /// The instance's name.
         instance: &'a [u8],
     },
 }
