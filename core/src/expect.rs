@@ -32,7 +32,7 @@ impl Expect {
         matches!(self, Expect::Fork | Expect::Daemon)
     }
 
-    /// Whether the process says by messages that it is ready, so that it must be given the means to send them.
+    /// Whether the process reports by messages that it is ready, so that it needs a socket or the like to send them.
     pub const fn has_messages(self) -> bool {
         matches!(self, Expect::Notify)
     }

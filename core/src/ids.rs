@@ -110,8 +110,8 @@ impl<K> defmt::Format for Id<K> {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ClientId {
-    /// The place among the world's clients.
+    /// The slot among the world's clients.
     pub slot: u32,
-    /// How many clients that place has had before.
+    /// The number of earlier clients in the slot.
     pub generation: u32,
 }

@@ -11,124 +11,196 @@ use crate::signal::Signal;
 use crate::spawn::SpawnError;
 use crate::state::{Goal, State};
 
-/// One message. [`Supervisor::message`](crate::Supervisor::message) puts it in words while the ids are alive.
+/// A message for the log. [`Supervisor::message`](crate::Supervisor::message) gives its text while its ids are alive.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[allow(missing_docs)]
 pub enum Notice {
+    /// The supervisor begins to offer an event to conditions.
     HandlingEvent(EventId),
+    /// The goal of a job has changed.
     GoalChanged {
+        /// The job.
         job: JobId,
+        /// The previous goal.
         from: Goal,
+        /// The new goal.
         to: Goal,
     },
+    /// A job has moved to another state.
     StateChanged {
+        /// The job.
         job: JobId,
+        /// The previous state.
         from: State,
+        /// The new state.
         to: State,
     },
+    /// A process was spawned.
     ProcessStarted {
+        /// The job.
         job: JobId,
+        /// The process.
         process: Process,
+        /// Process id.
         pid: Pid,
     },
+    /// A process could not be set up.
     SpawnFailed {
+        /// The job.
         job: JobId,
+        /// The process.
         process: Process,
+        /// The stage that failed, and the reason.
         error: SpawnError,
     },
+    /// Another process is the main process from now on: a child that `expect` counts, or the daemon that was named.
     ProcessBecame {
+        /// The job.
         job: JobId,
+        /// The process, which is always the main one.
         process: Process,
+        /// Process id of the previous main process.
         old: Pid,
+        /// Process id of the new one.
         new: Pid,
     },
+    /// A traced process has replaced its program.
     ExecutableChanged {
+        /// The job.
         job: JobId,
+        /// The process.
         process: Process,
+        /// Process id.
         pid: Pid,
     },
+    /// A process has exited or was killed.
     ProcessEnded {
+        /// The job.
         job: JobId,
+        /// The process.
         process: Process,
+        /// Process id.
         pid: Pid,
+        /// The way in which the process ended.
         exit: Exit,
+        /// Whether `normal exit` lists the number, which lowers the priority of the message.
         expected: bool,
     },
+    /// An untraced process was stopped by a signal.
     ProcessStopped {
+        /// The job.
         job: JobId,
+        /// The process.
         process: Process,
+        /// Process id.
         pid: Pid,
+        /// The signal.
         signal: Signal,
     },
+    /// A stopped process continues.
     ProcessContinued {
+        /// The job.
         job: JobId,
+        /// The process.
         process: Process,
+        /// Process id.
         pid: Pid,
     },
+    /// The main process is spawned again after its exit.
     Respawning {
+        /// The job.
         job: JobId,
+        /// The process, which is always the main one.
         process: Process,
     },
+    /// The respawn limit is exceeded, and the job has failed.
     RespawningTooFast {
+        /// The job.
         job: JobId,
     },
+    /// A signal is sent to a process in order to end it.
     Signalling {
+        /// The job.
         job: JobId,
+        /// The process.
         process: Process,
+        /// Process id.
         pid: Pid,
+        /// The signal.
         signal: Signal,
     },
     /// An event could not start a job, because its variables give no instance's name.
     NoInstance {
+        /// The class.
         class: ClassId,
+        /// The reason for which there is no name.
         why: Denial,
     },
-    /// A daemon does not do what its file expects; `right` is what the file should expect.
+    /// A daemon does not do what its job file expects.
     Mistaken {
+        /// The job.
         job: JobId,
+        /// The `expect` of the job file.
         expected: Expect,
+        /// The daemon's behaviour, in words.
         saw: &'static str,
+        /// The `expect` that would be right.
         right: Expect,
-        /// The process that is followed instead, if any is.
+        /// Process id of the process that is followed instead, if any.
         following: Option<Pid>,
     },
-    /// `start timeout` has passed.
+    /// The main process was not ready within `start timeout`: the job fails, or is respawned.
     NotReady {
+        /// The job.
         job: JobId,
+        /// The `start timeout`, in seconds.
         seconds: u32,
     },
-    /// `hook timeout` has passed.
+    /// A hook has run for longer than `hook timeout`, and is killed.
     HookOverdue {
+        /// The job.
         job: JobId,
+        /// The process.
         process: Process,
+        /// Process id.
         pid: Pid,
+        /// The `hook timeout`, in seconds.
         seconds: u32,
     },
-    /// `watchdog` has passed.
+    /// The main process has not reported within `watchdog` that it is alive, and is ended with SIGABRT.
     WatchdogMissed {
+        /// The job.
         job: JobId,
+        /// Process id of the main process.
         pid: Pid,
+        /// The `watchdog`, in seconds.
         seconds: u32,
     },
-    /// A forced stop goes on without the end of a process.
+    /// A forced stop does not wait any more for a process that SIGKILL has not ended.
     GivenUp {
+        /// The job.
         job: JobId,
+        /// The process.
         process: Process,
+        /// Process id.
         pid: Pid,
     },
-    /// The supervisor ends, and the job has not stopped in time.
+    /// The supervisor is shutting down, and the job has not stopped in time.
     FailedToStop {
+        /// The job.
         job: JobId,
     },
-    /// A job could not be started (or an event not be blocked) because a capacity is exhausted.
+    /// A capacity is exhausted: a job was not started, an event was not emitted or not blocked, or a status text was
+    /// not kept.
     Full {
+        /// The class.
         class: ClassId,
+        /// The limit that is reached.
         limit: Limit,
     },
 }
 
-/// How loud a message is: the words of initctl(8) log-priority; numbers as syslog(3) has them.
+/// The priority of a message, in the words of initctl(8) log-priority; the numbers are those of syslog(3).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Priority {
@@ -136,18 +208,18 @@ pub enum Priority {
     Debug = 7,
     /// Each step of each job (`--verbose`).
     Info = 6,
-    /// Worth a line (the default).
+    /// Facts worth a line in the log (the default).
     Message = 5,
-    /// Something went wrong with a job.
+    /// Problems of a job.
     Warn = 4,
-    /// Something went wrong (`--quiet`).
+    /// Errors (`--quiet`).
     Error = 3,
     /// The supervisor cannot go on.
     Fatal = 2,
 }
 
 impl Notice {
-    /// How loud it is.
+    /// The priority of the message.
     pub const fn priority(&self) -> Priority {
         match self {
             Notice::HandlingEvent(_)

@@ -22,7 +22,7 @@ pub enum Process {
 }
 
 impl Process {
-    /// How many kinds of process there are.
+    /// The number of kinds.
     pub const COUNT: usize = 5;
 
     /// Every kind, in declaration order.
@@ -40,7 +40,7 @@ impl Process {
         }
     }
 
-    /// Its place in tables that have one column a process.
+    /// The index in tables with one entry for each kind.
     pub const fn index(self) -> usize {
         self as usize
     }
@@ -52,7 +52,7 @@ impl fmt::Display for Process {
     }
 }
 
-/// The number by which the world knows a process; never zero.
+/// A process id, which the world assigns; never zero.
 pub type Pid = core::num::NonZeroU32;
 
 /// A process's name for itself, padded with zeros: as much as Linux keeps of it (proc(5), `comm`).
@@ -80,9 +80,9 @@ impl fmt::Display for ShortName {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Exit {
-    /// It called exit(3) with this status, 0 to 255.
+    /// The process called exit(3) with this status, 0 to 255.
     Status(u8),
-    /// This signal killed it.
+    /// The process was killed by this signal.
     Signal(u8),
     /// The process is gone, and its status is unknown: another process reaped it.
     Unknown,

@@ -11,17 +11,17 @@ pub struct Signal(pub u8);
 impl Signal {
     /// Hang-up: the default `reload signal`.
     pub const HUP: Signal = Signal(1);
-    /// Cannot be caught: what follows a `kill timeout`.
+    /// Kill: cannot be caught; follows when a `kill timeout` has passed.
     pub const KILL: Signal = Signal(9);
     /// Termination request: the default `kill signal`.
     pub const TERM: Signal = Signal(15);
     /// Continue a stopped process.
     pub const CONT: Signal = Signal(18);
-    /// Stop: what a daemon of `expect stop` raises when it is ready.
+    /// Stop: a daemon of `expect stop` raises it when it is ready.
     pub const STOP: Signal = Signal(19);
-    /// Abort: what a missed watchdog sends, so that a core dump can tell where the process hung.
+    /// Abort: a process that misses its watchdog gets it, so that a core dump can show where the process hung.
     pub const ABRT: Signal = Signal(6);
-    /// Trap: what a traced process stops with after exec.
+    /// Trap: a traced process stops with it after exec.
     pub const TRAP: Signal = Signal(5);
 
     /// The largest signal number.

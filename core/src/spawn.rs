@@ -86,21 +86,34 @@ impl fmt::Display for SpawnStage {
 /// A resource of setrlimit(2), by its word in the `limit` stanza (init(5)).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[allow(missing_docs)]
 pub enum Resource {
+    /// Address space, in bytes (`RLIMIT_AS`).
     As,
+    /// Size of a core dump, in bytes (`RLIMIT_CORE`).
     Core,
+    /// Processor time, in seconds (`RLIMIT_CPU`).
     Cpu,
+    /// Data segment, in bytes (`RLIMIT_DATA`).
     Data,
+    /// Size of a file that the process writes, in bytes (`RLIMIT_FSIZE`).
     Fsize,
+    /// Locked memory, in bytes (`RLIMIT_MEMLOCK`).
     Memlock,
+    /// POSIX message queues of the user, in bytes (`RLIMIT_MSGQUEUE`).
     Msgqueue,
+    /// Ceiling of the nice value, as 20 minus that value (`RLIMIT_NICE`).
     Nice,
+    /// File descriptors: one more than the largest (`RLIMIT_NOFILE`).
     Nofile,
+    /// Processes and threads of the user (`RLIMIT_NPROC`).
     Nproc,
+    /// Resident memory, in bytes; Linux ignores it (`RLIMIT_RSS`).
     Rss,
+    /// Ceiling of the real-time priority (`RLIMIT_RTPRIO`).
     Rtprio,
+    /// Signals queued for the user (`RLIMIT_SIGPENDING`).
     Sigpending,
+    /// Stack, in bytes (`RLIMIT_STACK`).
     Stack,
 }
 

@@ -8,13 +8,13 @@ use core::hash::Hash;
 pub struct Instant(pub u64);
 
 impl Instant {
-    /// The moment `seconds` whole seconds later; stays at the end of time rather than wrap.
+    /// The moment `seconds` whole seconds later; saturates.
     #[must_use]
     pub const fn after_seconds(self, seconds: u32) -> Instant {
         Instant(self.0.saturating_add((seconds as u64).saturating_mul(1000)))
     }
 
-    /// The moment `milliseconds` later; stays at the end of time rather than wrap.
+    /// The moment `milliseconds` later; saturates.
     #[must_use]
     pub const fn after_milliseconds(self, milliseconds: u32) -> Instant {
         Instant(self.0.saturating_add(milliseconds as u64))
