@@ -20,13 +20,12 @@ use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::Duration;
 
-use uphold_core::JobCommand as Wish;
 use uphold_core::bytes::{Strings, split_variable};
-use uphold_core::conf::{Parser, Stanza};
+use uphold_core::conf::Stanza;
 use uphold_core::control::Reply;
 use uphold_core::{
-    ClassId, ClientId, Effect, Exit, Input, Instant, JobId, Launch, Notice, Pid, Process, Scope, Select, Signal,
-    SpawnError, SpawnStage, Supervisor, Target, Variable, storage,
+    ClassId, ClientId, Effect, Exit, Input, Instant, JobCommand, JobId, Launch, Notice, Pid, Process, Scope, Select,
+    Signal, SpawnError, SpawnStage, Supervisor, Target, Variable, storage,
 };
 
 const SERVICE: &str = "start on startup\nexec sleep 60\n";
@@ -55,7 +54,7 @@ pub fn supervise(out: &mut dyn Write) -> io::Result<()> {
     let mut world = World::new(out);
     supervisor.set_base_environment(Strings(b"PATH=/usr/bin:/bin\0")).expect("there is room");
     for (name, file) in [("service", SERVICE), ("crasher", CRASHER)] {
-        world.load(&mut supervisor, name, file);
+        world.load(&mut supervisor, name, file)?;
     }
     let startup = Input::Emit { client: None, event: b"startup", environment: Strings::EMPTY, wait: false };
     supervisor.handle(world.now(), startup);
@@ -75,11 +74,11 @@ pub fn supervise(out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-/// What the supervisor knows only by its inputs, and changes only by its effects.
+/// The world, which the supervisor knows only by its inputs and changes only by its effects.
 struct World<'o> {
     out: &'o mut dyn Write,
     start: std::time::Instant,
-    /// What each process of each class runs, as text for the shell.
+    /// The commands of each process of each class, as text for the shell.
     scripts: HashMap<(ClassId, Process), Vec<u8>>,
     children: Vec<(JobId, Pid, Child)>,
     /// Inputs that are known and come next.
@@ -99,22 +98,21 @@ impl<'o> World<'o> {
     }
 
     /// Reads a job file: the supervisor keeps what decisions depend on, the world what it needs to make processes.
-    fn load(&mut self, supervisor: &mut Supervisor<'_>, name: &str, file: &str) {
-        let class = supervisor.begin_class(name.as_bytes()).expect("there is room");
-        // The parser unquotes words in place, so it wants the file for itself.
+    fn load(&mut self, supervisor: &mut Supervisor<'_>, name: &str, file: &str) -> io::Result<()> {
+        // Words are unquoted in place, so the text must be the supervisor's to change.
         let mut text = file.as_bytes().to_vec();
-        let mut parser = Parser::new(&mut text);
-        while let Some(stanza) = parser.next() {
-            let stanza = stanza.expect("the file is correct");
-            supervisor.apply(class, &stanza).expect("there is room");
-            match stanza {
-                Stanza::Exec(process, line) => self.scripts.insert((class, process), [b"exec ", line].concat()),
-                Stanza::Script(process, lines) => self.scripts.insert((class, process), lines.to_vec()),
-                // `chdir`, `umask`, `limit` and so on are for the world too; this one leaves them out.
-                _ => None,
-            };
+        let mut scripts = Vec::new();
+        let class = supervisor.define(name.as_bytes(), &mut text, |stanza| match *stanza {
+            Stanza::Exec(process, line) => scripts.push((process, [b"exec ", line].concat())),
+            Stanza::Script(process, lines) => scripts.push((process, lines.to_vec())),
+            // `chdir`, `umask`, `limit` and so on are for the world too; this one leaves them out.
+            _ => {}
+        });
+        match class {
+            Ok(class) => self.scripts.extend(scripts.into_iter().map(|(process, text)| ((class, process), text))),
+            Err(error) => writeln!(self.out, "{name}: {error}")?,
         }
-        supervisor.commit_class(class).expect("there is room");
+        Ok(())
     }
 
     /// Carries one order out; the result is its answer. `docs/embedding.md` goes through the orders.
@@ -137,8 +135,8 @@ impl<'o> World<'o> {
             }
             // Only traced processes have these orders, and the standard library cannot trace.
             Effect::Follow { .. } | Effect::Resume { .. } | Effect::Detach { .. } | Effect::Release { .. } => {}
-            // What a main process has left behind would be found in /proc or a control group; here nobody looks, and no
-            // process takes another's place.
+            // The processes that a main process has left behind could be found in /proc or a control group; this world
+            // does not search for them, so no process takes another's place.
             Effect::Survey { job, anywhere: _ } => return Ok(Some(Input::Survivors { job, survivors: &[] })),
             Effect::Watch { .. } | Effect::Report { .. } | Effect::Rested { .. } => {}
             Effect::Reply { client: _, answer } => {
@@ -203,7 +201,7 @@ impl<'o> World<'o> {
             Notice::RespawningTooFast { .. } => {
                 let client = ClientId { slot: 0, generation: 0 };
                 let target = Target { job: b"service", select: Select::Environment(Strings::EMPTY) };
-                self.ready.push_back(Input::Command { client, command: Wish::Stop, target, wait: true });
+                self.ready.push_back(Input::Command { client, command: JobCommand::Stop, target, wait: true });
             }
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! The index through which an event finds its conditions.
 //!
-//! A class has one interest for each distinct event name in its `start on` and `stop on`. A class that does not name an event
-//! costs that event nothing.
+//! A class has one interest for each distinct event name in its `start on` and `stop on`. A class that does not name
+//! an event costs that event nothing.
 
 use crate::conf::{ConditionText, Operator};
 use crate::ids::{ClassId, InterestId};

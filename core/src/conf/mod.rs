@@ -1,8 +1,8 @@
 //! Job files: the language of init(5).
 //!
-//! A file is read one stanza at a time, according to the table of [`stanza_rows`]; the only state is the position in the
-//! file. `parser` moves from line to line, `token` reads words and script blocks, `condition` reads the conditions of
-//! `start on` and `stop on`, and `value` reads numbers and keywords. [`expand`](expand()) and [`glob`](glob()) are used
+//! A file is read one stanza at a time, according to the table of [`stanza_rows`]; the only state is the position in
+//! the file. `parser` moves from line to line, `token` reads words and script blocks, `condition` reads the conditions
+//! of `start on` and `stop on`, and `value` reads numbers and keywords. [`expand`](expand()) and [`glob`](glob()) are used
 //! later: for the name of an instance when a job is started, and for the arguments of a condition when an event is
 //! matched.
 

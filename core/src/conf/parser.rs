@@ -11,8 +11,8 @@ use crate::bytes::Strings;
 
 /// Reads a job file, one stanza at a time (init(5), "Configuration file format").
 ///
-/// A lending iterator: each stanza borrows its text from the file, and is rewritten there, so it must be used before the
-/// next one is read.
+/// A lending iterator: each stanza borrows its text from the file, and is rewritten there, so it must be used before
+/// the next one is read.
 pub struct Parser<'t> {
     scanner: Scanner<'t>,
     /// The line of the first zero byte, which no text file has.

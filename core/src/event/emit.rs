@@ -1,5 +1,5 @@
-//! Events: how they are emitted, blocked and freed, and the variables of those that jobs emit (init(5) "Event definition",
-//! initctl(8) `emit`; the order was measured on Upstart 1.13.2).
+//! Events: how they are emitted, blocked and freed, and the variables of those that jobs emit (init(5) "Event
+//! definition", initctl(8) `emit`; the order was measured on Upstart 1.13.2).
 
 use core::fmt::Write;
 

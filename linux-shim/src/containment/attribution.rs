@@ -1,13 +1,14 @@
 //! The job of an orphan, where no control group tells it: rules on what `/proc` shows, ordered by how much they prove.
 //!
 //! 1. The orphan's session or process group is one that was seen in a job: that of a process which the supervisor
-//! spawned, of a fork that tracing saw, or of an earlier orphan. The kernel guarantees this, and it distinguishes hooks
-//! from main processes.
+//!    spawned, of a fork that tracing saw, or of an earlier orphan. The kernel guarantees this, and it distinguishes
+//!    hooks from main processes.
 //! 2. The orphan's environment names the job.
-//! 3. The orphan came when a process of the job had exited, began soon after the job's main process was launched, and
-//! no other job is nearer: of several jobs, the one with the process id nearest below the orphan's own, since process
-//! ids are given in order. Its environment must not be a whole one that names no job: a process forked for a job has no
-//! such environment unless a program has set it, and losing that process is better than taking a stranger.
+//! 3. The orphan came when a process of the job had exited, began soon after the job's main process was launched,
+//!    and no other job is nearer: of several jobs, the one with the process id nearest below the orphan's own, since
+//!    process ids are given in order. Its environment must not be a whole one that names no job: a process forked for a
+//!    job has no such environment unless a program has set it, and losing that process is better than taking a
+//!    stranger.
 //!
 //! A process that began before a job's first main process never belongs to the job.
 

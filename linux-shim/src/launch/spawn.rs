@@ -1,9 +1,9 @@
 //! Making processes.
 //!
-//! A process is made by clone(2) with CLONE_VM: it borrows the supervisor's memory until its exec, so that making it costs
-//! the same however large the supervisor is, and it can report a failure by writing it down. It shares the descriptor
-//! table too until its first step, for the same reason. Meanwhile the supervisor waits, as after vfork(2), but checks the
-//! process: one that is stopped, or that takes too long, is killed.
+//! A process is made by clone(2) with CLONE_VM: it borrows the supervisor's memory until its exec, so that making it
+//! costs the same however large the supervisor is, and it can report a failure by writing it down. It shares the
+//! descriptor table too until its first step, for the same reason. Meanwhile the supervisor waits, as after vfork(2),
+//! but checks the process: one that is stopped, or that takes too long, is killed.
 //!
 //! | process                            | memory   | how its exec is noticed  |
 //! |------------------------------------|----------|--------------------------|

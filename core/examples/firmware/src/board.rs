@@ -6,15 +6,18 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use uphold_core::conf::Stanza;
-use uphold_core::{ClassId, Effect, Exit, Input, Instant, JobId, Notice, Pid, Process, Signal, SpawnError, SpawnStage, State, Supervisor};
+use uphold_core::{
+    ClassId, Effect, Exit, Input, Instant, JobId, Notice, Pid, Process, Signal, SpawnError, SpawnStage, State,
+    Supervisor,
+};
 
 use crate::wire::Wire;
 
-/// What a task does once it runs.
+/// The behaviour of a task.
 struct Script {
     /// The name by which `exec` finds it.
     name: &'static str,
-    /// Milliseconds until it fails; 0 is never.
+    /// Milliseconds until it fails; 0 means never.
     fails_after: u32,
     /// Whether it stops when it is asked to.
     obeys: bool,
@@ -51,7 +54,7 @@ pub struct Board {
     pub wire: Wire,
     /// Whether the supervisor has nothing to do any more.
     pub ended: bool,
-    /// Which task each class runs, by the class's place.
+    /// The task that each class runs, by the class's place.
     programs: [Option<usize>; 3],
     /// The running instance of each task.
     tasks: [Option<Running>; 3],
@@ -67,12 +70,9 @@ impl Board {
         Board { now: Instant(0), wire: Wire::new(), ended: false, programs, tasks, started: 0, sensor_steps: 0 }
     }
 
-    /// Keeps of a stanza what only the world needs: the name of the task to run.
-    pub fn apply(&mut self, class: ClassId, stanza: &Stanza<'_>) {
-        if let Stanza::Exec(Process::Main, name) = *stanza {
-            let task = SCRIPTS.iter().position(|script| script.name.as_bytes() == name);
-            self.programs[class.index()] = Some(defmt::unwrap!(task));
-        }
+    /// Keeps the task that a class runs.
+    pub fn set_task(&mut self, class: ClassId, task: usize) {
+        self.programs[class.index()] = Some(task);
     }
 
     /// Carries one order out. The result is its answer, which the supervisor takes in before it is polled again.
@@ -98,8 +98,8 @@ impl Board {
             // Another process is the job's main process, perhaps not our child: Linux takes a pidfd. It follows only
             // from a fork, a survivor or a notification, none of which this world reports.
             Effect::Watch { .. } => {}
-            // Which processes of the job live: Linux reads its control group or looks for its descendants. Here the job
-            // was one task, and the supervisor asks when that has ended: none.
+            // The job's processes that still live: Linux reads its control group or searches for its descendants. Here
+            // the job was one task, and the supervisor asks when that has ended: there are none.
             Effect::Survey { job, anywhere: _ } => return Some(Input::Survivors { job, survivors: &[] }),
             // The same for a signal to all of them.
             Effect::Sweep { job, signal } => {
@@ -107,11 +107,11 @@ impl Board {
             }
             // The log should name the processes that the main process has left behind: none.
             Effect::Report { .. } => {}
-            // What the world keeps for a job (a control group, a socket) can go: nothing is kept.
+            // A control group or a socket that was kept for the job can be freed: nothing is kept.
             Effect::Rested { .. } => {}
             Effect::Reply { client, answer } => self.wire.reply(client, &supervisor.reply(answer)),
             Effect::Log(notice) => self.log(supervisor, notice),
-            // What the world keeps for a class can go; another class may have the same place later.
+            // The record of a class can be freed; another class may have the same place later.
             Effect::Retired(class) => self.programs[class.index()] = None,
             Effect::Ended => self.ended = true,
         }
@@ -183,6 +183,14 @@ impl Board {
                 defmt::info!("{}", defmt::Display2Format(&words));
             }
         }
+    }
+}
+
+/// The task that a stanza names: the world keeps it, since the supervisor keeps no commands.
+pub fn task(stanza: &Stanza<'_>) -> Option<usize> {
+    match *stanza {
+        Stanza::Exec(Process::Main, name) => SCRIPTS.iter().position(|script| script.name.as_bytes() == name),
+        _ => None,
     }
 }
 

@@ -1,8 +1,8 @@
 //! The supervisor on a board without an operating system: a Cortex-M3, 16 KiB of RAM, no heap.
 //!
 //! Three jobs run as tasks of a pretend kernel (`board`). A client at the other end of a wire (`wire`) sends the
-//! requests of a table, which also says what the replies must be. What happens is logged through defmt; anything else
-//! than what should happen ends the program with a failure. `tools/run-firmware` runs it under QEMU.
+//! requests of a table, which also says what the replies must be. Each step is logged through defmt; a step that is
+//! not the expected one ends the program with a failure. `tools/run-firmware` runs it under QEMU.
 #![no_std]
 #![no_main]
 
@@ -14,9 +14,8 @@ use core::slice;
 use cortex_m_semihosting::debug;
 use defmt_semihosting as _;
 use uphold_core::bytes::Strings;
-use uphold_core::conf::Parser;
-use uphold_core::{Input, Instant, Select, Supervisor, Target, storage};
 use uphold_core::control::{PROTOCOL, Request};
+use uphold_core::{Input, Instant, Select, Supervisor, Target, storage};
 
 use board::{Board, SENSOR_STEPS};
 
@@ -44,7 +43,7 @@ type Memory = storage! {
     scratch: 64,
 };
 
-/// What the client asks, and which replies it must get before the next row.
+/// A request of the client, and the replies that it must get before the next row.
 struct Row {
     /// Time of the request, in milliseconds.
     at: u64,
@@ -115,14 +114,12 @@ impl System<'_> {
         let mut text = [0; FILE];
         let text = &mut text[..file.len()];
         text.copy_from_slice(file.as_bytes());
-        let class = defmt::unwrap!(self.supervisor.begin_class(name.as_bytes()));
-        let mut parser = Parser::new(text);
-        while let Some(stanza) = parser.next() {
-            let stanza = defmt::unwrap!(stanza);
-            defmt::unwrap!(self.supervisor.apply(class, &stanza));
-            self.board.apply(class, &stanza);
+        let mut task = None;
+        let defined = self.supervisor.define(name.as_bytes(), text, |stanza| task = board::task(stanza).or(task));
+        match defined {
+            Ok(class) => self.board.set_task(class, defmt::unwrap!(task)),
+            Err(error) => defmt::panic!("{=str}: {}", name, defmt::Display2Format(&error)),
         }
-        defmt::unwrap!(self.supervisor.commit_class(class));
     }
 
     /// Takes a fact in.

@@ -8,18 +8,21 @@ use core::fmt::Write as _;
 
 use embedded_io::{ErrorType, Read, Write};
 use heapless::{Deque, String};
-use uphold_core::control::frame::{PageReader, PageWriter, decode, read_frame, write_frame};
-use uphold_core::control::{PROTOCOL, Refusal, Reply, Request};
-use uphold_core::{ClientId, JobCommand, Input, Instant, Supervisor};
+use uphold_core::control::frame::{PageReader, decode, read_frame, write_frame};
+use uphold_core::control::{Refusal, Reply, Request};
+use uphold_core::{ClientId, Host, Instant, Peer, Priority, Response, Supervisor};
 
 /// Longest frame on this wire, in bytes: a page with the statuses of three jobs takes 60.
 const FRAME: usize = 96;
 
-/// Room for the statuses of a page: a frame, without what stands around them.
+/// Room for the statuses of a page: a frame without its header and the fields around the statuses.
 const PAGE: usize = FRAME - 12;
 
 /// The client at the other end. There is one wire, so there is one client.
 const CLIENT: ClientId = ClientId { slot: 0, generation: 0 };
+
+/// The facts on which replies depend: the firmware is a system's supervisor, and its log is not filtered.
+const HOST: Host = Host { log_priority: Priority::Info, session: false };
 
 /// One direction of the wire.
 struct Pipe(Deque<u8, FRAME>);
@@ -51,11 +54,14 @@ pub struct Wire {
     requests: Pipe,
     replies: Pipe,
     frame: [u8; FRAME],
+    peer: Peer,
 }
 
 impl Wire {
     pub const fn new() -> Self {
-        Wire { requests: Pipe(Deque::new()), replies: Pipe(Deque::new()), frame: [0; FRAME] }
+        // A client at the wire has the board in its hands, so it may do everything.
+        let peer = Peer { client: CLIENT, trusted: true, greeted: false };
+        Wire { requests: Pipe(Deque::new()), replies: Pipe(Deque::new()), frame: [0; FRAME], peer }
     }
 
     /// The supervisor's end: sends a reply.
@@ -68,13 +74,16 @@ impl Wire {
     pub fn serve(&mut self, supervisor: &mut Supervisor<'_>, now: Instant) {
         let (mut frame, mut page) = ([0; FRAME], [0; PAGE]);
         let message = defmt::unwrap!(read_frame(&mut self.requests, &mut frame).ok());
-        let command = |command, target, wait| Input::Command { client: CLIENT, command, target, wait };
-        match decode(message) {
-            Ok(Request::Start { target, wait }) => supervisor.handle(now, command(JobCommand::Start, target, wait)),
-            Ok(Request::Stop { target, wait }) => supervisor.handle(now, command(JobCommand::Stop, target, wait)),
-            Ok(request) => self.reply(CLIENT, &answer(request, supervisor, &mut page)),
-            Err(_) => self.reply(CLIENT, &Reply::Error(Refusal::Malformed)),
-        }
+        let reply = match Request::decode(message) {
+            Ok(request) => match supervisor.respond(&request, &mut self.peer, HOST, &mut page) {
+                Response::Reply(reply) => reply,
+                Response::Input(input) => return supervisor.handle(now, input),
+                // The job files are part of the program, and there is no log to change: this world refuses.
+                Response::World(_) => Reply::Error(Refusal::PermissionDenied),
+            },
+            Err(_) => Reply::Error(Refusal::Malformed),
+        };
+        self.reply(CLIENT, &reply);
     }
 
     /// The client's end: sends a request.
@@ -99,28 +108,5 @@ impl Wire {
                 _ => show(&"another reply"),
             }
         }
-    }
-}
-
-/// The reply to a question, which the supervisor answers from what it knows.
-fn answer<'r>(request: Request<'r>, supervisor: &'r mut Supervisor<'_>, page: &'r mut [u8]) -> Reply<'r> {
-    match request {
-        Request::Hello { .. } => Reply::Hello { protocol: PROTOCOL },
-        Request::Status { target } => match supervisor.status(target) {
-            Ok(status) => Reply::Job(status),
-            Err(refusal) => Reply::Error(refusal),
-        },
-        Request::List { from } => {
-            let mut writer = PageWriter::new(page);
-            let mut place = from;
-            for (status, after) in supervisor.statuses(from) {
-                if writer.push(&status).is_err() {
-                    return Reply::Page { next: Some(place), statuses: writer.finish() };
-                }
-                place = after;
-            }
-            Reply::Page { next: None, statuses: writer.finish() }
-        }
-        _ => Reply::Error(Refusal::Malformed),
     }
 }
