@@ -2,8 +2,8 @@
 //!
 //! A file is read one stanza at a time, according to the table of [`stanza_rows`]; the only state is the position in
 //! the file. `parser` moves from line to line, `token` reads words and script blocks, `condition` reads the conditions
-//! of `start on` and `stop on`, and `value` reads numbers and keywords. [`expand`](expand()) and [`glob`](glob()) are used
-//! later: for the name of an instance when a job is started, and for the arguments of a condition when an event is
+//! of `start on` and `stop on`, and `value` reads numbers and keywords. [`expand`](expand()) and [`glob`](glob()) are
+//! used later: for the name of an instance when a job is started, and for the arguments of a condition when an event is
 //! matched.
 
 mod condition;
