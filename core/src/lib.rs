@@ -112,7 +112,7 @@
 //!
 //! | feature | effect |
 //! |---|---|
-//! | `defmt` | derives `defmt::Format` for everything that the supervisor gives out: effects, notices, ids, errors |
+//! | `defmt` | derives `defmt::Format` for what goes in and out: inputs, effects, notices, requests, replies, ids, errors |
 //!
 //! No feature is on by default.
 //!

@@ -41,6 +41,7 @@ pub struct Host {
 
 /// The action of the program around the supervisor on a request.
 #[derive(PartialEq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Response<'a, 'r> {
     /// Send the client this reply.
     Reply(Reply<'a>),
