@@ -186,6 +186,13 @@ pub enum Input<'a> {
     Logout,
 }
 
+impl<'a> Input<'a> {
+    /// An event of the world itself, without variables: `Input::event(b"startup")`.
+    pub const fn event(name: &'a [u8]) -> Self {
+        Input::Emit { client: None, event: name, environment: Strings::EMPTY, wait: false }
+    }
+}
+
 /// A live process of a job, as the world sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

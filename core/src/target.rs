@@ -30,6 +30,13 @@ pub struct Target<'a> {
     pub select: Select<'a>,
 }
 
+impl<'a> Target<'a> {
+    /// The only instance of the job of this name, or the one whose name the `instance` stanza gives without variables.
+    pub const fn named(job: &'a [u8]) -> Self {
+        Target { job, select: Select::Environment(Strings::EMPTY) }
+    }
+}
+
 /// The ways to select an instance.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
