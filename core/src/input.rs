@@ -133,7 +133,7 @@ pub enum Input<'a> {
     },
     /// A process of a job reported something about itself, in the way that its `expect` stanza names.
     ///
-    /// Needed for `expect notify` and `ready fd`.
+    /// Needed for `expect notify` and `expect fd`.
     Notified {
         /// The job.
         job: JobId,

@@ -111,7 +111,7 @@
 //!
 //! | feature | effect |
 //! |---|---|
-//! | `defmt` | derives `defmt::Format` for what goes in and out: inputs, effects, notices, requests, replies, ids, errors |
+//! | `defmt` | derives `defmt::Format` for inputs, effects, notices, requests, replies, ids and errors |
 //!
 //! No feature is on by default.
 //!

@@ -1,8 +1,8 @@
 //! The supervisor on a board without an operating system: a Cortex-M3, 8 KiB of RAM, no heap.
 //!
 //! Three jobs run as tasks of a pretend kernel (`board`). A client at the other end of a wire (`wire`) sends the
-//! requests of a table, which also lists the replies that they must get. What happens is logged through defmt; anything
-//! but the expected ends the program with a failure. `tools/run-firmware` runs it under QEMU.
+//! requests of a table, which also lists the replies that they must get. Each step is logged through defmt; a step that
+//! is not the expected one ends the program with a failure. `tools/run-firmware` runs it under QEMU.
 #![no_std]
 #![no_main]
 
