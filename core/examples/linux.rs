@@ -1,4 +1,4 @@
-//! A supervisor for Linux in one file: the core, and nothing else but the standard library.
+//! A supervisor for Linux in one file: the core and the standard library.
 //!
 //! It runs two jobs: a service that stays, and one that fails again and again until its respawn limit is reached. Then
 //! it stops the service, as a person would with `initctl stop service`, and ends by itself within some seconds.
@@ -7,8 +7,8 @@
 //! cargo run -p uphold-core --example linux
 //! ```
 //!
-//! `uphold-linux` does the same job in earnest: it waits without polling, follows daemons into the background, knows
-//! each process of a job, keeps output, and serves `initctl`.
+//! `uphold-linux` does the same in earnest: it waits without polling, follows daemons into the background, knows each
+//! process of a job, keeps output, and serves `initctl`.
 #![forbid(unsafe_code)]
 
 use std::collections::{HashMap, VecDeque};
@@ -20,12 +20,11 @@ use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::Duration;
 
-use uphold_core::bytes::{Strings, split_variable};
-use uphold_core::conf::Stanza;
+use uphold_core::bytes::split_variable;
 use uphold_core::control::Reply;
 use uphold_core::{
-    ClassId, ClientId, Effect, Exit, Input, Instant, JobCommand, JobId, Launch, Notice, Pid, Process, Scope, Select,
-    Signal, SpawnError, SpawnStage, Supervisor, Target, Variable, storage,
+    ClassId, ClientId, DefineError, Effect, Exit, Input, Instant, JobCommand, JobId, Launch, Notice, Pid, Process,
+    Scope, Signal, SpawnError, SpawnStage, Stanza, Strings, Supervisor, Target, Variable, storage,
 };
 
 const SERVICE: &str = "start on startup\nexec sleep 60\n";
@@ -40,7 +39,7 @@ script
 end script
 ";
 
-/// Room for a handful of jobs; `docs/embedding.md` says how the numbers are found.
+/// Room for a handful of jobs: the two numbers give all others.
 type Memory = storage! { classes: 4, jobs: 4 };
 
 fn main() -> io::Result<()> {
@@ -52,18 +51,17 @@ pub fn supervise(out: &mut dyn Write) -> io::Result<()> {
     let mut memory = Box::new(Memory::new());
     let mut supervisor = memory.supervisor();
     let mut world = World::new(out);
-    supervisor.set_base_environment(Strings(b"PATH=/usr/bin:/bin\0")).expect("there is room");
+    supervisor.set_base_environment(Strings(b"PATH=/usr/bin:/bin\0")).map_err(io::Error::other)?;
     for (name, file) in [("service", SERVICE), ("crasher", CRASHER)] {
-        world.load(&mut supervisor, name, file)?;
+        world.load(&mut supervisor, name, file).map_err(io::Error::other)?;
     }
-    let startup = Input::Emit { client: None, event: b"startup", environment: Strings::EMPTY, wait: false };
-    supervisor.handle(world.now(), startup);
+    supervisor.handle(world.now(), Input::event(b"startup"));
     // The contract: one input in, every effect out, then the next input.
     loop {
         while let Some(effect) = supervisor.poll_effect() {
-            // An order's answer is handled before the next order is asked for.
-            if let Some(input) = world.perform(&supervisor, effect)? {
-                supervisor.handle(world.now(), input);
+            // An answer is handled before the next effect is polled.
+            if let Some(answer) = world.perform(&supervisor, effect)? {
+                supervisor.handle(world.now(), answer);
             }
         }
         if world.ended {
@@ -74,14 +72,14 @@ pub fn supervise(out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-/// The world, which the supervisor knows only by its inputs and changes only by its effects.
+/// Everything that the supervisor knows only by its inputs, and changes only by its effects.
 struct World<'o> {
     out: &'o mut dyn Write,
     start: std::time::Instant,
-    /// The commands of each process of each class, as text for the shell.
+    /// The command of each process of each class, as text for the shell.
     scripts: HashMap<(ClassId, Process), Vec<u8>>,
     children: Vec<(JobId, Pid, Child)>,
-    /// Inputs that are known and come next.
+    /// The facts that are known already. They become inputs one by one.
     ready: VecDeque<Input<'static>>,
     ended: bool,
 }
@@ -92,30 +90,25 @@ impl<'o> World<'o> {
         World { out, start: std::time::Instant::now(), scripts, children, ready, ended: false }
     }
 
-    /// The core owns no clock: any monotonic one will do.
+    /// The time of any monotonic clock: the core owns none.
     fn now(&self) -> Instant {
         Instant(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// Reads a job file: the supervisor keeps what decisions depend on, the world what it needs to make processes.
-    fn load(&mut self, supervisor: &mut Supervisor<'_>, name: &str, file: &str) -> io::Result<()> {
-        // Words are unquoted in place, so the text must be the supervisor's to change.
-        let mut text = file.as_bytes().to_vec();
-        let mut scripts = Vec::new();
-        let class = supervisor.define(name.as_bytes(), &mut text, |stanza| match *stanza {
-            Stanza::Exec(process, line) => scripts.push((process, [b"exec ", line].concat())),
-            Stanza::Script(process, lines) => scripts.push((process, lines.to_vec())),
-            // `chdir`, `umask`, `limit` and so on are for the world too; this one leaves them out.
+    /// Defines a class. The supervisor keeps what its decisions depend on, the world what makes processes.
+    fn load(&mut self, supervisor: &mut Supervisor<'_>, name: &str, file: &str) -> Result<(), DefineError> {
+        let mut kept = Vec::new();
+        let class = supervisor.define(name.as_bytes(), &mut file.as_bytes().to_vec(), |stanza| match *stanza {
+            Stanza::Exec(process, line) => kept.push((process, [b"exec ", line].concat())),
+            Stanza::Script(process, lines) => kept.push((process, lines.to_vec())),
+            // `chdir`, `umask`, `limit` and the like are for the world too; this one ignores them.
             _ => {}
-        });
-        match class {
-            Ok(class) => self.scripts.extend(scripts.into_iter().map(|(process, text)| ((class, process), text))),
-            Err(error) => writeln!(self.out, "{name}: {error}")?,
-        }
+        })?;
+        self.scripts.extend(kept.into_iter().map(|(process, script)| ((class, process), script)));
         Ok(())
     }
 
-    /// Carries one order out; the result is its answer. `docs/embedding.md` goes through the orders.
+    /// Carries out an effect. The result is its answer. `docs/embedding.md` goes through the effects.
     fn perform(&mut self, supervisor: &Supervisor<'_>, effect: Effect) -> io::Result<Option<Input<'static>>> {
         match effect {
             Effect::Spawn { job, process, launch } => {
@@ -124,7 +117,7 @@ impl<'o> World<'o> {
                     Err(error) => Input::SpawnFailed { job, process, pid: None, error },
                 }));
             }
-            // A child that has ended keeps its number until it is waited for, so no signal reaches a stranger.
+            // A child that has exited keeps its process id until it is reaped, so no other process gets the signal.
             Effect::Signal { pid, signal, scope } => {
                 let found = self.signal(signal, scope, |_, its| its == pid)?;
                 return Ok((!found).then_some(Input::Gone { pid }));
@@ -133,10 +126,10 @@ impl<'o> World<'o> {
             Effect::Sweep { job, signal } => {
                 self.signal(signal, Scope::Group, |its, _| its == job)?;
             }
-            // Only traced processes have these orders, and the standard library cannot trace.
+            // Only for traced processes, and the standard library cannot trace.
             Effect::Follow { .. } | Effect::Resume { .. } | Effect::Detach { .. } | Effect::Release { .. } => {}
-            // The processes that a main process has left behind could be found in /proc or a control group; this world
-            // does not search for them, so no process takes another's place.
+            // The processes that a main process leaves behind are in /proc or in a control group. This world does not
+            // search there, so no process takes another's place.
             Effect::Survey { job, anywhere: _ } => return Ok(Some(Input::Survivors { job, survivors: &[] })),
             Effect::Watch { .. } | Effect::Report { .. } | Effect::Rested { .. } => {}
             Effect::Reply { client: _, answer } => {
@@ -146,7 +139,7 @@ impl<'o> World<'o> {
                 }
                 self.ready.push_back(Input::Shutdown);
             }
-            Effect::Log(notice) => self.say(supervisor, notice)?,
+            Effect::Log(notice) => self.log(supervisor, notice)?,
             Effect::Retired(class) => self.scripts.retain(|(its, _), _| *its != class),
             Effect::Ended => self.ended = true,
         }
@@ -176,12 +169,12 @@ impl<'o> World<'o> {
         let child = command.spawn().map_err(|error| failed(SpawnStage::Execute, error.raw_os_error().unwrap_or(0)))?;
         let pid = Pid::new(child.id()).ok_or(failed(SpawnStage::Fork, 0))?;
         self.children.push((job, pid, child));
-        // The program runs when `spawn` comes back. That is a fact of its own, after the answer.
+        // The program runs when `spawn` returns. That is a fact of its own, after the answer.
         self.ready.push_back(Input::Executed { pid });
         Ok(pid)
     }
 
-    /// Sends a signal to the children that are meant; false if there is none.
+    /// Sends a signal to the children that are meant. False if there is none.
     fn signal(&self, signal: Signal, scope: Scope, is_meant: impl Fn(JobId, Pid) -> bool) -> io::Result<bool> {
         let mut found = false;
         for (_, pid, _) in self.children.iter().filter(|(job, pid, _)| is_meant(*job, *pid)) {
@@ -194,18 +187,18 @@ impl<'o> World<'o> {
         Ok(found)
     }
 
-    /// Prints a message, and does what the person in front of the screen would do.
-    fn say(&mut self, supervisor: &Supervisor<'_>, notice: Notice) -> io::Result<()> {
+    /// Prints a message, and does what a person who reads it would do.
+    fn log(&mut self, supervisor: &Supervisor<'_>, notice: Notice) -> io::Result<()> {
         match notice {
             Notice::GoalChanged { .. } | Notice::StateChanged { .. } | Notice::HandlingEvent(_) => return Ok(()),
             Notice::RespawningTooFast { .. } => {
                 let client = ClientId { slot: 0, generation: 0 };
-                let target = Target { job: b"service", select: Select::Environment(Strings::EMPTY) };
+                let target = Target::named(b"service");
                 self.ready.push_back(Input::Command { client, command: JobCommand::Stop, target, wait: true });
             }
             _ => {}
         }
-        let (_, words) = supervisor.message(notice, |_| "the kernel does not let it");
+        let (_, words) = supervisor.message(notice, |_| "refused by the kernel");
         writeln!(self.out, "{words}")
     }
 
@@ -215,18 +208,13 @@ impl<'o> World<'o> {
             if let Some(input) = self.ready.pop_front() {
                 return Ok(input);
             }
-            for place in 0..self.children.len() {
-                let (_, pid, child) = &mut self.children[place];
-                if let Some(status) = child.try_wait()? {
-                    let exit = match (status.code(), status.signal()) {
-                        (Some(code), _) => Exit::Status(code as u8),
-                        (None, Some(signal)) => Exit::Signal(signal as u8),
-                        (None, None) => Exit::Unknown,
-                    };
-                    let input = Input::Exited { pid: *pid, exit };
-                    self.children.swap_remove(place);
-                    return Ok(input);
-                }
+            // One at a time: a process id that has been reaped may be given to the next process that is made.
+            let exited = |(_, _, child): &mut (JobId, Pid, Child)| matches!(child.try_wait(), Ok(Some(_)));
+            if let Some(place) = self.children.iter_mut().position(exited) {
+                let (_, pid, mut child) = self.children.swap_remove(place);
+                let status = child.wait()?;
+                let killed = status.signal().map_or(Exit::Unknown, |signal| Exit::Signal(signal as u8));
+                return Ok(Input::Exited { pid, exit: status.code().map_or(killed, |code| Exit::Status(code as u8)) });
             }
             if deadline.is_some_and(|deadline| deadline <= self.now()) {
                 return Ok(Input::Tick);

@@ -23,6 +23,7 @@ impl fmt::Display for Show<'_> {
 /// The form in which environments, arguments and names travel: from the parser to the store, through the control
 /// protocol and to the shim, without a copy in between.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Strings<'a>(pub &'a [u8]);
 
 impl<'a> Strings<'a> {

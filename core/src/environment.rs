@@ -12,6 +12,7 @@ use crate::process::Process;
 
 /// One variable of an environment, in two pieces to be joined: `NAME=` and the value, or the whole entry and nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Variable<'a>(pub &'a [u8], pub &'a [u8]);
 
 impl<'a> Variable<'a> {

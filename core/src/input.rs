@@ -31,6 +31,7 @@ use crate::target::{EnvTable, Target};
 /// | [`Emit`](Input::Emit) | as it likes: an event is how jobs start by themselves |
 /// | [`Shutdown`](Input::Shutdown), [`Logout`](Input::Logout) | if it ends before the power does |
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Input<'a> {
     /// The deadline has passed.
     ///
@@ -132,7 +133,7 @@ pub enum Input<'a> {
     },
     /// A process of a job reported something about itself, in the way that its `expect` stanza names.
     ///
-    /// Needed for `expect notify` and `ready fd`.
+    /// Needed for `expect notify` and `expect fd`.
     Notified {
         /// The job.
         job: JobId,
@@ -185,8 +186,16 @@ pub enum Input<'a> {
     Logout,
 }
 
+impl<'a> Input<'a> {
+    /// An event of the world itself, without variables: `Input::event(b"startup")`.
+    pub const fn event(name: &'a [u8]) -> Self {
+        Input::Emit { client: None, event: name, environment: Strings::EMPTY, wait: false }
+    }
+}
+
 /// A live process of a job, as the world sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Survivor {
     /// The process id.
     pub pid: Pid,
@@ -204,6 +213,7 @@ pub struct Survivor {
 
 /// A report of a job's process about itself (on Linux: sd_notify(3), or a newline on a descriptor).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Notification<'a> {
     /// The process is ready.
     Ready,
@@ -219,6 +229,7 @@ pub enum Notification<'a> {
 
 /// A change of an environment.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum EnvChange<'a> {
     /// Set a variable.
     Set {

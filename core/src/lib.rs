@@ -53,7 +53,7 @@
 //!
 //! ```
 //! use std::collections::VecDeque;
-//! use uphold_core::{Effect, Exit, Input, Instant, Pid, Strings, storage};
+//! use uphold_core::{Effect, Exit, Input, Instant, Pid, storage};
 //!
 //! type Mine = storage! { classes: 1, jobs: 1 };
 //! let mut memory = Mine::new();
@@ -63,8 +63,7 @@
 //! supervisor.define(b"blinker", &mut file, |stanza| println!("to be kept by this program: {stanza:?}"))?;
 //!
 //! let now = Instant(0);
-//! let power = Input::Emit { client: None, event: b"power", environment: Strings::EMPTY, wait: false };
-//! let mut facts = VecDeque::from([power]);
+//! let mut facts = VecDeque::from([Input::event(b"power")]);
 //! let mut spawned = 0;
 //! while let Some(fact) = facts.pop_front() {
 //!     supervisor.handle(now, fact);
@@ -112,7 +111,7 @@
 //!
 //! | feature | effect |
 //! |---|---|
-//! | `defmt` | derives `defmt::Format` for everything that the supervisor gives out: effects, notices, ids, errors |
+//! | `defmt` | derives `defmt::Format` for inputs, effects, notices, requests, replies, ids and errors |
 //!
 //! No feature is on by default.
 //!

@@ -123,6 +123,8 @@ impl Supervisor<'_> {
     }
 
     /// The instance that the `instance` stanza names with these variables, made if it does not exist.
+    // Not inlined: the frames of its callers stay small.
+    #[inline(never)]
     fn instance_for(&mut self, class: ClassId, environment: TextHandle) -> Result<JobId, Refused> {
         let name = self.expand_instance(class, Strings(self.text.get(environment)));
         self.note_instance(name).map_err(|denial| match denial {

@@ -6,6 +6,7 @@ use crate::bytes::Strings;
 
 /// The environment that a request concerns (initctl(8), set-env).
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum EnvTable<'a> {
     /// The environment that every job begins with.
     Global,
@@ -20,6 +21,7 @@ pub enum EnvTable<'a> {
 
 /// An instance of a job.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Target<'a> {
     /// The job's name.
     pub job: &'a [u8],
@@ -28,8 +30,16 @@ pub struct Target<'a> {
     pub select: Select<'a>,
 }
 
+impl<'a> Target<'a> {
+    /// The only instance of the job of this name, or the one whose name the `instance` stanza gives without variables.
+    pub const fn named(job: &'a [u8]) -> Self {
+        Target { job, select: Select::Environment(Strings::EMPTY) }
+    }
+}
+
 /// The ways to select an instance.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Select<'a> {
     /// The instance whose name the `instance` stanza gives with these variables (`KEY=VALUE` each).
     #[serde(borrow)]

@@ -53,6 +53,8 @@ impl Supervisor<'_> {
     }
 
     /// Enters a class under every event in its conditions. Room was reserved.
+    // Not inlined: the frames of its callers stay small.
+    #[inline(never)]
     pub(crate) fn enter_interests(&mut self, class: ClassId) {
         self.unreserve_interests(class);
         let count = self.measure_interests(class).0;

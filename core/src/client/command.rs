@@ -59,6 +59,8 @@ impl Supervisor<'_> {
     }
 
     /// The class of a target; the instance's name is copied to scratch memory.
+    // Not inlined: the frames of its callers stay small.
+    #[inline(never)]
     fn resolve(&mut self, target: Target<'_>) -> Result<ClassId, Denial> {
         if target.job.is_empty() {
             return Err(Denial::EmptyName);

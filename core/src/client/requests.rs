@@ -41,6 +41,7 @@ pub struct Host {
 
 /// The action of the program around the supervisor on a request.
 #[derive(PartialEq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Response<'a, 'r> {
     /// Send the client this reply.
     Reply(Reply<'a>),
@@ -277,6 +278,8 @@ impl<'s> Supervisor<'s> {
     /// assert_eq!(read_frame(&mut sent, &mut frame).unwrap(), [0, PROTOCOL as u8]);
     /// assert_eq!(uphold_core::control::frame::decode(read_frame(&mut sent, &mut frame).unwrap()), Ok(Reply::Done));
     /// ```
+    // Not inlined: the frames of its callers stay small.
+    #[inline(never)]
     pub fn respond<'a, 'r: 'a>(
         &'a mut self,
         request: &Request<'r>,
@@ -334,6 +337,8 @@ fn config<'a>(supervisor: &'a Supervisor<'_>, class: ClassId) -> Reply<'a> {
     Reply::Config { emits: supervisor.emits(class), start_on: start_on.0, stop_on: stop_on.0 }
 }
 
+// Not inlined: the frame of `respond` stays small.
+#[inline(never)]
 fn jobs<'a>(supervisor: &Supervisor<'_>, from: u32, page: &'a mut [u8]) -> Reply<'a> {
     let mut writer = PageWriter::new(page);
     let mut cursor = from;
@@ -349,6 +354,8 @@ fn jobs<'a>(supervisor: &Supervisor<'_>, from: u32, page: &'a mut [u8]) -> Reply
     Reply::Page { next: None, statuses: writer.finish() }
 }
 
+// Not inlined: the frame of `respond` stays small.
+#[inline(never)]
 fn variables<'a>(supervisor: &'a mut Supervisor<'_>, table: EnvTable<'a>, from: u32, page: &'a mut [u8]) -> Reply<'a> {
     let entries = match supervisor.variables(table) {
         Ok(entries) => entries,

@@ -21,6 +21,7 @@ pub const PROTOCOL: u16 = 2;
 
 /// A request of a client. Byte strings are text as the kernel has it, in no particular encoding.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Request<'a> {
     /// The first request on every connection.
     Hello {
@@ -154,6 +155,7 @@ pub enum Request<'a> {
 
 /// A reply to a client.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Reply<'a> {
     /// To `Hello`.
     Hello {
@@ -200,6 +202,7 @@ pub enum Reply<'a> {
 
 /// The status of an instance, or of a job without instances. Its `Display` gives the lines of `initctl status`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Status<'a> {
     /// The job's name.
     pub job: &'a [u8],
@@ -226,6 +229,7 @@ impl Default for Status<'_> {
 
 /// The cause of a job's wait, by name. Its `Display` is the line that `initctl` prints while `stop` takes long.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Waiting<'a> {
     /// The job's name.
     pub job: &'a [u8],
@@ -238,6 +242,8 @@ pub struct Waiting<'a> {
 
 /// The cause of a job's wait: [`WaitCause`](crate::WaitCause) with names and process ids.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[allow(missing_docs)]
 pub enum Cause<'a> {
     /// The job is on the move.
     Step,
@@ -267,6 +273,8 @@ pub enum Cause<'a> {
 
 /// The thing that blocks an event: [`Holder`](crate::Holder) with names.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[allow(missing_docs)]
 pub enum Holder<'a> {
     /// Nothing that is known: the event is still being offered to conditions.
     Nobody,
@@ -301,6 +309,7 @@ impl Cause<'_> {
 
 /// The reason for which a request was refused, in terms of the client. Its `Display` gives Upstart's wording.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Refusal<'a> {
     /// There is no class of that name.
     UnknownJob(#[serde(borrow)] &'a [u8]),

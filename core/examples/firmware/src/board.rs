@@ -1,46 +1,46 @@
 //! The pretend board: three tasks that do what a table says, on a clock that jumps from one happening to the next.
 //!
 //! A task of a real-time kernel, or a future of an executor, is to the supervisor what a process is on Linux: it is
-//! started, it is asked to stop or is removed, and it ends by itself.
+//! started, is asked to stop or is removed, and ends by itself.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use uphold_core::conf::Stanza;
 use uphold_core::{
-    ClassId, Effect, Exit, Input, Instant, JobId, Notice, Pid, Process, Signal, SpawnError, SpawnStage, State,
-    Supervisor,
+    ClassId, Effect, Exit, Input, Instant, JobId, Notice, Pid, Signal, SpawnError, SpawnStage, State, Supervisor,
 };
 
 use crate::wire::Wire;
 
-/// The behaviour of a task.
-struct Script {
+/// A task, and what it does once it runs.
+pub struct Task {
     /// The name by which `exec` finds it.
-    name: &'static str,
-    /// Milliseconds until it fails; 0 means never.
-    fails_after: u32,
+    name: &'static [u8],
+    /// Milliseconds until it fails, if it does.
+    fails_after: Option<u32>,
     /// Whether it stops when it is asked to.
     obeys: bool,
 }
 
-/// The board's tasks.
-const SCRIPTS: [Script; 3] = [
-    Script { name: "logger", fails_after: 0, obeys: true },
-    Script { name: "sensor", fails_after: 1000, obeys: true },
-    Script { name: "radio", fails_after: 0, obeys: false },
+static TASKS: [Task; 3] = [
+    Task { name: b"logger", fails_after: None, obeys: true },
+    Task { name: b"sensor", fails_after: Some(1000), obeys: true },
+    Task { name: b"radio", fails_after: None, obeys: false },
 ];
 
-/// The place of the task that fails.
-const SENSOR: usize = 1;
+/// The task of this name.
+pub fn find_task(name: &[u8]) -> Option<&'static Task> {
+    TASKS.iter().find(|task| task.name == name)
+}
 
 /// A task that was started.
 #[derive(Clone, Copy)]
 struct Running {
+    task: &'static Task,
     job: JobId,
     pid: Pid,
     /// Whether it has reached its first instruction.
     executes: bool,
-    /// When it ends, and how, as far as that is settled.
+    /// The time and the way of its end, as far as they are settled.
     end: Option<(Instant, Exit)>,
 }
 
@@ -54,33 +54,33 @@ pub struct Board {
     pub wire: Wire,
     /// Whether the supervisor has nothing to do any more.
     pub ended: bool,
-    /// The task that each class runs, by the class's place.
-    programs: [Option<usize>; 3],
-    /// The running instance of each task.
-    tasks: [Option<Running>; 3],
-    /// How many tasks were started so far: the last one's number.
+    /// The task of each class, by the class's index.
+    tasks: [Option<&'static Task>; 3],
+    /// The running task of each class, by the class's index.
+    running: [Option<Running>; 3],
+    /// The number of tasks that were started, which is the process id of the last one.
     started: u32,
-    /// How many states the sensor's job has gone through.
+    /// The number of states that the sensor's job has gone through.
     pub sensor_steps: usize,
 }
 
 impl Board {
     pub const fn new() -> Self {
-        let (programs, tasks) = ([None; 3], [None; 3]);
-        Board { now: Instant(0), wire: Wire::new(), ended: false, programs, tasks, started: 0, sensor_steps: 0 }
+        let (tasks, running) = ([None; 3], [None; 3]);
+        Board { now: Instant(0), wire: Wire::new(), ended: false, tasks, running, started: 0, sensor_steps: 0 }
     }
 
-    /// Keeps the task that a class runs.
-    pub fn set_task(&mut self, class: ClassId, task: usize) {
-        self.programs[class.index()] = Some(task);
+    /// Keeps the task that a class runs: the supervisor does not need it.
+    pub fn keep(&mut self, class: ClassId, task: Option<&'static Task>) {
+        self.tasks[class.index()] = task;
     }
 
-    /// Carries one order out. The result is its answer, which the supervisor takes in before it is polled again.
+    /// Carries out an effect. The result is its answer, which the supervisor handles before it is polled again.
     pub fn perform(&mut self, supervisor: &Supervisor<'_>, effect: Effect) -> Option<Input<'static>> {
         defmt::debug!("{}", effect);
         match effect {
             // `launch.trace` is for `expect fork` and `expect daemon`: a board without ptrace refuses such a job.
-            // `launch.contain` asks for a control group: a task makes no other tasks, so it needs none.
+            // `launch.contain` asks for a control group: a task makes no other tasks and needs none.
             Effect::Spawn { job, process, launch } => {
                 let started = if launch.trace { Err(SpawnStage::Trace) } else { self.start(supervisor, job) };
                 return Some(match started {
@@ -90,49 +90,41 @@ impl Board {
             }
             // A task is a process group of its own, so both scopes mean the same.
             Effect::Signal { pid, signal, scope: _ } => {
-                let found = self.signal(signal, |task| task.pid == pid);
+                let found = self.signal(signal, |running| running.pid == pid);
                 return (!found).then_some(Input::Gone { pid });
             }
-            // Orders to traced processes: they follow only from what a tracer reports. Without ptrace they never come.
-            Effect::Follow { .. } | Effect::Resume { .. } | Effect::Detach { .. } | Effect::Release { .. } => {}
-            // Another process is the job's main process, perhaps not our child: Linux takes a pidfd. It follows only
-            // from a fork, a survivor or a notification, none of which this world reports.
-            Effect::Watch { .. } => {}
-            // The job's processes that still live: Linux reads its control group or searches for its descendants. Here
-            // the job was one task, and the supervisor asks when that has ended: there are none.
-            Effect::Survey { job, anywhere: _ } => return Some(Input::Survivors { job, survivors: &[] }),
-            // The same for a signal to all of them.
             Effect::Sweep { job, signal } => {
-                self.signal(signal, |task| task.job == job);
+                self.signal(signal, |running| running.job == job);
             }
-            // The log should name the processes that the main process has left behind: none.
-            Effect::Report { .. } => {}
-            // A control group or a socket that was kept for the job can be freed: nothing is kept.
-            Effect::Rested { .. } => {}
-            Effect::Reply { client, answer } => self.wire.reply(client, &supervisor.reply(answer)),
+            // A job is one task here, and the supervisor asks when that has ended.
+            Effect::Survey { job, anywhere: _ } => return Some(Input::Survivors { job, survivors: &[] }),
+            Effect::Reply { client: _, answer } => self.wire.reply(&supervisor.reply(answer)),
             Effect::Log(notice) => self.log(supervisor, notice),
-            // The record of a class can be freed; another class may have the same place later.
-            Effect::Retired(class) => self.programs[class.index()] = None,
+            Effect::Retired(class) => self.tasks[class.index()] = None,
             Effect::Ended => self.ended = true,
+            // These follow from forks, traced processes and survivors, which this world never reports.
+            Effect::Follow { .. } | Effect::Resume { .. } | Effect::Detach { .. } | Effect::Release { .. } => {}
+            Effect::Watch { .. } => {}
+            // Nothing is kept for a job at rest, and no process is left to be named in the log.
+            Effect::Rested { .. } | Effect::Report { .. } => {}
         }
         None
     }
 
     /// The next happening before `end`; none if the clock has come to `end` without one.
     pub fn wait_until(&mut self, deadline: Option<Instant>, end: Instant) -> Option<Input<'static>> {
-        if let Some(task) = self.tasks.iter_mut().flatten().find(|task| !task.executes) {
-            task.executes = true;
-            return Some(Input::Executed { pid: task.pid });
+        if let Some(running) = self.running.iter_mut().flatten().find(|running| !running.executes) {
+            running.executes = true;
+            return Some(Input::Executed { pid: running.pid });
         }
-        let first_end = self.tasks.iter().flatten().filter_map(|task| task.end).map(|(at, _)| at).min();
-        let next = [Some(end), deadline, first_end].into_iter().flatten().min().unwrap_or(end);
-        self.now = self.now.max(next);
+        let ends = self.running.iter().flatten().filter_map(|running| running.end).map(|(at, _)| at);
+        self.now = ends.chain(deadline).fold(end, Instant::min).max(self.now);
         NOW.store(self.now.0 as u32, Ordering::Relaxed);
-        for task in &mut self.tasks {
-            if let Some(Running { pid, end: Some((at, exit)), .. }) = *task
+        for slot in &mut self.running {
+            if let Some(Running { pid, end: Some((at, exit)), .. }) = *slot
                 && at <= self.now
             {
-                *task = None;
+                *slot = None;
                 return Some(Input::Exited { pid, exit });
             }
         }
@@ -141,43 +133,38 @@ impl Board {
 
     /// Starts the task of a job's class.
     fn start(&mut self, supervisor: &Supervisor<'_>, job: JobId) -> Result<Pid, SpawnStage> {
-        let class = supervisor.class_of(job).ok_or(SpawnStage::Execute)?;
-        let task = self.programs[class.index()].ok_or(SpawnStage::Execute)?;
+        let class = supervisor.class_of(job).ok_or(SpawnStage::Execute)?.index();
+        let task = self.tasks[class].ok_or(SpawnStage::Execute)?;
         self.started += 1;
         let pid = Pid::new(self.started).ok_or(SpawnStage::Fork)?;
-        let fails_after = SCRIPTS[task].fails_after;
-        let end = (fails_after > 0).then(|| (self.now.after_milliseconds(fails_after), Exit::Status(1)));
-        self.tasks[task] = Some(Running { job, pid, executes: false, end });
+        let end = task.fails_after.map(|after| (self.now.after_milliseconds(after), Exit::Status(1)));
+        self.running[class] = Some(Running { task, job, pid, executes: false, end });
         Ok(pid)
     }
 
-    /// Sends a signal to the tasks that are meant: TERM asks a task to stop, KILL removes it, and there are no others.
-    /// False if there is no such task.
+    /// Sends a signal to the tasks that are meant: TERM asks a task to stop, KILL removes it, and no other signal does
+    /// anything. False if there is no such task.
     fn signal(&mut self, signal: Signal, is_meant: impl Fn(&Running) -> bool) -> bool {
         let mut found = false;
-        for (task, script) in self.tasks.iter_mut().zip(&SCRIPTS) {
-            let Some(task) = task.as_mut().filter(|task| is_meant(task)) else { continue };
+        for running in self.running.iter_mut().flatten().filter(|running| is_meant(running)) {
             found = true;
             match signal {
-                Signal::KILL => task.end = Some((self.now, Exit::Signal(signal.0))),
-                Signal::TERM if script.obeys => task.end = Some((self.now, Exit::Status(0))),
+                Signal::KILL => running.end = Some((self.now, Exit::Signal(signal.0))),
+                Signal::TERM if running.task.obeys => running.end = Some((self.now, Exit::Status(0))),
                 _ => {}
             }
         }
         found
     }
 
-    /// Logs a message in words; checks the sensor's way from state to state.
+    /// Logs a message in words. Checks each step of the sensor's job from state to state.
     fn log(&mut self, supervisor: &Supervisor<'_>, notice: Notice) {
         match notice {
-            Notice::StateChanged { job, to, .. } => {
-                let class = supervisor.class_of(job).map_or(&[][..], |class| supervisor.class_name(class));
-                if class == SCRIPTS[SENSOR].name.as_bytes() {
-                    defmt::assert_eq!(to, sensor_state(self.sensor_steps));
-                    self.sensor_steps += 1;
-                }
+            Notice::StateChanged { job, to, .. } if supervisor.job_name(job).0 == b"sensor" => {
+                defmt::assert_eq!(to, sensor_state(self.sensor_steps));
+                self.sensor_steps += 1;
             }
-            Notice::GoalChanged { .. } => {}
+            Notice::StateChanged { .. } | Notice::GoalChanged { .. } => {}
             notice => {
                 let (_, words) = supervisor.message(notice, |_| "no such task");
                 defmt::info!("{}", defmt::Display2Format(&words));
@@ -186,21 +173,13 @@ impl Board {
     }
 }
 
-/// The task that a stanza names: the world keeps it, since the supervisor keeps no commands.
-pub fn task(stanza: &Stanza<'_>) -> Option<usize> {
-    match *stanza {
-        Stanza::Exec(Process::Main, name) => SCRIPTS.iter().position(|script| script.name.as_bytes() == name),
-        _ => None,
-    }
-}
-
-/// How often the sensor runs: `respawn limit` allows two more times.
+/// The number of times that the sensor runs: `respawn limit` allows two more.
 const RUNS: usize = 3;
 
-/// How many states the sensor's job goes through in all.
+/// The number of states that the sensor's job goes through in all.
 pub const SENSOR_STEPS: usize = RUNS * CYCLE.len() + 1;
 
-/// One run of a job without hooks that comes to run, and ends.
+/// One run of a job without hooks, from its start to its end.
 const CYCLE: [State; 14] = [
     State::Starting,
     State::SecuritySpawning,

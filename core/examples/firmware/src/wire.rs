@@ -1,111 +1,78 @@
-//! The wire between the supervisor and its client: frames of the control protocol over [`embedded_io`].
+//! Both ends of the wire between the supervisor and its client: frames of the control protocol over [`embedded_io`].
 //!
-//! Both ends are on the board here, and the bytes on their way lie in memory. Over a UART it is the same code.
+//! The driver of a UART implements [`embedded_io`]. Here a piece of memory does, which implements it as well.
 
-use core::convert::Infallible;
-use core::fmt::Display;
-use core::fmt::Write as _;
+use core::fmt::{Display, Write};
 
-use embedded_io::{ErrorType, Read, Write};
-use heapless::{Deque, String};
-use uphold_core::control::frame::{PageReader, decode, read_frame, write_frame};
+use heapless::String;
+use uphold_core::control::frame::{HEADER, Inbox, Outbox, PAGE_OVERHEAD, PageReader, decode, encode, read_frame};
 use uphold_core::control::{Refusal, Reply, Request};
 use uphold_core::{ClientId, Host, Instant, Peer, Priority, Response, Supervisor};
 
-/// Longest frame on this wire, in bytes: a page with the statuses of three jobs takes 60.
-const FRAME: usize = 96;
+/// Longest frame to the supervisor, in bytes: a request that names a job of 16 bytes takes 23.
+const REQUEST: usize = 32;
 
-/// Room for the statuses of a page: a frame without its header and the fields around the statuses.
-const PAGE: usize = FRAME - 12;
+/// Longest frame from the supervisor, in bytes: a page with the statuses of three jobs takes 46.
+const REPLY: usize = 64;
 
-/// The client at the other end. There is one wire, so there is one client.
-const CLIENT: ClientId = ClientId { slot: 0, generation: 0 };
-
-/// The facts on which replies depend: the firmware is a system's supervisor, and its log is not filtered.
 const HOST: Host = Host { log_priority: Priority::Info, session: false };
 
-/// One direction of the wire.
-struct Pipe(Deque<u8, FRAME>);
-
-impl ErrorType for Pipe {
-    type Error = Infallible;
-}
-
-impl Read for Pipe {
-    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Infallible> {
-        let count = bytes.len().min(self.0.len());
-        bytes.iter_mut().zip(core::iter::from_fn(|| self.0.pop_front())).for_each(|(byte, next)| *byte = next);
-        Ok(count)
-    }
-}
-
-impl Write for Pipe {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        Ok(bytes.iter().map_while(|&byte| self.0.push_back(byte).ok()).count())
-    }
-
-    fn flush(&mut self) -> Result<(), Infallible> {
-        Ok(())
-    }
-}
-
-/// Both directions, and room for a frame that is sent.
+/// The supervisor's end. There is one wire, so there is one client, which may do everything.
 pub struct Wire {
-    requests: Pipe,
-    replies: Pipe,
-    frame: [u8; FRAME],
     peer: Peer,
+    inbox: Inbox<[u8; REQUEST]>,
+    outbox: Outbox<[u8; REPLY]>,
 }
 
 impl Wire {
     pub const fn new() -> Self {
-        // A client at the wire has the board in its hands, so it may do everything.
-        let peer = Peer { client: CLIENT, trusted: true, greeted: false };
-        Wire { requests: Pipe(Deque::new()), replies: Pipe(Deque::new()), frame: [0; FRAME], peer }
+        let peer = Peer { client: ClientId { slot: 0, generation: 0 }, trusted: true, greeted: false };
+        Wire { peer, inbox: Inbox::new([0; REQUEST]), outbox: Outbox::new([0; REPLY]) }
     }
 
-    /// The supervisor's end: sends a reply.
-    pub fn reply(&mut self, _client: ClientId, reply: &Reply<'_>) {
-        defmt::unwrap!(write_frame(&mut self.replies, reply, &mut self.frame).ok());
+    /// Sends a reply.
+    pub fn reply(&mut self, reply: &Reply<'_>) {
+        defmt::unwrap!(self.outbox.put_reply(reply));
     }
 
-    /// The supervisor's end: takes a request that has come. It gets its reply at once, or becomes an input of the
-    /// supervisor, which orders the reply when it is known.
+    /// Takes in a request which has arrived whole.
     pub fn serve(&mut self, supervisor: &mut Supervisor<'_>, now: Instant) {
-        let (mut frame, mut page) = ([0; FRAME], [0; PAGE]);
-        let message = defmt::unwrap!(read_frame(&mut self.requests, &mut frame).ok());
-        let reply = match Request::decode(message) {
-            Ok(request) => match supervisor.respond(&request, &mut self.peer, HOST, &mut page) {
-                Response::Reply(reply) => reply,
-                Response::Input(input) => return supervisor.handle(now, input),
-                // The job files are part of the program, and there is no log to change: this world refuses.
-                Response::World(_) => Reply::Error(Refusal::PermissionDenied),
-            },
-            Err(_) => Reply::Error(Refusal::Malformed),
-        };
-        self.reply(CLIENT, &reply);
+        let mut page = [0; REPLY - HEADER - PAGE_OVERHEAD];
+        let message = defmt::unwrap!(defmt::unwrap!(self.inbox.message()));
+        let request = defmt::unwrap!(Request::decode(message));
+        match supervisor.respond(&request, &mut self.peer, HOST, &mut page) {
+            Response::Reply(reply) => defmt::unwrap!(self.outbox.put_reply(&reply)),
+            Response::Input(input) => supervisor.handle(now, input),
+            // This world has no job files to load again, and no program to run again.
+            Response::World(_) => defmt::unwrap!(self.outbox.put_reply(&Reply::Error(Refusal::PermissionDenied))),
+        }
+        self.inbox.discard();
     }
 
     /// The client's end: sends a request.
     pub fn send(&mut self, request: &Request<'_>) {
-        defmt::unwrap!(write_frame(&mut self.requests, request, &mut self.frame).ok());
+        let mut line = [0; REQUEST];
+        let mut frame = defmt::unwrap!(encode(request, &mut line));
+        defmt::unwrap!(self.inbox.fill(&mut frame).ok());
     }
 
-    /// The client's end: gives out each line of the replies that have come, in the words of `initctl`.
+    /// The client's end: passes on each line of the replies that have come, in the words of `initctl`.
     pub fn receive(&mut self, mut take: impl FnMut(&str)) {
-        let mut show = |line: &dyn Display| {
-            let mut words: String<FRAME> = String::new();
-            defmt::unwrap!(write!(words, "{line}").ok());
-            take(&words);
+        let (mut line, mut frame) = ([0; REPLY], [0; REPLY]);
+        let mut show = |words: &dyn Display| {
+            let mut shown: String<REPLY> = String::new();
+            defmt::unwrap!(write!(shown, "{words}").ok());
+            take(&shown);
         };
-        while !self.replies.0.is_empty() {
-            let message = defmt::unwrap!(read_frame(&mut self.replies, &mut self.frame).ok());
-            match defmt::unwrap!(decode(message).ok()) {
+        while !self.outbox.is_empty() {
+            let sent = defmt::unwrap!(self.outbox.flush(&mut &mut line[..]).ok());
+            let message = defmt::unwrap!(read_frame(&mut &line[..sent], &mut frame).ok());
+            match defmt::unwrap!(decode(message)) {
                 Reply::Hello { protocol } => show(&format_args!("protocol {protocol}")),
                 Reply::Job(status) => show(&status),
                 Reply::Page { statuses, .. } => PageReader::new(statuses).flatten().for_each(|status| show(&status)),
                 Reply::Error(refusal) => show(&refusal),
-                _ => show(&"another reply"),
+                reply => defmt::panic!("{}", reply),
             }
         }
     }
