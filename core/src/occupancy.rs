@@ -18,20 +18,28 @@ pub struct Usage {
 /// The use of every capacity. Without jobs and clients it is what the job files alone need.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[allow(missing_docs)]
 pub struct Occupancy {
+    /// Job classes.
     pub classes: Usage,
+    /// Job instances that are not at rest.
     pub jobs: Usage,
+    /// Live processes.
     pub processes: Usage,
+    /// Events that are not finished.
     pub events: Usage,
+    /// Clients that wait for a reply, and events that wait for jobs.
     pub waiters: Usage,
+    /// Events named in conditions, counted once for each operator of a condition.
     pub leaves: Usage,
+    /// Distinct event names in conditions.
     pub names: Usage,
+    /// Classes whose conditions name an event, counted once for each event name.
     pub interests: Usage,
     /// Bytes of text.
     pub text: Usage,
     /// Pieces of text.
     pub pieces: Usage,
+    /// Armed timers of jobs.
     pub timers: Usage,
 }
 

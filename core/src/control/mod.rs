@@ -243,7 +243,6 @@ pub struct Waiting<'a> {
 /// The cause of a job's wait: [`WaitCause`](crate::WaitCause) with names and process ids.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[allow(missing_docs)]
 pub enum Cause<'a> {
     /// The job is on the move.
     Step,
@@ -274,7 +273,6 @@ pub enum Cause<'a> {
 /// The thing that blocks an event: [`Holder`](crate::Holder) with names.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[allow(missing_docs)]
 pub enum Holder<'a> {
     /// Nothing that is known: the event is still being offered to conditions.
     Nobody,
