@@ -4,6 +4,7 @@ use crate::layers;
 use crate::map;
 use crate::methods::Methods;
 use crate::package::Package;
+use crate::permits::permits;
 use crate::sizes;
 use crate::sources::{Comment, Kind, Source, comments};
 use crate::states;
@@ -205,6 +206,16 @@ fn long_comments_and_functions_are_found() {
     assert_eq!(wide, ["a.rs:6: a comment of 127 columns; break it at 120"], "a table may be wide");
     let functions = sizes::functions(&source);
     assert_eq!((functions[0].name.as_str(), functions[0].lines), ("f", 3));
+}
+
+#[test]
+fn attributes_about_unsafe_are_found() {
+    let text = "//! `unsafe_code`\n#![deny(unsafe_code)]\n#[allow(unsafe_code)]\n// A comment.\nmod a;\nmod b;\n";
+    assert_eq!(
+        permits(&[source("lib.rs", text)]),
+        ["lib.rs: #![deny(unsafe_code)]", "lib.rs: #[allow(unsafe_code)] mod a;"]
+    );
+    assert_eq!(permits(&[source("a.rs", "#[expect(\n    unsafe_code\n)]\nmod c;\n")]).len(), 1);
 }
 
 #[test]
