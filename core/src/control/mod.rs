@@ -5,8 +5,8 @@
 //! Lists are fetched in pages, so that neither side ever holds more than one frame.
 
 pub mod frame;
-mod refusal;
-pub use refusal::JobName;
+mod texts;
+pub use texts::JobName;
 
 use crate::bytes::Strings;
 use crate::expect::Expect;
@@ -216,14 +216,14 @@ pub struct Status<'a> {
     pub processes: heapless::Vec<(Process, u32), { Process::COUNT }>,
     /// The text that the main process sent as `STATUS=`; empty if there is none, and in replies to anything but
     /// `Status`.
-    pub said: &'a [u8],
+    pub status_text: &'a [u8],
 }
 
 impl Default for Status<'_> {
     /// A job without a name, at rest.
     fn default() -> Self {
         let processes = heapless::Vec::new();
-        Status { job: &[], instance: &[], goal: Goal::Stop, state: State::REST, processes, said: &[] }
+        Status { job: &[], instance: &[], goal: Goal::Stop, state: State::REST, processes, status_text: &[] }
     }
 }
 
@@ -275,7 +275,7 @@ pub enum Cause<'a> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Holder<'a> {
     /// Nothing that is known: the event is still being offered to conditions.
-    Nobody,
+    Unknown,
     /// A job that the event started or stopped, and that has not reached its goal.
     Job {
         /// The job's name.

@@ -76,7 +76,7 @@ impl fmt::Display for Status<'_> {
             None => {}
         }
         processes.try_for_each(|(process, pid)| write!(f, "\n\t{process} process {pid}"))?;
-        if self.said.is_empty() { Ok(()) } else { write!(f, "\n\t{}", Printable(self.said)) }
+        if self.status_text.is_empty() { Ok(()) } else { write!(f, "\n\t{}", Printable(self.status_text)) }
     }
 }
 
@@ -117,7 +117,7 @@ impl fmt::Display for Waiting<'_> {
 impl fmt::Display for Holder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Holder::Nobody => Ok(()),
+            Holder::Unknown => Ok(()),
             Holder::Job { job, instance } => write!(f, ", which the job {} holds", JobName(job, instance)),
             Holder::StartOn { job } => write!(f, ", which \"start on\" of the job {} holds", JobName(job, &[])),
             Holder::StopOn { job, instance } => {
