@@ -69,7 +69,7 @@ impl Supervisor<'_> {
         let mut at = self.jobs.first();
         while let Some(id) = at {
             if let Some(job) = self.jobs.get_mut(id) {
-                (job.environment, job.stop_environment, job.said) = Default::default();
+                (job.environment, job.stop_environment, job.status_text) = Default::default();
                 job.next_environment = job.next_environment.map(|_| TextHandle::EMPTY);
                 job.failure = job.failure.map(|_| Failure { process: None, exit: None });
                 (job.event_text, job.text_reserved) = (0, 0);

@@ -153,7 +153,7 @@ impl Linux {
 
     /// Whether the program is to be re-executed, and every known input has been delivered.
     pub fn is_to_restart(&self) -> bool {
-        self.restart.is_some() && self.ready.is_empty() && self.held.is_none() && !self.daemons.has_words()
+        self.restart.is_some() && self.ready.is_empty() && self.held.is_none() && !self.daemons.has_message()
     }
 
     /// Carries out an effect.

@@ -11,7 +11,7 @@ use crate::kernel;
 use crate::linux::{Linux, is_called};
 use crate::pending::PendingInput;
 use crate::watch::pidfd::has_ended;
-use crate::watch::reap::{ChildChange, Kind, Trap};
+use crate::watch::reap::{ChangeKind, ChildChange, Trap};
 use crate::watch::signals::{self, SignalRequest};
 use crate::watch::wait::Source;
 
@@ -56,7 +56,7 @@ impl Linux {
             return Ok(Some(Arrival::Input(known.input())));
         }
         self.ready.clear();
-        if self.daemons.take_word() {
+        if self.daemons.take_notification() {
             return Ok(Some(Arrival::Word));
         }
         if let Some(change) = self.held.take() {
@@ -123,12 +123,12 @@ impl Linux {
             }
             Source::Process(pid) => return self.watched_ended(pid, supervisor).map(Arrival::Input),
             Source::Message(index) => {
-                let spoke = self.daemons.message(index, supervisor, &mut self.log);
-                return (spoke && self.daemons.take_word()).then_some(Arrival::Word);
+                let spoke = self.daemons.read_socket(index, supervisor, &mut self.log);
+                return (spoke && self.daemons.take_notification()).then_some(Arrival::Word);
             }
             Source::Descriptor(index) => {
-                let spoke = self.daemons.descriptor(index);
-                return (spoke && self.daemons.take_word()).then_some(Arrival::Word);
+                let spoke = self.daemons.read_pipe(index);
+                return (spoke && self.daemons.take_notification()).then_some(Arrival::Word);
             }
             Source::Listener(index) => self.control.accept(index as usize, now(), &self.wait.epoll),
             Source::Client(slot) => {
@@ -174,10 +174,10 @@ impl Linux {
 
     /// Delivers a change of a child, after the notifications that the child sent before it exited.
     fn heard_out(&mut self, change: ChildChange, supervisor: &Supervisor<'_>) -> Option<Arrival> {
-        let ended = matches!(change.kind, Kind::Exited(_));
-        if ended && self.daemons.last_words(change.pid, supervisor, &mut self.log) {
+        let ended = matches!(change.kind, ChangeKind::Exited(_));
+        if ended && self.daemons.last_message(change.pid, supervisor, &mut self.log) {
             self.held = Some(change);
-            return self.daemons.take_word().then_some(Arrival::Word);
+            return self.daemons.take_notification().then_some(Arrival::Word);
         }
         self.child_changed(change, supervisor).map(Arrival::Input)
     }
@@ -201,7 +201,7 @@ impl Linux {
     fn child_changed(&mut self, change: ChildChange, supervisor: &Supervisor<'_>) -> Option<Input<'static>> {
         let pid = change.pid;
         Some(match change.kind {
-            Kind::Exited(exit) => {
+            ChangeKind::Exited(exit) => {
                 if let Some(logs) = &mut self.job_logs {
                     logs.ended(pid, supervisor, &mut self.log);
                 }
@@ -210,11 +210,11 @@ impl Linux {
                 let exit = self.watches.take_exit(pid).filter(|&exit| exit != Exit::Unknown).unwrap_or(exit);
                 Input::Exited { pid, exit }
             }
-            Kind::Stopped(signal) => Input::Stopped { pid, signal, traced: false },
-            Kind::Continued => Input::Continued { pid },
-            Kind::Trapped(Trap::Signal(signal)) => Input::Stopped { pid, signal, traced: true },
-            Kind::Trapped(Trap::Exec) => Input::Replaced { pid },
-            Kind::Trapped(Trap::Fork(child)) => {
+            ChangeKind::Stopped(signal) => Input::Stopped { pid, signal, traced: false },
+            ChangeKind::Continued => Input::Continued { pid },
+            ChangeKind::Trapped(Trap::Signal(signal)) => Input::Stopped { pid, signal, traced: true },
+            ChangeKind::Trapped(Trap::Exec) => Input::Replaced { pid },
+            ChangeKind::Trapped(Trap::Fork(child)) => {
                 self.containment.forked(pid, child, &|job, named| is_called(supervisor, job, named));
                 if let Some(exit) = self.watches.take_exit(child) {
                     self.ready.push_back(PendingInput::Forked { parent: pid, child });
@@ -222,7 +222,7 @@ impl Linux {
                 }
                 Input::Forked { parent: pid, child }
             }
-            Kind::Trapped(Trap::Other) => {
+            ChangeKind::Trapped(Trap::Other) => {
                 let there = self.tracer.resume(pid, None);
                 self.check_trace(pid, there);
                 return None;

@@ -192,7 +192,7 @@ impl Kernel {
             Effect::Sweep { job, signal } => self.sweep(supervisor, job, signal),
             Effect::Report { job } => self.note(|| {
                 let job = name_of(supervisor, job);
-                format!("report who is left of {job}")
+                format!("report the processes left of {job}")
             }),
             Effect::Rested { job } => self.let_go(job),
             // The world gives the answer: it is too long to be kept here.
@@ -202,7 +202,7 @@ impl Kernel {
             Effect::Retired(_) => {}
             Effect::Ended => {
                 if std::mem::replace(&mut self.ended, true) {
-                    self.wrong(|| "the end is said twice".into());
+                    self.wrong(|| "the end is reported twice".into());
                 }
                 self.note(|| "ended".into());
             }
@@ -358,7 +358,7 @@ impl Kernel {
         let slot = client.slot as usize;
         let before = self.clients.get_mut(slot).map(std::mem::take);
         if !matches!(before, Some(Client::Asked | Client::Waits)) {
-            self.wrong(|| format!("an answer to {}, who does not wait for one", letter(slot)));
+            self.wrong(|| format!("an answer to {}, which does not wait for one", letter(slot)));
         }
         if let Answer::Job(_, class) = answer
             && supervisor.class_name(class).is_empty()

@@ -46,7 +46,7 @@ fn stays_after_force<M: Memory + Clone>(world: &mut World<M>, name: &'static str
         }
         if world.kernel.rested.iter().any(|rested| rested == name) {
             let waits = world.kernel.clients[ASKER] == Client::Waits;
-            return waits.then(|| "nobody is told that it has ended".to_owned());
+            return waits.then(|| "the client got no reply when the job came to rest".to_owned());
         }
         if world.kernel.clients[ASKER] == Client::Idle {
             // An event of another job may have started it again.

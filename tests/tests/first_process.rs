@@ -166,7 +166,7 @@ fn a_socket_that_is_hidden_is_opened_again() {
             send(world.pid, signal);
             drop(world.client());
         }
-        assert!(matches!(client.ask(&Request::Version), Ok(Reply::Text(_))), "who was connected stays so");
+        assert!(matches!(client.ask(&Request::Version), Ok(Reply::Text(_))), "a connected client stays connected");
     }
     // Descriptors of sockets: one listener, and one of the client.
     let sockets = || {

@@ -181,7 +181,7 @@ fn strangers_take_no_place_from_whom_the_supervisor_trusts() {
         for (mut flood, _) in floods {
             assert_eq!(flood.0.try_wait().expect("it is our child"), None, "it goes on");
         }
-        assert!(matches!(silent.ask(&Request::Version), Ok(Reply::Text(_))), "who was silent still has its place");
+        assert!(matches!(silent.ask(&Request::Version), Ok(Reply::Text(_))), "a silent client still has its place");
     }
     system.end(Signal::SIGTERM);
 }
@@ -220,7 +220,7 @@ fn clients_that_wait_for_ever_leave_places_for_others() {
     drop((silent, clients));
     // Their places are free when the supervisor has seen them disconnect. That takes until the last process that
     // another test was just spawning has closed its copies.
-    system.await_some("places for those who wait", |system| {
+    system.await_some("places for waiting clients", |system| {
         let ran = system.initctl(&["stop", "service"]);
         assert!(ran.code == 0 || ran == refused, "{ran:?}");
         (ran.out == "service stop/waiting\n").then_some(())

@@ -216,5 +216,5 @@ pub fn status(
     state: State,
     processes: &[(Process, u32)],
 ) -> Status<'static> {
-    Status { job, instance, goal, state, processes: processes.iter().copied().collect(), said: b"" }
+    Status { job, instance, goal, state, processes: processes.iter().copied().collect(), status_text: b"" }
 }

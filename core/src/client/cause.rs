@@ -130,7 +130,7 @@ impl Supervisor<'_> {
         let name =
             |id: JobId| (self.class_of(id).map_or(&[][..], |class| self.class_name(class)), self.instance_name(id));
         match holder {
-            None => control::Holder::Nobody,
+            None => control::Holder::Unknown,
             Some(Holder::Job(id)) => {
                 let (job, instance) = name(id);
                 control::Holder::Job { job, instance }

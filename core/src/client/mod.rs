@@ -1,4 +1,4 @@
-//! Clients: what they ask, and how they are answered.
+//! Clients: their requests, and the replies to them.
 
 pub mod cause;
 mod command;

@@ -113,7 +113,7 @@ struct Row<'r> {
     action: Action<'r>,
     /// Whether the client wants no reply before the effect of the request has been reached.
     waits: bool,
-    /// Whether the lists in the request are lists, and what becomes an entry of one has no NUL.
+    /// Whether each list in the request ends with NUL, and no text that becomes an entry of a list contains one.
     well_formed: bool,
 }
 
@@ -142,7 +142,7 @@ fn row<'r>(request: &Request<'r>, client: ClientId) -> Row<'r> {
     let plain = |bytes: &[u8]| !bytes.contains(&0);
     let row = |access, action, waits, well_formed| Row { access, action, waits, well_formed };
     match *request {
-        //                                          who      what happens                    waits  well formed
+        //                                          from     what happens                    waits  well formed
         R::Hello { protocol: _ }             => row(Anyone,  Say(HELLO),                     false, true),
         R::Version                           => row(Anyone,  Say(Reply::Text(VERSION)),      false, true),
         R::Status { target }                 => row(Anyone,  OfJob(status, target),          false, fine(target)),

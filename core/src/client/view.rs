@@ -22,7 +22,7 @@ impl Supervisor<'_> {
     /// There is no such job, or the variables do not give its name.
     pub fn status(&mut self, target: Target<'_>) -> Result<Status<'_>, Refusal<'_>> {
         match self.resolve_job(target) {
-            Ok((_, Some(job))) => Ok(Status { said: self.said(job), ..self.job_status(job) }),
+            Ok((_, Some(job))) => Ok(Status { status_text: self.status_text(job), ..self.job_status(job) }),
             Ok((class, None))
                 if self.has_one_instance(class) && target.select == Select::Environment(Strings::EMPTY) =>
             {
@@ -34,9 +34,9 @@ impl Supervisor<'_> {
     }
 
     /// The status text of a job's main process.
-    fn said(&self, id: JobId) -> &[u8] {
+    fn status_text(&self, id: JobId) -> &[u8] {
         let job = self.jobs.get(id).filter(|job| job.pid(Process::Main).is_some());
-        job.map_or(&[], |job| self.text.get(job.said))
+        job.map_or(&[], |job| self.text.get(job.status_text))
     }
 
     fn has_one_instance(&self, class: ClassId) -> bool {
@@ -98,7 +98,7 @@ impl Supervisor<'_> {
             goal: job.goal,
             state: job.state,
             processes,
-            said: &[],
+            status_text: &[],
         }
     }
 

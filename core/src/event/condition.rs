@@ -18,7 +18,7 @@ pub(crate) enum ConditionOf {
 /// The events that make a condition true, as bits in the order of its leaves; none if it is false.
 pub(crate) type Held = u64;
 
-/// Evaluates a condition: `holds` tells for each leaf whether it holds an event.
+/// Evaluates a condition: `holds` returns for each leaf whether it holds an event.
 ///
 /// A false branch contributes nothing, so in `(a and b) or c` an `a` alone is not part of the reason.
 fn evaluate(condition: ConditionText<'_>, mut holds: impl Iterator<Item = bool>) -> Held {

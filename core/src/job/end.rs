@@ -63,7 +63,7 @@ impl Supervisor<'_> {
             return;
         }
         // From `running` the table leads back to the start by itself. Elsewhere a hook that still runs, or a daemon
-        // that was never ready, must be ended first.
+        // that was never ready, must be stopped first.
         let at_once = job.state.row().runs_anew();
         self.log(Notice::Respawning { job: id, process: Process::Main });
         if !at_once {

@@ -21,7 +21,7 @@ impl Supervisor<'_> {
         {
             let stage = job.follow.stage;
             job.follow = FollowState { stage, launched: Some(pid), ..FollowState::default() };
-            self.text.replace(&mut job.said, TextHandle::EMPTY);
+            self.text.replace(&mut job.status_text, TextHandle::EMPTY);
         }
         self.log(Notice::ProcessStarted { job: id, process, pid });
         if self.jobs.get(id).is_some_and(|job| job.state.row().wait == Wait::Spawned(process)) {

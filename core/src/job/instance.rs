@@ -76,7 +76,7 @@ impl Supervisor<'_> {
                 forced: false,
                 killed: false,
                 strikes: 0,
-                said: TextHandle::EMPTY,
+                status_text: TextHandle::EMPTY,
                 respawns: Respawns::default(),
                 timer: None,
                 events_left: EVENTS_PER_JOB as u8,
@@ -123,7 +123,7 @@ impl Supervisor<'_> {
         self.release_leaves(job.stop_leaves);
         self.free_leaves(job.stop_leaves);
         for text in
-            [job.name, job.environment, job.next_environment.unwrap_or_default(), job.stop_environment, job.said]
+            [job.name, job.environment, job.next_environment.unwrap_or_default(), job.stop_environment, job.status_text]
         {
             self.text.free(text);
         }

@@ -75,7 +75,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Stops waiting for a process that SIGKILL does not end.
+    /// Stops waiting for a process that survives SIGKILL.
     fn give_up(&mut self, id: JobId, process: Process, pid: Pid) {
         self.log(Notice::GivenUp { job: id, process, pid });
         self.forget_process(id, process);

@@ -47,7 +47,7 @@ impl Supervisor<'_> {
     fn note_status(&mut self, id: JobId, text: &[u8]) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         match self.text.add(text.get(..STATUS).unwrap_or(text)) {
-            Ok(new) => self.text.replace(&mut job.said, new),
+            Ok(new) => self.text.replace(&mut job.status_text, new),
             Err(full) => {
                 let class = job.class;
                 self.log(Notice::Full { class, limit: full.limit });

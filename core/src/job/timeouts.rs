@@ -1,4 +1,5 @@
-//! Deadlines that pass: `kill timeout` of init(5), `start timeout`, `hook timeout` and `watchdog`.
+//! Deadlines that pass: `kill timeout` of init(5), after which `kill` sends SIGKILL; `start timeout`, `hook timeout` and
+//! `watchdog`.
 
 use crate::ids::JobId;
 use crate::machine::Supervisor;
@@ -41,8 +42,8 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A running daemon has not reported that it is alive: it is ended, as if by a signal of its own. It may write a
-    /// core dump; if that takes too long, it is killed.
+    /// A running daemon has not reported that it is alive: it gets SIGABRT, as if it had aborted. It may write a core
+    /// dump; if that takes too long, it is killed.
     fn watchdog_missed(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(pid) = job.pid(Process::Main) else { return };

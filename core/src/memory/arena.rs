@@ -90,7 +90,7 @@ impl<const BYTES: usize, const PIECES: usize> Arena<BYTES, PIECES> {
         hasher: &'h mut H,
     ) -> ByContent<'h, H, impl Fn(u32) -> &'t [u8]> {
         let text = |handle: u32| match self.spans.get((handle as usize).wrapping_sub(1)) {
-            Some(&Span::Used { start, len }) => said(&self.bytes, start as usize, len as usize),
+            Some(&Span::Used { start, len }) => text_at(&self.bytes, start as usize, len as usize),
             _ => &[],
         };
         ByContent { hasher, text }
@@ -122,7 +122,7 @@ impl ArenaView<'_> {
     /// The bytes of a piece.
     pub fn get(&self, text: TextHandle) -> &[u8] {
         match self.span(text) {
-            Some((start, len)) => said(self.bytes, start, len),
+            Some((start, len)) => text_at(self.bytes, start, len),
             None => &[],
         }
     }
@@ -431,7 +431,7 @@ const fn end(start: usize, len: usize) -> usize {
 }
 
 /// The bytes of a piece.
-fn said(bytes: &[u8], start: usize, len: usize) -> &[u8] {
+fn text_at(bytes: &[u8], start: usize, len: usize) -> &[u8] {
     bytes.get(end(start, 0)..end(start, len)).unwrap_or(&[])
 }
 

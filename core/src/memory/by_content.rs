@@ -14,9 +14,9 @@ impl<'t, H: Hasher, F: Fn(u32) -> &'t [u8]> Hasher for ByContent<'_, H, F> {
         self.hasher.write(bytes);
     }
     fn write_u128(&mut self, handle: u128) {
-        let said = (self.text)(handle as u32);
-        self.hasher.write_usize(said.len());
-        self.hasher.write(said);
+        let text = (self.text)(handle as u32);
+        self.hasher.write_usize(text.len());
+        self.hasher.write(text);
     }
     fn write_u8(&mut self, number: u8) {
         self.hasher.write_u8(number);

@@ -124,7 +124,7 @@ pub(crate) struct Job {
     /// The number of processes that had to be killed.
     pub(crate) strikes: u8,
     /// The status text of the main process.
-    pub(crate) said: TextHandle,
+    pub(crate) status_text: TextHandle,
     pub(crate) respawns: Respawns,
     /// The place in the heap of timers.
     pub(crate) timer: Option<u32>,

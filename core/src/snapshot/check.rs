@@ -37,7 +37,7 @@ impl Supervisor<'_> {
     pub(super) fn check(&self) -> Sound {
         need(self.globals.is_calm(), "unfinished work")?;
         self.check_jobs().ok_or("the list of jobs")?;
-        self.check_waiters().ok_or("the list of those who wait")?;
+        self.check_waiters().ok_or("the list of waiters")?;
         self.check_agenda().ok_or("the list of events")?;
         self.check_leaves().ok_or("the event operators")?;
         self.check_names().ok_or("the list of event names")?;

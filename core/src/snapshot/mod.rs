@@ -298,9 +298,9 @@ impl<W: Write> Writer<'_, W> {
         self.put(&Extent { count: text.spans.len() as u32, reserved: text.reserved() as u32 })?;
         self.put(&(text.reserved_pieces() as u32))?;
         for handle in 1..=text.spans.len() as u32 {
-            let said = text.get(TextHandle::of_handle(handle));
-            self.put(&(said.len() as u32))?;
-            for piece in said.chunks(SNAPSHOT_PIECE) {
+            let content = text.get(TextHandle::of_handle(handle));
+            self.put(&(content.len() as u32))?;
+            for piece in content.chunks(SNAPSHOT_PIECE) {
                 self.put(&piece)?;
             }
         }

@@ -21,7 +21,7 @@ impl Supervisor<'_> {
         queue.push(&mut self.waiters, waiter);
     }
 
-    /// Answers a client that does not wait, when everything that its command leads to at once is done.
+    /// Replies to a client that does not wait, when everything that its command leads to at once is done.
     pub(crate) fn answer_last(&mut self, client: ClientId, answer: Answer) {
         let waiter = Waiter { kind: WaiterKind::Answered(client, answer), place: WaitQueue::LastAnswers, link: None };
         match self.waiters.insert(waiter) {

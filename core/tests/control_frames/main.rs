@@ -105,7 +105,7 @@ fn there_is_one_message_of_every_kind() {
     );
     assert_every_kind!(
         causes().filter_map(|cause| if let C::Event { holder, .. } = cause { Some(holder) } else { None }),
-        H::Nobody, H::Job { .. }, H::StartOn { .. }, H::StopOn { .. },
+        H::Unknown, H::Job { .. }, H::StartOn { .. }, H::StopOn { .. },
     );
     assert_every_kind!(
         refusals().into_iter().map(|(refusal, _)| refusal),

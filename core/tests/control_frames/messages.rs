@@ -82,7 +82,7 @@ pub fn statuses() -> Vec<(Status<'static>, &'static str)> {
         goal,
         state,
         processes: processes.iter().copied().collect(),
-        said: b"",
+        status_text: b"",
     };
     let working = [(Process::Main, 6)];
     vec![
@@ -108,7 +108,7 @@ pub fn statuses() -> Vec<(Status<'static>, &'static str)> {
         (status(b"a", b"", Goal::Stop, State::PostStop, &[(Process::PostStop, 5)]), "a stop/post-stop, process 5"),
         (
             Status {
-                said: b"3 \x1b[1mof\n 4 \xff \xc3\xbc",
+                status_text: b"3 \x1b[1mof\n 4 \xff \xc3\xbc",
                 ..status(b"a", b"", Goal::Start, State::Running, &working)
             },
             "a start/running, process 6\n\t3 \u{fffd}[1mof\u{fffd} 4 \u{fffd} \u{fc}",
@@ -126,7 +126,7 @@ pub fn waits() -> Vec<(Waiting<'static>, &'static str)> {
         (one(Cause::Ready(12, Expect::Fork)), "svc (one): waiting for its main process (12) to be ready (expect fork)"),
         (one(Cause::Spawned(Process::Main)), "svc (one): waiting for its main process to be made"),
         (one(Cause::Survivors), "svc (one): waiting to learn which of its processes live"),
-        (event(Holder::Nobody), "svc (one): waiting for the event stopping"),
+        (event(Holder::Unknown), "svc (one): waiting for the event stopping"),
         (event(Holder::Job { job, instance }), "svc (one): waiting for the event stopping, which the job other holds"),
         (
             event(Holder::StartOn { job }),

@@ -94,7 +94,7 @@ pub fn take_keys(log: &mut MessageLog) {
         .unwrap_or_default();
 }
 
-/// Becomes `telinit`, which a person wants who runs `init` by hand. Returns the reason if that is not possible.
+/// Becomes `telinit`: a person who runs `init` by hand means that. Returns the reason if that is not possible.
 pub fn become_telinit() -> String {
     let own = std::env::current_exe().and_then(fs::canonicalize).unwrap_or_default();
     let beside = |name| own.parent().map(|directory| directory.join(name));

@@ -10,7 +10,7 @@ use uphold_core::{ClassId, Process};
 
 use crate::capacity::{CLASSES, PROGRAM_SLACK, PROGRAM_TEXT};
 use crate::conf::command::Command;
-use crate::conf::settings::{DEFAULT_UMASK, Preparation, ResourceLimit, Settings, Text};
+use crate::conf::settings::{DEFAULT_UMASK, Preparation, ResourceLimit, Settings, TextSetting};
 
 /// The options of the loader for `apparmor load`: replace a known profile, and write it to the cache.
 const LOADER_OPTIONS: [&[u8]; 2] = [b"-r", b"-W"];
@@ -23,7 +23,7 @@ const HEADER: usize = 6;
 
 /// The programs of one class, for another table. The text has `PROCESS FORM LENGTH TEXT` for each process.
 #[derive(serde::Serialize, serde::Deserialize)]
-pub(crate) struct Program {
+pub(crate) struct ProgramRecord {
     class: ClassId,
     text: Box<[u8]>,
     settings: Option<Box<Settings>>,
@@ -73,7 +73,7 @@ impl Programs {
     /// Stores the draft of a class.
     pub fn keep(&mut self, class: ClassId, draft: Draft) {
         let settings = (draft.settings != self.plain).then(|| Box::new(draft.settings.clone()));
-        self.put_back(Program { class, text: draft.pack(), settings });
+        self.put_back(ProgramRecord { class, text: draft.pack(), settings });
     }
 
     /// Frees the programs of a class.
@@ -98,16 +98,16 @@ impl Programs {
     }
 
     /// All programs, for [`put_back`](Self::put_back) in another table.
-    pub(crate) fn all(&self) -> impl Iterator<Item = Program> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = ProgramRecord> {
         self.table.iter().filter_map(|place| {
             let settings = place.settings.clone();
-            Some(Program { class: place.class?, text: self.text(place).into(), settings })
+            Some(ProgramRecord { class: place.class?, text: self.text(place).into(), settings })
         })
     }
 
     /// Stores a program from another table.
-    pub(crate) fn put_back(&mut self, program: Program) {
-        let Program { class, text, settings } = program;
+    pub(crate) fn put_back(&mut self, program: ProgramRecord) {
+        let ProgramRecord { class, text, settings } = program;
         let index = class.index();
         if self.table.len() <= index {
             self.table.resize_with(index + 1, ProgramSlot::default);
@@ -166,10 +166,10 @@ impl Draft {
             Stanza::Nice(nice) => settings.nice = Some(nice),
             Stanza::OomScore(score) => settings.oom_score = Some(score),
             Stanza::Limit(resource, soft, hard) => settings.set_limit(ResourceLimit { resource, soft, hard }),
-            Stanza::Chroot(path) => settings.set(Text::Chroot, path)?,
-            Stanza::Chdir(path) => settings.set(Text::Chdir, path)?,
-            Stanza::Setuid(user) => settings.set(Text::Setuid, user)?,
-            Stanza::Setgid(group) => settings.set(Text::Setgid, group)?,
+            Stanza::Chroot(path) => settings.set(TextSetting::Chroot, path)?,
+            Stanza::Chdir(path) => settings.set(TextSetting::Chdir, path)?,
+            Stanza::Setuid(user) => settings.set(TextSetting::Setuid, user)?,
+            Stanza::Setgid(group) => settings.set(TextSetting::Setgid, group)?,
             Stanza::Cgroup(words) => {
                 let words: heapless::Vec<&[u8], 4> = words.iter().take(4).collect();
                 settings.group_mut().take(&words);
@@ -182,7 +182,7 @@ impl Draft {
                 let words: Vec<&[u8]> = LOADER_OPTIONS.into_iter().chain([profile]).collect();
                 settings.prepare(Preparation::Profile, &words);
             }
-            Stanza::ApparmorSwitch(profile) => settings.set(Text::Profile, &[b"exec ", profile].concat())?,
+            Stanza::ApparmorSwitch(profile) => settings.set(TextSetting::Profile, &[b"exec ", profile].concat())?,
             Stanza::Tmpfiles(files) => {
                 let files: Vec<&[u8]> = FILE_MAKER_OPTIONS.into_iter().chain(files.iter()).collect();
                 settings.prepare(Preparation::Files, &files);

@@ -62,7 +62,7 @@ pub struct ResourceLimit {
 
 /// The settings that are a text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Text {
+pub enum TextSetting {
     /// `chroot`.
     Chroot,
     /// `chdir`.
@@ -96,14 +96,14 @@ impl Settings {
     ///
     /// # Errors
     /// The text contains a NUL byte, so the kernel cannot take it.
-    pub fn set(&mut self, which: Text, value: &[u8]) -> Result<(), NulError> {
+    pub fn set(&mut self, which: TextSetting, value: &[u8]) -> Result<(), NulError> {
         let value = CString::new(value)?.into_boxed_c_str();
         self.rare().texts[which as usize] = Some(value);
         Ok(())
     }
 
     /// A text, if it was set.
-    pub fn get(&self, which: Text) -> Option<&CStr> {
+    pub fn get(&self, which: TextSetting) -> Option<&CStr> {
         self.rare.as_ref()?.texts[which as usize].as_deref()
     }
 

@@ -195,7 +195,7 @@ impl Attribution {
     /// The owner of an orphan.
     pub(super) fn judge(&self, stat: &Stat, table: &Table, world: &impl World) -> Owner {
         let owner = self.surely(stat, world).or_else(|| self.by_end(stat, table, world));
-        owner.unwrap_or(Owner::Nobody)
+        owner.unwrap_or(Owner::NoJob)
     }
 
     /// The owner of an orphan, if its session or its environment names it.

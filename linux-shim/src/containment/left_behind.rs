@@ -16,7 +16,7 @@ pub(crate) struct LeftReport {
     at: Instant,
     job: Few<u8, FAREWELL_NAME>,
     /// The processes that lived, with their start times.
-    who: Few<(Pid, u64), FAREWELL_PROCESSES>,
+    processes: Few<(Pid, u64), FAREWELL_PROCESSES>,
     more: usize,
 }
 
@@ -48,9 +48,9 @@ impl LeftBehind {
         let parts: [&[u8]; 4] =
             if instance.is_empty() { [class, b"", b"", b""] } else { [class, b" (", instance, b")"] };
         let job = parts.into_iter().flatten().copied().take(FAREWELL_NAME).collect();
-        let who = found.iter().take(FAREWELL_PROCESSES).map(|stat| (stat.pid, stat.start)).collect();
+        let processes = found.iter().take(FAREWELL_PROCESSES).map(|stat| (stat.pid, stat.start)).collect();
         let more = found.len().saturating_sub(FAREWELL_PROCESSES);
-        self.farewells.push_back(LeftReport { at: now.after_seconds(FAREWELL_SECONDS), job, who, more });
+        self.farewells.push_back(LeftReport { at: now.after_seconds(FAREWELL_SECONDS), job, processes, more });
     }
 
     /// The reports that a re-exec carries over.
@@ -82,7 +82,7 @@ impl LeftReport {
         let same = |&&(pid, start): &&(Pid, u64)| {
             Stat::of(pid).filter(|stat| stat.start == start && stat.is_alive()).is_some()
         };
-        for &(pid, _) in self.who.iter().filter(same) {
+        for &(pid, _) in self.processes.iter().filter(same) {
             let name = Stat::of(pid).map(|stat| stat.name).unwrap_or_default();
             log.warn(format_args!("{job} has left process {pid} ({name}) behind, which still runs"));
         }

@@ -13,7 +13,7 @@ pub enum Owner {
     /// A hook of the job, or a descendant of it.
     Hook(JobId),
     /// No job.
-    Nobody,
+    NoJob,
 }
 
 /// The questions of the rules.

@@ -58,7 +58,7 @@ impl Table {
     pub(super) fn disown(&mut self, job: JobId) {
         let of_job = |owner: Owner| matches!(owner, Owner::Main(of) | Owner::Hook(of) if of == job);
         let left = self.entries.iter_mut().filter(|known| of_job(known.owner));
-        left.for_each(|known| known.owner = Owner::Nobody);
+        left.for_each(|known| known.owner = Owner::NoJob);
     }
 
     /// The owner of a child, if known.
@@ -126,13 +126,13 @@ mod tests {
             let pid = Pid::new(1 + (random >> 20) % 8 + 64 * ((random >> 9) % 12)).unwrap();
             if random >> 31 == 0 {
                 assert_eq!(table.take(pid).is_some(), map.remove(&pid).is_some());
-            } else if table.put(pid, Owner::Nobody) {
+            } else if table.put(pid, Owner::NoJob) {
                 map.insert(pid, ());
             } else {
                 assert_eq!(map.len(), 48);
             }
             assert_eq!(table.entries().len(), map.len());
         }
-        map.keys().for_each(|&pid| assert_eq!(table.get(pid), Some(Owner::Nobody)));
+        map.keys().for_each(|&pid| assert_eq!(table.get(pid), Some(Owner::NoJob)));
     }
 }

@@ -11,7 +11,7 @@ use super::image::Reader;
 use super::record::{HEAD, Own, error_words, paths};
 use crate::clients::client_record::ClientRecord;
 use crate::clients::published_files::PublishedFiles;
-use crate::conf::programs::Program;
+use crate::conf::programs::ProgramRecord;
 use crate::kernel::descriptors::{adopt_descriptor, close_range};
 use crate::kernel::error;
 use crate::linux::Linux;
@@ -26,7 +26,7 @@ pub struct State {
     logs: Vec<LogRecord>,
     watches: Vec<pidfd::WatchRecord>,
     daemons: Vec<DaemonRecord>,
-    programs: Vec<Program>,
+    programs: Vec<ProgramRecord>,
 }
 
 /// Reads the state of the previous program; the supervisor's part goes into the supervisor.

@@ -52,8 +52,8 @@ pub(crate) fn receive(socket: &OwnedFd, room: &mut [u8]) -> Result<Received, Err
     let first = first.filter(|first| first.cmsg_level == libc::SOL_SOCKET && first.cmsg_type == libc::SCM_CREDENTIALS);
     let sender = first.map(|first| {
         // SAFETY: control data of this type is such a structure, and the buffer has space for it.
-        let who: libc::ucred = unsafe { libc::CMSG_DATA(first).cast::<libc::ucred>().read_unaligned() };
-        (u32::try_from(who.pid).ok().and_then(Pid::new), who.uid)
+        let sender: libc::ucred = unsafe { libc::CMSG_DATA(first).cast::<libc::ucred>().read_unaligned() };
+        (u32::try_from(sender.pid).ok().and_then(Pid::new), sender.uid)
     });
     let whole = header.msg_flags & libc::MSG_TRUNC == 0;
     Ok(Received { length: length.unsigned_abs(), whole, sender })

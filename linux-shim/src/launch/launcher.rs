@@ -11,7 +11,7 @@ use uphold_core::{Input, JobId, Launch, Pid, Priority, Process, SpawnError, Spaw
 
 use crate::capacity::TRACEES;
 use crate::conf::programs::Programs;
-use crate::conf::settings::{Preparation, Settings, Text};
+use crate::conf::settings::{Preparation, Settings, TextSetting};
 use crate::containment::cgroup::Cgroups;
 use crate::containment::job_processes::Containment;
 use crate::launch::preparation;
@@ -109,7 +109,7 @@ impl Launcher<'_> {
                 self.log.warn(format_args!("tmpfiles stanzas have no effect: systemd-tmpfiles is not installed"));
             }
         }
-        let switches = confine && settings.get(Text::Profile).is_some();
+        let switches = confine && settings.get(TextSetting::Profile).is_some();
         let logs = self.job_logs.as_deref_mut().filter(|_| settings.console == Console::Log);
         let terminal = logs.and_then(|logs| match logs.open(job) {
             Ok(terminal) => Some(terminal),

@@ -6,7 +6,7 @@
 //! library's functions would change every thread of the supervisor too.
 
 use crate::capacity::HELPER_WORDS;
-use crate::conf::settings::{DEFAULT_UMASK, ResourceLimit, Settings, Text};
+use crate::conf::settings::{DEFAULT_UMASK, ResourceLimit, Settings, TextSetting};
 use crate::kernel;
 use crate::kernel::exec::{execve, fork};
 use crate::launch::accounts;
@@ -84,7 +84,7 @@ pub(crate) fn set_up(orders: &mut Orders<'_>) -> Step {
     for helper in orders.helpers.into_iter().flatten() {
         help(helper, orders)?;
     }
-    if let Some(profile) = settings.get(Text::Profile).filter(|_| orders.confined) {
+    if let Some(profile) = settings.get(TextSetting::Profile).filter(|_| orders.confined) {
         write_file(SpawnStage::Profile, c"/proc/self/attr/exec", profile.to_bytes())?;
     }
     limits(orders)?;
@@ -272,10 +272,10 @@ fn number_of(resource: Resource) -> c_uint {
 }
 
 fn place(settings: &Settings, system_mode: bool) -> Step {
-    if let Some(root) = settings.get(Text::Chroot) {
+    if let Some(root) = settings.get(TextSetting::Chroot) {
         chroot(root).map_err(at(SpawnStage::Root))?;
     }
-    if let Some(directory) = settings.get(Text::Chdir).or(system_mode.then_some(c"/")) {
+    if let Some(directory) = settings.get(TextSetting::Chdir).or(system_mode.then_some(c"/")) {
         chdir(directory).map_err(at(SpawnStage::Directory))?;
     }
     Ok(())
@@ -284,17 +284,20 @@ fn place(settings: &Settings, system_mode: bool) -> Step {
 /// Sets users and groups. Code 0 of the four lookup stages means that there is no such name or id.
 fn identity(orders: &Orders<'_>) -> Step {
     let settings = orders.settings;
-    if [Text::Chroot, Text::Setuid, Text::Setgid].into_iter().all(|which| settings.get(which).is_none()) {
+    if [TextSetting::Chroot, TextSetting::Setuid, TextSetting::Setgid]
+        .into_iter()
+        .all(|which| settings.get(which).is_none())
+    {
         return match orders.own_groups? {
             Some(groups) => kernel::attributes::set_groups(groups).map_err(at(SpawnStage::Groups)),
             None => Ok(()),
         };
     }
-    let user = match settings.get(Text::Setuid) {
+    let user = match settings.get(TextSetting::Setuid) {
         Some(name) => Some(accounts::found(SpawnStage::FindUser, accounts::user_named(name.to_bytes()))?),
         None => None,
     };
-    let group = match settings.get(Text::Setgid) {
+    let group = match settings.get(TextSetting::Setgid) {
         Some(name) => Some(accounts::found(SpawnStage::FindGroup, accounts::group_named(name.to_bytes()))?),
         None => None,
     };

@@ -180,8 +180,8 @@ impl Line {
             return self.format(text);
         }
         self.format(format_args!("init:{text}"));
-        let said = self.bytes.get(5..self.used).unwrap_or_default();
-        let first_word = said.split(|&byte| byte == b' ').next().unwrap_or_default();
+        let message = self.bytes.get(5..self.used).unwrap_or_default();
+        let first_word = message.split(|&byte| byte == b' ').next().unwrap_or_default();
         if !first_word.ends_with(b":") && self.used < MESSAGE {
             self.bytes.copy_within(5..self.used, 6);
             self.bytes[5] = b' ';

@@ -9,7 +9,7 @@ use uphold_core::limits::STATUS;
 use uphold_core::{JobId, Notification, Pid, Supervisor};
 
 use super::channel::{NotifyChannel, open_socket, watch};
-use super::message::Words;
+use super::message::NotifyMessage;
 use super::pid_file::{self, Before};
 use super::sender;
 use super::table::{DaemonSlot, DaemonTable};
@@ -33,9 +33,9 @@ pub struct Daemons {
     /// The record of each job.
     pub(crate) table: DaemonTable,
     /// The notifications of the last message that are still to be delivered.
-    words: Words,
-    speaker: Option<JobId>,
-    telling: Option<NotificationKind>,
+    message: NotifyMessage,
+    sender: Option<JobId>,
+    taken: Option<NotificationKind>,
     /// The status text that is being delivered, if it is one.
     status: Vec<u8, STATUS>,
     /// The process that has exited while its last messages are read, and how many more may come.
@@ -53,9 +53,9 @@ impl Daemons {
     pub fn new() -> Self {
         Daemons {
             table: DaemonTable::new(),
-            words: Words::default(),
-            speaker: None,
-            telling: None,
+            message: NotifyMessage::default(),
+            sender: None,
+            taken: None,
             status: Vec::new(),
             last: None,
         }
@@ -119,12 +119,12 @@ impl Daemons {
     }
 
     /// Reads a job's socket. Returns whether there are notifications.
-    pub fn message(&mut self, index: u32, supervisor: &Supervisor<'_>, log: &mut MessageLog) -> bool {
-        self.hear(index as usize, supervisor, log)
+    pub fn read_socket(&mut self, index: u32, supervisor: &Supervisor<'_>, log: &mut MessageLog) -> bool {
+        self.receive(index as usize, supervisor, log)
     }
 
     /// Reads a job's pipe. Returns whether that is a notification.
-    pub fn descriptor(&mut self, index: u32) -> bool {
+    pub fn read_pipe(&mut self, index: u32) -> bool {
         let Some(place) = self.table.places.get_mut(index as usize) else { return false };
         let Some(pipe) = &place.pipe else { return false };
         let mut room = [0; 256];
@@ -132,32 +132,32 @@ impl Daemons {
             Err(Errno::EAGAIN | Errno::EINTR) => return false,
             Ok(count) if count > 0 && !room[..count].contains(&b'\n') => return false,
             Ok(count) if count > 0 => {
-                self.words.ready = true;
-                self.speaker = place.job;
+                self.message.ready = true;
+                self.sender = place.job;
             }
             Ok(_) | Err(_) => {}
         }
         place.pipe = None;
-        self.words.ready
+        self.message.ready
     }
 
-    fn hear(&mut self, index: usize, supervisor: &Supervisor<'_>, log: &mut MessageLog) -> bool {
+    fn receive(&mut self, index: usize, supervisor: &Supervisor<'_>, log: &mut MessageLog) -> bool {
         let ended = self.last.map(|(pid, _)| pid);
-        let Some((job, words)) = self.table.hear(index, ended, supervisor, log) else { return false };
-        (self.words, self.speaker) = (words, Some(job));
+        let Some((job, message)) = self.table.receive(index, ended, supervisor, log) else { return false };
+        (self.message, self.sender) = (message, Some(job));
         true
     }
 
     /// A process has exited: reads its last messages before the exit is reported. Returns whether there are
     /// notifications; if so, this is to be called again when they are delivered.
-    pub fn last_words(&mut self, pid: Pid, supervisor: &Supervisor<'_>, log: &mut MessageLog) -> bool {
+    pub fn last_message(&mut self, pid: Pid, supervisor: &Supervisor<'_>, log: &mut MessageLog) -> bool {
         let Some(index) = self.table.mains.iter().position(|&main| main == pid.get()) else {
             self.last = None;
             return false;
         };
-        let left = self.last.filter(|&(who, _)| who == pid).map_or(LAST_NOTIFICATIONS, |(_, left)| left);
+        let left = self.last.filter(|&(source, _)| source == pid).map_or(LAST_NOTIFICATIONS, |(_, left)| left);
         self.last = Some((pid, left.saturating_sub(1)));
-        if left > 0 && (self.descriptor(index as u32) || self.hear(index, supervisor, log)) {
+        if left > 0 && (self.read_pipe(index as u32) || self.receive(index, supervisor, log)) {
             return true;
         }
         self.last = None;
@@ -167,39 +167,39 @@ impl Daemons {
     }
 
     /// Whether there are notifications to be delivered.
-    pub fn has_words(&self) -> bool {
-        self.words != Words::default()
+    pub fn has_message(&self) -> bool {
+        self.message != NotifyMessage::default()
     }
 
     /// Takes the next one, for [`notification`](Self::notification). The main process comes first, then its status, so
     /// that they are known before the job becomes ready.
-    pub fn take_word(&mut self) -> bool {
-        let words = &mut self.words;
-        self.telling = if let Some(pid) = words.main.take() {
+    pub fn take_notification(&mut self) -> bool {
+        let message = &mut self.message;
+        self.taken = if let Some(pid) = message.main.take() {
             Some(NotificationKind::Main(pid))
-        } else if let Some(status) = words.status.take() {
+        } else if let Some(status) = message.status.take() {
             self.status = status;
             Some(NotificationKind::Status)
-        } else if std::mem::take(&mut words.ready) {
+        } else if std::mem::take(&mut message.ready) {
             Some(NotificationKind::Ready)
-        } else if std::mem::take(&mut words.alive) {
+        } else if std::mem::take(&mut message.alive) {
             Some(NotificationKind::Alive)
         } else {
-            std::mem::take(&mut words.stopping).then_some(NotificationKind::Stopping)
+            std::mem::take(&mut message.stopping).then_some(NotificationKind::Stopping)
         };
-        self.telling.is_some()
+        self.taken.is_some()
     }
 
     /// The notification that was taken last, and its job.
     pub fn notification(&self) -> Option<(JobId, Notification<'_>)> {
-        let word = match self.telling? {
+        let notification = match self.taken? {
             NotificationKind::Ready => Notification::Ready,
             NotificationKind::Main(pid) => Notification::Main(pid),
             NotificationKind::Stopping => Notification::Stopping,
             NotificationKind::Alive => Notification::Alive,
             NotificationKind::Status => Notification::Status(&self.status),
         };
-        Some((self.speaker?, word))
+        Some((self.sender?, notification))
     }
 
     /// The process id in a job's `pid file`, if the file was written since the launch of the main process, and contains

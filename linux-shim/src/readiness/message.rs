@@ -6,7 +6,7 @@ use uphold_core::limits::STATUS;
 
 /// The notifications of one message, each once: of several lines with one name the last counts.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Words {
+pub(super) struct NotifyMessage {
     /// `MAINPID=NUMBER`.
     pub(super) main: Option<Pid>,
     /// `STATUS=TEXT`.
@@ -19,22 +19,22 @@ pub(super) struct Words {
     pub(super) stopping: bool,
 }
 
-impl Words {
+impl NotifyMessage {
     /// Parses a message. Unknown lines and invalid values are ignored, as the manual page requires.
-    pub(super) fn read(message: &[u8]) -> Words {
-        let mut words = Words::default();
+    pub(super) fn read(message: &[u8]) -> NotifyMessage {
+        let mut parsed = NotifyMessage::default();
         for line in message.split(|&byte| byte == b'\n') {
             let Some(at) = line.iter().position(|&byte| byte == b'=') else { continue };
             match (&line[..at], &line[at + 1..]) {
-                (b"READY", b"1") => words.ready = true,
-                (b"STOPPING", b"1") => words.stopping = true,
-                (b"WATCHDOG", b"1") => words.alive = true,
-                (b"STATUS", text) => words.status = Some(printable(text)),
-                (b"MAINPID", number) => words.main = decimal(number).or(words.main),
+                (b"READY", b"1") => parsed.ready = true,
+                (b"STOPPING", b"1") => parsed.stopping = true,
+                (b"WATCHDOG", b"1") => parsed.alive = true,
+                (b"STATUS", text) => parsed.status = Some(printable(text)),
+                (b"MAINPID", number) => parsed.main = decimal(number).or(parsed.main),
                 _ => {}
             }
         }
-        words
+        parsed
     }
 }
 
@@ -68,26 +68,27 @@ mod tests {
     use super::*;
 
     fn status(text: &str) -> Option<String> {
-        let words = Words::read(&[b"STATUS=", text.as_bytes()].concat());
-        words.status.map(|status| String::from_utf8(status.to_vec()).unwrap())
+        let parsed = NotifyMessage::read(&[b"STATUS=", text.as_bytes()].concat());
+        parsed.status.map(|status| String::from_utf8(status.to_vec()).unwrap())
     }
 
     #[test]
     fn known_lines_count_and_unknown_ones_do_not() {
-        let words = Words::read(b"READY=1\nSTATUS=up = fine\nMAINPID=4711\nFDSTORE=1\n\nX_Y=\nnonsense\n=\nWATCHDOG=1");
-        assert_eq!(words.main, Pid::new(4711));
-        assert_eq!(words.status.as_deref(), Some(&b"up = fine"[..]));
-        assert!(words.ready && words.alive && !words.stopping);
-        assert!(Words::read(b"STOPPING=1\n").stopping);
+        let parsed =
+            NotifyMessage::read(b"READY=1\nSTATUS=up = fine\nMAINPID=4711\nFDSTORE=1\n\nX_Y=\nnonsense\n=\nWATCHDOG=1");
+        assert_eq!(parsed.main, Pid::new(4711));
+        assert_eq!(parsed.status.as_deref(), Some(&b"up = fine"[..]));
+        assert!(parsed.ready && parsed.alive && !parsed.stopping);
+        assert!(NotifyMessage::read(b"STOPPING=1\n").stopping);
         for nothing in
             [&b""[..], b"READY=0", b"READY", b"READY=1 ", b" READY=1", b"ready=1", b"STOPPING=", b"\0\xff=\xff"]
         {
-            assert_eq!(Words::read(nothing), Words::default(), "{nothing:?}");
+            assert_eq!(NotifyMessage::read(nothing), NotifyMessage::default(), "{nothing:?}");
         }
         for bad in [&b"0"[..], b"1", b"", b"-5", b"+5", b" 5", b"5x", b"2147483648", b"99999999999999999999"] {
-            assert_eq!(Words::read(&[b"MAINPID=", bad].concat()).main, None, "{bad:?}");
+            assert_eq!(NotifyMessage::read(&[b"MAINPID=", bad].concat()).main, None, "{bad:?}");
         }
-        assert_eq!(Words::read(b"MAINPID=7\nMAINPID=8\nMAINPID=x").main, Pid::new(8));
+        assert_eq!(NotifyMessage::read(b"MAINPID=7\nMAINPID=8\nMAINPID=x").main, Pid::new(8));
     }
 
     #[test]
@@ -95,6 +96,6 @@ mod tests {
         assert_eq!(status("a\tb\u{1b}[31mc\u{7f}\u{202e}d").as_deref(), Some("ab[31mcd"));
         assert_eq!(status("").as_deref(), Some(""));
         assert_eq!(status(&"\u{20ac}".repeat(200)), Some("\u{20ac}".repeat(STATUS / 3)));
-        assert_eq!(Words::read(b"STATUS=a\xff\xc3b").status.as_deref(), Some(&b"ab"[..]));
+        assert_eq!(NotifyMessage::read(b"STATUS=a\xff\xc3b").status.as_deref(), Some(&b"ab"[..]));
     }
 }

@@ -15,7 +15,7 @@ use uphold_core::{JobId, Pid, Process, Supervisor, Variable};
 
 use super::message::decimal;
 use crate::capacity::PID_FILE;
-use crate::conf::settings::{Settings, Text};
+use crate::conf::settings::{Settings, TextSetting};
 use crate::watch::proc_files::fill;
 
 /// Bytes of the longest path, with its NUL.
@@ -97,13 +97,13 @@ fn find<'v>(settings: &Settings, system_mode: bool, lookup: impl Fn(&[u8]) -> Op
     expand(pattern, lookup, name.as_mut_view()).ok()?;
     let mut path = Vec::<u8, PATH>::new();
     if !name.starts_with(b"/") {
-        let directory = settings.get(Text::Chdir).or(system_mode.then_some(c"/")).unwrap_or(c".");
+        let directory = settings.get(TextSetting::Chdir).or(system_mode.then_some(c"/")).unwrap_or(c".");
         path.extend_from_slice(directory.to_bytes()).and_then(|()| path.extend_from_slice(b"/")).ok()?;
     }
     path.extend_from_slice(&name).and_then(|()| path.extend_from_slice(b"\0")).ok()?;
     let path = CStr::from_bytes_with_nul(&path).ok()?;
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-    let Some(root) = settings.get(Text::Chroot) else { return open(path, flags, Mode::empty()).ok() };
+    let Some(root) = settings.get(TextSetting::Chroot) else { return open(path, flags, Mode::empty()).ok() };
     let root = open(root, flags | OFlag::O_DIRECTORY, Mode::empty()).ok()?;
     let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
     match openat2(&root, path, how) {

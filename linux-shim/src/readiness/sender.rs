@@ -8,7 +8,7 @@ use uphold_core::control::JobName;
 use uphold_core::{JobId, Pid, Supervisor};
 
 use super::channel::variable;
-use super::message::Words;
+use super::message::NotifyMessage;
 use super::process;
 use super::table::{DaemonSlot, DaemonTable, Main};
 use crate::capacity::{ANCESTORS, NOTIFICATION, NOTIFICATIONS_AT_ONCE};
@@ -28,13 +28,13 @@ enum Warning {
 impl DaemonTable {
     /// Reads messages from a job's socket until one has notifications, or other sources have to have their turn.
     /// `ended` is the process that has exited, if one has, while its last messages are read.
-    pub(super) fn hear(
+    pub(super) fn receive(
         &mut self,
         index: usize,
         ended: Option<Pid>,
         supervisor: &Supervisor<'_>,
         log: &mut MessageLog,
-    ) -> Option<(JobId, Words)> {
+    ) -> Option<(JobId, NotifyMessage)> {
         let mut room = [0; NOTIFICATION];
         for _ in 0..NOTIFICATIONS_AT_ONCE {
             let place = self.places.get(index)?;
@@ -57,17 +57,17 @@ impl DaemonTable {
                 );
                 continue;
             }
-            let mut words = Words::read(&room[..received.length]);
-            if let Some(pid) = words.main.take() {
+            let mut message = NotifyMessage::read(&room[..received.length]);
+            if let Some(pid) = message.main.take() {
                 if self.adopt(index, pid) {
-                    words.main = Some(pid);
+                    message.main = Some(pid);
                 } else {
                     let text = format_args!("MAINPID={pid} ignored: that is no process of {name}");
                     self.warn(index, Warning::Foreign, log, text);
                 }
             }
-            if words != Words::default() {
-                return Some((job, words));
+            if message != NotifyMessage::default() {
+                return Some((job, message));
             }
         }
         None

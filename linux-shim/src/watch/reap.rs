@@ -10,12 +10,12 @@ pub struct ChildChange {
     /// The process.
     pub pid: Pid,
     /// The change.
-    pub kind: Kind,
+    pub kind: ChangeKind,
 }
 
 /// The ways in which a process changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-pub enum Kind {
+pub enum ChangeKind {
     /// It exited, and was reaped.
     ///
     /// A tracee that is not a child of the supervisor is reported when it exits, and a second time if its parent exits
@@ -57,14 +57,14 @@ pub fn next_change() -> Option<ChildChange> {
     }
 }
 
-fn kind_of(Waited { pid, code, status }: Waited) -> Option<Kind> {
+fn kind_of(Waited { pid, code, status }: Waited) -> Option<ChangeKind> {
     let low = (status & 0x7f) as u8;
     match code {
-        libc::CLD_EXITED => Some(Kind::Exited(Exit::Status((status & 0xff) as u8))),
-        libc::CLD_KILLED | libc::CLD_DUMPED => Some(Kind::Exited(Exit::Signal(low))),
-        libc::CLD_STOPPED => Some(Kind::Stopped(Signal(low))),
-        libc::CLD_CONTINUED => Some(Kind::Continued),
-        libc::CLD_TRAPPED => Some(Kind::Trapped(match status >> 8 {
+        libc::CLD_EXITED => Some(ChangeKind::Exited(Exit::Status((status & 0xff) as u8))),
+        libc::CLD_KILLED | libc::CLD_DUMPED => Some(ChangeKind::Exited(Exit::Signal(low))),
+        libc::CLD_STOPPED => Some(ChangeKind::Stopped(Signal(low))),
+        libc::CLD_CONTINUED => Some(ChangeKind::Continued),
+        libc::CLD_TRAPPED => Some(ChangeKind::Trapped(match status >> 8 {
             0 => Trap::Signal(Signal(low)),
             libc::PTRACE_EVENT_EXEC => Trap::Exec,
             libc::PTRACE_EVENT_FORK => match kernel::ptrace::event_message(pid) {

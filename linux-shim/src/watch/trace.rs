@@ -6,7 +6,7 @@
 use crate::capacity::EARLY_CHILDREN;
 use crate::kernel;
 use crate::watch::proc_stat::{is_traced, parent_of};
-use crate::watch::reap::{self, ChildChange, Kind, Trap};
+use crate::watch::reap::{self, ChangeKind, ChildChange, Trap};
 use nix::errno::Errno;
 use uphold_core::{Exit, Pid, Signal};
 
@@ -14,7 +14,7 @@ use uphold_core::{Exit, Pid, Signal};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 struct Early {
     pid: Pid,
-    kind: Kind,
+    kind: ChangeKind,
 }
 
 /// The tracees, at most `TRACEES`: two for each job that may start at the same time (a process and its new child).
@@ -133,7 +133,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
 
     /// How the new child whose fork was just reported exited, if it has; this is not reported again.
     pub fn take_end(&mut self, pid: Pid) -> Option<Exit> {
-        let Some(ChildChange { pid: due, kind: Kind::Exited(exit) }) = self.due else { return None };
+        let Some(ChildChange { pid: due, kind: ChangeKind::Exited(exit) }) = self.due else { return None };
         if due != pid {
             return None;
         }
@@ -193,7 +193,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     fn judge(&mut self, change: ChildChange, parent_of: impl Fn(Pid) -> Option<Pid>) -> StopAction {
         let ChildChange { pid, kind } = change;
         match kind {
-            Kind::Trapped(Trap::Fork(child)) => {
+            ChangeKind::Trapped(Trap::Fork(child)) => {
                 self.note(child);
                 if let Some(at) = self.early.iter().position(|early| early.pid == child) {
                     let early = self.early.swap_remove(at);
@@ -201,16 +201,16 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
                 }
                 StopAction::Tell
             }
-            Kind::Trapped(Trap::Signal(Signal::STOP)) if self.leaving.contains(&pid) => StopAction::Release,
-            Kind::Trapped(_) if self.known.contains(&pid) => StopAction::Tell,
-            Kind::Trapped(_) => self.hold(pid, kind, parent_of),
-            Kind::Exited(_) => self.ended(pid, kind, parent_of),
-            Kind::Stopped(Signal::STOP) if self.leaving.contains(&pid) => StopAction::GoOn,
-            Kind::Stopped(_) | Kind::Continued => StopAction::Tell,
+            ChangeKind::Trapped(Trap::Signal(Signal::STOP)) if self.leaving.contains(&pid) => StopAction::Release,
+            ChangeKind::Trapped(_) if self.known.contains(&pid) => StopAction::Tell,
+            ChangeKind::Trapped(_) => self.hold(pid, kind, parent_of),
+            ChangeKind::Exited(_) => self.ended(pid, kind, parent_of),
+            ChangeKind::Stopped(Signal::STOP) if self.leaving.contains(&pid) => StopAction::GoOn,
+            ChangeKind::Stopped(_) | ChangeKind::Continued => StopAction::Tell,
         }
     }
 
-    fn hold(&mut self, pid: Pid, kind: Kind, parent_of: impl Fn(Pid) -> Option<Pid>) -> StopAction {
+    fn hold(&mut self, pid: Pid, kind: ChangeKind, parent_of: impl Fn(Pid) -> Option<Pid>) -> StopAction {
         // Without /proc the parent is unknown; then it may be any of the tracees.
         let orphan = parent_of(pid).is_some_and(|parent| !self.known.contains(&parent));
         if orphan || self.known.is_empty() {
@@ -225,7 +225,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
         }
     }
 
-    fn ended(&mut self, pid: Pid, kind: Kind, parent_of: impl Fn(Pid) -> Option<Pid>) -> StopAction {
+    fn ended(&mut self, pid: Pid, kind: ChangeKind, parent_of: impl Fn(Pid) -> Option<Pid>) -> StopAction {
         if let Some(early) = self.early.iter_mut().find(|early| early.pid == pid) {
             // The fork is still to be reported; then the child is gone, not stopped.
             early.kind = kind;
@@ -253,10 +253,10 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
 }
 
 /// Detaches from a process, with the signal for which it stopped unless tracing caused it.
-fn let_go(pid: Pid, kind: Kind) {
+fn let_go(pid: Pid, kind: ChangeKind) {
     let signal = match kind {
-        Kind::Exited(_) => return,
-        Kind::Trapped(Trap::Signal(signal)) if signal != Signal::STOP && signal != Signal::TRAP => Some(signal),
+        ChangeKind::Exited(_) => return,
+        ChangeKind::Trapped(Trap::Signal(signal)) if signal != Signal::STOP && signal != Signal::TRAP => Some(signal),
         _ => None,
     };
     // It is stopped, so the request fails only if it was killed: its exit is reported next.
@@ -282,20 +282,20 @@ mod tests {
         Pid::new(number).unwrap()
     }
 
-    fn change(number: u32, kind: Kind) -> ChildChange {
+    fn change(number: u32, kind: ChangeKind) -> ChildChange {
         ChildChange { pid: pid(number), kind }
     }
 
     fn fork() -> ChildChange {
-        change(PARENT, Kind::Trapped(Trap::Fork(pid(CHILD))))
+        change(PARENT, ChangeKind::Trapped(Trap::Fork(pid(CHILD))))
     }
 
     fn stop() -> ChildChange {
-        change(CHILD, Kind::Trapped(Trap::Signal(Signal::STOP)))
+        change(CHILD, ChangeKind::Trapped(Trap::Signal(Signal::STOP)))
     }
 
     fn exit(number: u32) -> ChildChange {
-        change(number, Kind::Exited(Exit::Status(0)))
+        change(number, ChangeKind::Exited(Exit::Status(0)))
     }
 
     /// The reports when the kernel reports these changes, and the child's parent is `parent`.
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn a_process_that_is_traced_no_more_does_not_stand_still() {
         let mut tracer = Tracer::<4>::new();
-        let stopped = |signal| change(PARENT, Kind::Stopped(signal));
+        let stopped = |signal| change(PARENT, ChangeKind::Stopped(signal));
         tracer.expect(pid(PARENT));
         tracer.leaving.push(pid(PARENT));
         assert_eq!(tracer.judge(stopped(Signal(20)), |_| None), StopAction::Tell);
@@ -350,10 +350,10 @@ mod tests {
         let mut tracer = Tracer::<4>::new();
         tracer.expect(pid(PARENT));
         for number in 0..EARLY_CHILDREN as u32 {
-            let stop = change(CHILD + number, Kind::Trapped(Trap::Signal(Signal::STOP)));
+            let stop = change(CHILD + number, ChangeKind::Trapped(Trap::Signal(Signal::STOP)));
             assert_eq!(tracer.judge(stop, |_| Some(pid(PARENT))), StopAction::Hold);
         }
-        let stop = change(CHILD + 1000, Kind::Trapped(Trap::Signal(Signal::STOP)));
+        let stop = change(CHILD + 1000, ChangeKind::Trapped(Trap::Signal(Signal::STOP)));
         assert_eq!(tracer.judge(stop, |_| Some(pid(PARENT))), StopAction::LetGo);
         assert_eq!(tracer.take_dropped(), 1);
         // Once the parent is gone nothing is held any more.

@@ -4,8 +4,8 @@ use crate::ALLOCATIONS;
 use crate::kit::{Bench, plan, root, settings};
 use uphold_core::Resource;
 use uphold_linux::conf::command::Command;
-use uphold_linux::conf::settings::{ResourceLimit, Text};
-use uphold_linux::watch::reap::{ChildChange, Kind};
+use uphold_linux::conf::settings::{ResourceLimit, TextSetting};
+use uphold_linux::watch::reap::{ChangeKind, ChildChange};
 use uphold_linux::watch::trace::Tracer;
 
 #[test]
@@ -16,9 +16,9 @@ fn nothing_is_allocated() {
         settings.oom_score = Some(10);
         settings.set_limit(ResourceLimit { resource: Resource::Nofile, soft: Some(500), hard: Some(1000) });
     });
-    rich.set(Text::Chdir, b"/usr").unwrap();
+    rich.set(TextSetting::Chdir, b"/usr").unwrap();
     if root("setuid") {
-        rich.set(Text::Setuid, b"nobody").unwrap();
+        rich.set(TextSetting::Setuid, b"nobody").unwrap();
     }
     let mut tracer = Tracer::<8>::new();
     let commands = [Command::Exec(b"true"), Command::Script(b"exit 0\n"), Command::Script(b":\nexit 0\n")];
@@ -35,7 +35,7 @@ fn nothing_is_allocated() {
         }
         loop {
             match tracer.next_change() {
-                Some(ChildChange { kind: Kind::Exited(_), .. }) => break,
+                Some(ChildChange { kind: ChangeKind::Exited(_), .. }) => break,
                 Some(change) => assert_eq!(tracer.detach(change.pid, None), Ok(true)),
                 None => std::thread::yield_now(),
             }

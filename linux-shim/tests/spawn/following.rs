@@ -5,7 +5,7 @@ use std::fs;
 use uphold_core::{Exit, Pid, Signal, SpawnError, SpawnStage};
 use uphold_linux::conf::command::Command;
 use uphold_linux::watch::kill::{signal_group, signal_one};
-use uphold_linux::watch::reap::{ChildChange, Kind, Trap, next_change};
+use uphold_linux::watch::reap::{ChangeKind, ChildChange, Trap, next_change};
 use uphold_linux::watch::trace::Tracer;
 
 #[test]
@@ -21,7 +21,7 @@ fn every_way_to_end_is_told() {
     }
     let pid = bench.launch(sleep, |_| ()).unwrap();
     assert_eq!(signal_one(pid, Signal::STOP), Ok(true));
-    assert_eq!(await_change(next_change), ChildChange { pid, kind: Kind::Stopped(Signal::STOP) });
+    assert_eq!(await_change(next_change), ChildChange { pid, kind: ChangeKind::Stopped(Signal::STOP) });
     assert_eq!(signal_one(pid, Signal::CONT), Ok(true));
     assert_eq!(signal_one(pid, Signal::KILL), Ok(true));
     assert_eq!(exit_of(pid), Exit::Signal(9));
@@ -44,26 +44,26 @@ fn a_group_is_signalled_but_never_everyone() {
 
 /// The next change except that a process was continued, which the kernel may report or replace by the next change.
 fn next() -> Option<ChildChange> {
-    next_change().filter(|change| change.kind != Kind::Continued)
+    next_change().filter(|change| change.kind != ChangeKind::Continued)
 }
 
 #[test]
 fn a_debugged_process_stops_before_its_program() {
     let mut bench = Bench::new();
     let pid = bench.launch(Command::Exec(b"true"), |plan| plan.stop_before_exec = true).unwrap();
-    assert_eq!(await_change(next), ChildChange { pid, kind: Kind::Stopped(Signal::STOP) });
+    assert_eq!(await_change(next), ChildChange { pid, kind: ChangeKind::Stopped(Signal::STOP) });
     assert_eq!(signal_one(pid, Signal::CONT), Ok(true));
     assert_eq!(exit_of(pid), Exit::Status(0));
     let pid = bench.launch(Command::Exec(b"/no/such"), |plan| plan.stop_before_exec = true).unwrap();
-    assert_eq!(await_change(next).kind, Kind::Stopped(Signal::STOP));
+    assert_eq!(await_change(next).kind, ChangeKind::Stopped(Signal::STOP));
     assert_eq!(signal_one(pid, Signal::CONT), Ok(true));
     assert_eq!(exit_of(pid), Exit::Status(255));
     // Traced as well, it stops once more.
     let pid = bench.launch(Command::Exec(b"true"), |plan| (plan.stop_before_exec, plan.trace) = (true, true)).unwrap();
-    assert_eq!(await_change(next), ChildChange { pid, kind: Kind::Stopped(Signal::STOP) });
+    assert_eq!(await_change(next), ChildChange { pid, kind: ChangeKind::Stopped(Signal::STOP) });
     assert_eq!(signal_one(pid, Signal::CONT), Ok(true));
     let mut tracer = Tracer::<8>::new();
-    assert_eq!(await_change(next), ChildChange { pid, kind: Kind::Trapped(Trap::Signal(Signal::TRAP)) });
+    assert_eq!(await_change(next), ChildChange { pid, kind: ChangeKind::Trapped(Trap::Signal(Signal::TRAP)) });
     assert_eq!(tracer.detach(pid, None), Ok(true));
     assert_eq!(exit_of(pid), Exit::Status(0));
 }
@@ -98,17 +98,17 @@ fn traced(bench: &mut Bench, command: Command<'_>, ends: usize) -> Vec<ChildChan
         let change = await_change(|| tracer.next_change());
         told.push(change);
         match change.kind {
-            Kind::Trapped(Trap::Signal(Signal::TRAP)) if !followed => {
+            ChangeKind::Trapped(Trap::Signal(Signal::TRAP)) if !followed => {
                 followed = true;
                 assert_eq!(tracer.follow(change.pid), Ok(true));
             }
-            Kind::Trapped(Trap::Signal(signal)) => {
+            ChangeKind::Trapped(Trap::Signal(signal)) => {
                 let pass_on = Some(signal).filter(|&signal| signal != Signal::STOP);
                 assert_eq!(tracer.resume(change.pid, pass_on), Ok(true));
             }
-            Kind::Trapped(_) => assert_eq!(tracer.resume(change.pid, None), Ok(true)),
-            Kind::Exited(_) => ended += 1,
-            Kind::Stopped(_) | Kind::Continued => panic!("{change:?}"),
+            ChangeKind::Trapped(_) => assert_eq!(tracer.resume(change.pid, None), Ok(true)),
+            ChangeKind::Exited(_) => ended += 1,
+            ChangeKind::Stopped(_) | ChangeKind::Continued => panic!("{change:?}"),
         }
     }
     assert_eq!(tracer.take_dropped(), 0);
@@ -121,15 +121,18 @@ fn forks_and_execs_are_told_in_order() {
     for _ in 0..100 {
         let told = traced(&mut bench, Command::Script(b"( : )\nexec true\n"), 2);
         let first = told[0].pid;
-        let fork = told.iter().position(|change| matches!(change.kind, Kind::Trapped(Trap::Fork(_)))).unwrap();
-        let Kind::Trapped(Trap::Fork(child)) = told[fork].kind else { unreachable!() };
-        assert_eq!(told[0].kind, Kind::Trapped(Trap::Signal(Signal::TRAP)));
+        let fork = told.iter().position(|change| matches!(change.kind, ChangeKind::Trapped(Trap::Fork(_)))).unwrap();
+        let ChangeKind::Trapped(Trap::Fork(child)) = told[fork].kind else { unreachable!() };
+        assert_eq!(told[0].kind, ChangeKind::Trapped(Trap::Signal(Signal::TRAP)));
         let of_child: Vec<_> = told.iter().filter(|change| change.pid == child).map(|change| change.kind).collect();
-        assert_eq!(of_child[..2], [Kind::Trapped(Trap::Signal(Signal::STOP)), Kind::Exited(Exit::Status(0))]);
+        assert_eq!(
+            of_child[..2],
+            [ChangeKind::Trapped(Trap::Signal(Signal::STOP)), ChangeKind::Exited(Exit::Status(0))]
+        );
         assert!(told.iter().position(|change| change.pid == child).unwrap() > fork);
         let of_first: Vec<_> = told.iter().filter(|change| change.pid == first).map(|change| change.kind).collect();
-        assert!(of_first.contains(&Kind::Trapped(Trap::Exec)), "{told:?}");
-        assert_eq!(of_first.last(), Some(&Kind::Exited(Exit::Status(0))));
+        assert!(of_first.contains(&ChangeKind::Trapped(Trap::Exec)), "{told:?}");
+        assert_eq!(of_first.last(), Some(&ChangeKind::Exited(Exit::Status(0))));
     }
 }
 
@@ -149,8 +152,8 @@ fn a_fork_is_told_before_its_child_s_stop_when_the_kernel_has_it_the_other_way_r
             await_some("standstill", || stand_still(&forked).then_some(()));
             let change = await_change(|| if sorted { tracer.next_change() } else { next_change() });
             match change.kind {
-                Kind::Trapped(Trap::Signal(Signal::TRAP)) => assert_eq!(tracer.follow(pid), Ok(true)),
-                Kind::Trapped(trap) => {
+                ChangeKind::Trapped(Trap::Signal(Signal::TRAP)) => assert_eq!(tracer.follow(pid), Ok(true)),
+                ChangeKind::Trapped(trap) => {
                     if let Trap::Fork(child) = trap {
                         forked.push(child);
                     } else if !forked.contains(&change.pid) {
@@ -159,8 +162,8 @@ fn a_fork_is_told_before_its_child_s_stop_when_the_kernel_has_it_the_other_way_r
                     }
                     assert_eq!(tracer.resume(change.pid, None), Ok(true));
                 }
-                Kind::Exited(_) => ended += 1,
-                Kind::Stopped(_) | Kind::Continued => panic!("{change:?}"),
+                ChangeKind::Exited(_) => ended += 1,
+                ChangeKind::Stopped(_) | ChangeKind::Continued => panic!("{change:?}"),
             }
         }
         while next_change().is_some() {}
@@ -176,13 +179,13 @@ fn a_traced_failure_is_known_and_signals_are_passed_on() {
     assert_eq!(failure, Err(SpawnError { stage: SpawnStage::Execute, code: libc::ENOENT }));
     assert_eq!(next_change(), None);
     let told = traced(&mut bench, Command::Script(b"trap 'exit 3' USR1\nkill -USR1 $$\n:\n"), 1);
-    assert!(told.iter().any(|change| change.kind == Kind::Trapped(Trap::Signal(Signal(10)))), "{told:?}");
-    assert_eq!(told.last().unwrap().kind, Kind::Exited(Exit::Status(3)));
+    assert!(told.iter().any(|change| change.kind == ChangeKind::Trapped(Trap::Signal(Signal(10)))), "{told:?}");
+    assert_eq!(told.last().unwrap().kind, ChangeKind::Exited(Exit::Status(3)));
     let blocked = traced(&mut bench, Command::Script(b"exec grep ^SigBlk: /proc/self/status > $OUT\n"), 1);
-    assert_eq!(blocked.last().unwrap().kind, Kind::Exited(Exit::Status(0)));
+    assert_eq!(blocked.last().unwrap().kind, ChangeKind::Exited(Exit::Status(0)));
     assert_eq!(fs::read_to_string(bench.out()).unwrap(), "SigBlk:\t0000000000000000\n");
     let told = traced(&mut bench, Command::Script(b"kill -34 $$; exit 0\n"), 1);
-    assert_eq!(told.last().unwrap().kind, Kind::Exited(Exit::Signal(34)), "{told:?}");
+    assert_eq!(told.last().unwrap().kind, ChangeKind::Exited(Exit::Signal(34)), "{told:?}");
 }
 
 #[test]
@@ -195,22 +198,23 @@ fn a_child_whose_parent_is_killed_at_its_fork_is_not_left_stopped() {
         let script = b"( touch $OUT ) &\nwait\n";
         let pid = bench.launch(Command::Script(script), |plan| plan.trace = true).unwrap();
         tracer.expect(pid);
-        assert!(matches!(await_change(|| tracer.next_change()).kind, Kind::Trapped(_)));
+        assert!(matches!(await_change(|| tracer.next_change()).kind, ChangeKind::Trapped(_)));
         assert_eq!(tracer.follow(pid), Ok(true));
         // Wait until both the fork and the child's stop can be reported, and then kill the parent.
         let child = await_some("a child", || families(&[pid]).get(1).copied());
         await_some("both stops", || (state_of(pid)? == 't' && state_of(child)? == 't').then_some(()));
         assert_eq!(signal_one(pid, Signal::KILL), Ok(true));
         let mut told = Vec::new();
-        while !told.iter().any(|change: &ChildChange| change.pid == pid && matches!(change.kind, Kind::Exited(_))) {
+        while !told.iter().any(|change: &ChildChange| change.pid == pid && matches!(change.kind, ChangeKind::Exited(_)))
+        {
             let change = await_change(|| tracer.next_change());
             told.push(change);
-            if let Kind::Trapped(_) = change.kind {
+            if let ChangeKind::Trapped(_) = change.kind {
                 let _ = tracer.resume(change.pid, None);
             }
         }
         await_some(&format!("the end of {child}, {told:?}"), || {
-            if let Some(ChildChange { pid, kind: Kind::Trapped(_) }) = tracer.next_change() {
+            if let Some(ChildChange { pid, kind: ChangeKind::Trapped(_) }) = tracer.next_change() {
                 let _ = tracer.resume(pid, None);
             }
             matches!(state_of(child), None | Some('Z')).then_some(())

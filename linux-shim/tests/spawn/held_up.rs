@@ -11,10 +11,10 @@ use nix::sys::stat::Mode;
 use nix::unistd::{gettid, mkfifo};
 use uphold_core::{Exit, Pid, Signal, SpawnError, SpawnStage};
 use uphold_linux::conf::command::Command;
-use uphold_linux::conf::settings::{Settings, Text};
+use uphold_linux::conf::settings::{Settings, TextSetting};
 use uphold_linux::launch::spawn::Spawner;
 use uphold_linux::watch::kill::signal_one;
-use uphold_linux::watch::reap::{ChildChange, Kind, next_change};
+use uphold_linux::watch::reap::{ChangeKind, ChildChange, next_change};
 
 use crate::kit::{Bench, ROOM, await_change, exit_of, root, settings};
 
@@ -99,7 +99,7 @@ fn nobody_s_stops_hold_the_supervisor_up_at_any_moment() {
     let mut bench = Bench::new();
     let own = settings(|settings| {
         if root("setuid") {
-            settings.set(Text::Setuid, b"nobody").unwrap();
+            settings.set(TextSetting::Setuid, b"nobody").unwrap();
         }
     });
     let began = Instant::now();
@@ -130,7 +130,7 @@ fn nobody_s_stops_hold_the_supervisor_up_at_any_moment() {
 /// How a process ends that may be stopped several times before.
 fn exit_of_any(pid: Pid) -> Exit {
     loop {
-        if let ChildChange { pid: ended, kind: Kind::Exited(exit) } = await_change(next_change)
+        if let ChildChange { pid: ended, kind: ChangeKind::Exited(exit) } = await_change(next_change)
             && ended == pid
         {
             return exit;

@@ -10,9 +10,9 @@ use uphold_core::conf::Console;
 use uphold_core::{Exit, Pid, SpawnError, SpawnStage};
 use uphold_linux::capacity::SpawnRoom;
 use uphold_linux::conf::command::Command;
-use uphold_linux::conf::settings::{Settings, Text};
+use uphold_linux::conf::settings::{Settings, TextSetting};
 use uphold_linux::launch::spawn::{Plan, Spawner};
-use uphold_linux::watch::reap::{ChildChange, Kind, next_change};
+use uphold_linux::watch::reap::{ChangeKind, ChildChange, next_change};
 
 /// Settings that only silence the process.
 pub static PLAIN: LazyLock<Settings> = LazyLock::new(|| settings(|_| ()));
@@ -110,7 +110,7 @@ pub fn settings(adjust: impl FnOnce(&mut Settings)) -> Settings {
     settings
 }
 
-pub fn text(which: Text, value: &str) -> Settings {
+pub fn text(which: TextSetting, value: &str) -> Settings {
     settings(|settings| settings.set(which, value.as_bytes()).unwrap())
 }
 
@@ -131,7 +131,7 @@ pub fn await_some<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 
 /// The next change, other than that a stopped process goes on.
 pub fn await_change(mut next: impl FnMut() -> Option<ChildChange>) -> ChildChange {
-    await_some("a change", || next().filter(|change| change.kind != Kind::Continued))
+    await_some("a change", || next().filter(|change| change.kind != ChangeKind::Continued))
 }
 
 /// The state of a process, as one letter (proc(5)); `None` if there is none of that number.
@@ -142,8 +142,8 @@ pub fn state_of(pid: Pid) -> Option<char> {
 pub fn exit_of(pid: Pid) -> Exit {
     loop {
         match await_change(next_change) {
-            ChildChange { pid: ended, kind: Kind::Exited(exit) } if ended == pid => return exit,
-            ChildChange { kind: Kind::Continued, .. } => {}
+            ChildChange { pid: ended, kind: ChangeKind::Exited(exit) } if ended == pid => return exit,
+            ChildChange { kind: ChangeKind::Continued, .. } => {}
             other => assert_ne!(other.pid, pid, "{other:?}"),
         }
     }

@@ -10,13 +10,13 @@ use uphold_core::conf::Console;
 use uphold_core::{Exit, Signal, SpawnError, SpawnStage};
 use uphold_linux::conf::cgroup_stanza::Cgroup;
 use uphold_linux::conf::command::Command;
-use uphold_linux::conf::settings::Text;
+use uphold_linux::conf::settings::TextSetting;
 use uphold_linux::containment::cgroup::Cgroups;
 use uphold_linux::launch::open_files::OpenFiles;
 use uphold_linux::launch::preparation::Helper;
 use uphold_linux::launch::spawn::Spawner;
 use uphold_linux::watch::kill::signal_one;
-use uphold_linux::watch::reap::{ChildChange, Kind, next_change};
+use uphold_linux::watch::reap::{ChangeKind, ChildChange, next_change};
 
 use crate::kit::{Bench, ROOM, await_change, await_some, exit_of, root, settings, text};
 
@@ -57,7 +57,7 @@ fn a_process_that_nobody_waits_for_has_its_descriptors() {
             let pid = pid.unwrap();
             drop((log_end, ready_end));
             if stops {
-                assert_eq!(await_change(next_change), ChildChange { pid, kind: Kind::Stopped(Signal::STOP) });
+                assert_eq!(await_change(next_change), ChildChange { pid, kind: ChangeKind::Stopped(Signal::STOP) });
                 assert_eq!(signal_one(pid, Signal::CONT), Ok(true));
             }
             assert_eq!(exit_of(pid), Exit::Status(0), "{words}");
@@ -92,7 +92,7 @@ fn the_limit_of_open_files_goes_back_unless_the_job_sets_it() {
 #[test]
 fn a_profile_is_switched_to_only_where_there_are_profiles() {
     let mut bench = Bench::new();
-    let confined = text(Text::Profile, "exec unconfined");
+    let confined = text(TextSetting::Profile, "exec unconfined");
     assert_eq!(bench.run(Command::Exec(b"true"), &confined).0, Exit::Status(0));
     if Path::new("/sys/module/apparmor").exists() {
         return println!("skipped: where there is AppArmor, its profiles are what is switched to");

@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use uphold_core::conf::Console;
 use uphold_core::{Exit, Signal, SpawnError, SpawnStage};
 use uphold_linux::conf::command::Command;
-use uphold_linux::conf::settings::Text;
+use uphold_linux::conf::settings::TextSetting;
 use uphold_linux::watch::kill::signal_group;
 
 #[test]
@@ -57,7 +57,7 @@ fn a_script_can_be_read_by_the_user_it_runs_as() {
         return;
     }
     let mut bench = Bench::new();
-    let nobody = text(Text::Setuid, "nobody");
+    let nobody = text(TextSetting::Setuid, "nobody");
     assert_eq!(bench.run(Command::Script(b":\nexit 7\n"), &nobody).0, Exit::Status(7));
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use uphold_core::{Exit, Resource, SpawnStage};
 use uphold_linux::conf::command::Command;
-use uphold_linux::conf::settings::{ResourceLimit, Settings, Text};
+use uphold_linux::conf::settings::{ResourceLimit, Settings, TextSetting};
 
 #[test]
 fn failures_name_their_stage() {
@@ -20,13 +20,13 @@ fn failures_name_their_stage() {
         ("no-such-program-on-path arg", none.clone(), SpawnStage::Execute, libc::ENOENT),
         (plain, none.clone(), SpawnStage::Execute, libc::EACCES),
         ("  ", none.clone(), SpawnStage::Execute, libc::ENOENT),
-        ("true", text(Text::Chdir, "/no/such/dir"), SpawnStage::Directory, libc::ENOENT),
-        ("true", text(Text::Chdir, "/etc/passwd"), SpawnStage::Directory, libc::ENOTDIR),
-        ("true", text(Text::Chdir, "relative"), SpawnStage::Directory, libc::ENOENT),
-        ("true", text(Text::Chroot, "/no/such/root"), SpawnStage::Root, libc::ENOENT),
-        ("true", text(Text::Setuid, "no-such-user"), SpawnStage::FindUser, 0),
-        ("true", text(Text::Setuid, "0"), SpawnStage::FindUser, 0),
-        ("true", text(Text::Setgid, "no-such-group"), SpawnStage::FindGroup, 0),
+        ("true", text(TextSetting::Chdir, "/no/such/dir"), SpawnStage::Directory, libc::ENOENT),
+        ("true", text(TextSetting::Chdir, "/etc/passwd"), SpawnStage::Directory, libc::ENOTDIR),
+        ("true", text(TextSetting::Chdir, "relative"), SpawnStage::Directory, libc::ENOENT),
+        ("true", text(TextSetting::Chroot, "/no/such/root"), SpawnStage::Root, libc::ENOENT),
+        ("true", text(TextSetting::Setuid, "no-such-user"), SpawnStage::FindUser, 0),
+        ("true", text(TextSetting::Setuid, "0"), SpawnStage::FindUser, 0),
+        ("true", text(TextSetting::Setgid, "no-such-group"), SpawnStage::FindGroup, 0),
         ("true", settings(|settings| settings.set_limit(limit)), SpawnStage::Limit(Resource::Nofile), libc::EINVAL),
         ("true", settings(|settings| settings.oom_score = Some(2000)), SpawnStage::OomAdjustment, libc::EINVAL),
     ];
@@ -46,7 +46,7 @@ fn a_root_without_accounts_fails_every_job() {
     }
     let mut bench = Bench::new();
     let directory = bench.directory.to_str().unwrap().to_owned();
-    let empty = text(Text::Chroot, &directory);
+    let empty = text(TextSetting::Chroot, &directory);
     assert_eq!(bench.failure(Command::Exec(b"/tool"), &empty), (SpawnStage::FindOwnUser, libc::ENOENT));
     fs::create_dir(bench.directory.join("etc")).unwrap();
     fs::write(bench.directory.join("etc/passwd"), "root:x:0:0:::\ninside:x:4242:4243:::\n").unwrap();
@@ -56,7 +56,7 @@ fn a_root_without_accounts_fails_every_job() {
     fs::write(bench.directory.join("etc/group"), "root:x:0:\n").unwrap();
     assert_eq!(bench.failure(Command::Exec(b"/tool"), &empty), (SpawnStage::Execute, libc::ENOENT));
     let mut outsider = empty.clone();
-    outsider.set(Text::Setuid, b"nobody").unwrap();
+    outsider.set(TextSetting::Setuid, b"nobody").unwrap();
     assert_eq!(bench.failure(Command::Exec(b"/tool"), &outsider), (SpawnStage::FindUser, 0));
 }
 
@@ -79,11 +79,11 @@ fn an_ordinary_user_is_refused_stage_by_stage() {
     };
     let limit = ResourceLimit { resource: Resource::Nofile, soft: Some(99_999_999), hard: Some(99_999_999) };
     let table = [
-        (text(Text::Setgid, "daemon"), SpawnStage::SetGroup, libc::EPERM),
-        (text(Text::Setuid, "daemon"), SpawnStage::SetGroup, libc::EPERM),
+        (text(TextSetting::Setgid, "daemon"), SpawnStage::SetGroup, libc::EPERM),
+        (text(TextSetting::Setuid, "daemon"), SpawnStage::SetGroup, libc::EPERM),
         (settings(|settings| settings.nice = Some(-5)), SpawnStage::Priority, libc::EACCES),
         (settings(|settings| settings.set_limit(limit)), SpawnStage::Limit(Resource::Nofile), libc::EPERM),
-        (text(Text::Chroot, "/usr"), SpawnStage::Root, libc::EPERM),
+        (text(TextSetting::Chroot, "/usr"), SpawnStage::Root, libc::EPERM),
     ];
     for (settings, stage, code) in table {
         as_nobody(&mut || {
@@ -95,7 +95,7 @@ fn an_ordinary_user_is_refused_stage_by_stage() {
 #[test]
 fn settings_reach_the_process() {
     let mut bench = Bench::new();
-    let cwd = text(Text::Chdir, "/usr");
+    let cwd = text(TextSetting::Chdir, "/usr");
     assert_eq!(bench.output("pwd -P", &cwd), "/usr\n");
     assert_eq!(bench.output("pwd -P", &settings(|_| ())), "/\n");
     assert_eq!(bench.output("umask", &settings(|_| ())), "0022\n");
@@ -152,8 +152,8 @@ fn users_get_their_own_groups_and_not_ours() {
     };
     for (user, group) in [(Some("nobody"), None), (Some("daemon"), Some("adm")), (None, Some("adm")), (None, None)] {
         let settings = settings(|settings| {
-            user.iter().for_each(|user| settings.set(Text::Setuid, user.as_bytes()).unwrap());
-            group.iter().for_each(|group| settings.set(Text::Setgid, group.as_bytes()).unwrap());
+            user.iter().for_each(|user| settings.set(TextSetting::Setuid, user.as_bytes()).unwrap());
+            group.iter().for_each(|group| settings.set(TextSetting::Setgid, group.as_bytes()).unwrap());
         });
         // The output is opened before the user changes hands, so it is no longer root's to open.
         fs::write(bench.out(), "").unwrap();

@@ -82,14 +82,14 @@ fn a_session_tells_jobs_and_hooks_apart() {
     assert_eq!(judge(process(300, 100, 1001, false)), Owner::Main(a));
     assert_eq!(judge(process(301, 100, 1001, false)), Owner::Main(a), "whatever it says");
     assert_eq!(judge(process(302, 150, 1001, false)), Owner::Hook(a), "whatever it says");
-    assert_eq!(judge(process(303, 303, 1001, false)), Owner::Nobody);
+    assert_eq!(judge(process(303, 303, 1001, false)), Owner::NoJob);
 }
 
 #[test]
 fn a_number_that_was_given_again_means_nothing() {
     let (attribution, table, _) = family();
     let world = Pretend { processes: vec![process(100, 100, 9000, false)], ..Pretend::default() };
-    assert_eq!(attribution.judge(&process(300, 100, 9001, false), &table, &world), Owner::Nobody);
+    assert_eq!(attribution.judge(&process(300, 100, 9001, false), &table, &world), Owner::NoJob);
 }
 
 #[test]
@@ -97,8 +97,8 @@ fn a_name_counts_for_whoever_began_later_than_the_job() {
     let (mut attribution, mut table, [a, b]) = family();
     let world = Pretend { names: vec![(300, b, b"b"), (90, b, b"b"), (301, a, b"a")], ..Pretend::default() };
     assert_eq!(attribution.judge(&process(300, 300, 1001, false), &table, &world), Owner::Main(b));
-    assert_eq!(attribution.judge(&process(90, 90, 999, false), &table, &world), Owner::Nobody);
-    assert_eq!(attribution.judge(&process(90, 90, 1000, false), &table, &world), Owner::Nobody, "within one tick");
+    assert_eq!(attribution.judge(&process(90, 90, 999, false), &table, &world), Owner::NoJob);
+    assert_eq!(attribution.judge(&process(90, 90, 1000, false), &table, &world), Owner::NoJob, "within one tick");
     // After the exit of a hook the orphan is the hook's.
     attribution.ended(table.take(pid(150)).unwrap(), pid(150));
     assert_eq!(attribution.judge(&process(301, 301, 1001, false), &table, &world), Owner::Hook(a));
@@ -112,15 +112,19 @@ fn who_says_nothing_belongs_to_the_nearest_that_ended() {
     assert_eq!(attribution.judge(&process(205, 205, 1001, false), &table, &world), Owner::Main(a), "b's still runs");
     assert_eq!(
         attribution.judge(&process(205, 205, 1000 + SOON + 1, false), &table, &world),
-        Owner::Nobody,
+        Owner::NoJob,
         "it is late"
     );
     world.processes.push(process(200, 200, 1000, true));
     assert_eq!(attribution.judge(&process(205, 205, 1001, false), &table, &world), Owner::Main(b), "untold");
     assert_eq!(attribution.judge(&process(105, 105, 1001, false), &table, &world), Owner::Main(a));
     world.foreign.push(105);
-    assert_eq!(attribution.judge(&process(105, 105, 1001, false), &table, &world), Owner::Nobody, "a stranger");
+    assert_eq!(attribution.judge(&process(105, 105, 1001, false), &table, &world), Owner::NoJob, "a stranger");
     world.foreign.clear();
     attribution.looked();
-    assert_eq!(attribution.judge(&process(105, 105, 1001, false), &table, &world), Owner::Nobody, "nobody has ended");
+    assert_eq!(
+        attribution.judge(&process(105, 105, 1001, false), &table, &world),
+        Owner::NoJob,
+        "no process has ended"
+    );
 }
