@@ -118,7 +118,8 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Reports the end once: no job is left, or each one that is left was logged. The world then kills the processes that are left.
+    /// Reports the end once: no job is left, or each one that is left was logged. The world then kills the processes
+    /// that are left.
     pub(crate) fn take_ended(&mut self) -> Option<Effect> {
         let over = match self.globals.shutdown {
             ShutdownStage::Leaving { last, .. } => last && self.jobs.is_empty(),
