@@ -78,8 +78,7 @@ impl Connection {
     pub fn ask_done(&mut self, request: &Request<'_>) -> Result<(), Failure> {
         match self.ask(request)? {
             Reply::Done => Ok(()),
-            Reply::Error(refusal) => Err(Failure::new(refusal)),
-            _ => Err(Failure::unexpected_reply()),
+            other => Err(Failure::of(&other)),
         }
     }
 
@@ -100,8 +99,7 @@ impl Connection {
                     }
                     from = next;
                 }
-                Reply::Error(refusal) => return Err(Failure::new(refusal)),
-                _ => return Err(Failure::unexpected_reply()),
+                other => return Err(Failure::of(&other)),
             }
         }
         Ok(jobs)

@@ -5,6 +5,8 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::invocation::Invocation;
 use crate::options::{self, Info, Options, Until};
+use crate::print::{ErrorHint, ReplyFormat};
+use crate::requests::RequestResult;
 use crate::tools::{self, Tool};
 use crate::wait_reporter::WaitReporter;
 use crate::{help, print};
@@ -79,8 +81,8 @@ fn run_initctl(
             Some(name) => Ok(help::command(out, program, true, find_command(program, name)?)?),
             None => Ok(help::commands(out, program)?),
         },
-        (None, Action::Ask { .. }) => {
-            run_request(&mut Context { program, options: &options, invocation, out }, command)
+        (None, &Action::Ask { request, format, hint }) => {
+            run_request(&mut Context { program, options: &options, invocation, out }, request, format, hint)
         }
         (None, Action::Do(work)) => work(&mut Context { program, options: &options, invocation, out }),
     }
@@ -93,9 +95,13 @@ fn find_command(program: &str, name: &OsStr) -> Result<&'static Subcommand, Fail
 }
 
 /// Sends the request of a command and prints the reply.
-fn run_request(context: &mut Context<'_>, command: &Subcommand) -> Result<(), Failure> {
-    let Action::Ask { request, format, hint } = command.action else { return Ok(()) };
-    let mut request = request(&context.invocation, context.options).map_err(|missing| context.usage_error(missing))?;
+fn run_request(
+    context: &mut Context<'_>,
+    make: for<'a> fn(&'a Invocation, &Options) -> RequestResult<'a>,
+    format: ReplyFormat,
+    hint: ErrorHint,
+) -> Result<(), Failure> {
+    let mut request = make(&context.invocation, context.options).map_err(|missing| context.usage_error(missing))?;
     let mut connection = context.connect()?;
     let reports_waits = !context.options.quiet;
     let _reporter =

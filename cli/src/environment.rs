@@ -3,10 +3,9 @@
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::print::line;
-use crate::requests::PRIORITIES;
 use std::os::unix::ffi::OsStrExt;
-use uphold_core::EnvTable;
 use uphold_core::control::{Reply, Request};
+use uphold_core::{EnvTable, Priority};
 
 /// `list-env`: prints all variables, sorted.
 ///
@@ -23,8 +22,7 @@ pub fn list(context: &mut Context<'_>) -> Result<(), Failure> {
                 variables.extend(entries.iter().map(<[u8]>::to_vec));
                 from = next;
             }
-            Reply::Error(refusal) => return Err(Failure::new(refusal)),
-            _ => return Err(Failure::unexpected_reply()),
+            other => return Err(Failure::of(&other)),
         }
     }
     variables.sort_unstable();
@@ -63,6 +61,16 @@ fn each(
     context.invocation.operands().iter().try_for_each(|word| connection.ask_done(&request(table, word.as_bytes())))
 }
 
+/// The names that `log-priority` takes and prints.
+const PRIORITIES: [(Priority, &str); 6] = [
+    (Priority::Debug, "debug"),
+    (Priority::Info, "info"),
+    (Priority::Message, "message"),
+    (Priority::Warn, "warn"),
+    (Priority::Error, "error"),
+    (Priority::Fatal, "fatal"),
+];
+
 /// `log-priority`: prints or sets the priority.
 ///
 /// # Errors
@@ -79,7 +87,6 @@ pub fn log_priority(context: &mut Context<'_>) -> Result<(), Failure> {
             let row = PRIORITIES.iter().find(|(row, _)| *row == priority).filter(|_| !context.options.quiet);
             Ok(row.iter().try_for_each(|(_, name)| line(context.out, b"", name.as_bytes()))?)
         }
-        Reply::Error(refusal) => Err(Failure::new(refusal)),
-        _ => Err(Failure::unexpected_reply()),
+        other => Err(Failure::of(&other)),
     }
 }

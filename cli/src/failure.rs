@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use uphold_core::control::Reply;
 use uphold_core::control::frame::Broken;
 
 /// Why a command failed. The exit code is 1 in all cases.
@@ -32,9 +33,13 @@ impl Failure {
         Failure::Message { text: text.to_string(), hint: Some(hint) }
     }
 
-    /// Makes the failure for a reply that does not fit the request.
-    pub fn unexpected_reply() -> Self {
-        Failure::new("The supervisor answered something else than was asked")
+    /// Makes the failure for a reply that is not the one asked for: the refusal, if it is one; otherwise a reply that
+    /// does not fit the request.
+    pub fn of(reply: &Reply<'_>) -> Self {
+        match reply {
+            Reply::Error(refusal) => Failure::new(refusal),
+            _ => Failure::new("The supervisor answered something else than was asked"),
+        }
     }
 
     /// Prints the failure on standard error.

@@ -118,9 +118,8 @@ fn section(out: &mut dyn Write, heading: &str, options: &[OptionSpec]) -> io::Re
     }
     writeln!(out, "\n{heading}:")?;
     for option in options {
-        let letter = option.short.map_or("    ".into(), |letter| format!("-{}, ", letter.escape_ascii()));
-        let argument = option.argument.map_or(String::new(), |argument| format!("={argument}"));
-        two_columns(out, &format!("{letter}--{}{argument}", option.long), option.help)?;
+        let indent = if option.short.is_none() { "    " } else { "" };
+        two_columns(out, &format!("{indent}{}", option.spelling()), option.help)?;
     }
     Ok(())
 }

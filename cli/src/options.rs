@@ -20,6 +20,15 @@ pub struct OptionSpec {
     pub origin: Origin,
 }
 
+impl OptionSpec {
+    /// The option as help shows it, such as `-q, --quiet` and `--socket=FILE`.
+    pub fn spelling(&self) -> String {
+        let short = self.short.map_or(String::new(), |letter| format!("-{}, ", letter.escape_ascii()));
+        let argument = self.argument.map_or(String::new(), |argument| format!("={argument}"));
+        format!("{short}--{}{argument}", self.long)
+    }
+}
+
 /// Where an option or a command comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Origin {

@@ -57,7 +57,7 @@ pub fn reply(
             }
             return Ok(*next);
         }
-        _ => return Err(Failure::unexpected_reply()),
+        (_, other) => return Err(Failure::of(other)),
     }
     Ok(None)
 }

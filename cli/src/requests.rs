@@ -4,7 +4,6 @@ use crate::invocation::Invocation;
 use crate::options::Options;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use uphold_core::Priority;
 use uphold_core::control::Request;
 
 /// A request, or the message about the operand that is missing.
@@ -62,16 +61,6 @@ pub fn usage<'a>(invocation: &'a Invocation, _: &Options) -> RequestResult<'a> {
     let job = invocation.first().or(invocation.own_job()).map(OsStr::as_bytes);
     Ok(Request::Usage { job: job.ok_or("missing job name")? })
 }
-
-/// The names that `log-priority` takes and prints.
-pub const PRIORITIES: [(Priority, &str); 6] = [
-    (Priority::Debug, "debug"),
-    (Priority::Info, "info"),
-    (Priority::Message, "message"),
-    (Priority::Warn, "warn"),
-    (Priority::Error, "error"),
-    (Priority::Fatal, "fatal"),
-];
 
 /// `get-env`
 pub fn get_env<'a>(invocation: &'a Invocation, options: &Options) -> RequestResult<'a> {

@@ -35,9 +35,9 @@ impl Supervisor<'_> {
 
     /// Returns the next effect; `None` when nothing is to be done before the next input.
     ///
-    /// One step is taken at a time, in this order: effects that are ready, answers, a class that is replaced, the job
-    /// on the move, the event being offered, the next event, timers, the end. So everything that an input leads to is
-    /// done before anything else.
+    /// One step is taken at a time, in this order: effects that are ready, replies, a class that is replaced, the job
+    /// on the move, the event being offered, a job that is to stop, the next event, timers, the end. So everything that
+    /// an input leads to is done before anything else.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         loop {
             if let Some(effect) = self.globals.outbox.pop_front() {

@@ -27,8 +27,7 @@ impl Config {
         let (emits, start_on, stop_on) = match connection.ask(&Request::ShowConfig { job })? {
             Reply::Config { emits, start_on, stop_on } => (emits, start_on, stop_on),
             Reply::Error(Refusal::UnknownJob(_)) => return Ok(None),
-            Reply::Error(refusal) => return Err(Failure::new(refusal)),
-            _ => return Err(Failure::unexpected_reply()),
+            other => return Err(Failure::of(&other)),
         };
         let read = |text| {
             Condition::read(text).ok_or_else(|| Failure::new("The supervisor sent a condition that cannot be read"))

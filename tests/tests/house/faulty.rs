@@ -157,31 +157,36 @@ fn a_recursion_is_found() {
     let methods = |text: &str| Methods::of(&package(&[("lib.rs", ""), ("m.rs", text)]));
     let straight =
         methods("struct M; impl M { fn a(&self) { self.b() } } impl M { fn b(&self) { Self::c() } fn c() {} }");
-    assert_eq!(straight.graph("M").cycles(), [""; 0]);
-    assert_eq!(straight.graph("M").longest_chain(), ["a", "b", "c"]);
-    assert_eq!(straight.count("M"), 3);
+    let graph = |methods: &Methods, name: &str| {
+        methods.graph(methods.types().into_iter().find(|of| of.1 == name).expect("the type has methods"))
+    };
+    assert_eq!(graph(&straight, "M").cycles(), [""; 0]);
+    assert_eq!(graph(&straight, "M").longest_chain(), ["a", "b", "c"]);
+    assert_eq!(straight.count(straight.types().first().expect("M is found")), 3);
     for text in [
         "struct M; impl M { fn a(&self) { self.a() } }",
         "struct M; impl M { fn a(&self) { (0..1).for_each(|_| self.b()) } } impl M { fn b(&self) { M::a(self) } }",
         "struct M; impl M { fn a(&self) { matches!(self.b(), 1) } fn b(&self) { Self::a(self) } }",
+        "struct M; impl M { fn a(&self) { matches!(Self::b(self), 1) } fn b(&self) { self.a() } }",
     ] {
-        assert_eq!(methods(text).graph("M").cycles().len(), 1, "{text}");
+        assert_eq!(graph(&methods(text), "M").cycles().len(), 1, "{text}");
     }
-    assert_eq!(
-        methods("struct M; struct N; impl M { fn a(&self) { N::a() } } impl N { fn a() {} }").graph("M").cycles(),
-        [""; 0]
-    );
+    let two = methods("struct M; struct N; impl M { fn a(&self) { N::a() } } impl N { fn a() {} }");
+    assert_eq!(graph(&two, "M").cycles(), [""; 0]);
 }
 
 #[test]
 fn a_state_outside_the_tables_is_found() {
-    let faults = |text, allowed: &[(&str, &str)], sets: &[(&str, usize)]| {
+    let faults = |text, allowed: &[states::Allowed], sets: &[states::Allowed]| {
         let package = package(&[("lib.rs", ""), ("tables/a.rs", "fn f() -> State { State::Rest }"), ("b.rs", text)]);
         states::faults(&states::uses(&package), "src", allowed, sets)
     };
     let named = "fn f(job: &Job) -> bool { job.state == State::Rest }";
     assert!(faults(named, &[], &[])[0].starts_with("src/b.rs:1: names a state"));
-    assert_eq!(faults(named, &[("b.rs", "a reason")], &[]), [""; 0]);
+    assert_eq!(faults(named, &[("b.rs", 1)], &[]), [""; 0]);
+    assert_eq!(faults(named, &[("b.rs", 2)], &[]).len(), 1, "one of two is gone");
+    assert_eq!(faults("fn f(job: &Job) -> bool { job.state == State::REST }", &[], &[]).len(), 1);
+    assert_eq!(faults("fn f() -> usize { State::COUNT }", &[], &[]), [""; 0]);
     assert_eq!(faults("fn f() { matches!(state, State::Rest) }", &[], &[]).len(), 1);
     assert_eq!(faults("use crate::State as S;", &[], &[]).len(), 1);
     assert_eq!(
@@ -192,7 +197,7 @@ fn a_state_outside_the_tables_is_found() {
     assert!(faults(set, &[], &[])[0].starts_with("src/b.rs:1: sets a state"));
     assert_eq!(faults("fn f(job: &mut Job) { replace(&mut job.state, next); }", &[], &[]).len(), 1);
     assert_eq!(faults(set, &[], &[("b.rs", 1)]), [""; 0]);
-    assert_eq!(faults("", &[("b.rs", "a reason")], &[("c.rs", 1)]).len(), 2, "entries that nothing needs");
+    assert_eq!(faults("", &[("b.rs", 1)], &[("c.rs", 1)]).len(), 2, "entries that nothing needs");
 }
 
 #[test]
@@ -235,11 +240,18 @@ fn slashes_in_literals_are_not_comments() {
 
 #[test]
 fn a_part_that_the_page_does_not_list_is_found() {
-    let page =
-        "# Map\n\n## The core\n\n| `memory/` | queues |\n\n### Files\n\n`offer`, `src/step`\n\n## The shim\n\n`kill`\n";
+    let page = "# Map\n\n## The core\n\n| `memory/` | queues |\n\n### Files\n\n| `offer`, `src/step` | `todo`, not `kill` |\n\n\
+                ## The shim\n\n| `kill` | signals |\n";
     let entries = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(map::unnamed(page, "core", "src", &entries(&["memory/", "offer", "step"])), [""; 0]);
-    assert_eq!(map::unnamed(page, "core", "src", &entries(&["memory", "kill"])).len(), 2);
+    let one_more = entries(&["memory/", "offer", "step", "kill"]);
+    assert_eq!(map::unnamed(page, "core", "src", &one_more).len(), 1, "it is only mentioned in the other column");
+    assert_eq!(
+        map::unnamed(page, "core", "src", &entries(&["memory/", "offer"])).len(),
+        1,
+        "a row that is out of date"
+    );
+    assert_eq!(map::unnamed(page, "core", "src", &entries(&["memory", "offer", "step"])).len(), 2, "both");
     assert_eq!(map::unnamed(page, "cli", "src", &entries(&["kill"])).len(), 1);
     let sources = [source("src/a.rs", ""), source("src/b/mod.rs", ""), source("src/b/c.rs", "")];
     assert_eq!(map::entries(&sources, "src/"), ["a", "b/"]);

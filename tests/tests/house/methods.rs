@@ -8,7 +8,7 @@ use syn::{Expr, ImplItem, Item, Type};
 
 use crate::graph::Graph;
 use crate::package::Package;
-use crate::reader::is_for_tests;
+use crate::reader::{is_for_tests, paths_in};
 
 /// The methods of a package's types. Methods of traits are left out.
 pub struct Methods {
@@ -75,9 +75,14 @@ impl Methods {
         calls.filter_map(between).collect()
     }
 
+    /// The types: the file that defines each, and its name.
+    pub fn types(&self) -> BTreeSet<&(usize, String)> {
+        self.methods.iter().map(|method| &method.of).collect()
+    }
+
     /// The calls between the methods of a type.
-    pub fn graph(&self, type_name: &str) -> Graph {
-        let own: Vec<&Method> = self.methods.iter().filter(|method| method.of.1 == type_name).collect();
+    pub fn graph(&self, of: &(usize, String)) -> Graph {
+        let own: Vec<&Method> = self.methods.iter().filter(|method| method.of == *of).collect();
         let names: BTreeSet<&str> = own.iter().map(|method| method.name.as_str()).collect();
         let mut graph = Graph::default();
         for method in own {
@@ -89,8 +94,8 @@ impl Methods {
     }
 
     /// The number of a type's methods.
-    pub fn count(&self, type_name: &str) -> usize {
-        self.methods.iter().filter(|method| method.of.1 == type_name).count()
+    pub fn count(&self, of: &(usize, String)) -> usize {
+        self.methods.iter().filter(|method| method.of == *of).count()
     }
 }
 
@@ -100,8 +105,15 @@ struct Calls<'a> {
 }
 
 impl Calls<'_> {
-    fn note(&mut self, name: &proc_macro2::Ident) {
-        self.found.entry(name.to_string()).or_insert(name.span().start().line);
+    fn note(&mut self, name: &str, line: usize) {
+        self.found.entry(name.to_string()).or_insert(line);
+    }
+
+    /// Notes a path if it names a method of the type.
+    fn path(&mut self, owner: &str, name: &str, line: usize) {
+        if owner == "Self" || owner == self.type_name {
+            self.note(name, line);
+        }
     }
 
     /// Notes `self.name(…)` among the tokens of a macro.
@@ -117,7 +129,7 @@ impl Calls<'_> {
                 continue;
             };
             if owner == "self" && dot.as_char() == '.' && arguments.delimiter() == Delimiter::Parenthesis {
-                self.note(name);
+                self.note(&name.to_string(), name.span().start().line);
             }
         }
     }
@@ -126,22 +138,25 @@ impl Calls<'_> {
 impl<'ast> Visit<'ast> for Calls<'_> {
     fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
         if matches!(&*call.receiver, Expr::Path(path) if path.path.is_ident("self")) {
-            self.note(&call.method);
+            self.note(&call.method.to_string(), call.method.span().start().line);
         }
         visit::visit_expr_method_call(self, call);
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let names: Vec<_> = path.segments.iter().map(|segment| &segment.ident).collect();
-        if let [owner, name] = names[..]
-            && (owner == "Self" || *owner == self.type_name)
-        {
-            self.note(name);
+        if let [owner, name] = names[..] {
+            self.path(&owner.to_string(), &name.to_string(), name.span().start().line);
         }
         visit::visit_path(self, path);
     }
 
     fn visit_macro(&mut self, invocation: &'ast syn::Macro) {
         self.tokens(invocation.tokens.clone());
+        for (names, line) in paths_in(invocation.tokens.clone()) {
+            if let [owner, name] = &names[..] {
+                self.path(owner, name, line);
+            }
+        }
     }
 }

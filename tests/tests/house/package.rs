@@ -123,7 +123,7 @@ impl Package {
     }
 
     fn named(&self, place: &Place, name: &str, depth: usize) -> Option<Found> {
-        let below: Place = place.iter().cloned().chain([name.to_string()]).collect();
+        let below = reader::below(place, name);
         if self.modules.contains_key(&below) {
             return Some(Found::Module(below));
         }

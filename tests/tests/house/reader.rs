@@ -86,7 +86,7 @@ impl Reader {
 
     /// Adds every name of a `use`.
     fn tree(&mut self, tree: &UseTree, before: &[String], is_reexport: bool) {
-        let with = |name: &syn::Ident| -> Vec<String> { before.iter().cloned().chain([name.to_string()]).collect() };
+        let with = |name: &syn::Ident| below(before, &name.to_string());
         let (name, path, line) = match tree {
             UseTree::Path(path) => return self.tree(&path.tree, &with(&path.ident), is_reexport),
             UseTree::Group(group) => {
@@ -147,7 +147,7 @@ impl<'ast> Visit<'ast> for Reader {
 }
 
 /// The paths of two and more segments among the tokens of a macro, each with its line.
-fn paths_in(tokens: TokenStream) -> Vec<(Vec<String>, usize)> {
+pub fn paths_in(tokens: TokenStream) -> Vec<(Vec<String>, usize)> {
     let (mut found, mut path, mut line, mut colons) = (vec![], vec![], 0, 0);
     let mut end = |path: &mut Vec<String>, line| {
         let path = std::mem::take(path);
@@ -223,6 +223,7 @@ fn name(item: &Item) -> Option<String> {
     Some(ident.to_string())
 }
 
-fn below(place: &Place, name: &str) -> Place {
+/// The path of a name in a module.
+pub fn below(place: &[String], name: &str) -> Place {
     place.iter().cloned().chain([name.to_string()]).collect()
 }

@@ -1,9 +1,9 @@
 //! The files of the repository, and the comments in them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use proc_macro2::{TokenStream, TokenTree};
+use uphold_tests::system::programs::workspace;
 
 /// A text file.
 pub struct Source {
@@ -33,14 +33,9 @@ pub enum Kind {
     Inner,
 }
 
-/// The root of the repository.
-pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
 /// The text files of the repository whose path `wanted` accepts, sorted by path.
 pub fn files(wanted: impl Fn(&str) -> bool) -> Vec<Source> {
-    let (root, mut found, mut folders) = (root(), vec![], vec![String::new()]);
+    let (root, mut found, mut folders) = (workspace(), vec![], vec![String::new()]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(root.join(&folder)).expect("folders can be read") {
             let entry = entry.expect("folders can be read");

@@ -1,13 +1,13 @@
 //! The places at which the core names a job's states or sets one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::Ident;
 use syn::visit::{self, Visit};
 use syn::{Expr, Item, Member, UseTree};
 
 use crate::package::Package;
-use crate::reader::{attributes, is_for_tests};
+use crate::reader::{attributes, is_for_tests, paths_in};
 
 /// The lines of a file that name a state or set one.
 #[derive(Default)]
@@ -49,15 +49,13 @@ impl Reader {
         }
     }
 
-    /// Notes `State::` among the tokens of a macro.
-    fn tokens(&mut self, tokens: TokenStream) {
-        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-        for (at, token) in tokens.iter().enumerate() {
-            match (token, tokens.get(at + 1)) {
-                (TokenTree::Group(group), _) => self.tokens(group.stream()),
-                (TokenTree::Ident(name), Some(TokenTree::Punct(next))) if next.as_char() == ':' => self.note(name),
-                _ => {}
-            }
+    /// Notes a path that names a state. `State::COUNT` is the only constant of the type that is not a state.
+    fn path(&mut self, names: &[String], line: usize) {
+        if let [.., owner, name] = names
+            && owner == "State"
+            && name != "COUNT"
+        {
+            self.uses.names.push(line);
         }
     }
 }
@@ -92,13 +90,9 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let names: Vec<&Ident> = path.segments.iter().map(|segment| &segment.ident).collect();
-        // A constant of the type, such as `State::COUNT`, is not a state.
-        if let [.., owner, name] = names[..]
-            && name.to_string().chars().any(char::is_lowercase)
-        {
-            self.note(owner);
-        }
+        let names: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        let line = path.segments.last().map_or(0, |name| name.ident.span().start().line);
+        self.path(&names, line);
         visit::visit_path(self, path);
     }
 
@@ -106,43 +100,39 @@ impl<'ast> Visit<'ast> for Reader {
         let is_assertion =
             invocation.path.segments.last().is_some_and(|name| name.ident.to_string().contains("assert"));
         if !is_assertion {
-            self.tokens(invocation.tokens.clone());
+            for (names, line) in paths_in(invocation.tokens.clone()) {
+                self.path(&names, line);
+            }
         }
     }
 }
 
-/// The uses of states outside `tables/` that neither list allows, and the entries of the lists that nothing needs.
-pub fn faults(
-    uses: &BTreeMap<&str, Uses>,
-    folder: &str,
-    names: &[(&str, &str)],
-    assignments: &[(&str, usize)],
-) -> Vec<String> {
+/// A file and the number of uses that it is allowed.
+pub type Allowed = (&'static str, usize);
+
+/// The uses of states in files outside `tables/` that have another number of them than the lists allow.
+pub fn faults(uses: &BTreeMap<&str, Uses>, folder: &str, names: &[Allowed], assignments: &[Allowed]) -> Vec<String> {
+    let none = Uses::default();
+    let listed = names.iter().chain(assignments).map(|(file, _)| *file);
+    let files: BTreeSet<&str> =
+        uses.keys().copied().filter(|file| !file.starts_with("tables/")).chain(listed).collect();
     let mut faults = vec![];
-    for (file, uses) in uses.iter().filter(|(file, _)| !file.starts_with("tables/")) {
-        if !names.iter().any(|(allowed, _)| allowed == file) {
-            faults.extend(
-                uses.names.iter().map(|line| {
-                    format!("{folder}/{file}:{line}: names a state; make the question a column of a table")
-                }),
-            );
-        }
-        let allowed = assignments.iter().find(|(allowed, _)| allowed == file).map_or(0, |&(_, count)| count);
-        if uses.assignments.len() > allowed {
-            faults.extend(uses.assignments.iter().map(|line| {
-                format!(
-                    "{folder}/{file}:{line}: sets a state ({allowed} are allowed here); only a step through a row may"
-                )
-            }));
+    for file in files {
+        let uses = uses.get(file).unwrap_or(&none);
+        for (lines, list, fault) in [
+            (&uses.names, names, "names a state; make the question a column of a table"),
+            (&uses.assignments, assignments, "sets a state; only a step through a row may"),
+        ] {
+            let allowed = list.iter().find(|(listed, _)| *listed == file).map_or(0, |&(_, allowed)| allowed);
+            if lines.is_empty() && allowed > 0 {
+                faults.push(format!(
+                    "{folder}/{file}: listed in tests/tests/house.rs without need; take it off the list"
+                ));
+            } else if lines.len() != allowed {
+                let count = format!("{} places, {allowed} in the list", lines.len());
+                faults.extend(lines.iter().map(|line| format!("{folder}/{file}:{line}: {fault} ({count})")));
+            }
         }
     }
-    let is_idle = |file: &str, is_used: fn(&Uses) -> bool| !uses.get(file).is_some_and(is_used);
-    let stale = names.iter().map(|(file, _)| file).filter(|file| is_idle(file, |uses| !uses.names.is_empty()));
-    let stale = stale.chain(
-        assignments.iter().map(|(file, _)| file).filter(|file| is_idle(file, |uses| !uses.assignments.is_empty())),
-    );
-    faults.extend(
-        stale.map(|file| format!("{folder}/{file}: listed in tests/tests/house.rs without need; take it off the list")),
-    );
     faults
 }

@@ -4,6 +4,7 @@ use uphold_core::conf::{Role, stanza_rows};
 use uphold_initctl::command::COMMANDS;
 use uphold_initctl::options::Origin;
 use uphold_linux::boot::options;
+use uphold_tests::system::programs::workspace;
 
 use super::{code, table};
 
@@ -245,7 +246,7 @@ pub fn page() -> String {
 /// Every note is about an existing stanza, and every scenario or test that is named exists.
 #[test]
 fn notes_name_what_exists() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = workspace();
     for (_, _, holder) in BETTER {
         let holder = holder.trim_matches('`');
         let (path, function) = holder.split_once("::").unwrap_or((holder, ""));

@@ -171,10 +171,8 @@ pub fn commands() -> String {
     let own = COMMANDS.iter().flat_map(|command| command.options.iter().map(|option| (code(command.name), option)));
     let tools = TOOLS.iter().flat_map(|tool| tool.options.iter().map(|option| (code(tool.name), option)));
     let options = of_all.chain(own).chain(tools).map(|(command, option)| {
-        let letter = option.short.map_or(String::new(), |letter| format!("-{}, ", char::from(letter)));
-        let argument = option.argument.map_or(String::new(), |argument| format!("={argument}"));
         let origin = if option.origin == Origin::Uphold { "Uphold" } else { "Upstart" };
-        vec![command, code(&format!("{letter}--{}{argument}", option.long)), origin.into(), option.help.into()]
+        vec![command, code(&option.spelling()), origin.into(), option.help.into()]
     });
     text + &format!(
         "\n## The same program under other names\n\n{programs}\n## Options\n\n{}",
