@@ -2,6 +2,7 @@
 
 use crate::answer::{Answer, Denial};
 use crate::bytes::{Strings, split_variable};
+use crate::class::instance::Expansion;
 use crate::event::condition::{ConditionOf, Held};
 use crate::event::emit::FAILED;
 use crate::ids::{ClassId, EventId, JobId};
@@ -126,8 +127,9 @@ impl Supervisor<'_> {
     // Not inlined: the frames of its callers stay small.
     #[inline(never)]
     fn instance_for(&mut self, class: ClassId, environment: TextHandle) -> Result<JobId, Refused> {
-        let name = self.expand_instance(class, Strings(self.text.get(environment)));
-        self.note_instance(name).map_err(|denial| match denial {
+        let mut expansion = Expansion::new();
+        self.expand_instance(class, Strings(self.text.get(environment)), &mut expansion);
+        self.note_instance(&expansion).map_err(|denial| match denial {
             Denial::Full(limit) => Refused::Full(Full { limit }),
             why => Refused::NoInstance(why),
         })?;

@@ -2,6 +2,6 @@
 
 mod declare;
 pub mod define;
-mod instance;
+pub(crate) mod instance;
 mod interest;
 mod replace;

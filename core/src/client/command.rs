@@ -2,6 +2,7 @@
 
 use crate::answer::{Answer, Denial};
 use crate::bytes::{Strings, split_variable};
+use crate::class::instance::Expansion;
 use crate::effect::{Effect, Scope};
 use crate::ids::{ClassId, ClientId, JobId};
 use crate::input::JobCommand;
@@ -75,8 +76,9 @@ impl Supervisor<'_> {
         };
         match target.select {
             Select::Environment(environment) => {
-                let name = self.expand_instance(class, environment);
-                self.note_instance(name)?;
+                let mut expansion = Expansion::new();
+                self.expand_instance(class, environment, &mut expansion);
+                self.note_instance(&expansion)?;
             }
             Select::Name(name) => {
                 self.scratch.clear();

@@ -64,11 +64,19 @@ pub fn expand<'v>(
     lookup: impl Fn(&[u8]) -> Option<&'v [u8]>,
     out: &mut VecView<u8>,
 ) -> Result<(), ExpandError> {
-    let mut expander = Expander { pattern, lookup, out };
-    while !expander.pattern.is_empty() {
-        expander.piece(0)?;
+    let mut expander = Expander { pattern, lookup, out, open: heapless::Vec::new() };
+    while !(expander.pattern.is_empty() && expander.open.is_empty()) {
+        expander.step()?;
     }
     Ok(())
+}
+
+/// A `${` whose `}` has not been read yet. Its name and its text are written to `out` first, and then replaced.
+struct Open {
+    /// The position in `out` at which the name starts.
+    name_at: usize,
+    /// The position in `out` at which the text starts, and the operator before it, once the name has been read.
+    text: Option<(usize, Choice)>,
 }
 
 struct Expander<'p, 'o, F> {
@@ -76,15 +84,36 @@ struct Expander<'p, 'o, F> {
     pattern: &'p [u8],
     lookup: F,
     out: &'o mut VecView<u8>,
+    /// The braces around the position, outermost first.
+    open: heapless::Vec<Open, NESTING>,
 }
 
 impl<'v, F: Fn(&[u8]) -> Option<&'v [u8]>> Expander<'_, '_, F> {
-    /// Expands one plain byte or one variable.
-    fn piece(&mut self, depth: usize) -> Result<(), ExpandError> {
+    /// Expands the next piece, or ends a name or a text in braces.
+    fn step(&mut self) -> Result<(), ExpandError> {
+        let next = self.pattern.first().copied();
+        match self.open.last() {
+            Some(Open { text: None, .. }) if !next.is_some_and(|byte| byte == b'$' || continues_name(byte)) => {
+                let text = Some((self.out.len(), self.choice()?));
+                self.open.last_mut().into_iter().for_each(|open| open.text = text);
+                Ok(())
+            }
+            Some(&Open { name_at, text: Some((text_at, choice)) }) if matches!(next, None | Some(b'}')) => {
+                self.pattern = self.pattern.get(1..).ok_or(ExpandError::MismatchedBraces)?;
+                self.open.pop();
+                self.close(name_at, text_at, choice)
+            }
+            _ => self.piece(),
+        }
+    }
+
+    /// Expands one plain byte or one variable, or opens braces.
+    fn piece(&mut self) -> Result<(), ExpandError> {
         match self.pattern {
             [b'$', b'{', rest @ ..] => {
                 self.pattern = rest;
-                self.braces(depth)
+                let open = Open { name_at: self.out.len(), text: None };
+                self.open.push(open).map_err(|_| ExpandError::NestedTooDeep)
             }
             [b'$', rest @ ..] if rest.first().is_some_and(|&byte| starts_name(byte)) => {
                 let len = rest.iter().take_while(|&&byte| continues_name(byte)).count();
@@ -103,23 +132,8 @@ impl<'v, F: Fn(&[u8]) -> Option<&'v [u8]>> Expander<'_, '_, F> {
         }
     }
 
-    /// Expands what is between `${` and `}`. The name and the text are written to `out` first, and then replaced.
-    fn braces(&mut self, depth: usize) -> Result<(), ExpandError> {
-        let depth = depth.saturating_add(1);
-        if depth > NESTING {
-            return Err(ExpandError::NestedTooDeep);
-        }
-        let name_at = self.out.len();
-        while self.pattern.first().is_some_and(|&byte| byte == b'$' || continues_name(byte)) {
-            self.piece(depth)?;
-        }
-        let text_at = self.out.len();
-        let choice = self.choice()?;
-        while *self.pattern.first().ok_or(ExpandError::MismatchedBraces)? != b'}' {
-            self.piece(depth)?;
-        }
-        self.pattern = self.pattern.get(1..).unwrap_or_default();
-
+    /// Replaces the name and the text in braces by what they stand for.
+    fn close(&mut self, name_at: usize, text_at: usize, choice: Choice) -> Result<(), ExpandError> {
         let name = self.out.get(name_at..text_at).unwrap_or_default();
         if name.is_empty() && choice == Choice::Value {
             return self.write(b"$");
@@ -271,5 +285,7 @@ mod tests {
             assert_eq!(shown(pattern), result, "{pattern}");
         }
         assert_eq!(shown(&"${".repeat(65)), "Braces nested too deep");
+        assert_eq!(shown(&"${".repeat(64)), "Mismatched braces");
+        assert_eq!(shown(&["${-".repeat(64), "d".into(), "}".repeat(64)].concat()), "d");
     }
 }
