@@ -1,7 +1,6 @@
 //! Finding the next input: every source gets its turn, so that none starves another.
 
 use nix::sys::epoll::EpollFlags;
-use uphold_core::bytes::Strings;
 use uphold_core::{Exit, Host, Input, Instant, Pid, Supervisor};
 
 use crate::capacity::CHILDREN_AT_ONCE;
@@ -19,7 +18,7 @@ use crate::watch::wait::Source;
 enum Arrival {
     Input(Input<'static>),
     Command(usize),
-    Word,
+    Notification,
 }
 
 impl Linux {
@@ -43,7 +42,7 @@ impl Linux {
             Arrival::Input(input) => input,
             // It was decoded a moment ago, so it can be decoded again.
             Arrival::Command(slot) => self.control.input(slot).unwrap_or(Input::Tick),
-            Arrival::Word => self
+            Arrival::Notification => self
                 .daemons
                 .notification()
                 .map_or(Input::Tick, |(job, notification)| Input::Notified { job, notification }),
@@ -55,9 +54,10 @@ impl Linux {
         if let Some(known) = self.ready.pop_front() {
             return Ok(Some(Arrival::Input(known.input())));
         }
+        // The queue is empty: it begins again at its start, so that its unused places never become resident.
         self.ready.clear();
         if self.daemons.take_notification() {
-            return Ok(Some(Arrival::Word));
+            return Ok(Some(Arrival::Notification));
         }
         if let Some(change) = self.held.take() {
             return Ok(self.heard_out(change, supervisor));
@@ -123,12 +123,12 @@ impl Linux {
             }
             Source::Process(pid) => return self.watched_ended(pid, supervisor).map(Arrival::Input),
             Source::Message(index) => {
-                let spoke = self.daemons.read_socket(index, supervisor, &mut self.log);
-                return (spoke && self.daemons.take_notification()).then_some(Arrival::Word);
+                let notified = self.daemons.read_socket(index, supervisor, &mut self.log);
+                return (notified && self.daemons.take_notification()).then_some(Arrival::Notification);
             }
             Source::Descriptor(index) => {
-                let spoke = self.daemons.read_pipe(index);
-                return (spoke && self.daemons.take_notification()).then_some(Arrival::Word);
+                let notified = self.daemons.read_pipe(index);
+                return (notified && self.daemons.take_notification()).then_some(Arrival::Notification);
             }
             Source::Listener(index) => self.control.accept(index as usize, now(), &self.wait.epoll),
             Source::Client(slot) => {
@@ -149,7 +149,7 @@ impl Linux {
             RequestOutcome::Nothing => None,
             RequestOutcome::Command(slot) => Some(Arrival::Command(slot)),
             RequestOutcome::Hangup(client) => Some(Arrival::Input(Input::Hangup { client })),
-            RequestOutcome::Errand(client, request) => {
+            RequestOutcome::World(client, request) => {
                 self.perform_request(client, request, supervisor).map(Arrival::Input)
             }
         }
@@ -162,10 +162,7 @@ impl Linux {
             SignalRequest::Children => (self.children, self.more_children) = (CHILDREN_AT_ONCE, true),
             SignalRequest::Reload => self.reload(supervisor),
             SignalRequest::Shutdown => return Some(Arrival::Input(Input::Shutdown)),
-            SignalRequest::Event(event) => {
-                let environment = Strings::EMPTY;
-                return Some(Arrival::Input(Input::Emit { client: None, event, environment, wait: false }));
-            }
+            SignalRequest::Event(event) => return Some(Arrival::Input(Input::event(event))),
             SignalRequest::Reexecute => self.reexecute(None),
             SignalRequest::Nothing => {}
         }
@@ -177,7 +174,7 @@ impl Linux {
         let ended = matches!(change.kind, ChangeKind::Exited(_));
         if ended && self.daemons.last_message(change.pid, supervisor, &mut self.log) {
             self.held = Some(change);
-            return self.daemons.take_notification().then_some(Arrival::Word);
+            return self.daemons.take_notification().then_some(Arrival::Notification);
         }
         self.child_changed(change, supervisor).map(Arrival::Input)
     }

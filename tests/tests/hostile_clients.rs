@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use uphold_core::control::frame::{MAX_FRAME, encode};
-use uphold_core::control::{PROTOCOL, Reply, Request};
+use uphold_core::control::{PROTOCOL, Refusal, Reply, Request};
 use uphold_core::limits::MAX_MESSAGE;
 use uphold_linux::capacity::{CLIENTS, CLIENTS_RESERVED};
 use uphold_tests::system::client::Client;
@@ -22,6 +22,11 @@ const CROWD: usize = CLIENTS + 40;
 fn frame(request: &Request<'_>) -> Vec<u8> {
     let mut buffer = [0; MAX_FRAME];
     encode(request, &mut buffer).expect("a request fits").to_vec()
+}
+
+fn reply_frame(reply: &Reply<'_>) -> Vec<u8> {
+    let mut buffer = [0; MAX_FRAME];
+    encode(reply, &mut buffer).expect("a reply fits").to_vec()
 }
 
 fn hello() -> Vec<u8> {
@@ -93,13 +98,21 @@ fn clients_that_say_nothing_or_half_of_something() {
 }
 
 #[test]
-fn clients_that_talk_rubbish_are_told_so_and_hung_up_on() {
+fn clients_that_send_rubbish_get_a_refusal_and_are_hung_up_on() {
     let mut system = system();
     let huge = [u16::MAX.to_le_bytes().to_vec(), vec![0; usize::from(u16::MAX)]].concat();
     let too_long = [(MAX_MESSAGE as u16 + 1).to_le_bytes().to_vec(), vec![1; MAX_MESSAGE + 1]].concat();
     let unknown = [hello(), vec![3, 0, 255, 255, 255]].concat();
     let long_tail = [hello(), vec![4, 0, 1, 9, 9, 9]].concat();
     let unasked = frame(&Request::Version);
+    // Each of these is one frame, and the supervisor has read all of it when it replies.
+    let greeting = reply_frame(&Reply::Hello { protocol: PROTOCOL });
+    let refusal = reply_frame(&Reply::Error(Refusal::Malformed));
+    for (words, before) in [(&unknown, &greeting[..]), (&long_tail, &greeting), (&unasked, &[])] {
+        let mut client = UnixStream::connect(system.socket()).expect("there is always a way in");
+        client.write_all(words).expect("it is listened to");
+        assert_eq!(answer(&mut client), Some([before, &refusal].concat()), "{words:?}");
+    }
     // Its first bytes are read as the length of a frame, and the text is longer than that.
     let text = b"GET / HTTP/1.1\r\n".repeat(MAX_MESSAGE / 8);
     let noise: Vec<u8> = (0..4000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();

@@ -21,7 +21,7 @@ pub enum RequestOutcome {
     /// A command, which [`ControlSocket::input`] returns.
     Command(usize),
     /// A request that the shim carries out; the client waits for the reply.
-    Errand(ClientId, WorldRequest),
+    World(ClientId, WorldRequest),
     /// A client that waited for a reply has disconnected.
     Hangup(ClientId),
 }
@@ -50,9 +50,7 @@ impl ControlSocket {
     /// # Errors
     /// The socket cannot be made non-blocking, or cannot be added to the epoll.
     pub fn listen(&mut self, listener: UnixListener, epoll: &Epoll) -> std::io::Result<()> {
-        listener.set_nonblocking(true)?;
-        let source = Source::Listener(self.listeners.len() as u32);
-        epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))?;
+        register(&listener, self.listeners.len(), epoll)?;
         self.listeners.push(listener);
         Ok(())
     }
@@ -60,8 +58,7 @@ impl ControlSocket {
     /// Replaces the first listening socket.
     pub(crate) fn replace(&mut self, listener: UnixListener, epoll: &Epoll) -> std::io::Result<()> {
         let Some(old) = self.listeners.first_mut() else { return self.listen(listener, epoll) };
-        listener.set_nonblocking(true)?;
-        epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, Source::Listener(0).token()))?;
+        register(&listener, 0, epoll)?;
         // A closed descriptor leaves the epoll by itself.
         *old = listener;
         Ok(())
@@ -173,11 +170,12 @@ impl ControlSocket {
         place.greeted = peer.greeted;
         let asked = match response {
             Response::Reply(reply) => {
-                place.closing = matches!(reply, Reply::Error(Refusal::Malformed)) || outbox.put_reply(&reply).is_err();
+                let is_lost = outbox.put_reply(&reply).is_err();
+                place.closing = is_lost || matches!(reply, Reply::Error(Refusal::Malformed));
                 RequestOutcome::Nothing
             }
             Response::Input(_) => RequestOutcome::Command(slot),
-            Response::World(request) => RequestOutcome::Errand(client, request),
+            Response::World(request) => RequestOutcome::World(client, request),
         };
         place.waiting = asked != RequestOutcome::Nothing;
         if asked == RequestOutcome::Command(slot) {
@@ -216,6 +214,13 @@ impl Default for ControlSocket {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Adds a listener to the epoll.
+fn register(listener: &UnixListener, index: usize, epoll: &Epoll) -> std::io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let source = Source::Listener(index as u32);
+    Ok(epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))?)
 }
 
 fn reserve() -> Option<File> {
