@@ -20,8 +20,8 @@ impl fmt::Display for Show<'_> {
 
 /// A list of byte strings in one piece of memory: each entry is followed by a NUL byte, as in `/proc/PID/environ`.
 ///
-/// The form in which environments, arguments and names travel: from the parser to the store, through the control
-/// protocol and to the shim, without a copy in between.
+/// The form in which environments, arguments and names travel: from the parser to the storage, through the
+/// control protocol and to the world, without a copy in between.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Strings<'a>(pub &'a [u8]);

@@ -49,7 +49,7 @@ pub type ClassId = Id<kind::Class>;
 pub type JobId = Id<kind::Job>;
 /// Names an event that is pending or being handled.
 pub type EventId = Id<kind::Event>;
-/// Names a live process in the store; the world knows it by its [`Pid`](crate::Pid).
+/// Names a live process in the storage; the world knows it by its [`Pid`](crate::Pid).
 pub(crate) type ProcessId = Id<kind::Process>;
 /// Names a waiter.
 pub(crate) type WaiterId = Id<kind::Waiter>;

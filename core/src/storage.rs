@@ -53,12 +53,9 @@ pub struct Storage<
     pid_index: Index<kind::Process, CHAINS>,
     name_index: Index<kind::Name, CHAINS>,
     globals: Globals,
-    scratch: Scratch<SCRATCH>,
+    /// Memory whose content is not kept between two steps.
+    scratch: Vec<u8, SCRATCH>,
 }
-
-/// Memory whose content is not kept between two steps.
-#[derive(Clone, Debug)]
-struct Scratch<const BYTES: usize>(Vec<u8, BYTES>);
 
 impl<
     const CLASSES: usize,
@@ -113,7 +110,7 @@ impl<
             pid_index: Index::new(),
             name_index: Index::new(),
             globals: Globals::NEW,
-            scratch: Scratch(Vec::new()),
+            scratch: Vec::new(),
         }
     }
 
@@ -137,7 +134,7 @@ impl<
             pid_index: self.pid_index.lend(),
             name_index: self.name_index.lend(),
             globals: &mut self.globals,
-            scratch: self.scratch.0.as_mut_view(),
+            scratch: self.scratch.as_mut_view(),
             now: Instant(0),
         }
     }

@@ -39,9 +39,6 @@ pub const WAITERS: usize = 2 * JOBS + EMITTED + CLIENTS;
 /// each instance.
 pub const LEAVES: usize = 6 * CLASSES + 2 * JOBS;
 
-/// Distinct event names, and the conditions that name each: `start on` and `stop on` name about two each.
-pub const NAMES: usize = 4 * CLASSES;
-
 /// Bytes of text: names, environments, conditions. The median is 0.2 KB for a class and 0.3 KB for an instance with its
 /// environment; the largest file seen has 11 KB. 8 MiB is 800 bytes for each of the ten thousand.
 pub const TEXT: usize = 8 << 20;
@@ -49,13 +46,6 @@ pub const TEXT: usize = 8 << 20;
 /// Bytes of the text of programs that are allocated at start-up; more is allocated when it is needed. The median is 0.1
 /// KB for a class: 1 MiB is that for each of the ten thousand.
 pub const PROGRAM_TEXT: usize = 1 << 20;
-
-/// Pieces of text: at most ten for a class (name, conditions, environment, …), five for a job, two for an event, one
-/// for an event name in the index, and four environments of the supervisor.
-pub const PIECES: usize = 10 * CLASSES + 5 * JOBS + 2 * EVENTS + NAMES + 4;
-
-/// Chains of each hash table. With 10,240 entries a chain has two or three.
-pub const CHAINS: usize = 4096;
 
 /// Bytes of the longest job name in a request: a path below the configuration directory has at most 4,096.
 pub const SCRATCH: usize = 4096;
@@ -294,28 +284,24 @@ pub const LOGIN_LOCK_TRIES: u32 = 3;
 pub const LOGIN_LOCK_PAUSE: Duration = Duration::from_millis(1);
 
 const _: () = assert!(JOBS >= 10_240 && CLASSES >= JOBS, "what the project promises");
-const _: () = assert!(EVENTS >= 2 * JOBS, "the supervisor's own events must never be refused");
 const _: () = assert!(SCRATCH >= uphold_core::limits::INSTANCE_NAME, "any instance name fits");
 const _: () = assert!(READY >= JOBS, "each job can have one process in the making");
-const _: () = assert!(CLIENTS <= 128, "the clients that have more to say are the bits of one word");
-const _: () = assert!(TEXT <= u32::MAX as usize && OWN_ENVIRONMENT < TEXT, "handles are 32 bits wide");
+const _: () = assert!(CLIENTS <= 128, "the backlog has one bit for each client");
+const _: () = assert!(OWN_ENVIRONMENT < TEXT, "the supervisor's own environment fits");
 const _: () = assert!(IMAGE_RECORD > JOB_FILE && IMAGE_RECORD > LOG_RECORD, "every record can be read");
 const _: () = assert!(MESSAGE >= 1024, "a kernel log record fits");
 
-/// The supervisor's memory.
-pub type Capacity = storage! {
+/// The supervisor's memory. The counts that are not given follow from the others.
+pub type Memory = storage! {
     classes: CLASSES,
     jobs: JOBS,
     processes: PROCESSES,
     events: EVENTS,
     waiters: WAITERS,
     leaves: LEAVES,
-    names: NAMES,
     text: TEXT,
-    pieces: PIECES,
-    chains: CHAINS,
     scratch: SCRATCH,
 };
 
 /// The storage of this program, locked once by the loop.
-pub static STORAGE: Mutex<Capacity> = Mutex::new(Capacity::new());
+pub static STORAGE: Mutex<Memory> = Mutex::new(Memory::new());

@@ -11,7 +11,7 @@ use crate::linux::Linux;
 ///
 /// # Errors
 /// The kernel does not let the supervisor wait.
-pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux, traces: &PublishedFiles) -> nix::Result<()> {
+pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux, files: &PublishedFiles) -> nix::Result<()> {
     loop {
         while let Some(effect) = supervisor.poll_effect() {
             if let Some(input) = linux.perform(supervisor, effect) {
@@ -22,9 +22,9 @@ pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux, traces: &Publishe
             return Ok(());
         }
         if linux.is_to_restart()
-            && let Some(askers) = linux.restart.take()
+            && let Some(clients) = linux.restart.take()
         {
-            hand_over(askers, supervisor, linux, traces);
+            hand_over(clients, supervisor, linux, files);
         }
         let input = linux.wait_until(supervisor.next_deadline(), supervisor)?;
         supervisor.handle(now(), input);

@@ -7,8 +7,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use uphold_core::bytes::Strings;
-use uphold_core::{ClientId, Input, JobCommand, Select, Supervisor, Target};
+use uphold_core::{ClientId, Input, JobCommand, Supervisor, Target};
 
 const JOBS: usize = 10_240;
 
@@ -71,13 +70,12 @@ fn drain(supervisor: &mut Supervisor<'_>) -> usize {
 }
 
 fn emit(supervisor: &mut Supervisor<'_>, event: &[u8]) -> usize {
-    let input = Input::Emit { client: None, event, environment: Strings::EMPTY, wait: false };
-    supervisor.handle(uphold_core::Instant(0), input);
+    supervisor.handle(uphold_core::Instant(0), Input::event(event));
     drain(supervisor)
 }
 
 fn stop(supervisor: &mut Supervisor<'_>, job: &str) {
-    let target = Target { job: job.as_bytes(), select: Select::Environment(Strings::EMPTY) };
+    let target = Target::named(job.as_bytes());
     let client = ClientId { slot: 0, generation: 0 };
     let input = Input::Command { client, command: JobCommand::Stop, target, wait: false };
     supervisor.handle(uphold_core::Instant(0), input);

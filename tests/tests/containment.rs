@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::wait::{WaitPidFlag, waitpid};
-use uphold_core::bytes::Strings;
 use uphold_core::conf::Console;
-use uphold_core::{ClientId, Effect, Input, JobCommand, JobId, Notice, Pid, Process, Select, Signal, Survivor, Target};
+use uphold_core::{ClientId, Effect, Input, JobCommand, JobId, Notice, Pid, Process, Signal, Survivor, Target};
 use uphold_linux::capacity::SpawnRoom;
 use uphold_linux::conf::settings::Settings;
 use uphold_linux::containment::job_processes::Containment;
@@ -43,7 +42,7 @@ fn job_ids() -> Vec<JobId> {
         let class = supervisor.begin_class(name.as_bytes()).expect("there is room");
         supervisor.commit_class(class).expect("there is room");
         let client = ClientId { slot: 0, generation: jobs.len() as u32 };
-        let target = Target { job: name.as_bytes(), select: Select::Environment(Strings::EMPTY) };
+        let target = Target::named(name.as_bytes());
         supervisor.handle(
             uphold_core::Instant(1),
             Input::Command { client, command: JobCommand::Start, target, wait: false },
@@ -343,7 +342,7 @@ fn what_hooks_leave_behind_is_left_out() {
 }
 
 #[test]
-fn a_strangers_orphan_is_nobodys() {
+fn a_strangers_orphan_belongs_to_no_job() {
     both(|bench| {
         let path = bench.folder.path("stranger");
         let words = ["fork", "session", "pid", path.to_str().expect("a path in UTF-8")];
@@ -359,7 +358,7 @@ fn a_strangers_orphan_is_nobodys() {
 }
 
 #[test]
-fn a_stranger_that_comes_when_a_main_process_ends_is_nobodys() {
+fn a_stranger_that_comes_when_a_main_process_ends_belongs_to_no_job() {
     both(|bench| {
         let main = bench.main(0, "pid @main sleep 300 exit 0");
         bench.noted("main");

@@ -6,9 +6,8 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use nix::unistd::geteuid;
-use uphold_core::bytes::Strings;
+use uphold_core::Target;
 use uphold_core::control::{Reply, Request};
-use uphold_core::{Select, Target};
 use uphold_tests::system::client::Client;
 use uphold_tests::system::processes::{self, Signal, send};
 use uphold_tests::system::{Folder, PATIENCE, programs, skipped};
@@ -120,7 +119,7 @@ impl Drop for World {
 }
 
 fn run_to_its_end(client: &mut Client, job: &[u8]) {
-    let target = Target { job, select: Select::Environment(Strings::EMPTY) };
+    let target = Target::named(job);
     let reply = client.ask(&Request::Start { target, wait: true }).expect("an answer");
     assert!(matches!(reply, Reply::Job(_)), "{reply:?}");
 }

@@ -58,8 +58,7 @@ impl Shim {
         let conf = ConfDir::new(None, vec![conf]);
         let mut linux = Linux::new(true, MessageLog::new(Priority::Warn), programs, conf, None).expect("a shim");
         linux.configuration(&mut supervisor, |conf, target| conf.load_all(target));
-        let event = Input::Emit { client: None, event: b"go", environment: Strings::EMPTY, wait: false };
-        supervisor.handle(now(), event);
+        supervisor.handle(now(), Input::event(b"go"));
         let mut shim = Shim { supervisor, linux, folder, job: None, pids: Vec::new(), words: Vec::new(), _turn: turn };
         shim.until("a process", |shim| shim.job.is_some());
         shim

@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
-use uphold_core::bytes::Strings;
+use uphold_core::Target;
 use uphold_core::control::Request;
-use uphold_core::{Select, Target};
 use uphold_tests::system::client::Client;
 use uphold_tests::system::processes::{Process, Signal, is_running, send};
 use uphold_tests::system::{Folder, Launch, PATIENCE, System, programs, skipped};
@@ -165,7 +164,7 @@ fn what_was_watched_is_watched_by_the_next_program() {
 }
 
 fn target(job: &str) -> Target<'_> {
-    Target { job: job.as_bytes(), select: Select::Environment(Strings::EMPTY) }
+    Target::named(job.as_bytes())
 }
 
 fn stop(job: &str) -> Request<'_> {

@@ -274,7 +274,7 @@ fn a_file_names_the_main_process() {
 }
 
 #[test]
-fn a_file_that_is_old_or_somebody_elses_or_garbage_names_nobody() {
+fn a_pid_file_that_is_old_or_foreign_or_garbage_is_ignored() {
     let own = std::process::id();
     let mut system = with_jobs(&[
         ("old", "pid file @FOLDER@/old.pid\nstart timeout 9999\nexec @DAEMON@ print up"),

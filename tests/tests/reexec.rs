@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use uphold_core::bytes::Strings;
 use uphold_core::control::{Reply, Request};
-use uphold_core::{Goal, Select, State, Target};
+use uphold_core::{Goal, State, Target};
 use uphold_tests::system::client::Client;
 use uphold_tests::system::processes::{Process, Signal, is_running, send};
 use uphold_tests::system::{Launch, System, programs, skipped};
@@ -137,7 +137,7 @@ fn clients_that_wait_are_answered() {
     let mut starter = Client::connect(&system.socket()).expect("a connection");
     let mut emitter = Client::connect(&system.socket()).expect("a connection");
     let mut idle = Client::connect(&system.socket()).expect("a connection");
-    let target = Target { job: b"slow", select: Select::Environment(Strings::EMPTY) };
+    let target = Target::named(b"slow");
     starter.send(&Request::Start { target, wait: true }).expect("it is sent");
     let environment = Strings(b"CODE=3\0");
     emitter.send(&Request::Emit { event: b"work", environment, wait: true }).expect("it is sent");
@@ -154,7 +154,7 @@ fn clients_that_wait_are_answered() {
     // One client has not sent a request yet, and one has disconnected: the others keep their places.
     drop(starter);
     restart(&system);
-    let target = Target { job: b"other", select: Select::Environment(Strings::EMPTY) };
+    let target = Target::named(b"other");
     assert!(matches!(idle.ask(&Request::Start { target, wait: true }), Ok(Reply::Job(_))));
 }
 

@@ -17,12 +17,6 @@ pub enum DefineError {
     Full(Full),
 }
 
-impl From<ConfError> for DefineError {
-    fn from(error: ConfError) -> Self {
-        DefineError::Wrong(error)
-    }
-}
-
 impl From<Full> for DefineError {
     fn from(full: Full) -> Self {
         DefineError::Full(full)

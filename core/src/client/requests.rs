@@ -111,8 +111,6 @@ enum Action<'r> {
 struct Row<'r> {
     access: Access,
     action: Action<'r>,
-    /// Whether the client wants no reply before the effect of the request has been reached.
-    waits: bool,
     /// Whether each list in the request ends with NUL, and no text that becomes an entry of a list contains one.
     well_formed: bool,
 }
@@ -140,36 +138,36 @@ fn row<'r>(request: &Request<'r>, client: ClientId) -> Row<'r> {
         Select::Name(_) => true,
     };
     let plain = |bytes: &[u8]| !bytes.contains(&0);
-    let row = |access, action, waits, well_formed| Row { access, action, waits, well_formed };
+    let row = |access, action, well_formed| Row { access, action, well_formed };
     match *request {
-        //                                          from     what happens                    waits  well formed
-        R::Hello { protocol: _ }             => row(Anyone,  Say(HELLO),                     false, true),
-        R::Version                           => row(Anyone,  Say(Reply::Text(VERSION)),      false, true),
-        R::Status { target }                 => row(Anyone,  OfJob(status, target),          false, fine(target)),
-        R::Explain { target }                => row(Anyone,  OfJob(explain, target),         false, fine(target)),
-        R::List { from }                     => row(Anyone,  List(from),                     false, true),
-        R::Usage { job }                     => row(Anyone,  OfClass(usage, job),            false, true),
-        R::ShowConfig { job }                => row(Anyone,  OfClass(config, job),           false, true),
-        R::LogPriority                       => row(Anyone,  OfHost(log_priority),           false, true),
-        R::Start { target, wait }            => row(Trusted, command(Start, target, wait),   wait,  fine(target)),
-        R::Stop { target, wait }             => row(Trusted, command(Stop, target, wait),    wait,  fine(target)),
-        R::Force { target, wait }            => row(Trusted, command(Force, target, wait),   wait,  fine(target)),
-        R::Restart { target, wait }          => row(Trusted, command(Restart, target, wait), wait,  fine(target)),
-        R::Reload { target }                 => row(Trusted, command(Reload, target, false), false, fine(target)),
-        R::Emit { event, environment, wait } => row(Trusted, emit(event, environment, wait), wait,  list(environment)),
-        R::ListEnvironment { table, from }   => row(Trusted, Variables(table, from),         false, true),
-        R::GetEnvironment { table, name }    => row(Trusted, Variable(table, name),          false, true),
+        //                                          from     what happens                    well formed
+        R::Hello { protocol: _ }             => row(Anyone,  Say(HELLO),                     true),
+        R::Version                           => row(Anyone,  Say(Reply::Text(VERSION)),      true),
+        R::Status { target }                 => row(Anyone,  OfJob(status, target),          fine(target)),
+        R::Explain { target }                => row(Anyone,  OfJob(explain, target),         fine(target)),
+        R::List { from }                     => row(Anyone,  List(from),                     true),
+        R::Usage { job }                     => row(Anyone,  OfClass(usage, job),            true),
+        R::ShowConfig { job }                => row(Anyone,  OfClass(config, job),           true),
+        R::LogPriority                       => row(Anyone,  OfHost(log_priority),           true),
+        R::Start { target, wait }            => row(Trusted, command(Start, target, wait),   fine(target)),
+        R::Stop { target, wait }             => row(Trusted, command(Stop, target, wait),    fine(target)),
+        R::Force { target, wait }            => row(Trusted, command(Force, target, wait),   fine(target)),
+        R::Restart { target, wait }          => row(Trusted, command(Restart, target, wait), fine(target)),
+        R::Reload { target }                 => row(Trusted, command(Reload, target, false), fine(target)),
+        R::Emit { event, environment, wait } => row(Trusted, emit(event, environment, wait), list(environment)),
+        R::ListEnvironment { table, from }   => row(Trusted, Variables(table, from),         true),
+        R::GetEnvironment { table, name }    => row(Trusted, Variable(table, name),          true),
         R::SetEnvironment { table, entry, replace }
-                                             => row(env,     set(table, entry, replace),     false, plain(entry)),
-        R::UnsetEnvironment { table, name }  => row(env,     change(table, Unset { name }),  false, plain(name)),
-        R::ResetEnvironment { table }        => row(env,     change(table, Reset),           false, true),
-        R::ReloadConfiguration               => row(Trusted, World(W::ReloadConfiguration),  false, true),
-        R::SetLogPriority(it)                => row(Trusted, World(W::SetLogPriority(it)),   false, true),
-        R::NotifyDiskWriteable               => row(Trusted, World(W::WriteKeptOutput),      false, true),
-        R::NotifyDbusAddress(_)              => row(bus,     Say(Reply::Done),               false, true),
-        R::NotifyCgroupManagerAddress(_)     => row(Trusted, Say(Reply::Done),               false, true),
-        R::EndSession                        => row(end,     World(W::EndSession),           false, true),
-        R::Reexecute                         => row(Trusted, World(W::Reexecute),            false, true),
+                                             => row(env,     set(table, entry, replace),     plain(entry)),
+        R::UnsetEnvironment { table, name }  => row(env,     change(table, Unset { name }),  plain(name)),
+        R::ResetEnvironment { table }        => row(env,     change(table, Reset),           true),
+        R::ReloadConfiguration               => row(Trusted, World(W::ReloadConfiguration),  true),
+        R::SetLogPriority(it)                => row(Trusted, World(W::SetLogPriority(it)),   true),
+        R::NotifyDiskWriteable               => row(Trusted, World(W::WriteKeptOutput),      true),
+        R::NotifyDbusAddress(_)              => row(bus,     Say(Reply::Done),               true),
+        R::NotifyCgroupManagerAddress(_)     => row(Trusted, Say(Reply::Done),               true),
+        R::EndSession                        => row(end,     World(W::EndSession),           true),
+        R::Reexecute                         => row(Trusted, World(W::Reexecute),            true),
     }
 }
 
@@ -190,7 +188,7 @@ impl<'r> Request<'r> {
     /// Whether the client wants no reply before the goal is reached or the event is finished. A program that limits the
     /// clients that wait refuses such a request instead of passing it to [`respond`](Supervisor::respond).
     pub fn waits(&self) -> bool {
-        row(self, ANY_CLIENT).waits
+        matches!(self.input(ANY_CLIENT), Some(Input::Command { wait: true, .. } | Input::Emit { wait: true, .. }))
     }
 
     /// The input that the request of this client is, if it is one for the supervisor. For a program that reads the
@@ -288,7 +286,7 @@ impl<'s> Supervisor<'s> {
         page: &'a mut [u8],
     ) -> Response<'a, 'r> {
         let refused = |refusal| Response::Reply(Reply::Error(refusal));
-        let Row { access, action, waits: _, well_formed } = row(request, peer.client);
+        let Row { access, action, well_formed } = row(request, peer.client);
         peer.greeted |= well_formed && matches!(request, Request::Hello { .. });
         if !(well_formed && peer.greeted) {
             return refused(Refusal::Malformed);
@@ -361,20 +359,14 @@ fn variables<'a>(supervisor: &'a mut Supervisor<'_>, table: EnvTable<'a>, from: 
         Ok(entries) => entries,
         Err(refusal) => return Reply::Error(refusal),
     };
-    let mut used = 0;
-    let mut next = None;
+    let mut writer = PageWriter::new(page);
     for (place, Variable(name, rest)) in (0..).zip(entries).skip(from as usize) {
-        let after = name.len().saturating_add(rest.len()).saturating_add(1).saturating_add(used);
-        let Some(room) = page.get_mut(used..after) else {
-            next = Some(place);
-            break;
-        };
-        room.iter_mut().zip(name.iter().chain(rest).chain(&[0])).for_each(|(to, from)| *to = *from);
-        used = after;
+        if writer.push_entry(name, rest).is_err() {
+            // The next page would stop at the same place.
+            let is_stuck = writer.is_empty();
+            let page = Reply::Variables { next: Some(place), entries: Strings(writer.finish()) };
+            return if is_stuck { Reply::Error(Refusal::TOO_LONG) } else { page };
+        }
     }
-    match next {
-        // The next page would stop at the same place.
-        Some(_) if used == 0 => Reply::Error(Refusal::TOO_LONG),
-        next => Reply::Variables { next, entries: Strings(page.get(..used).unwrap_or_default()) },
-    }
+    Reply::Variables { next: None, entries: Strings(writer.finish()) }
 }

@@ -2,7 +2,7 @@
 
 use crate::answer::{Answer, Denial};
 use crate::bytes::Strings;
-use crate::control::{Refusal, Reply, Status};
+use crate::control::{JobName, Refusal, Reply, Status};
 use crate::ids::{ClassId, JobId};
 use crate::machine::Supervisor;
 use crate::process::Process;
@@ -114,10 +114,6 @@ impl Supervisor<'_> {
 
     /// A denial in the form of the control protocol. Names from the request are still in scratch memory.
     pub(crate) fn refusal(&self, denial: Denial) -> Refusal<'_> {
-        let names = |id: JobId| {
-            let job = self.jobs.get(id).map_or(&[][..], |job| self.class_name(job.class));
-            (job, self.instance_name(id))
-        };
         match denial {
             Denial::UnknownJob => Refusal::UnknownJob(self.scratch),
             Denial::UnknownInstance(_) => Refusal::UnknownInstance(self.scratch),
@@ -127,16 +123,16 @@ impl Supervisor<'_> {
             Denial::MismatchedBraces => Refusal::MismatchedBraces,
             Denial::ExpectedOperator => Refusal::ExpectedOperator,
             Denial::AlreadyRunning(id) => {
-                let (job, instance) = names(id);
+                let JobName(job, instance) = self.job_name(id);
                 Refusal::AlreadyRunning { job, instance }
             }
             Denial::AlreadyStopped(id) => {
-                let (job, instance) = names(id);
+                let JobName(job, instance) = self.job_name(id);
                 Refusal::AlreadyStopped { job, instance }
             }
             Denial::RestartStopped(id) => Refusal::RestartStopped(self.instance_name(id)),
             Denial::NotRunning(id) => {
-                let (job, instance) = names(id);
+                let JobName(job, instance) = self.job_name(id);
                 Refusal::NotRunning { job, instance }
             }
             Denial::NoSuchProcess => Refusal::NoSuchProcess,

@@ -14,8 +14,6 @@ pub enum Role {
     ActedOn,
     /// It is text for people and tools.
     Information,
-    /// It is read and checked, and has no effect.
-    ParsedOnly,
 }
 
 /// How the arguments of a stanza are read.

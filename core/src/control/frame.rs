@@ -230,8 +230,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
         self.buffer.as_ref().get(..self.used).unwrap_or_default()
     }
 
-    /// Whether [`fill`](Self::fill) has room to read into. It always has
-    /// while no whole frame is in the inbox, if the buffer has more bytes than a header.
+    /// Whether [`fill`](Self::fill) has room to read into. It always has while no whole frame is in the inbox, if the
+    /// buffer has more bytes than a header.
     pub fn has_room(&self) -> bool {
         self.used < self.buffer.as_ref().len()
     }
@@ -264,7 +264,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
     /// # Errors
     /// [`Broken::TooLarge`]: the frame announces more than [`MAX_MESSAGE`], or more than the buffer holds.
     pub fn message(&self) -> Result<Option<&[u8]>, Broken> {
-        let arrived = self.buffer.as_ref().get(..self.used).unwrap_or_default();
+        let arrived = self.bytes();
         let Some((header, rest)) = arrived.split_first_chunk::<HEADER>() else { return Ok(None) };
         let length = announced(*header)?;
         if length > self.buffer.as_ref().len().saturating_sub(HEADER) {
@@ -347,7 +347,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Outbox<B> {
     /// # Errors
     /// The writer fails.
     pub fn flush<W: Write>(&mut self, writer: &mut W) -> Result<usize, W::Error> {
-        let rest = self.buffer.as_ref().get(self.sent..self.used).unwrap_or_default();
+        let rest = self.bytes();
         if rest.is_empty() {
             return Ok(0);
         }
@@ -357,7 +357,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Outbox<B> {
     }
 }
 
-/// Collects the statuses of one page of a list.
+/// Collects the statuses of one page of a list, or the entries of one.
 pub struct PageWriter<'b> {
     bytes: &'b mut [u8],
     used: usize,
@@ -370,7 +370,7 @@ impl<'b> PageWriter<'b> {
         PageWriter { bytes: buffer.get_mut(..most).unwrap_or_default(), used: 0 }
     }
 
-    /// Whether the page has no status yet.
+    /// Whether the page is still empty.
     pub fn is_empty(&self) -> bool {
         self.used == 0
     }
@@ -386,7 +386,21 @@ impl<'b> PageWriter<'b> {
         Ok(())
     }
 
-    /// The page, for [`super::Reply::Page`].
+    /// Adds an entry, which is in two parts. If the page is full it stays unchanged, and the next page begins with this
+    /// entry.
+    ///
+    /// # Errors
+    /// [`Broken::TooLarge`]: there is no room for the entry on this page.
+    pub fn push_entry(&mut self, first: &[u8], rest: &[u8]) -> Result<(), Broken> {
+        let length = first.len().saturating_add(rest.len()).saturating_add(1);
+        let after = self.used.saturating_add(length);
+        let room = self.bytes.get_mut(self.used..after).ok_or(Broken::TooLarge)?;
+        room.iter_mut().zip(first.iter().chain(rest).chain(&[0])).for_each(|(to, from)| *to = *from);
+        self.used = after;
+        Ok(())
+    }
+
+    /// The page, for [`super::Reply::Page`] or [`super::Reply::Variables`].
     pub fn finish(self) -> &'b [u8] {
         let PageWriter { bytes, used } = self;
         bytes.get(..used).unwrap_or_default()

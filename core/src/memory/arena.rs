@@ -89,9 +89,9 @@ impl<const BYTES: usize, const PIECES: usize> Arena<BYTES, PIECES> {
         &'t self,
         hasher: &'h mut H,
     ) -> ByContent<'h, H, impl Fn(u32) -> &'t [u8]> {
-        let text = |handle: u32| match self.spans.get((handle as usize).wrapping_sub(1)) {
-            Some(&Span::Used { start, len }) => text_at(&self.bytes, start as usize, len as usize),
-            _ => &[],
+        let text = |handle: u32| match span_of(&self.spans, handle) {
+            Some((start, len)) => text_at(&self.bytes, start, len),
+            None => &[],
         };
         ByContent { hasher, text }
     }
@@ -99,12 +99,6 @@ impl<const BYTES: usize, const PIECES: usize> Arena<BYTES, PIECES> {
     /// Lends the arena.
     pub fn lend(&mut self) -> ArenaView<'_> {
         ArenaView { bytes: self.bytes.as_mut_view(), spans: self.spans.as_mut_view(), tally: &mut self.tally }
-    }
-}
-
-impl<const BYTES: usize, const PIECES: usize> Default for Arena<BYTES, PIECES> {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -350,10 +344,7 @@ impl ArenaView<'_> {
     }
 
     fn span(&self, text: TextHandle) -> Option<(usize, usize)> {
-        match self.spans.get((text.0 as usize).checked_sub(1)?) {
-            Some(&Span::Used { start, len }) => Some((start as usize, len as usize)),
-            _ => None,
-        }
+        span_of(self.spans, text.0)
     }
 
     /// Sets the span of a handle, and returns the previous one.
@@ -431,6 +422,14 @@ const fn end(start: usize, len: usize) -> usize {
 }
 
 /// The bytes of a piece.
+/// The offset and the length of the piece of a handle, if it is in use.
+fn span_of(spans: &[Span], handle: u32) -> Option<(usize, usize)> {
+    match spans.get((handle as usize).checked_sub(1)?) {
+        Some(&Span::Used { start, len }) => Some((start as usize, len as usize)),
+        _ => None,
+    }
+}
+
 fn text_at(bytes: &[u8], start: usize, len: usize) -> &[u8] {
     bytes.get(end(start, 0)..end(start, len)).unwrap_or(&[])
 }

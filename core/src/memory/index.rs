@@ -33,12 +33,6 @@ impl<K, const N: usize> Index<K, N> {
     }
 }
 
-impl<K, const N: usize> Default for Index<K, N> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// A lent table.
 pub(crate) struct IndexView<'s, K> {
     heads: &'s mut [Option<Id<K>>],

@@ -57,12 +57,6 @@ impl<T, const N: usize> Pool<T, N> {
     }
 }
 
-impl<T, const N: usize> Default for Pool<T, N> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl<T: Hash, const N: usize> Hash for Pool<T, N> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         for (index, slot) in self.slots.iter().enumerate() {

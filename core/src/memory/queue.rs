@@ -54,9 +54,7 @@ impl<K> Queue<K> {
     pub const fn head(&self) -> Option<Id<K>> {
         self.head
     }
-}
 
-impl<K> Queue<K> {
     /// Adds a thing at the end.
     pub fn push<T: Linked<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, id: Id<K>) {
         if let Some(thing) = pool.get_mut(id) {

@@ -76,13 +76,13 @@ fn supervise(options: &Options) -> ExitCode {
     let before = options.state_fd.map(|number| state::read(number, &mut supervisor));
     supervisor.set_strict(options.strict_expect);
     match set_up(options, mask, &mut supervisor, before) {
-        Ok((mut linux, traces)) => {
-            let ended = run_loop::run(&mut supervisor, &mut linux, &traces);
+        Ok((mut linux, files)) => {
+            let ended = run_loop::run(&mut supervisor, &mut linux, &files);
             if let Err(errno) = ended {
                 linux.error(format_args!("Unable to wait for anything: {}", errno.desc()));
             }
             leftovers::end_leftovers();
-            drop(traces);
+            drop(files);
             if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(problem) => complain(&format!("init: {problem}")),
@@ -119,16 +119,16 @@ fn set_up(
         let socket = linux.socket.insert(SystemSocket::new(options.socket.as_deref()));
         socket.watch_mounts(&linux.wait);
     }
-    let mut traces = PublishedFiles::default();
+    let mut files = PublishedFiles::default();
     match before {
         Some(Ok(state)) => {
-            state.put_back(&mut linux, &mut traces);
+            state.put_back(&mut linux, &mut files);
             if let Err(error) = linux.reopen_socket() {
                 linux.error(format_args!("Unable to open control socket: {}", error::words(&error)));
             }
             linux.configuration(supervisor, |conf, target| conf.load_all(target));
             linux.has_restarted();
-            return Ok((linux, traces));
+            return Ok((linux, files));
         }
         Some(Err(problem)) => linux.log.error(format_args!("Unable to read the state before the re-exec: {problem}")),
         None => {}
@@ -139,22 +139,21 @@ fn set_up(
         linux.log.open_kernel_log();
         first_process::take_keys(&mut linux.log);
     }
-    open_sockets(options, supervisor, &mut linux, &mut traces)?;
+    open_sockets(options, supervisor, &mut linux, &mut files)?;
     if let Some(event) = options.startup_event.as_ref().filter(|_| !options.restart) {
-        let environment = Strings::EMPTY;
-        supervisor.handle(now(), Input::Emit { client: None, event, environment, wait: false });
+        supervisor.handle(now(), Input::event(event));
     }
-    Ok((linux, traces))
+    Ok((linux, files))
 }
 
 fn open_sockets(
     options: &Options,
     supervisor: &mut Supervisor<'_>,
     linux: &mut Linux,
-    traces: &mut PublishedFiles,
+    files: &mut PublishedFiles,
 ) -> Result<(), String> {
     let told = |what: &str, error: std::io::Error| format!("{what}: {}", error::words(&error));
-    let opened = traces.path_socket(options.socket.as_deref(), options.user);
+    let opened = files.path_socket(options.socket.as_deref(), options.user);
     let path = match opened {
         Ok((path, listener)) => {
             linux.control.listen(listener, &linux.wait.epoll).map_err(|error| told("control socket", error))?;
@@ -175,7 +174,7 @@ fn open_sockets(
     if let Err(full) = supervisor.set_session(session.as_bytes()) {
         return Err(format!("no room for more {}", full.limit));
     }
-    for written in [traces.pid_file(&path), traces.session_file(&session)] {
+    for written in [files.pid_file(&path), files.session_file(&session)] {
         if let Err(error) = written {
             linux.log.warn(format_args!("Unable to write session file: {}", error::words(&error)));
         }

@@ -215,7 +215,7 @@ impl ClientTable {
         self.arm(slot, epoll);
     }
 
-    /// The next client whose inbox has another request, in turn.
+    /// The client in the lowest place of those whose inbox has another request.
     pub fn take_backlog(&mut self) -> Option<usize> {
         if self.backlog == 0 {
             return None;

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_socket_that_nobody_listens_at_is_taken_over() {
+    fn only_a_socket_without_a_listener_is_taken_over() {
         let path = place("old");
         drop(UnixListener::bind(&path).unwrap());
         let listener = bind(&path).unwrap();
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_that_lets_nobody_in_is_not_waited_for() {
+    fn a_listener_with_a_full_queue_is_not_waited_for() {
         let path = place("full");
         let _listener = UnixListener::bind(&path).unwrap();
         let waiting: Vec<OwnedFd> = std::iter::from_fn(|| knock(&path).ok()).collect();

@@ -121,13 +121,13 @@ mod tests {
         let (letter, socket) = (directory.join("letter"), directory.join("socket"));
         fs::write(&letter, "a letter").unwrap();
         std::os::unix::fs::symlink(&letter, directory.join("socket.pid")).unwrap();
-        let mut traces = PublishedFiles::default();
+        let mut files = PublishedFiles::default();
         for _ in 0..2 {
-            traces.pid_file(&socket).unwrap();
+            files.pid_file(&socket).unwrap();
         }
         assert_eq!(fs::read_to_string(directory.join("socket.pid")).unwrap(), format!("{}\n", std::process::id()));
         assert_eq!(fs::read_to_string(&letter).unwrap(), "a letter");
-        drop(traces);
+        drop(files);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
         fs::remove_dir_all(&directory).unwrap();
     }

@@ -16,7 +16,7 @@ use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
 use crate::conf::job_file::{
-    LoadResult, Loading, apply, begin, check_settings, log_full, read_file, read_sound, unreadable,
+    LoadResult, Loading, apply, begin, check_settings, not_loaded, read_file, read_sound, unreadable,
 };
 use crate::kernel::error;
 
@@ -143,9 +143,6 @@ impl ConfDir {
     /// these.
     fn visit(&mut self, place: usize, below: &Path, within: &mut Vec<(u64, u64)>, to: &mut Loading<'_, '_>) {
         let directory = self.directories[place].join(below);
-        let told = |reason: &str, to: &mut Loading<'_, '_>| {
-            to.log.error(format_args!("{}: Unable to load configuration: {reason}", directory.display()));
-        };
         let names = fs::metadata(&directory).and_then(|own| {
             let own = (own.dev(), own.ino());
             if within.contains(&own) {
@@ -163,7 +160,10 @@ impl ConfDir {
         let (names, own) = match names {
             Ok(found) => found,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-            Err(error) => return told(error::words(&error), to),
+            Err(error) => {
+                let (directory, reason) = (directory.display(), error::words(&error));
+                return to.log.error(format_args!("{directory}: Unable to load configuration: {reason}"));
+            }
         };
         within.push(own);
         for name in names {
@@ -258,7 +258,7 @@ impl ConfDir {
                 to.programs.keep(class, draft);
                 if let Err(full) = to.supervisor.commit_class(class) {
                     to.programs.retire(class);
-                    log_full(&file, full, to);
+                    not_loaded(&file, full, to.log);
                 }
                 to.settle();
             }

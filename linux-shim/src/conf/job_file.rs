@@ -1,12 +1,11 @@
 //! One job file, read into a class that is not in force yet, and the errors in it.
 
+use std::fmt;
 use std::fs;
 use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use uphold_core::bytes::Show;
 use uphold_core::conf::{ConfError, ErrorKind, Parser};
 use uphold_core::{ClassId, Effect, Supervisor};
 
@@ -58,16 +57,15 @@ pub(crate) fn begin(job: &[u8], file: &Path, to: &mut Loading<'_, '_>) -> Option
     match to.supervisor.begin_class(job) {
         Ok(class) => Some((class, to.programs.draft())),
         Err(full) => {
-            log_full(file, full, to);
+            not_loaded(file, full, to.log);
             None
         }
     }
 }
 
-/// Logs that a job does not fit. It is not loaded; an older definition of it stays.
-pub(crate) fn log_full(file: &Path, full: uphold_core::Full, to: &mut Loading<'_, '_>) {
-    let (file, limit) = (Show(file.as_os_str().as_bytes()), full.limit);
-    to.log.error(format_args!("{file}: Error while loading configuration file: no room for more {limit}"));
+/// Logs the reason for which a file is not loaded. An older definition of the job stays.
+pub(crate) fn not_loaded(file: &Path, reason: impl fmt::Display, log: &mut MessageLog) {
+    log.error(format_args!("{}: Error while loading configuration file: {reason}", file.display()));
 }
 
 /// Reads one file into a class that is not in force yet, and logs its errors.
@@ -83,16 +81,16 @@ pub(crate) fn apply(
         let stanza = match next {
             Ok(stanza) => stanza,
             Err(error) => {
-                say_wrong(file, error, to);
+                log_wrong(file, error, to);
                 return LoadResult::Bad;
             }
         };
         if let Err(full) = to.supervisor.apply(class, &stanza) {
-            log_full(file, full, to);
+            not_loaded(file, full, to.log);
             return LoadResult::Full;
         }
         if draft.apply(&stanza).is_err() {
-            say_wrong(file, ConfError { line: None, kind: ErrorKind::ZeroByte }, to);
+            log_wrong(file, ConfError { line: None, kind: ErrorKind::ZeroByte }, to);
             return LoadResult::Bad;
         }
     }
@@ -112,7 +110,7 @@ pub(crate) fn read_sound(file: &Path, to: &mut Loading<'_, '_>) -> Option<Vec<u8
     let mut parser = Parser::new(&mut trial);
     while let Some(next) = parser.next() {
         if let Err(error) = next {
-            say_wrong(file, error, to);
+            log_wrong(file, error, to);
             return None;
         }
     }
@@ -120,16 +118,14 @@ pub(crate) fn read_sound(file: &Path, to: &mut Loading<'_, '_>) -> Option<Vec<u8
 }
 
 pub(crate) fn unreadable(file: &Path, error: &std::io::Error, to: &mut Loading<'_, '_>) -> LoadResult {
-    let (file, reason) = (file.display(), error::words(error));
-    to.log.error(format_args!("{file}: Error while loading configuration file: {reason}"));
+    not_loaded(file, error::words(error), to.log);
     LoadResult::Bad
 }
 
-fn say_wrong(file: &Path, error: ConfError, to: &mut Loading<'_, '_>) {
-    let file = file.display();
+fn log_wrong(file: &Path, error: ConfError, to: &mut Loading<'_, '_>) {
     match error.line {
-        Some(line) => to.log.error(format_args!("{file}:{line}: {error}")),
-        None => to.log.error(format_args!("{file}: Error while loading configuration file: {error}")),
+        Some(line) => to.log.error(format_args!("{}:{line}: {error}", file.display())),
+        None => not_loaded(file, error, to.log),
     }
 }
 

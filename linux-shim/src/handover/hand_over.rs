@@ -24,22 +24,22 @@ use crate::linux::Linux;
 
 /// Runs the program again. Returns only if that fails; then everything is as before, and the clients that asked for it
 /// get the error.
-pub fn hand_over(askers: Vec<ClientId>, supervisor: &Supervisor<'_>, linux: &mut Linux, traces: &PublishedFiles) {
+pub fn hand_over(clients: Vec<ClientId>, supervisor: &Supervisor<'_>, linux: &mut Linux, files: &PublishedFiles) {
     let program = own_program();
-    let written = write_image(askers.clone(), supervisor, linux, traces);
+    let written = write_image(clients.clone(), supervisor, linux, files);
     let Err(problem) = written.and_then(|image| become_it(&program, image, linux));
     let (path, reason) = (program.display(), error_words(&problem));
     linux.log.error(format_args!("Failed to re-execute {path}: {reason}"));
-    for client in askers {
+    for client in clients {
         linux.control.reply(client, &Reply::Error(Refusal::NotReexecuted(&reason)), &linux.wait.epoll);
     }
 }
 
 fn write_image(
-    askers: Vec<ClientId>,
+    clients: Vec<ClientId>,
     supervisor: &Supervisor<'_>,
     linux: &mut Linux,
-    traces: &PublishedFiles,
+    files: &PublishedFiles,
 ) -> Result<OwnedFd> {
     let mut writer = Writer::new()?;
     writer.put(&HEAD)?;
@@ -49,11 +49,11 @@ fn write_image(
     let left_behind = linux.left_behind.carry();
     let groups = carry_paths(linux.groups.iter().flat_map(Cgroups::carry));
     let own = Own {
-        askers,
+        clients,
         threshold,
         tracer,
         listeners,
-        traces: traces.carry().map(carry_paths),
+        files: files.carry().map(carry_paths),
         containment,
         left_behind,
         groups,

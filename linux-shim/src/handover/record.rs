@@ -22,11 +22,11 @@ pub(super) const HEAD: (&str, u32) = ("uphold", 3);
 #[derive(Serialize, Deserialize)]
 pub(super) struct Own {
     /// The clients that asked for the re-exec, and get their reply from the new program.
-    pub(super) askers: Vec<ClientId>,
+    pub(super) clients: Vec<ClientId>,
     pub(super) threshold: Priority,
     pub(super) tracer: Tracer<TRACEES>,
     pub(super) listeners: Vec<i32>,
-    pub(super) traces: [Vec<Vec<u8>>; 2],
+    pub(super) files: [Vec<Vec<u8>>; 2],
     pub(super) containment: ContainmentRecord,
     pub(super) left_behind: Vec<LeftReport>,
     pub(super) groups: Vec<Vec<u8>>,

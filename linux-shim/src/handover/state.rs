@@ -90,13 +90,13 @@ fn adopt(number: i32) -> Result<OwnedFd> {
 impl State {
     /// Continues where the previous program was. The clients that asked for the re-exec get their reply when all is
     /// done.
-    pub fn put_back(self, linux: &mut Linux, traces: &mut PublishedFiles) {
+    pub fn put_back(self, linux: &mut Linux, files: &mut PublishedFiles) {
         let State { own, clients, logs, watches, daemons, programs } = self;
         linux.tracer = own.tracer.with_room();
         // Measured on Upstart 1.13.2: after a re-exec the priority is `message` if it was lower than `info`.
         linux.log.set_threshold(if own.threshold >= Priority::Info { own.threshold } else { Priority::Message });
-        linux.restart = Some(own.askers).filter(|askers| !askers.is_empty());
-        traces.put_back(own.traces.map(paths));
+        linux.restart = Some(own.clients).filter(|clients| !clients.is_empty());
+        files.put_back(own.files.map(paths));
         linux.containment.put_back(own.containment);
         linux.left_behind.put_back(own.left_behind);
         if let Some(groups) = &mut linux.groups {

@@ -7,7 +7,9 @@ use std::os::fd::AsFd;
 use nix::errno::Errno;
 use nix::sys::epoll::Epoll;
 use uphold_core::conf::Console;
-use uphold_core::{Input, JobId, Launch, Pid, Priority, Process, SpawnError, SpawnStage, Supervisor, Variable};
+use uphold_core::{
+    ClassId, Input, JobId, Launch, Pid, Priority, Process, SpawnError, SpawnStage, Supervisor, Variable,
+};
 
 use crate::capacity::TRACEES;
 use crate::conf::programs::Programs;
@@ -88,7 +90,7 @@ impl Launcher<'_> {
         if trace && !self.tracer.has_room() {
             return Err(failed(SpawnStage::Trace, Errno::EAGAIN));
         }
-        let voice = self.address(supervisor, job, process)?;
+        let channel = self.add_variables(supervisor, job, process, class)?;
         let command =
             self.programs.command(class, process).ok_or_else(|| failed(SpawnStage::Execute, Errno::ENOENT))?;
         let settings = self.programs.settings(class);
@@ -128,8 +130,8 @@ impl Launcher<'_> {
             command,
             settings,
             log: terminal.as_ref().map(|(_, end)| end.as_fd()),
-            ready: voice.pipe.as_ref().map(|(end, number)| (end.as_fd(), i32::from(*number))),
-            watched: voice.watched,
+            ready: channel.pipe.as_ref().map(|(end, number)| (end.as_fd(), i32::from(*number))),
+            watched: channel.watched,
             trace,
             stop_before_exec: settings.debug && self.log.is_heard(Priority::Debug),
             helpers,
@@ -153,26 +155,31 @@ impl Launcher<'_> {
     }
 
     /// Adds the variables of a process, and gives a main process the means to report that it is ready.
-    fn address(&mut self, supervisor: &Supervisor<'_>, job: JobId, process: Process) -> Result<NotifyChannel, Failed> {
+    fn add_variables(
+        &mut self,
+        supervisor: &Supervisor<'_>,
+        job: JobId,
+        process: Process,
+        class: ClassId,
+    ) -> Result<NotifyChannel, Failed> {
         self.spawner.begin();
-        let class = supervisor.class_of(job).filter(|_| process == Process::Main);
-        let settings = class.map(|class| self.programs.settings(class));
+        let settings = (process == Process::Main).then(|| self.programs.settings(class));
         let readiness = settings.and_then(Settings::readiness);
-        let voice = match process {
-            Process::Main => self.daemons.prepare(job, readiness, self.epoll),
-            _ => Ok(NotifyChannel::default()),
+        let channel = match settings {
+            Some(_) => self.daemons.prepare(job, readiness, self.epoll),
+            None => Ok(NotifyChannel::default()),
         };
-        let voice = voice.map_err(|errno| failed(SpawnStage::Pipe, errno))?;
-        let spoken = voice.variable();
+        let channel = channel.map_err(|errno| failed(SpawnStage::Pipe, errno))?;
+        let address = channel.variable();
         for Variable(name, value) in supervisor.environment(job, process) {
-            if spoken.is_none() || !OWN_VARIABLES.iter().any(|own| name.starts_with(own)) {
+            if address.is_none() || !OWN_VARIABLES.iter().any(|own| name.starts_with(own)) {
                 self.spawner.variable(&[name, value]);
             }
         }
-        if let Some(variable) = &spoken {
+        if let Some(variable) = &address {
             self.spawner.variable(&[variable.as_bytes()]);
         }
-        let (Some(settings), Some(readiness)) = (settings, readiness) else { return Ok(voice) };
+        let (Some(settings), Some(readiness)) = (settings, readiness) else { return Ok(channel) };
         if readiness.watchdog > 0 {
             let mut microseconds = heapless::String::<20>::new();
             // Twenty digits are enough for any such number.
@@ -180,7 +187,7 @@ impl Launcher<'_> {
             self.spawner.variable(&[b"WATCHDOG_USEC=", microseconds.as_bytes()]);
         }
         self.daemons.look_at_file(job, settings, !self.user, |name| self.spawner.value(name));
-        Ok(voice)
+        Ok(channel)
     }
 }
 

@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_reads_does_not_hold_us_up_and_stays_as_it_is_for_others() {
+    fn an_unread_terminal_is_not_waited_for_and_keeps_its_mode_for_others() {
         let (_reader, terminal) = crate::kernel::terminal::open_terminal().unwrap();
         let (_other_reader, pipe) = nix::unistd::pipe().unwrap();
         for shared in [terminal, pipe] {

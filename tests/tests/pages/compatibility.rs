@@ -199,7 +199,6 @@ fn stanzas() -> String {
             (Some(&(_, verdict, note)), _) => (verdict, note),
             (None, Role::ActedOn) => ("same", ""),
             (None, Role::Information) => ("same", "text for people and tools"),
-            (None, Role::ParsedOnly) => ("absent", "read and checked, without effect"),
         };
         vec![code(row.name), verdict.into(), note.into()]
     });

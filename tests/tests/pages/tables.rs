@@ -144,7 +144,6 @@ pub fn stanzas() -> String {
         let role = match row.role {
             Role::ActedOn => "acted on",
             Role::Information => "information",
-            Role::ParsedOnly => "read and checked only",
         };
         vec![code(row.name), code(row.arguments), role.into(), row.section.into()]
     });
@@ -190,9 +189,9 @@ pub fn limits() -> String {
         ("clients", capacity::CLIENTS),
         ("waiting clients and events", capacity::WAITERS),
         ("events named in conditions", capacity::LEAVES),
-        ("distinct event names, and the jobs that name them", capacity::NAMES),
+        ("distinct event names, and the jobs that name them", capacity::Memory::CAPACITY.names),
         ("bytes of text", capacity::TEXT),
-        ("pieces of text", capacity::PIECES),
+        ("pieces of text", capacity::Memory::CAPACITY.pieces),
         ("bytes of a job name in a request", capacity::SCRATCH),
         ("bytes of job output kept while its file cannot be written", capacity::LOG_BUFFER),
         ("bytes of a job file", capacity::JOB_FILE),

@@ -2,18 +2,17 @@
 
 use super::*;
 use crate::containment::process::ClaimedName;
-use uphold_core::{ClientId, Effect, Input, Instant, JobCommand, Notice, Select, ShortName, Target};
+use uphold_core::{ClientId, Effect, Input, Instant, JobCommand, Notice, ShortName, Target};
 
 /// The jobs "a" and "b".
 fn jobs() -> [JobId; 2] {
-    use uphold_core::bytes::Strings;
     let mut storage = <uphold_core::storage! { classes: 8, jobs: 4 }>::new();
     let mut supervisor = storage.supervisor();
     [b"a", b"b"].map(|name: &[u8; 1]| {
         let class = supervisor.begin_class(name).unwrap();
         supervisor.commit_class(class).unwrap();
         let client = ClientId { slot: 0, generation: u32::from(name[0]) };
-        let target = Target { job: name, select: Select::Environment(Strings::EMPTY) };
+        let target = Target::named(name);
         let command = JobCommand::Start;
         supervisor.handle(Instant(1), Input::Command { client, command, target, wait: false });
         let mut started = None;
