@@ -192,7 +192,7 @@ impl Kernel {
             Effect::Sweep { job, signal } => self.sweep(supervisor, job, signal),
             Effect::Report { job } => self.note(|| {
                 let job = name_of(supervisor, job);
-                format!("report the processes left of {job}")
+                format!("report who is left of {job}")
             }),
             Effect::Rested { job } => self.let_go(job),
             // The world gives the answer: it is too long to be kept here.

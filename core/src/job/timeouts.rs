@@ -1,5 +1,5 @@
-//! Deadlines that pass: `kill timeout` of init(5), after which `kill` sends SIGKILL; `start timeout`, `hook timeout`
-//! and `watchdog`.
+//! Deadlines that pass: `kill timeout` of init(5), after which `kill` sends SIGKILL; `start timeout`, `hook timeout`;
+//! and `watchdog`, whose SIGABRT and SIGKILL are sent here.
 
 use crate::ids::JobId;
 use crate::machine::Supervisor;

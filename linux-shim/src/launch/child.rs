@@ -1,4 +1,4 @@
-//! Making processes by clone(2) or fork(2), and running programs in them.
+//! Making processes by clone(2), with the supervisor's memory or a copy of it. `set_up` is what runs in them.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd};

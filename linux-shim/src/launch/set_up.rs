@@ -1,5 +1,5 @@
-//! The set-up of a new process before its program, in the order that was measured on Upstart 1.13.2 (init(5) "Process
-//! environment" has the stanzas).
+//! The steps of a new process up to the execve(2) of its program, in the order that was measured on Upstart 1.13.2
+//! (init(5) "Process environment" has the stanzas).
 //!
 //! The child runs in the supervisor's memory, while the supervisor waits. So nothing here allocates, locks, panics or
 //! calls a library function that might; users and groups are set by bare system calls (see `kernel`), because the C
