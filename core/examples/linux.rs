@@ -114,7 +114,7 @@ impl<'o> World<'o> {
             Effect::Spawn { job, process, launch } => {
                 return Ok(Some(match self.spawn(supervisor, job, process, launch) {
                     Ok(pid) => Input::Spawned { job, process, pid },
-                    Err(error) => Input::SpawnFailed { job, process, pid: None, error },
+                    Err(error) => Input::SpawnFailed { job, process, pid: None, error, passing: false },
                 }));
             }
             // A child that has exited keeps its process id until it is reaped, so no other process gets the signal.

@@ -69,6 +69,9 @@ pub enum Input<'a> {
         pid: Option<Pid>,
         /// The stage that failed, and the reason.
         error: SpawnError,
+        /// Whether the world only lacks a resource at the moment, such as memory, a process or a descriptor: the
+        /// process is then spawned again after a pause, as long as the job is to run. A world that cannot tell says no.
+        passing: bool,
     },
     /// A process ended and was reaped.
     ///

@@ -126,6 +126,20 @@ pub(crate) const OUTBOX: usize = 16;
 /// for. There can be more of the first kind while other jobs block them; they take unreserved room.
 pub(crate) const EVENTS_PER_JOB: usize = 2;
 
+/// The most events that are taken from the agenda before the world has a turn. A system of 658 job files handles some
+/// 2,700 at boot, so that a client waits for a third of that at most; a job takes less than ten steps for an event.
+pub const EVENTS_PER_DRAIN: u32 = 1024;
+
+/// How often in a row a class starts itself again, with no process in between, before that is taken for a circle. No
+/// job file that was seen does so once.
+pub const CIRCLE_ROUNDS: u32 = 8;
+
+/// The most classes of a circle that is recognised: the way back is followed at each start that a job causes.
+pub(crate) const CIRCLE_MEMBERS: usize = 256;
+
+/// The most jobs that are passed in the search for a circle of waits.
+pub(crate) const WAIT_CIRCLE: usize = 16;
+
 /// The most hash chains that a capacity derives from its counts. With 10,240 things a chain has two or three.
 pub(crate) const CHAINS: usize = 4096;
 
@@ -170,6 +184,20 @@ pub(crate) const QUICK_LOOK_MILLISECONDS: u32 = 250;
 
 /// The number of observations of a busy process after which the time to the next one begins to double.
 pub(crate) const FEW_LOOKS: u8 = 4;
+
+/// Milliseconds of the first pause before a job of a circle starts again. Each further pause is twice as long, up to
+/// [`LONGEST_PAUSE_MILLISECONDS`].
+pub(crate) const PAUSE_MILLISECONDS: u32 = 16;
+
+/// Milliseconds until a process is spawned again for which the world lacked a resource. Each further pause is twice as
+/// long, up to [`LONGEST_PAUSE_MILLISECONDS`].
+pub(crate) const RETRY_MILLISECONDS: u32 = 64;
+
+/// How often a process was tried again when the pause is the longest one.
+pub(crate) const LONGEST_RETRIES: u8 = 4;
+
+/// The longest pause before a step is tried again, in milliseconds: short enough for a person who waits.
+pub(crate) const LONGEST_PAUSE_MILLISECONDS: u32 = 1000;
 
 /// Milliseconds given to processes to end that received the same signal as a main process that has ended.
 pub(crate) const AFTERMATH_MILLISECONDS: u32 = 100;

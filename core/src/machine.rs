@@ -5,7 +5,7 @@ use heapless::{Deque, VecView};
 
 use crate::effect::Effect;
 use crate::ids::{ClassId, ClientId, kind};
-use crate::limits::OUTBOX;
+use crate::limits::{EVENTS_PER_DRAIN, OUTBOX};
 use crate::memory::arena::{ArenaView, TextHandle};
 use crate::memory::index::IndexView;
 use crate::memory::pool::PoolView;
@@ -37,6 +37,9 @@ pub(crate) struct Globals {
     /// The events, and those that are to be offered or finished.
     pub agenda: Agenda,
     pub dispatch: Option<Dispatch>,
+    /// The events that were taken in this drain, and the most that are; 0 is [`EVENTS_PER_DRAIN`].
+    pub drained: u32,
+    pub most_drained: u32,
     /// The environment that every job begins with: the present one, and the original one.
     pub base_environment: TextHandle,
     pub first_environment: TextHandle,
@@ -60,6 +63,8 @@ impl Globals {
         last_answers: Queue::new(),
         agenda: Agenda::new(),
         dispatch: None,
+        drained: 0,
+        most_drained: 0,
         base_environment: TextHandle::EMPTY,
         first_environment: TextHandle::EMPTY,
         own_environment: TextHandle::EMPTY,
@@ -69,6 +74,11 @@ impl Globals {
         shutdown: ShutdownStage::Off,
         strict: false,
     };
+
+    /// Whether so many events were taken that the world has a turn.
+    pub(crate) const fn has_drained(&self) -> bool {
+        self.drained >= if self.most_drained == 0 { EVENTS_PER_DRAIN } else { self.most_drained }
+    }
 
     /// Whether everything is done before the next input.
     pub(crate) fn is_calm(&self) -> bool {

@@ -5,6 +5,8 @@ use core::hash::Hash;
 use crate::answer::Denial;
 use crate::expect::Expect;
 use crate::ids::{ClassId, EventId, JobId};
+#[cfg(doc)]
+use crate::limits::CIRCLE_ROUNDS;
 use crate::limits::Limit;
 use crate::process::{Exit, Pid, Process};
 use crate::signal::Signal;
@@ -46,6 +48,15 @@ pub enum Notice {
     },
     /// A process could not be set up.
     SpawnFailed {
+        /// The job.
+        job: JobId,
+        /// The process.
+        process: Process,
+        /// The stage that failed, and the reason.
+        error: SpawnError,
+    },
+    /// A process could not be set up for want of a resource, and is tried again from time to time.
+    SpawnDelayed {
         /// The job.
         job: JobId,
         /// The process.
@@ -190,6 +201,25 @@ pub enum Notice {
         /// The job.
         job: JobId,
     },
+    /// Classes start each other again and again by their job events, and no process lives in between.
+    Circle {
+        /// One of the classes.
+        class: ClassId,
+    },
+    /// A job waits for an event that would wait for the job: the event does not.
+    WaitCircle {
+        /// The job.
+        job: JobId,
+        /// The event.
+        event: EventId,
+    },
+    /// A class of a circle was moved by something else, so that the circle is over.
+    CircleLeft {
+        /// The class.
+        class: ClassId,
+        /// The number of rounds in the circle. Its messages were logged in the first [`CIRCLE_ROUNDS`] only.
+        rounds: u32,
+    },
     /// A capacity is exhausted: a job was not started, an event was not emitted or not blocked, or a status text was
     /// not kept.
     Full {
@@ -236,6 +266,10 @@ impl Notice {
             }
             Notice::ProcessEnded { .. }
             | Notice::SpawnFailed { .. }
+            | Notice::SpawnDelayed { .. }
+            | Notice::Circle { .. }
+            | Notice::WaitCircle { .. }
+            | Notice::CircleLeft { .. }
             | Notice::Respawning { .. }
             | Notice::RespawningTooFast { .. }
             | Notice::NoInstance { .. }

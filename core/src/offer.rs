@@ -83,7 +83,7 @@ impl Supervisor<'_> {
         }
         let about_end = self.globals.shutdown.is_on() && self.event_is_named(at.event, SESSION_END);
         if (about_end || !self.globals.shutdown.refuses_starts())
-            && let Err(refused) = self.start_for_events(class, of, held)
+            && let Err(refused) = self.start_for_events(class, at.event, held)
         {
             match refused {
                 Refused::NoInstance(why) => self.log(Notice::NoInstance { class, why }),
@@ -99,7 +99,8 @@ impl Supervisor<'_> {
         self.reset_condition(of);
     }
 
-    fn start_for_events(&mut self, class: ClassId, of: ConditionOf, held: Held) -> Result<(), Refused> {
+    fn start_for_events(&mut self, class: ClassId, event: EventId, held: Held) -> Result<(), Refused> {
+        let of = ConditionOf::Start(class);
         let environment = self.collect(of, held, b"UPSTART_EVENTS=").map_err(Refused::Full)?;
         let job = match self.instance_for(class, environment) {
             Ok(job) if self.jobs.get(job).is_some_and(|job| job.goal == Goal::Start) => {
@@ -119,6 +120,7 @@ impl Supervisor<'_> {
         self.prepare_start(job, environment).map_err(Refused::Full)?;
         self.answer_waiters(job, WaitResult::Released);
         self.block_held(job, of, held);
+        self.note_cause(class, event);
         self.want_started(job);
         Ok(())
     }
@@ -185,12 +187,17 @@ impl Supervisor<'_> {
         imported
     }
 
-    /// Makes every event that made a condition true wait for the job, each once.
+    /// Makes every event that made a condition true wait for the job, each once, unless the job itself waits for it.
     fn block_held(&mut self, job: JobId, of: ConditionOf, held: Held) {
         for place in 0..Held::BITS as usize {
             let Some(event) = self.held_event(of, held, place) else { continue };
             let counted = (0..place).any(|earlier| self.held_event(of, held, earlier) == Some(event));
             if counted {
+                continue;
+            }
+            // Neither would ever go on.
+            if self.waits_for(job, event) {
+                self.log_once_round(job, Notice::WaitCircle { job, event });
                 continue;
             }
             match self.wait_for_job(job, WaiterKind::Event(event)) {
@@ -209,6 +216,7 @@ impl Supervisor<'_> {
     /// Takes the next event on the agenda, and begins to offer it, or finishes it.
     pub(crate) fn next_event(&mut self) -> bool {
         let Some(id) = self.next_on_agenda() else { return false };
+        self.globals.drained = self.globals.drained.saturating_add(1);
         match self.events.get(id).map(|event| event.progress) {
             Some(Progress::Pending) => {
                 let (name, rest) = self.event_name(id);
@@ -280,6 +288,6 @@ impl Supervisor<'_> {
             event.failed = false;
             event.progress = Progress::Pending;
         }
-        self.globals.agenda.add_ready();
+        self.globals.agenda.add_pending();
     }
 }

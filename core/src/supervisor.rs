@@ -3,6 +3,8 @@
 use crate::answer::{Answer, Denial};
 use crate::effect::Effect;
 use crate::input::Input;
+#[cfg(doc)]
+use crate::limits::EVENTS_PER_DRAIN;
 use crate::machine::Supervisor;
 use crate::process::Pid;
 use crate::time::Instant;
@@ -15,7 +17,9 @@ impl Supervisor<'_> {
             Input::Tick => {}
             Input::Spawned { job, process, pid } => self.spawned(job, process, pid),
             Input::Executed { pid } => self.executed(pid),
-            Input::SpawnFailed { job, process, pid: _, error } => self.spawn_failed(job, process, error),
+            Input::SpawnFailed { job, process, pid: _, error, passing } => {
+                self.spawn_failed(job, process, error, passing)
+            }
             Input::Exited { pid, exit } => self.exited(pid, exit),
             Input::Gone { pid } => self.gone(pid),
             Input::Forked { parent, child } => self.forked(parent, child),
@@ -33,11 +37,13 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Returns the next effect; `None` when nothing is to be done before the next input.
+    /// Returns the next effect; `None` when nothing is to be done before the next input, or when the world has a turn
+    /// before more is done.
     ///
     /// One step is taken at a time, in this order: effects that are ready, replies, a class that is replaced, the job
     /// on the move, the event being offered, a job that is to stop, the next event, timers, the end. So everything that
-    /// an input leads to is done before anything else.
+    /// an input leads to is done before anything else, but for a bound: after [`EVENTS_PER_DRAIN`] events the world
+    /// gets its turn, with a deadline that has passed, so that jobs which start each other for ever stop nobody.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         loop {
             if let Some(effect) = self.globals.outbox.pop_front() {
@@ -60,17 +66,39 @@ impl Supervisor<'_> {
                 self.step(job);
             } else if let Some(dispatch) = self.globals.dispatch {
                 self.dispatch(dispatch);
+            } else if self.globals.has_drained() {
+                return self.next_answer(true).or_else(|| self.end_drain());
             } else if !(self.next_to_stop() || self.next_event() || self.next_timer() || self.advance_shutdown()) {
-                return self.next_answer(true).or_else(|| self.take_ended());
+                return self.next_answer(true).or_else(|| self.take_ended()).or_else(|| self.end_drain());
             }
         }
+    }
+
+    /// Ends a drain. The next one begins a new round.
+    fn end_drain(&mut self) -> Option<Effect> {
+        self.globals.drained = 0;
+        self.globals.agenda.end_round();
+        None
     }
 
     /// The time of the next [`Input::Tick`], if no other input comes before.
     pub fn next_deadline(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|timer| timer.at);
         let ending = self.globals.shutdown.deadline();
-        [timer, ending].into_iter().flatten().min()
+        let more = (!self.globals.agenda.is_empty()).then_some(self.now);
+        [timer, ending, more].into_iter().flatten().min()
+    }
+
+    /// Whether everything that the inputs led to is done. It is not when the world got its turn in the middle of a
+    /// drain: then [`next_deadline`](Self::next_deadline) has passed, and [`save`](Self::save) refuses.
+    pub fn is_calm(&self) -> bool {
+        self.globals.is_calm()
+    }
+
+    /// Sets the most events that are taken before the world has a turn; 0 is [`EVENTS_PER_DRAIN`].
+    #[doc(hidden)]
+    pub fn bound_drain(&mut self, events: u32) {
+        self.globals.most_drained = events;
     }
 
     /// Sets whether `expect` is followed to the letter: what is wrong is logged, and nothing is adopted (init(8),

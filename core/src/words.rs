@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::bytes::Show;
-use crate::ids::JobId;
+use crate::ids::{ClassId, EventId, JobId};
 use crate::machine::Supervisor;
 use crate::notice::{Notice, Priority};
 use crate::process::Exit;
@@ -30,6 +30,17 @@ impl fmt::Display for Words<'_, '_> {
             Notice::SpawnFailed { job, process, error } => {
                 write!(f, "Failed to spawn {} {process} process: unable to ", name(job))?;
                 write_error(f, error, self.explain)
+            }
+            Notice::SpawnDelayed { job, process, error } => {
+                write!(f, "Temporary process spawn error: {} {process} process: unable to ", name(job))?;
+                write_error(f, error, self.explain)?;
+                f.write_str("; trying again")
+            }
+            Notice::Circle { class } => write_circle(f, self.supervisor, class),
+            Notice::WaitCircle { job, event } => write_wait_circle(f, self.supervisor, job, event),
+            Notice::CircleLeft { class, rounds } => {
+                let class = Show(self.supervisor.class_name(class));
+                write!(f, "{class} has left its circle after {rounds} rounds; not every message of them is logged")
             }
             Notice::ProcessBecame { job, process, old, new } => {
                 write!(f, "{} {process} process ({old}) became new process ({new})", name(job))
@@ -88,6 +99,34 @@ fn write_error(f: &mut fmt::Formatter<'_>, error: SpawnError, explain: fn(i32) -
         SpawnError { stage: SpawnStage::FindGroup, code: 0 } => f.write_str("find setgid group"),
         SpawnError { stage, code } => write!(f, "{stage}: {}", explain(code)),
     }
+}
+
+/// The classes of a circle.
+fn write_circle(f: &mut fmt::Formatter<'_>, supervisor: &Supervisor<'_>, class: ClassId) -> fmt::Result {
+    write!(f, "{}", Show(supervisor.class_name(class)))?;
+    let mut others = false;
+    for member in supervisor.causes(class).skip(1).take_while(|member| *member != class) {
+        write!(f, ", {}", Show(supervisor.class_name(member)))?;
+        others = true;
+    }
+    let deed = if others { "start each other" } else { "starts itself" };
+    write!(f, " {deed}, and no process lives in between: from now on each start waits up to a second")
+}
+
+/// The job and the event that would wait for each other.
+fn write_wait_circle(
+    f: &mut fmt::Formatter<'_>,
+    supervisor: &Supervisor<'_>,
+    job: JobId,
+    event: EventId,
+) -> fmt::Result {
+    let (name, rest) = supervisor.event_name(event);
+    let job = supervisor.job_name(job);
+    write!(f, "{job} waits for the event {}{}", Show(name), Show(rest))?;
+    if let Some(owner) = supervisor.event_owner(event) {
+        write!(f, " of {}", supervisor.job_name(owner))?;
+    }
+    write!(f, ", which would wait for {job}: the event does not wait")
 }
 
 /// How a process exited.

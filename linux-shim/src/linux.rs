@@ -70,6 +70,11 @@ pub struct Linux {
     pub(crate) restart: Option<Vec<ClientId>>,
     /// Inputs that are known already; they come before all others.
     pub(crate) ready: VecDeque<PendingInput>,
+    /// Launches that have failed. Each is a turn of its own, after a look at everything else: jobs that start each
+    /// other by failing must not keep the supervisor busy.
+    pub(crate) failures: VecDeque<PendingInput>,
+    /// Whether everything else had its turn since the last failure was delivered.
+    pub(crate) looked: bool,
     /// The number of changes of children that may still be delivered before other sources get their turn.
     pub(crate) children: usize,
     /// The exit of a process whose last notifications are delivered first.
@@ -125,6 +130,8 @@ impl Linux {
             watches: Watches::new(),
             restart: None,
             ready: VecDeque::with_capacity(READY),
+            failures: VecDeque::with_capacity(READY),
+            looked: false,
             children: 0,
             held: None,
             more_children: true,
@@ -153,7 +160,11 @@ impl Linux {
 
     /// Whether the program is to be re-executed, and every known input has been delivered.
     pub fn is_to_restart(&self) -> bool {
-        self.restart.is_some() && self.ready.is_empty() && self.held.is_none() && !self.daemons.has_message()
+        self.restart.is_some()
+            && self.ready.is_empty()
+            && self.failures.is_empty()
+            && self.held.is_none()
+            && !self.daemons.has_message()
     }
 
     /// Carries out an effect.
@@ -230,6 +241,7 @@ impl Linux {
             warned: &mut self.warned,
             tracer: &mut self.tracer,
             pending: &mut self.ready,
+            failures: &mut self.failures,
         }
     }
 

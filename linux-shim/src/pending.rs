@@ -6,7 +6,7 @@ use uphold_core::{Input, JobId, Pid, Process, SpawnError};
 /// An input that waits for its turn. It is small, since there is one for each process that an event starts.
 pub(crate) enum PendingInput {
     Executed(Pid),
-    Failed { job: JobId, process: Process, pid: Pid, error: SpawnError },
+    Failed { job: JobId, process: Process, pid: Pid, error: SpawnError, passing: bool },
     Forked { parent: Pid, child: Pid },
 }
 
@@ -15,8 +15,8 @@ impl PendingInput {
     pub(crate) fn input(self) -> Input<'static> {
         match self {
             PendingInput::Executed(pid) => Input::Executed { pid },
-            PendingInput::Failed { job, process, pid, error } => {
-                Input::SpawnFailed { job, process, pid: Some(pid), error }
+            PendingInput::Failed { job, process, pid, error, passing } => {
+                Input::SpawnFailed { job, process, pid: Some(pid), error, passing }
             }
             PendingInput::Forked { parent, child } => Input::Forked { parent, child },
         }

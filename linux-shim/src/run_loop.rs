@@ -21,7 +21,8 @@ pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux, files: &Published
         if linux.has_ended() {
             return Ok(());
         }
-        if linux.is_to_restart()
+        if supervisor.is_calm()
+            && linux.is_to_restart()
             && let Some(clients) = linux.restart.take()
         {
             hand_over(clients, supervisor, linux, files);

@@ -85,6 +85,15 @@ impl Linux {
             }
         }
         let now = now();
+        if !self.failures.is_empty() && !std::mem::replace(&mut self.looked, true) {
+            self.wait_for_more(now, Some(now))?;
+            return Ok(None);
+        }
+        self.looked = false;
+        if let Some(known) = self.failures.pop_front() {
+            return Ok(Some(Arrival::Input(known.input())));
+        }
+        self.failures.clear();
         if deadline.is_some_and(|deadline| deadline <= now) {
             // The rest must not starve: it is served before the next deadline.
             self.wait_for_more(now, Some(now))?;

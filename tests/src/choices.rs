@@ -34,6 +34,8 @@ pub struct Choices {
     pub writes: bool,
     /// Whether a main process may be busy when it is checked.
     pub busy: bool,
+    /// Whether a spawn may fail for want of a resource.
+    pub lacks: bool,
 }
 
 /// The most deadlines in a row that may pass without an effect: forty checks, and three times that with helper
@@ -53,7 +55,10 @@ impl Choices {
     /// Adds everything that can happen next to `steps`.
     pub fn list<M: Memory + Clone>(&self, world: &mut World<M>, steps: &mut Vec<Step>) {
         let deadline = world.deadline();
-        self.time(world, steps);
+        match world.is_calm() {
+            true => self.time(world, steps),
+            false => steps.push(Happening::Turn.into()),
+        }
         let most = PROCESSES + usize::from(self.orphans > 0);
         let (has_deadline, room) = (deadline.is_some(), world.kernel.children.len() < most);
         for child in &world.kernel.children {

@@ -211,7 +211,8 @@ impl<M: Memory + Clone> Search<'_, M> {
         self.meet(from, step, next)?;
         let reuses = world.kernel.children.iter().any(|child| child.vanished).then_some(Outcome::Reuses);
         for place in step.outcomes.len()..spawns {
-            for outcome in [Outcome::Fails, Outcome::NoProgram].into_iter().chain(reuses) {
+            let lacks = [Outcome::Delayed, Outcome::LacksMemory].into_iter().filter(|_| world.kernel.lacks);
+            for outcome in [Outcome::Fails, Outcome::NoProgram].into_iter().chain(reuses).chain(lacks) {
                 let mut other = step.clone();
                 while other.outcomes.len() < place && other.outcomes.push(Outcome::Works).is_ok() {}
                 if other.outcomes.push(outcome).is_ok() {

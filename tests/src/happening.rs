@@ -44,6 +44,8 @@ pub enum Happening {
     Says { pid: Pid, saying: Saying },
     /// Time passes, and every deadline in it is handled.
     Passes { milliseconds: u32 },
+    /// A drain that was cut short goes on.
+    Turn,
     /// A shutdown is ordered.
     Shutdown,
     /// Sets the outcomes of the next spawns.
@@ -87,6 +89,10 @@ pub enum Outcome {
     Fails,
     /// A process is made, but its program cannot be executed.
     NoProgram,
+    /// No process is made, for want of a resource.
+    Delayed,
+    /// A process is made, but its program cannot be executed for want of memory.
+    LacksMemory,
     /// The program is executed in a process with the id of a vanished one, if there is one; the end of the vanished
     /// process is reported then.
     Reuses,
@@ -103,10 +109,12 @@ const COMMANDS: [(&str, JobCommand); 5] = [
     ("reload", JobCommand::Reload),
 ];
 
-const OUTCOMES: [(&str, Outcome); 4] = [
+const OUTCOMES: [(&str, Outcome); 6] = [
     ("work", Outcome::Works),
     ("fail", Outcome::Fails),
     ("lack-program", Outcome::NoProgram),
+    ("wait", Outcome::Delayed),
+    ("lack-memory", Outcome::LacksMemory),
     ("reuse-a-number", Outcome::Reuses),
 ];
 
@@ -145,6 +153,7 @@ impl fmt::Display for Happening {
                 write!(f, "{} seconds pass", milliseconds / 1000)
             }
             Happening::Passes { milliseconds } => write!(f, "{milliseconds} ms pass"),
+            Happening::Turn => f.write_str("turn"),
             Happening::Shutdown => f.write_str("shutdown"),
             Happening::Spawns { outcomes } => {
                 f.write_str("spawns")?;
@@ -171,6 +180,7 @@ impl FromStr for Happening {
 fn parse(line: &str) -> Option<Happening> {
     let words: Vec<&str> = line.split_whitespace().collect();
     match words[..] {
+        ["turn"] => return Some(Happening::Turn),
         ["shutdown"] => return Some(Happening::Shutdown),
         [seconds, "second" | "seconds", "pass" | "passes"] => {
             return Some(Happening::Passes { milliseconds: seconds.parse::<u32>().ok()?.checked_mul(1000)? });

@@ -50,6 +50,8 @@ pub struct View<'a> {
     pub rests: bool,
     /// Whether it has a deadline.
     pub has_deadline: bool,
+    /// Whether everything that the last input led to is done.
+    pub is_calm: bool,
 }
 
 /// An invariant. Returns the fault if it does not hold.
@@ -76,13 +78,25 @@ pub fn broken(kernel: &Kernel, view: &View<'_>) -> Option<String> {
 fn nothing_waits_for_what_cannot_come(kernel: &Kernel, view: &View<'_>) -> Option<String> {
     let lives = |pid: Pid| kernel.children.iter().any(|child| child.pid == pid);
     let has_process = |job: &JobStatus| job.processes.iter().any(|&(_, pid)| lives(pid));
+    // A job of a circle waits for its turn; a process that could not be spawned for want of a resource is tried again.
+    let is_held = |job: &JobStatus| {
+        let awaits_nobody = match job.state.row().wait {
+            Wait::Goal(goal) => (goal, job.goal) == (Goal::Start, Goal::Start),
+            _ => job.state.row().awaited().is_some_and(|awaited| !job.processes.iter().any(|its| its.0 == awaited)),
+        };
+        awaits_nobody && view.has_deadline
+    };
     let doubt = |place: usize, job: &JobStatus| {
         let others = || view.jobs.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, job)| job);
         let awaited = |process| job.processes.iter().any(|&(its, pid)| its == process && lives(pid));
         match job.state.row().wait {
+            _ if is_held(job) => None,
             Wait::Goal(goal) if job.goal == goal => Some("it has its goal and does not go"),
             Wait::Goal(_) => None,
-            Wait::Event => (!others().any(has_process)).then_some("nobody alive holds up its event"),
+            Wait::Event if !view.is_calm => None,
+            Wait::Event => {
+                (!others().any(|job| has_process(job) || is_held(job))).then_some("nobody alive holds up its event")
+            }
             Wait::Nothing => Some("there is nothing to wait for"),
             Wait::Spawned(_) => Some("the spawn was answered"),
             Wait::Readiness => (!awaited(Process::Main)).then_some("what is to be ready does not live"),

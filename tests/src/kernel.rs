@@ -38,6 +38,10 @@ pub struct Kernel {
     pub clients: [Client; CLIENTS],
     /// The outcomes of the next spawns.
     pub outcomes: Outcomes,
+    /// The outcome of all spawns that `outcomes` does not name.
+    pub always: Option<Outcome>,
+    /// Whether the search lets spawns fail for want of a resource.
+    pub lacks: bool,
     /// The number of spawns since `outcomes` was set.
     pub spawns: usize,
     /// Whether the supervisor has ordered the end.
@@ -219,7 +223,7 @@ impl Kernel {
     ) -> Option<Input<'static>> {
         let place = self.spawns;
         self.spawns += 1;
-        let outcome = self.outcomes.get(place).copied().unwrap_or(Outcome::Works);
+        let outcome = self.outcomes.get(place).copied().or(self.always).unwrap_or(Outcome::Works);
         if supervisor.class_of(job).is_none() {
             self.wrong(|| format!("a {process} process for a job that is no more"));
         }
@@ -230,12 +234,11 @@ impl Kernel {
         if self.children.iter().any(|child| is_its(child) && !child.vanished && !child.sleeps) {
             self.wrong(|| format!("a second {process} process"));
         }
-        let error = SpawnError {
-            stage: if outcome == Outcome::Fails { SpawnStage::Fork } else { SpawnStage::Execute },
-            code: 2,
-        };
-        if outcome == Outcome::Fails {
-            return Some(Input::SpawnFailed { job, process, pid: None, error });
+        let unmade = matches!(outcome, Outcome::Fails | Outcome::Delayed);
+        let error = SpawnError { stage: if unmade { SpawnStage::Fork } else { SpawnStage::Execute }, code: 2 };
+        let passing = matches!(outcome, Outcome::Delayed | Outcome::LacksMemory);
+        if unmade {
+            return Some(Input::SpawnFailed { job, process, pid: None, error, passing });
         }
         // The id of a session is not reused while the session has members.
         let is_alone = |pid| !self.children.iter().any(|child| child.pid != pid && child.session == pid);
@@ -244,14 +247,16 @@ impl Kernel {
         self.reused.into_iter().for_each(|pid| self.forget(pid));
         let Some(pid) = self.make(job, process, if trace { Trace::Launched } else { Trace::Off }, None) else {
             self.wrong(|| "too many processes".into());
-            return Some(Input::SpawnFailed { job, process, pid: None, error });
+            return Some(Input::SpawnFailed { job, process, pid: None, error, passing });
         };
         self.note(|| {
             let job = name_of(supervisor, job);
             format!("spawn {job} {process}: {pid}{}", if trace { ", traced" } else { "" })
         });
         let next = match outcome {
-            Outcome::NoProgram => Some(Input::SpawnFailed { job, process, pid: Some(pid), error }),
+            Outcome::NoProgram | Outcome::LacksMemory => {
+                Some(Input::SpawnFailed { job, process, pid: Some(pid), error, passing })
+            }
             _ if trace => None,
             _ => Some(Input::Executed { pid }),
         };

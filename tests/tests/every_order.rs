@@ -57,6 +57,7 @@ const PLAIN: Choices = Choices {
     speaks: false,
     writes: false,
     busy: false,
+    lacks: false,
 };
 
 /// A kind of job, and the choices for it.
@@ -189,8 +190,10 @@ type Pair = storage! {
     chains: 4,
 };
 
-fn explore_pair((a, b): (&str, &str)) -> Result<Seen, Violation> {
+fn explore_pair((a, b): (&str, &str), interrupts: bool) -> Result<Seen, Violation> {
     let mut world = World::new(Pair::new());
+    world.interrupts = interrupts;
+    world.memory.supervisor().bound_drain(u32::from(interrupts));
     for (name, stanzas) in [("a", a), ("b", b)] {
         world.load(name, &format!("exec main\n{stanzas}\n")).expect("a good job file");
     }
@@ -205,7 +208,7 @@ fn explore_pair((a, b): (&str, &str)) -> Result<Seen, Violation> {
 fn explore_kind(kind: &Kind, exact: bool) -> Result<Seen, Violation> {
     let mut world = World::new(Tiny::new());
     world.load("a", &kind.file).expect("a good job file");
-    world.kernel.keeps = kind.choices.orphans > 0;
+    (world.kernel.keeps, world.kernel.lacks) = (kind.choices.orphans > 0, kind.choices.lacks);
     let instances = kind.choices.jobs != ["a"];
     (world.heeds_texts, world.exact) = (instances, exact);
     explore(world, &|world, steps| kind.choices.list(world, steps), &|world| {
@@ -279,5 +282,26 @@ fn numbers_and_texts_decide_nothing() {
 
 #[test]
 fn two_jobs_that_have_to_do_with_each_other() {
-    for_all(PAIRS, |(a, b)| format!("a: {a}\nb: {b}"), |&pair| explore_pair(pair));
+    for_all(PAIRS, |(a, b)| format!("a: {a}\nb: {b}"), |&pair| explore_pair(pair, false));
+}
+
+/// Every process may lack a process, or memory for its program, any number of times.
+#[test]
+fn one_job_where_resources_are_short() {
+    let mut kinds = Vec::new();
+    for hooks in [0, 1, 8] {
+        for stanza in ["", "expect fork", RESPAWNS[1]] {
+            let mut short = kind(job(hooks, &["exec main", stanza]), 1, false);
+            (short.choices.lacks, short.choices.late_ends, short.choices.ends) = (true, false, &ENDS[..2]);
+            kinds.push(short);
+        }
+    }
+    for_all(&kinds, |kind| kind.file.clone(), |kind| explore_kind(kind, false));
+}
+
+/// Every drain is cut short after each event, and anything may happen before it goes on.
+#[test]
+fn two_jobs_that_are_interrupted() {
+    let pairs = &PAIRS[..3];
+    for_all(pairs, |(a, b)| format!("a: {a}\nb: {b}"), |&pair| explore_pair(pair, true));
 }

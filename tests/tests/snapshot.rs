@@ -28,6 +28,7 @@ const CHOICES: Choices = Choices {
     speaks: false,
     writes: false,
     busy: false,
+    lacks: false,
 };
 
 /// A random number generator with a fixed sequence.

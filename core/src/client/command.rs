@@ -37,6 +37,9 @@ impl Supervisor<'_> {
             self.waiters.reserve(places).map_err(Denial::from).and_then(|()| {
                 deed(self, client, command, target, wait).inspect_err(|_| self.waiters.unreserve(places))
             });
+        if let Ok(job) = done {
+            self.leave_circle_of(job);
+        }
         match done {
             Ok(job) if !wait => {
                 if let Some(class) = self.class_of(job) {

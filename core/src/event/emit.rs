@@ -56,6 +56,11 @@ impl Supervisor<'_> {
         if event.of_failure { self.text.push(FAILED) } else { Ok(()) }
     }
 
+    /// The job that emitted an event.
+    pub(crate) fn event_owner(&self, id: EventId) -> Option<JobId> {
+        self.events.get(id).and_then(|event| event.owner)
+    }
+
     pub(crate) fn event_is_named(&self, id: EventId, name: &[u8]) -> bool {
         let (first, rest) = self.event_name(id);
         name.strip_prefix(first) == Some(rest)
@@ -87,7 +92,7 @@ impl Supervisor<'_> {
             self.free_event(id);
             return Err(full);
         }
-        self.globals.agenda.add_ready();
+        self.globals.agenda.add_pending();
         Ok(())
     }
 
@@ -95,6 +100,7 @@ impl Supervisor<'_> {
     /// others block events that report its past.
     pub(crate) fn emit_job_event(&mut self, id: JobId, kind: JobEvent) -> Option<EventId> {
         let job = self.jobs.get_mut(id)?;
+        let owner = (id, job.class);
         let reservation = (job.events_left > 0).then(|| {
             let text = job.event_text.min(job.text_reserved);
             job.text_reserved = job.text_reserved.saturating_sub(text);
@@ -106,7 +112,7 @@ impl Supervisor<'_> {
             Ok(environment) => environment,
             Err(full) => return self.event_lost(id, full.limit),
         };
-        let event = Event::new(EventName::Job(kind), environment, Some(id), reservation);
+        let event = Event::new(EventName::Job(kind), environment, Some(owner), reservation);
         let inserted = match reservation {
             Some(_) => self.events.insert_reserved(event),
             None => self.events.insert(event),
@@ -116,7 +122,7 @@ impl Supervisor<'_> {
             return self.event_lost(id, Limit::Events);
         };
         self.enter_agenda(event);
-        self.globals.agenda.add_ready();
+        self.globals.agenda.add_pending();
         Some(event)
     }
 
@@ -198,7 +204,7 @@ impl Supervisor<'_> {
         event.blockers = event.blockers.saturating_sub(1);
         if event.blockers == 0 && event.progress == Progress::Handling {
             event.progress = Progress::Finished;
-            self.globals.agenda.add_ready();
+            self.globals.agenda.add_finished();
         }
     }
 

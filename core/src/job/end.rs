@@ -20,6 +20,7 @@ impl Supervisor<'_> {
         let expected = exit.is_mentioned(self.normal_exits(class));
         self.log(Notice::ProcessEnded { job: id, process, pid, exit, expected });
         self.forget_process(id, process);
+        self.leave_circle_of(id);
         if main && self.wants_survey(id) {
             return self.survey(id, SurveyReason::Ended(pid, exit));
         }
@@ -81,10 +82,13 @@ impl Supervisor<'_> {
         self.set_goal(id, Goal::Stop);
     }
 
-    /// A process could not be set up, which fails the job or is ignored.
-    pub(crate) fn spawn_failed(&mut self, id: JobId, process: Process, error: SpawnError) {
-        self.log(Notice::SpawnFailed { job: id, process, error });
+    /// A process could not be set up: it is tried again if the reason may pass; else that fails the job or is ignored.
+    pub(crate) fn spawn_failed(&mut self, id: JobId, process: Process, error: SpawnError, passing: bool) {
         self.forget_process(id, process);
+        if passing && self.retry_later(id, process, error) {
+            return;
+        }
+        self.log_once_round(id, Notice::SpawnFailed { job: id, process, error });
         if exit::spawn_failure_fails(process) {
             self.fail(id, Failure { process: Some(process), exit: None });
         }

@@ -26,6 +26,9 @@ impl Supervisor<'_> {
         self.log(Notice::ProcessStarted { job: id, process, pid });
         if self.jobs.get(id).is_some_and(|job| job.state.row().wait == Wait::Spawned(process)) {
             self.go_on(id);
+        } else {
+            // The process was spawned again: its time begins anew.
+            self.bound_wait(id);
         }
     }
 

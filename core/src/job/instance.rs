@@ -10,7 +10,7 @@ use crate::memory::index::Fnv;
 use crate::memory::queue::Queue;
 use crate::notice::Notice;
 use crate::process::Process;
-use crate::records::job::{FollowState, Job, SurveyReason};
+use crate::records::job::{Alarm, FollowState, Job, SurveyReason};
 use crate::state::{Goal, State};
 use crate::tables::lifecycle::Wait;
 use crate::tables::respawn::Respawns;
@@ -75,6 +75,8 @@ impl Supervisor<'_> {
                 survey: SurveyReason::Nothing,
                 forced: false,
                 killed: false,
+                paused: false,
+                retries: 0,
                 strikes: 0,
                 status_text: TextHandle::EMPTY,
                 respawns: Respawns::default(),
@@ -168,6 +170,8 @@ impl Supervisor<'_> {
         (job.restart, job.forced) = (false, job.forced && goal == Goal::Stop);
         let rests = job.waiting
             && match job.state.row().wait {
+                _ if self.timers.armed(&self.jobs, id) == Some(Alarm::Pause) => goal == Goal::Stop,
+                _ if self.timers.armed(&self.jobs, id) == Some(Alarm::Retry) => !self.wants_retry(id),
                 Wait::Goal(awaited) => awaited == goal,
                 // Readiness is not awaited when the job is not to run.
                 Wait::Readiness => goal != Goal::Start,

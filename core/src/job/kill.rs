@@ -94,8 +94,10 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get_mut(id) else { return };
         (job.forced, job.killed, job.strikes) = (true, false, 0);
         self.set_goal(id, Goal::Stop);
+        let retries = self.timers.armed(&self.jobs, id) == Some(Alarm::Retry);
         let Some(job) = self.jobs.get_mut(id).filter(|job| job.waiting) else { return };
         match job.state.row().wait {
+            _ if retries => self.go_on(id),
             Wait::Event => {
                 // The event continues; the job does not wait for it any more.
                 job.blocker = None;

@@ -2,13 +2,13 @@
 
 mod adopt;
 mod end;
-
 mod follow;
 mod instance;
 mod kill;
 mod kill_rest;
 mod notify;
 mod process;
+mod retry;
 mod step;
 mod survey;
 mod timeouts;

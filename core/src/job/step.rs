@@ -53,26 +53,33 @@ impl Supervisor<'_> {
     }
 
     fn advance(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get_mut(id) else { return };
-        match job.state.row().next(job.goal) {
+        let Some(next) = self.jobs.get(id).map(|job| job.state.row().next(job.goal)) else { return };
+        match next {
+            Next::To(state) if state.row().begins() && self.pause_start(id) => {}
             Next::To(state) | Next::CallOff(state) => self.enter(id, state),
             Next::IfMain(with, without) => {
-                let state = if job.pid(Process::Main).is_some() { with } else { without };
-                self.enter(id, state);
+                let has_main = self.jobs.get(id).is_some_and(|job| job.pid(Process::Main).is_some());
+                self.enter(id, if has_main { with } else { without });
             }
             Next::Anew(state) => {
                 // The job waits for nothing here, so that the new goal does not move it by itself.
                 self.set_goal(id, Goal::Start);
                 self.enter(id, state);
             }
-            Next::Never => job.waiting = true,
+            Next::Never => {
+                if let Some(job) = self.jobs.get_mut(id) {
+                    (job.waiting, job.paused) = (true, false);
+                }
+                // A job that was to start, and was stopped before its turn came.
+                self.answer_waiters(id, WaitResult::Reached);
+            }
         }
     }
 
     fn enter(&mut self, id: JobId, state: State) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let from = core::mem::replace(&mut job.state, state);
-        job.killed = false;
+        (job.killed, job.paused, job.retries) = (false, false, 0);
         if !job.forced {
             job.strikes = 0;
         }

@@ -14,7 +14,12 @@ impl Supervisor<'_> {
         let Some(timer) = self.timers.first().filter(|timer| timer.at <= self.now) else { return false };
         let id = timer.owner;
         self.timers.disarm(&mut self.jobs, id);
+        if timer.alarm != Alarm::Pause {
+            self.leave_circle_of(id);
+        }
         match timer.alarm {
+            Alarm::Pause => self.go_on(id),
+            Alarm::Retry => self.spawn_again(id),
             Alarm::Readiness => self.not_ready_yet(id),
             Alarm::Adopted => self.survey(id, SurveyReason::Adopted),
             Alarm::Middle => self.survey(id, SurveyReason::Middle),
@@ -23,6 +28,15 @@ impl Supervisor<'_> {
             Alarm::End => self.exit_missed(id),
         }
         true
+    }
+
+    /// The pause is over: spawns the process that the job waits for once more.
+    fn spawn_again(&mut self, id: JobId) {
+        let awaited = self.jobs.get(id).and_then(|job| job.state.row().awaited());
+        match awaited.filter(|_| self.wants_retry(id)) {
+            Some(process) if self.run(id, process) => {}
+            _ => self.go_on(id),
+        }
     }
 
     fn not_ready_yet(&mut self, id: JobId) {

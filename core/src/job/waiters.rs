@@ -1,9 +1,9 @@
 //! Clients and events that wait for a job, and the results that they get.
 
 use crate::answer::{Answer, Denial};
-use crate::ids::JobId;
+use crate::ids::{EventId, JobId};
 use crate::input::JobCommand;
-use crate::limits::Full;
+use crate::limits::{Full, WAIT_CIRCLE};
 use crate::machine::Supervisor;
 use crate::records::waiter::{WaitQueue, Waiter, WaiterKind};
 
@@ -46,6 +46,38 @@ impl Supervisor<'_> {
             job.waiters.push(&mut self.waiters, waiter);
         }
         Ok(())
+    }
+
+    /// Whether a job waits for an event, directly or by way of other jobs and their events. The search goes backwards:
+    /// one job at most waits for an event, its owner. It gives up, with the answer no, after [`WAIT_CIRCLE`] jobs.
+    // Not inlined: the frames of its callers stay small.
+    #[inline(never)]
+    pub(crate) fn waits_for(&self, job: JobId, event: EventId) -> bool {
+        let blocked_by = |event: EventId| {
+            let owner = self.events.get(event)?.owner?;
+            self.jobs.get(owner)?.blocker.is_some_and(|blocker| blocker == event).then_some(owner)
+        };
+        if self.jobs.get(job).is_none_or(|job| job.blocker.is_none()) {
+            return false;
+        }
+        let mut found: heapless::Vec<JobId, WAIT_CIRCLE> = blocked_by(event).into_iter().collect();
+        let mut place: usize = 0;
+        while let Some(&next) = found.get(place) {
+            if next == job {
+                return true;
+            }
+            place = place.saturating_add(1);
+            let mut at = self.jobs.get(next).and_then(|job| job.waiters.head());
+            while let Some(waiter) = at.and_then(|at| self.waiters.get(at)) {
+                at = waiter.link;
+                let WaiterKind::Event(event) = waiter.kind else { continue };
+                let other = blocked_by(event).filter(|other| !found.contains(other));
+                if other.is_some_and(|other| found.push(other).is_err()) {
+                    return false;
+                }
+            }
+        }
+        false
     }
 
     /// Ends the wait of every waiter of a job.

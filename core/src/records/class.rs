@@ -4,7 +4,7 @@ use core::hash::Hash;
 
 use crate::expect::Expect;
 use crate::ids::{ClassId, InterestId, JobId, LeafId, kind};
-use crate::limits::KILL_TIMEOUT_SECONDS;
+use crate::limits::{CIRCLE_ROUNDS, KILL_TIMEOUT_SECONDS};
 use crate::memory::arena::TextHandle;
 use crate::memory::index::Indexed;
 use crate::memory::pool::Record;
@@ -58,6 +58,10 @@ pub(crate) struct Class {
     /// The number of events in `start on` and in `stop on`, at most [`CONDITION_EVENTS`] each.
     pub(crate) start_events: u8,
     pub(crate) stop_events: u8,
+    /// The class whose event started the last instance, unless a process, a client or a timer has moved one since.
+    pub(crate) cause: Option<ClassId>,
+    /// How often in a row the causes led back to the class.
+    pub(crate) rounds: u32,
 }
 
 /// The phases of a class.
@@ -106,6 +110,8 @@ impl Class {
             reload_signal: Signal::HUP,
             start_events: 0,
             stop_events: 0,
+            cause: None,
+            rounds: 0,
         }
     }
 
@@ -117,6 +123,11 @@ impl Class {
     /// Whether the class is in force under its name.
     pub(crate) const fn is_current(&self) -> bool {
         matches!(self.phase, Phase::Current)
+    }
+
+    /// Whether the class takes part in a circle: job events alone start it again and again.
+    pub(crate) const fn is_in_circle(&self) -> bool {
+        self.rounds >= CIRCLE_ROUNDS
     }
 
     /// The largest number of events that can wait for one instance.

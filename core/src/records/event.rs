@@ -2,7 +2,7 @@
 
 use core::hash::Hash;
 
-use crate::ids::{EventId, InterestId, JobId, kind};
+use crate::ids::{ClassId, EventId, InterestId, JobId, kind};
 use crate::memory::arena::TextHandle;
 use crate::memory::pool::Record;
 use crate::memory::queue::Queue;
@@ -17,6 +17,8 @@ pub(crate) struct Event {
     pub(crate) environment: TextHandle,
     /// The job that emitted it.
     pub(crate) owner: Option<JobId>,
+    /// The class of that job, which may be gone already.
+    pub(crate) class: Option<ClassId>,
     /// The part of the job's reservation that the event uses: bytes of text.
     pub(crate) reservation: Option<u32>,
     /// The number of conditions that hold the event, and of jobs that the event waits for.
@@ -68,17 +70,18 @@ impl Event {
         (self.environment, self.reservation) = (TextHandle::EMPTY, self.reservation.map(|_| 0));
     }
 
-    pub(crate) const fn new(
+    pub(crate) fn new(
         name: EventName,
         environment: TextHandle,
-        owner: Option<JobId>,
+        owner: Option<(JobId, ClassId)>,
         reservation: Option<u32>,
     ) -> Event {
         Event {
             name,
             of_failure: false,
             environment,
-            owner,
+            owner: owner.map(|(job, _)| job),
+            class: owner.map(|(_, class)| class),
             reservation,
             blockers: 0,
             failed: false,
@@ -92,6 +95,10 @@ impl Event {
     /// Whether the event is pending or finished.
     pub(crate) const fn is_ready(&self) -> bool {
         !matches!(self.progress, Progress::Handling)
+    }
+
+    pub(crate) const fn is_finished(&self) -> bool {
+        matches!(self.progress, Progress::Finished)
     }
 
     pub(crate) const fn blockers(&self) -> usize {

@@ -121,6 +121,10 @@ pub(crate) struct Job {
     pub(crate) forced: bool,
     /// Whether the process that the job waits for was sent SIGKILL.
     pub(crate) killed: bool,
+    /// Whether the job has waited for its turn in a circle, and starts next.
+    pub(crate) paused: bool,
+    /// How often in a row the process that the job waits for could not be spawned for want of a resource.
+    pub(crate) retries: u8,
     /// The number of processes that had to be killed.
     pub(crate) strikes: u8,
     /// The status text of the main process.
@@ -178,6 +182,10 @@ impl Job {
 /// The purpose of a timer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Alarm {
+    /// Start the job, which is part of a circle.
+    Pause,
+    /// Spawn the process that the job waits for once more.
+    Retry,
     /// Check whether the main process is ready, or late.
     Readiness,
     /// Check whether an adopted process has stayed.

@@ -2,7 +2,7 @@
 
 use crate::process::{Exit, Process};
 use crate::signal::Signal;
-use crate::state::State;
+use crate::state::{Goal, State};
 
 /// The meaning of a process's exit for its job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,28 +66,36 @@ pub struct SpawnFailureRow {
     pub process: Process,
     /// The meaning: [`MustSucceed`](Consequence::MustSucceed) fails the job.
     pub consequence: Consequence,
+    /// The goal with which the process is spawned again if the reason may pass; `None` is any goal.
+    pub again: Option<Goal>,
 }
 
 /// The meaning for the job when a process cannot be set up (measured on Upstart 1.13.2).
 #[rustfmt::skip]
 pub static SPAWN_FAILURES: [SpawnFailureRow; Process::COUNT] = {
     use Consequence::*;
-    const fn row(process: Process, consequence: Consequence) -> SpawnFailureRow {
-        SpawnFailureRow { process, consequence }
+    const fn row(process: Process, consequence: Consequence, again: Option<Goal>) -> SpawnFailureRow {
+        SpawnFailureRow { process, consequence, again }
     }
     [
-        //  process             means
-        row(Process::Main,      MustSucceed),
-        row(Process::PreStart,  MustSucceed),
-        row(Process::PostStart, Ignored),
-        row(Process::PreStop,   Ignored),
-        row(Process::PostStop,  MustSucceed),
+        //  process             means        tried again with goal
+        row(Process::Main,      MustSucceed, Some(Goal::Start)),
+        row(Process::PreStart,  MustSucceed, Some(Goal::Start)),
+        row(Process::PostStart, Ignored,     Some(Goal::Start)),
+        row(Process::PreStop,   Ignored,     Some(Goal::Stop)),
+        row(Process::PostStop,  MustSucceed, None),
     ]
 };
 
 /// Whether a process that cannot be set up fails its job.
 pub fn spawn_failure_fails(process: Process) -> bool {
     SPAWN_FAILURES.iter().any(|row| row.process == process && row.consequence == Consequence::MustSucceed)
+}
+
+/// Whether a process is spawned again if it could not be set up for want of a resource.
+pub fn is_spawned_again(process: Process, goal: Goal) -> bool {
+    let fits = |row: &SpawnFailureRow| row.process == process && row.again.is_none_or(|again| again == goal);
+    SPAWN_FAILURES.iter().any(fits)
 }
 
 /// The result of a main process's exit while the goal is start.

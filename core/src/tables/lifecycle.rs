@@ -102,6 +102,11 @@ impl StateRow {
         self.wait == Wait::Goal(Goal::Start)
     }
 
+    /// Whether a new run of the job begins here.
+    pub fn begins(&self) -> bool {
+        matches!(self.entry, Entry::Begin(_))
+    }
+
     /// Whether a job runs here until its goal changes.
     pub fn is_run(&self) -> bool {
         self.wait == Wait::Goal(Goal::Stop)
@@ -127,13 +132,18 @@ impl StateRow {
         self.start == Next::To(State::Stopping)
     }
 
-    /// Whether the job waits here for this process: to exist, to be ready, or to exit.
-    pub fn awaits(&self, process: Process) -> bool {
+    /// The process for which the job waits here: to exist, to be ready, or to exit.
+    pub fn awaited(&self) -> Option<Process> {
         match self.wait {
-            Wait::Spawned(awaited) | Wait::End(awaited) => awaited == process,
-            Wait::Readiness => process == Process::Main,
-            Wait::Nothing | Wait::Goal(_) | Wait::Event => false,
+            Wait::Spawned(process) | Wait::End(process) => Some(process),
+            Wait::Readiness => Some(Process::Main),
+            Wait::Nothing | Wait::Goal(_) | Wait::Event => None,
         }
+    }
+
+    /// Whether the job waits here for this process.
+    pub fn awaits(&self, process: Process) -> bool {
+        self.awaited() == Some(process)
     }
 }
 

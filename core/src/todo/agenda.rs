@@ -2,7 +2,8 @@
 //!
 //! A round goes from the oldest event to the newest, including those that are emitted meanwhile. It offers pending
 //! events and finishes those that nothing blocks any more; an event that becomes finished behind it has its turn in the
-//! next round. Every input begins a new round. Upstart works in rounds too, and the order can be seen in its log and in
+//! next round. Every input begins a new round, and so does a table of events that is full of finished ones: a circle of
+//! jobs never reaches the end of a round. Upstart works in rounds too, and the order can be seen in its log and in
 //! which job starts first.
 
 use crate::ids::EventId;
@@ -44,6 +45,9 @@ impl Supervisor<'_> {
 
     /// Takes the next event that is pending or finished.
     pub(crate) fn next_on_agenda(&mut self) -> Option<EventId> {
+        if self.events.room() == 0 && self.globals.agenda.finished > 0 {
+            self.globals.agenda.end_round();
+        }
         while self.globals.agenda.ready > 0 {
             let agenda = &mut self.globals.agenda;
             if !agenda.under_way {
@@ -56,12 +60,11 @@ impl Supervisor<'_> {
             let event = self.events.get(id)?;
             agenda.next = event.after;
             if event.is_ready() {
-                agenda.ready = agenda.ready.saturating_sub(1);
+                agenda.take(event.is_finished());
                 return Some(id);
             }
         }
-        self.globals.agenda.under_way = false;
-        self.globals.agenda.next = None;
+        self.globals.agenda.end_round();
         None
     }
 }

@@ -2,9 +2,24 @@
 
 use nix::errno::Errno;
 
+/// The texts of strerror(3) where nix has others.
+const TEXTS: [(Errno, &str); 5] = [
+    (Errno::EAGAIN, "Resource temporarily unavailable"),
+    (Errno::ENOMEM, "Cannot allocate memory"),
+    (Errno::ENFILE, "Too many open files in system"),
+    (Errno::EIO, "Input/output error"),
+    (Errno::ELOOP, "Too many levels of symbolic links"),
+];
+
 /// The text of an error number, as strerror(3) gives it.
 pub fn explain(code: i32) -> &'static str {
-    Errno::from_raw(code).desc()
+    let errno = Errno::from_raw(code);
+    TEXTS.iter().find(|text| text.0 == errno).map_or(errno.desc(), |text| text.1)
+}
+
+/// Whether the kernel only lacks something at the moment (errno(3)): processes, memory, or descriptors.
+pub fn is_passing(code: i32) -> bool {
+    matches!(Errno::from_raw(code), Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS)
 }
 
 /// The error number of an error of the standard library; 5 (`EIO`) if it has none.

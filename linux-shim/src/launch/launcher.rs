@@ -16,6 +16,7 @@ use crate::conf::programs::Programs;
 use crate::conf::settings::{Preparation, Settings, TextSetting};
 use crate::containment::cgroup::Cgroups;
 use crate::containment::job_processes::Containment;
+use crate::kernel::error::is_passing;
 use crate::launch::preparation;
 use crate::launch::spawn::{Failed, Plan, Spawner};
 use crate::output::job_log::JobLogs;
@@ -45,6 +46,8 @@ pub(crate) struct Launcher<'l> {
     pub(crate) tracer: &'l mut Tracer<TRACEES>,
     /// Inputs that are delivered later.
     pub(crate) pending: &'l mut VecDeque<PendingInput>,
+    /// The launches that have failed, which are delivered later still.
+    pub(crate) failures: &'l mut VecDeque<PendingInput>,
 }
 
 impl Launcher<'_> {
@@ -71,9 +74,15 @@ impl Launcher<'_> {
                 }
                 Input::Spawned { job, process, pid }
             }
-            Err(Failed { pid: None, error }) => Input::SpawnFailed { job, process, pid: None, error },
+            Err(Failed { pid: None, error }) => {
+                Input::SpawnFailed { job, process, pid: None, error, passing: is_passing(error.code) }
+            }
             Err(Failed { pid: Some(pid), error }) => {
-                self.pending.push_back(PendingInput::Failed { job, process, pid, error });
+                // What the new process lacks may be what the job's own limits deny it.
+                let class = supervisor.class_of(job);
+                let limited = class.is_some_and(|class| !self.programs.settings(class).limits().is_empty());
+                let passing = !limited && is_passing(error.code);
+                self.failures.push_back(PendingInput::Failed { job, process, pid, error, passing });
                 Input::Spawned { job, process, pid }
             }
         }

@@ -85,7 +85,10 @@ impl Board {
                 let started = if launch.trace { Err(SpawnStage::Trace) } else { self.start(supervisor, job) };
                 return Some(match started {
                     Ok(pid) => Input::Spawned { job, process, pid },
-                    Err(stage) => Input::SpawnFailed { job, process, pid: None, error: SpawnError { stage, code: 0 } },
+                    Err(stage) => {
+                        let error = SpawnError { stage, code: 0 };
+                        Input::SpawnFailed { job, process, pid: None, error, passing: false }
+                    }
                 });
             }
             // A task is a process group of its own, so both scopes mean the same.
