@@ -96,6 +96,7 @@ impl Launcher<'_> {
         let settings = self.programs.settings(class);
         let mut cgroup = None;
         if let (Some(group), Some(groups)) = (settings.group(), self.groups.as_deref_mut()) {
+            groups.await_reports(self.epoll);
             cgroup = groups.prepare(group, |name| self.spawner.value(name)).map_err(Failed::from)?;
             if cgroup.is_none() && !std::mem::replace(&mut self.warned.groups, true) {
                 self.log.warn(format_args!("cgroup stanzas have no effect: cgroup version 2 is not mounted"));
@@ -106,12 +107,13 @@ impl Launcher<'_> {
             [Preparation::Profile, Preparation::Files].iter().any(|&which| !settings.preparation(which).is_empty());
         if needs_help && first {
             let missing;
-            (helpers, missing) = preparation::helpers(settings);
+            (helpers, missing) = preparation::helpers(settings).map_err(Failed::from)?;
             if missing && !std::mem::replace(&mut self.warned.files, true) {
                 self.log.warn(format_args!("tmpfiles stanzas have no effect: systemd-tmpfiles is not installed"));
             }
         }
         let switches = confine && settings.get(TextSetting::Profile).is_some();
+        let confined = switches && preparation::apparmor_is_on().map_err(Failed::from)?;
         let logs = self.job_logs.as_deref_mut().filter(|_| settings.console == Console::Log);
         let terminal = logs.and_then(|logs| match logs.open(job) {
             Ok(terminal) => Some(terminal),
@@ -135,7 +137,7 @@ impl Launcher<'_> {
             trace,
             stop_before_exec: settings.debug && self.log.is_heard(Priority::Debug),
             helpers,
-            confined: switches && preparation::apparmor_is_on(),
+            confined,
             cgroup,
             birthplace: birthplace.as_ref().map(AsFd::as_fd),
             system_mode: !self.user,

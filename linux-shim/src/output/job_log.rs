@@ -18,6 +18,7 @@ use uphold_core::bytes::Show;
 use uphold_core::{JobId, Pid, Supervisor};
 
 use crate::capacity::{JOB_LOGS, LAST_PIECES, LOG_BLOCK, LOG_TURN};
+use crate::kernel::error;
 use crate::output::kept_output::{Chain, Kept};
 use crate::output::message_log::MessageLog;
 use crate::output::terminals::Terminals;
@@ -174,8 +175,9 @@ impl JobLogs {
                         return self.close(index, supervisor, log);
                     }
                 }
-                Err(Errno::EAGAIN) => return,
                 Err(Errno::EINTR) => {}
+                // EIO is the end of a terminal to which no process can write any more.
+                Err(errno) if errno != Errno::EIO && error::may_pass(errno) => return,
                 Ok(_) | Err(_) => return self.close(index, supervisor, log),
             }
         }
@@ -326,9 +328,10 @@ fn unload(backlog: &mut Backlog, kept: &mut Kept, file: &OwnedFd, name: &[u8], l
     None
 }
 
-/// Whether a file that cannot be written now may be writable later: its disk is still read-only, or full.
+/// Whether a file that cannot be written now may be writable later: its disk is still read-only, or full, or the kernel
+/// has no descriptor or no memory now.
 const fn may_pass(errno: Errno) -> bool {
-    matches!(errno, Errno::EROFS | Errno::EPERM | Errno::EACCES | Errno::ENOSPC | Errno::EDQUOT)
+    matches!(errno, Errno::EROFS | Errno::EPERM | Errno::EACCES | Errno::EDQUOT) || error::may_pass(errno)
 }
 
 /// Writes as much as the file takes, and returns the error that ended it.
