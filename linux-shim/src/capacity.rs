@@ -198,6 +198,13 @@ pub const FAREWELL_PROCESSES: usize = 8;
 /// Bytes of a job's name in that message; real ones have below 60.
 pub const FAREWELL_NAME: usize = 128;
 
+/// Seconds until the supervisor looks again at what the kernel could not tell, or tries again what it refused for want
+/// of descriptors or memory. The pause doubles each time, up to [`LONGEST_PAUSE`].
+pub const FIRST_PAUSE: u32 = 1;
+
+/// The longest of these pauses in seconds.
+pub const LONGEST_PAUSE: u32 = 60;
+
 // Control groups.
 
 /// Bytes of the longest name of a group in a `cgroup` stanza, with its variables expanded.

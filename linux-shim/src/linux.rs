@@ -101,9 +101,6 @@ impl Linux {
         if let Some(logs) = &job_logs {
             wait.watch(logs.descriptor(), Source::JobLogs)?;
         }
-        if let Some(descriptor) = conf.descriptor() {
-            wait.watch(descriptor, Source::Configuration)?;
-        }
         let open_files = OpenFiles::raise();
         Ok(Box::new(Linux {
             log,
@@ -133,17 +130,9 @@ impl Linux {
     }
 
     /// Gives jobs the control groups of their `cgroup` stanzas, and each main process one by which it is known.
-    ///
-    /// # Errors
-    /// The file by which the kernel reports on groups cannot be watched.
-    pub fn use_groups(&mut self) -> nix::Result<()> {
+    pub fn use_groups(&mut self) {
         self.containment.use_groups();
-        let groups = Cgroups::new();
-        if let Some(descriptor) = groups.descriptor() {
-            self.wait.watch(descriptor, Source::Groups)?;
-        }
-        self.groups = Some(groups);
-        Ok(())
+        self.groups.insert(Cgroups::new()).await_reports(&self.wait.epoll);
     }
 
     /// Whether the supervisor has ended.
@@ -288,9 +277,11 @@ impl Linux {
         supervisor: &mut Supervisor<'_>,
         change: impl FnOnce(&mut ConfDir, &mut Loading<'_, '_>),
     ) {
-        let Linux { log, programs, conf, .. } = self;
+        let Linux { log, programs, conf, wait, .. } = self;
         let mut effects = Vec::new();
+        conf.await_changes(|changes| wait.watch(changes, Source::Configuration).is_ok());
         change(conf, &mut Loading { supervisor, programs, log, effects: &mut effects });
+        conf.plan();
         for effect in effects {
             if let Some(input) = self.perform(supervisor, effect) {
                 supervisor.handle(now(), input);
@@ -301,7 +292,9 @@ impl Linux {
     /// Listens again at the system's socket if its path does not lead to this process any more.
     pub(crate) fn reopen_socket(&mut self) -> std::io::Result<()> {
         let Linux { socket, control, wait, .. } = self;
-        socket.as_mut().map_or(Ok(()), |socket| socket.reopen(control, &wait.epoll))
+        let Some(socket) = socket else { return Ok(()) };
+        socket.watch_mounts(wait);
+        socket.reopen(control, &wait.epoll)
     }
 
     /// Logs an error.

@@ -30,7 +30,10 @@ impl Linux {
         self.control.input_taken();
         let found = loop {
             self.left_behind.tell(now(), &mut self.log);
-            let deadline = [deadline, self.left_behind.deadline()].into_iter().flatten().min();
+            if self.conf.is_due() {
+                self.configuration(supervisor, |conf, target| conf.look_again(target));
+            }
+            let deadline = [deadline, self.left_behind.deadline(), self.conf.deadline()].into_iter().flatten().min();
             if let Some(found) = self.find(deadline, supervisor)? {
                 break found;
             }

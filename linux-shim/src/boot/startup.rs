@@ -100,12 +100,11 @@ fn set_up(
     let programs = Programs::new(options.default_console, mask);
     let logs = log_dir(options).and_then(|directory| JobLogs::new(directory, options.log_buffer).ok());
     let conf = ConfDir::new((!options.user).then(|| PathBuf::from("/etc/init.conf")), conf_dirs(options));
+    let conf = conf.naming(named_conf_dirs(options));
     let linux = Linux::new(options.user, log, programs, conf, logs);
     let mut linux = linux.map_err(|errno| errno.desc().to_owned())?;
-    if options.groups
-        && let Err(errno) = linux.use_groups()
-    {
-        linux.log.warn(format_args!("Unable to use cgroups: {}", errno.desc()));
+    if options.groups {
+        linux.use_groups();
     }
     if options.user
         && let Err(errno) = set_child_subreaper(true)
@@ -210,6 +209,10 @@ fn plain_environment(own: &[u8]) -> Vec<u8> {
         plain.push(0);
     }
     plain
+}
+
+fn named_conf_dirs(options: &Options) -> Vec<PathBuf> {
+    [&options.conf_dirs_before[..], &options.conf_dirs, &options.conf_dirs_after].concat()
 }
 
 fn conf_dirs(options: &Options) -> Vec<PathBuf> {

@@ -1,0 +1,114 @@
+//! The kernel's third answer: *not now* (EMFILE, EIO, ENOMEM, ENOSPC). It is never taken for a yes or a no, and nothing
+//! of it is kept: when the cause is gone, everything works again.
+
+#[path = "not_now/kit.rs"]
+mod kit;
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+
+use kit::{Limited, has_strace, is_root, traced, with_file};
+use uphold_core::Target;
+use uphold_core::control::{Reply, Request};
+use uphold_tests::system::client::Client;
+use uphold_tests::system::processes::{Signal, is_running};
+use uphold_tests::system::{Launch, System};
+
+const SERVICE: &str = "console none\nexec sleep 1000\n";
+
+fn start(job: &[u8]) -> Request<'_> {
+    Request::Start { target: Target::named(job), wait: true }
+}
+
+/// Whether the supervisor knows a job.
+fn knows(system: &System, job: &str) -> bool {
+    system.initctl(&["status", job]).code == 0
+}
+
+#[test]
+fn accounts_that_could_not_be_read_are_read_again() {
+    if !is_root("users and groups are set by root only") {
+        return;
+    }
+    let launch = Launch::new(&[("first", SERVICE), ("second", SERVICE), ("third", SERVICE)]);
+    let Some((launch, copy)) = with_file(launch, "/etc/passwd") else { return };
+    let mut system = launch.start();
+    system.order(&["start", "first"]);
+    // The file changes, so it is read again at the next launch.
+    let mut file = OpenOptions::new().append(true).open(copy).expect("it is there");
+    file.write_all(b"\n").expect("it is longer now");
+    let mut client = Client::connect(&system.socket()).expect("a connection");
+    let full = Limited::all_taken(system.pid());
+    client.send(&start(b"second")).expect("it is sent");
+    system.await_some("a message", |system| system.log().contains("Too many open files").then_some(()));
+    drop(full);
+    // Whether the launch has failed or was tried again is not what this is about.
+    client.reply().map(drop).expect("a reply");
+    assert!(matches!(client.ask(&start(b"third")), Ok(Reply::Job(_))), "{}", system.log());
+    if system.main_process("second").is_none() {
+        system.order(&["start", "second"]);
+    }
+    system.order(&["reload-configuration"]);
+    system.order(&["restart", "second"]);
+    assert!(is_running(system.await_running("second")));
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn job_files_that_could_not_be_read_are_read_again() {
+    let mut system = System::start(&[("kept", SERVICE), ("manual", SERVICE)]);
+    let full = Limited::all_taken(system.pid());
+    for (name, text) in [("new", SERVICE), ("kept", "env A=1\nexec sleep 2000\n"), ("manual", "exec sleep 3000\n")] {
+        system.folder().write(&format!("conf/{name}.conf"), text);
+        let file = system.folder().path("conf").join(format!("{name}.conf"));
+        let said = format!("{}: Error while loading configuration file: Too many open files", file.display());
+        system.await_some(&said, |system| system.log().contains(&said).then_some(()));
+    }
+    drop(full);
+    system.await_some("the new job", |system| knows(system, "new").then_some(()));
+    let loaded = |system: &System, job: &str| system.order(&["show-config", "-e", job]);
+    for job in ["kept", "manual"] {
+        system.await_some("the job", |system| knows(system, job).then_some(()));
+        assert!(!loaded(&system, job).is_empty());
+    }
+    system.await_some("the changed file", |system| {
+        system.order(&["start", "kept"]);
+        let pid = system.await_running("kept");
+        let words = system.await_some("its words", |_| {
+            fs::read_to_string(format!("/proc/{pid}/cmdline")).ok().filter(|words| !words.is_empty())
+        });
+        system.order(&["stop", "kept"]);
+        (words == "sleep\x002000\0").then_some(())
+    });
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_job_whose_file_cannot_be_looked_at_stays_and_a_new_one_comes() {
+    if !has_strace() {
+        return;
+    }
+    let launch = Launch::new(&[("old", SERVICE)]);
+    let conf = launch.folder().path("conf");
+    let new = conf.join("new.conf");
+    let inject = format!("-P {} -e inject=statx:error=EIO:when=1..3", new.display());
+    let mut system = traced(launch, &[inject]).start();
+    system.order(&["start", "old"]);
+    fs::write(&new, SERVICE).expect("a job file");
+    let said = format!("{}: Error while loading configuration file: I/O error", new.display());
+    system.await_some(&said, |system| system.log().contains(&said).then_some(()));
+    system.await_some("the new job", |system| knows(system, "new").then_some(()));
+    assert_eq!(system.log().matches(&said).count(), 1, "it is logged once");
+    system.order(&["start", "new"]);
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_directory_that_is_named_and_not_there_is_reported() {
+    let missing = "--append-confdir=/no/such/directory";
+    let system = Launch::new(&[("a", SERVICE)]).option(missing).start();
+    let said = "/no/such/directory: Unable to load configuration: No such file or directory";
+    assert!(system.log().lines().any(|line| line.ends_with(said)), "{}", system.log());
+    system.order(&["start", "a"]);
+    system.end(Signal::SIGTERM);
+}

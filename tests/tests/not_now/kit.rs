@@ -1,0 +1,99 @@
+//! Ways to make the kernel refuse something to a supervisor, and to end that.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use nix::unistd::geteuid;
+use uphold_tests::system::{Launch, programs, skipped};
+
+/// Whether the test runs as root. If not, prints why it is skipped.
+pub fn is_root(why: &str) -> bool {
+    if !geteuid().is_root() {
+        skipped(why);
+    }
+    geteuid().is_root()
+}
+
+/// Whether strace can make system calls fail. If not, prints that the test is skipped.
+pub fn has_strace() -> bool {
+    let mut command = Command::new("strace");
+    command.args(["-qq", "-o", "/dev/null", "-e", "inject=getppid:error=EIO", "true"]);
+    let works = command.status().is_ok_and(|status| status.success());
+    if !works {
+        skipped("strace is not installed, or may not trace");
+    }
+    works
+}
+
+/// A supervisor with a limit of open files, until this is dropped.
+pub struct Limited {
+    pid: u32,
+    before: String,
+}
+
+impl Limited {
+    /// A limit so low that every descriptor below it is taken: no file can be opened any more.
+    pub fn all_taken(pid: u32) -> Limited {
+        Limited::to(pid, lowest_free(pid))
+    }
+
+    /// This limit.
+    pub fn to(pid: u32, count: usize) -> Limited {
+        let before = prlimit(pid, &["--noheadings", "--output=SOFT,HARD", "--nofile"]);
+        let words: Vec<&str> = before.split_whitespace().collect();
+        let before = words.join(":");
+        prlimit(pid, &[&format!("--nofile={count}:")]);
+        Limited { pid, before }
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        prlimit(self.pid, &[&format!("--nofile={}", self.before)]);
+    }
+}
+
+fn prlimit(pid: u32, arguments: &[&str]) -> String {
+    let output = Command::new("prlimit").arg("--pid").arg(pid.to_string()).args(arguments).output();
+    let output = output.expect("prlimit runs");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The lowest descriptor that a process does not use.
+fn lowest_free(pid: u32) -> usize {
+    let names = fs::read_dir(format!("/proc/{pid}/fd")).expect("it lives").flatten();
+    let used: BTreeSet<usize> = names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    (0..).find(|number| !used.contains(number)).expect("there is one")
+}
+
+/// A launch of a supervisor that sees a copy of this file in its place. Returns the copy too. `None` if a mount
+/// namespace is not available; the reason is printed.
+pub fn with_file(launch: Launch, file: &str) -> Option<(Launch, PathBuf)> {
+    let works = Command::new("unshare").args(["--mount", "--propagation", "private", "true"]).status();
+    if !works.is_ok_and(|status| status.success()) {
+        skipped("no mount namespaces here");
+        return None;
+    }
+    let copy = launch.folder().path("copy");
+    fs::copy(file, &copy).expect("the file can be read");
+    let (init, shown) = (programs::built().init.display(), copy.display());
+    let inside = format!("mount --bind {shown} {file} && exec {init} \"$@\"");
+    let script = format!("#!/bin/sh\nexec unshare --mount --propagation private sh -c '{inside}' sh \"$@\"\n");
+    let script = launch.folder().script("inside", &script);
+    Some((launch.program(&script), copy))
+}
+
+/// A launch of a supervisor some of whose system calls fail: each text is an option of strace.
+pub fn traced(launch: Launch, inject: &[String]) -> Launch {
+    let init = programs::built().init.display();
+    // The tracer is a process of its own, without the mark of the system's processes.
+    let script = format!(
+        "#!/bin/sh\nmark=$UPHOLD_TEST_SYSTEM\nunset UPHOLD_TEST_SYSTEM\n\
+         exec strace -D -qq -o /dev/null {} env \"UPHOLD_TEST_SYSTEM=$mark\" {init} \"$@\"\n",
+        inject.join(" ")
+    );
+    let script = launch.folder().script("traced", &script);
+    launch.program(&script)
+}
