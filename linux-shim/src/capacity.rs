@@ -205,6 +205,9 @@ pub const FIRST_PAUSE: u32 = 1;
 /// The longest of these pauses in seconds.
 pub const LONGEST_PAUSE: u32 = 60;
 
+/// How long the supervisor pauses if the kernel does not let it wait, or refuses what it cannot begin without.
+pub const BLIND_PAUSE: Duration = Duration::from_millis(100);
+
 // Control groups.
 
 /// Bytes of the longest name of a group in a `cgroup` stanza, with its variables expanded.

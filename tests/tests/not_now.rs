@@ -7,11 +7,11 @@ mod kit;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 
-use kit::{Limited, has_strace, is_root, traced, with_file};
+use kit::{First, Limited, has_namespaces, has_strace, is_root, limited, traced, with_file};
 use uphold_core::Target;
 use uphold_core::control::{Reply, Request};
 use uphold_tests::system::client::Client;
-use uphold_tests::system::processes::{Signal, is_running};
+use uphold_tests::system::processes::{Signal, is_running, send};
 use uphold_tests::system::{Launch, System};
 
 const SERVICE: &str = "console none\nexec sleep 1000\n";
@@ -111,4 +111,83 @@ fn a_directory_that_is_named_and_not_there_is_reported() {
     assert!(system.log().lines().any(|line| line.ends_with(said)), "{}", system.log());
     system.order(&["start", "a"]);
     system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_reexec_with_hardly_any_descriptor_left_ends_nothing() {
+    let launch = limited(Launch::new(&[("service", SERVICE), ("other", SERVICE), ("logs", "exec sleep 1000\n")]), 60);
+    let mut system = launch.start();
+    system.order(&["start", "service"]);
+    system.order(&["start", "logs"]);
+    let service = system.await_running("service");
+    let mut client = Client::connect(&system.socket()).expect("a connection");
+    let mut refused = 0;
+    for count in (3..40).rev() {
+        let few = Limited::to(system.pid(), count);
+        match client.ask(&Request::Reexecute).unwrap_or_else(|error| panic!("{count}: {error}\n{}", system.log())) {
+            Reply::Done => {}
+            reply => {
+                assert!(format!("{reply:?}").contains("Too many open files"), "{count}: {reply:?}");
+                refused += 1;
+            }
+        }
+        assert!(matches!(client.ask(&Request::Version), Ok(Reply::Text(_))), "{count}");
+        drop(few);
+    }
+    assert!(refused > 0, "with three descriptors no program can be run");
+    assert_eq!(system.await_running("service"), service);
+    system.order(&["start", "other"]);
+    system.order(&["restart-init"]);
+    for job in ["service", "logs", "other"] {
+        system.order(&["stop", job]);
+    }
+    system.end(Signal::SIGTERM);
+}
+
+/// Process 1 starts, starts a job, is re-executed, and knows the job, whatever of this fails for a while.
+#[test]
+fn process_1_begins_and_begins_again_whatever_is_refused_for_a_while() {
+    if !has_namespaces() {
+        return;
+    }
+    for inject in [
+        "-e inject=epoll_create1:error=EMFILE:when=1..3",
+        "-e inject=epoll_create1:error=EMFILE:when=3+",
+        "-e inject=signalfd4:error=ENFILE:when=1..3",
+        "-e inject=signalfd4:error=ENFILE:when=2+",
+        "-e inject=eventfd2:error=ENOMEM:when=1..3",
+        "-e inject=eventfd2:error=ENOMEM:when=2+",
+        "-e inject=epoll_ctl:error=ENOSPC:when=1..12",
+        "-e inject=epoll_ctl:error=ENOSPC:when=12..40",
+        "-e inject=epoll_wait:error=ENOMEM:when=1..12",
+        "-e inject=inotify_init1:error=EMFILE:when=1..3",
+    ] {
+        let mut first = First::start(&[("a", SERVICE), ("b", SERVICE)], inject, &[]);
+        let mut client = first.client();
+        let process = |reply: Reply<'_>| match reply {
+            Reply::Job(status) => status.processes.iter().next().map(|process| process.1),
+            other => panic!("{inject}: {other:?}"),
+        };
+        let a = process(client.ask(&start(b"a")).expect(inject));
+        drop(client);
+        send(first.pid, Signal::SIGTERM);
+        let mut client = first.client();
+        let status = Request::Status { target: Target::named(b"a") };
+        assert_eq!(process(client.ask(&status).expect(inject)), a, "{inject}");
+        process(client.ask(&start(b"b")).expect(inject));
+        for job in [&b"a"[..], b"b"] {
+            let stop = Request::Stop { target: Target::named(job), wait: true };
+            process(client.ask(&stop).expect(inject));
+        }
+    }
+}
+
+#[test]
+fn process_1_passes_over_options_that_it_does_not_know() {
+    if !has_namespaces() {
+        return;
+    }
+    let mut first = First::start(&[("a", SERVICE)], "", &["--no-such-option", "-x", "--log-buffer=many"]);
+    let mut client = first.client();
+    assert!(matches!(client.ask(&start(b"a")), Ok(Reply::Job(_))));
 }

@@ -12,6 +12,7 @@ use uphold_core::control::frame::{FrameError, Inbox, MAX_FRAME, Outbox};
 use uphold_core::{ClientId, Instant};
 
 use crate::capacity::{CLIENTS, CLIENTS_OF_A_STRANGER, CLIENTS_RESERVED};
+use crate::kernel::descriptors::await_events;
 use crate::watch::wait::Source;
 
 /// The bytes in transit from and to one client.
@@ -158,7 +159,7 @@ impl ClientTable {
         }
         let mut event = EpollEvent::new(wanted, Source::Client(slot as u32).token());
         let armed = match place.armed {
-            None => epoll.add(stream, event),
+            None => await_events(epoll, stream, event),
             Some(_) => epoll.modify(stream, &mut event),
         };
         if armed.is_ok() {

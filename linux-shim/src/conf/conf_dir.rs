@@ -5,8 +5,8 @@
 //! name, the first one counts. The first `.override` up to that directory is read on top of it. A file counts as a
 //! whole or not at all.
 //!
-//! If the kernel cannot tell now what is at a path (EIO, ENOMEM, no descriptor), the jobs stay as they are, and the path
-//! is looked at again later (see `unsure`).
+//! If the kernel cannot tell now what is at a path (EIO, ENOMEM, no descriptor), the jobs stay as they are, and the
+//! path is looked at again later (see `unsure`).
 
 use std::ffi::OsStr;
 use std::fs;

@@ -5,13 +5,13 @@
 //! the file may become writable later. Output that does not fit is counted, and the count is written when the file
 //! becomes writable.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::stat::Mode;
 use nix::unistd::{read, write};
 use uphold_core::bytes::Show;
@@ -77,27 +77,24 @@ pub struct JobLogs {
 }
 
 impl JobLogs {
-    /// Job output in this directory; that many bytes are kept for all files together.
-    ///
-    /// # Errors
-    /// The kernel has no descriptor for the epoll (EMFILE, ENFILE, ENOMEM).
-    pub fn new(directory: PathBuf, bytes: usize) -> nix::Result<Self> {
+    /// Job output in this directory; that many bytes are kept for all files together. The epoll waits for nothing else.
+    pub fn new(directory: PathBuf, bytes: usize, epoll: Epoll) -> Self {
         let kept = Kept::new(bytes);
-        Ok(JobLogs {
+        JobLogs {
             directory: directory.into_os_string().into_vec(),
-            epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
+            epoll,
             terminals: Terminals::new(),
             entries: Vec::with_capacity(JOB_LOGS),
             free: Vec::with_capacity(JOB_LOGS),
             ended: Vec::with_capacity(kept.blocks()),
             dropped: 0,
             kept,
-        })
+        }
     }
 
     /// The descriptor that becomes readable when a process has written something.
-    pub fn descriptor(&self) -> impl AsFd + '_ {
-        &self.epoll.0
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
     }
 
     /// Does deferred work while the supervisor is idle.
