@@ -7,7 +7,7 @@ mod kit;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 
-use kit::{First, Limited, has_namespaces, has_strace, is_root, limited, traced, with_file};
+use kit::{First, Limited, has_namespaces, has_strace, is_root, limited, traced, with_file, without_proc};
 use uphold_core::Target;
 use uphold_core::control::{Reply, Request};
 use uphold_tests::system::client::Client;
@@ -190,4 +190,49 @@ fn process_1_passes_over_options_that_it_does_not_know() {
     let mut first = First::start(&[("a", SERVICE)], "", &["--no-such-option", "-x", "--log-buffer=many"]);
     let mut client = first.client();
     assert!(matches!(client.ask(&start(b"a")), Ok(Reply::Job(_))));
+}
+
+/// A program that leaves processes behind: one that has a child of its own, and one that ignores SIGTERM.
+const LEAVER: &str = "
+setsid sh -c 'sleep 1000 & wait' &
+setsid sh -c 'trap \"\" TERM; echo > @FOLDER@/ready; sleep 1000; sleep 1000' &
+exec sleep 1000
+";
+
+/// A job that runs it; the shell needs `/proc` to read a script of a job file.
+fn leaver() -> Launch {
+    let launch = Launch::new(&[("leaver", "console none\nexec sh @FOLDER@/leave\n")]);
+    launch.folder().write("leave", &LEAVER.replace("@FOLDER@", &launch.folder().path("").display().to_string()));
+    launch
+}
+
+/// Leaves processes behind, and ends the supervisor.
+fn leave_and_end(mut system: System, before_the_end: impl FnOnce(&System)) {
+    system.order(&["start", "leaver"]);
+    system.await_some("a trap", |system| system.folder().path("ready").exists().then_some(()));
+    system.await_processes(5);
+    system.order(&["stop", "leaver"]);
+    system.await_processes(4);
+    before_the_end(&system);
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_session_that_ends_leaves_nothing_behind() {
+    leave_and_end(leaver().start(), |_| ());
+}
+
+#[test]
+fn a_session_that_ends_without_a_descriptor_leaves_nothing_behind() {
+    let mut limit = None;
+    leave_and_end(leaver().start(), |system| limit = Some(Limited::all_taken(system.pid())));
+}
+
+#[test]
+fn a_session_that_ends_without_proc_leaves_nothing_behind() {
+    if !is_root("only root can mount something over /proc") {
+        return;
+    }
+    let Some(launch) = without_proc(leaver()) else { return };
+    leave_and_end(launch.start(), |_| ());
 }

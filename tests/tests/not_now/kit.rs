@@ -192,3 +192,18 @@ pub fn limited(launch: Launch, count: usize) -> Launch {
     let script = launch.folder().script("limited", &script);
     launch.program(&script)
 }
+
+/// A launch of a supervisor that sees an empty directory in the place of `/proc`. `None` if a mount namespace is not
+/// available; the reason is printed.
+pub fn without_proc(launch: Launch) -> Option<Launch> {
+    let works = Command::new("unshare").args(["--mount", "--propagation", "private", "true"]).status();
+    if !works.is_ok_and(|status| status.success()) {
+        skipped("no mount namespaces here");
+        return None;
+    }
+    let init = programs::built().init.display();
+    let inside = format!("mount -t tmpfs none /proc && exec {init} \"$@\"");
+    let script = format!("#!/bin/sh\nexec unshare --mount --propagation private sh -c '{inside}' sh \"$@\"\n");
+    let script = launch.folder().script("inside", &script);
+    Some(launch.program(&script))
+}
