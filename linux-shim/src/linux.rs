@@ -8,6 +8,7 @@ use uphold_core::bytes::Show;
 use uphold_core::{ClientId, Effect, Input, JobId, Notice, Pid, Scope, Signal, Supervisor};
 
 use crate::capacity::{FIRST_PAUSE, LONGEST_PAUSE, READY, SURVIVORS, TRACEES};
+use crate::clients::client_table::Frames;
 use crate::clients::control_socket::ControlSocket;
 use crate::clients::system_socket::SystemSocket;
 use crate::clock::{Retry, now};
@@ -97,13 +98,13 @@ impl Linux {
         programs: Programs,
         conf: ConfDir,
         job_logs: Option<JobLogs>,
-        (wait, spawner): (Wait, Spawner),
+        (wait, spawner, frames): (Wait, Spawner, &'static mut Frames),
     ) -> Box<Self> {
         let mut linux = Box::new(Linux {
             log,
             programs,
             conf,
-            control: ControlSocket::new(),
+            control: ControlSocket::new(frames),
             wait,
             user,
             socket: None,

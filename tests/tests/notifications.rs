@@ -13,6 +13,7 @@ use uphold_linux::capacity::{KERNEL_EVENTS, SPAWN_ROOM};
 use uphold_linux::clock::now;
 use uphold_linux::conf::conf_dir::ConfDir;
 use uphold_linux::conf::programs::Programs;
+use uphold_linux::kernel::memory::reserve;
 use uphold_linux::launch::spawn::Spawner;
 use uphold_linux::linux::Linux;
 use uphold_linux::output::message_log::MessageLog;
@@ -60,7 +61,8 @@ impl Shim {
         let conf = ConfDir::new(None, vec![conf]);
         let wait = Wait::new().expect("an epoll");
         let spawner = Spawner::new(SPAWN_ROOM, None).expect("a spawner");
-        let mut linux = Linux::new(true, MessageLog::new(Priority::Warn), programs, conf, None, (wait, spawner));
+        let essentials = (wait, spawner, reserve().expect("memory"));
+        let mut linux = Linux::new(true, MessageLog::new(Priority::Warn), programs, conf, None, essentials);
         linux.configuration(&mut supervisor, |conf, target| conf.load_all(target));
         supervisor.handle(now(), Input::event(b"go"));
         let mut shim = Shim { supervisor, linux, folder, job: None, pids: Vec::new(), words: Vec::new(), _turn: turn };

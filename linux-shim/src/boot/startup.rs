@@ -4,7 +4,6 @@ use std::io::{IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::PoisonError;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags};
 use nix::sys::prctl::set_child_subreaper;
@@ -17,7 +16,7 @@ use crate::boot::first_process;
 use crate::boot::leftovers;
 use crate::boot::options::{self, Options, Request};
 use crate::boot::user_dirs;
-use crate::capacity::{SPAWN_ROOM, STORAGE};
+use crate::capacity::{Memory, SPAWN_ROOM};
 use crate::clients::listener;
 use crate::clients::published_files::PublishedFiles;
 use crate::clients::system_socket::SystemSocket;
@@ -27,6 +26,7 @@ use crate::conf::programs::Programs;
 use crate::conf::settings::DEFAULT_UMASK;
 use crate::handover::state::{self, Essentials, State};
 use crate::kernel::error;
+use crate::kernel::memory::reserve;
 use crate::launch::open_files::OpenFiles;
 use crate::launch::spawn::Spawner;
 use crate::linux::Linux;
@@ -77,12 +77,19 @@ fn supervise(options: &Options) -> ExitCode {
         umask(inherited);
         mask = inherited.bits() as u16;
     }
-    let mut storage = STORAGE.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut supervisor = storage.supervisor();
+    let mut beginning = Beginning::new(!options.user || options.restart);
+    let storage = match reserve::<Memory>() {
+        Ok(storage) => Ok(storage),
+        Err(_) => beginning.insist(&mut MessageLog::new(options.threshold), reserve::<Memory>),
+    };
+    let mut supervisor = match storage {
+        Ok(storage) => storage.supervisor(),
+        Err(problem) => return complain(&format!("init: {problem}")),
+    };
     // This comes before any descriptor is opened, so that those of the state are known.
     let before = options.state_fd.map(|number| state::read(number, &mut supervisor));
     supervisor.set_strict(options.strict_expect);
-    match set_up(options, mask, &mut supervisor, before) {
+    match set_up(options, mask, beginning, &mut supervisor, before) {
         Ok((mut linux, files)) => {
             run_loop::run(&mut supervisor, &mut linux, &files);
             leftovers::end_leftovers();
@@ -98,17 +105,18 @@ fn supervise(options: &Options) -> ExitCode {
 fn set_up(
     options: &Options,
     mask: u16,
+    mut beginning: Beginning,
     supervisor: &mut Supervisor<'_>,
     before: Option<Result<State, String>>,
 ) -> Result<(Box<Linux>, PublishedFiles), String> {
     // This comes first: a program that is re-executed with many descriptors may have none left below the lower limit.
     let open_files = OpenFiles::raise();
     let mut log = first_log(options);
-    let mut beginning = Beginning::new(!options.user || options.restart);
     let essentials = before.as_ref().and_then(|before| before.as_ref().ok()).map(State::essentials);
     let Essentials { mut wait, outputs, mut slots } = essentials.unwrap_or_default();
     let wait = beginning.insist(&mut log, || Wait::with(&mut wait))?;
     let spawner = beginning.insist(&mut log, || Spawner::with(SPAWN_ROOM, open_files, &mut slots))?;
+    let frames = beginning.insist(&mut log, reserve)?;
     let programs = Programs::new(options.default_console, mask);
     let logs = match (log_dir(options), outputs) {
         (None, _) => None,
@@ -120,7 +128,7 @@ fn set_up(
     };
     let conf = ConfDir::new((!options.user).then(|| PathBuf::from("/etc/init.conf")), conf_dirs(options));
     let conf = conf.naming(named_conf_dirs(options));
-    let mut linux = Linux::new(options.user, log, programs, conf, logs, (wait, spawner));
+    let mut linux = Linux::new(options.user, log, programs, conf, logs, (wait, spawner, frames));
     if options.groups {
         linux.use_groups();
     }

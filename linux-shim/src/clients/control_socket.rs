@@ -10,7 +10,7 @@ use uphold_core::control::frame::MAX_PAGE;
 use uphold_core::control::{Refusal, Reply, Request};
 use uphold_core::{ClientId, Host, Input, Instant, Peer, Response, Supervisor, WorldRequest};
 
-use crate::clients::client_table::{Buffers, ClientInput, ClientTable};
+use crate::clients::client_table::{Buffers, ClientInput, ClientTable, Frames};
 use crate::kernel::descriptors::await_events;
 use crate::watch::wait::Source;
 
@@ -41,9 +41,15 @@ pub struct ControlSocket {
 
 impl ControlSocket {
     /// A control socket that listens nowhere yet.
-    pub fn new() -> Self {
+    pub fn new(frames: &'static mut Frames) -> Self {
         let owner = geteuid().as_raw();
-        ControlSocket { listeners: Vec::new(), clients: ClientTable::new(), owner, given: None, reserve: reserve() }
+        ControlSocket {
+            listeners: Vec::new(),
+            clients: ClientTable::new(frames),
+            owner,
+            given: None,
+            reserve: reserve(),
+        }
     }
 
     /// Listens on one more socket.
@@ -217,12 +223,6 @@ impl ControlSocket {
         self.input_taken();
         self.clients.parts(slot).0.waiting = false;
         self.clients.answer(slot, reply, epoll);
-    }
-}
-
-impl Default for ControlSocket {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -17,6 +17,7 @@ use crate::capacity::{LAUNCH_LOOK, LAUNCH_PATIENCE, SpawnRoom};
 use crate::conf::command::{Command, ScriptPlace, script_place};
 use crate::conf::settings::Settings;
 use crate::kernel;
+use crate::kernel::memory::NO_PAGE;
 use crate::launch::accounts::OwnGroups;
 use crate::launch::child::{Bond, ChildReport, Stack};
 use crate::launch::launch_wait::{self, LaunchWait, WaitOutcome};
@@ -122,7 +123,7 @@ impl Spawner {
     ) -> Result<Spawner, Errno> {
         let (stack, answer) = (Stack::new()?, ChildReport::new()?);
         let blocked = SigSet::thread_get_mask()?;
-        let never_blocked = [Signal::SIGKILL, Signal::SIGSTOP];
+        let never_blocked = [Signal::SIGKILL, Signal::SIGSTOP, NO_PAGE];
         Ok(Spawner {
             arguments: Vec::with_capacity(room.text),
             environment: Vec::with_capacity(room.text),

@@ -6,6 +6,7 @@ use nix::unistd::read;
 use std::os::fd::OwnedFd;
 
 use crate::kernel::descriptors::set_signals;
+use crate::kernel::memory::NO_PAGE;
 
 /// The meaning of a signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,9 +46,11 @@ pub(super) fn read_on(handed: &OwnedFd) {
     set_signals(handed, &TAKEN.into_iter().collect()).unwrap_or_default();
 }
 
-/// Blocks every signal.
+/// Blocks every signal, except the one by which the kernel says that it has no page: it cannot wait.
 pub(crate) fn block() -> nix::Result<()> {
-    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)
+    let mut blocked = SigSet::all();
+    blocked.remove(NO_PAGE);
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&blocked), None)
 }
 
 /// The number of the next signal.
