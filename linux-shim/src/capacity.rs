@@ -1,6 +1,6 @@
 //! The counts that an appliance chooses, each with its reason. Nothing here costs memory until it is used: the large
-//! tables are in reserved memory (`kernel::memory`), the others are allocated at start-up, and a slot that was never used
-//! was never touched. Sizes that the kernel prescribes are defined where they are used.
+//! tables are in reserved memory (`kernel::memory`), the others are allocated at start-up, and a slot that was never
+//! used was never touched. Sizes that the kernel prescribes are defined where they are used.
 
 use std::time::Duration;
 

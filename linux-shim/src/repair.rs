@@ -1,4 +1,4 @@
-//! What the kernel has refused for want of descriptors or memory is tried again, until it works.
+//! Repeated attempts at things that the kernel has refused for want of descriptors or memory.
 
 use uphold_core::Supervisor;
 

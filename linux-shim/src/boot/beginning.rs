@@ -1,5 +1,5 @@
-//! What a supervisor cannot begin without. Process 1 never gives up: if it exits, the kernel panics, or every process
-//! of its namespace is killed. Neither does a program that was re-executed, since jobs run.
+//! Attempts to get the things that a supervisor cannot begin without. Process 1 never gives up: if it exits, the kernel
+//! panics, or every process of its namespace is killed. Neither does a program that was re-executed, since jobs run.
 
 use std::collections::VecDeque;
 

@@ -1,5 +1,5 @@
-//! What is at a path below the configuration directories: which names count (measured on Upstart 1.13.2), and what the
-//! kernel says of them. Its answer is yes, no, or an error that may pass.
+//! Files and directories below the configuration directories: which names count (measured on Upstart 1.13.2), and what
+//! the kernel says is there. Its answer is yes, no, or an error that may pass.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
@@ -12,7 +12,7 @@ use nix::sys::inotify::AddWatchFlags;
 
 use crate::kernel::error::{self, may_pass};
 
-/// What is at a path; `None` if nothing can be reached there.
+/// The file or directory at a path; `None` if nothing can be reached there.
 ///
 /// # Errors
 /// The kernel cannot tell now.

@@ -10,6 +10,7 @@ use uphold_core::Instant;
 use crate::capacity::{FIRST_PAUSE, LONGEST_PAUSE};
 use crate::clock::Retry;
 use crate::conf::job_file::not_loaded;
+use crate::kernel::error::may_pass;
 use crate::output::message_log::MessageLog;
 
 /// A path that is looked at again.
@@ -63,7 +64,7 @@ impl Unsure {
         }
     }
 
-    /// Notes a directory that cannot be watched.
+    /// Logs that a directory cannot be watched, and notes it if that may pass.
     pub(super) fn note_unwatched(
         &mut self,
         place: usize,
@@ -72,7 +73,7 @@ impl Unsure {
         directories: &[PathBuf],
         log: &mut MessageLog,
     ) {
-        if self.add(Sight { place, path: path.into(), is_unwatched: true }) {
+        if !may_pass(errno) || self.add(Sight { place, path: path.into(), is_unwatched: true }) {
             let (directory, reason) = (directories[place].join(path), errno.desc());
             let directory = directory.display();
             log.warn(format_args!("{directory}: Unable to watch configuration directory: {reason}"));

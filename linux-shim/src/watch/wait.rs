@@ -88,7 +88,8 @@ impl Wait {
     }
 
     /// The same with the descriptors of the previous program, if there are any: the epoll, and that of the signals. The
-    /// kernel needs neither descriptors nor memory for that. What there is is left for the next attempt if this fails.
+    /// kernel needs neither descriptors nor memory for that. If this fails, the descriptors are left for the next
+    /// attempt.
     ///
     /// # Errors
     /// The kernel has no descriptors or no memory.

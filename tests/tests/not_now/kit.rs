@@ -95,7 +95,7 @@ pub fn with_file(launch: Launch, file: &str) -> Option<(Launch, PathBuf)> {
     Some((launch.program(&script), copy))
 }
 
-/// A launch of a supervisor some of whose system calls fail: each text is an option of strace.
+/// A launch of a supervisor for which some system calls fail: each text is an option of strace.
 pub fn traced(launch: Launch, inject: &[String]) -> Launch {
     let init = programs::built().init.display();
     // The tracer is a process of its own, without the mark of the system's processes.
@@ -108,7 +108,7 @@ pub fn traced(launch: Launch, inject: &[String]) -> Launch {
     launch.program(&script)
 }
 
-/// The supervisor as process 1 of a namespace, some of whose system calls fail.
+/// The supervisor as process 1 of a namespace, for which some system calls fail.
 pub struct First {
     folder: Folder,
     outside: Child,
