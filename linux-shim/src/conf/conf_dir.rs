@@ -40,7 +40,8 @@ pub struct ConfDir {
     /// Upstart's own settings file, which has no settings; it is read first when everything is loaded.
     settings_file: Option<PathBuf>,
     directories: Vec<PathBuf>,
-    /// The directories that a user named: there is a message if one of them does not exist.
+    /// The directories that a user named: the first load reports those that do not exist. Later ones report nothing, as
+    /// the original.
     named: Vec<PathBuf>,
     inotify: Result<Inotify, Errno>,
     /// Whether the supervisor waits for the reports of inotify.
@@ -151,6 +152,7 @@ impl ConfDir {
             to.log.info(format_args!("Loading configuration from {}", self.directories[place].display()));
             self.visit(place, &PathBuf::new(), &mut Vec::new(), to);
         }
+        self.named.clear();
         self.drop_vanished(to);
     }
 
