@@ -1,8 +1,7 @@
-//! The counts that an appliance chooses, each with its reason. Nothing here costs memory until it is used: every table
-//! is in .bss, and a slot that was never used was never touched. Sizes that the kernel prescribes are defined where
-//! they are used.
+//! The counts that an appliance chooses, each with its reason. Nothing here costs memory until it is used: the large
+//! tables are in reserved memory (`kernel::memory`), the others are allocated at start-up, and a slot that was never
+//! used was never touched. Sizes that the kernel prescribes are defined where they are used.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use uphold_core::storage;
@@ -198,6 +197,16 @@ pub const FAREWELL_PROCESSES: usize = 8;
 /// Bytes of a job's name in that message; real ones have below 60.
 pub const FAREWELL_NAME: usize = 128;
 
+/// Seconds until the supervisor looks again at what the kernel could not tell, or tries again what it refused for want
+/// of descriptors or memory. The pause doubles each time, up to [`LONGEST_PAUSE`].
+pub const FIRST_PAUSE: u32 = 1;
+
+/// The longest of these pauses in seconds.
+pub const LONGEST_PAUSE: u32 = 60;
+
+/// How long the supervisor pauses if the kernel does not let it wait, or refuses what it cannot begin without.
+pub const BLIND_PAUSE: Duration = Duration::from_millis(100);
+
 // Control groups.
 
 /// Bytes of the longest name of a group in a `cgroup` stanza, with its variables expanded.
@@ -291,7 +300,7 @@ const _: () = assert!(OWN_ENVIRONMENT < TEXT, "the supervisor's own environment 
 const _: () = assert!(IMAGE_RECORD > JOB_FILE && IMAGE_RECORD > LOG_RECORD, "every record can be read");
 const _: () = assert!(MESSAGE >= 1024, "a kernel log record fits");
 
-/// The supervisor's memory. The counts that are not given follow from the others.
+/// The supervisor's memory (see `kernel::memory`). The counts that are not given follow from the others.
 pub type Memory = storage! {
     classes: CLASSES,
     jobs: JOBS,
@@ -302,6 +311,3 @@ pub type Memory = storage! {
     text: TEXT,
     scratch: SCRATCH,
 };
-
-/// The storage of this program, locked once by the loop.
-pub static STORAGE: Mutex<Memory> = Mutex::new(Memory::new());

@@ -24,3 +24,42 @@ pub(crate) fn ticks() -> u64 {
         time.as_secs() * TICKS + u64::from(time.subsec_nanos()) / (1_000_000_000 / TICKS)
     })
 }
+
+/// When the supervisor tries again what the kernel has refused: soon at first, then in intervals that double.
+pub(crate) struct Retry {
+    at: Option<Instant>,
+    pause: u32,
+    first: u32,
+    longest: u32,
+}
+
+impl Retry {
+    /// Nothing is to be tried again. The first and the longest pause are in seconds.
+    pub(crate) const fn new(first: u32, longest: u32) -> Self {
+        Retry { at: None, pause: first, first, longest }
+    }
+
+    /// Plans the next attempt, unless one is planned already.
+    pub(crate) fn plan(&mut self) {
+        self.at = self.at.or_else(|| Some(now().after_seconds(self.pause)));
+    }
+
+    /// The time of the next attempt.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.at
+    }
+
+    /// Begins the attempt if its time has come, and returns whether it has. If it fails, the next one is to be planned.
+    pub(crate) fn begin(&mut self) -> bool {
+        if self.at.is_none_or(|at| at > now()) {
+            return false;
+        }
+        (self.at, self.pause) = (None, self.pause.saturating_mul(2).min(self.longest));
+        true
+    }
+
+    /// Nothing is left to be tried again.
+    pub(crate) fn end(&mut self) {
+        *self = Retry::new(self.first, self.longest);
+    }
+}

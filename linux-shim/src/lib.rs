@@ -15,6 +15,7 @@ pub mod linux;
 pub mod output;
 mod pending;
 pub mod readiness;
+mod repair;
 pub mod run_loop;
 mod turn;
 pub mod watch;

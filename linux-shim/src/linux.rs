@@ -7,10 +7,11 @@ use nix::errno::Errno;
 use uphold_core::bytes::Show;
 use uphold_core::{ClientId, Effect, Input, JobId, Notice, Pid, Scope, Signal, Supervisor};
 
-use crate::capacity::{READY, SPAWN_ROOM, SURVIVORS, TRACEES};
+use crate::capacity::{FIRST_PAUSE, LONGEST_PAUSE, READY, SURVIVORS, TRACEES};
+use crate::clients::client_table::Frames;
 use crate::clients::control_socket::ControlSocket;
 use crate::clients::system_socket::SystemSocket;
-use crate::clock::now;
+use crate::clock::{Retry, now};
 use crate::conf::conf_dir::ConfDir;
 use crate::conf::job_file::Loading;
 use crate::conf::programs::Programs;
@@ -81,6 +82,10 @@ pub struct Linux {
     pub(crate) held: Option<ChildChange>,
     /// Whether there may be changes of children that were not fetched yet.
     pub(crate) more_children: bool,
+    /// When the supervisor tries again what the kernel has refused.
+    pub(crate) repairs: Retry,
+    /// Whether the kernel did not let the supervisor wait the last time.
+    pub(crate) is_blind: bool,
     ended: bool,
 }
 
@@ -92,35 +97,25 @@ pub(crate) fn is_called(supervisor: &Supervisor<'_>, job: JobId, [name, instance
 
 impl Linux {
     /// Everything except the descriptors of the configuration directories and sockets, which are opened later.
-    ///
-    /// # Errors
-    /// The kernel has no descriptors or no memory.
     pub fn new(
         user: bool,
         log: MessageLog,
         programs: Programs,
         conf: ConfDir,
         job_logs: Option<JobLogs>,
-    ) -> nix::Result<Box<Self>> {
-        let wait = Wait::new()?;
-        if let Some(logs) = &job_logs {
-            wait.watch(logs.descriptor(), Source::JobLogs)?;
-        }
-        if let Some(descriptor) = conf.descriptor() {
-            wait.watch(descriptor, Source::Configuration)?;
-        }
-        let open_files = OpenFiles::raise();
-        Ok(Box::new(Linux {
+        (wait, spawner, frames): (Wait, Spawner, &'static mut Frames),
+    ) -> Box<Self> {
+        let mut linux = Box::new(Linux {
             log,
             programs,
             conf,
-            control: ControlSocket::new(),
+            control: ControlSocket::new(frames),
             wait,
             user,
             socket: None,
             job_logs,
-            open_files,
-            spawner: Spawner::new(SPAWN_ROOM, open_files)?,
+            open_files: spawner.open_files(),
+            spawner,
             groups: None,
             containment: Containment::new(),
             left_behind: LeftBehind::new(),
@@ -135,22 +130,28 @@ impl Linux {
             children: 0,
             held: None,
             more_children: true,
+            repairs: Retry::new(FIRST_PAUSE, LONGEST_PAUSE),
+            is_blind: false,
             ended: false,
-        }))
+        });
+        if linux.await_outputs().is_err() {
+            linux.repairs.plan();
+        }
+        linux
+    }
+
+    /// Waits for the output of jobs.
+    ///
+    /// # Errors
+    /// The kernel has no memory for it now.
+    pub(crate) fn await_outputs(&self) -> nix::Result<()> {
+        self.job_logs.as_ref().map_or(Ok(()), |logs| self.wait.watch(logs.descriptor(), Source::JobLogs))
     }
 
     /// Gives jobs the control groups of their `cgroup` stanzas, and each main process one by which it is known.
-    ///
-    /// # Errors
-    /// The file by which the kernel reports on groups cannot be watched.
-    pub fn use_groups(&mut self) -> nix::Result<()> {
+    pub fn use_groups(&mut self) {
         self.containment.use_groups();
-        let groups = Cgroups::new();
-        if let Some(descriptor) = groups.descriptor() {
-            self.wait.watch(descriptor, Source::Groups)?;
-        }
-        self.groups = Some(groups);
-        Ok(())
+        self.groups.insert(Cgroups::new()).await_reports(&self.wait.epoll);
     }
 
     /// Whether the supervisor has ended.
@@ -300,9 +301,11 @@ impl Linux {
         supervisor: &mut Supervisor<'_>,
         change: impl FnOnce(&mut ConfDir, &mut Loading<'_, '_>),
     ) {
-        let Linux { log, programs, conf, .. } = self;
+        let Linux { log, programs, conf, wait, .. } = self;
         let mut effects = Vec::new();
+        conf.await_changes(|changes| wait.watch(changes, Source::Configuration).is_ok());
         change(conf, &mut Loading { supervisor, programs, log, effects: &mut effects });
+        conf.plan();
         for effect in effects {
             if let Some(input) = self.perform(supervisor, effect) {
                 supervisor.handle(now(), input);
@@ -313,7 +316,15 @@ impl Linux {
     /// Listens again at the system's socket if its path does not lead to this process any more.
     pub(crate) fn reopen_socket(&mut self) -> std::io::Result<()> {
         let Linux { socket, control, wait, .. } = self;
-        socket.as_mut().map_or(Ok(()), |socket| socket.reopen(control, &wait.epoll))
+        let Some(socket) = socket else { return Ok(()) };
+        socket.watch_mounts(wait);
+        let reopened = socket.reopen(control, &wait.epoll);
+        if let Err(problem) = &reopened
+            && error::may_pass(error::errno(problem))
+        {
+            self.repairs.plan();
+        }
+        reopened
     }
 
     /// Logs an error.

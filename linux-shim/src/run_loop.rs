@@ -7,11 +7,8 @@ use crate::clock::now;
 use crate::handover::hand_over::hand_over;
 use crate::linux::Linux;
 
-/// Supervises until the supervisor has ended, or the kernel does not let it wait any more.
-///
-/// # Errors
-/// The kernel does not let the supervisor wait.
-pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux, files: &PublishedFiles) -> nix::Result<()> {
+/// Supervises until the supervisor has ended.
+pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux, files: &PublishedFiles) {
     loop {
         while let Some(effect) = supervisor.poll_effect() {
             if let Some(input) = linux.perform(supervisor, effect) {
@@ -19,7 +16,7 @@ pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux, files: &Published
             }
         }
         if linux.has_ended() {
-            return Ok(());
+            return;
         }
         if supervisor.is_calm()
             && linux.is_to_restart()
@@ -27,7 +24,7 @@ pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux, files: &Published
         {
             hand_over(clients, supervisor, linux, files);
         }
-        let input = linux.wait_until(supervisor.next_deadline(), supervisor)?;
+        let input = linux.wait_until(supervisor.next_deadline(), supervisor);
         supervisor.handle(now(), input);
     }
 }

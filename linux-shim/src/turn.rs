@@ -1,9 +1,12 @@
 //! Finding the next input: every source gets its turn, so that none starves another.
 
+use std::time::Duration;
+
+use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 use uphold_core::{Exit, Host, Input, Instant, Pid, Supervisor};
 
-use crate::capacity::CHILDREN_AT_ONCE;
+use crate::capacity::{BLIND_PAUSE, CHILDREN_AT_ONCE};
 use crate::clients::control_socket::RequestOutcome;
 use crate::clock::now;
 use crate::kernel;
@@ -23,22 +26,21 @@ enum Arrival {
 
 impl Linux {
     /// Waits for the next input.
-    ///
-    /// # Errors
-    /// The kernel does not let the supervisor wait.
-    pub fn wait_until(&mut self, deadline: Option<Instant>, supervisor: &mut Supervisor<'_>) -> nix::Result<Input<'_>> {
+    pub fn wait_until(&mut self, deadline: Option<Instant>, supervisor: &mut Supervisor<'_>) -> Input<'_> {
         self.control.input_taken();
         let found = loop {
             self.left_behind.tell(now(), &mut self.log);
-            let deadline = [deadline, self.left_behind.deadline()].into_iter().flatten().min();
-            if let Some(found) = self.find(deadline, supervisor)? {
+            self.repair(supervisor);
+            let own = [self.left_behind.deadline(), self.conf.deadline(), self.repairs.deadline()];
+            let deadline = own.into_iter().chain([deadline]).flatten().min();
+            if let Some(found) = self.find(deadline, supervisor) {
                 break found;
             }
             if self.is_to_restart() {
                 break Arrival::Input(Input::Tick);
             }
         };
-        Ok(match found {
+        match found {
             Arrival::Input(input) => input,
             // It was decoded a moment ago, so it can be decoded again.
             Arrival::Command(slot) => self.control.input(slot).unwrap_or(Input::Tick),
@@ -46,21 +48,21 @@ impl Linux {
                 .daemons
                 .notification()
                 .map_or(Input::Tick, |(job, notification)| Input::Notified { job, notification }),
-        })
+        }
     }
 
     /// One turn: what is ready, then children, then the rest, each with a bound.
-    fn find(&mut self, deadline: Option<Instant>, supervisor: &mut Supervisor<'_>) -> nix::Result<Option<Arrival>> {
+    fn find(&mut self, deadline: Option<Instant>, supervisor: &mut Supervisor<'_>) -> Option<Arrival> {
         if let Some(known) = self.ready.pop_front() {
-            return Ok(Some(Arrival::Input(known.input())));
+            return Some(Arrival::Input(known.input()));
         }
         // The queue is empty: it begins again at its start, so that its unused places never become resident.
         self.ready.clear();
         if self.daemons.take_notification() {
-            return Ok(Some(Arrival::Notification));
+            return Some(Arrival::Notification);
         }
         if let Some(change) = self.held.take() {
-            return Ok(self.heard_out(change, supervisor));
+            return self.heard_out(change, supervisor);
         }
         if self.children > 0 {
             self.children -= 1;
@@ -70,46 +72,60 @@ impl Linux {
                 self.log.warn(format_args!("{dropped} new processes were not traced: too many came at once"));
             }
             match change {
-                Some(change) => return Ok(self.heard_out(change, supervisor)),
+                Some(change) => return self.heard_out(change, supervisor),
                 None => (self.children, self.more_children) = (0, false),
             }
         }
         if let Some((source, flags)) = self.wait.next_event() {
-            return Ok(self.happened(source, flags, supervisor));
+            return self.happened(source, flags, supervisor);
         }
         if self.control.has_backlog() {
             let host = self.host();
             let asked = self.control.serve_backlog(supervisor, host, &self.wait.epoll);
             if let Some(found) = self.asked(asked, supervisor) {
-                return Ok(Some(found));
+                return Some(found);
             }
         }
         let now = now();
         if !self.failures.is_empty() && !std::mem::replace(&mut self.looked, true) {
-            self.wait_for_more(now, Some(now))?;
-            return Ok(None);
+            self.wait_for_more(now, Some(now));
+            return None;
         }
         self.looked = false;
         if let Some(known) = self.failures.pop_front() {
-            return Ok(Some(Arrival::Input(known.input())));
+            return Some(Arrival::Input(known.input()));
         }
         self.failures.clear();
         if deadline.is_some_and(|deadline| deadline <= now) {
             // The rest must not starve: it is served before the next deadline.
-            self.wait_for_more(now, Some(now))?;
-            return Ok(Some(Arrival::Input(Input::Tick)));
+            self.wait_for_more(now, Some(now));
+            return Some(Arrival::Input(Input::Tick));
         }
         let busy = (self.more_children || self.control.has_backlog()).then_some(now);
-        self.wait_for_more(now, [busy, deadline].into_iter().flatten().min())?;
-        Ok(None)
+        self.wait_for_more(now, [busy, deadline].into_iter().flatten().min());
+        None
     }
 
-    fn wait_for_more(&mut self, now: Instant, deadline: Option<Instant>) -> nix::Result<()> {
+    fn wait_for_more(&mut self, now: Instant, deadline: Option<Instant>) {
         self.children = if self.more_children { CHILDREN_AT_ONCE } else { 0 };
         if let Some(logs) = &mut self.job_logs {
             logs.tidy();
         }
-        self.wait.wait(now, deadline)
+        match self.wait.wait(now, deadline) {
+            Ok(()) => self.is_blind = false,
+            Err(errno) => self.go_on_blind(errno, now, deadline),
+        }
+    }
+
+    /// The kernel does not let the supervisor wait. Signals, children and deadlines are looked at all the same, and the
+    /// supervisor tries to wait again after a short pause.
+    fn go_on_blind(&mut self, errno: Errno, now: Instant, deadline: Option<Instant>) {
+        if !std::mem::replace(&mut self.is_blind, true) {
+            self.log.error(format_args!("Unable to wait for anything, trying again: {}", errno.desc()));
+        }
+        let left = deadline.map_or(BLIND_PAUSE, |deadline| Duration::from_millis(deadline.0.saturating_sub(now.0)));
+        std::thread::sleep(left.min(BLIND_PAUSE));
+        (self.children, self.more_children) = (CHILDREN_AT_ONCE, true);
     }
 
     fn happened(&mut self, source: Source, flags: EpollFlags, supervisor: &mut Supervisor<'_>) -> Option<Arrival> {

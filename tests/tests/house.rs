@@ -64,7 +64,7 @@ const SHIM: Layers = &[
     &["boot"],
     &["run_loop"],
     &["turn"],
-    &["world_requests"],
+    &["repair", "world_requests"],
     &["handover"],
     &["linux"],
     &["launch"],

@@ -9,12 +9,15 @@ use std::time::{Duration, SystemTime};
 use uphold_core::bytes::Strings;
 use uphold_core::conf::Console;
 use uphold_core::{Input, Instant, JobId, Notification, Pid, Priority, Supervisor};
-use uphold_linux::capacity::KERNEL_EVENTS;
+use uphold_linux::capacity::{KERNEL_EVENTS, SPAWN_ROOM};
 use uphold_linux::clock::now;
 use uphold_linux::conf::conf_dir::ConfDir;
 use uphold_linux::conf::programs::Programs;
+use uphold_linux::kernel::memory::reserve;
+use uphold_linux::launch::spawn::Spawner;
 use uphold_linux::linux::Linux;
 use uphold_linux::output::message_log::MessageLog;
+use uphold_linux::watch::wait::Wait;
 use uphold_tests::system::processes::{Signal, descendants, send};
 use uphold_tests::system::programs::installed;
 use uphold_tests::system::{Folder, PATIENCE, skipped};
@@ -56,7 +59,10 @@ impl Shim {
         supervisor.set_base_environment(Strings(b"PATH=/usr/bin:/bin\0")).expect("there is room");
         let programs = Programs::new(Console::None, 0o022);
         let conf = ConfDir::new(None, vec![conf]);
-        let mut linux = Linux::new(true, MessageLog::new(Priority::Warn), programs, conf, None).expect("a shim");
+        let wait = Wait::new().expect("an epoll");
+        let spawner = Spawner::new(SPAWN_ROOM, None).expect("a spawner");
+        let essentials = (wait, spawner, reserve().expect("memory"));
+        let mut linux = Linux::new(true, MessageLog::new(Priority::Warn), programs, conf, None, essentials);
         linux.configuration(&mut supervisor, |conf, target| conf.load_all(target));
         supervisor.handle(now(), Input::event(b"go"));
         let mut shim = Shim { supervisor, linux, folder, job: None, pids: Vec::new(), words: Vec::new(), _turn: turn };
@@ -84,7 +90,7 @@ impl Shim {
             }
         }
         let deadline = Instant(now().0 + 5);
-        let input = self.linux.wait_until(Some(deadline), &mut self.supervisor).expect("it waits");
+        let input = self.linux.wait_until(Some(deadline), &mut self.supervisor);
         if let Input::SpawnFailed { error, .. } = input {
             panic!("{error:?}");
         }

@@ -44,6 +44,8 @@ pub struct Options {
     pub state_fd: Option<i32>,
     /// The lowest priority of logged messages.
     pub threshold: Priority,
+    /// The mistakes that were passed over.
+    pub mistakes: Vec<Mistake>,
 }
 
 impl Default for Options {
@@ -65,6 +67,7 @@ impl Default for Options {
             restart: false,
             state_fd: None,
             threshold: Priority::Message,
+            mistakes: Vec::new(),
         }
     }
 }
@@ -221,16 +224,35 @@ pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Request, Mistake> 
         if word == b"--" {
             break;
         }
-        let asked = match word.strip_prefix(b"--") {
-            Some(long) => parse_long(&mut options, &word, long, &mut words)?,
-            None if word.len() > 1 && word[0] == b'-' => parse_short(&mut options, &word[1..])?,
-            None => None,
-        };
-        if let Some(request) = asked {
+        if let Some(request) = parse_word(&mut options, &word, &mut words)? {
             return Ok(request);
         }
     }
     Ok(Request::Run(Box::new(options)))
+}
+
+/// The options that are right, with a list of the mistakes: for a program that must not exit.
+pub fn understood(words: impl Iterator<Item = OsString>) -> Options {
+    let mut options = Options::default();
+    let mut words = words.map(OsString::into_vec);
+    while let Some(word) = words.next().filter(|word| word != b"--") {
+        if let Err(mistake) = parse_word(&mut options, &word, &mut words) {
+            options.mistakes.push(mistake);
+        }
+    }
+    options
+}
+
+fn parse_word(
+    options: &mut Options,
+    word: &[u8],
+    words: &mut impl Iterator<Item = Vec<u8>>,
+) -> Result<Option<Request>, Mistake> {
+    match word.strip_prefix(b"--") {
+        Some(long) => parse_long(options, word, long, words),
+        None if word.len() > 1 && word[0] == b'-' => parse_short(options, &word[1..]),
+        None => Ok(None),
+    }
 }
 
 fn parse_long(

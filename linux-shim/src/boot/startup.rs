@@ -4,18 +4,19 @@ use std::io::{IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::PoisonError;
 
+use nix::sys::epoll::{Epoll, EpollCreateFlags};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::stat::{Mode, umask};
 use uphold_core::bytes::Strings;
 use uphold_core::{Input, Supervisor};
 
+use crate::boot::beginning::Beginning;
 use crate::boot::first_process;
 use crate::boot::leftovers;
 use crate::boot::options::{self, Options, Request};
 use crate::boot::user_dirs;
-use crate::capacity::STORAGE;
+use crate::capacity::{Memory, SPAWN_ROOM};
 use crate::clients::listener;
 use crate::clients::published_files::PublishedFiles;
 use crate::clients::system_socket::SystemSocket;
@@ -23,12 +24,16 @@ use crate::clock::now;
 use crate::conf::conf_dir::ConfDir;
 use crate::conf::programs::Programs;
 use crate::conf::settings::DEFAULT_UMASK;
-use crate::handover::state::{self, State};
+use crate::handover::state::{self, Essentials, State};
 use crate::kernel::error;
+use crate::kernel::memory::reserve;
+use crate::launch::open_files::OpenFiles;
+use crate::launch::spawn::Spawner;
 use crate::linux::Linux;
 use crate::output::job_log::JobLogs;
 use crate::output::message_log::MessageLog;
 use crate::run_loop;
+use crate::watch::wait::Wait;
 
 /// PATH if it is not set: the directories of a system at boot.
 const DEFAULT_PATH: &[u8] = b"PATH=/usr/local/sbin:/usr/local/bin:/usr/bin:/usr/sbin:/sbin:/bin";
@@ -43,6 +48,8 @@ pub fn main() -> ExitCode {
         Ok(Request::Help) => print(&options::help_text()),
         Ok(Request::Run(options)) if options.user || std::process::id() == 1 => supervise(&options),
         Ok(Request::Run(_)) => complain(&first_process::become_telinit()),
+        // Process 1 must not exit, so it goes on with what it understands.
+        Err(_) if std::process::id() == 1 => supervise(&options::understood(std::env::args_os().skip(1))),
         Err(mistake) => complain(&mistake.to_string()),
     }
 }
@@ -70,50 +77,65 @@ fn supervise(options: &Options) -> ExitCode {
         umask(inherited);
         mask = inherited.bits() as u16;
     }
-    let mut storage = STORAGE.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut supervisor = storage.supervisor();
+    let mut beginning = Beginning::new(!options.user || options.restart);
+    let storage = match reserve::<Memory>() {
+        Ok(storage) => Ok(storage),
+        Err(_) => beginning.insist(&mut MessageLog::new(options.threshold), reserve::<Memory>),
+    };
+    let mut supervisor = match storage {
+        Ok(storage) => storage.supervisor(),
+        Err(problem) => return complain(&format!("init: {problem}")),
+    };
     // This comes before any descriptor is opened, so that those of the state are known.
     let before = options.state_fd.map(|number| state::read(number, &mut supervisor));
     supervisor.set_strict(options.strict_expect);
-    match set_up(options, mask, &mut supervisor, before) {
+    match set_up(options, mask, beginning, &mut supervisor, before) {
         Ok((mut linux, files)) => {
-            let ended = run_loop::run(&mut supervisor, &mut linux, &files);
-            if let Err(errno) = ended {
-                linux.error(format_args!("Unable to wait for anything: {}", errno.desc()));
-            }
+            run_loop::run(&mut supervisor, &mut linux, &files);
             leftovers::end_leftovers();
             drop(files);
-            if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            ExitCode::SUCCESS
         }
         Err(problem) => complain(&format!("init: {problem}")),
     }
 }
 
-/// Prepares everything up to the loop. A system's supervisor continues without what fails; a session's gives up.
+/// Prepares everything up to the loop. A system's supervisor continues without what fails, and so does one that was
+/// re-executed; a session's gives up.
 fn set_up(
     options: &Options,
     mask: u16,
+    mut beginning: Beginning,
     supervisor: &mut Supervisor<'_>,
     before: Option<Result<State, String>>,
 ) -> Result<(Box<Linux>, PublishedFiles), String> {
-    let log = MessageLog::new(options.threshold);
+    // This comes first: a program that is re-executed with many descriptors may have none left below the lower limit.
+    let open_files = OpenFiles::raise();
+    let mut log = first_log(options);
+    let essentials = before.as_ref().and_then(|before| before.as_ref().ok()).map(State::essentials);
+    let Essentials { mut wait, outputs, mut slots } = essentials.unwrap_or_default();
+    let wait = beginning.insist(&mut log, || Wait::with(&mut wait))?;
+    let spawner = beginning.insist(&mut log, || Spawner::with(SPAWN_ROOM, open_files, &mut slots))?;
+    let frames = beginning.insist(&mut log, reserve)?;
     let programs = Programs::new(options.default_console, mask);
-    let logs = log_dir(options).and_then(|directory| JobLogs::new(directory, options.log_buffer).ok());
+    let logs = match (log_dir(options), outputs) {
+        (None, _) => None,
+        (Some(directory), Some(handed)) => Some(JobLogs::new(directory, options.log_buffer, Epoll(handed))),
+        (Some(directory), None) => {
+            let epoll = beginning.insist(&mut log, || Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC))?;
+            Some(JobLogs::new(directory, options.log_buffer, epoll))
+        }
+    };
     let conf = ConfDir::new((!options.user).then(|| PathBuf::from("/etc/init.conf")), conf_dirs(options));
-    let linux = Linux::new(options.user, log, programs, conf, logs);
-    let mut linux = linux.map_err(|errno| errno.desc().to_owned())?;
-    if options.groups
-        && let Err(errno) = linux.use_groups()
-    {
-        linux.log.warn(format_args!("Unable to use cgroups: {}", errno.desc()));
+    let conf = conf.naming(named_conf_dirs(options));
+    let mut linux = Linux::new(options.user, log, programs, conf, logs, (wait, spawner, frames));
+    if options.groups {
+        linux.use_groups();
     }
     if options.user
         && let Err(errno) = set_child_subreaper(true)
     {
         linux.log.warn(format_args!("Unable to adopt orphans: {}", errno.desc()));
-    }
-    if options.restart && !options.user {
-        linux.log.open_kernel_log();
     }
     if !options.user {
         let socket = linux.socket.insert(SystemSocket::new(options.socket.as_deref()));
@@ -123,6 +145,7 @@ fn set_up(
     match before {
         Some(Ok(state)) => {
             state.put_back(&mut linux, &mut files);
+            linux.tracer.begin_with(beginning.fetched());
             if let Err(error) = linux.reopen_socket() {
                 linux.error(format_args!("Unable to open control socket: {}", error::words(&error)));
             }
@@ -133,6 +156,7 @@ fn set_up(
         Some(Err(problem)) => linux.log.error(format_args!("Unable to read the state before the re-exec: {problem}")),
         None => {}
     }
+    linux.tracer.begin_with(beginning.fetched());
     set_environment(options, supervisor, &mut linux);
     linux.configuration(supervisor, |conf, target| conf.load_all(target));
     if !options.user {
@@ -146,6 +170,20 @@ fn set_up(
     Ok((linux, files))
 }
 
+/// The log, and its first messages: the mistakes of the command line that were passed over.
+fn first_log(options: &Options) -> MessageLog {
+    let mut log = MessageLog::new(options.threshold);
+    if options.restart && !options.user {
+        log.open_kernel_log();
+    }
+    for mistake in &options.mistakes {
+        let text = mistake.to_string();
+        let line = text.lines().next().unwrap_or_default();
+        log.error(format_args!("{}", line.strip_prefix("init: ").unwrap_or(line)));
+    }
+    log
+}
+
 fn open_sockets(
     options: &Options,
     supervisor: &mut Supervisor<'_>,
@@ -155,13 +193,17 @@ fn open_sockets(
     let told = |what: &str, error: std::io::Error| format!("{what}: {}", error::words(&error));
     let opened = files.path_socket(options.socket.as_deref(), options.user);
     let path = match opened {
-        Ok((path, listener)) => {
-            linux.control.listen(listener, &linux.wait.epoll).map_err(|error| told("control socket", error))?;
-            path
-        }
+        Ok((path, listener)) => linux.control.listen(listener, &linux.wait.epoll).map(|()| path),
+        Err(error) => Err(error),
+    };
+    let path = match path {
+        Ok(path) => path,
         Err(error) if options.user => return Err(told("Unable to open control socket", error)),
         Err(error) => {
             linux.error(format_args!("Unable to open control socket: {}", error::words(&error)));
+            if error::may_pass(error::errno(&error)) {
+                linux.repairs.plan();
+            }
             return Ok(());
         }
     };
@@ -210,6 +252,10 @@ fn plain_environment(own: &[u8]) -> Vec<u8> {
         plain.push(0);
     }
     plain
+}
+
+fn named_conf_dirs(options: &Options) -> Vec<PathBuf> {
+    [&options.conf_dirs_before[..], &options.conf_dirs, &options.conf_dirs_after].concat()
 }
 
 fn conf_dirs(options: &Options) -> Vec<PathBuf> {

@@ -2,7 +2,6 @@
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
-use std::sync::{Mutex, MutexGuard};
 
 use embedded_io::ErrorType;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
@@ -12,19 +11,19 @@ use uphold_core::control::frame::{FrameError, Inbox, MAX_FRAME, Outbox};
 use uphold_core::{ClientId, Instant};
 
 use crate::capacity::{CLIENTS, CLIENTS_OF_A_STRANGER, CLIENTS_RESERVED};
+use crate::kernel::descriptors::await_events;
 use crate::watch::wait::Source;
 
 /// The bytes in transit from and to one client.
 pub struct Buffers {
     /// The bytes from the client.
-    pub inbox: Inbox<[u8; MAX_FRAME]>,
+    pub inbox: Inbox<&'static mut [u8; MAX_FRAME]>,
     /// The bytes to the client.
-    pub outbox: Outbox<[u8; MAX_FRAME]>,
+    pub outbox: Outbox<&'static mut [u8; MAX_FRAME]>,
 }
 
-/// In .bss: a place that never had a client costs nothing.
-static BUFFERS: Mutex<[Buffers; CLIENTS]> =
-    Mutex::new([const { Buffers { inbox: Inbox::new([0; MAX_FRAME]), outbox: Outbox::new([0; MAX_FRAME]) } }; CLIENTS]);
+/// The memory of all clients' buffers (see `kernel::memory`): a place that never had a client costs nothing.
+pub type Frames = [[[u8; MAX_FRAME]; 2]; CLIENTS];
 
 /// One place for a client.
 #[derive(Default)]
@@ -50,7 +49,7 @@ pub struct ClientSlot {
 /// The places for clients.
 pub struct ClientTable {
     pub(super) places: [ClientSlot; CLIENTS],
-    pub(super) buffers: MutexGuard<'static, [Buffers; CLIENTS]>,
+    pub(super) buffers: Vec<Buffers>,
     /// The clients whose inbox has another request: one bit each.
     pub(super) backlog: u128,
 }
@@ -65,9 +64,13 @@ pub enum ClientInput {
 }
 
 impl ClientTable {
-    /// A table without clients. There is one table in a program.
-    pub fn new() -> Self {
-        let buffers = BUFFERS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    /// A table without clients.
+    pub fn new(frames: &'static mut Frames) -> Self {
+        let buffers = |[inbox, outbox]: &'static mut [[u8; MAX_FRAME]; 2]| Buffers {
+            inbox: Inbox::new(inbox),
+            outbox: Outbox::new(outbox),
+        };
+        let buffers = frames.iter_mut().map(buffers).collect();
         ClientTable { places: std::array::from_fn(|_| ClientSlot::default()), buffers, backlog: 0 }
     }
 
@@ -158,7 +161,7 @@ impl ClientTable {
         }
         let mut event = EpollEvent::new(wanted, Source::Client(slot as u32).token());
         let armed = match place.armed {
-            None => epoll.add(stream, event),
+            None => await_events(epoll, stream, event),
             Some(_) => epoll.modify(stream, &mut event),
         };
         if armed.is_ok() {
@@ -228,12 +231,6 @@ impl ClientTable {
     /// Whether the inbox of any client has another request.
     pub fn has_backlog(&self) -> bool {
         self.backlog != 0
-    }
-}
-
-impl Default for ClientTable {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -10,7 +10,8 @@ use uphold_core::control::frame::MAX_PAGE;
 use uphold_core::control::{Refusal, Reply, Request};
 use uphold_core::{ClientId, Host, Input, Instant, Peer, Response, Supervisor, WorldRequest};
 
-use crate::clients::client_table::{Buffers, ClientInput, ClientTable};
+use crate::clients::client_table::{Buffers, ClientInput, ClientTable, Frames};
+use crate::kernel::descriptors::await_events;
 use crate::watch::wait::Source;
 
 /// The result of serving a client.
@@ -40,19 +41,34 @@ pub struct ControlSocket {
 
 impl ControlSocket {
     /// A control socket that listens nowhere yet.
-    pub fn new() -> Self {
+    pub fn new(frames: &'static mut Frames) -> Self {
         let owner = geteuid().as_raw();
-        ControlSocket { listeners: Vec::new(), clients: ClientTable::new(), owner, given: None, reserve: reserve() }
+        ControlSocket {
+            listeners: Vec::new(),
+            clients: ClientTable::new(frames),
+            owner,
+            given: None,
+            reserve: reserve(),
+        }
     }
 
     /// Listens on one more socket.
     ///
     /// # Errors
-    /// The socket cannot be made non-blocking, or cannot be added to the epoll.
+    /// The socket cannot be made non-blocking, or cannot be added to the epoll. It is kept all the same, for
+    /// [`listen_again`](Self::listen_again).
     pub fn listen(&mut self, listener: UnixListener, epoll: &Epoll) -> std::io::Result<()> {
-        register(&listener, self.listeners.len(), epoll)?;
+        let registered = register(&listener, self.listeners.len(), epoll);
         self.listeners.push(listener);
-        Ok(())
+        registered
+    }
+
+    /// Listens again on every socket, also on those that could not be added to the epoll.
+    ///
+    /// # Errors
+    /// One of them cannot be added now.
+    pub(crate) fn listen_again(&self, epoll: &Epoll) -> std::io::Result<()> {
+        self.listeners.iter().enumerate().try_for_each(|(index, listener)| register(listener, index, epoll))
     }
 
     /// Replaces the first listening socket.
@@ -210,17 +226,11 @@ impl ControlSocket {
     }
 }
 
-impl Default for ControlSocket {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// Adds a listener to the epoll.
 fn register(listener: &UnixListener, index: usize, epoll: &Epoll) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     let source = Source::Listener(index as u32);
-    Ok(epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))?)
+    Ok(await_events(epoll, listener, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))?)
 }
 
 fn reserve() -> Option<File> {

@@ -11,6 +11,8 @@ use nix::errno::Errno;
 use nix::sys::socket::sockopt::PeerCredentials;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket};
 
+use crate::kernel::error::may_pass;
+
 /// The system's control socket.
 pub(crate) const SYSTEM_SOCKET: &str = "/run/uphold/control";
 
@@ -22,12 +24,13 @@ fn knock(path: &Path) -> Result<OwnedFd, Errno> {
     Ok(client)
 }
 
-/// Whether a client that connects to this path reaches this very process.
-pub(crate) fn leads_here(path: &Path) -> bool {
+/// Whether a client that connects to this path reaches this very process. `None` if that cannot be known now: the
+/// queue of the listener is full, or there is no descriptor for a client.
+pub(crate) fn leads_here(path: &Path) -> Option<bool> {
     match knock(path).and_then(|client| getsockopt(&client, PeerCredentials)) {
-        Ok(peer) => u32::try_from(peer.pid()) == Ok(std::process::id()),
-        // The queue of this listener is full, so the path is best left as it is.
-        Err(errno) => errno == Errno::EAGAIN,
+        Ok(peer) => Some(u32::try_from(peer.pid()) == Ok(std::process::id())),
+        Err(errno) if may_pass(errno) => None,
+        Err(_) => Some(false),
     }
 }
 

@@ -10,6 +10,7 @@ use nix::sys::stat::stat;
 
 use crate::clients::control_socket::ControlSocket;
 use crate::clients::listener::{SYSTEM_SOCKET, leads_here, listen_at};
+use crate::kernel::error::may_pass;
 use crate::watch::wait::Wait;
 
 /// The path of the socket.
@@ -27,27 +28,34 @@ impl SystemSocket {
         SystemSocket { path: given.unwrap_or(Path::new(SYSTEM_SOCKET)).into(), opened: None, mounts: None }
     }
 
-    /// Whether clients reach this process.
+    /// Whether clients reach this process, as far as that can be known now. A path that may lead here is best left as
+    /// it is; it is checked again the next time.
     fn is_found(&mut self) -> bool {
-        let found = stat(&self.path).ok().map(|found| (found.st_dev, found.st_ino));
-        if found.is_none() || found != self.opened {
-            self.opened = found.filter(|_| leads_here(&self.path));
+        let found = match stat(&self.path) {
+            Err(errno) if may_pass(errno) => return true,
+            found => found.ok().map(|found| (found.st_dev, found.st_ino)),
+        };
+        if found.is_some() && found == self.opened {
+            return true;
         }
-        self.opened.is_some()
+        let leads = if found.is_some() { leads_here(&self.path) } else { Some(false) };
+        self.opened = found.filter(|_| leads == Some(true));
+        leads != Some(false)
     }
 
     /// Listens again if the path does not lead to this process any more.
     pub(crate) fn reopen(&mut self, control: &mut ControlSocket, epoll: &Epoll) -> Result<()> {
-        if self.is_found() {
+        if self.is_found() && control.is_listening() {
             return Ok(());
         }
         control.replace(listen_at(&self.path)?, epoll)
     }
 
-    /// Makes the kernel report mounts, which may hide the socket, or make its directory writable.
+    /// Makes the kernel report mounts, which may hide the socket, or make its directory writable. If that fails, the
+    /// socket is checked when job files are loaded again, and this is tried again.
     pub(crate) fn watch_mounts(&mut self, wait: &Wait) {
-        // Without it, the socket is checked when job files are loaded again.
-        self.mounts = File::open("/proc/self/mounts").ok();
-        self.mounts.as_ref().map_or(Ok(()), |mounts| wait.watch_mounts(mounts)).unwrap_or_default();
+        if self.mounts.is_none() {
+            self.mounts = File::open("/proc/self/mounts").ok().filter(|mounts| wait.watch_mounts(mounts).is_ok());
+        }
     }
 }

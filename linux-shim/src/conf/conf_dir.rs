@@ -4,8 +4,11 @@
 //! A job's name is its file's path below the directory, without `.conf`. If several directories have a file of that
 //! name, the first one counts. The first `.override` up to that directory is read on top of it. A file counts as a
 //! whole or not at all.
+//!
+//! If the kernel cannot tell now what is at a path (EIO, ENOMEM, no descriptor), the jobs stay as they are, and the
+//! path is looked at again later (see `unsure`).
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -14,11 +17,14 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
+use uphold_core::Instant;
 
 use crate::conf::job_file::{
-    LoadResult, Loading, apply, begin, check_settings, not_loaded, read_file, read_sound, unreadable,
+    LoadResult, Loading, apply, begin, check_settings, not_loaded, read_now, sound, unreadable,
 };
-use crate::kernel::error;
+use crate::conf::names::{counts, found, is_conf, is_looked_into, names_in};
+use crate::conf::unsure::{Sight, Unsure};
+use crate::kernel::error::{self, may_pass};
 
 /// The events that are watched in a directory.
 const WATCHED: AddWatchFlags = AddWatchFlags::IN_CREATE
@@ -34,8 +40,14 @@ pub struct ConfDir {
     /// Upstart's own settings file, which has no settings; it is read first when everything is loaded.
     settings_file: Option<PathBuf>,
     directories: Vec<PathBuf>,
+    /// The directories that a user named: the first load reports those that do not exist. Later ones report nothing, as
+    /// the original.
+    named: Vec<PathBuf>,
     inotify: Result<Inotify, Errno>,
+    /// Whether the supervisor waits for the reports of inotify.
+    is_awaited: bool,
     watches: Vec<Watch>,
+    unsure: Unsure,
 }
 
 /// A watched directory: `below` the directory of that place. A directory that links lead to has a watch for each name,
@@ -50,17 +62,88 @@ struct Watch {
 impl ConfDir {
     /// Job files in these directories, the most important first.
     pub fn new(settings_file: Option<PathBuf>, directories: Vec<PathBuf>) -> Self {
-        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC);
-        ConfDir { settings_file, directories, inotify, watches: Vec::new() }
+        let (inotify, watches, unsure) = (inotify(), Vec::new(), Unsure::default());
+        ConfDir { settings_file, directories, named: Vec::new(), inotify, is_awaited: false, watches, unsure }
     }
 
-    /// The descriptor that becomes readable when a directory changes.
-    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.inotify.as_ref().ok().map(AsFd::as_fd)
+    /// The same, where a user named some of the directories.
+    pub fn naming(self, named: Vec<PathBuf>) -> Self {
+        ConfDir { named, ..self }
+    }
+
+    /// Makes the supervisor wait for the descriptor that becomes readable when a directory changes. Called before each
+    /// use: an attempt that failed is made again.
+    pub(crate) fn await_changes(&mut self, wait: impl FnOnce(BorrowedFd<'_>) -> bool) {
+        if self.inotify.is_err() {
+            self.inotify = inotify();
+        }
+        if let Ok(inotify) = &self.inotify
+            && !self.is_awaited
+        {
+            self.is_awaited = wait(inotify.as_fd());
+        }
+    }
+
+    /// Plans the next look at what could not be seen. Called after each use.
+    pub(crate) fn plan(&mut self) {
+        let lacks_reports = match &self.inotify {
+            Ok(_) => !self.is_awaited,
+            Err(errno) => may_pass(*errno),
+        };
+        self.unsure.plan(lacks_reports);
+    }
+
+    /// The time of that look.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.unsure.deadline()
+    }
+
+    /// Whether its time has come.
+    pub(crate) fn is_due(&mut self) -> bool {
+        self.unsure.is_due()
+    }
+
+    /// Looks again at what could not be seen.
+    pub(crate) fn look_again(&mut self, to: &mut Loading<'_, '_>) {
+        let paths = self.unsure.begin_again();
+        for Sight { place, path, is_unwatched } in &paths {
+            // The files of an unwatched directory are read again when it is watched: otherwise all would be read for
+            // nothing at each look.
+            match if *is_unwatched { self.watch(*place, path) } else { Ok(()) } {
+                Err(errno) => self.unsure.note_unwatched(*place, path, errno, &self.directories, to.log),
+                Ok(()) => self.look_at(*place, path, to),
+            }
+        }
+        if !paths.is_empty() {
+            self.drop_vanished(to);
+        }
+        self.unsure.end_again();
+    }
+
+    /// Looks at a path at which there may be a job file, a directory, or nothing.
+    fn look_at(&mut self, place: usize, path: &Path, to: &mut Loading<'_, '_>) {
+        let Some(name) = path.file_name() else { return self.visit(place, path, &mut Vec::new(), to) };
+        let full = self.directories[place].join(path);
+        let is_directory = found(&full).and_then(|found| match found {
+            Some(found) if found.is_dir() => is_looked_into(name, &full).map(Some),
+            _ => Ok(None),
+        });
+        match is_directory {
+            Ok(Some(true)) => self.visit(place, path, &mut self.ways_to(place, path), to),
+            Ok(Some(false)) => {}
+            Ok(None) => self.touch(path, to),
+            Err(errno) => self.note(place, path, errno, to),
+        }
+    }
+
+    /// Notes that the kernel cannot tell now what is at a path.
+    fn note(&mut self, place: usize, path: &Path, errno: Errno, to: &mut Loading<'_, '_>) {
+        self.unsure.note(place, path, errno, &self.directories, to.log);
     }
 
     /// Loads every job file, and drops the jobs without a file.
     pub fn load_all(&mut self, to: &mut Loading<'_, '_>) {
+        self.unsure.clear();
         if let Some(file) = &self.settings_file {
             to.log.info(format_args!("Loading configuration from {}", file.display()));
             check_settings(file, to.log);
@@ -69,6 +152,7 @@ impl ConfDir {
             to.log.info(format_args!("Loading configuration from {}", self.directories[place].display()));
             self.visit(place, &PathBuf::new(), &mut Vec::new(), to);
         }
+        self.named.clear();
         self.drop_vanished(to);
     }
 
@@ -104,14 +188,13 @@ impl ConfDir {
         }
         let Some(name) = &event.name else { return };
         for Watch { place, below, .. } in names {
-            self.take_change(mask, name, place, &below.join(name), to);
+            self.take_change(mask, place, &below.join(name), to);
         }
     }
 
-    /// Handles the creation, removal or change of this name at that path.
-    fn take_change(&mut self, mask: AddWatchFlags, name: &OsStr, place: usize, path: &Path, to: &mut Loading<'_, '_>) {
+    /// Handles the creation, removal or change of what is at a path.
+    fn take_change(&mut self, mask: AddWatchFlags, place: usize, path: &Path, to: &mut Loading<'_, '_>) {
         let full = self.directories[place].join(path);
-        let came = mask.intersects(AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO);
         // The kernel marks events of a directory itself, but not those of a link to one. Something new may also have
         // replaced what was there.
         let was_directory = !mask.contains(AddWatchFlags::IN_CLOSE_WRITE)
@@ -119,14 +202,10 @@ impl ConfDir {
         if was_directory {
             self.unwatch(place, path);
         }
-        if came && full.is_dir() {
-            if is_looked_into(name, &full) {
-                self.visit(place, path, &mut self.ways_to(place, path), to);
-            }
-        } else if !mask.contains(AddWatchFlags::IN_ISDIR)
-            && (!mask.contains(AddWatchFlags::IN_CREATE) || is_complete(&full))
-        {
-            self.touch(path, to);
+        match counts(mask, &full) {
+            Ok(true) => self.look_at(place, path, to),
+            Ok(false) => {}
+            Err(errno) => self.note(place, path, errno, to),
         }
         if was_directory {
             self.drop_vanished(to);
@@ -152,35 +231,58 @@ impl ConfDir {
             let watched = self.watch(place, below);
             let names = names_in(&directory)?;
             if let Err(errno) = watched {
-                let (directory, reason) = (directory.display(), errno.desc());
-                to.log.warn(format_args!("{directory}: Unable to watch configuration directory: {reason}"));
+                self.unsure.note_unwatched(place, below, errno, &self.directories, to.log);
             }
             Ok((names, own))
         });
         let (names, own) = match names {
             Ok(found) => found,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-            Err(error) => {
-                let (directory, reason) = (directory.display(), error::words(&error));
-                return to.log.error(format_args!("{directory}: Unable to load configuration: {reason}"));
-            }
+            Err(error) => return self.not_visited(place, below, &error, to),
         };
         within.push(own);
         for name in names {
-            let path = below.join(&name);
-            let whole = self.directories[place].join(&path);
-            // Links are followed: a linked file is a job.
-            match fs::metadata(&whole) {
-                Ok(file) if file.is_dir() && is_looked_into(&name, &whole) => self.visit(place, &path, within, to),
-                Ok(file) if file.is_dir() => {}
-                Err(error) if is_conf(&name) && error.kind() == std::io::ErrorKind::NotFound => {
-                    to.log.warn(format_args!("{}: {}", whole.display(), error::words(&error)));
-                }
-                _ if self.place_of(&path).is_some_and(|first| first >= place) => self.touch(&path, to),
-                _ => {}
-            }
+            self.meet(place, &below.join(&name), within, to);
         }
         within.pop();
+    }
+
+    /// A directory cannot be read, or does not exist.
+    fn not_visited(&mut self, place: usize, below: &Path, error: &std::io::Error, to: &mut Loading<'_, '_>) {
+        let errno = error::errno(error);
+        if may_pass(errno) {
+            return self.note(place, below, errno, to);
+        }
+        let mut directory = self.directories[place].clone();
+        // An empty path would add a slash.
+        directory.extend(below.components());
+        // The usual directories need not exist.
+        if errno != Errno::ENOENT || self.named.contains(&directory) {
+            let directory = directory.display();
+            to.log.error(format_args!("{directory}: Unable to load configuration: {}", errno.desc()));
+        }
+    }
+
+    /// Loads what has a name in a directory that is being visited. Links are followed: a linked file is a job.
+    fn meet(&mut self, place: usize, path: &Path, within: &mut Vec<(u64, u64)>, to: &mut Loading<'_, '_>) {
+        let name = path.file_name().unwrap_or_default();
+        let whole = self.directories[place].join(path);
+        let known = match fs::metadata(&whole) {
+            Ok(file) if file.is_dir() => match is_looked_into(name, &whole) {
+                Ok(true) => return self.visit(place, path, within, to),
+                Ok(false) => return,
+                Err(errno) => Err((place, errno)),
+            },
+            Err(error) if is_conf(name) && error.kind() == std::io::ErrorKind::NotFound => {
+                return to.log.warn(format_args!("{}: {}", whole.display(), error::words(&error)));
+            }
+            Err(error) if may_pass(error::errno(&error)) => Err((place, error::errno(&error))),
+            _ => self.place_of(path),
+        };
+        match known {
+            Ok(Some(first)) if first >= place => self.touch(path, to),
+            Ok(_) => {}
+            Err((place, errno)) => self.note(place, path, errno, to),
+        }
     }
 
     fn watch(&mut self, place: usize, below: &Path) -> Result<(), Errno> {
@@ -210,10 +312,16 @@ impl ConfDir {
     }
 
     /// The first directory that has a file of this name.
-    fn place_of(&self, path: &Path) -> Option<usize> {
-        self.directories
-            .iter()
-            .position(|directory| fs::metadata(directory.join(path)).is_ok_and(|file| file.is_file()))
+    ///
+    /// # Errors
+    /// The kernel cannot tell now whether this directory has it.
+    fn place_of(&self, path: &Path) -> Result<Option<usize>, (usize, Errno)> {
+        for (place, directory) in self.directories.iter().enumerate() {
+            if found(&directory.join(path)).map_err(|errno| (place, errno))?.is_some_and(|found| found.is_file()) {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
     }
 
     /// Loads or drops the job of a file that has changed, appeared or disappeared.
@@ -221,21 +329,42 @@ impl ConfDir {
         let bytes = path.as_os_str().as_bytes();
         let job = bytes.strip_suffix(b".conf").or_else(|| bytes.strip_suffix(b".override"));
         let Some(job) = job.filter(|job| !job.is_empty() && !job.ends_with(b"/")) else { return };
-        match self.place_of(&with_suffix(job, b".conf")) {
-            Some(place) => self.load(job, place, to),
-            None => to.delete(job),
+        let file = with_suffix(job, b".conf");
+        let loaded = match self.place_of(&file) {
+            Ok(Some(place)) => self.load(job, place, to),
+            Ok(None) => {
+                to.delete(job);
+                Ok(())
+            }
+            Err((place, errno)) => Err((place, file, errno)),
+        };
+        if let Err((place, path, errno)) = loaded {
+            self.note(place, &path, errno, to);
         }
     }
 
     /// Loads one job: its file, and the override on top of it. Each counts only if it has no error.
-    fn load(&mut self, job: &[u8], place: usize, to: &mut Loading<'_, '_>) {
-        let file = self.directories[place].join(with_suffix(job, b".conf"));
-        let above = with_suffix(job, b".override");
-        let above =
-            self.place_of(&above).filter(|&first| first <= place).map(|first| self.directories[first].join(above));
-        let Some((class, mut draft)) = begin(job, &file, to) else { return };
+    ///
+    /// # Errors
+    /// The kernel cannot tell now what is in this file. The job stays as it is.
+    fn load(&mut self, job: &[u8], place: usize, to: &mut Loading<'_, '_>) -> Result<(), (usize, PathBuf, Errno)> {
+        let [name, above] = [&b".conf"[..], b".override"].map(|suffix| with_suffix(job, suffix));
+        let file = self.directories[place].join(&name);
+        let first = self.place_of(&above).map_err(|(place, errno)| (place, above.clone(), errno))?;
+        let first = first.filter(|&first| first <= place);
+        // Both are read before anything of the job changes.
+        let text = read_now(&file).map_err(|errno| (place, name, errno))?;
+        let above = match first {
+            Some(first) => {
+                let path = self.directories[first].join(&above);
+                let text = read_now(&path).map_err(|errno| (first, above, errno))?;
+                Some((path, text))
+            }
+            None => None,
+        };
+        let Some((class, mut draft)) = begin(job, &file, to) else { return Ok(()) };
         let mut read = Some(class);
-        let mut outcome = match read_file(&file) {
+        let mut outcome = match text {
             Ok(mut text) => apply(&file, &mut text, class, &mut draft, to),
             Err(error) => unreadable(&file, &error, to),
         };
@@ -243,12 +372,12 @@ impl ConfDir {
             to.supervisor.abandon_class(class);
             read = None;
         }
-        if let Some(above) = above.filter(|_| outcome != LoadResult::Full)
-            && let Some(mut text) = read_sound(&above, to)
+        if let Some((above, text)) = above.filter(|_| outcome != LoadResult::Full)
+            && let Some(mut text) = sound(&above, text, to)
         {
             if read.is_none() {
                 // The override makes the job by itself.
-                let Some((class, fresh)) = begin(job, &above, to) else { return };
+                let Some((class, fresh)) = begin(job, &above, to) else { return Ok(()) };
                 (read, draft) = (Some(class), fresh);
             }
             outcome = read.map_or(LoadResult::Bad, |class| apply(&above, &mut text, class, &mut draft, to));
@@ -266,15 +395,21 @@ impl ConfDir {
             (_, Some(class)) => to.supervisor.abandon_class(class),
             (_, None) => to.delete(job),
         }
+        Ok(())
     }
 
     /// Drops the jobs for which no file is left.
-    fn drop_vanished(&self, to: &mut Loading<'_, '_>) {
+    fn drop_vanished(&mut self, to: &mut Loading<'_, '_>) {
         let mut vanished: Vec<Vec<u8>> = Vec::new();
         for (status, _) in to.supervisor.statuses(0) {
-            let known = vanished.last().is_some_and(|job| job == status.job);
-            if !known && self.place_of(&with_suffix(status.job, b".conf")).is_none() {
-                vanished.push(status.job.to_vec());
+            if vanished.last().is_some_and(|job| job == status.job) {
+                continue;
+            }
+            let file = with_suffix(status.job, b".conf");
+            match self.place_of(&file) {
+                Ok(None) => vanished.push(status.job.to_vec()),
+                Ok(_) => {}
+                Err((place, errno)) => self.unsure.note(place, &file, errno, &self.directories, to.log),
             }
         }
         for job in vanished {
@@ -283,47 +418,10 @@ impl ConfDir {
     }
 }
 
-/// The names in a directory, sorted.
-fn names_in(directory: &Path) -> std::io::Result<Vec<OsString>> {
-    let mut names =
-        fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>()?;
-    names.sort();
-    Ok(names)
+fn inotify() -> Result<Inotify, Errno> {
+    Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)
 }
 
 fn with_suffix(job: &[u8], suffix: &[u8]) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(&[job, suffix].concat()))
-}
-
-/// Directories without job files: those of version control systems, …
-const IGNORED: [&str; 7] = ["RCS", "CVS", "CVS.adm", "SCCS", "BitKeeper", "{arch}", "_darcs"];
-
-/// … and the endings of backups and of files that editors and package managers leave behind.
-const LEFT_BEHIND: [&str; 9] = ["~", ".bak", ".swp", ".swo", ".swn", ",v", ".rpmsave", ".rpmorig", ".rpmnew"];
-
-/// Whether a directory, with everything below it, is skipped.
-fn is_ignored(name: &OsStr) -> bool {
-    let bytes = name.as_bytes();
-    let ending = Path::new(name).extension().unwrap_or_default().as_bytes();
-    bytes.starts_with(b".")
-        || IGNORED.iter().any(|ignored| name == *ignored)
-        || LEFT_BEHIND.iter().any(|end| bytes.len() > end.len() && bytes.ends_with(end.as_bytes()))
-        || (bytes.len() > 1 && bytes.starts_with(b"#") && bytes.ends_with(b"#"))
-        || ending.starts_with(b"dpkg-")
-}
-
-/// Whether a name is that of a job file.
-fn is_conf(name: &OsStr) -> bool {
-    [&b".conf"[..], b".override"].iter().any(|end| name.as_bytes().ends_with(end))
-}
-
-/// Whether a directory may contain jobs: a linked one does unless it has the name of a job file.
-fn is_looked_into(name: &OsStr, whole: &Path) -> bool {
-    let linked = fs::symlink_metadata(whole).is_ok_and(|link| link.is_symlink());
-    if linked { is_conf(name) } else { !is_ignored(name) }
-}
-
-/// Whether a file that has just appeared is complete: a link is; a new file is still being written, and will be closed.
-fn is_complete(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|file| file.is_symlink() || file.nlink() > 1)
 }

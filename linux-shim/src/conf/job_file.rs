@@ -6,6 +6,7 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use nix::errno::Errno;
 use uphold_core::conf::{ConfError, ErrorKind, Parser};
 use uphold_core::{ClassId, Effect, Supervisor};
 
@@ -97,9 +98,9 @@ pub(crate) fn apply(
     LoadResult::Good
 }
 
-/// The text of a file without errors.
-pub(crate) fn read_sound(file: &Path, to: &mut Loading<'_, '_>) -> Option<Vec<u8>> {
-    let text = match read_file(file) {
+/// The text that was read from a file, if it has no errors.
+pub(crate) fn sound(file: &Path, text: std::io::Result<Vec<u8>>, to: &mut Loading<'_, '_>) -> Option<Vec<u8>> {
+    let text = match text {
         Ok(text) => text,
         Err(error) => {
             unreadable(file, &error, to);
@@ -145,12 +146,23 @@ pub(crate) fn check_settings(file: &Path, log: &mut MessageLog) {
     }
 }
 
+/// Reads a file, as far as it can be read.
+///
+/// # Errors
+/// The kernel cannot tell now what is in it.
+pub(crate) fn read_now(path: &Path) -> Result<std::io::Result<Vec<u8>>, Errno> {
+    match read_file(path) {
+        Err(error) if error::may_pass(error::errno(&error)) => Err(error::errno(&error)),
+        text => Ok(text),
+    }
+}
+
 /// Reads a file. A pipe in the place of the file is not waited for.
 pub(crate) fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::new();
     let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
     file.take(JOB_FILE as u64 + 1).read_to_end(&mut text)?;
-    if text.len() > JOB_FILE { Err(nix::errno::Errno::EFBIG.into()) } else { Ok(text) }
+    if text.len() > JOB_FILE { Err(Errno::EFBIG.into()) } else { Ok(text) }
 }
 
 #[cfg(test)]

@@ -4,5 +4,7 @@ pub mod cgroup_stanza;
 pub mod command;
 pub mod conf_dir;
 pub mod job_file;
+mod names;
 pub mod programs;
 pub mod settings;
+mod unsure;

@@ -6,11 +6,11 @@
 
 use std::ffi::{CStr, CString, OsStr};
 use std::fs;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 use uphold_core::conf::{ExpandError, expand};
 use uphold_core::{SpawnError, SpawnStage};
@@ -19,6 +19,7 @@ use crate::capacity::CGROUP_NAME;
 use crate::conf::cgroup_stanza::Cgroup;
 use crate::containment::hierarchy::find_base;
 use crate::kernel::error;
+use crate::watch::wait::Source;
 
 /// The files that every group of version 2 has without a controller.
 const ALWAYS: [&[u8]; 3] = [b"cpuacct", b"freezer", b"perf_event"];
@@ -27,8 +28,13 @@ const ALWAYS: [&[u8]; 3] = [b"cpuacct", b"freezer", b"perf_event"];
 pub struct Cgroups {
     /// The directory of the groups; searched again while there is none.
     base: Option<PathBuf>,
+    /// The means by which the kernel reports empty groups; `None` while it has no descriptor for that.
     inotify: Option<Inotify>,
+    /// Whether the supervisor waits for these reports.
+    is_awaited: bool,
     known: Vec<(WatchDescriptor, PathBuf)>,
+    /// Whether a report came when the kernel could not tell whether the group is empty.
+    is_unsure: bool,
     /// The file by which a process enters the group that was prepared last.
     entrance: CString,
 }
@@ -36,26 +42,42 @@ pub struct Cgroups {
 impl Cgroups {
     /// No groups yet.
     pub fn new() -> Self {
-        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).ok();
-        Cgroups { base: None, inotify, known: Vec::new(), entrance: CString::default() }
+        Cgroups {
+            base: None,
+            inotify: inotify(),
+            is_awaited: false,
+            known: Vec::new(),
+            is_unsure: false,
+            entrance: CString::default(),
+        }
     }
 
-    /// The descriptor that becomes readable when a process has entered or left a group.
-    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.inotify.as_ref().map(AsFd::as_fd)
+    /// Waits for the kernel's reports on groups. Called before each use: an attempt that failed is made again.
+    pub(crate) fn await_reports(&mut self, epoll: &Epoll) {
+        self.inotify = self.inotify.take().or_else(inotify);
+        if let Some(inotify) = self.inotify.as_ref().filter(|_| !self.is_awaited) {
+            let event = EpollEvent::new(EpollFlags::EPOLLIN, Source::Groups.token());
+            self.is_awaited = epoll.add(inotify, event).is_ok();
+        }
     }
 
     /// Makes sure that a job's group exists with its settings. Returns the file by which processes enter it; `None` if
     /// this system has no such groups.
     ///
     /// # Errors
-    /// The group cannot be made, a controller is missing, or a setting is refused; the stage says which.
+    /// The group cannot be made, a controller is missing, or a setting is refused; the stage says which. Or the kernel
+    /// cannot tell now whether there are groups.
     pub fn prepare<'v>(
         &mut self,
         group: &Cgroup,
         lookup: impl Fn(&[u8]) -> Option<&'v [u8]>,
     ) -> Result<Option<&CStr>, SpawnError> {
-        let Some(base) = self.base.take().or_else(find_base) else { return Ok(None) };
+        if std::mem::take(&mut self.is_unsure) {
+            self.remove_empty();
+        }
+        let found = self.base.take().map_or_else(find_base, |base| Ok(Some(base)));
+        let found = found.map_err(|errno| SpawnError { stage: SpawnStage::Cgroup, code: errno as i32 })?;
+        let Some(base) = found else { return Ok(None) };
         let base = self.base.insert(base);
         let path = path_in(base, group.name.as_deref(), lookup)?;
         let below = path.strip_prefix(&*base).unwrap_or(Path::new(""));
@@ -97,11 +119,17 @@ impl Cgroups {
         while let Some(events) = self.inotify.as_ref().and_then(|inotify| inotify.read_events().ok()) {
             for event in events {
                 let Some(at) = self.known.iter().position(|(watch, _)| *watch == event.wd) else { continue };
-                if event.mask.contains(AddWatchFlags::IN_IGNORED) || remove_if_empty(&self.known[at].1) {
+                if event.mask.contains(AddWatchFlags::IN_IGNORED) || is_removed(&self.known[at].1, &mut self.is_unsure)
+                {
                     self.known.swap_remove(at);
                 }
             }
         }
+    }
+
+    fn remove_empty(&mut self) {
+        let Cgroups { known, is_unsure, .. } = self;
+        known.retain(|(_, group)| !is_removed(group, is_unsure));
     }
 
     /// The groups that are to be removed when they become empty.
@@ -112,13 +140,20 @@ impl Cgroups {
     /// Takes over the groups of the previous program. A group that has become empty meanwhile is not reported any more.
     pub(crate) fn put_back(&mut self, groups: impl Iterator<Item = PathBuf>) {
         groups.for_each(|group| self.watch(&group));
-        self.known.retain(|(_, group)| !remove_if_empty(group));
+        self.remove_empty();
     }
 }
 
-/// Removes a group without processes, and returns whether it is gone.
-fn remove_if_empty(group: &Path) -> bool {
-    let state = fs::read(group.join("cgroup.events")).unwrap_or_default();
+fn inotify() -> Option<Inotify> {
+    Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).ok()
+}
+
+/// Removes a group without processes, and returns whether it is gone. `is_unsure` is set if the kernel cannot tell now.
+fn is_removed(group: &Path, is_unsure: &mut bool) -> bool {
+    let state = fs::read(group.join("cgroup.events")).unwrap_or_else(|problem| {
+        *is_unsure |= error::may_pass(error::errno(&problem));
+        Vec::new()
+    });
     let empty = state.split(|&byte| byte == b'\n').any(|line| line == b"populated 0");
     // The kernel does not remove a group with processes.
     empty && fs::remove_dir(group).is_ok()
@@ -162,10 +197,14 @@ fn path_in<'v>(
 
 /// Enables controllers for the groups below a group.
 fn enable(group: &Path, controllers: &[Box<[u8]>]) -> Result<(), SpawnError> {
-    let read = |file| fs::read(group.join(file)).unwrap_or_default();
+    let read = |file| match fs::read(group.join(file)) {
+        Err(problem) if error::may_pass(error::errno(&problem)) => Err(failed(SpawnStage::CgroupController, &problem)),
+        // A hierarchy without such a file has no controllers.
+        text => Ok(text.unwrap_or_default()),
+    };
     let lists =
         |list: &[u8], controller: &[u8]| list.trim_ascii().split(|&byte| byte == b' ').any(|one| one == controller);
-    let (available, enabled) = (read("cgroup.controllers"), read("cgroup.subtree_control"));
+    let (available, enabled) = (read("cgroup.controllers")?, read("cgroup.subtree_control")?);
     for controller in controllers.iter().filter(|controller| !ALWAYS.contains(&&controller[..])) {
         if !lists(&available, controller) {
             return Err(SpawnError { stage: SpawnStage::CgroupController, code: Errno::ENODEV as i32 });

@@ -49,9 +49,9 @@ impl JobCgroups {
     /// Makes a group for the groups of this supervisor.
     ///
     /// # Errors
-    /// ENOENT: there is no such hierarchy. Others: it is not writable.
+    /// ENOENT: there is no such hierarchy. Others: it is not writable, or the kernel cannot tell now.
     pub(super) fn new() -> Result<Self, Errno> {
-        let base = find_base().ok_or(Errno::ENOENT)?;
+        let base = find_base()?.ok_or(Errno::ENOENT)?;
         tidy(&base);
         let own = format!("{PREFIX}{}", std::process::id());
         let more = (1..HOME_NAMES).map(|number| format!("{own}-{number}"));

@@ -5,15 +5,33 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+
+use crate::kernel::error;
+
 /// The supervisor's own group, if the hierarchy of version 2 is mounted.
-pub(crate) fn find_base() -> Option<PathBuf> {
-    let mounts = fs::read("/proc/self/mounts").ok()?;
+///
+/// # Errors
+/// The kernel cannot tell now: it has no descriptor or no memory for the answer.
+pub(crate) fn find_base() -> Result<Option<PathBuf>, Errno> {
+    let (Some(mounts), Some(own)) = (read("/proc/self/mounts")?, read("/proc/self/cgroup")?) else { return Ok(None) };
+    Ok(base(&mounts, &own))
+}
+
+/// The text of a file; `None` if there is no such file.
+fn read(file: &str) -> Result<Option<Vec<u8>>, Errno> {
+    match fs::read(file).map_err(|problem| error::errno(&problem)) {
+        Err(errno) if error::may_pass(errno) => Err(errno),
+        text => Ok(text.ok()),
+    }
+}
+
+fn base(mounts: &[u8], own: &[u8]) -> Option<PathBuf> {
     let mount = mounts.split(|&byte| byte == b'\n').find_map(|line| {
         let mut fields = line.split(|&byte| byte == b' ').skip(1);
         let (place, kind) = (fields.next()?, fields.next()?);
         (kind == b"cgroup2").then_some(place)
     })?;
-    let own = fs::read("/proc/self/cgroup").ok()?;
     let own = own.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"0::/"))?;
     Some(Path::new(OsStr::from_bytes(mount)).join(OsStr::from_bytes(own)))
 }

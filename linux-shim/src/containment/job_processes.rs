@@ -20,6 +20,7 @@ use super::table::Table;
 use crate::capacity::{CHILDREN, ORPHANS, SURVIVORS, SWEEPS};
 use crate::clock::{TICKS, ticks};
 use crate::kernel;
+use crate::kernel::error::may_pass;
 use crate::watch::kill::signal_one;
 
 use super::owner::{Owner, World};
@@ -87,10 +88,10 @@ impl Containment {
     }
 
     /// Puts main processes into control groups from now on, if possible, and returns whether it is possible now. If the
-    /// hierarchy is not mounted yet, it is searched again when a job starts.
+    /// hierarchy is not mounted yet, or cannot be read now, it is searched again when a job starts.
     pub fn use_groups(&mut self) -> bool {
         let groups = JobCgroups::new();
-        self.wants_groups = matches!(groups, Err(Errno::ENOENT));
+        self.wants_groups = matches!(groups, Err(errno) if errno == Errno::ENOENT || may_pass(errno));
         self.groups = groups.ok();
         self.groups.is_some()
     }

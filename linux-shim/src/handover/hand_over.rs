@@ -8,7 +8,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::resource::{Resource, getrlimit, rlim_t};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::execv;
 use uphold_core::control::{Refusal, Reply};
@@ -16,11 +18,14 @@ use uphold_core::{ClientId, Supervisor};
 
 use super::image::Writer;
 use super::program::{arguments, own_program};
-use super::record::{HEAD, Own, carry_paths, error_words};
+use super::record::{EssentialRecord, HEAD, Own, carry_paths, error_words};
 use crate::clients::published_files::PublishedFiles;
 use crate::containment::cgroup::Cgroups;
 use crate::launch::open_files::OpenFiles;
 use crate::linux::Linux;
+
+/// The number of standard descriptors, which are always open.
+const STANDARD: rlim_t = 3;
 
 /// Runs the program again. Returns only if that fails; then everything is as before, and the clients that asked for it
 /// get the error.
@@ -48,8 +53,17 @@ fn write_image(
     let (threshold, containment) = (linux.log.threshold(), linux.containment.carry());
     let left_behind = linux.left_behind.carry();
     let groups = carry_paths(linux.groups.iter().flat_map(Cgroups::carry));
+    let [epoll, signals] = linux.wait.descriptors();
+    let slots = linux.spawner.slots();
+    let essentials = EssentialRecord {
+        wait: [epoll.as_raw_fd(), signals.as_raw_fd()],
+        outputs: linux.job_logs.as_ref().map(|logs| logs.descriptor().as_raw_fd()),
+        slots: slots.descriptors().map(|slot| slot.as_raw_fd()),
+        has_null: slots.has_null(),
+    };
     let own = Own {
         clients,
+        essentials,
         threshold,
         tracer,
         listeners,
@@ -86,21 +100,46 @@ fn become_it(program: &Path, image: OwnedFd, linux: &mut Linux) -> Result<Infall
     linux.open_files.iter().for_each(OpenFiles::put_back);
     // The new program gets the umask with which this one was started.
     let own_mask = umask(Mode::from_bits_truncate(linux.programs.umask().into()));
-    let Err(errno) = execv(&path, &words);
+    let errno = match leaves_room(&image, linux) {
+        Ok(true) => execv(&path, &words).err().unwrap_or(Errno::EIO),
+        Ok(false) => Errno::EMFILE,
+        Err(errno) => errno,
+    };
     umask(own_mask);
     linux.open_files.iter().for_each(OpenFiles::raise_again);
     set_inherited(&image, linux, false)?;
     Err(errno.into())
 }
 
+/// Whether the new program will have a free descriptor below its limit. Without one, the dynamic loader ends it before
+/// it can do anything.
+fn leaves_room(image: &OwnedFd, linux: &mut Linux) -> nix::Result<bool> {
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let mut taken: rlim_t = STANDARD;
+    each_inherited(image, linux, |descriptor| {
+        taken += rlim_t::from(rlim_t::try_from(descriptor.as_raw_fd()).is_ok_and(|number| number < limit));
+        Ok(())
+    })?;
+    Ok(taken < limit)
+}
+
 /// Sets whether the descriptors that are handed over survive an exec.
 fn set_inherited(image: &OwnedFd, linux: &mut Linux, inherited: bool) -> Result<()> {
     let flags = if inherited { FdFlag::empty() } else { FdFlag::FD_CLOEXEC };
-    let set = |descriptor: BorrowedFd<'_>| fcntl(descriptor, FcntlArg::F_SETFD(flags)).map(drop);
-    linux.control.clients().connections().try_for_each(set)?;
+    Ok(each_inherited(image, linux, |descriptor| fcntl(descriptor, FcntlArg::F_SETFD(flags)).map(drop))?)
+}
+
+/// Every descriptor that is handed over.
+fn each_inherited(
+    image: &OwnedFd,
+    linux: &mut Linux,
+    mut take: impl FnMut(BorrowedFd<'_>) -> nix::Result<()>,
+) -> nix::Result<()> {
+    linux.control.clients().connections().try_for_each(&mut take)?;
+    let essentials = linux.wait.descriptors().into_iter().chain(linux.spawner.slots().descriptors());
     let listeners = linux.control.listeners().iter().map(AsFd::as_fd);
-    let terminals = linux.job_logs.iter().flat_map(|logs| logs.terminals());
+    let logs = linux.job_logs.iter().flat_map(|logs| logs.terminals().chain([logs.descriptor()]));
     let watches = linux.watches.descriptors();
     let daemons = linux.daemons.table.descriptors();
-    Ok(listeners.chain(terminals).chain(watches).chain(daemons).chain([image.as_fd()]).try_for_each(set)?)
+    essentials.chain(listeners).chain(logs).chain(watches).chain(daemons).chain([image.as_fd()]).try_for_each(take)
 }

@@ -12,17 +12,38 @@ use crate::capacity::TRACEES;
 use crate::containment::left_behind::LeftReport;
 use crate::containment::record::ContainmentRecord;
 use crate::kernel::error;
+use crate::launch::slots::SLOTS;
 use crate::watch::trace::Tracer;
 
 /// The beginning of the image. The number is raised when the meaning of a record changes; a change of the number of
 /// records or of their fields is noticed while reading.
-pub(super) const HEAD: (&str, u32) = ("uphold", 3);
+pub(super) const HEAD: (&str, u32) = ("uphold", 4);
+
+/// The descriptors without which nothing can be supervised: the next program needs no new ones.
+#[derive(Serialize, Deserialize)]
+pub(super) struct EssentialRecord {
+    /// The epoll, and the descriptor of the signals.
+    pub(super) wait: [i32; 2],
+    /// The epoll of the output of jobs.
+    pub(super) outputs: Option<i32>,
+    pub(super) slots: [i32; SLOTS],
+    /// Whether the first slot leads to the null device.
+    pub(super) has_null: bool,
+}
+
+impl EssentialRecord {
+    /// All of them.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = i32> {
+        self.wait.into_iter().chain(self.outputs).chain(self.slots)
+    }
+}
 
 /// The shim's state, without the parts that occur many times.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Own {
     /// The clients that asked for the re-exec, and get their reply from the new program.
     pub(super) clients: Vec<ClientId>,
+    pub(super) essentials: EssentialRecord,
     pub(super) threshold: Priority,
     pub(super) tracer: Tracer<TRACEES>,
     pub(super) listeners: Vec<i32>,

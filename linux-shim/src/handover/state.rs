@@ -8,12 +8,13 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use uphold_core::{Priority, Supervisor};
 
 use super::image::Reader;
-use super::record::{HEAD, Own, error_words, paths};
+use super::record::{EssentialRecord, HEAD, Own, error_words, paths};
 use crate::clients::client_record::ClientRecord;
 use crate::clients::published_files::PublishedFiles;
 use crate::conf::programs::ProgramRecord;
 use crate::kernel::descriptors::{adopt_descriptor, close_range};
 use crate::kernel::error;
+use crate::launch::slots::Slots;
 use crate::linux::Linux;
 use crate::output::log_record::{LogRecord, put_together};
 use crate::readiness::record::DaemonRecord;
@@ -58,7 +59,7 @@ fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> 
         programs: reader.get_all()?,
     };
     let mut seen = BTreeSet::from([number]);
-    let listeners = state.own.listeners.iter().copied();
+    let listeners = state.own.listeners.iter().copied().chain(state.own.essentials.descriptors());
     let clients = state.clients.iter().filter_map(ClientRecord::descriptor);
     let logs = state.logs.iter().filter_map(LogRecord::descriptor);
     let watches = state.watches.iter().map(|watch| watch.descriptor);
@@ -69,6 +70,12 @@ fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> 
     }
     reader.finish(supervisor)?;
     Ok(state)
+}
+
+/// Takes ownership of descriptors that were handed over together.
+fn adopt_all<const COUNT: usize>(numbers: [i32; COUNT]) -> Option<[OwnedFd; COUNT]> {
+    let adopted: Vec<OwnedFd> = numbers.into_iter().filter_map(|number| adopt(number).ok()).collect();
+    adopted.try_into().ok()
 }
 
 /// Takes ownership of a descriptor that was handed over.
@@ -87,7 +94,28 @@ fn adopt(number: i32) -> Result<OwnedFd> {
     }
 }
 
+/// The descriptors without which nothing can be supervised, as far as the previous program handed them over.
+#[derive(Default)]
+pub struct Essentials {
+    /// The epoll, and the descriptor of the signals.
+    pub(crate) wait: Option<[OwnedFd; 2]>,
+    /// The epoll of the output of jobs.
+    pub(crate) outputs: Option<OwnedFd>,
+    /// The slots through which processes get descriptors.
+    pub(crate) slots: Option<Slots>,
+}
+
 impl State {
+    /// Takes the descriptors that come first. To be called once.
+    pub fn essentials(&self) -> Essentials {
+        let EssentialRecord { wait, outputs, slots, has_null } = self.own.essentials;
+        Essentials {
+            wait: adopt_all(wait),
+            outputs: outputs.and_then(|number| adopt(number).ok()),
+            slots: adopt_all(slots).map(|slots| Slots::handed(slots, has_null)),
+        }
+    }
+
     /// Continues where the previous program was. The clients that asked for the re-exec get their reply when all is
     /// done.
     pub fn put_back(self, linux: &mut Linux, files: &mut PublishedFiles) {

@@ -1,16 +1,30 @@
 //! File descriptors and directories.
 
 use std::ffi::{c_int, c_uint};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::NixPath;
 use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollEvent};
+use nix::sys::signal::SigSet;
 
 /// Takes ownership of a descriptor that has just been opened, or was handed over, and that has no other owner.
 pub fn adopt_descriptor(number: RawFd) -> OwnedFd {
     // SAFETY: the caller guarantees that the descriptor has no owner. If that is wrong, a descriptor is closed too
     // early, which affects what is read and written, but not memory.
     unsafe { OwnedFd::from_raw_fd(number) }
+}
+
+/// Adds a descriptor to an epoll, or changes what is reported of it: a descriptor that was handed over may be in the
+/// epoll already. For that the kernel needs no memory.
+pub fn await_events(epoll: &Epoll, what: impl AsFd, mut event: EpollEvent) -> Result<(), Errno> {
+    epoll.add(&what, event).or_else(|errno| epoll.modify(&what, &mut event).map_err(|_| errno))
+}
+
+/// Makes a descriptor, from which signals are read, report these signals.
+pub(crate) fn set_signals(descriptor: &OwnedFd, signals: &SigSet) -> Result<(), Errno> {
+    // SAFETY: the set outlives the call. The descriptor is changed, so that none is returned that has no owner.
+    Errno::result(unsafe { libc::signalfd(descriptor.as_raw_fd(), signals.as_ref(), 0) }).map(drop)
 }
 
 /// Close the range for this process alone, without copying the rest of the table of descriptors first (close_range(2)).

@@ -17,14 +17,25 @@ pub fn explain(code: i32) -> &'static str {
     TEXTS.iter().find(|text| text.0 == errno).map_or(errno.desc(), |text| text.1)
 }
 
-/// Whether the kernel only lacks something at the moment (errno(3)): processes, memory, or descriptors.
-pub fn is_passing(code: i32) -> bool {
-    matches!(Errno::from_raw(code), Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS)
+/// Whether an error says nothing of the thing in question: the kernel had no descriptor, no memory or no disk for an
+/// answer, and may have one later. Such an error is neither a yes nor a no, so nothing is decided on it, and nothing of
+/// it is kept.
+pub const fn may_pass(errno: Errno) -> bool {
+    use Errno::{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EREMOTEIO, ESTALE, ETIMEDOUT, EUSERS};
+    matches!(
+        errno,
+        EAGAIN | EINTR | EIO | EMFILE | ENFILE | ENOBUFS | ENOMEM | ENOSPC | EREMOTEIO | ESTALE | ETIMEDOUT | EUSERS
+    )
 }
 
 /// The error number of an error of the standard library; 5 (`EIO`) if it has none.
 pub fn number(error: &std::io::Error) -> i32 {
     error.raw_os_error().unwrap_or(Errno::EIO as i32)
+}
+
+/// The error number of an error of the standard library, by name.
+pub fn errno(error: &std::io::Error) -> Errno {
+    Errno::from_raw(number(error))
 }
 
 /// The text of an error of the standard library, as strerror(3) gives it.

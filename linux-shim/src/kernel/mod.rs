@@ -13,6 +13,7 @@ pub(crate) mod attributes;
 pub mod descriptors;
 pub mod error;
 pub(crate) mod exec;
+pub mod memory;
 pub(crate) mod process;
 pub(crate) mod ptrace;
 pub(crate) mod signals;

@@ -69,6 +69,18 @@ pub(crate) fn peek(pid: Pid) -> Option<Waited> {
     waitid(libc::P_PID, pid.get(), options).ok().flatten()
 }
 
+/// Whether this process has any children or tracees.
+pub(crate) fn has_children() -> bool {
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    waitid(libc::P_ALL, 0, options) != Err(Errno::ECHILD)
+}
+
+/// Whether there is a child or tracee with this number.
+pub(crate) fn is_child(number: c_int) -> bool {
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    waitid(libc::P_PID, number.unsigned_abs(), options).is_ok()
+}
+
 /// Waits until the process has exited, reaps it, and returns how it exited.
 pub(crate) fn await_exit(pid: Pid) -> Result<Option<Waited>, Errno> {
     waitid(libc::P_PID, pid.get(), libc::WEXITED | libc::__WALL)

@@ -105,20 +105,19 @@ pub(crate) fn check_own_group(group: u32) -> Result<(), SpawnError> {
     found(SpawnStage::FindOwnGroup, group_exists(group).map(|there| there.then_some(())))
 }
 
-/// The groups of processes that keep the supervisor's user, if that is root. They are looked up again only when the
-/// files have changed.
+/// The groups of processes that keep the supervisor's user, if that is root. They are looked up again when the files
+/// have changed. A failure is never kept: the next launch looks again.
 #[derive(Default)]
 pub struct OwnGroups {
-    /// The versions of the files, and the user and group for which they were read.
+    /// The versions of the files from which the groups were read; `None` if they must be read.
     stamp: Option<[Stamp; 2]>,
     groups: GroupIds,
-    failure: Option<SpawnError>,
     /// Whether the supervisor has exactly these groups itself.
     in_force: bool,
 }
 
 /// The version of a file: device, inode, size, times.
-type Stamp = Result<[i128; 5], Errno>;
+type Stamp = [i128; 5];
 
 impl OwnGroups {
     /// The groups to be set in such a process; `None` if it has them already.
@@ -126,15 +125,14 @@ impl OwnGroups {
         if !geteuid().is_root() {
             return Ok(None);
         }
-        let stamp = [PASSWD, GROUP].map(|file| stat(file).map(|file| stamp_of(&file)));
-        if self.stamp != Some(stamp) {
-            self.stamp = Some(stamp);
-            self.failure = self.look_up().err();
+        // Taken before the files are read: if they change meanwhile, they are read again at the next launch.
+        let stamp = stamps([PASSWD, GROUP]);
+        if stamp.is_none() || self.stamp != stamp {
+            self.stamp = None;
+            self.look_up()?;
+            self.stamp = stamp;
         }
-        match self.failure {
-            Some(failure) => Err(failure),
-            None => Ok((!self.in_force).then_some(&self.groups)),
-        }
+        Ok((!self.in_force).then_some(&self.groups))
     }
 
     fn look_up(&mut self) -> Result<(), SpawnError> {
@@ -151,7 +149,12 @@ impl OwnGroups {
     }
 }
 
-fn stamp_of(file: &FileStat) -> [i128; 5] {
+/// The versions of both files, if the kernel gives them.
+fn stamps([passwd, group]: [&CStr; 2]) -> Option<[Stamp; 2]> {
+    Some([stamp_of(&stat(passwd).ok()?), stamp_of(&stat(group).ok()?)])
+}
+
+fn stamp_of(file: &FileStat) -> Stamp {
     let time = |seconds: i128, nanoseconds: i128| seconds * 1_000_000_000 + nanoseconds;
     let (changed, modified) =
         (time(file.st_ctime.into(), file.st_ctime_nsec.into()), time(file.st_mtime.into(), file.st_mtime_nsec.into()));

@@ -31,7 +31,7 @@ const fn clone_arguments(flags: u64, stack: u64, stack_size: u64, cgroup: u64, c
 pub(crate) enum Bond {
     /// The child borrows the supervisor's memory. The supervisor waits for at most this time, and then kills it.
     Memory(Duration),
-    /// The child has a copy of everything.
+    /// The child has a copy of everything except the reserved memory (`kernel::memory`), which it does not touch.
     None,
 }
 

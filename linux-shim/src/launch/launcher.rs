@@ -16,7 +16,7 @@ use crate::conf::programs::Programs;
 use crate::conf::settings::{Preparation, Settings, TextSetting};
 use crate::containment::cgroup::Cgroups;
 use crate::containment::job_processes::Containment;
-use crate::kernel::error::is_passing;
+use crate::kernel::error::may_pass;
 use crate::launch::preparation;
 use crate::launch::spawn::{Failed, Plan, Spawner};
 use crate::output::job_log::JobLogs;
@@ -75,13 +75,13 @@ impl Launcher<'_> {
                 Input::Spawned { job, process, pid }
             }
             Err(Failed { pid: None, error }) => {
-                Input::SpawnFailed { job, process, pid: None, error, passing: is_passing(error.code) }
+                Input::SpawnFailed { job, process, pid: None, error, passing: may_pass(Errno::from_raw(error.code)) }
             }
             Err(Failed { pid: Some(pid), error }) => {
                 // What the new process lacks may be what the job's own limits deny it.
                 let class = supervisor.class_of(job);
                 let limited = class.is_some_and(|class| !self.programs.settings(class).limits().is_empty());
-                let passing = !limited && is_passing(error.code);
+                let passing = !limited && may_pass(Errno::from_raw(error.code));
                 self.failures.push_back(PendingInput::Failed { job, process, pid, error, passing });
                 Input::Spawned { job, process, pid }
             }
@@ -105,6 +105,7 @@ impl Launcher<'_> {
         let settings = self.programs.settings(class);
         let mut cgroup = None;
         if let (Some(group), Some(groups)) = (settings.group(), self.groups.as_deref_mut()) {
+            groups.await_reports(self.epoll);
             cgroup = groups.prepare(group, |name| self.spawner.value(name)).map_err(Failed::from)?;
             if cgroup.is_none() && !std::mem::replace(&mut self.warned.groups, true) {
                 self.log.warn(format_args!("cgroup stanzas have no effect: cgroup version 2 is not mounted"));
@@ -115,12 +116,13 @@ impl Launcher<'_> {
             [Preparation::Profile, Preparation::Files].iter().any(|&which| !settings.preparation(which).is_empty());
         if needs_help && first {
             let missing;
-            (helpers, missing) = preparation::helpers(settings);
+            (helpers, missing) = preparation::helpers(settings).map_err(Failed::from)?;
             if missing && !std::mem::replace(&mut self.warned.files, true) {
                 self.log.warn(format_args!("tmpfiles stanzas have no effect: systemd-tmpfiles is not installed"));
             }
         }
         let switches = confine && settings.get(TextSetting::Profile).is_some();
+        let confined = switches && preparation::apparmor_is_on().map_err(Failed::from)?;
         let logs = self.job_logs.as_deref_mut().filter(|_| settings.console == Console::Log);
         let terminal = logs.and_then(|logs| match logs.open(job) {
             Ok(terminal) => Some(terminal),
@@ -144,7 +146,7 @@ impl Launcher<'_> {
             trace,
             stop_before_exec: settings.debug && self.log.is_heard(Priority::Debug),
             helpers,
-            confined: switches && preparation::apparmor_is_on(),
+            confined,
             cgroup,
             birthplace: birthplace.as_ref().map(AsFd::as_fd),
             system_mode: !self.user,

@@ -8,5 +8,5 @@ pub mod launcher;
 pub mod open_files;
 pub mod preparation;
 mod set_up;
-mod slots;
+pub(crate) mod slots;
 pub mod spawn;

@@ -1,7 +1,7 @@
 //! The low descriptors through which a new process gets others.
 
 use std::ffi::c_int;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
@@ -13,6 +13,9 @@ use crate::kernel::descriptors::adopt_descriptor;
 
 /// The lowest descriptor of the supervisor that a child may see: above those that the child needs.
 const FIRST_SLOT: c_int = 10;
+
+/// The number of slots.
+pub(crate) const SLOTS: usize = 6;
 
 /// Low descriptors through which a child gets others, since it has a copy of only the beginning of the table. Between
 /// launches all except the null device lead nowhere.
@@ -34,7 +37,22 @@ impl Slots {
         Ok(Slots { null, log, script, ready, report, nowhere, has_null: false })
     }
 
-    fn numbers(&self) -> [c_int; 6] {
+    /// The slots of the previous program. `has_null`: whether the first one leads to the null device.
+    pub(crate) fn handed([null, log, script, ready, report, nowhere]: [OwnedFd; SLOTS], has_null: bool) -> Slots {
+        Slots { null, log, script, ready, report, nowhere, has_null }
+    }
+
+    /// The slots for the next program, in the order in which it takes them.
+    pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; SLOTS] {
+        [&self.null, &self.log, &self.script, &self.ready, &self.report, &self.nowhere].map(AsFd::as_fd)
+    }
+
+    /// Whether the first one leads to the null device.
+    pub(crate) fn has_null(&self) -> bool {
+        self.has_null
+    }
+
+    fn numbers(&self) -> [c_int; SLOTS] {
         [&self.null, &self.log, &self.script, &self.ready, &self.report, &self.nowhere].map(OwnedFd::as_raw_fd)
     }
 

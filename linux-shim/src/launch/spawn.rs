@@ -17,6 +17,7 @@ use crate::capacity::{LAUNCH_LOOK, LAUNCH_PATIENCE, SpawnRoom};
 use crate::conf::command::{Command, ScriptPlace, script_place};
 use crate::conf::settings::Settings;
 use crate::kernel;
+use crate::kernel::memory::NO_PAGE;
 use crate::launch::accounts::OwnGroups;
 use crate::launch::child::{Bond, ChildReport, Stack};
 use crate::launch::launch_wait::{self, LaunchWait, WaitOutcome};
@@ -108,8 +109,21 @@ impl Spawner {
     /// # Errors
     /// The kernel has no descriptors or no memory.
     pub fn new(room: SpawnRoom, open_files: Option<OpenFiles>) -> Result<Spawner, Errno> {
+        Spawner::with(room, open_files, &mut None)
+    }
+
+    /// The same with these slots, if there are any; they are taken when nothing can fail any more.
+    ///
+    /// # Errors
+    /// The kernel has no descriptors or no memory.
+    pub(crate) fn with(
+        room: SpawnRoom,
+        open_files: Option<OpenFiles>,
+        slots: &mut Option<Slots>,
+    ) -> Result<Spawner, Errno> {
+        let (stack, answer) = (Stack::new()?, ChildReport::new()?);
         let blocked = SigSet::thread_get_mask()?;
-        let never_blocked = [Signal::SIGKILL, Signal::SIGSTOP];
+        let never_blocked = [Signal::SIGKILL, Signal::SIGSTOP, NO_PAGE];
         Ok(Spawner {
             arguments: Vec::with_capacity(room.text),
             environment: Vec::with_capacity(room.text),
@@ -117,9 +131,9 @@ impl Spawner {
             // A free place before the first, and a null after the last.
             argument_pointers: Vec::with_capacity(room.count + 2),
             variable_pointers: Vec::with_capacity(room.count + 1),
-            stack: Stack::new()?,
-            answer: ChildReport::new()?,
-            slots: Slots::new()?,
+            stack,
+            answer,
+            slots: slots.take().map_or_else(Slots::new, Ok)?,
             patience: LAUNCH_PATIENCE,
             open_files,
             own_groups: OwnGroups::default(),
@@ -133,6 +147,16 @@ impl Spawner {
     /// Sets the time after which a launch has failed.
     pub fn with_patience(self, patience: Duration) -> Spawner {
         Spawner { patience, ..self }
+    }
+
+    /// The limit of open files of processes.
+    pub(crate) fn open_files(&self) -> Option<OpenFiles> {
+        self.open_files
+    }
+
+    /// The slots.
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.slots
     }
 
     /// The reason for which the last process was not born into the control group of its plan; `None` if it was, or had

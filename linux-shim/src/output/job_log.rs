@@ -5,19 +5,20 @@
 //! the file may become writable later. Output that does not fit is counted, and the count is written when the file
 //! becomes writable.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::stat::Mode;
 use nix::unistd::{read, write};
 use uphold_core::bytes::Show;
 use uphold_core::{JobId, Pid, Supervisor};
 
 use crate::capacity::{JOB_LOGS, LAST_PIECES, LOG_BLOCK, LOG_TURN};
+use crate::kernel::error;
 use crate::output::kept_output::{Chain, Kept};
 use crate::output::message_log::MessageLog;
 use crate::output::terminals::Terminals;
@@ -76,27 +77,24 @@ pub struct JobLogs {
 }
 
 impl JobLogs {
-    /// Job output in this directory; that many bytes are kept for all files together.
-    ///
-    /// # Errors
-    /// The kernel has no descriptor for the epoll (EMFILE, ENFILE, ENOMEM).
-    pub fn new(directory: PathBuf, bytes: usize) -> nix::Result<Self> {
+    /// Job output in this directory; that many bytes are kept for all files together. The epoll waits for nothing else.
+    pub fn new(directory: PathBuf, bytes: usize, epoll: Epoll) -> Self {
         let kept = Kept::new(bytes);
-        Ok(JobLogs {
+        JobLogs {
             directory: directory.into_os_string().into_vec(),
-            epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
+            epoll,
             terminals: Terminals::new(),
             entries: Vec::with_capacity(JOB_LOGS),
             free: Vec::with_capacity(JOB_LOGS),
             ended: Vec::with_capacity(kept.blocks()),
             dropped: 0,
             kept,
-        })
+        }
     }
 
     /// The descriptor that becomes readable when a process has written something.
-    pub fn descriptor(&self) -> impl AsFd + '_ {
-        &self.epoll.0
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
     }
 
     /// Does deferred work while the supervisor is idle.
@@ -174,8 +172,9 @@ impl JobLogs {
                         return self.close(index, supervisor, log);
                     }
                 }
-                Err(Errno::EAGAIN) => return,
                 Err(Errno::EINTR) => {}
+                // EIO is the end of a terminal to which no process can write any more.
+                Err(errno) if errno != Errno::EIO && error::may_pass(errno) => return,
                 Ok(_) | Err(_) => return self.close(index, supervisor, log),
             }
         }
@@ -326,9 +325,10 @@ fn unload(backlog: &mut Backlog, kept: &mut Kept, file: &OwnedFd, name: &[u8], l
     None
 }
 
-/// Whether a file that cannot be written now may be writable later: its disk is still read-only, or full.
+/// Whether a file that cannot be written now may be writable later: its disk is still read-only, or full, or the kernel
+/// has no descriptor or no memory now.
 const fn may_pass(errno: Errno) -> bool {
-    matches!(errno, Errno::EROFS | Errno::EPERM | Errno::EACCES | Errno::ENOSPC | Errno::EDQUOT)
+    matches!(errno, Errno::EROFS | Errno::EPERM | Errno::EACCES | Errno::EDQUOT) || error::may_pass(errno)
 }
 
 /// Writes as much as the file takes, and returns the error that ended it.

@@ -8,6 +8,7 @@ use uphold_core::JobId;
 
 use super::job_log::{Backlog, JobLogs, LogSlot, keep};
 use crate::capacity::{JOB_LOGS, LOG_RECORD};
+use crate::kernel::descriptors::await_events;
 use crate::output::kept_output::{Chain, Kept};
 
 /// One log, or more of the output of the previous one; then it has neither name nor process.
@@ -85,8 +86,9 @@ impl JobLogs {
         match (live, terminal) {
             (Some(Live { descriptor: _, job, pid, heir }), Some(terminal)) if self.entries.len() < JOB_LOGS => {
                 let event = EpollEvent::new(EpollFlags::EPOLLIN, self.entries.len() as u64);
-                // If the kernel has no memory for it, the output is read when the process exits.
-                self.epoll.add(&terminal, event).unwrap_or_default();
+                // The epoll has been handed over with it, so the kernel needs no memory. Where it was not, and there is
+                // none, the output is read when the process exits.
+                await_events(&self.epoll, &terminal, event).unwrap_or_default();
                 self.entries.push(LogSlot { terminal: Some(terminal), job, pid, heir, backlog });
             }
             _ if backlog.name.is_empty() => self.dropped = self.dropped.saturating_add(backlog.dropped),

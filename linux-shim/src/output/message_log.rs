@@ -1,9 +1,10 @@
 //! The supervisor's own messages. Logging never blocks and never allocates: messages that cannot be written are
 //! counted, and the count is logged later.
 
+use std::ffi::CStr;
 use std::fmt::{self, Write as _};
 use std::io::{Stderr, Stdout, stderr, stdout};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -12,6 +13,7 @@ use nix::sys::stat::{Mode, SFlag, fstat};
 use uphold_core::Priority;
 
 use crate::capacity::MESSAGE;
+use crate::kernel::error;
 
 /// Longest record that the kernel log takes in one write.
 const KERNEL_RECORD: usize = 976;
@@ -21,11 +23,11 @@ pub struct MessageLog {
     threshold: Priority,
     /// The kernel log, once the system's supervisor has opened it. Before that, and in sessions, messages go to the
     /// standard descriptors.
-    kernel: Option<OwnedFd>,
+    kernel: Own,
     out: Stdout,
     err: Stderr,
     /// The standard descriptors opened again without blocking, where that is possible.
-    own: [Option<OwnedFd>; 2],
+    own: [Own; 2],
     dropped: u32,
 }
 
@@ -33,8 +35,8 @@ impl MessageLog {
     /// Logs messages from this priority up, to the standard descriptors at first.
     pub fn new(threshold: Priority) -> Self {
         let (out, err) = (stdout(), stderr());
-        let own = [out.as_fd(), err.as_fd()].map(open_again);
-        MessageLog { threshold, kernel: None, out, err, own, dropped: 0 }
+        let own = [open_again(out.as_fd(), c"/proc/self/fd/1"), open_again(err.as_fd(), c"/proc/self/fd/2")];
+        MessageLog { threshold, kernel: Own::None, out, err, own, dropped: 0 }
     }
 
     /// Whether a message of this priority is logged.
@@ -54,12 +56,12 @@ impl MessageLog {
 
     /// Logs to the kernel log from now on, if there is one.
     pub fn open_kernel_log(&mut self) {
-        self.kernel = open_to_write("/dev/kmsg");
+        self.kernel = Own::open(c"/dev/kmsg");
     }
 
     /// Whether messages go to the kernel log.
     pub fn has_kernel_log(&self) -> bool {
-        self.kernel.is_some()
+        self.kernel.get().is_some()
     }
 
     /// Logs one message.
@@ -67,6 +69,8 @@ impl MessageLog {
         if !self.is_heard(priority) {
             return;
         }
+        self.kernel.open_later();
+        self.own.iter_mut().for_each(Own::open_later);
         if self.dropped > 0 {
             let dropped = self.dropped;
             if self.put(Priority::Warn, format_args!("{dropped} messages were lost")) {
@@ -95,7 +99,7 @@ impl MessageLog {
 
     fn put(&self, priority: Priority, text: fmt::Arguments<'_>) -> bool {
         let mut line = Line::new();
-        match &self.kernel {
+        match self.kernel.get() {
             Some(kernel) => {
                 line.kernel_record(priority, text);
                 // A broken kernel log cannot be reported anywhere; the message counts as lost.
@@ -106,8 +110,44 @@ impl MessageLog {
                 let [out, err] = &self.own;
                 let (own, shared) =
                     if priority <= Priority::Warn { (err, self.err.as_fd()) } else { (out, self.out.as_fd()) };
-                write_if_ready(own.as_ref().map_or(shared, OwnedFd::as_fd), line.bytes())
+                write_if_ready(own.get().map_or(shared, OwnedFd::as_fd), line.bytes())
             }
+        }
+    }
+}
+
+/// A descriptor of the log's own, for writes that do not block.
+#[derive(Debug)]
+enum Own {
+    /// There is none.
+    None,
+    /// The kernel had none when this file was opened. It is opened again before the next message.
+    Later(&'static CStr),
+    Open(OwnedFd),
+}
+
+impl Own {
+    /// Opens a file without blocking.
+    fn open(path: &'static CStr) -> Own {
+        let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        match open(path, flags, Mode::empty()) {
+            Ok(opened) => Own::Open(opened),
+            Err(errno) if error::may_pass(errno) => Own::Later(path),
+            Err(_) => Own::None,
+        }
+    }
+
+    /// Opens the file if that failed before for a reason that may pass.
+    fn open_later(&mut self) {
+        if let Own::Later(path) = *self {
+            *self = Own::open(path);
+        }
+    }
+
+    fn get(&self) -> Option<&OwnedFd> {
+        match self {
+            Own::Open(opened) => Some(opened),
+            Own::None | Own::Later(_) => None,
         }
     }
 }
@@ -115,19 +155,13 @@ impl MessageLog {
 /// Opens a terminal or a pipe again, so that writes never block here and the shared descriptor stays as it is for
 /// others. A terminal with room for one byte reports that it is ready, and then blocks until it has taken the last
 /// byte.
-fn open_again(shared: BorrowedFd<'_>) -> Option<OwnedFd> {
+fn open_again(shared: BorrowedFd<'_>, path: &'static CStr) -> Own {
     /// The master side of a pseudo-terminal. If opened again, it would be that of another terminal.
     const SCREEN: libc::dev_t = libc::makedev(5, 2);
-    let about = fstat(shared).ok()?;
+    let Ok(about) = fstat(shared) else { return Own::None };
     let kind = SFlag::from_bits_truncate(about.st_mode) & SFlag::S_IFMT;
     let blocks = kind == SFlag::S_IFIFO || (kind == SFlag::S_IFCHR && about.st_rdev != SCREEN);
-    if blocks { open_to_write(&format!("/proc/self/fd/{}", shared.as_raw_fd())) } else { None }
-}
-
-/// Opens a file without blocking, for writes that do not block.
-fn open_to_write(path: &str) -> Option<OwnedFd> {
-    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    open(path, flags, Mode::empty()).ok()
+    if blocks { Own::open(path) } else { Own::None }
 }
 
 /// Writes to a descriptor that is shared with others, which may rely on its blocking: checks first whether it would
@@ -221,6 +255,8 @@ impl fmt::Write for Line {
 mod tests {
     use super::*;
     use nix::fcntl::{FcntlArg, fcntl};
+    use std::ffi::CString;
+    use std::os::fd::AsRawFd;
 
     fn terminal(priority: Priority, text: &str) -> String {
         let mut line = Line::new();
@@ -253,14 +289,18 @@ mod tests {
         let (_reader, terminal) = crate::kernel::terminal::open_terminal().unwrap();
         let (_other_reader, pipe) = nix::unistd::pipe().unwrap();
         for shared in [terminal, pipe] {
-            let own = open_again(shared.as_fd()).unwrap();
+            let path = CString::new(format!("/proc/self/fd/{}", shared.as_raw_fd())).unwrap();
+            let own = open_again(shared.as_fd(), Box::leak(path.into_boxed_c_str()));
             // Not a divisor of the buffer's size.
-            while write_if_ready(own.as_fd(), &[b'x'; 97]) {}
+            while write_if_ready(own.get().unwrap().as_fd(), &[b'x'; 97]) {}
             let flags = OFlag::from_bits_retain(fcntl(&shared, FcntlArg::F_GETFL).unwrap());
             assert!(!flags.contains(OFlag::O_NONBLOCK));
         }
         let file = std::fs::File::open("/proc/self/stat").unwrap();
-        assert!(open_again(file.as_fd()).is_none(), "what is written to a file goes where the others' goes");
+        assert!(
+            open_again(file.as_fd(), c"/proc/self/stat").get().is_none(),
+            "what is written to a file goes where the others' goes"
+        );
     }
 
     #[test]

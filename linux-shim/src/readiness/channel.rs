@@ -10,6 +10,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, setsoc
 
 use super::table::Name;
 use crate::kernel;
+use crate::kernel::descriptors::await_events;
 use crate::watch::wait::Source;
 
 /// The means by which a main process reports.
@@ -55,5 +56,5 @@ pub(super) fn open_socket() -> Result<(Name, OwnedFd), Errno> {
 }
 
 pub(super) fn watch(epoll: &Epoll, what: impl AsFd, source: Source) -> Result<(), Errno> {
-    epoll.add(what, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))
+    await_events(epoll, what, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))
 }

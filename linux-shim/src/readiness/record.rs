@@ -54,7 +54,8 @@ impl DaemonTable {
         let DaemonRecord { job, descriptors: _, name, main, hears_end, session, before, warned } = carried;
         let Some(index) = self.make_room(job) else { return };
         let number = index as u32;
-        // If the kernel has no memory for it, the job counts as one that reports nothing.
+        // The epoll has been handed over with them, so the kernel needs no memory. Where it was not, and there is none,
+        // the job counts as one that reports nothing.
         let [socket, pipe] = [(socket, Source::Message(number)), (pipe, Source::Descriptor(number))]
             .map(|(descriptor, source)| descriptor.filter(|it| watch(epoll, it, source).is_ok()));
         self.places[index] = DaemonSlot { job: Some(job), socket, pipe, name, main, session, before, warned };

@@ -92,13 +92,20 @@ impl DaemonTable {
         false
     }
 
-    /// The effective user of a job's main process, which may change at any time.
+    /// The effective user of a job's main process, which may change at any time. If it cannot be read now, the user
+    /// that was read last counts.
     fn user_of_main(&mut self, index: usize, ended: Option<Pid>) -> Option<u32> {
-        let main = self.places.get_mut(index)?.main.as_mut()?;
-        if Stat::of(main.pid).is_some_and(|stat| stat.start == main.began) {
-            main.user = process::user(main.pid).or(main.user);
-        } else if ended != Some(main.pid) {
-            return None;
+        let known = self.mains.get(index).copied().and_then(Pid::new);
+        let place = self.places.get_mut(index)?;
+        if place.main.is_none() {
+            // It could not be read at the launch. The process id is its own until its exit is reported.
+            place.main = known.and_then(main);
+        }
+        let main = place.main.as_mut()?;
+        match Stat::of(main.pid) {
+            Some(stat) if stat.start == main.began => main.user = process::user(main.pid).or(main.user),
+            Some(_) if ended != Some(main.pid) => return None,
+            _ => {}
         }
         main.user
     }

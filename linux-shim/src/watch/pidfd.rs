@@ -15,6 +15,7 @@ use uphold_core::{Exit, Pid, Signal};
 
 use crate::capacity::WATCHES;
 use crate::kernel;
+use crate::kernel::descriptors::await_events;
 use crate::watch::kill::{signal_exactly, signal_group, signal_group_of, signal_one};
 use crate::watch::proc_stat;
 use crate::watch::wait::Source;
@@ -78,12 +79,12 @@ impl Watches {
         let event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, Source::Process(pid.get()).token());
         match self.place(pid) {
             Ok(at) => {
-                epoll.add(&process, event)?;
+                await_events(epoll, &process, event)?;
                 self.0[at].process = process;
             }
             Err(_) if self.0.len() >= WATCHES => return Err(Errno::ENOSPC),
             Err(at) => {
-                epoll.add(&process, event)?;
+                await_events(epoll, &process, event)?;
                 self.0.insert(at, Watch { pid, process });
             }
         }

@@ -1,7 +1,12 @@
 //! The signals that the supervisor gets.
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
+use nix::unistd::read;
+use std::os::fd::OwnedFd;
+
+use crate::kernel::descriptors::set_signals;
+use crate::kernel::memory::NO_PAGE;
 
 /// The meaning of a signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,10 +33,32 @@ const TAKEN: [Signal; 6] =
 ///
 /// # Errors
 /// The kernel has no descriptor or no memory.
-pub fn open() -> nix::Result<SignalFd> {
-    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)?;
+pub fn open() -> nix::Result<OwnedFd> {
+    block()?;
     let taken: SigSet = TAKEN.into_iter().collect();
-    SignalFd::with_flags(&taken, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+    SignalFd::with_flags(&taken, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).map(OwnedFd::from)
+}
+
+/// The same with the descriptor of the previous program.
+pub(super) fn read_on(handed: &OwnedFd) {
+    // Both fail only if the kernel refuses what it has done before. Then it is still as the previous program left it.
+    block().unwrap_or_default();
+    set_signals(handed, &TAKEN.into_iter().collect()).unwrap_or_default();
+}
+
+/// Blocks every signal, except the one by which the kernel says that it has no page: it cannot wait.
+pub(crate) fn block() -> nix::Result<()> {
+    let mut blocked = SigSet::all();
+    blocked.remove(NO_PAGE);
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&blocked), None)
+}
+
+/// The number of the next signal.
+pub(super) fn next(descriptor: &OwnedFd) -> Option<u32> {
+    let mut information = [0; size_of::<siginfo>()];
+    // The number comes first.
+    let whole = read(descriptor, &mut information).is_ok_and(|length| length == information.len());
+    information.first_chunk().filter(|_| whole).map(|number| u32::from_ne_bytes(*number))
 }
 
 /// The meaning of a signal to a session's supervisor or to the system's (init(8), events control-alt-delete(7),

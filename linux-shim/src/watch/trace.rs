@@ -8,6 +8,7 @@ use crate::kernel;
 use crate::watch::proc_stat::{is_traced, parent_of};
 use crate::watch::reap::{self, ChangeKind, ChildChange, Trap};
 use nix::errno::Errno;
+use std::collections::VecDeque;
 use uphold_core::{Exit, Pid, Signal};
 
 /// A child that is reported before its fork.
@@ -26,6 +27,8 @@ pub struct Tracer<const TRACEES: usize> {
     leaving: Vec<Pid>,
     /// A change that was held back, and whose fork has just been reported.
     due: Option<ChildChange>,
+    /// Changes that were fetched before they could be handled.
+    fetched: VecDeque<ChildChange>,
     /// The number of children that were released untraced for want of room.
     dropped: u32,
 }
@@ -55,7 +58,12 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     /// A tracer without tracees.
     pub fn new() -> Self {
         let (known, early, leaving) = (Vec::new(), heapless::Vec::new(), Vec::new());
-        Tracer { known, early, leaving, due: None, dropped: 0 }.with_room()
+        Tracer { known, early, leaving, due: None, fetched: VecDeque::new(), dropped: 0 }.with_room()
+    }
+
+    /// Handles changes that were fetched earlier before those that the kernel has now.
+    pub(crate) fn begin_with(&mut self, fetched: VecDeque<ChildChange>) {
+        self.fetched.extend(fetched);
     }
 
     /// The same, with all the memory that it will ever need: allocated once, and resident only as far as it is used.
@@ -89,7 +97,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     /// process, and must find the child of the later fork to be gone (by pidfd_open(2)).
     pub fn next_change(&mut self) -> Option<ChildChange> {
         loop {
-            let change = self.due.take().or_else(reap::next_change)?;
+            let change = self.due.take().or_else(|| self.fetched.pop_front()).or_else(reap::next_change)?;
             match self.judge(change, parent_of) {
                 StopAction::Tell => return Some(change),
                 StopAction::Hold => {}

@@ -1,13 +1,13 @@
 //! Waiting for the kernel: one epoll for everything, and one deadline. An idle supervisor never wakes up.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::signalfd::SignalFd;
 use uphold_core::Instant;
 
 use crate::capacity::KERNEL_EVENTS;
+use crate::kernel::descriptors::await_events;
 use crate::watch::signals;
 
 /// A source of events.
@@ -72,7 +72,7 @@ impl Source {
 pub struct Wait {
     /// The epoll in which descriptors are registered.
     pub epoll: Epoll,
-    signals: SignalFd,
+    signals: OwnedFd,
     events: [EpollEvent; KERNEL_EVENTS],
     next: usize,
     count: usize,
@@ -84,10 +84,36 @@ impl Wait {
     /// # Errors
     /// The kernel has no descriptors or no memory.
     pub fn new() -> nix::Result<Self> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let signals = signals::open()?;
-        epoll.add(&signals, EpollEvent::new(EpollFlags::EPOLLIN, Source::Signals.token()))?;
-        Ok(Wait { epoll, signals, events: [EpollEvent::empty(); KERNEL_EVENTS], next: 0, count: 0 })
+        Wait::with(&mut None)
+    }
+
+    /// The same with the descriptors of the previous program, if there are any: the epoll, and that of the signals. The
+    /// kernel needs neither descriptors nor memory for that. If this fails, the descriptors are left for the next
+    /// attempt.
+    ///
+    /// # Errors
+    /// The kernel has no descriptors or no memory.
+    pub(crate) fn with(handed: &mut Option<[OwnedFd; 2]>) -> nix::Result<Self> {
+        let [epoll, signals] = match handed.take() {
+            Some(handed) => {
+                signals::read_on(&handed[1]);
+                handed
+            }
+            None => [Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?.0, signals::open()?],
+        };
+        let epoll = Epoll(epoll);
+        match await_events(&epoll, &signals, EpollEvent::new(EpollFlags::EPOLLIN, Source::Signals.token())) {
+            Ok(()) => Ok(Wait { epoll, signals, events: [EpollEvent::empty(); KERNEL_EVENTS], next: 0, count: 0 }),
+            Err(errno) => {
+                *handed = Some([epoll.0, signals]);
+                Err(errno)
+            }
+        }
+    }
+
+    /// The descriptors for the next program, in the order in which it takes them.
+    pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
+        [self.epoll.0.as_fd(), self.signals.as_fd()]
     }
 
     /// Waits for one more descriptor to become readable.
@@ -95,7 +121,7 @@ impl Wait {
     /// # Errors
     /// The kernel has no memory, or the descriptor cannot be waited for.
     pub fn watch(&self, what: impl AsFd, source: Source) -> nix::Result<()> {
-        self.epoll.add(what, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))
+        await_events(&self.epoll, what, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))
     }
 
     /// Adds mounts to what is waited for (proc_pid_mounts(5)).
@@ -103,7 +129,7 @@ impl Wait {
     /// # Errors
     /// The kernel has no memory, or the file cannot be waited for.
     pub fn watch_mounts(&self, mounts: impl AsFd) -> nix::Result<()> {
-        self.epoll.add(mounts, EpollEvent::new(EpollFlags::EPOLLPRI, Source::Mounts.token()))
+        await_events(&self.epoll, mounts, EpollEvent::new(EpollFlags::EPOLLPRI, Source::Mounts.token()))
     }
 
     /// The next event that was fetched.
@@ -116,7 +142,7 @@ impl Wait {
     /// Waits until an event or the deadline; without a deadline, for ever; not at all if the deadline has passed.
     ///
     /// # Errors
-    /// The kernel does not let it wait; EINTR is not an error.
+    /// The kernel does not let it wait; EINTR is not an error. Then the next event is that a signal may be pending.
     pub fn wait(&mut self, now: Instant, deadline: Option<Instant>) -> nix::Result<()> {
         let timeout = match deadline {
             None => EpollTimeout::NONE,
@@ -127,15 +153,20 @@ impl Wait {
             }
         };
         self.next = 0;
-        self.count = match self.epoll.wait(&mut self.events, timeout) {
-            Err(Errno::EINTR) => 0,
-            waited => waited?,
-        };
+        match self.epoll.wait(&mut self.events, timeout) {
+            Err(Errno::EINTR) => self.count = 0,
+            Err(errno) => {
+                self.events[0] = EpollEvent::new(EpollFlags::EPOLLIN, Source::Signals.token());
+                self.count = 1;
+                return Err(errno);
+            }
+            Ok(count) => self.count = count,
+        }
         Ok(())
     }
 
     /// The next pending signal.
     pub fn next_signal(&self) -> Option<u32> {
-        self.signals.read_signal().ok().flatten().map(|signal| signal.ssi_signo)
+        signals::next(&self.signals)
     }
 }

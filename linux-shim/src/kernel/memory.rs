@@ -1,0 +1,179 @@
+//! Memory of a fixed size that costs nothing until it is used: it is not resident, and where the kernel promises no
+//! more memory than it has (`vm.overcommit_memory` is 2), it is not promised either.
+//!
+//! Such a kernel charges a program for its .bss and for every private mapping, whether they are used or not, and
+//! MAP_NORESERVE has no effect there. It charges for the pages of a shared file in memory when they are first used. If
+//! it has none left then, the process gets SIGBUS; here that means: wait, and try again.
+
+use std::ffi::{c_int, c_void};
+use std::num::NonZeroUsize;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use nix::errno::Errno;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::unistd::ftruncate;
+use uphold_core::Storage;
+
+/// Types that are valid, and empty, when all their bytes are zero.
+///
+/// # Safety
+/// They are.
+pub unsafe trait ZeroWhenNew {}
+
+// SAFETY: a number.
+unsafe impl ZeroWhenNew for u8 {}
+
+// SAFETY: an array of such things.
+unsafe impl<T: ZeroWhenNew, const COUNT: usize> ZeroWhenNew for [T; COUNT] {}
+
+// SAFETY: the documentation of the type promises it; the test below compares such a storage with a new one.
+unsafe impl<
+    const CLASSES: usize,
+    const JOBS: usize,
+    const PROCESSES: usize,
+    const EVENTS: usize,
+    const WAITERS: usize,
+    const LEAVES: usize,
+    const NAMES: usize,
+    const TEXT: usize,
+    const PIECES: usize,
+    const CHAINS: usize,
+    const SCRATCH: usize,
+> ZeroWhenNew for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS, SCRATCH>
+{
+}
+
+/// Reserves memory for the rest of the program.
+///
+/// # Errors
+/// The kernel has no room for the mapping.
+pub fn reserve<T: ZeroWhenNew>() -> Result<&'static mut T, Errno> {
+    let length = NonZeroUsize::new(size_of::<T>()).ok_or(Errno::EINVAL)?;
+    // A page is aligned for every type of this program.
+    let place = map_shared(length).or_else(|_| map_private(length))?.cast::<T>();
+    // SAFETY: the mapping is new, large enough, aligned, and full of zeros, which make a valid value. It is never
+    // unmapped, and nothing else refers to it.
+    Ok(unsafe { &mut *place.as_ptr() })
+}
+
+/// A mapping of a file in memory. It is charged page by page.
+fn map_shared(length: NonZeroUsize) -> Result<NonNull<c_void>, Errno> {
+    /// MFD_NOEXEC_SEAL (Linux 6.3), which some systems require.
+    const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(8);
+    let file = memfd_create(c"uphold-memory", MFdFlags::MFD_CLOEXEC | NOEXEC_SEAL)
+        .or_else(|_| memfd_create(c"uphold-memory", MFdFlags::MFD_CLOEXEC))?;
+    ftruncate(&file, libc::off_t::try_from(length.get()).map_err(|_| Errno::EFBIG)?)?;
+    map_file(&file, length)
+}
+
+fn map_file(file: &OwnedFd, length: NonZeroUsize) -> Result<NonNull<c_void>, Errno> {
+    let place = REGIONS.iter().find(|region| region[1].load(Ordering::Relaxed) == 0).ok_or(Errno::ENOSPC)?;
+    wait_for_memory()?;
+    let mapped = map(length, libc::MAP_SHARED, file.as_raw_fd())?;
+    let first = mapped.addr().get();
+    place[0].store(first, Ordering::Relaxed);
+    place[1].store(first + length.get(), Ordering::Relaxed);
+    Ok(mapped)
+}
+
+/// The same without a file, where there is no descriptor for one.
+fn map_private(length: NonZeroUsize) -> Result<NonNull<c_void>, Errno> {
+    map(length, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE, -1)
+}
+
+fn map(length: NonZeroUsize, flags: c_int, file: c_int) -> Result<NonNull<c_void>, Errno> {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a new mapping at an address of the kernel's choice.
+    let place = unsafe { libc::mmap(ptr::null_mut(), length.get(), access, flags, file, 0) };
+    if place == libc::MAP_FAILED { Err(Errno::last()) } else { NonNull::new(place).ok_or(Errno::ENOMEM) }
+}
+
+/// The first address of each shared mapping, and the one behind its last.
+static REGIONS: [[AtomicUsize; 2]; 4] = [const { [const { AtomicUsize::new(0) }; 2] }; 4];
+
+/// The signal by which the kernel says that it has no page.
+pub(crate) const NO_PAGE: Signal = Signal::SIGBUS;
+
+/// Makes this process wait whenever the kernel has no page for these mappings, instead of ending it.
+fn wait_for_memory() -> Result<(), Errno> {
+    let handler = SigAction::new(SigHandler::SigAction(no_page), SaFlags::SA_SIGINFO, SigSet::empty());
+    // SAFETY: the handler only reads numbers and makes system calls.
+    unsafe { sigaction(NO_PAGE, &handler) }?;
+    // The previous program may have blocked it: a blocked fault ends the process.
+    SigSet::from(NO_PAGE).thread_unblock()
+}
+
+/// Returns after a pause, so that the same access is tried again; any other cause of the signal ends the process at the
+/// next access.
+extern "C" fn no_page(_: c_int, about: *mut libc::siginfo_t, _: *mut c_void) {
+    // SAFETY: the kernel gives a valid pointer.
+    let (code, address) = unsafe { ((*about).si_code, (*about).si_addr().addr()) };
+    if code <= 0 {
+        // A process has sent it.
+        return;
+    }
+    let within = |region: &[AtomicUsize; 2]| {
+        (region[0].load(Ordering::Relaxed)..region[1].load(Ordering::Relaxed)).contains(&address)
+    };
+    let errno = Errno::last_raw();
+    if REGIONS.iter().any(within) {
+        let pause = libc::timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+        // SAFETY: the time outlives the call.
+        unsafe { libc::nanosleep(&raw const pause, ptr::null_mut()) };
+    } else {
+        let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+        // SAFETY: the default has no handler.
+        unsafe { sigaction(NO_PAGE, &default) }.map(drop).unwrap_or_default();
+    }
+    Errno::set_raw(errno);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    type Small = uphold_core::storage! { classes: 4, jobs: 4 };
+
+    #[test]
+    fn reserved_memory_is_a_new_storage() {
+        let hash = |storage: &Small| {
+            let mut hasher = DefaultHasher::new();
+            storage.hash(&mut hasher);
+            hasher.finish()
+        };
+        let reserved = reserve::<Small>().unwrap();
+        assert_eq!(hash(reserved), hash(&Small::new()));
+        assert_eq!(format!("{reserved:?}"), format!("{:?}", Small::new()));
+        let mut supervisor = reserved.supervisor();
+        let class = supervisor.begin_class(b"a").unwrap();
+        supervisor.commit_class(class).unwrap();
+        assert!(supervisor.find_class(b"a").is_some());
+    }
+
+    #[test]
+    fn an_access_waits_until_there_is_a_page() {
+        let length = NonZeroUsize::new(1 << 16).unwrap();
+        let file = memfd_create(c"test", MFdFlags::MFD_CLOEXEC).unwrap();
+        // A file that is too short has no pages there, which the kernel reports in the same way.
+        let place = map_file(&file, length).unwrap().cast::<u8>();
+        let grower = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            ftruncate(&file, 1 << 16).unwrap();
+        });
+        // SAFETY: the mapping is there, and nothing else refers to it.
+        unsafe { place.as_ptr().write_volatile(7) };
+        // SAFETY: the same.
+        assert_eq!(unsafe { place.as_ptr().read_volatile() }, 7);
+        grower.join().unwrap();
+    }
+
+    #[test]
+    fn without_a_file_there_is_memory_too() {
+        let length = NonZeroUsize::new(1 << 16).unwrap();
+        assert!(map_private(length).is_ok());
+    }
+}
