@@ -53,6 +53,11 @@ pub enum Notice {
         /// The stage that failed, and the reason.
         error: SpawnError,
     },
+    /// The world does not trace. Logged once, until it traces again.
+    Untraced {
+        /// The reason.
+        error: SpawnError,
+    },
     /// Another process is the main process from now on: a child that `expect` counts, or the daemon that was named.
     ProcessBecame {
         /// The job.
@@ -236,6 +241,7 @@ impl Notice {
             }
             Notice::ProcessEnded { .. }
             | Notice::SpawnFailed { .. }
+            | Notice::Untraced { .. }
             | Notice::Respawning { .. }
             | Notice::RespawningTooFast { .. }
             | Notice::NoInstance { .. }

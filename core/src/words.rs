@@ -31,6 +31,11 @@ impl fmt::Display for Words<'_, '_> {
                 write!(f, "Failed to spawn {} {process} process: unable to ", name(job))?;
                 write_error(f, error, self.explain)
             }
+            Notice::Untraced { error } => {
+                f.write_str("Unable to ")?;
+                write_error(f, error, self.explain)?;
+                f.write_str("; \"expect fork\" and \"expect daemon\" are followed without it")
+            }
             Notice::ProcessBecame { job, process, old, new } => {
                 write!(f, "{} {process} process ({old}) became new process ({new})", name(job))
             }

@@ -87,6 +87,8 @@ pub enum Outcome {
     Fails,
     /// A process is made, but its program cannot be executed.
     NoProgram,
+    /// A process is made, and the world refuses to trace it. If it is not to be traced, the program is executed.
+    Untraced,
     /// The program is executed in a process with the id of a vanished one, if there is one; the end of the vanished
     /// process is reported then.
     Reuses,
@@ -103,10 +105,11 @@ const COMMANDS: [(&str, JobCommand); 5] = [
     ("reload", JobCommand::Reload),
 ];
 
-const OUTCOMES: [(&str, Outcome); 4] = [
+const OUTCOMES: [(&str, Outcome); 5] = [
     ("work", Outcome::Works),
     ("fail", Outcome::Fails),
     ("lack-program", Outcome::NoProgram),
+    ("refuse-to-trace", Outcome::Untraced),
     ("reuse-a-number", Outcome::Reuses),
 ];
 

@@ -230,10 +230,13 @@ impl Kernel {
         if self.children.iter().any(|child| is_its(child) && !child.vanished && !child.sleeps) {
             self.wrong(|| format!("a second {process} process"));
         }
-        let error = SpawnError {
-            stage: if outcome == Outcome::Fails { SpawnStage::Fork } else { SpawnStage::Execute },
-            code: 2,
+        let refused = trace && outcome == Outcome::Untraced;
+        let stage = match outcome {
+            Outcome::Fails => SpawnStage::Fork,
+            _ if refused => SpawnStage::Trace,
+            _ => SpawnStage::Execute,
         };
+        let error = SpawnError { stage, code: 2 };
         if outcome == Outcome::Fails {
             return Some(Input::SpawnFailed { job, process, pid: None, error });
         }
@@ -251,6 +254,7 @@ impl Kernel {
             format!("spawn {job} {process}: {pid}{}", if trace { ", traced" } else { "" })
         });
         let next = match outcome {
+            _ if refused => Some(Input::SpawnFailed { job, process, pid: Some(pid), error }),
             Outcome::NoProgram => Some(Input::SpawnFailed { job, process, pid: Some(pid), error }),
             _ if trace => None,
             _ => Some(Input::Executed { pid }),

@@ -83,6 +83,9 @@ impl Supervisor<'_> {
 
     /// A process could not be set up, which fails the job or is ignored.
     pub(crate) fn spawn_failed(&mut self, id: JobId, process: Process, error: SpawnError) {
+        if self.launch_untraced(id, process, error) {
+            return;
+        }
         self.log(Notice::SpawnFailed { job: id, process, error });
         self.forget_process(id, process);
         if exit::spawn_failure_fails(process) {
