@@ -155,6 +155,7 @@ impl<'o> World<'o> {
     ) -> Result<Pid, SpawnError> {
         let failed = |stage, code| SpawnError { stage, code };
         if launch.trace {
+            // The standard library cannot trace. The order comes again without this.
             return Err(failed(SpawnStage::Trace, 0));
         }
         let class = supervisor.class_of(job).ok_or(failed(SpawnStage::Fork, 0))?;

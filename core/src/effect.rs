@@ -189,9 +189,10 @@ pub struct Launch {
     /// (init(5), "AppArmor support").
     pub confine: bool,
     /// Whether the process is traced from its exec on. Set for the main processes of classes with `expect fork` or
-    /// `expect daemon`, and for no others. A world without ptrace refuses the process with
-    /// [`SpawnStage::Trace`](crate::SpawnStage::Trace); its job files use `expect stop`, `notify`, `auto` or `pid file`
-    /// instead.
+    /// `expect daemon`, and for no others. A world that cannot trace, at this moment or ever, refuses the process with
+    /// [`SpawnStage::Trace`](crate::SpawnStage::Trace). Then the order comes again without this, and the daemon is the
+    /// process that stays when the launched one has exited; with [`set_strict`](crate::Supervisor::set_strict) the job
+    /// fails.
     pub trace: bool,
     /// Whether another process may take its place later, so that it is worth the cost to know for certain which
     /// processes are the job's: on Linux, by a control group. A world without control groups ignores it.

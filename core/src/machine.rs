@@ -52,6 +52,8 @@ pub(crate) struct Globals {
     pub shutdown: ShutdownStage,
     /// Whether `expect` is followed to the letter even where that is wrong.
     pub strict: bool,
+    /// Whether the world refused to trace when it was last asked to, which was logged.
+    pub untraced: bool,
 }
 
 impl Globals {
@@ -73,6 +75,7 @@ impl Globals {
         superseded: None,
         shutdown: ShutdownStage::Off,
         strict: false,
+        untraced: false,
     };
 
     /// Whether so many events were taken that the world has a turn.
@@ -91,6 +94,7 @@ impl Globals {
 impl core::hash::Hash for Globals {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
         (self.moving, self.answers, self.last_answers, self.agenda, self.dispatch, self.shutdown).hash(state);
+        self.untraced.hash(state);
         self.outbox.is_empty().hash(state);
     }
 }

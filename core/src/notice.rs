@@ -64,6 +64,11 @@ pub enum Notice {
         /// The stage that failed, and the reason.
         error: SpawnError,
     },
+    /// The world does not trace. Logged once, until it traces again.
+    Untraced {
+        /// The reason.
+        error: SpawnError,
+    },
     /// Another process is the main process from now on: a child that `expect` counts, or the daemon that was named.
     ProcessBecame {
         /// The job.
@@ -270,6 +275,7 @@ impl Notice {
             | Notice::Circle { .. }
             | Notice::WaitCircle { .. }
             | Notice::CircleLeft { .. }
+            | Notice::Untraced { .. }
             | Notice::Respawning { .. }
             | Notice::RespawningTooFast { .. }
             | Notice::NoInstance { .. }

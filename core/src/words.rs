@@ -42,6 +42,11 @@ impl fmt::Display for Words<'_, '_> {
                 let class = Show(self.supervisor.class_name(class));
                 write!(f, "{class} has left its circle after {rounds} rounds; not every message of them is logged")
             }
+            Notice::Untraced { error } => {
+                f.write_str("Unable to ")?;
+                write_error(f, error, self.explain)?;
+                f.write_str("; \"expect fork\" and \"expect daemon\" are followed without it")
+            }
             Notice::ProcessBecame { job, process, old, new } => {
                 write!(f, "{} {process} process ({old}) became new process ({new})", name(job))
             }

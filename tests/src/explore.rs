@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use uphold_core::{Instant, Pid};
 
+use crate::child::Trace;
 use crate::happening::{Happening, Outcome, Outcomes};
 use crate::world::{Memory, World};
 
@@ -208,11 +209,13 @@ impl<M: Memory + Clone> Search<'_, M> {
         next.kernel.children.iter_mut().for_each(|child| child.busy = false);
         next.rebase_time(NOW);
         let spawns = next.kernel.spawns;
+        let refused = next.kernel.children.iter().any(|child| child.trace == Trace::Launched);
+        let refused = refused.then_some(Outcome::Untraced);
         self.meet(from, step, next)?;
         let reuses = world.kernel.children.iter().any(|child| child.vanished).then_some(Outcome::Reuses);
         for place in step.outcomes.len()..spawns {
             let lacks = [Outcome::Delayed, Outcome::LacksMemory].into_iter().filter(|_| world.kernel.lacks);
-            for outcome in [Outcome::Fails, Outcome::NoProgram].into_iter().chain(reuses).chain(lacks) {
+            for outcome in [Outcome::Fails, Outcome::NoProgram].into_iter().chain(reuses).chain(lacks).chain(refused) {
                 let mut other = step.clone();
                 while other.outcomes.len() < place && other.outcomes.push(Outcome::Works).is_ok() {}
                 if other.outcomes.push(outcome).is_ok() {

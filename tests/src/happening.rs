@@ -93,6 +93,8 @@ pub enum Outcome {
     Delayed,
     /// A process is made, but its program cannot be executed for want of memory.
     LacksMemory,
+    /// A process is made, and the world refuses to trace it. If it is not to be traced, the program is executed.
+    Untraced,
     /// The program is executed in a process with the id of a vanished one, if there is one; the end of the vanished
     /// process is reported then.
     Reuses,
@@ -109,12 +111,13 @@ const COMMANDS: [(&str, JobCommand); 5] = [
     ("reload", JobCommand::Reload),
 ];
 
-const OUTCOMES: [(&str, Outcome); 6] = [
+const OUTCOMES: [(&str, Outcome); 7] = [
     ("work", Outcome::Works),
     ("fail", Outcome::Fails),
     ("lack-program", Outcome::NoProgram),
     ("wait", Outcome::Delayed),
     ("lack-memory", Outcome::LacksMemory),
+    ("refuse-to-trace", Outcome::Untraced),
     ("reuse-a-number", Outcome::Reuses),
 ];
 

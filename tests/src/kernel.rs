@@ -234,8 +234,14 @@ impl Kernel {
         if self.children.iter().any(|child| is_its(child) && !child.vanished && !child.sleeps) {
             self.wrong(|| format!("a second {process} process"));
         }
+        let refused = trace && outcome == Outcome::Untraced;
         let unmade = matches!(outcome, Outcome::Fails | Outcome::Delayed);
-        let error = SpawnError { stage: if unmade { SpawnStage::Fork } else { SpawnStage::Execute }, code: 2 };
+        let stage = match outcome {
+            _ if unmade => SpawnStage::Fork,
+            _ if refused => SpawnStage::Trace,
+            _ => SpawnStage::Execute,
+        };
+        let error = SpawnError { stage, code: 2 };
         let passing = matches!(outcome, Outcome::Delayed | Outcome::LacksMemory);
         if unmade {
             return Some(Input::SpawnFailed { job, process, pid: None, error, passing });
@@ -254,6 +260,7 @@ impl Kernel {
             format!("spawn {job} {process}: {pid}{}", if trace { ", traced" } else { "" })
         });
         let next = match outcome {
+            _ if refused => Some(Input::SpawnFailed { job, process, pid: Some(pid), error, passing }),
             Outcome::NoProgram | Outcome::LacksMemory => {
                 Some(Input::SpawnFailed { job, process, pid: Some(pid), error, passing })
             }

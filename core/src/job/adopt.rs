@@ -52,7 +52,8 @@ impl Supervisor<'_> {
             self.order(Effect::Report { job: id });
             return self.judge_end(id, Process::Main, exit);
         }
-        let expect = class.expect;
+        self.adopt(id, old, successor.pid);
+        let expect = self.expects(id);
         if let Some(job) = self.jobs.get_mut(id) {
             (job.follow.advice_due, job.follow.guessed) = (true, expect == Expect::Auto);
             if Some(successor.pid) == launched {
@@ -63,7 +64,6 @@ impl Supervisor<'_> {
                 job.follow.forks = job.follow.forks.saturating_add(1).min(follow::MOST_FORKS);
             }
         }
-        self.adopt(id, old, successor.pid);
         self.reach(id, Stage::adopted(expect));
         self.wait_for_readiness(id);
         self.wait_to_advise(id);
@@ -75,7 +75,7 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return };
         let main = job.pid(Process::Main);
         // A daemon that reports readiness by other means may fork as it likes.
-        let counts = self.classes.get(job.class).is_some_and(|class| Stage::adopted(class.expect) == Stage::Settled);
+        let counts = Stage::adopted(self.expects(id)) == Stage::Settled;
         // While the first process lives beside an orphan, either may be the daemon.
         let two = main == job.follow.launched && survivors.iter().any(|other| other.child && Some(other.pid) != main);
         if two && self.now < job.follow.fresh_until {
@@ -117,7 +117,8 @@ impl Supervisor<'_> {
 
     /// Logs what the job's file should expect.
     fn advise(&mut self, id: JobId, relation: Relation, following: Option<Pid>) {
-        let Some(job) = self.jobs.get_mut(id) else { return };
+        // What was not traced is not known well enough.
+        let Some(job) = self.jobs.get_mut(id).filter(|job| !job.follow.untraced) else { return };
         job.follow.advised = true;
         let Some(class) = self.classes.get(job.class) else { return };
         let expected = class.expect;
@@ -149,8 +150,8 @@ impl Supervisor<'_> {
             if idle { (idle_looks.saturating_add(1), busy_looks) } else { (0, busy_looks.saturating_add(1)) };
         let busy = job.follow.busy_looks;
         let alone = survivors.iter().all(|survivor| survivor.pid == main);
-        let (looks, stage, class) = (job.follow.idle_looks, job.follow.stage, job.class);
-        let Some(expect) = self.classes.get(class).map(|class| class.expect) else { return };
+        let (looks, stage) = (job.follow.idle_looks, job.follow.stage);
+        let expect = self.expects(id);
         let row = follow::row(expect, stage, Seen::Quiet);
         // Helpers that live, or a parent that has not exited, may mean that there is more to come.
         let is_over = |row: &&follow::ExpectRow| {

@@ -84,6 +84,9 @@ impl Supervisor<'_> {
 
     /// A process could not be set up: it is tried again if the reason may pass; else that fails the job or is ignored.
     pub(crate) fn spawn_failed(&mut self, id: JobId, process: Process, error: SpawnError, passing: bool) {
+        if !passing && self.launch_untraced(id, process, error) {
+            return;
+        }
         self.forget_process(id, process);
         if passing && self.retry_later(id, process, error) {
             return;

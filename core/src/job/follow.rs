@@ -8,6 +8,8 @@ use crate::notice::Notice;
 use crate::process::{Pid, Process};
 use crate::records::job::FollowState;
 use crate::signal::Signal;
+use crate::spawn::{SpawnError, SpawnStage};
+use crate::state::Goal;
 use crate::tables::expect as follow;
 use crate::tables::expect::{FollowOrder, MOST_FORKS, Seen, Stage};
 use crate::tables::lifecycle::Wait;
@@ -19,8 +21,10 @@ impl Supervisor<'_> {
         if process == Process::Main
             && let Some(job) = self.jobs.get_mut(id)
         {
-            let stage = job.follow.stage;
-            job.follow = FollowState { stage, launched: Some(pid), ..FollowState::default() };
+            let FollowState { stage, untraced, start_by, .. } = job.follow;
+            // The deadline is that of the job's launch, which another process may have been made for.
+            let start_by = start_by.filter(|_| untraced);
+            job.follow = FollowState { stage, untraced, start_by, launched: Some(pid), ..FollowState::default() };
             self.text.replace(&mut job.status_text, TextHandle::EMPTY);
         }
         self.log(Notice::ProcessStarted { job: id, process, pid });
@@ -35,6 +39,23 @@ impl Supervisor<'_> {
     /// An untraced process runs its program.
     pub(crate) fn executed(&mut self, pid: Pid) {
         self.observe(pid, Seen::Executed);
+    }
+
+    /// The world refuses to trace a main process, which has not run its program: it is ordered again without a trace,
+    /// and adoption finds the daemon. False if the failure is another one, or `expect` is followed to the letter.
+    pub(crate) fn launch_untraced(&mut self, id: JobId, process: Process, error: SpawnError) -> bool {
+        let strict = self.globals.strict;
+        let Some(job) = self.jobs.get_mut(id) else { return false };
+        let refused = process == Process::Main && error.stage == SpawnStage::Trace && !job.follow.untraced;
+        if strict || !refused || job.goal != Goal::Start || !job.state.row().expects() {
+            return false;
+        }
+        job.follow.untraced = true;
+        if !core::mem::replace(&mut self.globals.untraced, true) {
+            self.log(Notice::Untraced { error });
+        }
+        self.forget_process(id, process);
+        self.run(id, process)
     }
 
     /// A traced process has replaced its program.
@@ -74,7 +95,10 @@ impl Supervisor<'_> {
         if let Some((job, process)) = owner.filter(|_| !traced) {
             self.log(Notice::ProcessStopped { job, process, pid, signal });
         }
-        if seen.is_some_and(|seen| self.observe(pid, seen)) {
+        // A job that is not traced may have adopted a process of an earlier, traced launch.
+        let is_stray = |(job, _)| traced && self.jobs.get(job).is_some_and(|job| job.follow.untraced);
+        let owner = owner.filter(|owner| !is_stray(*owner));
+        if owner.is_some() && seen.is_some_and(|seen| self.observe(pid, seen)) {
             return;
         }
         match owner {
@@ -117,7 +141,7 @@ impl Supervisor<'_> {
 
     fn follow_row(&self, id: JobId, seen: Seen) -> Option<&'static follow::ExpectRow> {
         let job = self.jobs.get(id)?;
-        let expect = self.classes.get(job.class)?.expect;
+        let expect = self.expects(id);
         let open = job.state.row().expects() || job.follow.stage == Stage::Late;
         follow::row(expect, job.follow.stage, seen).filter(|_| open)
     }
@@ -126,7 +150,11 @@ impl Supervisor<'_> {
     pub(crate) fn observe(&mut self, pid: Pid, seen: Seen) -> bool {
         let Some((id, Process::Main)) = self.owner(pid) else { return false };
         let Some(row) = self.follow_row(id, seen) else { return false };
-        self.carry_out(row.order, pid);
+        let traced = self.jobs.get(id).is_some_and(|job| !job.follow.untraced);
+        self.globals.untraced &= seen != Seen::Trap;
+        if traced || row.order != FollowOrder::Release {
+            self.carry_out(row.order, pid);
+        }
         if let Some(job) = self.jobs.get_mut(id) {
             job.follow.guessed = seen == Seen::Quiet;
         }

@@ -1,6 +1,8 @@
-//! Live processes: which job a process id belongs to, which process is a job's main one, and signals to it.
+//! Live processes: how they are ordered, which job a process id belongs to, which process is a job's main one, and
+//! signals to it.
 
-use crate::effect::{Effect, Scope};
+use crate::effect::{Effect, Launch, Scope};
+use crate::expect::Expect;
 use crate::ids::{JobId, ProcessId};
 use crate::limits::ADOPTION_SECONDS;
 use crate::machine::Supervisor;
@@ -8,8 +10,41 @@ use crate::notice::Notice;
 use crate::process::{Pid, Process};
 use crate::records::process::{LiveProcess, hash};
 use crate::signal::Signal;
+use crate::tables::expect::Stage;
 
 impl Supervisor<'_> {
+    /// The `expect` by which a job is followed: the file's, unless that needs a trace which the world refuses. Then the
+    /// process that takes the place of the launched one is recognised as for `expect auto`.
+    pub(crate) fn expects(&self, id: JobId) -> Expect {
+        let Some(job) = self.jobs.get(id) else { return Expect::None };
+        let Some(class) = self.classes.get(job.class) else { return Expect::None };
+        match job.pid(Process::Main) != job.follow.launched {
+            true if job.follow.untraced => Expect::Auto,
+            _ => class.expect,
+        }
+    }
+
+    /// Orders a process of a job, if its class has it; false if not.
+    pub(crate) fn run(&mut self, id: JobId, process: Process) -> bool {
+        let Some(job) = self.jobs.get_mut(id) else { return false };
+        let Some(class) = self.classes.get(job.class) else { return false };
+        if !class.has(process) {
+            return false;
+        }
+        let main = process == Process::Main;
+        if main {
+            job.follow.stage = Stage::Launched;
+        }
+        let launch = Launch {
+            first: process == Process::PreStart || (main && !class.has(Process::PreStart)),
+            confine: main,
+            trace: main && class.expect.traces() && !job.follow.untraced,
+            contain: main && (class.respawn || class.expect != Expect::None),
+        };
+        self.order(Effect::Spawn { job: id, process, launch });
+        true
+    }
+
     /// Makes another process the main one.
     pub(crate) fn take_over(&mut self, id: JobId, old: Pid, new: Pid) {
         self.forget_process(id, Process::Main);

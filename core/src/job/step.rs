@@ -1,7 +1,5 @@
 //! One step of a job: out of its state by its goal, into the next, as in the lifecycle table.
 
-use crate::effect::{Effect, Launch};
-use crate::expect::Expect;
 use crate::ids::JobId;
 use crate::job::waiters::WaitResult;
 use crate::machine::Supervisor;
@@ -10,31 +8,9 @@ use crate::notice::Notice;
 use crate::process::Process;
 use crate::records::job::{FollowState, SurveyReason};
 use crate::state::{Goal, JobEvent, State};
-use crate::tables::expect::Stage;
 use crate::tables::lifecycle::{Entry, Follow, Next, Wait};
 
 impl Supervisor<'_> {
-    /// Orders a process of a job, if its class has it; false if not.
-    pub(crate) fn run(&mut self, id: JobId, process: Process) -> bool {
-        let Some(job) = self.jobs.get_mut(id) else { return false };
-        let Some(class) = self.classes.get(job.class) else { return false };
-        if !class.has(process) {
-            return false;
-        }
-        let main = process == Process::Main;
-        if main {
-            job.follow.stage = Stage::Launched;
-        }
-        let launch = Launch {
-            first: process == Process::PreStart || (main && !class.has(Process::PreStart)),
-            confine: main,
-            trace: main && class.expect.traces(),
-            contain: main && (class.respawn || class.expect != Expect::None),
-        };
-        self.order(Effect::Spawn { job: id, process, launch });
-        true
-    }
-
     /// Moves the first job of the queue by one state. A job that waits leaves the queue, and a job at rest is freed.
     pub(crate) fn step(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(id) else { return };

@@ -59,7 +59,7 @@ impl Supervisor<'_> {
     /// that no other process was made in between; otherwise there might have been more.
     pub(crate) fn relation_of(&self, id: JobId, survivor: Survivor) -> Relation {
         let Some(job) = self.jobs.get(id) else { return Relation::Itself };
-        let traces = self.classes.get(job.class).is_some_and(|class| class.expect.traces());
+        let traces = self.expects(id).traces();
         let (launched, session, pid) = (job.follow.launched, survivor.session, Some(survivor.pid));
         let next = |number: Option<Pid>| number.and_then(|number| Pid::new(number.get().wrapping_add(1)));
         match () {

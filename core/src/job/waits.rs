@@ -49,7 +49,7 @@ impl Supervisor<'_> {
         let Some(class) = self.classes.get(job.class).filter(|_| waits) else { return };
         let looks = (job.follow.start_by.is_none() && !job.follow.advised) || class.expect == Expect::PidFile;
         let busy = if job.follow.idle_looks == 0 { job.follow.busy_looks } else { 0 };
-        let look = looks.then(|| self.now.after_milliseconds(follow::ExpectRow::interval(class.expect, busy)));
+        let look = looks.then(|| self.now.after_milliseconds(follow::ExpectRow::interval(self.expects(id), busy)));
         if let Some(at) = [look, job.follow.start_by].into_iter().flatten().min() {
             self.timers.arm(&mut self.jobs, id, Alarm::Readiness, at);
         }

@@ -51,6 +51,8 @@ pub(crate) struct FollowState {
     pub(crate) launched: Option<Pid>,
     /// The number of forks from the launched process to the main process, as far as seen.
     pub(crate) forks: u8,
+    /// Whether the world refused to trace the launched process, so that `expect` cannot be followed to the letter.
+    pub(crate) untraced: bool,
     /// Whether a process was adopted that `expect` did not name.
     pub(crate) repaired: bool,
     /// Whether the advice on the file was logged, and whether it is about to be.

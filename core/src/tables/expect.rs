@@ -131,7 +131,7 @@ impl ExpectRow {
 /// The rows of `Quiet` exist because a process that was expected to do something and is idle instead will hardly do it
 /// any more. If it does, nothing is lost: after its exit, the process that stays is followed.
 #[rustfmt::skip]
-pub static EXPECTS: [ExpectRow; 33] = {
+pub static EXPECTS: [ExpectRow; 35] = {
     use Stage::*;
     use Seen::*;
     const fn row(expect: Expect, stage: Stage, seen: Seen, order: FollowOrder, next: Stage) -> ExpectRow {
@@ -148,11 +148,13 @@ pub static EXPECTS: [ExpectRow; 33] = {
         row(Expect::Stop,       Late,       Stop,     FollowOrder::Continue,  Settled),
 
         row(Expect::Fork,       Launched,   Trap,     FollowOrder::Follow,    Original),
+        row(Expect::Fork,       Launched,   Executed, FollowOrder::Nothing,   Original), // the world does not trace
         row(Expect::Fork,       Original,   Exec,     FollowOrder::Resume,    Original),
         row(Expect::Fork,       Original,   Fork,     FollowOrder::Switch,    FirstBorn),
         row(Expect::Fork,       FirstBorn,  Stop,     FollowOrder::Detach,    Settled),
 
         row(Expect::Daemon,     Launched,   Trap,     FollowOrder::Follow,    Original),
+        row(Expect::Daemon,     Launched,   Executed, FollowOrder::Nothing,   Original), // likewise
         row(Expect::Daemon,     Original,   Exec,     FollowOrder::Resume,    Original),
         row(Expect::Daemon,     Original,   Fork,     FollowOrder::Switch,    FirstBorn),
         row(Expect::Daemon,     FirstBorn,  Stop,     FollowOrder::Follow,    First),

@@ -54,6 +54,7 @@ static WORDS: &[Row] = &[
     ("closeall", "",               "closes every descriptor",                                       |_| close_descriptors()),
     ("close",    "N",              "closes descriptor N",                                           |w| drop(adopt(w.number()))),
     ("traceme",  "",               "asks its parent to trace it",                                   |_| ptrace::traceme().unwrap_or_default()),
+    ("untraced", "",               "forbids ptrace(2) to itself and its descendants (seccomp)",     |_| forbid_ptrace()),
     // signals
     ("stop",     "",               "raises SIGSTOP",                                                |_| raise(Signal::SIGSTOP).expect("it may stop itself")),
     ("ignore",   "SIGNAL",         "ignores a signal (`TERM`)",                                     |w| block(w.signal())),
@@ -246,6 +247,25 @@ fn overwrite(arguments_too: bool) {
     for range in [fields[0]..fields[1], fields[2]..fields[3]].into_iter().skip(usize::from(!arguments_too)) {
         memory.write_all_at(&vec![b'x'; range.len()], range.start as u64).expect("it is ours");
     }
+}
+
+/// Sets a filter by which ptrace(2) fails with EPERM, as some containers do.
+fn forbid_ptrace() {
+    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    let mut steps = [
+        // The number of the system call is the first field of `seccomp_data`.
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_ptrace as u32),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let filter = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
+    // SAFETY: the filter and its steps outlive the calls, which copy them.
+    let set = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) == 0
+    };
+    assert!(set, "{}", std::io::Error::last_os_error());
 }
 
 fn close_descriptors() {
