@@ -171,6 +171,12 @@ pub(crate) const QUICK_LOOK_MILLISECONDS: u32 = 250;
 /// The number of observations of a busy process after which the time to the next one begins to double.
 pub(crate) const FEW_LOOKS: u8 = 4;
 
+/// Milliseconds until a world that could not find out which processes live is asked again. The pause doubles each time.
+pub(crate) const UNSEEN_MILLISECONDS: u32 = 100;
+
+/// How often that pause doubles: up to 3.2 seconds. The kernel's wants pass in seconds, or last.
+pub(crate) const UNSEEN_DOUBLINGS: u8 = 5;
+
 /// Milliseconds given to processes to end that received the same signal as a main process that has ended.
 pub(crate) const AFTERMATH_MILLISECONDS: u32 = 100;
 

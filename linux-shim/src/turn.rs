@@ -30,7 +30,8 @@ impl Linux {
         self.control.input_taken();
         let found = loop {
             self.left_behind.tell(now(), &mut self.log);
-            let deadline = [deadline, self.left_behind.deadline()].into_iter().flatten().min();
+            let deadlines = [deadline, self.left_behind.deadline(), self.containment.deadline()];
+            let deadline = deadlines.into_iter().flatten().min();
             if let Some(found) = self.find(deadline, supervisor)? {
                 break found;
             }
@@ -85,6 +86,11 @@ impl Linux {
             }
         }
         let now = now();
+        if !self.more_children && self.containment.is_to_look(now) {
+            // The processes found may have a deadline of their own.
+            self.look_for_leavings(false, supervisor);
+            return Ok(None);
+        }
         if deadline.is_some_and(|deadline| deadline <= now) {
             // The rest must not starve: it is served before the next deadline.
             self.wait_for_more(now, Some(now))?;

@@ -79,6 +79,7 @@ fn nothing_waits_for_what_cannot_come() {
         speaks: false,
         writes: false,
         busy: false,
+        hides: false,
     };
     let (mut world, mut dice) = (world(), 1_u64);
     for _ in 0..2_000 {

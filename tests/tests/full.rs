@@ -19,6 +19,7 @@ const CHOICES: Choices = Choices {
     speaks: false,
     writes: false,
     busy: false,
+    hides: false,
 };
 
 const FILE: &str = "start on go\nstop on halt\ninstance $N\nexport X\npost-stop exec hook\nexec main\n";

@@ -28,6 +28,7 @@ const CHOICES: Choices = Choices {
     speaks: false,
     writes: false,
     busy: false,
+    hides: false,
 };
 
 /// A random number generator with a fixed sequence.

@@ -37,7 +37,7 @@ use crate::records::process::LiveProcess;
 use crate::records::waiter::Waiter;
 
 /// Version of the image. Raised by hand when the fields of a record or their meaning change.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// A hash of the records' sizes. The image of another version of the program is refused if any of them has changed.
 #[allow(clippy::indexing_slicing, reason = "evaluated when the program is built, where a wrong index is an error")]

@@ -55,7 +55,11 @@ impl Cgroups {
         group: &Cgroup,
         lookup: impl Fn(&[u8]) -> Option<&'v [u8]>,
     ) -> Result<Option<&CStr>, SpawnError> {
-        let Some(base) = self.base.take().or_else(find_base) else { return Ok(None) };
+        let found = match self.base.take() {
+            Some(known) => Some(known),
+            None => find_base().map_err(|problem| failed(SpawnStage::Cgroup, &problem))?,
+        };
+        let Some(base) = found else { return Ok(None) };
         let base = self.base.insert(base);
         let path = path_in(base, group.name.as_deref(), lookup)?;
         let below = path.strip_prefix(&*base).unwrap_or(Path::new(""));

@@ -95,10 +95,11 @@ impl DaemonTable {
     /// The effective user of a job's main process, which may change at any time.
     fn user_of_main(&mut self, index: usize, ended: Option<Pid>) -> Option<u32> {
         let main = self.places.get_mut(index)?.main.as_mut()?;
-        if Stat::of(main.pid).is_some_and(|stat| stat.start == main.began) {
-            main.user = process::user(main.pid).or(main.user);
-        } else if ended != Some(main.pid) {
-            return None;
+        match Stat::of(main.pid) {
+            Ok(Some(stat)) if stat.start == main.began => main.user = process::user(main.pid).or(main.user),
+            Ok(_) if ended != Some(main.pid) => return None,
+            // As far as is known, it is the user of before.
+            _ => {}
         }
         main.user
     }
@@ -126,7 +127,7 @@ impl DaemonTable {
 
 /// A live process, as a main one.
 pub(super) fn main(pid: Pid) -> Option<Main> {
-    let began = Stat::of(pid)?.start;
+    let began = Stat::of(pid).ok()??.start;
     Some(Main { pid, began, user: process::user(pid) })
 }
 
@@ -137,7 +138,9 @@ fn belongs(place: &DaemonSlot, pid: Pid) -> bool {
     let given = variable(place.name);
     let (mut at, mut first) = (pid, true);
     for _ in 0..ANCESTORS {
-        let Some(stat) = Stat::of(at).filter(|stat| stat.is_alive() || !first) else { return false };
+        let Ok(Some(stat)) = Stat::of(at).map(|stat| stat.filter(|stat| stat.is_alive() || !first)) else {
+            return false;
+        };
         first = false;
         if stat.session == place.session || place.main.is_some_and(|main| main.pid == at && main.began == stat.start) {
             return true;
