@@ -130,7 +130,9 @@ impl<'o> World<'o> {
             Effect::Follow { .. } | Effect::Resume { .. } | Effect::Detach { .. } | Effect::Release { .. } => {}
             // The processes that a main process leaves behind are in /proc or in a control group. This world does not
             // search there, so no process takes another's place.
-            Effect::Survey { job, anywhere: _ } => return Ok(Some(Input::Survivors { job, survivors: &[] })),
+            Effect::Survey { job, anywhere: _ } => {
+                return Ok(Some(Input::Survivors { job, survivors: &[], complete: true }));
+            }
             Effect::Watch { .. } | Effect::Report { .. } | Effect::Rested { .. } => {}
             Effect::Reply { client: _, answer } => {
                 match supervisor.reply(answer) {

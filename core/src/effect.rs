@@ -115,7 +115,8 @@ pub enum Effect {
     },
     /// List a job's live processes, except its hooks and the processes that those have made.
     ///
-    /// Mandatory: the job waits for the answer, [`Input::Survivors`](crate::Input::Survivors). A world whose processes
+    /// Mandatory: the job waits for the answer, [`Input::Survivors`](crate::Input::Survivors). A world that cannot find
+    /// out at this moment says so in the answer, and is asked again after a pause. A world whose processes
     /// do not fork names the main process if it lives, and otherwise none. A world without control groups finds the
     /// others by session, process group or environment, or names those that it knows; one that it does not name is not
     /// adopted when the main process exits, and not killed with the job.

@@ -133,6 +133,10 @@ pub enum Input<'a> {
         job: JobId,
         /// The processes, the oldest first; none that has ended and only waits to be reaped.
         survivors: &'a [Survivor],
+        /// Whether these are all. False if the world could not find that out: others may live too, so the supervisor
+        /// adopts none, gives none up and asks again after a pause. The process that the world itself launched is
+        /// named in either case if it lives.
+        complete: bool,
     },
     /// A process of a job reported something about itself, in the way that its `expect` stanza names.
     ///

@@ -79,7 +79,9 @@
 //!                 }
 //!             }
 //!             // No process of this world makes another.
-//!             Effect::Survey { job, .. } => supervisor.handle(now, Input::Survivors { job, survivors: &[] }),
+//!             Effect::Survey { job, .. } => {
+//!                 supervisor.handle(now, Input::Survivors { job, survivors: &[], complete: true });
+//!             }
 //!             Effect::Log(notice) => println!("{}", supervisor.message(notice, |_| "").1),
 //!             _ => {}
 //!         }

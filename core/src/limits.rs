@@ -199,6 +199,12 @@ pub(crate) const LONGEST_RETRIES: u8 = 4;
 /// The longest pause before a step is tried again, in milliseconds: short enough for a person who waits.
 pub(crate) const LONGEST_PAUSE_MILLISECONDS: u32 = 1000;
 
+/// Milliseconds until a world that could not find out which processes live is asked again. The pause doubles each time.
+pub(crate) const UNSEEN_MILLISECONDS: u32 = 100;
+
+/// How often that pause doubles: up to 3.2 seconds. The kernel's wants pass in seconds, or last.
+pub(crate) const UNSEEN_DOUBLINGS: u8 = 5;
+
 /// Milliseconds given to processes to end that received the same signal as a main process that has ended.
 pub(crate) const AFTERMATH_MILLISECONDS: u32 = 100;
 

@@ -201,6 +201,12 @@ pub enum Notice {
         /// Process id.
         pid: Pid,
     },
+    /// The main process has exited, and the world cannot find out which processes of the job live. Logged once until it
+    /// can.
+    Unseen {
+        /// The job.
+        job: JobId,
+    },
     /// The supervisor is shutting down, and the job has not stopped in time.
     FailedToStop {
         /// The job.
@@ -284,6 +290,7 @@ impl Notice {
             | Notice::HookOverdue { .. }
             | Notice::WatchdogMissed { .. }
             | Notice::GivenUp { .. }
+            | Notice::Unseen { .. }
             | Notice::FailedToStop { .. } => Priority::Warn,
             Notice::Full { .. } => Priority::Error,
         }

@@ -26,7 +26,7 @@ impl Supervisor<'_> {
             Input::Replaced { pid } => self.replaced(pid),
             Input::Stopped { pid, signal, traced } => self.stopped(pid, signal, traced),
             Input::Continued { pid } => self.continued(pid),
-            Input::Survivors { job, survivors } => self.surveyed(job, survivors),
+            Input::Survivors { job, survivors, complete } => self.surveyed(job, survivors, complete),
             Input::Notified { job, notification } => self.notified(job, notification),
             Input::Command { client, command, target, wait } => self.command(client, command, target, wait),
             Input::Emit { client, event, environment, wait } => self.emit_for(client, event, environment, wait),

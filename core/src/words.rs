@@ -86,6 +86,13 @@ impl fmt::Display for Words<'_, '_> {
             Notice::GivenUp { job, process, pid } => {
                 write!(f, "{} {process} process ({pid}) does not end, not waiting for it", name(job))
             }
+            Notice::Unseen { job } => {
+                write!(
+                    f,
+                    "{}: cannot find out which of its processes live, trying again until that is known",
+                    name(job)
+                )
+            }
             Notice::NoInstance { class, why } => {
                 let class = Show(self.supervisor.class_name(class));
                 write!(f, "Failed to obtain {class} instance: {}", self.supervisor.refusal(why))

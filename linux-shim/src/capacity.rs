@@ -95,6 +95,18 @@ pub const MARKS: usize = 2 * JOBS;
 /// Orphans that are examined in one go; more wait for the next time.
 pub const ORPHANS: usize = 1024;
 
+/// Jobs whose main process has just exited and whose processes are still to be searched; one search serves all.
+pub const LEAVINGS: usize = 256;
+
+/// Orphans of which only a guess tells whose they are, until they are logged.
+pub const GUESSES: usize = 64;
+
+/// Milliseconds until the next search for processes after one in which nothing could be seen.
+pub const LOOK_AGAIN: u32 = 1000;
+
+/// Seconds without trouble after which it is logged again that processes cannot be seen.
+pub const UNSEEN_SECONDS: u32 = 60;
+
 /// Processes of one job in the answer to a survey. A busy web server has some hundreds.
 pub const SURVIVORS: usize = 4096;
 
@@ -173,6 +185,10 @@ pub const MAIN_MARKS: usize = 6;
 /// Remembered process ids of one job's hooks; the oldest is dropped. A job has four hooks.
 pub const HOOK_MARKS: usize = 4;
 
+/// Descriptors that are kept for looking at processes when there is no other: a list, two directories on the way to it,
+/// and a process that it names.
+pub const SPARE_DESCRIPTORS: usize = 4;
+
 /// How often a survey is repeated because processes exit meanwhile: each time there are fewer, unless the job forks for
 /// ever.
 pub const LOOKS_AT_A_JOB: usize = 8;
@@ -212,7 +228,7 @@ pub const BLIND_PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of the longest name of a group in a `cgroup` stanza, with its variables expanded.
 pub const CGROUP_NAME: usize = 1024;
 
-/// Bytes of the longest path of the supervisor's own groups.
+/// Bytes of the longest path of a group below the directory of all jobs' groups.
 pub const OWN_GROUP_PATH: usize = 1000;
 
 /// Bytes of the longest path of a group that is compared.

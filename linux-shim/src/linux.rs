@@ -16,9 +16,10 @@ use crate::conf::conf_dir::ConfDir;
 use crate::conf::job_file::Loading;
 use crate::conf::programs::Programs;
 use crate::containment::cgroup::Cgroups;
-use crate::containment::job_processes::Containment;
+use crate::containment::job_processes::{Containment, Survey};
 use crate::containment::left_behind::LeftBehind;
 use crate::containment::process::ClaimedName;
+use crate::containment::unseen::Unseen;
 use crate::kernel;
 use crate::kernel::error;
 use crate::launch::launcher::{Launcher, Warned};
@@ -86,6 +87,8 @@ pub struct Linux {
     pub(crate) repairs: Retry,
     /// Whether the kernel did not let the supervisor wait the last time.
     pub(crate) is_blind: bool,
+    /// Whether it was logged that processes cannot be seen.
+    unseen: Unseen,
     ended: bool,
 }
 
@@ -132,6 +135,7 @@ impl Linux {
             more_children: true,
             repairs: Retry::new(FIRST_PAUSE, LONGEST_PAUSE),
             is_blind: false,
+            unseen: Unseen::default(),
             ended: false,
         });
         if linux.await_outputs().is_err() {
@@ -172,6 +176,7 @@ impl Linux {
     pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, effect: Effect) -> Option<Input<'_>> {
         match effect {
             Effect::Spawn { job, process, launch } => {
+                self.make_room_for(job, supervisor);
                 let input = self.launcher().spawn(supervisor, job, process, launch);
                 if let Input::Spawned { pid, .. } = input
                     && let Some(exit) = self.watches.take_exit(pid)
@@ -180,7 +185,12 @@ impl Linux {
                 }
                 return Some(input);
             }
-            Effect::Signal { pid, signal, scope } => return self.signal(pid, signal, scope),
+            Effect::Signal { pid, signal, scope } => {
+                if scope == Scope::Group {
+                    self.containment.note_descent(pid, &|job, named| is_called(supervisor, job, named));
+                }
+                return self.signal(pid, signal, scope);
+            }
             Effect::Follow { pid } => {
                 let there = self.tracer.follow(pid);
                 self.check_trace(pid, there);
@@ -256,20 +266,38 @@ impl Linux {
     fn survey(&mut self, supervisor: &Supervisor<'_>, job: JobId, anywhere: bool) -> Input<'_> {
         let named = self.named_pid(supervisor, job);
         let is_called = |job, named: &ClaimedName| is_called(supervisor, job, named);
-        let survivors = self.containment.survey(job, named, anywhere, &is_called);
+        let Survey { survivors, unknown } = self.containment.survey(job, named, anywhere, &is_called);
         if survivors.len() == SURVIVORS {
             let name = supervisor.class_of(job).map_or(&[][..], |class| supervisor.class_name(class));
             self.log.warn(format_args!("{} has more than {SURVIVORS} processes", Show(name)));
         }
-        Input::Survivors { job, survivors }
+        self.unseen.note(now(), unknown, &mut self.log);
+        Input::Survivors { job, survivors, complete: unknown.is_none() }
     }
 
-    /// Notes the live processes of a job whose main process has exited.
+    /// Notes that a main process has exited, for the log: the search for the processes that it has left comes at the
+    /// end of the turn.
     fn report(&mut self, supervisor: &Supervisor<'_>, job: JobId) {
-        self.survey(supervisor, job, false);
+        self.make_room_for(job, supervisor);
         let class = supervisor.class_of(job).map_or(&[][..], |class| supervisor.class_name(class));
-        let name = (class, supervisor.instance_name(job));
-        self.left_behind.note(now(), name, self.containment.found(), &mut self.log);
+        self.containment.leaves(job, class, supervisor.instance_name(job));
+    }
+
+    /// Looks now for what jobs have left if that cannot wait for the end of the turn.
+    fn make_room_for(&mut self, job: JobId, supervisor: &Supervisor<'_>) {
+        if self.containment.must_look_before(job) {
+            self.look_for_leavings(true, supervisor);
+        }
+    }
+
+    /// Looks for what jobs have left.
+    pub(crate) fn look_for_leavings(&mut self, forced: bool, supervisor: &Supervisor<'_>) {
+        let Linux { containment, left_behind, log, unseen, .. } = self;
+        let (now, is_called) = (now(), |job, named: &ClaimedName| is_called(supervisor, job, named));
+        let seen = containment.look_for_leavings(now, forced, &is_called, |left| left_behind.note(now, &left, log));
+        if let Err(errno) = seen {
+            unseen.note(now, Some(errno), log);
+        }
     }
 
     fn signal(&mut self, pid: Pid, signal: Signal, scope: Scope) -> Option<Input<'static>> {

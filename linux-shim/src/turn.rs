@@ -31,7 +31,12 @@ impl Linux {
         let found = loop {
             self.left_behind.tell(now(), &mut self.log);
             self.repair(supervisor);
-            let own = [self.left_behind.deadline(), self.conf.deadline(), self.repairs.deadline()];
+            let own = [
+                self.left_behind.deadline(),
+                self.containment.deadline(),
+                self.conf.deadline(),
+                self.repairs.deadline(),
+            ];
             let deadline = own.into_iter().chain([deadline]).flatten().min();
             if let Some(found) = self.find(deadline, supervisor) {
                 break found;
@@ -96,6 +101,11 @@ impl Linux {
             return Some(Arrival::Input(known.input()));
         }
         self.failures.clear();
+        if !self.more_children && self.containment.is_to_look(now) {
+            // The processes found may have a deadline of their own.
+            self.look_for_leavings(false, supervisor);
+            return None;
+        }
         if deadline.is_some_and(|deadline| deadline <= now) {
             // The rest must not starve: it is served before the next deadline.
             self.wait_for_more(now, Some(now));

@@ -32,6 +32,8 @@ pub struct Choices {
     pub speaks: bool,
     /// Whether a pid file may be written.
     pub writes: bool,
+    /// Whether the kernel may hide processes, and show them again.
+    pub hides: bool,
     /// Whether a main process may be busy when it is checked.
     pub busy: bool,
     /// Whether a spawn may fail for want of a resource.
@@ -80,6 +82,9 @@ impl Choices {
         let is_newborn = |child: &Child| child.trace == Trace::Newborn && !child.watched;
         if !world.kernel.children.iter().any(is_newborn) {
             self.clients(&world.kernel.clients, steps);
+        }
+        if self.hides {
+            steps.push(Happening::Lists { works: world.kernel.hides }.into());
         }
         if self.shutdown {
             steps.push(Happening::Shutdown.into());

@@ -42,6 +42,8 @@ pub enum Happening {
     Sleeps { pid: Pid },
     /// A process sends a notification.
     Says { pid: Pid, saying: Saying },
+    /// The kernel cannot list processes any more, for want of descriptors or memory, or can again.
+    Lists { works: bool },
     /// Time passes, and every deadline in it is handled.
     Passes { milliseconds: u32 },
     /// A drain that was cut short goes on.
@@ -152,6 +154,8 @@ impl fmt::Display for Happening {
             Happening::Named { pid } => write!(f, "{pid} is named"),
             Happening::Sleeps { pid } => write!(f, "{pid} sleeps in the kernel"),
             Happening::Says { pid, saying } => write!(f, "{pid} says {saying}"),
+            Happening::Lists { works: false } => f.write_str("processes are hidden"),
+            Happening::Lists { works: true } => f.write_str("processes are shown"),
             Happening::Passes { milliseconds } if milliseconds % 1000 == 0 => {
                 write!(f, "{} seconds pass", milliseconds / 1000)
             }
@@ -185,6 +189,8 @@ fn parse(line: &str) -> Option<Happening> {
     match words[..] {
         ["turn"] => return Some(Happening::Turn),
         ["shutdown"] => return Some(Happening::Shutdown),
+        ["processes", "are", "hidden"] => return Some(Happening::Lists { works: false }),
+        ["processes", "are", "shown"] => return Some(Happening::Lists { works: true }),
         [seconds, "second" | "seconds", "pass" | "passes"] => {
             return Some(Happening::Passes { milliseconds: seconds.parse::<u32>().ok()?.checked_mul(1000)? });
         }

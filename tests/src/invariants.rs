@@ -99,6 +99,8 @@ fn nothing_waits_for_what_cannot_come(kernel: &Kernel, view: &View<'_>) -> Optio
             }
             Wait::Nothing => Some("there is nothing to wait for"),
             Wait::Spawned(_) => Some("the spawn was answered"),
+            // The main process has exited, and the kernel does not show yet whether another is the daemon.
+            Wait::Readiness if !awaited(Process::Main) && view.has_deadline => None,
             Wait::Readiness => (!awaited(Process::Main)).then_some("what is to be ready does not live"),
             // The main process has ended, and processes that got its signal too have some time to end.
             Wait::End(Process::Main) if job.processes.is_empty() && view.has_deadline => None,

@@ -52,6 +52,8 @@ pub struct Kernel {
     pub journal: Option<std::vec::Vec<String>>,
     /// Whether a process that the supervisor does not watch stays alive; otherwise it exits at once, unnoticed.
     pub keeps: bool,
+    /// Whether the kernel cannot list processes: only those that the supervisor launched are known then.
+    pub hides: bool,
     /// Whether the supervisor follows `expect` strictly.
     pub strict: bool,
     /// The number of traced forks since a main process was last spawned.
@@ -117,9 +119,11 @@ impl Kernel {
         }
     }
 
-    /// A job's live processes, the oldest first, without those that its hooks made.
+    /// A job's live processes, the oldest first, without those that its hooks made. While the kernel hides processes,
+    /// only the launched one is known.
     pub fn survey(&self, job: JobId) -> Vec<Survivor, PROCESSES> {
         let is_its = |child: &&Child| child.job == job && child.process == Process::Main && !child.vanished;
+        let is_known = |child: &&Child| !self.hides || !child.forked;
         let survivor = |child: &Child| Survivor {
             pid: child.pid,
             name: ShortName::new(b"daemon"),
@@ -128,7 +132,7 @@ impl Kernel {
             named: child.named,
             idle: !child.busy,
         };
-        self.children.iter().filter(is_its).map(survivor).collect()
+        self.children.iter().filter(is_its).filter(is_known).map(survivor).collect()
     }
 
     /// Notes a fault. Only the first fault is kept.
@@ -194,6 +198,7 @@ impl Kernel {
             Effect::Watch { pid, instead_of } => return self.watch(pid, instead_of),
             Effect::Release { pid } => self.release(pid),
             Effect::Sweep { job, signal } => self.sweep(supervisor, job, signal),
+            Effect::Report { job } if self.survey(job).is_empty() => {}
             Effect::Report { job } => self.note(|| {
                 let job = name_of(supervisor, job);
                 format!("report who is left of {job}")

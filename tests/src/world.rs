@@ -154,6 +154,7 @@ impl<M: Memory> World<M> {
                 self.kernel.forget(pid);
                 self.give(Input::Exited { pid, exit });
             }
+            Happening::Lists { works } => self.kernel.hides = !works,
             Happening::Vanishes { pid } => self.change(pid, |child| child.vanished = true),
             Happening::Missed { pid } => {
                 self.kernel.forget(pid);
@@ -325,7 +326,8 @@ impl<M: Memory> World<M> {
                 }
                 if let Effect::Survey { job, .. } = effect {
                     let survivors = self.kernel.survey(job);
-                    supervisor.handle(self.now, Input::Survivors { job, survivors: &survivors });
+                    let complete = !self.kernel.hides;
+                    supervisor.handle(self.now, Input::Survivors { job, survivors: &survivors, complete });
                 }
             }
             let input = match self.kernel.ready.pop_front() {
@@ -429,7 +431,7 @@ impl<M: Memory + Clone> World<M> {
             child.renumbered(number).hash(hasher);
         }
         self.kernel.clients.hash(hasher);
-        self.kernel.ended.hash(hasher);
+        (self.kernel.ended, self.kernel.hides).hash(hasher);
         (self.kernel.left, self.kernel.forks).hash(hasher);
     }
 }

@@ -80,6 +80,7 @@ fn nothing_waits_for_what_cannot_come() {
         writes: false,
         busy: false,
         lacks: false,
+        hides: false,
     };
     let (mut world, mut dice) = (world(), 1_u64);
     for _ in 0..2_000 {

@@ -30,6 +30,8 @@ struct Bench {
     folder: Folder,
     jobs: Vec<JobId>,
     live: Vec<Pid>,
+    /// Whether main processes get control groups.
+    groups: bool,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -69,7 +71,15 @@ impl Bench {
         }
         let room = SpawnRoom { text: 4096, count: 64, paths: 4096 };
         let spawner = Spawner::new(room, None).expect("a spawner");
-        Some(Bench { containment, spawner, folder: Folder::new(), jobs: job_ids(), live: Vec::new(), _turn: turn })
+        Some(Bench {
+            containment,
+            spawner,
+            folder: Folder::new(),
+            jobs: job_ids(),
+            live: Vec::new(),
+            groups,
+            _turn: turn,
+        })
     }
 
     /// Spawns a process of a job that performs these words (see `daemon`); `@` is the bench's folder.
@@ -116,7 +126,7 @@ impl Bench {
     }
 
     fn survey(&mut self, job: usize) -> Vec<Survivor> {
-        self.containment.survey(self.jobs[job], None, true, &is_called(&self.jobs)).to_vec()
+        self.containment.survey(self.jobs[job], None, true, &is_called(&self.jobs)).survivors.to_vec()
     }
 
     fn pids(&mut self, job: usize) -> Vec<Pid> {
@@ -204,7 +214,8 @@ const WAYS: [&str; 7] = [
 #[test]
 fn a_daemon_is_found_whichever_way_it_went() {
     both(|bench| {
-        for way in WAYS {
+        let grouped = bench.groups;
+        for way in WAYS.into_iter().filter(|way| grouped || shows(way)) {
             let launched = bench.main(0, &format!("{way} pid @daemon"));
             bench.end(launched);
             let early = bench.survey(0);
@@ -222,6 +233,28 @@ fn a_daemon_is_found_whichever_way_it_went() {
             std::fs::remove_file(bench.folder.path("daemon")).expect("it was written");
         }
     });
+}
+
+/// Whether something tells, without control groups, whose a daemon is that went this way: its session or its group, or
+/// the environment that it has kept.
+fn shows(way: &str) -> bool {
+    let word = |name| way.split(' ').any(|word| word == name);
+    !(word("session") && (word("bare") || word("disguise")))
+}
+
+/// A daemon that hides everything belongs to no job without a control group: another's may look the same.
+#[test]
+fn a_daemon_that_shows_nothing_belongs_to_no_job_without_groups() {
+    let Some(mut bench) = Bench::new(false) else { return };
+    for way in WAYS.into_iter().filter(|way| !shows(way)) {
+        let launched = bench.main(0, &format!("{way} pid @daemon"));
+        let daemon = bench.noted("daemon");
+        bench.end(launched);
+        assert_eq!(bench.pids(0), [], "{way}");
+        bench.sweep(0, Signal::KILL);
+        assert!(processes::is_running(daemon.get()), "{way}");
+        std::fs::remove_file(bench.folder.path("daemon")).expect("it was written");
+    }
 }
 
 /// The mount point of the cgroup v2 hierarchy.
@@ -289,21 +322,11 @@ fn workers_are_found_when_their_master_is_killed() {
 #[test]
 fn two_jobs_are_told_apart() {
     both(|bench| {
-        for way in WAYS {
-            // Without groups, only the time of their arrival distinguishes daemons that hide everything.
-            let hides = !bench.containment.has_group(bench.jobs[0])
-                && ["bare", "disguise"].iter().any(|word| way.contains(word));
-            let launched = [0, 1].map(|job| {
-                let pid = bench.main(job, &format!("{way} pid @daemon-{job}"));
-                if hides {
-                    bench.end(pid);
-                    let daemon = bench.noted(&format!("daemon-{job}"));
-                    bench.await_pids(job, &[daemon]);
-                }
-                pid
-            });
+        let grouped = bench.groups;
+        for way in WAYS.into_iter().filter(|way| grouped || shows(way)) {
+            let launched = [0, 1].map(|job| bench.main(job, &format!("{way} pid @daemon-{job}")));
             let daemons = [0, 1].map(|job| bench.noted(&format!("daemon-{job}")));
-            launched.into_iter().filter(|_| !hides).for_each(|pid| bench.end(pid));
+            launched.into_iter().for_each(|pid| bench.end(pid));
             for (job, daemon) in daemons.into_iter().enumerate() {
                 bench.await_pids(job, &[daemon]);
             }

@@ -58,6 +58,7 @@ const PLAIN: Choices = Choices {
     writes: false,
     busy: false,
     lacks: false,
+    hides: false,
 };
 
 /// A kind of job, and the choices for it.
@@ -149,6 +150,28 @@ fn wrong_files() -> Vec<Kind> {
         }
     }
     kinds
+}
+
+/// Daemons that leave children behind unnoticed while the kernel cannot list processes.
+fn hidden_processes() -> Vec<Kind> {
+    const HIDDEN: &[(usize, &[&str])] = &[
+        (0, &[]),
+        (0, &[RESPAWNS[1]]),
+        (0, &["expect auto", RESPAWNS[1]]),
+        (0, &["expect fork"]),
+        (0, &["expect fork", RESPAWNS[1]]),
+        (0, &["expect daemon"]),
+        (0, &["expect stop", RESPAWNS[1]]),
+        (0, &["expect auto", "start timeout 3"]),
+        (2, &[RESPAWNS[1]]),
+        (4, &["expect auto", RESPAWNS[1]]),
+        (8, &[RESPAWNS[1]]),
+    ];
+    let hidden = HIDDEN.iter().map(|&(hooks, stanzas)| {
+        let kind = wrong(1, &[&["exec main"], stanzas].concat(), hooks);
+        Kind { choices: Choices { hides: true, busy: false, ..kind.choices }, ..kind }
+    });
+    hidden.collect()
 }
 
 /// The sets of hooks: none, and each one alone.
@@ -262,6 +285,11 @@ fn for_all<K: Sync>(
 fn one_job_of_every_kind() {
     for_all(&kinds(), |kind| kind.file.clone(), |kind| explore_kind(kind, false));
     LEFT_OUT.iter().for_each(|what| println!("left out: {what}"));
+}
+
+#[test]
+fn processes_that_cannot_be_seen() {
+    for_all(&hidden_processes(), |kind| kind.file.clone(), |kind| explore_kind(kind, false));
 }
 
 /// The differences that the search ignores decide nothing: with them, there are exactly the same states.

@@ -189,3 +189,27 @@ fn a_socket_that_could_not_be_opened_is_opened_when_there_is_room() {
     let Some(mut world) = World::begin(&[("mounts", job)], before, &["--startup-event", "begin"]) else { return };
     world.client();
 }
+
+#[test]
+fn control_groups_are_mounted_where_nothing_has_mounted_them() {
+    let _turn = TURN.lock().unwrap_or_else(|broken| broken.into_inner());
+    // As on a system of its time: a directory in memory for hierarchies of version 1, and none of version 2.
+    for (before, place) in [
+        ("", "/sys/fs/cgroup"),
+        ("mount -t sysfs sys $root/sys; mount -t tmpfs cgroup $root/sys/fs/cgroup", "/sys/fs/cgroup/unified"),
+    ] {
+        let job = "respawn\nexec sleep 1000\n";
+        let Some(mut world) = World::start(&[("one", job)], before) else { return };
+        let mut client = world.client();
+        let has = std::fs::read_to_string("/proc/filesystems").is_ok_and(|text| text.contains("cgroup2"));
+        if !has {
+            return skipped("this kernel has no control groups of version 2");
+        }
+        assert_eq!(world.mounted(place).as_deref(), Some("cgroup2"));
+        run_to_its_end(&mut client, b"one");
+        let inside = processes::descendants(world.pid);
+        let one = inside.iter().find(|process| process.name == "sleep").expect("it runs").pid;
+        let group = std::fs::read_to_string(format!("/proc/{one}/cgroup")).expect("it runs");
+        assert!(group.lines().any(|line| line.starts_with("0::") && line.contains("/uphold-1/")), "{group}");
+    }
+}

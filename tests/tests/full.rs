@@ -20,6 +20,7 @@ const CHOICES: Choices = Choices {
     writes: false,
     busy: false,
     lacks: false,
+    hides: false,
 };
 
 const FILE: &str = "start on go\nstop on halt\ninstance $N\nexport X\npost-stop exec hook\nexec main\n";

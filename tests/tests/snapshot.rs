@@ -29,6 +29,7 @@ const CHOICES: Choices = Choices {
     writes: false,
     busy: false,
     lacks: false,
+    hides: false,
 };
 
 /// A random number generator with a fixed sequence.

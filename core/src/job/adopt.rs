@@ -17,8 +17,19 @@ use crate::tables::expect::{Relation, Seen, Stage};
 use crate::tables::lifecycle::Wait;
 
 impl Supervisor<'_> {
-    /// The world has reported which processes of a job live.
-    pub(crate) fn surveyed(&mut self, id: JobId, survivors: &[Survivor]) {
+    /// The world has reported which processes of a job live, as far as it knows.
+    pub(crate) fn surveyed(&mut self, id: JobId, survivors: &[Survivor], complete: bool) {
+        let was_unseen = self.jobs.get(id).is_some_and(|job| job.unseen > 0);
+        if !complete && self.hold(id, survivors) {
+            return;
+        }
+        self.judge_survivors(id, survivors, complete);
+        if was_unseen {
+            self.seen_again(id);
+        }
+    }
+
+    fn judge_survivors(&mut self, id: JobId, survivors: &[Survivor], complete: bool) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let killing = job.state.row().kills();
         match core::mem::replace(&mut job.survey, SurveyReason::Nothing) {
@@ -28,7 +39,7 @@ impl Supervisor<'_> {
             SurveyReason::Rest(look) => self.kill_rest(id, survivors, look),
             SurveyReason::Adopted => self.check_adopted(id, survivors),
             SurveyReason::Middle => self.check_middle(id, survivors),
-            SurveyReason::Idleness => self.check_idleness(id, survivors),
+            SurveyReason::Idleness => self.check_idleness(id, survivors, complete),
         }
     }
 
@@ -129,8 +140,9 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Checks a main process that is expected to do something: one that has been idle for long will hardly do it.
-    fn check_idleness(&mut self, id: JobId, survivors: &[Survivor]) {
+    /// Checks a main process that is expected to do something: one that has been idle for long will hardly do it. A
+    /// process that cannot be seen may be busy, and is waited for no longer than a busy one.
+    fn check_idleness(&mut self, id: JobId, survivors: &[Survivor], complete: bool) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let Some(main) = job.pid(Process::Main).filter(|_| job.state.row().wait == Wait::Readiness && job.waiting)
         else {
@@ -143,13 +155,15 @@ impl Supervisor<'_> {
         if job.follow.start_by.is_some() || job.follow.advised {
             return self.wait_for_readiness(id);
         }
-        let idle = survivors.iter().all(|survivor| survivor.idle);
+        let Some(class) = self.jobs.get(id).and_then(|job| self.classes.get(job.class)) else { return };
+        let most = follow::ExpectRow::most_busy(class.expect);
+        let idle = complete && survivors.iter().all(|survivor| survivor.idle);
         let Some(job) = self.jobs.get_mut(id) else { return };
         let (idle_looks, busy_looks) = (job.follow.idle_looks, job.follow.busy_looks);
         (job.follow.idle_looks, job.follow.busy_looks) =
-            if idle { (idle_looks.saturating_add(1), busy_looks) } else { (0, busy_looks.saturating_add(1)) };
+            if idle { (idle_looks.saturating_add(1), busy_looks) } else { (0, busy_looks.saturating_add(1).min(most)) };
         let busy = job.follow.busy_looks;
-        let alone = survivors.iter().all(|survivor| survivor.pid == main);
+        let alone = complete && survivors.iter().all(|survivor| survivor.pid == main);
         let (looks, stage) = (job.follow.idle_looks, job.follow.stage);
         let expect = self.expects(id);
         let row = follow::row(expect, stage, Seen::Quiet);
@@ -168,7 +182,7 @@ impl Supervisor<'_> {
         let relation = if master.is_some() { Relation::Launched } else { Relation::Itself };
         let following = (!self.globals.strict).then_some(master.unwrap_or(main));
         let as_expected = master.is_none() && follow::is_last(expect, stage);
-        if !as_expected {
+        if !as_expected && complete {
             self.advise(id, relation, following);
         }
         if as_expected || following.is_some() {

@@ -1,5 +1,6 @@
 //! The exit of a process, and its meaning for the job: success, failure, respawn.
 
+use crate::effect::Effect;
 use crate::ids::JobId;
 use crate::job::waiters::WaitResult;
 use crate::machine::Supervisor;
@@ -22,7 +23,11 @@ impl Supervisor<'_> {
         self.forget_process(id, process);
         self.leave_circle_of(id);
         if main && self.wants_survey(id) {
-            return self.survey(id, SurveyReason::Ended(pid, exit));
+            if self.survivors_matter(id, pid, exit) {
+                return self.survey(id, SurveyReason::Ended(pid, exit));
+            }
+            // Processes that it has left change nothing, and are only logged.
+            self.order(Effect::Report { job: id });
         }
         self.judge_end(id, process, exit);
     }

@@ -73,6 +73,7 @@ impl Supervisor<'_> {
                 pids: [None; Process::COUNT],
                 follow: FollowState::default(),
                 survey: SurveyReason::Nothing,
+                unseen: 0,
                 forced: false,
                 killed: false,
                 paused: false,

@@ -86,6 +86,7 @@ impl Supervisor<'_> {
             Entry::Run(process) => self.run(id, process),
             Entry::Kill => self.kill(id),
         };
+        let held = self.is_held(id);
         if let Some(job) = self.jobs.get_mut(id) {
             job.waiting = under_way
                 && match row.wait {
@@ -94,7 +95,9 @@ impl Supervisor<'_> {
                     Wait::Event => job.blocker.is_some(),
                     Wait::Spawned(_) => true,
                     Wait::Readiness => {
-                        job.pid(Process::Main).is_some() && !job.follow.stage.is_ready() && job.goal == Goal::Start
+                        (job.pid(Process::Main).is_some() || held)
+                            && !job.follow.stage.is_ready()
+                            && job.goal == Goal::Start
                     }
                     Wait::End(process) => job.pid(process).is_some() || job.survey != SurveyReason::Nothing,
                 };

@@ -1,11 +1,14 @@
 //! Surveys: asking the world which processes of a job live, and judging the answer.
 
 use crate::effect::Effect;
+use crate::expect::Expect;
 use crate::ids::JobId;
 use crate::input::Survivor;
+use crate::limits::{STRIKES, UNSEEN_DOUBLINGS, UNSEEN_MILLISECONDS};
 use crate::machine::Supervisor;
+use crate::notice::Notice;
 use crate::process::{Exit, Pid, Process};
-use crate::records::job::SurveyReason;
+use crate::records::job::{Alarm, SurveyReason};
 use crate::state::Goal;
 use crate::tables::exit;
 use crate::tables::exit::Consequence;
@@ -24,6 +27,99 @@ impl Supervisor<'_> {
             };
             self.order(Effect::Survey { job: id, anywhere });
         }
+    }
+
+    /// The world could not find out which processes live: if one of those that it does not name could matter, the job
+    /// asks again after a pause, and keeps what it has until then. Returns whether it does.
+    pub(crate) fn hold(&mut self, id: JobId, survivors: &[Survivor]) -> bool {
+        let Some(job) = self.jobs.get(id) else { return false };
+        let (survey, killing) = (job.survey, job.state.row().kills());
+        let all = (job.follow.repaired || job.forced) && !self.globals.strict;
+        let alarm = match survey {
+            // A process that cannot be seen may be busy, and there is a bound for that.
+            SurveyReason::Nothing | SurveyReason::Idleness => None,
+            SurveyReason::Ended(_, exit) if !killing => {
+                (self.may_be_replaced(id, exit) && !self.globals.strict).then_some(Alarm::Unseen)
+            }
+            SurveyReason::Ended(..) | SurveyReason::Rest(_) => {
+                let known = survivors.iter().any(|survivor| self.owner(survivor.pid).is_none());
+                (all && !known && job.strikes <= STRIKES).then_some(Alarm::End)
+            }
+            SurveyReason::Adopted => Some(Alarm::Adopted),
+            SurveyReason::Middle => Some(Alarm::Middle),
+        };
+        let Some(alarm) = alarm else { return false };
+        self.ask_later(id, alarm);
+        true
+    }
+
+    /// Arms the timer by which the world is asked again.
+    fn ask_later(&mut self, id: JobId, alarm: Alarm) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        let ended = match job.survey {
+            SurveyReason::Ended(_, exit) if alarm == Alarm::Unseen => Some(exit),
+            _ => None,
+        };
+        // The other alarms ask for themselves.
+        if ended.is_none() {
+            job.survey = SurveyReason::Nothing;
+        }
+        let first = job.unseen == 0 && matches!(alarm, Alarm::Unseen | Alarm::End);
+        let doublings = if job.forced { 0 } else { job.unseen.min(UNSEEN_DOUBLINGS) };
+        job.unseen = job.unseen.saturating_add(1).min(UNSEEN_DOUBLINGS);
+        if job.forced && alarm == Alarm::End {
+            // A forced stop does not wait for ever.
+            job.strikes = job.strikes.saturating_add(1);
+        }
+        let at =
+            self.now.after_milliseconds(UNSEEN_MILLISECONDS.saturating_mul(2u32.saturating_pow(u32::from(doublings))));
+        self.timers.arm(&mut self.jobs, id, alarm, at);
+        if first {
+            self.log(Notice::Unseen { job: id });
+        }
+        if let Some(exit) = ended {
+            // A process that may be the daemon is killed if the job is to stop before the answer, and the time
+            // until then does not count.
+            if self.may_be_daemonizing(id, exit) {
+                self.refresh(id);
+            }
+            if let Some(job) = self.jobs.get_mut(id) {
+                job.follow.repaired = true;
+            }
+        }
+    }
+
+    /// Asks the world again what it could not find out.
+    pub(crate) fn survey_again(&mut self, id: JobId) {
+        if let Some(survey) = self.jobs.get(id).map(|job| job.survey).filter(|&survey| survey != SurveyReason::Nothing)
+        {
+            self.survey(id, survey);
+        }
+    }
+
+    /// The world has found out what it could not before: a wait whose timer was used to ask again gets its own back.
+    pub(crate) fn seen_again(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        job.unseen = 0;
+        if job.timer.is_none() {
+            self.bound_wait(id);
+        }
+    }
+
+    /// Whether it matters for the job which processes a main process leaves.
+    pub(crate) fn survivors_matter(&self, id: JobId, pid: Pid, exit: Exit) -> bool {
+        let Some(job) = self.jobs.get(id) else { return false };
+        let follow = &job.follow;
+        match job.state.row().kills() {
+            true => follow.repaired || job.forced || follow.launched.is_some_and(|launched| launched != pid),
+            false => self.may_be_replaced(id, exit),
+        }
+    }
+
+    /// Whether a process that is left may take the place of a main process that has exited so.
+    fn may_be_replaced(&self, id: JobId, exit: Exit) -> bool {
+        let Some(class) = self.jobs.get(id).and_then(|job| self.classes.get(job.class)) else { return false };
+        (class.expect != Expect::None || class.respawn) && matches!(exit, Exit::Status(0) | Exit::Unknown)
     }
 
     /// Whether the exit of a main process needs a survey of the processes that are left.

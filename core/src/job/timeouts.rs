@@ -23,6 +23,7 @@ impl Supervisor<'_> {
             Alarm::Readiness => self.not_ready_yet(id),
             Alarm::Adopted => self.survey(id, SurveyReason::Adopted),
             Alarm::Middle => self.survey(id, SurveyReason::Middle),
+            Alarm::Unseen => self.survey_again(id),
             Alarm::Watchdog => self.watchdog_missed(id),
             Alarm::Abort => self.abort_missed(id),
             Alarm::End => self.exit_missed(id),

@@ -4,10 +4,10 @@
 
 use crate::expect::Expect;
 use crate::ids::JobId;
-use crate::limits::{MIDDLE_SECONDS, TRIAL_MILLISECONDS};
+use crate::limits::{MIDDLE_SECONDS, TRIAL_MILLISECONDS, UNSEEN_MILLISECONDS};
 use crate::machine::Supervisor;
 use crate::process::Process;
-use crate::records::job::Alarm;
+use crate::records::job::{Alarm, SurveyReason};
 use crate::state::Goal;
 use crate::tables::expect as follow;
 use crate::tables::lifecycle::Wait;
@@ -17,6 +17,10 @@ impl Supervisor<'_> {
     pub(crate) fn bound_wait(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(id).filter(|job| job.waiting) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
+        if self.is_held(id) {
+            let at = self.now.after_milliseconds(UNSEEN_MILLISECONDS);
+            return self.timers.arm(&mut self.jobs, id, Alarm::Unseen, at);
+        }
         if job.follow.advice_due && job.state.row().is_run() {
             return self.wait_to_advise(id);
         }
@@ -38,6 +42,11 @@ impl Supervisor<'_> {
         };
         let deadline = self.now.after_seconds(seconds);
         self.timers.arm(&mut self.jobs, id, alarm, deadline);
+    }
+
+    /// Whether the main process has exited, and the world could not find out yet which of the others live.
+    pub(crate) fn is_held(&self, id: JobId) -> bool {
+        self.jobs.get(id).is_some_and(|job| matches!(job.survey, SurveyReason::Ended(..)) && job.unseen > 0)
     }
 
     /// Arms the timer for the next check of a main process that is not ready yet.

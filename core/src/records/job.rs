@@ -119,6 +119,8 @@ pub(crate) struct Job {
     pub(crate) follow: FollowState,
     /// The survey under way.
     pub(crate) survey: SurveyReason,
+    /// How often in a row the world could not find out which processes live.
+    pub(crate) unseen: u8,
     /// Whether the stop is forced.
     pub(crate) forced: bool,
     /// Whether the process that the job waits for was sent SIGKILL.
@@ -194,6 +196,8 @@ pub(crate) enum Alarm {
     Adopted,
     /// Check whether the process between the first and the daemon has exited.
     Middle,
+    /// Ask again which processes live: the world could not find out.
+    Unseen,
     /// The main process must have reported that it is alive (`watchdog`).
     Watchdog,
     /// The main process must have exited by the signal that it got for not reporting.

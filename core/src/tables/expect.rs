@@ -112,6 +112,8 @@ impl ExpectRow {
             Expect::PidFile | Expect::Auto => QUICK_LOOK_MILLISECONDS,
             _ => LOOK_MILLISECONDS,
         };
+        let most = ExpectRow::most_busy(expect);
+        let busy = if busy < most { busy } else { most };
         first << busy.saturating_sub(FEW_LOOKS)
     }
 

@@ -30,6 +30,9 @@ const FILE_SYSTEMS: [(&str, &str, MsFlags, &str); 4] = [
     (   "/dev/pts", "devpts",   CALM,                           "mode=0620,gid=5"),
 ];
 
+/// Where the hierarchy of control groups is mounted: the usual place, and that beside hierarchies of version 1.
+const GROUPS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+
 const CALM: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NOEXEC);
 const QUIET: MsFlags = CALM.union(MsFlags::MS_NODEV);
 
@@ -37,13 +40,16 @@ const QUIET: MsFlags = CALM.union(MsFlags::MS_NODEV);
 ///
 /// The default control socket needs a writable `/run`. If `/run` is writable, or something is mounted there, it is left
 /// to the jobs.
-pub fn settle_in(usual_socket: bool) {
+pub fn settle_in(usual_socket: bool, groups: bool) {
     for (place, kind, flags, options) in FILE_SYSTEMS {
         // The kernel's own /dev lacks /dev/pts; the other directories exist, or cannot be made.
         fs::create_dir(place).unwrap_or_default();
         if needs_mount(Path::new(place)) {
             mount(Some(kind), place, Some(kind), flags, Some(options)).unwrap_or_default();
         }
+    }
+    if groups {
+        mount_groups();
     }
     let run = Path::new("/run");
     if usual_socket && needs_mount(run) && access(run, AccessFlags::W_OK) == Err(Errno::EROFS) {
@@ -53,6 +59,23 @@ pub fn settle_in(usual_socket: bool) {
     // This fails if the process is a session leader already.
     nix::unistd::setsid().map(drop).unwrap_or_default();
     open_console();
+}
+
+/// Mounts the single hierarchy of control groups (version 2) where the kernel has it and nothing has mounted it: by it
+/// alone the processes of a job are known for certain. It takes no controller from the hierarchies of version 1.
+fn mount_groups() {
+    let has = |file: &str, kind: &str| {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        text.lines().any(|line| line.split_ascii_whitespace().any(|word| word == kind))
+    };
+    if has("/proc/self/mounts", "cgroup2") || !has("/proc/filesystems", "cgroup2") {
+        return;
+    }
+    // A mount at the first place may be the directory of the hierarchies of version 1.
+    let [usual, beside] = GROUPS;
+    let place = if needs_mount(Path::new(usual)) { usual } else { beside };
+    fs::create_dir(place).unwrap_or_default();
+    mount(Some("cgroup2"), place, Some("cgroup2"), QUIET, None::<&str>).unwrap_or_default();
 }
 
 /// Whether the directory is there, and nothing is mounted at it.

@@ -67,7 +67,7 @@ fn complain(text: &str) -> ExitCode {
 
 fn supervise(options: &Options) -> ExitCode {
     if !options.user && !options.restart {
-        first_process::settle_in(options.socket.is_none());
+        first_process::settle_in(options.socket.is_none(), options.groups);
     }
     let inherited = umask(Mode::from_bits_truncate(DEFAULT_UMASK.into()));
     let mut mask = DEFAULT_UMASK;

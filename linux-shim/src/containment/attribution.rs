@@ -1,18 +1,18 @@
 //! The job of an orphan, where no control group tells it: rules on what `/proc` shows, ordered by how much they prove.
 //!
 //! 1. The orphan's session or process group is one that was seen in a job: that of a process which the supervisor
-//!    spawned, of a fork that tracing saw, or of an earlier orphan. The kernel guarantees this, and it distinguishes
-//!    hooks from main processes.
+//!    spawned, of a fork that tracing saw, of a descendant that was seen while its parents lived, or of an earlier
+//!    orphan. The kernel guarantees this, and it distinguishes hooks from main processes.
 //! 2. The orphan's environment names the job.
-//! 3. The orphan came when a process of the job had exited, began soon after the job's main process was launched,
-//!    and no other job is nearer: of several jobs, the one with the process id nearest below the orphan's own, since
-//!    process ids are given in order. Its environment must not be a whole one that names no job: a process forked for a
-//!    job has no such environment unless a program has set it, and losing that process is better than taking a
-//!    stranger.
 //!
-//! A process that began before a job's first main process never belongs to the job.
+//! A process that began before a job's first main process never belongs to the job. An orphan of which nothing of this
+//! is known belongs to none: losing a process is better than taking a stranger. If it came when a process of a job had
+//! exited, began soon after the job's main process was launched, and no other job is nearer (the one with the process
+//! id nearest below the orphan's own, since process ids are given in order), that is a guess, which the log may tell
+//! and which nothing else may use.
 
 use heapless::Vec;
+use nix::errno::Errno;
 use uphold_core::{JobId, Pid};
 
 use super::evidence::{Evidence, PastProcess};
@@ -61,6 +61,9 @@ pub(super) struct Life {
     pub(super) is_spent: bool,
     /// Whether processes of the job have left the group.
     pub(super) strays: bool,
+    /// The number of children of the supervisor that are known to be the job's.
+    #[serde(skip)]
+    pub(super) members: u32,
 }
 
 impl Life {
@@ -70,10 +73,15 @@ impl Life {
     }
 
     /// Whether a process belongs to the first or the last main process, which are never dropped.
-    fn covers(&self, stat: &Stat, world: &impl World) -> bool {
+    fn covers(&self, stat: &Stat, world: &impl World) -> Result<bool, Errno> {
         let launched = [self.since, Some(self.latest)].into_iter().flatten();
-        let mut past = launched.filter_map(|birth| Some(PastProcess { number: birth.pid?, start: birth.time }));
-        past.any(|mark| mark.covers(stat, world))
+        let past = launched.filter_map(|birth| Some(PastProcess { number: birth.pid?, start: birth.time }));
+        for mark in past {
+            if mark.covers(stat, world)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn may_have(&self, stat: &Stat) -> bool {
@@ -120,8 +128,15 @@ impl Attribution {
         }
         let life = self.lives.get_mut(job.index())?;
         if life.as_ref().is_none_or(|life| life.job != job) {
-            *life =
-                Some(Life { job, since: None, latest: Birth::default(), group: None, is_spent: false, strays: false });
+            *life = Some(Life {
+                job,
+                since: None,
+                latest: Birth::default(),
+                group: None,
+                is_spent: false,
+                strays: false,
+                members: 0,
+            });
         }
         life.as_mut()
     }
@@ -192,49 +207,63 @@ impl Attribution {
         self.lives.get_mut(job.index())?.take_if(|life| life.job == job)
     }
 
-    /// The owner of an orphan.
-    pub(super) fn judge(&self, stat: &Stat, table: &Table, world: &impl World) -> Owner {
-        let owner = self.surely(stat, world).or_else(|| self.by_end(stat, table, world));
-        owner.unwrap_or(Owner::NoJob)
-    }
-
-    /// The owner of an orphan, if its session or its environment names it.
-    pub(super) fn surely(&self, stat: &Stat, world: &impl World) -> Option<Owner> {
-        self.by_session(stat, world).or_else(|| self.by_name(stat, world))
+    /// The owner of an orphan, if its session, its group or its environment tells.
+    ///
+    /// # Errors
+    /// The system does not tell now.
+    pub(super) fn judge(&self, stat: &Stat, world: &impl World) -> Result<Option<Owner>, Errno> {
+        match self.by_session(stat, world)? {
+            Some(owner) => Ok(Some(owner)),
+            None => self.by_name(stat, world),
+        }
     }
 
     /// The owner whose session or group the orphan is in.
-    pub(super) fn by_session(&self, stat: &Stat, world: &impl World) -> Option<Owner> {
+    ///
+    /// # Errors
+    /// The system does not tell now.
+    pub(super) fn by_session(&self, stat: &Stat, world: &impl World) -> Result<Option<Owner>, Errno> {
         let is_hooks = |owner| matches!(owner, Owner::Hook(_));
         let may_be =
             |owner| matches!(owner, Owner::Main(job) if self.life(job).is_some_and(|life| life.may_have(stat)));
-        let launched = || self.lives().find(|life| life.may_have(stat) && life.covers(stat, world));
-        let marked = self.past.covering(stat, world, is_hooks).or_else(|| self.past.covering(stat, world, may_be));
-        marked.or_else(|| launched().map(|life| Owner::Main(life.job)))
+        if let Some(owner) = self.past.covering(stat, world, is_hooks)? {
+            return Ok(Some(owner));
+        }
+        if let Some(owner) = self.past.covering(stat, world, may_be)? {
+            return Ok(Some(owner));
+        }
+        for life in self.lives().filter(|life| life.may_have(stat)) {
+            if life.covers(stat, world)? {
+                return Ok(Some(Owner::Main(life.job)));
+            }
+        }
+        Ok(None)
     }
 
-    fn by_name(&self, stat: &Stat, world: &impl World) -> Option<Owner> {
-        let named = world.named(stat.pid)?;
-        let job = self.lives().find(|life| life.may_have(stat) && world.is_called(life.job, &named))?.job;
+    fn by_name(&self, stat: &Stat, world: &impl World) -> Result<Option<Owner>, Errno> {
+        let Some(named) = world.named(stat.pid)? else { return Ok(None) };
+        let is_it = |life: &&Life| life.may_have(stat) && world.is_called(life.job, &named);
+        let Some(job) = self.lives().find(is_it).map(|life| life.job) else { return Ok(None) };
         let ended = |owner| self.ends.iter().any(|(ended, _)| *ended == owner);
         // The environment of hooks names the same job.
         let is_hooks = ended(Owner::Hook(job)) && !ended(Owner::Main(job));
-        Some(if is_hooks { Owner::Hook(job) } else { Owner::Main(job) })
+        Ok(Some(if is_hooks { Owner::Hook(job) } else { Owner::Main(job) }))
     }
 
-    fn by_end(&self, stat: &Stat, table: &Table, world: &impl World) -> Option<Owner> {
+    /// The job whose main process has left an orphan, perhaps: one for the log.
+    pub(super) fn guess(&self, stat: &Stat, table: &Table, world: &impl World) -> Option<JobId> {
         let number = stat.pid.get();
         // A process may have exited whose exit is still to be reported.
         let near = (1..=PARENT_NUMBERS).filter_map(|below| Pid::new(number.checked_sub(below)?));
         let untold = near.filter_map(|pid| Some((table.get(pid)?, pid))).next();
-        let untold = untold.filter(|(_, pid)| world.stat(*pid).is_some_and(|stat| !stat.is_alive()));
+        let has_ended = |pid| world.stat(pid).is_ok_and(|stat| stat.is_some_and(|stat| !stat.is_alive()));
+        let untold = untold.filter(|(_, pid)| has_ended(*pid));
         let ended = self.ends.iter().copied().chain(untold);
         let distance = |(_, pid): &(Owner, Pid)| number.wrapping_sub(pid.get());
-        let (owner, _) = ended.min_by_key(distance)?;
         let soon =
             |job| self.life(job).is_some_and(|life| !life.has_before(stat) && stat.start <= life.latest.time + SOON);
-        match owner {
-            Owner::Main(job) | Owner::Hook(job) if soon(job) && !world.is_foreign(stat.pid) => Some(owner),
+        match ended.min_by_key(distance)? {
+            (Owner::Main(job), _) if soon(job) => Some(job),
             _ => None,
         }
     }

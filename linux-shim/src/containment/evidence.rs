@@ -1,5 +1,6 @@
 //! Past processes of jobs: their process ids may be those of sessions and process groups in which others still live.
 
+use nix::errno::Errno;
 use uphold_core::{JobId, Pid};
 
 use super::owner::{Owner, World};
@@ -20,16 +21,20 @@ pub(super) struct PastProcess {
 
 impl PastProcess {
     /// Whether a process is this one, or in its session or group.
-    pub(super) fn covers(&self, stat: &Stat, world: &impl World) -> bool {
+    ///
+    /// # Errors
+    /// The system does not tell now.
+    pub(super) fn covers(&self, stat: &Stat, world: &impl World) -> Result<bool, Errno> {
         let number = self.number.get();
         if self.number == stat.pid {
-            return stat.start <= self.start + SLACK;
+            return Ok(stat.start <= self.start + SLACK);
+        }
+        if (stat.session != number && stat.group != number) || stat.start < self.start {
+            return Ok(false);
         }
         // The process id may have been given to another process since.
         let is_new = |leader: Stat| leader.start > self.start + SLACK;
-        (stat.session == number || stat.group == number)
-            && stat.start >= self.start
-            && !world.stat(self.number).is_some_and(is_new)
+        Ok(!world.stat(self.number)?.is_some_and(is_new))
     }
 }
 
@@ -67,9 +72,13 @@ impl Evidence {
         stat: &Stat,
         world: &impl World,
         is_asked_for: impl Fn(Owner) -> bool,
-    ) -> Option<Owner> {
-        let covers = |(owner, mark): &&(Owner, PastProcess)| is_asked_for(*owner) && mark.covers(stat, world);
-        self.0.iter().find(covers).map(|(owner, _)| *owner)
+    ) -> Result<Option<Owner>, Errno> {
+        for (owner, mark) in &self.0 {
+            if is_asked_for(*owner) && mark.covers(stat, world)? {
+                return Ok(Some(*owner));
+            }
+        }
+        Ok(None)
     }
 
     /// Drops the processes of a job at rest.

@@ -9,16 +9,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag, open};
-use nix::sys::stat::{Mode, fstat, stat};
+use nix::fcntl::{Flock, FlockArg, OFlag, open, openat};
+use nix::sys::stat::{Mode, fstat, mkdirat, stat};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
-use nix::unistd::{mkdir, write};
+use nix::unistd::{UnlinkatFlags, mkdir, unlinkat, write};
 use uphold_core::Pid;
 
 use crate::capacity::{GROUP_DEPTH, GROUP_NAMES, GROUPS_TO_REMOVE, HOME_NAMES, LEFT_GROUPS, OWN_GROUP_PATH};
 use crate::containment::hierarchy::find_base;
 use crate::kernel;
-use crate::watch::proc_files::each_number;
+use crate::watch::proc_files::{each_number, present, with_spare};
 
 /// The beginning of the names of supervisors' groups; the supervisor's process id follows.
 const PREFIX: &str = "uphold-";
@@ -72,13 +72,16 @@ impl JobCgroups {
         &self.home
     }
 
-    fn path(&self, number: u32, file: &str) -> Result<GroupPath, Errno> {
+    /// The path of a file in the home, which is open: nothing that is mounted over it later hides the groups.
+    fn path(number: u32, file: &str) -> Result<GroupPath, Errno> {
         let mut path = GroupPath::new();
         let slash = if file.is_empty() { "" } else { "/" };
-        let place = path.extend_from_slice(self.home.as_os_str().as_bytes());
-        place.map_err(|_| Errno::ENAMETOOLONG)?;
-        write!(path, "/{number}{slash}{file}").map_err(|_| Errno::ENAMETOOLONG)?;
+        write!(path, "{number}{slash}{file}").map_err(|_| Errno::ENAMETOOLONG)?;
         Ok(path)
+    }
+
+    fn open_in(&self, path: &[u8], flags: OFlag) -> Result<OwnedFd, Errno> {
+        with_spare(|| openat(&*self.lock, path, flags | OFlag::O_CLOEXEC, Mode::empty()))
     }
 
     /// Makes a new group.
@@ -91,7 +94,7 @@ impl JobCgroups {
         for _ in 0..GROUP_NAMES {
             let number = self.next;
             self.next = self.next.wrapping_add(1);
-            match mkdir(&*self.path(number, "")?, Mode::from_bits_truncate(0o755)) {
+            match mkdirat(&*self.lock, &*Self::path(number, "")?, Mode::from_bits_truncate(0o755)) {
                 Err(Errno::EEXIST) => {}
                 Err(Errno::ENOENT) if !std::mem::replace(&mut lost, true) => self.lock = settle(&self.home)?,
                 made => return made.map(|()| number),
@@ -102,25 +105,59 @@ impl JobCgroups {
 
     /// Opens a group, for processes to be born into.
     pub(super) fn open(&self, number: u32) -> Result<OwnedFd, Errno> {
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        open(&*self.path(number, "")?, flags, Mode::empty())
+        self.open_in(&Self::path(number, "")?, OFlag::O_PATH | OFlag::O_DIRECTORY)
     }
 
-    /// Calls `take` for every process in a group and in those below it.
-    pub(super) fn each_process(&self, number: u32, mut take: impl FnMut(Pid)) -> Result<(), Errno> {
-        let mut path = self.path(number, "")?;
-        look_through(&mut path, GROUP_DEPTH, &mut take)
+    /// Calls `take` for every process in a group and in those below it. Returns whether there is such a group.
+    ///
+    /// # Errors
+    /// The kernel does not tell now: there may be more processes.
+    pub(super) fn each_process(&self, number: u32, mut take: impl FnMut(Pid)) -> Result<bool, Errno> {
+        let mut path = Self::path(number, "")?;
+        self.look_through(&mut path, GROUP_DEPTH, &mut take)
+    }
+
+    fn look_through(&self, path: &mut GroupPath, depth: usize, take: &mut impl FnMut(Pid)) -> Result<bool, Errno> {
+        let length = path.len();
+        path.extend_from_slice(b"/cgroup.procs").map_err(|_| Errno::ENAMETOOLONG)?;
+        let list = present(self.open_in(path, OFlag::O_RDONLY));
+        path.truncate(length);
+        let Some(list) = list? else { return Ok(false) };
+        match each_number(&list, &mut *take) {
+            // In a group for threads: its processes are those of the group above.
+            Err(Errno::EOPNOTSUPP) => {}
+            read => read?,
+        }
+        drop(list);
+        if depth == 0 {
+            return Ok(true);
+        }
+        let directory = self.open_in(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY);
+        let Some(directory) = present(directory)? else { return Ok(true) };
+        let mut all = Ok(());
+        let read = kernel::descriptors::each_entry(&directory, |name, is_directory| {
+            if !is_directory || all.is_err() {
+                return;
+            }
+            let named = path.push(b'/').is_ok() && path.extend_from_slice(name).is_ok();
+            // A group that has disappeared meanwhile is empty.
+            if named {
+                all = self.look_through(path, depth - 1, take).map(drop);
+            }
+            path.truncate(length);
+        });
+        all.and(present(read).map(drop)).map(|()| true)
     }
 
     /// Kills every process in a group and in those below it (Linux 5.14).
     pub(super) fn kill(&self, number: u32) -> Result<(), Errno> {
-        let file = open(&*self.path(number, "cgroup.kill")?, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+        let file = self.open_in(&Self::path(number, "cgroup.kill")?, OFlag::O_WRONLY)?;
         write(&file, b"1").map(drop)
     }
 
     /// Removes a group, now or when it is found empty later.
     pub(super) fn release(&mut self, number: u32) {
-        let removed = self.path(number, "").and_then(|path| kernel::descriptors::remove_directory(&path));
+        let removed = Self::path(number, "").and_then(|path| unlinkat(&*self.lock, &*path, UnlinkatFlags::RemoveDir));
         // One too many stays until the supervisor ends.
         if removed == Err(Errno::EBUSY) && self.left.len() < self.left.capacity() {
             self.left.push(number);
@@ -134,31 +171,6 @@ impl Drop for JobCgroups {
         // Processes may still live in it.
         fs::remove_dir(&self.home).unwrap_or_default();
     }
-}
-
-fn look_through(path: &mut GroupPath, depth: usize, take: &mut impl FnMut(Pid)) -> Result<(), Errno> {
-    let length = path.len();
-    path.extend_from_slice(b"/cgroup.procs").map_err(|_| Errno::ENAMETOOLONG)?;
-    let list = open(&**path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
-    path.truncate(length);
-    each_number(&list?, &mut *take);
-    if depth == 0 {
-        return Ok(());
-    }
-    let directory = open(&**path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-    kernel::descriptors::each_entry(&directory, |name, is_directory| {
-        let mut down = || {
-            path.push(b'/').map_err(|_| Errno::ENAMETOOLONG)?;
-            path.extend_from_slice(name).map_err(|_| Errno::ENAMETOOLONG)?;
-            look_through(path, depth - 1, take)
-        };
-        if is_directory {
-            // A group that has disappeared meanwhile is empty.
-            down().unwrap_or_default();
-            path.truncate(length);
-        }
-    });
-    Ok(())
 }
 
 fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> {

@@ -6,22 +6,23 @@
 //! an orphan belongs; the descendants of such an orphan, or of the main process, belong to the job too. Hooks and their
 //! descendants are left out.
 //!
-//! After its construction nothing here allocates, and no process is examined unless a survey needs it.
+//! After its construction nothing here allocates, and no process is examined unless a survey needs it. The absence
+//! of a process is never inferred from an answer that the kernel does not give now.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
-use uphold_core::{JobId, Pid, Process, Signal, Survivor};
+use uphold_core::{JobId, Pid, Process, ShortName, Survivor};
 
 use super::attribution::{Attribution, Life};
 use super::found::Scan;
 use super::groups::{JobCgroups, may_be_there};
+use super::leaving::{Guess, Leavings};
 use super::table::Table;
-use crate::capacity::{CHILDREN, ORPHANS, SURVIVORS, SWEEPS};
+use crate::capacity::{CHILDREN, ORPHANS, SURVIVORS};
 use crate::clock::{TICKS, ticks};
 use crate::kernel;
-use crate::kernel::error::may_pass;
-use crate::watch::kill::signal_one;
+use crate::watch::proc_files::fill_reserve;
 
 use super::owner::{Owner, World};
 use super::process::{self, ClaimedName};
@@ -29,7 +30,7 @@ use crate::watch::proc_stat::{Stat, each_child};
 
 /// The processes of jobs, as far as they are known.
 pub struct Containment {
-    own: Option<Pid>,
+    pub(super) own: Option<Pid>,
     pub(super) attribution: Attribution,
     pub(super) table: Table,
     /// Whether groups are wanted, and may still become available.
@@ -38,27 +39,39 @@ pub struct Containment {
     orphans: Vec<Pid>,
     found: Scan,
     survivors: Vec<Survivor>,
+    pub(super) leavings: Leavings,
 }
 
+/// The answer to a survey.
+#[derive(Clone, Copy, Debug)]
+pub struct Survey<'f> {
+    /// The live processes that were found, the oldest first; those of an earlier main process come last.
+    pub survivors: &'f [Survivor],
+    /// Why there may be more; `None` if these are all.
+    pub unknown: Option<Errno>,
+}
+
+/// The question whether a job has a name.
+pub type IsCalled<'q> = &'q dyn Fn(JobId, &ClaimedName) -> bool;
+
 /// `/proc`, and the names of jobs.
-struct Proc<'f> {
-    is_called: &'f dyn Fn(JobId, &ClaimedName) -> bool,
+pub(super) struct Proc<'f> {
+    pub(super) is_called: IsCalled<'f>,
     /// Whether only processes count that have moved to another control group than the supervisor's, which is that of
     /// hooks.
-    moved: bool,
+    pub(super) moved: bool,
 }
 
 impl World for Proc<'_> {
-    fn stat(&self, pid: Pid) -> Option<Stat> {
+    fn stat(&self, pid: Pid) -> Result<Option<Stat>, Errno> {
         Stat::of(pid)
     }
 
-    fn named(&self, pid: Pid) -> Option<ClaimedName> {
-        process::named(pid).filter(|_| !self.moved || !process::is_in_our_group(pid))
-    }
-
-    fn is_foreign(&self, pid: Pid) -> bool {
-        process::is_foreign(pid)
+    fn named(&self, pid: Pid) -> Result<Option<ClaimedName>, Errno> {
+        if self.moved && process::is_in_our_group(pid)? {
+            return Ok(None);
+        }
+        process::named(pid)
     }
 
     fn is_called(&self, job: JobId, named: &ClaimedName) -> bool {
@@ -84,6 +97,7 @@ impl Containment {
             orphans: Vec::with_capacity(ORPHANS),
             found: Scan::new(),
             survivors: Vec::with_capacity(SURVIVORS),
+            leavings: Leavings::new(),
         }
     }
 
@@ -91,7 +105,9 @@ impl Containment {
     /// hierarchy is not mounted yet, or cannot be read now, it is searched again when a job starts.
     pub fn use_groups(&mut self) -> bool {
         let groups = JobCgroups::new();
-        self.wants_groups = matches!(groups, Err(errno) if errno == Errno::ENOENT || may_pass(errno));
+        // Other errors pass.
+        self.wants_groups =
+            groups.as_ref().is_err_and(|errno| !matches!(errno, Errno::EACCES | Errno::EPERM | Errno::EROFS));
         self.groups = groups.ok();
         self.groups.is_some()
     }
@@ -155,190 +171,266 @@ impl Containment {
 
     /// If there is no room, it is found out again each time.
     pub(super) fn know(&mut self, pid: Pid, owner: Owner) {
-        self.table.put(pid, owner);
+        self.forget_child(pid);
+        if self.table.put(pid, owner)
+            && let Owner::Main(job) | Owner::Hook(job) = owner
+            && let Some(life) = self.attribution.life_mut(job)
+        {
+            life.members = life.members.saturating_add(1);
+        }
+    }
+
+    fn forget_child(&mut self, pid: Pid) -> Option<Owner> {
+        let owner = self.table.take(pid)?;
+        if let Owner::Main(job) | Owner::Hook(job) = owner
+            && self.attribution.life(job).is_some()
+            && let Some(life) = self.attribution.life_mut(job)
+        {
+            life.members = life.members.saturating_sub(1);
+        }
+        Some(owner)
     }
 
     /// A traced process has forked.
-    pub fn forked(&mut self, parent: Pid, child: Pid, is_called: &dyn Fn(JobId, &ClaimedName) -> bool) {
-        let (world, child) = (Proc { is_called, moved: false }, Stat::of(child));
-        let owner = self.table.get(parent);
-        let owner = owner.or_else(|| self.attribution.by_session(&world.stat(parent)?, &world));
-        if let (Some(owner), Some(child)) = (owner, child) {
-            self.attribution.mark(owner, child.pid, child.start);
+    pub fn forked(&mut self, parent: Pid, child: Pid, is_called: IsCalled<'_>) {
+        let world = Proc { is_called, moved: false };
+        let by_session = || self.attribution.by_session(&world.stat(parent).ok()??, &world).ok()?;
+        let owner = self.table.get(parent).or_else(by_session);
+        let start = match world.stat(child) {
+            Ok(stat) => stat.map(|stat| stat.start),
+            // It began a moment ago.
+            Err(_) => Some(ticks().saturating_sub(TICKS)),
+        };
+        if let (Some(owner), Some(start)) = (owner, start) {
+            self.attribution.mark(owner, child, start);
         }
     }
 
     /// A process has exited and was reaped.
-    pub fn ended(&mut self, pid: Pid, is_called: &dyn Fn(JobId, &ClaimedName) -> bool) {
-        let Some(owner) = self.table.take(pid) else { return };
+    pub fn ended(&mut self, pid: Pid, is_called: IsCalled<'_>) {
+        let Some(owner) = self.forget_child(pid) else { return };
         self.attribution.ended(owner, pid);
-        // A process that a hook leaves behind must not be taken for the main process's.
-        if let Owner::Hook(job) = owner
-            && self.attribution.life(job).is_some_and(|life| life.has_begun() && life.group.is_none())
-        {
-            self.look(&Proc { is_called, moved: false }, &mut |_| {});
+        let (Owner::Main(job) | Owner::Hook(job)) = owner else { return };
+        if self.attribution.life(job).is_some_and(|life| !life.has_begun() || life.group.is_some()) {
+            return;
+        }
+        match owner {
+            // A process that a hook leaves behind must not be taken for the main process's. If nothing can be seen now,
+            // a later look tells them apart by their sessions.
+            Owner::Hook(_) => self.look(&Proc { is_called, moved: false }, &mut |_| {}).unwrap_or_default(),
+            // Its orphans are looked at while their descent can still be read: in this turn.
+            _ => self.leavings.want_look(),
+        }
+    }
+
+    /// A main process is about to be signalled: notes the sessions and groups into which its descendants have moved,
+    /// while their descent can still be read.
+    pub fn note_descent(&mut self, pid: Pid, is_called: IsCalled<'_>) {
+        let Some(Owner::Main(job)) = self.table.get(pid) else { return };
+        if !self.has_group(job) {
+            fill_reserve();
+            let mut found = std::mem::take(&mut self.found);
+            found.alive.clear();
+            // A process that cannot be seen is not noted: it may be lost then, but no stranger is taken.
+            self.find_family(job, &mut found, &Proc { is_called, moved: false }).unwrap_or_default();
+            self.found = found;
         }
     }
 
     /// Determines the owners of new orphans. Of those in another control group, only those count whose session or
     /// environment names the job. A process that has exited shows nothing any more, and is left undecided.
-    fn look(&mut self, world: &Proc<'_>, undecided: &mut dyn FnMut(Pid)) {
-        let Some(own) = self.own.and_then(Stat::of) else { return };
+    ///
+    /// # Errors
+    /// The kernel does not tell now: orphans may be left that nothing is known about.
+    pub(super) fn look(&mut self, world: &Proc<'_>, undecided: &mut dyn FnMut(Pid)) -> Result<(), Errno> {
+        let Some(own) = self.own.map(Stat::of).transpose()?.flatten() else { return Err(Errno::EIO) };
         let (orphans, table) = (&mut self.orphans, &self.table);
         orphans.clear();
-        each_child(own.pid, own.threads, |child| {
+        let mut all = each_child(own.pid, own.threads, |child| {
             if table.get(child).is_none() && orphans.len() < orphans.capacity() {
                 orphans.push(child);
             }
         });
-        let mut all = true;
+        if orphans.len() == orphans.capacity() {
+            // The others are examined when these are known.
+            all = all.and(Err(Errno::EAGAIN));
+        }
+        let mut decided = true;
         // Orphans whose session or environment names a job come first: they decide for their session too, and so for
         // others in it.
-        for &guess in if world.moved { &[false][..] } else { &[false, true] } {
-            for &orphan in &self.orphans {
-                let Some(stat) = Stat::of(orphan).filter(|_| self.table.get(orphan).is_none()) else { continue };
-                if guess && !stat.is_alive() {
-                    all = false;
-                    undecided(orphan);
-                    continue;
+        for &last in if world.moved { &[false][..] } else { &[false, true] } {
+            for at in 0..self.orphans.len() {
+                match self.look_at(self.orphans[at], last, world) {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        decided = false;
+                        undecided(self.orphans[at]);
+                    }
+                    Err(errno) => all = Err(errno),
                 }
-                let owner = match guess {
-                    false => self.attribution.surely(&stat, world),
-                    true => Some(self.attribution.judge(&stat, &self.table, world)),
-                };
-                let Some(owner) = owner else { continue };
-                let is_new = !guess && self.attribution.by_session(&stat, world).is_none();
+            }
+        }
+        if decided && all.is_ok() && !world.moved {
+            self.attribution.looked();
+        }
+        all
+    }
+
+    /// Determines the owner of one orphan. `last` is whether it belongs to no job if nothing tells its job. Returns
+    /// false if it shows nothing any more.
+    fn look_at(&mut self, orphan: Pid, last: bool, world: &Proc<'_>) -> Result<bool, Errno> {
+        if self.table.get(orphan).is_some() {
+            return Ok(true);
+        }
+        let Some(stat) = Stat::of(orphan)? else { return Ok(true) };
+        if last && !stat.is_alive() {
+            return Ok(false);
+        }
+        let is_new = self.attribution.by_session(&stat, world)?.is_none();
+        match self.attribution.judge(&stat, world)? {
+            Some(owner) => {
                 // It may become a session leader later, and leave the session to others.
                 self.attribution.mark(owner, orphan, stat.start);
                 if let Some(session) = Pid::new(stat.session).filter(|session| is_new && *session != orphan) {
                     self.attribution.mark(owner, session, stat.start);
                 }
-                self.table.put(orphan, owner);
+                self.know(orphan, owner);
             }
+            None if last => {
+                if let Some(job) = self.attribution.guess(&stat, &self.table, world) {
+                    self.leavings.guess(Guess { job, pid: orphan, start: stat.start });
+                }
+                self.know(orphan, Owner::NoJob);
+            }
+            None => {}
         }
-        if all && !world.moved {
-            self.attribution.looked();
-        }
+        Ok(true)
     }
 
-    /// The live processes of a job, the oldest first; those of an earlier main process come last.
+    /// The live processes of a job.
     ///
     /// `named` is the process that a file names as the job's main one. `anywhere`: if no process is in the job's group,
     /// a program may have moved to another group; then those count whose session or environment names the job.
-    pub fn survey(
-        &mut self,
-        job: JobId,
-        named: Option<Pid>,
-        anywhere: bool,
-        is_called: &dyn Fn(JobId, &ClaimedName) -> bool,
-    ) -> &[Survivor] {
+    pub fn survey(&mut self, job: JobId, named: Option<Pid>, anywhere: bool, is_called: IsCalled<'_>) -> Survey<'_> {
         self.find(job, anywhere, is_called);
         self.survivors.clear();
         let own = self.own.map_or(0, Pid::get);
-        self.survivors.extend(self.found.alive.iter().map(|stat| Survivor {
-            pid: stat.pid,
-            name: stat.name,
-            session: Pid::new(stat.session),
-            child: stat.parent == own,
-            named: named == Some(stat.pid),
-            idle: stat.is_idle(),
-        }));
-        &self.survivors
+        let mut unknown = self.found.unknown;
+        for stat in &self.found.alive {
+            let idle = stat.is_idle();
+            unknown = unknown.or(idle.err());
+            self.survivors.push(Survivor {
+                pid: stat.pid,
+                name: stat.name,
+                session: Pid::new(stat.session),
+                child: stat.parent == own,
+                named: named == Some(stat.pid),
+                idle: idle.unwrap_or(false),
+            });
+        }
+        fill_reserve();
+        Survey { survivors: &self.survivors, unknown }
     }
 
-    /// The same, in the form of `/proc`.
-    pub(crate) fn found(&self) -> &[Stat] {
-        &self.found.alive
+    /// The processes that were found last, in the form of `/proc`.
+    pub(super) fn found(&self) -> &Scan {
+        &self.found
     }
 
-    /// Whether the last survey left processes out because there were too many.
-    pub fn was_full(&self) -> bool {
-        self.found.full
-    }
-
-    fn find(&mut self, job: JobId, anywhere: bool, is_called: &dyn Fn(JobId, &ClaimedName) -> bool) {
+    pub(super) fn find(&mut self, job: JobId, anywhere: bool, is_called: IsCalled<'_>) {
+        fill_reserve();
         let mut found = std::mem::take(&mut self.found);
-        found.look(|found| {
-            let grouped = self.find_in_group(job, found);
-            let strays = self.attribution.life(job).is_some_and(|life| life.strays);
-            if !grouped || strays || (anywhere && found.alive.is_empty()) {
-                self.look(&Proc { is_called, moved: grouped }, &mut |pid| found.note_end(pid));
-                self.find_family(job, found);
-                if let Some(life) = self.attribution.life_mut(job) {
-                    life.strays |= grouped && !found.alive.is_empty();
-                }
-            }
-        });
+        found.look(|found| self.find_once(job, anywhere, is_called, found));
+        if found.unknown.is_some() {
+            self.find_launched(job, &mut found);
+        }
         let life = self.attribution.life(job);
         let is_left = |stat: &Stat| life.is_some_and(|life| life.has_before(stat));
         found.alive.sort_unstable_by_key(|stat| (is_left(stat), stat.start, stat.pid));
         found.alive.dedup_by_key(|stat| stat.pid);
         self.found = found;
+        fill_reserve();
     }
 
-    fn find_in_group(&self, job: JobId, found: &mut Scan) -> bool {
-        let Some(number) = self.attribution.life(job).and_then(|life| life.group) else { return false };
-        let looked = self.groups.as_ref().map(|groups| groups.each_process(number, |pid| found.add(pid)));
-        matches!(looked, Some(Ok(())))
-    }
-
-    fn find_family(&self, job: JobId, found: &mut Scan) {
-        let roots = self.table.entries().iter().filter(|known| known.owner == Owner::Main(job));
-        roots.for_each(|known| found.add(known.pid));
-        let mut at = 0;
-        while let Some(&Stat { pid, threads, .. }) = found.alive.get(at) {
-            each_child(pid, threads, |child| found.add(child));
-            at += 1;
-        }
-    }
-
-    /// Sends a signal to every live process of a job.
-    pub fn sweep(&mut self, job: JobId, signal: Signal, is_called: &dyn Fn(JobId, &ClaimedName) -> bool) {
-        if let (Some(life), Some(groups)) = (self.attribution.life_mut(job), &self.groups)
-            && signal == Signal::KILL
-            && life.group.is_some_and(|number| groups.kill(number).is_ok())
-        {
-            life.is_spent = true;
-            if !life.strays {
-                return;
+    fn find_once(
+        &mut self,
+        job: JobId,
+        anywhere: bool,
+        is_called: IsCalled<'_>,
+        found: &mut Scan,
+    ) -> Result<(), Errno> {
+        let grouped = self.find_in_group(job, found)?;
+        let strays = self.attribution.life(job).is_some_and(|life| life.strays);
+        if !grouped || strays || (anywhere && found.alive.is_empty()) {
+            let world = Proc { is_called, moved: grouped };
+            self.look(&world, &mut |pid| found.note_end(pid))?;
+            self.find_family(job, found, &world)?;
+            if let Some(life) = self.attribution.life_mut(job) {
+                life.strays |= grouped && !found.alive.is_empty();
             }
         }
-        for _ in 0..if signal == Signal::KILL { SWEEPS } else { 1 } {
-            self.find(job, false, is_called);
-            let own = self.own.map_or(0, Pid::get);
-            // A process that cannot be signalled has exited, or belongs to another user: the next survey tells.
-            self.found.alive.iter().for_each(|stat| send(stat, own, signal).unwrap_or_default());
+        Ok(())
+    }
+
+    fn find_in_group(&self, job: JobId, found: &mut Scan) -> Result<bool, Errno> {
+        let Some(number) = self.attribution.life(job).and_then(|life| life.group) else { return Ok(false) };
+        let Some(groups) = &self.groups else { return Ok(false) };
+        groups.each_process(number, |pid| found.add(pid))
+    }
+
+    /// Adds the children of the supervisor that are known to be the job's, and their descendants, and notes to which
+    /// sessions and groups these have moved.
+    fn find_family(&mut self, job: JobId, found: &mut Scan, world: &Proc<'_>) -> Result<(), Errno> {
+        if self.attribution.life(job).is_none_or(|life| life.members == 0) {
+            return Ok(());
+        }
+        let roots = self.table.entries().iter().filter(|known| known.owner == Owner::Main(job));
+        roots.for_each(|known| found.add(known.pid));
+        let (mut at, roots) = (0, found.alive.len());
+        while let Some(&stat) = found.alive.get(at) {
+            if at >= roots && self.attribution.by_session(&stat, world)?.is_none() {
+                self.attribution.mark(Owner::Main(job), stat.pid, stat.start);
+            }
+            each_child(stat.pid, stat.threads, |child| found.add(child))?;
+            at += 1;
+        }
+        Ok(())
+    }
+
+    /// Adds what is known without `/proc`: the children of the supervisor that are known to be the job's and have not
+    /// exited.
+    fn find_launched(&self, job: JobId, found: &mut Scan) {
+        let parent = self.own.map_or(0, Pid::get);
+        for known in self.table.entries().iter().filter(|known| known.owner == Owner::Main(job)) {
+            let pid = known.pid;
+            let has_ended = kernel::process::peek(pid).is_some_and(kernel::process::Waited::has_ended);
+            if !has_ended && !found.alive.iter().any(|stat| stat.pid == pid) {
+                let name = ShortName::default();
+                let (group, session, threads, start) = (0, 0, 1, 0);
+                found.add_alive(Stat { pid, name, state: b'S', parent, group, session, threads, start });
+            }
         }
     }
 
-    /// A job is at rest: drops what was kept of it.
+    /// A job is at rest: drops the record of it, after the search for the processes that it has left.
     pub fn rested(&mut self, job: JobId) {
+        if !self.leavings.rested(job) {
+            self.forget(job);
+        }
+    }
+
+    pub(super) fn forget(&mut self, job: JobId) {
         if let Some(life) = self.attribution.forget(job) {
             self.let_go(&life);
         }
     }
 
     fn let_go(&mut self, life: &Life) {
-        self.table.disown(life.job);
+        if life.members > 0 {
+            self.table.disown(life.job);
+        }
         if let (Some(number), Some(groups)) = (life.group, &mut self.groups) {
             groups.release(number);
         }
-    }
-}
-
-/// Signals the very process that was found. A child keeps its process id until it is reaped.
-fn send(stat: &Stat, own: u32, signal: Signal) -> Result<(), Errno> {
-    if stat.parent == own {
-        return signal_one(stat.pid, signal).map(drop);
-    }
-    let process = kernel::process::open_process(stat.pid);
-    if Stat::of(stat.pid).is_none_or(|now| now.start != stat.start) {
-        return Ok(());
-    }
-    match process {
-        Ok(process) => kernel::process::signal_process(process.as_fd(), false, signal),
-        // Linux before 5.3 has no pidfds.
-        Err(Errno::ENOSYS) => signal_one(stat.pid, signal).map(drop),
-        Err(errno) => Err(errno),
     }
 }

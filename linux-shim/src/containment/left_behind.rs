@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uphold_core::bytes::Show;
 use uphold_core::{Instant, Pid};
 
+use super::leaving::Left;
 use crate::capacity::{FAREWELL_NAME, FAREWELL_PROCESSES, FAREWELL_SECONDS, FAREWELLS};
 use crate::output::message_log::MessageLog;
 use crate::watch::proc_stat::Stat;
@@ -17,6 +18,8 @@ pub(crate) struct LeftReport {
     job: Few<u8, FAREWELL_NAME>,
     /// The processes that lived, with their start times.
     processes: Few<(Pid, u64), FAREWELL_PROCESSES>,
+    /// Processes that came when the job ended, and of which nothing tells whose they are.
+    guesses: Few<(Pid, u64), FAREWELL_PROCESSES>,
     more: usize,
 }
 
@@ -33,24 +36,20 @@ impl LeftBehind {
 
     /// Keeps these processes to be logged later, if they still live then. If there is no room, the oldest are logged
     /// now.
-    pub(crate) fn note(
-        &mut self,
-        now: Instant,
-        (class, instance): (&[u8], &[u8]),
-        found: &[Stat],
-        log: &mut MessageLog,
-    ) {
+    pub(crate) fn note(&mut self, now: Instant, left: &Left<'_>, log: &mut MessageLog) {
+        let ([class, instance], found) = (left.name, left.processes);
         if self.farewells.len() == FAREWELLS
             && let Some(oldest) = self.farewells.pop_front()
         {
-            oldest.tell(log);
+            oldest.tell(now, log);
         }
         let parts: [&[u8]; 4] =
             if instance.is_empty() { [class, b"", b"", b""] } else { [class, b" (", instance, b")"] };
+        let guesses = left.guesses.iter().copied().collect();
         let job = parts.into_iter().flatten().copied().take(FAREWELL_NAME).collect();
         let processes = found.iter().take(FAREWELL_PROCESSES).map(|stat| (stat.pid, stat.start)).collect();
         let more = found.len().saturating_sub(FAREWELL_PROCESSES);
-        self.farewells.push_back(LeftReport { at: now.after_seconds(FAREWELL_SECONDS), job, processes, more });
+        self.farewells.push_back(LeftReport { at: now.after_seconds(FAREWELL_SECONDS), job, processes, guesses, more });
     }
 
     /// The reports that a re-exec carries over.
@@ -68,26 +67,43 @@ impl LeftBehind {
         self.farewells.front().map(|farewell| farewell.at)
     }
 
-    /// Logs the processes whose delay has passed.
+    /// Logs the processes whose delay has passed. The kernel is asked again if it does not
+    /// tell now.
     pub(crate) fn tell(&mut self, now: Instant, log: &mut MessageLog) {
         while let Some(farewell) = self.farewells.pop_front_if(|farewell| farewell.at <= now) {
-            farewell.tell(log);
+            // There is room: it was just taken out.
+            self.farewells.extend(farewell.tell(now, log));
         }
     }
 }
 
 impl LeftReport {
-    fn tell(&self, log: &mut MessageLog) {
+    /// Logs the processes that still live. Returns what could not be seen.
+    fn tell(mut self, now: Instant, log: &mut MessageLog) -> Option<LeftReport> {
         let job = Show(&self.job);
-        let same = |&&(pid, start): &&(Pid, u64)| {
-            Stat::of(pid).filter(|stat| stat.start == start && stat.is_alive()).is_some()
+        let mut tell = |(pid, start): (Pid, u64), sure: bool| match Stat::of(pid) {
+            Err(_) => true,
+            Ok(Some(stat)) if stat.start == start && stat.is_alive() => {
+                let name = stat.name;
+                match sure {
+                    true => log.warn(format_args!("{job} has left process {pid} ({name}) behind, which still runs")),
+                    false => log.warn(format_args!(
+                        "Process {pid} ({name}) lost its parent when {job} ended, and nothing tells whose it is"
+                    )),
+                }
+                false
+            }
+            Ok(_) => false,
         };
-        for &(pid, _) in self.processes.iter().filter(same) {
-            let name = Stat::of(pid).map(|stat| stat.name).unwrap_or_default();
-            log.warn(format_args!("{job} has left process {pid} ({name}) behind, which still runs"));
-        }
+        self.processes.retain(|&process| tell(process, true));
+        self.guesses.retain(|&process| tell(process, false));
         if self.more > 0 {
             log.warn(format_args!("{job} has left {} more processes behind", self.more));
         }
+        if self.processes.is_empty() && self.guesses.is_empty() {
+            return None;
+        }
+        (self.at, self.more) = (now.after_seconds(FAREWELL_SECONDS), 0);
+        Some(self)
     }
 }

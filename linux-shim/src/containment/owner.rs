@@ -1,5 +1,6 @@
 //! The owners of processes, and the questions to the system by which they are found.
 
+use nix::errno::Errno;
 use uphold_core::{JobId, Pid};
 
 use super::process::ClaimedName;
@@ -16,14 +17,18 @@ pub enum Owner {
     NoJob,
 }
 
-/// The questions of the rules.
+/// The questions of the rules. Each has three answers: yes, no, and an error if the system does not tell now.
 pub trait World {
     /// The state of a process.
-    fn stat(&self, pid: Pid) -> Option<Stat>;
+    ///
+    /// # Errors
+    /// The system does not tell now.
+    fn stat(&self, pid: Pid) -> Result<Option<Stat>, Errno>;
     /// The job and instance in the environment of a process.
-    fn named(&self, pid: Pid) -> Option<ClaimedName>;
-    /// Whether a process has a whole environment that names no job.
-    fn is_foreign(&self, pid: Pid) -> bool;
+    ///
+    /// # Errors
+    /// The system does not tell now.
+    fn named(&self, pid: Pid) -> Result<Option<ClaimedName>, Errno>;
     /// Whether a job has this name.
     fn is_called(&self, job: JobId, named: &ClaimedName) -> bool;
 }

@@ -1,10 +1,11 @@
 //! The job that a process claims by its environment, and whether it is in the supervisor's control group. Nothing here
 //! allocates.
 
+use nix::errno::Errno;
 use uphold_core::Pid;
 
 use crate::capacity::{GROUP_PATH, NAME_IN_ENVIRONMENT};
-use crate::watch::proc_files::{each_piece, open_in_proc};
+use crate::watch::proc_files::{Reading, each_piece, open_in_proc};
 
 /// The job and the instance that a process claims.
 pub type ClaimedName = [heapless::Vec<u8, NAME_IN_ENVIRONMENT>; 2];
@@ -13,7 +14,10 @@ pub type ClaimedName = [heapless::Vec<u8, NAME_IN_ENVIRONMENT>; 2];
 const NAMES: [&[u8]; 2] = [b"UPSTART_JOB=", b"UPSTART_INSTANCE="];
 
 /// The job and instance in the environment with which a process began. `None` if the process has overwritten it.
-pub fn named(pid: Pid) -> Option<ClaimedName> {
+///
+/// # Errors
+/// The kernel does not tell now.
+pub fn named(pid: Pid) -> Result<Option<ClaimedName>, Errno> {
     let mut found: [Option<heapless::Vec<u8, NAME_IN_ENVIRONMENT>>; 2] = [None, None];
     each_variable(pid, |entry| {
         for (name, place) in NAMES.iter().zip(&mut found) {
@@ -21,27 +25,14 @@ pub fn named(pid: Pid) -> Option<ClaimedName> {
                 *place = heapless::Vec::from_slice(value).ok();
             }
         }
-    });
+    })?;
     let [job, instance] = found;
-    Some([job?, instance.unwrap_or_default()])
-}
-
-/// Whether a process has a whole environment that names no job: then it does not belong to a job, unless a program has
-/// set another environment. A process that has overwritten its environment, or has none, shows nothing.
-pub fn is_foreign(pid: Pid) -> bool {
-    let (mut some, mut whole, mut named) = (false, true, false);
-    each_variable(pid, |entry| {
-        let name = entry.split(|&byte| byte == b'=').next().filter(|name| name.len() < entry.len());
-        some = true;
-        whole &= name.is_some_and(|name| !name.is_empty() && name.iter().all(u8::is_ascii_graphic));
-        named |= entry.starts_with(NAMES[0]);
-    });
-    some && whole && !named
+    Ok(job.map(|job| [job, instance.unwrap_or_default()]))
 }
 
 /// Calls `take` for the variables of the environment with which a process began; of long ones with the beginning.
-fn each_variable(pid: Pid, mut take: impl FnMut(&[u8])) {
-    let Some(file) = open_in_proc(format_args!("{pid}/environ")) else { return };
+fn each_variable(pid: Pid, mut take: impl FnMut(&[u8])) -> Result<(), Errno> {
+    let Some(file) = open_in_proc(format_args!("{pid}/environ"))? else { return Ok(()) };
     let mut entry = heapless::Vec::<u8, { NAME_IN_ENVIRONMENT + 17 }>::new();
     each_piece(&file, |piece| {
         for &byte in piece {
@@ -53,12 +44,12 @@ fn each_variable(pid: Pid, mut take: impl FnMut(&[u8])) {
             take(&entry);
             entry.clear();
         }
-    });
+    })
 }
 
 /// The path of a process in the single hierarchy of control groups (cgroups(7)).
-fn group_of(pid: impl std::fmt::Display) -> Option<heapless::Vec<u8, GROUP_PATH>> {
-    let file = open_in_proc(format_args!("{pid}/cgroup"))?;
+fn group_of(pid: impl std::fmt::Display) -> Reading<heapless::Vec<u8, GROUP_PATH>> {
+    let Some(file) = open_in_proc(format_args!("{pid}/cgroup"))? else { return Ok(None) };
     let (mut line, mut found) = (heapless::Vec::<u8, { GROUP_PATH + 4 }>::new(), None);
     each_piece(&file, |piece| {
         for &byte in piece {
@@ -70,14 +61,17 @@ fn group_of(pid: impl std::fmt::Display) -> Option<heapless::Vec<u8, GROUP_PATH>
             found = found.take().or_else(|| heapless::Vec::from_slice(line.strip_prefix(b"0::")?).ok());
             line.clear();
         }
-    });
-    found
+    })?;
+    Ok(found)
 }
 
 /// Whether a process is in the supervisor's own control group, as far as can be found out.
-pub fn is_in_our_group(pid: Pid) -> bool {
-    let (own, other) = (group_of("self"), group_of(pid));
-    own.is_none() || other.is_none() || own == other
+///
+/// # Errors
+/// The kernel does not tell now.
+pub fn is_in_our_group(pid: Pid) -> Result<bool, Errno> {
+    let (own, other) = (group_of(std::process::id())?, group_of(pid)?);
+    Ok(own.is_none() || other.is_none() || own == other)
 }
 
 #[cfg(test)]
@@ -87,7 +81,7 @@ mod tests {
     #[test]
     fn this_very_process_names_no_job() {
         let own = Pid::new(std::process::id()).unwrap();
-        assert_eq!(named(own), None);
-        assert!(is_foreign(own));
+        assert_eq!(named(own), Ok(None));
+        assert_eq!(is_in_our_group(own), Ok(true));
     }
 }

@@ -34,6 +34,7 @@ impl Containment {
         for mut life in lives {
             // In a group that is not known here no process can be found.
             life.group = life.group.filter(|_| same);
+            life.members = 0;
             self.attribution.put_back(life);
         }
         past.into_iter().for_each(|(owner, mark)| self.attribution.mark(owner, mark.number, mark.start));

@@ -3,7 +3,6 @@
 use std::ffi::{c_int, c_uint};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use nix::NixPath;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollEvent};
 use nix::sys::signal::SigSet;
@@ -56,7 +55,10 @@ pub(crate) fn duplicate_above(from: c_int, number: c_int) -> Result<c_int, Errno
 
 /// Reads a directory: the name of each entry, and whether the entry is a directory. Unlike readdir(3), it does not
 /// allocate.
-pub(crate) fn each_entry(directory: &OwnedFd, mut take: impl FnMut(&[u8], bool)) {
+///
+/// # Errors
+/// The kernel does not give all entries.
+pub(crate) fn each_entry(directory: &OwnedFd, mut take: impl FnMut(&[u8], bool)) -> Result<(), Errno> {
     /// Offsets in an entry: its length, its type, and its name, which ends in NUL (getdents64(2)).
     const LENGTH: std::ops::Range<usize> = 16..18;
     const KIND: usize = 18;
@@ -67,7 +69,10 @@ pub(crate) fn each_entry(directory: &OwnedFd, mut take: impl FnMut(&[u8], bool))
         let pointer = buffer.as_mut_ptr();
         // SAFETY: the pointer is valid for the stated size.
         let read = unsafe { libc::syscall(libc::SYS_getdents64, directory.as_raw_fd(), pointer, size) };
-        let Ok(read @ 1..) = usize::try_from(read) else { return };
+        let read = match usize::try_from(Errno::result(read)?) {
+            Ok(read @ 1..) => read,
+            _ => return Ok(()),
+        };
         // SAFETY: initialised numbers, viewed as bytes, within the buffer.
         let bytes = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), read.min(size)) };
         let mut rest = bytes;
@@ -81,12 +86,6 @@ pub(crate) fn each_entry(directory: &OwnedFd, mut take: impl FnMut(&[u8], bool))
             rest = rest.get(length..).unwrap_or_default();
         }
     }
-}
-
-/// rmdir(2), of a path that need not end in NUL.
-pub(crate) fn remove_directory(path: &[u8]) -> Result<(), Errno> {
-    // SAFETY: the path ends in NUL.
-    path.with_nix_path(|path| Errno::result(unsafe { libc::rmdir(path.as_ptr()) }).map(drop))?
 }
 
 /// Called by the C library before `main`.

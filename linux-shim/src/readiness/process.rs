@@ -10,7 +10,7 @@ use crate::watch::proc_files::{fill, open_file};
 /// The effective user of a process.
 pub(super) fn user(pid: Pid) -> Option<u32> {
     let mut room = [0; 1024];
-    let text = fill(&open_file(pid, "status")?, &mut room)?;
+    let text = fill(&open_file(pid, "status").ok()??, &mut room).ok()??;
     let line = text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
     // Real, effective, saved, of the file system.
     let effective = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty()).nth(1)?;
@@ -19,7 +19,7 @@ pub(super) fn user(pid: Pid) -> Option<u32> {
 
 /// Whether a process was started with this text in its environment.
 pub(super) fn was_given(pid: Pid, text: &[u8]) -> bool {
-    let Some(file) = open_file(pid, "environ") else { return false };
+    let Ok(Some(file)) = open_file(pid, "environ") else { return false };
     let mut room = [0; 4096];
     let (mut used, mut seen) = (0, 0);
     while let Some(space) = room.get_mut(used..).filter(|space| !space.is_empty() && seen < ENVIRONMENT_SEARCHED) {

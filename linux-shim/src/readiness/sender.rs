@@ -103,8 +103,9 @@ impl DaemonTable {
         }
         let main = place.main.as_mut()?;
         match Stat::of(main.pid) {
-            Some(stat) if stat.start == main.began => main.user = process::user(main.pid).or(main.user),
-            Some(_) if ended != Some(main.pid) => return None,
+            Ok(Some(stat)) if stat.start == main.began => main.user = process::user(main.pid).or(main.user),
+            Ok(_) if ended != Some(main.pid) => return None,
+            // As far as is known, it is the user of before.
             _ => {}
         }
         main.user
@@ -133,7 +134,7 @@ impl DaemonTable {
 
 /// A live process, as a main one.
 pub(super) fn main(pid: Pid) -> Option<Main> {
-    let began = Stat::of(pid)?.start;
+    let began = Stat::of(pid).ok()??.start;
     Some(Main { pid, began, user: process::user(pid) })
 }
 
@@ -144,7 +145,9 @@ fn belongs(place: &DaemonSlot, pid: Pid) -> bool {
     let given = variable(place.name);
     let (mut at, mut first) = (pid, true);
     for _ in 0..ANCESTORS {
-        let Some(stat) = Stat::of(at).filter(|stat| stat.is_alive() || !first) else { return false };
+        let Ok(Some(stat)) = Stat::of(at).map(|stat| stat.filter(|stat| stat.is_alive() || !first)) else {
+            return false;
+        };
         first = false;
         if stat.session == place.session || place.main.is_some_and(|main| main.pid == at && main.began == stat.start) {
             return true;

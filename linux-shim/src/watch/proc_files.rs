@@ -1,72 +1,178 @@
 //! Reading files of `/proc` (proc(5)) into buffers of fixed size. Nothing here allocates.
+//!
+//! Each reading has three answers: what is there, that the process is not there any more, and that the kernel does not
+//! tell now. The third must not be taken for the second: a process that cannot be seen may live. Two things make it
+//! rare. The directory is opened once, so that a later mount over it hides nothing; and a few descriptors are kept in
+//! reserve, which are closed when the kernel has no other, and opened again when it has.
 
 use std::fmt::Arguments;
 use std::io::Write;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::read;
 use uphold_core::Pid;
+
+use crate::capacity::SPARE_DESCRIPTORS;
+
+/// A reading: `None` if there is no such process.
+///
+/// # Errors
+/// The kernel does not tell now: it has no descriptors or no memory, or `/proc` is covered.
+pub(crate) type Reading<T> = Result<Option<T>, Errno>;
 
 /// Bytes of one read: `/proc` gives no more.
 const PIECE: usize = 4096;
 
+/// `/proc`, and the descriptors in reserve. There is one for the whole program, as there is one table of descriptors.
+struct Held {
+    directory: Option<OwnedFd>,
+    spare: heapless::Vec<OwnedFd, SPARE_DESCRIPTORS>,
+}
+
+static HELD: Mutex<Held> = Mutex::new(Held { directory: None, spare: heapless::Vec::new() });
+
+impl Held {
+    /// Opens `/proc`, unless it is open. Another file system that is mounted there is not kept.
+    fn directory(&mut self) -> Result<&OwnedFd, Errno> {
+        match self.directory.take() {
+            Some(open) => Ok(self.directory.insert(open)),
+            None => {
+                let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+                let found = open("/proc", flags, Mode::empty())?;
+                let is_proc = fstatfs(&found)?.filesystem_type() == PROC_SUPER_MAGIC;
+                if !is_proc || !shows_us(&found)? {
+                    return Err(Errno::ENODEV);
+                }
+                Ok(self.directory.insert(found))
+            }
+        }
+    }
+}
+
+/// Whether a `/proc` is that of the supervisor's own namespace of process ids.
+fn shows_us(proc: &OwnedFd) -> Result<bool, Errno> {
+    let mut room = [0; 512];
+    let file = openat(proc, "self/stat", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let text = fill(&file, &mut room)?.unwrap_or_default();
+    let shown = text.split(|&byte| byte == b' ').next().and_then(number);
+    Ok(shown == Some(u64::from(std::process::id())))
+}
+
+/// Whether the kernel has no descriptor to give.
+fn is_short(errno: Errno) -> bool {
+    matches!(errno, Errno::EMFILE | Errno::ENFILE)
+}
+
+/// Whether an error says that the process is not there, or that this supervisor may not see it, which lasts.
+pub(crate) fn is_absence(errno: Errno) -> bool {
+    matches!(errno, Errno::ENOENT | Errno::ESRCH | Errno::ENODEV | Errno::EACCES | Errno::EPERM)
+}
+
+/// Makes a call that opens a descriptor, with the reserve if the kernel has no other. The descriptor should be closed
+/// soon.
+pub(crate) fn with_spare<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    loop {
+        match call() {
+            Err(errno) if is_short(errno) => {
+                let spare = HELD.lock().unwrap_or_else(PoisonError::into_inner).spare.pop();
+                spare.map(drop).ok_or(errno)?;
+            }
+            called => return called,
+        }
+    }
+}
+
+/// Fills the reserve up again as far as the kernel has descriptors.
+pub(crate) fn fill_reserve() {
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    while !held.spare.is_full() {
+        let another = held.directory().and_then(|open| open.as_fd().try_clone_to_owned().map_err(|_| Errno::EMFILE));
+        match another {
+            // There is room.
+            Ok(another) => held.spare.push(another).map_or((), drop),
+            Err(_) => return,
+        }
+    }
+}
+
 /// Opens a file of a process.
-pub(crate) fn open_file(pid: Pid, name: &str) -> Option<OwnedFd> {
-    let mut path = [0u8; 32];
-    write!(&mut path[..], "/proc/{pid}/{name}").ok()?;
-    let length = path.iter().position(|&byte| byte == 0)?;
-    open(&path[..length], OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()
+pub(crate) fn open_file(pid: Pid, name: &str) -> Reading<OwnedFd> {
+    open_in_proc(format_args!("{pid}/{name}"))
+}
+
+/// Opens a file by its path in `/proc`.
+pub(crate) fn open_in_proc(place: Arguments<'_>) -> Reading<OwnedFd> {
+    let mut path = [0u8; 64];
+    write!(&mut path[..], "{place}").map_err(|_| Errno::ENAMETOOLONG)?;
+    let length = path.iter().position(|&byte| byte == 0).unwrap_or(path.len());
+    let opened = with_spare(|| {
+        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        let directory = held.directory().map_err(|errno| if is_short(errno) { errno } else { Errno::EIO })?;
+        openat(directory, &path[..length], OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+    });
+    present(opened)
+}
+
+/// The three answers of a call.
+pub(crate) fn present<T>(called: Result<T, Errno>) -> Reading<T> {
+    match called {
+        Ok(found) => Ok(Some(found)),
+        Err(errno) if is_absence(errno) => Ok(None),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// Reads a file to its end, or as much as fits.
-pub(crate) fn fill<'r>(file: &OwnedFd, room: &'r mut [u8]) -> Option<&'r [u8]> {
+pub(crate) fn fill<'r>(file: &OwnedFd, room: &'r mut [u8]) -> Reading<&'r [u8]> {
     let mut used = 0;
     while let Some(space) = room.get_mut(used..).filter(|space| !space.is_empty()) {
         match read(file, space) {
             Ok(0) => break,
             Ok(count) => used += count,
             Err(Errno::EINTR) => {}
-            Err(_) => return None,
+            Err(errno) if is_absence(errno) => return Ok(None),
+            Err(errno) => return Err(errno),
         }
     }
-    room.get(..used)
+    Ok(room.get(..used))
 }
 
 pub(crate) fn number(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-pub(crate) fn open_in_proc(place: Arguments<'_>) -> Option<OwnedFd> {
-    let mut path = [0u8; 64];
-    write!(&mut path[..], "/proc/{place}").ok()?;
-    let length = path.iter().position(|&byte| byte == 0)?;
-    open(&path[..length], OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()
-}
-
-/// Reads a file to its end, piece by piece.
-pub(crate) fn each_piece(file: &OwnedFd, mut take: impl FnMut(&[u8])) {
+/// Reads a file to its end, piece by piece. The process may exit meanwhile, which is an end too.
+///
+/// # Errors
+/// The kernel does not tell now.
+pub(crate) fn each_piece(file: &OwnedFd, mut take: impl FnMut(&[u8])) -> Result<(), Errno> {
     let mut piece = [0; PIECE];
     loop {
         match read(file, &mut piece) {
-            Ok(0) => return,
+            Ok(0) => return Ok(()),
             Ok(length) => take(piece.get(..length).unwrap_or_default()),
             Err(Errno::EINTR) => {}
-            // The process has exited meanwhile.
-            Err(_) => return,
+            Err(errno) if is_absence(errno) => return Ok(()),
+            Err(errno) => return Err(errno),
         }
     }
 }
 
 /// Reads numbers with blanks or line ends between them, none of them zero.
-pub(crate) fn each_number(file: &OwnedFd, mut take: impl FnMut(Pid)) {
+///
+/// # Errors
+/// The kernel does not tell now: there may be more numbers.
+pub(crate) fn each_number(file: &OwnedFd, mut take: impl FnMut(Pid)) -> Result<(), Errno> {
     let mut number: u32 = 0;
     let mut done = |number: &mut u32| {
         Pid::new(std::mem::take(number)).into_iter().for_each(&mut take);
     };
-    each_piece(file, |piece| {
+    let read = each_piece(file, |piece| {
         for &byte in piece {
             match byte {
                 b'0'..=b'9' => number = number.wrapping_mul(10).wrapping_add(u32::from(byte - b'0')),
@@ -75,4 +181,5 @@ pub(crate) fn each_number(file: &OwnedFd, mut take: impl FnMut(Pid)) {
         }
     });
     done(&mut number);
+    read
 }

@@ -2,11 +2,11 @@
 
 use std::fmt::Arguments;
 
-use nix::unistd::read;
+use nix::errno::Errno;
 use uphold_core::{Pid, ShortName};
 
 use crate::kernel;
-use crate::watch::proc_files::{each_number, fill, number, open_file, open_in_proc};
+use crate::watch::proc_files::{Reading, each_number, fill, is_absence, number, open_file, open_in_proc};
 
 /// The state of one process, from `/proc/PID/stat` (proc(5)).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,16 +30,18 @@ pub struct Stat {
 }
 
 impl Stat {
-    /// The state of that process.
-    pub fn of(pid: Pid) -> Option<Stat> {
+    /// The state of that process; `None` if there is none.
+    ///
+    /// # Errors
+    /// The kernel does not tell now.
+    pub fn of(pid: Pid) -> Result<Option<Stat>, Errno> {
         Stat::read(pid, format_args!("{pid}/stat"))
     }
 
-    fn read(pid: Pid, place: Arguments<'_>) -> Option<Stat> {
-        let file = open_in_proc(place)?;
-        let mut text = [0; 1024];
-        let length = read(&file, &mut text).ok()?;
-        Stat::parse(pid, text.get(..length)?)
+    fn read(pid: Pid, place: Arguments<'_>) -> Reading<Stat> {
+        let Some(file) = open_in_proc(place)? else { return Ok(None) };
+        let mut text = [0; LINE];
+        Ok(fill(&file, &mut text)?.and_then(|text| Stat::parse(pid, text)))
     }
 
     /// `PID (NAME) STATE PPID PGRP SESSION ...`, where the name may contain any byte.
@@ -71,63 +73,77 @@ impl Stat {
     }
 
     /// Whether the process waits with all its threads.
-    pub fn is_idle(&self) -> bool {
+    ///
+    /// # Errors
+    /// The kernel does not tell now.
+    pub fn is_idle(&self) -> Result<bool, Errno> {
         let pid = self.pid;
         let waits = |state| !matches!(state, b'R' | b'D');
         let mut idle = waits(self.state);
         if self.threads > 1 {
             each_thread(pid, |thread| {
-                let stat = Stat::read(thread, format_args!("{pid}/task/{thread}/stat"));
+                let stat = Stat::read(thread, format_args!("{pid}/task/{thread}/stat"))?;
                 idle &= stat.is_none_or(|stat| waits(stat.state));
-            });
+                Ok(())
+            })?;
         }
-        idle
+        Ok(idle)
     }
 }
 
 /// The children of a process, the oldest first; `threads` is the number of its threads.
-pub(crate) fn each_child(of: Pid, threads: u32, mut take: impl FnMut(Pid)) {
-    let mut of_thread = |thread: Pid| {
-        if let Some(file) = open_in_proc(format_args!("{of}/task/{thread}/children")) {
-            each_number(&file, &mut take);
-        }
+///
+/// # Errors
+/// The kernel does not tell now: there may be more. (A kernel without such lists has none for any process.)
+pub(crate) fn each_child(of: Pid, threads: u32, mut take: impl FnMut(Pid)) -> Result<(), Errno> {
+    let mut of_thread = |thread: Pid| match open_in_proc(format_args!("{of}/task/{thread}/children"))? {
+        Some(file) => each_number(&file, &mut take),
+        None => Ok(()),
     };
     if threads <= 1 { of_thread(of) } else { each_thread(of, of_thread) }
 }
 
-fn each_thread(of: Pid, mut take: impl FnMut(Pid)) {
-    let Some(directory) = open_in_proc(format_args!("{of}/task")) else { return };
-    kernel::descriptors::each_entry(&directory, |name, _| {
+fn each_thread(of: Pid, mut take: impl FnMut(Pid) -> Result<(), Errno>) -> Result<(), Errno> {
+    let Some(directory) = open_in_proc(format_args!("{of}/task"))? else { return Ok(()) };
+    let mut all = Ok(());
+    let read = kernel::descriptors::each_entry(&directory, |name, _| {
         let thread = number(name).and_then(|number| u32::try_from(number).ok());
-        thread.and_then(Pid::new).into_iter().for_each(&mut take);
+        if let (Some(thread), Ok(())) = (thread.and_then(Pid::new), all) {
+            all = take(thread);
+        }
     });
+    all.and(match read {
+        // The process has exited meanwhile.
+        Err(errno) if is_absence(errno) => Ok(()),
+        read => read,
+    })
 }
 
 /// More than the longest line: 52 numbers, and a name of at most 64 bytes.
 const LINE: usize = 1536;
 
-/// The parent of a process; `None` if there is no such process, or no `/proc`.
-pub(crate) fn parent_of(pid: Pid) -> Option<Pid> {
-    Pid::new(Stat::of(pid)?.parent)
+/// The parent of a process; `None` if there is no such process.
+pub(crate) fn parent_of(pid: Pid) -> Reading<Pid> {
+    Ok(Stat::of(pid)?.and_then(|stat| Pid::new(stat.parent)))
 }
 
 /// How a process that is not reaped yet exited, in the form of wait(2). `None` also if the supervisor may not look into
 /// the process.
 pub(crate) fn exit_code_of(pid: Pid) -> Option<i32> {
     let mut line = [0; LINE];
-    let line = fill(&open_file(pid, "stat")?, &mut line)?;
+    let line = fill(&open_file(pid, "stat").ok()??, &mut line).ok()??;
     let code = field(line, 52).filter(|_| field(line, 3) == Some("Z"))?.parse().ok()?;
     // The kernel shows a zero to a program that may not look into the process. Such a program may not follow this link
     // either.
-    (code != 0 || open_file(pid, "ns/user").is_some()).then_some(code)
+    (code != 0 || open_file(pid, "ns/user").is_ok_and(|there| there.is_some())).then_some(code)
 }
 
-/// Whether the process is traced; `None` if there is no such process, or no `/proc`.
+/// Whether the process is traced; `None` if there is no such process, or the kernel does not tell.
 pub(crate) fn is_traced(pid: Pid) -> Option<bool> {
     /// It comes early in the text.
     const TRACER: &str = "TracerPid:\t";
     let mut text = [0; LINE];
-    let mut lines = fill(&open_file(pid, "status")?, &mut text)?.split(|&byte| byte == b'\n');
+    let mut lines = fill(&open_file(pid, "status").ok()??, &mut text).ok()??.split(|&byte| byte == b'\n');
     let tracer = lines.find_map(|line| line.strip_prefix(TRACER.as_bytes()))?;
     Some(tracer != b"0")
 }
@@ -149,8 +165,8 @@ mod tests {
     #[test]
     fn a_parent_is_read_from_proc() {
         let pid = |number| Pid::new(number).unwrap();
-        assert_eq!(parent_of(pid(std::process::id())), Pid::new(std::os::unix::process::parent_id()));
-        assert_eq!(parent_of(pid(1_000_000_002)), None);
+        assert_eq!(parent_of(pid(std::process::id())), Ok(Pid::new(std::os::unix::process::parent_id())));
+        assert_eq!(parent_of(pid(1_000_000_002)), Ok(None));
         assert_eq!(is_traced(pid(1_000_000_002)), None);
         assert_eq!(is_traced(pid(std::process::id())), Some(false));
     }
@@ -184,7 +200,7 @@ mod tests {
     #[test]
     fn this_very_process_is_found() {
         let own = Pid::new(std::process::id()).unwrap();
-        let stat = Stat::of(own).unwrap();
+        let stat = Stat::of(own).unwrap().unwrap();
         assert_eq!(stat.parent, std::os::unix::process::parent_id());
         assert!(stat.is_alive() && stat.threads > 0 && stat.start > 0);
     }
@@ -203,9 +219,9 @@ mod tests {
             while !begun.load(Ordering::Relaxed) {
                 std::thread::yield_now();
             }
-            let own = Stat::of(Pid::new(std::process::id()).unwrap()).unwrap();
+            let own = Stat::of(Pid::new(std::process::id()).unwrap()).unwrap().unwrap();
             let first_thread_waits = Stat { state: b'S', ..own };
-            let idle = first_thread_waits.is_idle();
+            let idle = first_thread_waits.is_idle().unwrap();
             over.store(true, Ordering::Relaxed);
             assert!(own.threads > 1 && !idle);
         });

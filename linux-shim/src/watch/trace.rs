@@ -5,6 +5,7 @@
 
 use crate::capacity::EARLY_CHILDREN;
 use crate::kernel;
+use crate::watch::proc_files::Reading;
 use crate::watch::proc_stat::{is_traced, parent_of};
 use crate::watch::reap::{self, ChangeKind, ChildChange, Trap};
 use nix::errno::Errno;
@@ -198,7 +199,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     }
 
     /// Decides on a change, and updates the tables.
-    fn judge(&mut self, change: ChildChange, parent_of: impl Fn(Pid) -> Option<Pid>) -> StopAction {
+    fn judge(&mut self, change: ChildChange, parent_of: impl Fn(Pid) -> Reading<Pid>) -> StopAction {
         let ChildChange { pid, kind } = change;
         match kind {
             ChangeKind::Trapped(Trap::Fork(child)) => {
@@ -218,9 +219,9 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
         }
     }
 
-    fn hold(&mut self, pid: Pid, kind: ChangeKind, parent_of: impl Fn(Pid) -> Option<Pid>) -> StopAction {
-        // Without /proc the parent is unknown; then it may be any of the tracees.
-        let orphan = parent_of(pid).is_some_and(|parent| !self.known.contains(&parent));
+    fn hold(&mut self, pid: Pid, kind: ChangeKind, parent_of: impl Fn(Pid) -> Reading<Pid>) -> StopAction {
+        // If the kernel does not tell the parent, it may be any of the tracees.
+        let orphan = matches!(parent_of(pid), Ok(Some(parent)) if !self.known.contains(&parent));
         if orphan || self.known.is_empty() {
             return StopAction::LetGo;
         }
@@ -233,7 +234,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
         }
     }
 
-    fn ended(&mut self, pid: Pid, kind: ChangeKind, parent_of: impl Fn(Pid) -> Option<Pid>) -> StopAction {
+    fn ended(&mut self, pid: Pid, kind: ChangeKind, parent_of: impl Fn(Pid) -> Reading<Pid>) -> StopAction {
         if let Some(early) = self.early.iter_mut().find(|early| early.pid == pid) {
             // The fork is still to be reported; then the child is gone, not stopped.
             early.kind = kind;
@@ -246,10 +247,13 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     }
 
     /// Releases the children that are held back and whose fork will not be reported any more.
-    fn abandon_orphans(&mut self, parent_of: impl Fn(Pid) -> Option<Pid>) {
+    fn abandon_orphans(&mut self, parent_of: impl Fn(Pid) -> Reading<Pid>) {
         let mut at = 0;
         while let Some(&Early { pid, kind }) = self.early.get(at) {
-            let announced = parent_of(pid).is_some_and(|parent| self.known.contains(&parent));
+            let announced = match parent_of(pid) {
+                Ok(parent) => parent.is_some_and(|parent| self.known.contains(&parent)),
+                Err(_) => !self.known.is_empty(),
+            };
             if announced {
                 at += 1;
                 continue;
@@ -314,7 +318,7 @@ mod tests {
         for &report in reports {
             let mut next = Some(report);
             while let Some(change) = next {
-                if tracer.judge(change, |_| parent.map(pid)) == StopAction::Tell {
+                if tracer.judge(change, |_| Ok(parent.map(pid))) == StopAction::Tell {
                     told.push(change);
                 }
                 next = tracer.due.take();
@@ -347,10 +351,10 @@ mod tests {
         let stopped = |signal| change(PARENT, ChangeKind::Stopped(signal));
         tracer.expect(pid(PARENT));
         tracer.leaving.push(pid(PARENT));
-        assert_eq!(tracer.judge(stopped(Signal(20)), |_| None), StopAction::Tell);
-        assert_eq!(tracer.judge(stopped(Signal::STOP), |_| None), StopAction::GoOn);
+        assert_eq!(tracer.judge(stopped(Signal(20)), |_| Ok(None)), StopAction::Tell);
+        assert_eq!(tracer.judge(stopped(Signal::STOP), |_| Ok(None)), StopAction::GoOn);
         tracer.forget(pid(PARENT));
-        assert_eq!(tracer.judge(stopped(Signal::STOP), |_| None), StopAction::Tell);
+        assert_eq!(tracer.judge(stopped(Signal::STOP), |_| Ok(None)), StopAction::Tell);
     }
 
     #[test]
@@ -359,13 +363,13 @@ mod tests {
         tracer.expect(pid(PARENT));
         for number in 0..EARLY_CHILDREN as u32 {
             let stop = change(CHILD + number, ChangeKind::Trapped(Trap::Signal(Signal::STOP)));
-            assert_eq!(tracer.judge(stop, |_| Some(pid(PARENT))), StopAction::Hold);
+            assert_eq!(tracer.judge(stop, |_| Ok(Some(pid(PARENT)))), StopAction::Hold);
         }
         let stop = change(CHILD + 1000, ChangeKind::Trapped(Trap::Signal(Signal::STOP)));
-        assert_eq!(tracer.judge(stop, |_| Some(pid(PARENT))), StopAction::LetGo);
+        assert_eq!(tracer.judge(stop, |_| Ok(Some(pid(PARENT)))), StopAction::LetGo);
         assert_eq!(tracer.take_dropped(), 1);
         // Once the parent is gone nothing is held any more.
-        assert_eq!(tracer.judge(exit(PARENT), |_| None), StopAction::Tell);
+        assert_eq!(tracer.judge(exit(PARENT), |_| Ok(None)), StopAction::Tell);
         assert!(tracer.early.is_empty());
     }
 }

@@ -1,7 +1,7 @@
-//! The costs of the whole program on the real kernel: starts, respawns, idling, memory and events, with the bounds that
-//! the project promises. Exits with 1 if a bound is exceeded.
+//! The costs of the whole program on the real kernel: starts, stops, respawns, idling, memory and events, with the
+//! bounds that the project promises. Exits with 1 if a bound is exceeded.
 //!
-//! `cargo bench -p uphold-tests --bench system [-- start respawn idle memory events]`
+//! `cargo bench -p uphold-tests --bench system [-- start stop respawn resident events]`
 
 mod floor;
 mod report;
@@ -32,6 +32,7 @@ const IDLE: Duration = Duration::from_secs(5);
 const START_BOUND: f64 = 1.3;
 const RESPAWN_BOUND: f64 = 1.3;
 const SCALE_BOUND: f64 = 3.0;
+const STOP_BOUND: f64 = 10.0;
 const EMPTY_BOUND: f64 = 1.0;
 const FULL_BOUND: f64 = 2.0;
 
@@ -42,8 +43,13 @@ fn main() -> ExitCode {
     let mut report = Report::default();
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     type Part = (&'static str, fn(&mut Report));
-    let parts: [Part; 4] =
-        [("start", starting), ("respawn", respawning), ("resident", resident), ("events", many_jobs)];
+    let parts: [Part; 5] = [
+        ("start", starting),
+        ("stop", stopping),
+        ("respawn", respawning),
+        ("resident", resident),
+        ("events", many_jobs),
+    ];
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {
             part(&mut report);
@@ -59,8 +65,12 @@ fn main() -> ExitCode {
 
 /// A launch with `SERVICES` jobs that one event starts and another stops.
 fn services(console: &str) -> Launch {
+    many_services(SERVICES, console)
+}
+
+fn many_services(count: usize, console: &str) -> Launch {
     let text = format!("start on go\nstop on halt\nconsole {console}\nexec {PROGRAM}\n");
-    let jobs = numbered(SERVICES, "service-@N@", &text);
+    let jobs = numbered(count, "service-@N@", &text);
     let jobs: Vec<(&str, &str)> = jobs.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     Launch::new(&jobs)
 }
@@ -102,6 +112,37 @@ fn starting(report: &mut Report) {
     report.bounded("start: console log (default) / bare loop", ratio(&ours[0], &bare), START_BOUND, "x");
     report.compared("start: console none / bare loop", ratio(&ours[1], &bare), START_BOUND, "x");
     systems.into_iter().for_each(|system| system.end(Signal::SIGTERM));
+}
+
+/// The processor time of a supervisor without control groups while one event stops so many services.
+fn stop_cost(count: usize) -> Duration {
+    let system = many_services(count, "none").option("--no-cgroups").start();
+    system.order(&["emit", "go"]);
+    assert_eq!(running(&system), count);
+    let before = processor_time(system.pid());
+    system.order(&["emit", "halt"]);
+    assert_eq!(running(&system), 0);
+    let took = processor_time(system.pid()).saturating_sub(before);
+    system.end(Signal::SIGTERM);
+    took
+}
+
+/// The processor time that a process has used, in the kernel and outside.
+fn processor_time(pid: u32) -> Duration {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).expect("it runs");
+    let nanoseconds = text.split(' ').next().and_then(|field| field.parse().ok());
+    Duration::from_nanos(nanoseconds.expect("a number"))
+}
+
+fn stopping(report: &mut Report) {
+    report.section("stopping plain services without control groups, processor time of the supervisor");
+    let counts = [1000, 8000];
+    let costs = counts.map(stop_cost);
+    for (count, cost) in counts.iter().zip(&costs) {
+        report.figure(&format!("{count} services"), format!("{cost:.1?}"));
+    }
+    let growth = costs[1].as_secs_f64() / costs[0].as_secs_f64();
+    report.bounded("stop: 8,000 services / 1,000 services", growth, STOP_BOUND, "x");
 }
 
 /// The file to which respawned processes write their start times.

@@ -101,7 +101,7 @@ impl Board {
                 self.signal(signal, |running| running.job == job);
             }
             // A job is one task here, and the supervisor asks when that has ended.
-            Effect::Survey { job, anywhere: _ } => return Some(Input::Survivors { job, survivors: &[] }),
+            Effect::Survey { job, anywhere: _ } => return Some(Input::Survivors { job, survivors: &[], complete: true }),
             Effect::Reply { client: _, answer } => self.wire.reply(&supervisor.reply(answer)),
             Effect::Log(notice) => self.log(supervisor, notice),
             Effect::Retired(class) => self.tasks[class.index()] = None,

@@ -40,19 +40,20 @@ fn process(number: u32, session: u32, start: u64, ended: bool) -> Stat {
 struct Pretend {
     processes: std::vec::Vec<Stat>,
     names: std::vec::Vec<(u32, JobId, &'static [u8])>,
-    foreign: std::vec::Vec<u32>,
+    hidden: std::vec::Vec<u32>,
 }
 
 impl World for Pretend {
-    fn stat(&self, pid: Pid) -> Option<Stat> {
-        self.processes.iter().find(|stat| stat.pid == pid).copied()
+    fn stat(&self, pid: Pid) -> Result<Option<Stat>, Errno> {
+        let found = self.processes.iter().find(|stat| stat.pid == pid).copied();
+        if self.hidden.contains(&pid.get()) { Err(Errno::EMFILE) } else { Ok(found) }
     }
-    fn named(&self, pid: Pid) -> Option<ClaimedName> {
-        let (.., name) = self.names.iter().find(|(number, ..)| *number == pid.get())?;
-        Some([Vec::from_slice(name).unwrap(), Vec::new()])
-    }
-    fn is_foreign(&self, pid: Pid) -> bool {
-        self.foreign.contains(&pid.get())
+    fn named(&self, pid: Pid) -> Result<Option<ClaimedName>, Errno> {
+        if self.hidden.contains(&pid.get()) {
+            return Err(Errno::EMFILE);
+        }
+        let named = self.names.iter().find(|(number, ..)| *number == pid.get());
+        Ok(named.map(|(.., name)| [Vec::from_slice(name).unwrap(), Vec::new()]))
     }
     fn is_called(&self, job: JobId, named: &ClaimedName) -> bool {
         self.names.iter().any(|(_, named_job, name)| *named_job == job && *name == &named[0][..])
@@ -75,55 +76,53 @@ fn family() -> (Attribution, Table, [JobId; 2]) {
 
 #[test]
 fn a_session_tells_jobs_and_hooks_apart() {
-    let (attribution, table, [a, b]) = family();
+    let (attribution, _, [a, b]) = family();
     let world = Pretend { names: vec![(301, b, b"b"), (302, a, b"a")], ..Pretend::default() };
-    let judge = |stat| attribution.judge(&stat, &table, &world);
-    assert_eq!(judge(process(300, 100, 1001, false)), Owner::Main(a));
-    assert_eq!(judge(process(301, 100, 1001, false)), Owner::Main(a), "whatever it says");
-    assert_eq!(judge(process(302, 150, 1001, false)), Owner::Hook(a), "whatever it says");
-    assert_eq!(judge(process(303, 303, 1001, false)), Owner::NoJob);
+    let judge = |stat| attribution.judge(&stat, &world).unwrap();
+    assert_eq!(judge(process(300, 100, 1001, false)), Some(Owner::Main(a)));
+    assert_eq!(judge(process(301, 100, 1001, false)), Some(Owner::Main(a)), "whatever it says");
+    assert_eq!(judge(process(302, 150, 1001, false)), Some(Owner::Hook(a)), "whatever it says");
+    assert_eq!(judge(process(303, 303, 1001, false)), None);
 }
 
 #[test]
 fn a_number_that_was_given_again_means_nothing() {
-    let (attribution, table, _) = family();
+    let (attribution, ..) = family();
     let world = Pretend { processes: vec![process(100, 100, 9000, false)], ..Pretend::default() };
-    assert_eq!(attribution.judge(&process(300, 100, 9001, false), &table, &world), Owner::NoJob);
+    assert_eq!(attribution.judge(&process(300, 100, 9001, false), &world), Ok(None));
 }
 
 #[test]
 fn a_name_counts_for_whoever_began_later_than_the_job() {
     let (mut attribution, mut table, [a, b]) = family();
     let world = Pretend { names: vec![(300, b, b"b"), (90, b, b"b"), (301, a, b"a")], ..Pretend::default() };
-    assert_eq!(attribution.judge(&process(300, 300, 1001, false), &table, &world), Owner::Main(b));
-    assert_eq!(attribution.judge(&process(90, 90, 999, false), &table, &world), Owner::NoJob);
-    assert_eq!(attribution.judge(&process(90, 90, 1000, false), &table, &world), Owner::NoJob, "within one tick");
+    assert_eq!(attribution.judge(&process(300, 300, 1001, false), &world), Ok(Some(Owner::Main(b))));
+    assert_eq!(attribution.judge(&process(90, 90, 999, false), &world), Ok(None));
+    assert_eq!(attribution.judge(&process(90, 90, 1000, false), &world), Ok(None), "within one tick");
     // After the exit of a hook the orphan is the hook's.
     attribution.ended(table.take(pid(150)).unwrap(), pid(150));
-    assert_eq!(attribution.judge(&process(301, 301, 1001, false), &table, &world), Owner::Hook(a));
+    assert_eq!(attribution.judge(&process(301, 301, 1001, false), &world), Ok(Some(Owner::Hook(a))));
 }
 
 #[test]
-fn who_says_nothing_belongs_to_the_nearest_that_ended() {
+fn what_cannot_be_seen_is_unknown() {
+    let (attribution, _, [a, _]) = family();
+    let world = Pretend { names: vec![(300, a, b"a")], hidden: vec![300, 100], ..Pretend::default() };
+    assert_eq!(attribution.judge(&process(300, 300, 1001, false), &world), Err(Errno::EMFILE), "its environment");
+    assert_eq!(attribution.judge(&process(301, 100, 1001, false), &world), Err(Errno::EMFILE), "its leader");
+}
+
+#[test]
+fn a_process_that_shows_nothing_belongs_to_no_job_and_is_guessed() {
     let (mut attribution, mut table, [a, b]) = family();
     let mut world = Pretend::default();
     attribution.ended(table.take(pid(100)).unwrap(), pid(100));
-    assert_eq!(attribution.judge(&process(205, 205, 1001, false), &table, &world), Owner::Main(a), "b's still runs");
-    assert_eq!(
-        attribution.judge(&process(205, 205, 1000 + SOON + 1, false), &table, &world),
-        Owner::NoJob,
-        "it is late"
-    );
+    assert_eq!(attribution.judge(&process(205, 205, 1001, false), &world), Ok(None));
+    assert_eq!(attribution.guess(&process(205, 205, 1001, false), &table, &world), Some(a), "b's still runs");
+    assert_eq!(attribution.guess(&process(205, 205, 1000 + SOON + 1, false), &table, &world), None, "it is late");
     world.processes.push(process(200, 200, 1000, true));
-    assert_eq!(attribution.judge(&process(205, 205, 1001, false), &table, &world), Owner::Main(b), "untold");
-    assert_eq!(attribution.judge(&process(105, 105, 1001, false), &table, &world), Owner::Main(a));
-    world.foreign.push(105);
-    assert_eq!(attribution.judge(&process(105, 105, 1001, false), &table, &world), Owner::NoJob, "a stranger");
-    world.foreign.clear();
+    assert_eq!(attribution.guess(&process(205, 205, 1001, false), &table, &world), Some(b), "untold");
+    assert_eq!(attribution.guess(&process(105, 105, 1001, false), &table, &world), Some(a));
     attribution.looked();
-    assert_eq!(
-        attribution.judge(&process(105, 105, 1001, false), &table, &world),
-        Owner::NoJob,
-        "no process has ended"
-    );
+    assert_eq!(attribution.guess(&process(105, 105, 1001, false), &table, &world), None, "no process has ended");
 }
