@@ -162,6 +162,11 @@ impl Linux {
             Effect::Spawn { job, process, launch } => {
                 let input = self.launcher().spawn(supervisor, job, process, launch);
                 if let Input::Spawned { pid, .. } = input
+                    && launch.contain
+                {
+                    self.containment.executables.expect(now(), job, pid);
+                }
+                if let Input::Spawned { pid, .. } = input
                     && let Some(exit) = self.watches.take_exit(pid)
                 {
                     supervisor.handle(now(), Input::Exited { pid, exit });
@@ -188,6 +193,9 @@ impl Linux {
             Effect::Watch { pid, instead_of } => {
                 if let Some(logs) = &mut self.job_logs {
                     logs.forked(instead_of, pid);
+                }
+                if let Some((job, _)) = supervisor.owner(pid) {
+                    self.containment.executables.expect(now(), job, pid);
                 }
                 return watch(pid, &mut self.tracer, &mut self.watches, &self.wait.epoll, &mut self.log);
             }

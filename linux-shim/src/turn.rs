@@ -1,7 +1,7 @@
 //! Finding the next input: every source gets its turn, so that none starves another.
 
 use nix::sys::epoll::EpollFlags;
-use uphold_core::{Exit, Host, Input, Instant, Pid, Supervisor};
+use uphold_core::{Exit, Host, Input, Instant, Pid, Process, Supervisor};
 
 use crate::capacity::CHILDREN_AT_ONCE;
 use crate::clients::control_socket::RequestOutcome;
@@ -30,7 +30,10 @@ impl Linux {
         self.control.input_taken();
         let found = loop {
             self.left_behind.tell(now(), &mut self.log);
-            let deadline = [deadline, self.left_behind.deadline()].into_iter().flatten().min();
+            let is_main = |job, pid| supervisor.owner(pid) == Some((job, Process::Main));
+            self.containment.executables.meet(now(), is_main);
+            let own = [self.left_behind.deadline(), self.containment.executables.deadline()];
+            let deadline = own.into_iter().chain([deadline]).flatten().min();
             if let Some(found) = self.find(deadline, supervisor)? {
                 break found;
             }

@@ -29,6 +29,8 @@ pub struct Child {
     pub session: Pid,
     /// Whether it is busy computing; otherwise it is idle and waits.
     pub busy: bool,
+    /// Whether it runs the program that the job's main process runs.
+    pub twin: bool,
     /// Whether a pid file contains its id.
     pub named: bool,
     /// Whether it is in uninterruptible sleep, so that not even SIGKILL ends it.

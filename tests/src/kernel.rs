@@ -105,10 +105,14 @@ impl Kernel {
     }
 
     /// A process leaves a child behind, and the supervisor does not see it.
-    pub fn leave(&mut self, parent: Pid) {
+    pub fn leave(&mut self, parent: Pid, twin: bool) {
         let Some(of) = self.child(parent).copied() else { return };
-        match self.make(of.job, of.process, Trace::Off, Some(&of)) {
-            Some(_) => self.left = self.left.saturating_add(1),
+        let made = self.make(of.job, of.process, Trace::Off, Some(&of));
+        match made.and_then(|pid| self.child(pid)) {
+            Some(child) => {
+                child.twin = twin;
+                self.left = self.left.saturating_add(1);
+            }
             None => self.wrong(|| "too many processes".into()),
         }
     }
@@ -122,6 +126,7 @@ impl Kernel {
             session: Some(child.session),
             child: child.parent.is_none(),
             named: child.named,
+            same_program: child.twin,
             idle: !child.busy,
         };
         self.children.iter().filter(is_its).map(survivor).collect()
@@ -159,6 +164,7 @@ impl Kernel {
             parent: parent.map(|parent| parent.pid),
             session: parent.map_or(pid, |parent| parent.session),
             busy: false,
+            twin: parent.is_none_or(|parent| parent.twin),
             named: false,
             sleeps: false,
         };

@@ -165,7 +165,11 @@ impl<M: Memory> World<M> {
             Happening::Forks { pid, stillborn } => self.fork(pid, stillborn),
             Happening::Leaves { pid } => {
                 self.change(pid, |child| child.has_forked = true);
-                self.kernel.leave(pid);
+                self.kernel.leave(pid, false);
+            }
+            Happening::Doubles { pid } => {
+                self.change(pid, |child| child.has_forked = true);
+                self.kernel.leave(pid, true);
             }
             Happening::Leads { pid } => self.change(pid, |child| child.session = pid),
             Happening::Works { pid, busy } => self.change(pid, |child| child.busy = busy),

@@ -47,7 +47,7 @@ impl Supervisor<'_> {
     }
 
     /// The job and the process that a process id belongs to.
-    pub(crate) fn owner(&self, pid: Pid) -> Option<(JobId, Process)> {
+    pub fn owner(&self, pid: Pid) -> Option<(JobId, Process)> {
         self.running_id(pid).and_then(|id| self.processes.get(id)).map(|running| (running.job, running.process))
     }
 

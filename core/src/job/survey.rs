@@ -42,19 +42,6 @@ impl Supervisor<'_> {
         fresh && matches!(exit, Exit::Status(0) | Exit::Unknown)
     }
 
-    /// The process that is the daemon after the exit of the watched one: the process named by the pid file, or the
-    /// launched one, or else the oldest orphan.
-    pub(crate) fn successor(&self, id: JobId, survivors: &[Survivor]) -> Option<Survivor> {
-        let launched = self.jobs.get(id)?.follow.launched;
-        let free = || survivors.iter().filter(|survivor| self.owner(survivor.pid).is_none());
-        let named = free().find(|survivor| survivor.named);
-        named
-            .or_else(|| free().find(|survivor| Some(survivor.pid) == launched))
-            .or_else(|| free().find(|survivor| survivor.child))
-            .or_else(|| free().next())
-            .copied()
-    }
-
     /// The relation of a survivor to the launched process. Unseen forks are counted only where the process ids prove
     /// that no other process was made in between; otherwise there might have been more.
     pub(crate) fn relation_of(&self, id: JobId, survivor: Survivor) -> Relation {

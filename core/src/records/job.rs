@@ -53,6 +53,8 @@ pub(crate) struct FollowState {
     pub(crate) forks: u8,
     /// Whether a process was adopted that `expect` did not name.
     pub(crate) repaired: bool,
+    /// Whether the launched process was replaced by one that it made, so that the file does not describe the launch.
+    pub(crate) replaced: bool,
     /// Whether the advice on the file was logged, and whether it is about to be.
     pub(crate) advised: bool,
     pub(crate) advice_due: bool,

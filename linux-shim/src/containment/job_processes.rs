@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use uphold_core::{JobId, Pid, Process, Signal, Survivor};
 
 use super::attribution::{Attribution, Life};
+use super::executables::Executables;
 use super::found::Scan;
 use super::groups::{JobCgroups, may_be_there};
 use super::table::Table;
@@ -37,6 +38,8 @@ pub struct Containment {
     orphans: Vec<Pid>,
     found: Scan,
     survivors: Vec<Survivor>,
+    /// The programs of main processes.
+    pub(crate) executables: Executables,
 }
 
 /// `/proc`, and the names of jobs.
@@ -83,6 +86,7 @@ impl Containment {
             orphans: Vec::with_capacity(ORPHANS),
             found: Scan::new(),
             survivors: Vec::with_capacity(SURVIVORS),
+            executables: Executables::new(),
         }
     }
 
@@ -240,6 +244,7 @@ impl Containment {
             session: Pid::new(stat.session),
             child: stat.parent == own,
             named: named == Some(stat.pid),
+            same_program: stat.parent == own && self.executables.is_same(job, stat),
             idle: stat.is_idle(),
         }));
         &self.survivors
@@ -312,6 +317,7 @@ impl Containment {
 
     /// A job is at rest: drops what was kept of it.
     pub fn rested(&mut self, job: JobId) {
+        self.executables.forget(job);
         if let Some(life) = self.attribution.forget(job) {
             self.let_go(&life);
         }

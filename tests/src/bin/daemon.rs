@@ -17,6 +17,8 @@ use std::process::{Command, exit};
 use std::str::FromStr;
 use std::time::Duration;
 
+use nix::fcntl::OFlag;
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::ptrace;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, raise};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -47,6 +49,7 @@ static WORDS: &[Row] = &[
     ("threads",  "N",              "starts N threads that stay",                                    |w| (0..w.number()).for_each(|_| drop(std::thread::spawn(|| stay())))),
     // attributes of the process
     ("session",  "",               "creates a session and leads it",                                |_| setsid().map(drop).expect("it leads no group")),
+    ("terminal", "",               "opens a terminal, which becomes its session's",                 |_| open_terminal()),
     ("user",     "NAME",           "gives up its rights for those of a user",                       |w| become_user(&w.next())),
     ("bare",     "",               "executes itself again, with an empty environment",              |w| panic!("{}", w.itself().env_clear().exec())),
     ("disguise", "",               "overwrites its arguments and its environment",                  |_| overwrite(true)),
@@ -229,6 +232,15 @@ fn wait_on(child: Pid) {
 fn ask_and_stop() {
     ptrace::traceme().unwrap_or_default();
     raise(Signal::SIGSTOP).expect("it may stop itself");
+}
+
+/// Opens a terminal of its own. The first that a leader of a session opens becomes the session's.
+fn open_terminal() {
+    let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY).expect("there are terminals");
+    grantpt(&master).and_then(|()| unlockpt(&master)).expect("it is ours");
+    let slave = ptsname_r(&master).expect("it has a name");
+    let slave = OpenOptions::new().read(true).write(true).open(slave).expect("it can be opened");
+    std::mem::forget((master, slave));
 }
 
 fn become_user(name: &str) {
