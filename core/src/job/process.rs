@@ -32,10 +32,15 @@ impl Supervisor<'_> {
         self.order(Effect::Sweep { job: id, signal });
     }
 
-    /// Sends a signal to a main process's group, and logs it. If processes were adopted, every process of the job gets
-    /// it, since they may be spread over several groups.
+    /// Whether the signals that end a main process go to every process of its job, and all have to end with it: if
+    /// processes were adopted or may be the daemon, since they may be spread over several groups.
+    pub(crate) fn ends_all(&self, id: JobId) -> bool {
+        self.jobs.get(id).is_some_and(|job| job.follow.repaired || job.follow.loose)
+    }
+
+    /// Sends a signal to a main process's group, or to every process of the job, and logs it.
     pub(crate) fn signal_main(&mut self, job: JobId, pid: Pid, signal: Signal) {
-        if self.jobs.get(job).is_some_and(|job| job.follow.repaired) {
+        if self.ends_all(job) {
             return self.sweep(job, pid, signal);
         }
         self.log(Notice::Signalling { job, process: Process::Main, pid, signal });

@@ -53,6 +53,9 @@ pub(crate) struct FollowState {
     pub(crate) forks: u8,
     /// Whether a process was adopted that `expect` did not name.
     pub(crate) repaired: bool,
+    /// Whether the main process has exited before it was ready while it was to be killed, so that any process of the job
+    /// may be the daemon that is to be killed.
+    pub(crate) loose: bool,
     /// Whether the launched process was replaced by one that it made, so that the file does not describe the launch.
     pub(crate) replaced: bool,
     /// Whether the advice on the file was logged, and whether it is about to be.
@@ -79,8 +82,8 @@ pub(crate) struct FollowState {
 impl FollowState {
     /// The state when the job is to stop: only what names the processes that have to end with it is kept.
     pub(crate) fn closed(self) -> FollowState {
-        let FollowState { stage, launched, forks, repaired, advised, .. } = self;
-        FollowState { stage, launched, forks, repaired, advised, ..FollowState::default() }
+        let FollowState { stage, launched, forks, repaired, advised, guessed, .. } = self;
+        FollowState { stage, launched, forks, repaired, advised, guessed, ..FollowState::default() }
     }
 }
 
