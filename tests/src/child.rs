@@ -31,6 +31,8 @@ pub struct Child {
     pub busy: bool,
     /// Whether it runs the program that the job's main process runs.
     pub twin: bool,
+    /// Whether it is older than the last main process that was spawned for its job.
+    pub earlier: bool,
     /// Whether a pid file contains its id.
     pub named: bool,
     /// Whether it is in uninterruptible sleep, so that not even SIGKILL ends it.

@@ -127,6 +127,7 @@ impl Kernel {
             child: child.parent.is_none(),
             named: child.named,
             same_program: child.twin,
+            earlier: child.earlier,
             idle: !child.busy,
         };
         self.children.iter().filter(is_its).map(survivor).collect()
@@ -164,6 +165,7 @@ impl Kernel {
             parent: parent.map(|parent| parent.pid),
             session: parent.map_or(pid, |parent| parent.session),
             busy: false,
+            earlier: false,
             twin: parent.is_none_or(|parent| parent.twin),
             named: false,
             sleeps: false,
@@ -232,6 +234,7 @@ impl Kernel {
         let is_its = |child: &Child| child.job == job && child.process == process && child.watched;
         if process == Process::Main {
             (self.left, self.forks) = (0, 0);
+            self.children.iter_mut().filter(|child| child.job == job).for_each(|child| child.earlier = true);
         }
         if self.children.iter().any(|child| is_its(child) && !child.vanished && !child.sleeps) {
             self.wrong(|| format!("a second {process} process"));

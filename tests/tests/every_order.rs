@@ -133,6 +133,8 @@ fn wrong_files() -> Vec<Kind> {
         (0, &["expect notify", "start timeout 3", "watchdog 4", RESPAWN]),
         (1, &["expect auto", RESPAWN, "start timeout 3"]),
         (1, &["expect fork", "start timeout 3"]),
+        (1, &["kill scope job", RESPAWN]),
+        (1, &["kill scope job", "expect fork"]),
         (0, &["hook timeout 3", "pre-start exec hook", "post-start exec hook"]),
         (1, &["hook timeout 3", "pre-stop exec hook", "post-stop exec hook", RESPAWN]),
     ];

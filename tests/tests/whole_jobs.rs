@@ -1,6 +1,6 @@
 //! What `stop` and `respawn` end: every process that a job has to take with it, and no other.
 
-use uphold_tests::system::processes::Signal;
+use uphold_tests::system::processes::{Signal, is_running, send};
 use uphold_tests::system::{Launch, System};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
@@ -49,5 +49,75 @@ fn a_daemon_that_forks_while_it_is_killed_is_killed_too() {
     }
     system.await_processes(0);
     assert!(!system.log().contains("behind"), "{}", system.log());
+    system.end(Signal::SIGTERM);
+}
+
+/// Workers in sessions of their own hold what the daemon needs: with `kill scope job` they end before the replacement
+/// starts, and at `stop`.
+#[test]
+fn with_kill_scope_job_everything_ends_before_a_respawn_and_at_stop() {
+    let settings =
+        [("plain", ""), ("fork", "expect fork\n"), ("auto", "expect auto\n"), ("file", "pid file @FOLDER@/file\n")];
+    let job = |(name, stanzas): (&str, &str)| {
+        let forks = if stanzas.is_empty() { "" } else { "fork session" };
+        let text = format!(
+            "respawn\nkill scope job\nkill timeout 2\n{stanzas}exec {DAEMON} {forks} apart @FOLDER@/{name}-worker pid @FOLDER@/{name}\n"
+        );
+        (name.to_owned(), text)
+    };
+    let jobs: Vec<(String, String)> = settings.into_iter().map(job).collect();
+    let mut system = start(&jobs);
+    for (name, _) in &jobs {
+        system.order(&["start", name]);
+    }
+    system.await_processes(2 * jobs.len());
+    for round in 0..2 {
+        for (name, _) in &jobs {
+            let main = system.await_running(name);
+            let worker = await_noted(&mut system, &format!("{name}-worker"));
+            send(main, Signal::SIGKILL);
+            let next = system.await_replacement(name, main);
+            assert!(!is_running(worker), "{name}, round {round}: the worker outlives its daemon");
+            assert_ne!(next, main);
+        }
+        system.await_processes(2 * jobs.len());
+    }
+    for (name, _) in &jobs {
+        assert_eq!(system.order(&["stop", name]), format!("{name} stop/waiting\n"));
+    }
+    system.await_processes(0);
+    assert!(!system.log().contains("behind"), "{}", system.log());
+    system.end(Signal::SIGTERM);
+}
+
+/// Without the stanza the workers are left alone, as with Upstart; if the replacement then fails, the log says why.
+#[test]
+fn a_replacement_that_fails_beside_its_predecessors_workers_is_explained() {
+    let job = format!(
+        "respawn\nrespawn limit unlimited\nscript\n  if [ -e @FOLDER@/worker ] && kill -0 $(cat @FOLDER@/worker) 2>/dev/null; then sleep 1; exit 1; fi\n  \
+         exec {DAEMON} apart @FOLDER@/worker pid @FOLDER@/main\nend script\n"
+    );
+    let mut system = System::start(&[("svc", &job)]);
+    system.order(&["start", "svc"]);
+    let main = await_noted(&mut system, "main");
+    let worker = await_noted(&mut system, "worker");
+    send(main, Signal::SIGKILL);
+    let line = format!(
+        "svc failed while process {worker} of its predecessor still runs; with \"kill scope job\" that ends first"
+    );
+    system.await_log(&line);
+    system.await_some("two more failures", |system| {
+        (system.log().matches("terminated with status 1").count() > 2).then_some(())
+    });
+    assert_eq!(system.log().matches("kill scope").count(), 1, "{}", system.log());
+    // All works again when the cause is gone.
+    send(worker, Signal::SIGKILL);
+    system.await_some("a new worker", |system| {
+        let noted: u32 = std::fs::read_to_string(system.folder().path("worker")).ok()?.trim().parse().ok()?;
+        (noted != worker && is_running(noted)).then_some(())
+    });
+    system.await_running("svc");
+    system.order(&["stop", "svc"]);
+    system.processes().iter().for_each(|process| send(process.pid, Signal::SIGKILL));
     system.end(Signal::SIGTERM);
 }

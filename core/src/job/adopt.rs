@@ -71,10 +71,20 @@ impl Supervisor<'_> {
     }
 
     /// A main process has exited and none takes its place. One that has failed, or that was the daemon, leaves its
-    /// workers, which are logged.
+    /// workers, which are logged. With `kill scope job` they are about to end.
     fn leave(&mut self, id: JobId, exit: Exit, survivors: &[Survivor]) {
-        if survivors.iter().any(|survivor| self.owner(survivor.pid).is_none()) {
+        let free = |survivor: &&Survivor| self.owner(survivor.pid).is_none();
+        let wide = self.has_wide_scope(id);
+        let earlier = survivors.iter().filter(free).find(|survivor| survivor.earlier && exit != Exit::Status(0));
+        let (left, earlier) = (survivors.iter().any(|survivor| free(&survivor)), earlier.map(|survivor| survivor.pid));
+        if left && !wide {
             self.order(Effect::Report { job: id });
+        }
+        if let Some(job) = self.jobs.get_mut(id)
+            && let Some(left) = earlier.filter(|_| !wide)
+            && !core::mem::replace(&mut job.told_scope, true)
+        {
+            self.log(Notice::Outlived { job: id, left });
         }
         self.judge_end(id, Process::Main, exit);
     }

@@ -75,6 +75,7 @@ impl Supervisor<'_> {
                 survey: SurveyReason::Nothing,
                 forced: false,
                 killed: false,
+                told_scope: false,
                 strikes: 0,
                 status_text: TextHandle::EMPTY,
                 respawns: Respawns::default(),

@@ -15,7 +15,7 @@ impl Supervisor<'_> {
     pub(crate) fn kill_rest(&mut self, id: JobId, survivors: &[Survivor], look: RestLook) {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
-        let all = job.follow.loose || ((job.forced || self.ends_all(id)) && !self.globals.strict);
+        let all = job.follow.loose || class.kill_job || ((job.forced || self.ends_all(id)) && !self.globals.strict);
         let launched = job.follow.launched.filter(|_| !self.globals.strict);
         let own = |survivor: &&Survivor| (all || Some(survivor.pid) == launched) && self.owner(survivor.pid).is_none();
         let (signal, timeout, forced) = (class.kill_signal, class.kill_timeout, job.forced);

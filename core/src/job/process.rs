@@ -32,10 +32,17 @@ impl Supervisor<'_> {
         self.order(Effect::Sweep { job: id, signal });
     }
 
-    /// Whether the signals that end a main process go to every process of its job, and all have to end with it: if
-    /// processes were adopted or may be the daemon, since they may be spread over several groups.
+    /// Whether the signals that end a main process go to every process of its job, and all have to end with it: if the
+    /// file wants it so, or if processes were adopted or may be the daemon, since they may be spread over several
+    /// groups.
     pub(crate) fn ends_all(&self, id: JobId) -> bool {
-        self.jobs.get(id).is_some_and(|job| job.follow.repaired || job.follow.loose)
+        let Some(job) = self.jobs.get(id) else { return false };
+        job.follow.repaired || job.follow.loose || self.has_wide_scope(id)
+    }
+
+    /// Whether the file has `kill scope job`.
+    pub(crate) fn has_wide_scope(&self, id: JobId) -> bool {
+        self.jobs.get(id).and_then(|job| self.classes.get(job.class)).is_some_and(|class| class.kill_job)
     }
 
     /// Sends a signal to a main process's group, or to every process of the job, and logs it.

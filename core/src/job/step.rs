@@ -29,7 +29,7 @@ impl Supervisor<'_> {
             first: process == Process::PreStart || (main && !class.has(Process::PreStart)),
             confine: main,
             trace: main && class.expect.traces(),
-            contain: main && (class.respawn || class.expect != Expect::None),
+            contain: main && (class.respawn || class.kill_job || class.expect != Expect::None),
         };
         self.order(Effect::Spawn { job: id, process, launch });
         true

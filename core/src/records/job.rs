@@ -126,6 +126,8 @@ pub(crate) struct Job {
     pub(crate) forced: bool,
     /// Whether the process that the job waits for was sent SIGKILL.
     pub(crate) killed: bool,
+    /// Whether the log has named `kill scope`.
+    pub(crate) told_scope: bool,
     /// The number of processes that had to be killed.
     pub(crate) strikes: u8,
     /// The status text of the main process.

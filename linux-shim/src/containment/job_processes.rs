@@ -238,12 +238,14 @@ impl Containment {
         self.find(job, anywhere, is_called);
         self.survivors.clear();
         let own = self.own.map_or(0, Pid::get);
+        let life = self.attribution.life(job);
         self.survivors.extend(self.found.alive.iter().map(|stat| Survivor {
             pid: stat.pid,
             name: stat.name,
             session: Pid::new(stat.session),
             child: stat.parent == own,
             named: named == Some(stat.pid),
+            earlier: life.is_some_and(|life| life.has_before(stat)),
             same_program: stat.parent == own && self.executables.is_same(job, stat),
             idle: stat.is_idle(),
         }));

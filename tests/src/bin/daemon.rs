@@ -41,6 +41,7 @@ static WORDS: &[Row] = &[
     ("helper",   "",               "forks a child that exits at once, and reaps it",                |_| beside(reap, || {})),
     ("spare",    "",               "forks a child that stays",                                      |_| beside(drop, || stay())),
     ("worker",   "FILE MS",        "forks a child that notes its pid and exits later (0: never)",   worker),
+    ("apart",    "FILE",           "forks a child that leads a session, ignores TERM and notes its pid", apart),
     ("debug",    "",               "forks a child, and traces it until it ends",                    |_| beside(attach, || sleep(50))),
     ("debugged", "",               "forks a child that asks to be traced, and stops",               |_| beside(wait_on, ask_and_stop)),
     ("exec",     "",               "executes itself again, with the remaining words",               |w| panic!("{}", w.itself().exec())),
@@ -178,6 +179,19 @@ fn worker(words: &mut Words) {
         || {
             note(&file);
             if ms == 0 { stay() } else { sleep(ms) }
+        },
+    );
+}
+
+fn apart(words: &mut Words) {
+    let file = words.next();
+    beside(
+        |_| {},
+        || {
+            setsid().expect("it leads no group");
+            block(Signal::SIGTERM);
+            note(&file);
+            stay()
         },
     );
 }
