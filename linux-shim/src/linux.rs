@@ -203,6 +203,12 @@ impl Linux {
             Effect::Sweep { job, signal } => {
                 self.containment.sweep(job, signal, &|job, named| is_called(supervisor, job, named));
             }
+            Effect::Wake { job, all: true, .. } => {
+                let is_called = |job, named: &ClaimedName| is_called(supervisor, job, named);
+                self.containment.sweep(job, Signal::CONT, &is_called);
+            }
+            // One that has exited, or that must not be signalled, was reported for the signal before.
+            Effect::Wake { pid, .. } => self.watches.signal_group(pid, Signal::CONT).map(drop).unwrap_or_default(),
             Effect::Report { job } => self.report(supervisor, job),
             Effect::Rested { job } => {
                 self.containment.rested(job);

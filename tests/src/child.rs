@@ -33,6 +33,10 @@ pub struct Child {
     pub twin: bool,
     /// Whether it is older than the last main process that was spawned for its job.
     pub earlier: bool,
+    /// Whether a signal has stopped it (job control).
+    pub paused: bool,
+    /// Whether it was sent a signal to end it while it was stopped, which it has not taken yet.
+    pub doomed: bool,
     /// Whether a pid file contains its id.
     pub named: bool,
     /// Whether it is in uninterruptible sleep, so that not even SIGKILL ends it.

@@ -61,6 +61,10 @@ impl Choices {
                 steps.push(Happening::Ends { pid: child.pid, exit: Exit::Status(0) }.into());
                 continue;
             }
+            if child.paused {
+                steps.push(Happening::Ends { pid: child.pid, exit: Exit::Signal(Signal::KILL.0) }.into());
+                continue;
+            }
             self.process(child, has_deadline, steps);
             if self.is_free(child) && world.kernel.left < self.orphans && room {
                 steps.push(Happening::Leaves { pid: child.pid }.into());

@@ -48,6 +48,8 @@ pub struct Kernel {
     pub journal: Option<std::vec::Vec<String>>,
     /// Whether a process that the supervisor does not watch stays alive; otherwise it exits at once, unnoticed.
     pub keeps: bool,
+    /// Whether processes that job control stops stay stopped until they are let continue.
+    pub pauses: bool,
     /// Whether the supervisor follows `expect` strictly.
     pub strict: bool,
     /// The number of traced forks since a main process was last spawned.
@@ -166,6 +168,8 @@ impl Kernel {
             session: parent.map_or(pid, |parent| parent.session),
             busy: false,
             earlier: false,
+            paused: false,
+            doomed: false,
             twin: parent.is_none_or(|parent| parent.twin),
             named: false,
             sleeps: false,
@@ -198,6 +202,7 @@ impl Kernel {
             Effect::Watch { pid, instead_of } => return self.watch(pid, instead_of),
             Effect::Release { pid } => self.release(pid),
             Effect::Sweep { job, signal } => self.sweep(supervisor, job, signal),
+            Effect::Wake { job, pid, all } => self.wake(job, pid, all),
             Effect::Report { job } => self.note(|| {
                 let job = name_of(supervisor, job);
                 format!("report who is left of {job}")
@@ -282,6 +287,7 @@ impl Kernel {
         }
         let group = |child: &Child| scope == Scope::Group && child.session == pid;
         self.note_killed(signal, |child| child.pid == pid || group(child));
+        self.note_doomed(signal, |child| child.pid == pid || group(child));
         match self.child(pid) {
             Some(child) if !child.vanished => (signal == Signal::CONT).then_some(Input::Continued { pid }),
             _ => {
@@ -297,6 +303,34 @@ impl Kernel {
             self.wrong(|| format!("{signal} to all of a job that is no more"));
         }
         self.note_killed(signal, |child| child.job == job && child.process == Process::Main);
+        self.note_doomed(signal, |child| child.job == job && child.process == Process::Main);
+    }
+
+    /// A stopped process takes no signal but SIGCONT and SIGKILL.
+    fn note_doomed(&mut self, signal: Signal, is_meant: impl Fn(&Child) -> bool) {
+        for child in self.children.iter_mut().filter(|child| child.paused && is_meant(child)) {
+            child.paused = signal != Signal::CONT;
+            child.doomed = !matches!(signal, Signal::CONT | Signal::HUP | Signal::KILL);
+        }
+    }
+
+    fn wake(&mut self, job: JobId, pid: Pid, all: bool) {
+        let is_meant = |child: &Child| match all {
+            true => child.job == job && child.process == Process::Main,
+            false => child.pid == pid || child.session == pid,
+        };
+        let paused = self.children.iter_mut().filter(|child| child.paused && is_meant(child));
+        let mut woken = Vec::<Pid, PROCESSES>::new();
+        for child in paused {
+            (child.paused, child.doomed) = (false, false);
+            woken.extend([child.pid]);
+        }
+        for pid in woken {
+            self.note(|| format!("wake {pid}"));
+            if self.ready.push_back(Input::Continued { pid }).is_err() {
+                self.wrong(|| "too many facts at one time".into());
+            }
+        }
     }
 
     fn note_killed(&mut self, signal: Signal, is_meant: impl Fn(&Child) -> bool) {

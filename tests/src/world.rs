@@ -219,10 +219,11 @@ impl<M: Memory> World<M> {
     }
 
     fn stop(&mut self, pid: Pid, signal: Signal) {
-        let mut traced = false;
+        let (mut traced, pauses) = (false, self.kernel.pauses);
         self.change(pid, |child| {
             traced = child.trace != Trace::Off;
             child.halted = traced;
+            child.paused = !traced && pauses && signal == Signal::STOP;
             // A child inherits its parent's trace options.
             if child.trace == Trace::Newborn && matches!(signal, Signal::STOP | Signal::CONT) {
                 child.trace = Trace::Followed;

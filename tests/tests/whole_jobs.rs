@@ -1,6 +1,6 @@
 //! What `stop` and `respawn` end: every process that a job has to take with it, and no other.
 
-use uphold_tests::system::processes::{Signal, is_running, send};
+use uphold_tests::system::processes::{Signal, is_running, send, stands_still};
 use uphold_tests::system::{Launch, System};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
@@ -119,5 +119,38 @@ fn a_replacement_that_fails_beside_its_predecessors_workers_is_explained() {
     system.await_running("svc");
     system.order(&["stop", "svc"]);
     system.processes().iter().for_each(|process| send(process.pid, Signal::SIGKILL));
+    system.end(Signal::SIGTERM);
+}
+
+/// Processes that were stopped from outside take the kill signal at once, and not after the kill timeout.
+#[test]
+fn a_stopped_job_takes_its_kill_signal() {
+    let jobs = [("plain", ""), ("fork", "expect fork\n"), ("wide", "kill scope job\n"), ("auto", "expect auto\n")];
+    let jobs: Vec<(String, String)> = jobs
+        .map(|(name, stanzas)| {
+            let forks = if stanzas.starts_with("expect") { "fork" } else { "" };
+            // Far longer than the test waits.
+            let run = format!("exec {DAEMON} {forks} worker @FOLDER@/{name}-worker 0 pid @FOLDER@/{name}");
+            (name.to_owned(), format!("kill timeout 9999\n{stanzas}{run}\n"))
+        })
+        .into();
+    let mut system = start(&jobs);
+    for round in 0..2 {
+        for (name, _) in &jobs {
+            system.order(&["start", name]);
+        }
+        system.await_processes(2 * jobs.len());
+        for (name, _) in &jobs {
+            let main = system.await_running(name);
+            for pid in [main, await_noted(&mut system, &format!("{name}-worker"))] {
+                send(pid, Signal::SIGSTOP);
+                system.await_some("a stopped process", |_| stands_still(pid).then_some(()));
+            }
+            assert_eq!(system.order(&["stop", name]), format!("{name} stop/waiting\n"));
+            system.await_log(&format!("{name} main process ({main}) killed by TERM signal"));
+        }
+        system.await_processes(0);
+        assert!(!system.log().contains("continued"), "round {round}: {}", system.log());
+    }
     system.end(Signal::SIGTERM);
 }

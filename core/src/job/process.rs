@@ -45,13 +45,19 @@ impl Supervisor<'_> {
         self.jobs.get(id).and_then(|job| self.classes.get(job.class)).is_some_and(|class| class.kill_job)
     }
 
-    /// Sends a signal to a main process's group, or to every process of the job, and logs it.
+    /// Sends a signal that ends a process to a main process's group, or to every process of the job, and logs it. A
+    /// stopped process takes it only when it continues, except for SIGKILL.
     pub(crate) fn signal_main(&mut self, job: JobId, pid: Pid, signal: Signal) {
-        if self.ends_all(job) {
-            return self.sweep(job, pid, signal);
+        let all = self.ends_all(job);
+        if all {
+            self.sweep(job, pid, signal);
+        } else {
+            self.log(Notice::Signalling { job, process: Process::Main, pid, signal });
+            self.order(Effect::Signal { pid, signal, scope: Scope::Group });
         }
-        self.log(Notice::Signalling { job, process: Process::Main, pid, signal });
-        self.order(Effect::Signal { pid, signal, scope: Scope::Group });
+        if signal != Signal::KILL {
+            self.order(Effect::Wake { job, pid, all });
+        }
     }
 
     fn running_id(&self, pid: Pid) -> Option<ProcessId> {
