@@ -1,6 +1,6 @@
 //! The processes of the simulated kernel.
 
-use uphold_core::{JobId, Pid, Process};
+use uphold_core::{JobId, Pid, Process, Signal};
 
 /// A process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -44,6 +44,12 @@ pub struct Child {
 }
 
 impl Child {
+    /// Takes a signal. A process that is stopped takes none but SIGCONT and SIGKILL.
+    pub(crate) fn take(&mut self, signal: Signal) {
+        self.paused &= signal != Signal::CONT;
+        self.doomed = self.paused && (self.doomed || !matches!(signal, Signal::HUP | Signal::KILL));
+    }
+
     /// The same process with its process ids mapped to others.
     pub fn renumbered(self, number: impl Fn(Pid) -> Pid) -> Child {
         Child { pid: number(self.pid), parent: self.parent.map(&number), session: number(self.session), ..self }

@@ -287,7 +287,7 @@ impl Kernel {
         }
         let group = |child: &Child| scope == Scope::Group && child.session == pid;
         self.note_killed(signal, |child| child.pid == pid || group(child));
-        self.note_doomed(signal, |child| child.pid == pid || group(child));
+        self.children.iter_mut().filter(|child| child.pid == pid || group(child)).for_each(|child| child.take(signal));
         match self.child(pid) {
             Some(child) if !child.vanished => (signal == Signal::CONT).then_some(Input::Continued { pid }),
             _ => {
@@ -303,29 +303,18 @@ impl Kernel {
             self.wrong(|| format!("{signal} to all of a job that is no more"));
         }
         self.note_killed(signal, |child| child.job == job && child.process == Process::Main);
-        self.note_doomed(signal, |child| child.job == job && child.process == Process::Main);
+        let own = |child: &&mut Child| child.job == job && child.process == Process::Main;
+        self.children.iter_mut().filter(own).for_each(|child| child.take(signal));
     }
 
-    /// A stopped process takes no signal but SIGCONT and SIGKILL.
-    fn note_doomed(&mut self, signal: Signal, is_meant: impl Fn(&Child) -> bool) {
-        for child in self.children.iter_mut().filter(|child| child.paused && is_meant(child)) {
-            child.paused = signal != Signal::CONT;
-            child.doomed = !matches!(signal, Signal::CONT | Signal::HUP | Signal::KILL);
-        }
-    }
-
+    /// Lets stopped processes continue.
     fn wake(&mut self, job: JobId, pid: Pid, all: bool) {
-        let is_meant = |child: &Child| match all {
-            true => child.job == job && child.process == Process::Main,
-            false => child.pid == pid || child.session == pid,
-        };
-        let paused = self.children.iter_mut().filter(|child| child.paused && is_meant(child));
-        let mut woken = Vec::<Pid, PROCESSES>::new();
-        for child in paused {
-            (child.paused, child.doomed) = (false, false);
-            woken.extend([child.pid]);
-        }
-        for pid in woken {
+        let own = |child: &Child| child.job == job && child.process == Process::Main;
+        let is_meant = |child: &Child| if all { own(child) } else { child.pid == pid || child.session == pid };
+        let stopped: Vec<Pid, PROCESSES> =
+            self.children.iter().filter(|child| child.paused && is_meant(child)).map(|child| child.pid).collect();
+        for pid in stopped {
+            self.child(pid).into_iter().for_each(|child| child.take(Signal::CONT));
             self.note(|| format!("wake {pid}"));
             if self.ready.push_back(Input::Continued { pid }).is_err() {
                 self.wrong(|| "too many facts at one time".into());

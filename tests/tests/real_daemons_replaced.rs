@@ -52,7 +52,7 @@ fn nginx(more: &str) -> System {
          client_body_temp_path data/body;\n  proxy_temp_path data/proxy;\n  fastcgi_temp_path data/fastcgi;\n\
          uwsgi_temp_path data/uwsgi;\n  scgi_temp_path data/scgi;\n\
          server { listen unix:@FOLDER@/@NAME@.socket; return 204; }\n}\n",
-        // In the foreground nginx ignores SIGUSR2, so that the job with nothing but `respawn` is told what is right.
+        // In the foreground nginx ignores SIGUSR2, so the job with nothing but `respawn` gets advice.
         ["", ""],
         more,
     )

@@ -23,7 +23,7 @@ const SETTINGS: [(&str, &str, &str); 6] = [
 
 /// The ways in which a daemon replaces itself.
 const WAYS: [(&str, &str); 5] = [
-    // redis-server that is told to restart.
+    // redis-server, when it restarts.
     ("forks", "fork"),
     ("spawns", "spawn"),
     // gunicorn, unicorn and nginx: the old process works on beside the new one.
@@ -96,7 +96,7 @@ fn a_daemon_that_replaces_itself_at_any_time_is_followed() {
     system.end(Signal::SIGTERM);
 }
 
-/// What else outlives a main process is no daemon: the job runs again, as with Upstart.
+/// Other processes that outlive a main process are not its successors: the job runs again, as with Upstart.
 #[test]
 fn what_a_shell_or_a_console_leaves_is_no_daemon() {
     // At the second launch a job does nothing of this.

@@ -1,4 +1,4 @@
-//! What `stop` and `respawn` end: every process that a job has to take with it, and no other.
+//! The processes that `stop` and `respawn` end: all that a job has to take with it, and no others.
 
 use uphold_tests::system::processes::{Signal, is_running, send, stands_still};
 use uphold_tests::system::{Launch, System};

@@ -2,7 +2,8 @@
 //!
 //! The world knows which processes of a job live. A survey asks for them at three moments: when a main process has
 //! exited (as the foreground half of a daemon does, or a daemon that another one replaces), when one that is expected
-//! to do something seems to be idle, and when a job is being stopped. The answer comes before any other input, so a survey is at most one input old.
+//! to do something seems to be idle, and when a job is being stopped. The answer comes before any other input, so a
+//! survey is at most one input old.
 
 use crate::effect::Effect;
 use crate::expect::Expect;

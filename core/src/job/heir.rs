@@ -29,7 +29,7 @@ impl Supervisor<'_> {
         HEIRS.iter().filter(counts).find_map(|row| Some((row.claim, self.claimant(row.claim, launched, survivors)?)))
     }
 
-    /// The process with that claim, which is no other process of a job.
+    /// The process with that claim, among those that are not a known process of a job.
     fn claimant(&self, claim: Claim, launched: Option<Pid>, survivors: &[Survivor]) -> Option<Survivor> {
         let mut free = survivors.iter().copied().filter(|survivor| self.owner(survivor.pid).is_none());
         match claim {

@@ -53,8 +53,8 @@ pub(crate) struct FollowState {
     pub(crate) forks: u8,
     /// Whether a process was adopted that `expect` did not name.
     pub(crate) repaired: bool,
-    /// Whether the main process has exited before it was ready while it was to be killed, so that any process of the job
-    /// may be the daemon that is to be killed.
+    /// Whether the main process has exited before it was ready while it was to be killed, so that any process of the
+    /// job may be the daemon that is to be killed.
     pub(crate) loose: bool,
     /// Whether the launched process was replaced by one that it made, so that the file does not describe the launch.
     pub(crate) replaced: bool,

@@ -112,7 +112,7 @@ pub fn judge(exit: Exit, respawn: bool, task: bool, normal: bool) -> Judgement {
     }
 }
 
-/// What a process has that may take the place of a main process which has exited.
+/// The claim of a process to the place of a main process that has exited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Claim {
     /// The file of the `pid file` stanza names it.
@@ -154,7 +154,8 @@ pub struct HeirRow {
 
 /// The claims to the place of a main process that has exited, in jobs with `expect` or `respawn`: the first that some
 /// process has counts. A daemon may replace itself at any time, with a new process of the same program or under a name
-/// that it writes into its file. What else outlives a daemon are its workers, or the commands of a console's user.
+/// that it writes into its file. Other processes that outlive a daemon are its workers, or
+/// the commands of a console's user.
 #[rustfmt::skip]
 pub static HEIRS: [HeirRow; 6] = {
     use Claim::*;

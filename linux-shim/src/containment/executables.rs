@@ -2,9 +2,9 @@
 //! has exited, its program cannot be found out any more.
 //!
 //! A main process is examined some seconds after its launch, since a script may execute the daemon only then; until
-//! that time the supervisor takes any process that stays for the daemon. One with a controlling terminal is no daemon:
-//! what the user of a console leaves behind must not keep the next login from coming. Nothing here allocates after the
-//! construction.
+//! that time the supervisor takes any process that stays for the daemon. One with a controlling terminal is the program
+//! of a console: the commands that its user leaves behind must not keep the next login from coming. Nothing here
+//! allocates after the construction.
 
 use std::collections::VecDeque;
 use std::ffi::CStr;
@@ -77,7 +77,7 @@ pub(crate) struct Executables {
     newcomers: VecDeque<Newcomer>,
 }
 
-/// What a re-exec carries over.
+/// The record that a re-exec carries over.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct ExecutablesRecord {
     known: Vec<(JobId, Executable)>,
@@ -189,7 +189,7 @@ mod tests {
         }
         let (one, two) = (start(&folder.join("one")), start(&folder.join("two")));
         assert!(!program(&one).is_same(&program(&two)));
-        [first, second, other, upgraded, one, two].map(end);
+        [first, second, other, upgraded, one, two].into_iter().for_each(end);
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }
