@@ -126,6 +126,9 @@ impl<'o> World<'o> {
             Effect::Sweep { job, signal } => {
                 self.signal(signal, Scope::Group, |its, _| its == job)?;
             }
+            Effect::Wake { pid, .. } => {
+                self.signal(Signal::CONT, Scope::Group, |_, its| its == pid)?;
+            }
             // Only for traced processes, and the standard library cannot trace.
             Effect::Follow { .. } | Effect::Resume { .. } | Effect::Detach { .. } | Effect::Release { .. } => {}
             // The processes that a main process leaves behind are in /proc or in a control group. This world does not

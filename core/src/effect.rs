@@ -29,6 +29,7 @@ use crate::signal::Signal;
 /// | `Watch` | that the end is reported | without forks: never gets it |
 /// | `Survey` | an answer | without a list of processes: names those that it made |
 /// | `Sweep` | a signal to the processes it knows | without control groups: goes by session or group |
+/// | `Wake` | nothing | without stopped processes: does nothing |
 /// | `Report` | nothing | does nothing |
 /// | `Rested`, `Retired` | what is kept for the id is released | that keeps nothing: does nothing |
 /// | `Reply` | a reply, if inputs name clients | without clients: never gets it |
@@ -136,6 +137,17 @@ pub enum Effect {
         job: JobId,
         /// The signal.
         signal: Signal,
+    },
+    /// Let processes that a signal has stopped continue, so that they take the signal that was sent before this.
+    ///
+    /// Optional: without it a stopped process ends when its `kill timeout` has passed. There is no answer.
+    Wake {
+        /// The job.
+        job: JobId,
+        /// The process id of a process whose group is meant.
+        pid: Pid,
+        /// Whether all of the job's processes are meant instead, as with [`Sweep`](Effect::Sweep).
+        all: bool,
     },
     /// Log, after a moment, which of the job's processes have survived its main process.
     ///

@@ -214,6 +214,11 @@ pub struct Survivor {
     pub child: bool,
     /// Whether the file of the `pid file` stanza names the process.
     pub named: bool,
+    /// Whether the process runs the program that the main process ran, which the world remembers of a main process from
+    /// the time when it lived (on Linux: the same executable file). A world that cannot tell says no.
+    pub same_program: bool,
+    /// Whether the process is older than the last main process that was launched, and so one of its predecessor's.
+    pub earlier: bool,
     /// Whether the process waits for something to happen: it neither computes nor reads a disk.
     pub idle: bool,
 }

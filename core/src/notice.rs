@@ -165,6 +165,13 @@ pub enum Notice {
         /// Process id of the process that is followed instead, if any.
         following: Option<Pid>,
     },
+    /// A main process has failed while a process of its predecessor lives, which may be why.
+    Outlived {
+        /// The job.
+        job: JobId,
+        /// Process id of the predecessor's process.
+        left: Pid,
+    },
     /// The main process was not ready within `start timeout`: the job fails, or is respawned.
     NotReady {
         /// The job.
@@ -286,6 +293,7 @@ impl Notice {
             | Notice::RespawningTooFast { .. }
             | Notice::NoInstance { .. }
             | Notice::Mistaken { .. }
+            | Notice::Outlived { .. }
             | Notice::NotReady { .. }
             | Notice::HookOverdue { .. }
             | Notice::WatchdogMissed { .. }

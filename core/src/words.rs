@@ -76,6 +76,11 @@ impl fmt::Display for Words<'_, '_> {
                 }
                 write!(f, "; \"expect {right}\" is right")
             }
+            Notice::Outlived { job, left } => write!(
+                f,
+                "{} failed while process {left} of its predecessor still runs; with \"kill scope job\" that ends first",
+                name(job)
+            ),
             Notice::NotReady { job, seconds } => write!(f, "{} was not ready within {seconds} seconds", name(job)),
             Notice::HookOverdue { job, process, pid, seconds } => {
                 write!(f, "{} {process} process ({pid}) has run for more than {seconds} seconds", name(job))

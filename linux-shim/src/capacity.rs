@@ -110,6 +110,10 @@ pub const UNSEEN_SECONDS: u32 = 60;
 /// Processes of one job in the answer to a survey. A busy web server has some hundreds.
 pub const SURVIVORS: usize = 4096;
 
+/// Seconds after which a new main process is examined, for the program that it runs. By then a script has executed its
+/// daemon; and the supervisor takes any process that stays for the daemon until ten seconds have passed.
+pub const EXECUTABLE_SECONDS: u32 = 8;
+
 /// Jobs that have just ended while some of their processes live, which are to be logged.
 pub const FAREWELLS: usize = 256;
 

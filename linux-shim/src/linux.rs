@@ -179,6 +179,11 @@ impl Linux {
                 self.make_room_for(job, supervisor);
                 let input = self.launcher().spawn(supervisor, job, process, launch);
                 if let Input::Spawned { pid, .. } = input
+                    && launch.contain
+                {
+                    self.containment.executables.expect(now(), job, pid);
+                }
+                if let Input::Spawned { pid, .. } = input
                     && let Some(exit) = self.watches.take_exit(pid)
                 {
                     supervisor.handle(now(), Input::Exited { pid, exit });
@@ -211,12 +216,21 @@ impl Linux {
                 if let Some(logs) = &mut self.job_logs {
                     logs.forked(instead_of, pid);
                 }
+                if let Some((job, _)) = supervisor.owner(pid) {
+                    self.containment.executables.expect(now(), job, pid);
+                }
                 return watch(pid, &mut self.tracer, &mut self.watches, &self.wait.epoll, &mut self.log);
             }
             Effect::Survey { job, anywhere } => return Some(self.survey(supervisor, job, anywhere)),
             Effect::Sweep { job, signal } => {
                 self.containment.sweep(job, signal, &|job, named| is_called(supervisor, job, named));
             }
+            Effect::Wake { job, all: true, .. } => {
+                let is_called = |job, named: &ClaimedName| is_called(supervisor, job, named);
+                self.containment.sweep(job, Signal::CONT, &is_called);
+            }
+            // One that has exited, or that must not be signalled, was reported for the signal before.
+            Effect::Wake { pid, .. } => self.watches.signal_group(pid, Signal::CONT).map(drop).unwrap_or_default(),
             Effect::Report { job } => self.report(supervisor, job),
             Effect::Rested { job } => {
                 self.containment.rested(job);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
-use uphold_core::{Exit, Host, Input, Instant, Pid, Supervisor};
+use uphold_core::{Exit, Host, Input, Instant, Pid, Process, Supervisor};
 
 use crate::capacity::{BLIND_PAUSE, CHILDREN_AT_ONCE};
 use crate::clients::control_socket::RequestOutcome;
@@ -30,10 +30,13 @@ impl Linux {
         self.control.input_taken();
         let found = loop {
             self.left_behind.tell(now(), &mut self.log);
+            let is_main = |job, pid| supervisor.owner(pid) == Some((job, Process::Main));
+            self.containment.executables.meet(now(), is_main);
             self.repair(supervisor);
             let own = [
                 self.left_behind.deadline(),
                 self.containment.deadline(),
+                self.containment.executables.deadline(),
                 self.conf.deadline(),
                 self.repairs.deadline(),
             ];

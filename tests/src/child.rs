@@ -1,6 +1,6 @@
 //! The processes of the simulated kernel.
 
-use uphold_core::{JobId, Pid, Process};
+use uphold_core::{JobId, Pid, Process, Signal};
 
 /// A process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -29,6 +29,14 @@ pub struct Child {
     pub session: Pid,
     /// Whether it is busy computing; otherwise it is idle and waits.
     pub busy: bool,
+    /// Whether it runs the program that the job's main process runs.
+    pub twin: bool,
+    /// Whether it is older than the last main process that was spawned for its job.
+    pub earlier: bool,
+    /// Whether a signal has stopped it (job control).
+    pub paused: bool,
+    /// Whether it was sent a signal to end it while it was stopped, which it has not taken yet.
+    pub doomed: bool,
     /// Whether a pid file contains its id.
     pub named: bool,
     /// Whether it is in uninterruptible sleep, so that not even SIGKILL ends it.
@@ -36,6 +44,12 @@ pub struct Child {
 }
 
 impl Child {
+    /// Takes a signal. A process that is stopped takes none but SIGCONT and SIGKILL.
+    pub(crate) fn take(&mut self, signal: Signal) {
+        self.paused &= signal != Signal::CONT;
+        self.doomed = self.paused && (self.doomed || !matches!(signal, Signal::HUP | Signal::KILL));
+    }
+
     /// The same process with its process ids mapped to others.
     pub fn renumbered(self, number: impl Fn(Pid) -> Pid) -> Child {
         Child { pid: number(self.pid), parent: self.parent.map(&number), session: number(self.session), ..self }

@@ -68,9 +68,14 @@ impl Choices {
                 steps.push(Happening::Ends { pid: child.pid, exit: Exit::Status(0) }.into());
                 continue;
             }
+            if child.paused {
+                steps.push(Happening::Ends { pid: child.pid, exit: Exit::Signal(Signal::KILL.0) }.into());
+                continue;
+            }
             self.process(child, has_deadline, steps);
             if self.is_free(child) && world.kernel.left < self.orphans && room {
                 steps.push(Happening::Leaves { pid: child.pid }.into());
+                steps.push(Happening::Doubles { pid: child.pid }.into());
             }
             self.words(&world.kernel.children, child, steps);
             if child.trace == Trace::Followed && room && world.kernel.forks < self.forks {
@@ -165,6 +170,10 @@ impl Choices {
         }
         if main && self.late_ends && !has_deadline {
             let happening = Happening::Ends { pid, exit: Exit::Status(1) };
+            steps.push(Step { late: true, ..happening.into() });
+        }
+        if main && self.orphans > 0 && !has_deadline {
+            let happening = Happening::Ends { pid, exit: Exit::Status(0) };
             steps.push(Step { late: true, ..happening.into() });
         }
         let mut can = |happening: Happening| steps.push(happening.into());

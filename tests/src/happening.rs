@@ -32,6 +32,8 @@ pub enum Happening {
     Stops { pid: Pid, signal: Signal },
     /// A process leaves a child behind that tracing does not report: by vfork, posix_spawn, or a fork in a thread.
     Leaves { pid: Pid },
+    /// The same, and the child runs the same program.
+    Doubles { pid: Pid },
     /// A process creates a session.
     Leads { pid: Pid },
     /// A process becomes busy or idle.
@@ -149,6 +151,7 @@ impl fmt::Display for Happening {
             Happening::Execs { pid } => write!(f, "{pid} execs"),
             Happening::Stops { pid, signal } => write!(f, "{pid} stops by {signal}"),
             Happening::Leaves { pid } => write!(f, "{pid} leaves a child"),
+            Happening::Doubles { pid } => write!(f, "{pid} starts itself again"),
             Happening::Leads { pid } => write!(f, "{pid} leads a session"),
             Happening::Works { pid, busy } => write!(f, "{pid} is {}", if *busy { "busy" } else { "idle" }),
             Happening::Named { pid } => write!(f, "{pid} is named"),
@@ -243,6 +246,7 @@ fn parse_process(pid: Pid, words: &[&str]) -> Option<Happening> {
         ["stops", "by", name] => Happening::Stops { pid, signal: signal(name)? },
         ["exits"] => Happening::Ends { pid, exit: Exit::Unknown },
         ["leaves", "a", "child"] => Happening::Leaves { pid },
+        ["starts", "itself", "again"] => Happening::Doubles { pid },
         ["leads", "a", "session"] => Happening::Leads { pid },
         ["is", "busy"] => Happening::Works { pid, busy: true },
         ["is", "idle"] => Happening::Works { pid, busy: false },

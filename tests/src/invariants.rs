@@ -57,7 +57,7 @@ pub struct View<'a> {
 /// An invariant. Returns the fault if it does not hold.
 type Invariant = fn(&Kernel, &View<'_>) -> Option<String>;
 
-const INVARIANTS: [Invariant; 9] = [
+const INVARIANTS: [Invariant; 10] = [
     nothing_waits_for_what_cannot_come,
     no_start_waits_without_a_bound,
     every_job_and_process_is_shown,
@@ -65,6 +65,7 @@ const INVARIANTS: [Invariant; 9] = [
     no_process_has_two_owners,
     nothing_traced_stands_still,
     no_process_is_lost,
+    what_is_to_end_is_woken,
     all_memory_is_given_back,
     everybody_who_asked_is_answered,
 ];
@@ -151,6 +152,12 @@ fn no_process_is_lost(kernel: &Kernel, view: &View<'_>) -> Option<String> {
         unseen && !child.forked && !child.has_forked && !child.sleeps
     };
     kernel.children.iter().find(is_lost).map(|lost| format!("{} {} was lost", lost.process, lost.pid))
+}
+
+/// A stopped process that is to end gets to take its signal.
+fn what_is_to_end_is_woken(kernel: &Kernel, _: &View<'_>) -> Option<String> {
+    let stopped = kernel.children.iter().find(|child| child.doomed);
+    stopped.map(|child| format!("{} is to end, and is stopped", child.pid))
 }
 
 fn all_memory_is_given_back(_: &Kernel, view: &View<'_>) -> Option<String> {

@@ -54,6 +54,8 @@ pub struct Kernel {
     pub keeps: bool,
     /// Whether the kernel cannot list processes: only those that the supervisor launched are known then.
     pub hides: bool,
+    /// Whether processes that job control stops stay stopped until they are let continue.
+    pub pauses: bool,
     /// Whether the supervisor follows `expect` strictly.
     pub strict: bool,
     /// The number of traced forks since a main process was last spawned.
@@ -111,10 +113,14 @@ impl Kernel {
     }
 
     /// A process leaves a child behind, and the supervisor does not see it.
-    pub fn leave(&mut self, parent: Pid) {
+    pub fn leave(&mut self, parent: Pid, twin: bool) {
         let Some(of) = self.child(parent).copied() else { return };
-        match self.make(of.job, of.process, Trace::Off, Some(&of)) {
-            Some(_) => self.left = self.left.saturating_add(1),
+        let made = self.make(of.job, of.process, Trace::Off, Some(&of));
+        match made.and_then(|pid| self.child(pid)) {
+            Some(child) => {
+                child.twin = twin;
+                self.left = self.left.saturating_add(1);
+            }
             None => self.wrong(|| "too many processes".into()),
         }
     }
@@ -130,6 +136,8 @@ impl Kernel {
             session: Some(child.session),
             child: child.parent.is_none(),
             named: child.named,
+            same_program: child.twin,
+            earlier: child.earlier,
             idle: !child.busy,
         };
         self.children.iter().filter(is_its).filter(is_known).map(survivor).collect()
@@ -167,6 +175,10 @@ impl Kernel {
             parent: parent.map(|parent| parent.pid),
             session: parent.map_or(pid, |parent| parent.session),
             busy: false,
+            earlier: false,
+            paused: false,
+            doomed: false,
+            twin: parent.is_none_or(|parent| parent.twin),
             named: false,
             sleeps: false,
         };
@@ -198,6 +210,7 @@ impl Kernel {
             Effect::Watch { pid, instead_of } => return self.watch(pid, instead_of),
             Effect::Release { pid } => self.release(pid),
             Effect::Sweep { job, signal } => self.sweep(supervisor, job, signal),
+            Effect::Wake { job, pid, all } => self.wake(job, pid, all),
             Effect::Report { job } if self.survey(job).is_empty() => {}
             Effect::Report { job } => self.note(|| {
                 let job = name_of(supervisor, job);
@@ -235,6 +248,7 @@ impl Kernel {
         let is_its = |child: &Child| child.job == job && child.process == process && child.watched;
         if process == Process::Main {
             (self.left, self.forks) = (0, 0);
+            self.children.iter_mut().filter(|child| child.job == job).for_each(|child| child.earlier = true);
         }
         if self.children.iter().any(|child| is_its(child) && !child.vanished && !child.sleeps) {
             self.wrong(|| format!("a second {process} process"));
@@ -290,6 +304,7 @@ impl Kernel {
         }
         let group = |child: &Child| scope == Scope::Group && child.session == pid;
         self.note_killed(signal, |child| child.pid == pid || group(child));
+        self.children.iter_mut().filter(|child| child.pid == pid || group(child)).for_each(|child| child.take(signal));
         match self.child(pid) {
             Some(child) if !child.vanished => (signal == Signal::CONT).then_some(Input::Continued { pid }),
             _ => {
@@ -305,6 +320,23 @@ impl Kernel {
             self.wrong(|| format!("{signal} to all of a job that is no more"));
         }
         self.note_killed(signal, |child| child.job == job && child.process == Process::Main);
+        let own = |child: &&mut Child| child.job == job && child.process == Process::Main;
+        self.children.iter_mut().filter(own).for_each(|child| child.take(signal));
+    }
+
+    /// Lets stopped processes continue.
+    fn wake(&mut self, job: JobId, pid: Pid, all: bool) {
+        let own = |child: &Child| child.job == job && child.process == Process::Main;
+        let is_meant = |child: &Child| if all { own(child) } else { child.pid == pid || child.session == pid };
+        let stopped: Vec<Pid, PROCESSES> =
+            self.children.iter().filter(|child| child.paused && is_meant(child)).map(|child| child.pid).collect();
+        for pid in stopped {
+            self.child(pid).into_iter().for_each(|child| child.take(Signal::CONT));
+            self.note(|| format!("wake {pid}"));
+            if self.ready.push_back(Input::Continued { pid }).is_err() {
+                self.wrong(|| "too many facts at one time".into());
+            }
+        }
     }
 
     fn note_killed(&mut self, signal: Signal, is_meant: impl Fn(&Child) -> bool) {

@@ -39,7 +39,7 @@ struct Row {
 pub fn play(text: &str) -> Result<String, String> {
     let (head, table) = text.split_once("\ninput ").ok_or("there is no table")?;
     let mut world = World::new(Small::new());
-    (world.kernel.journal, world.kernel.keeps) = (Some(Vec::new()), true);
+    (world.kernel.journal, world.kernel.keeps, world.kernel.pauses) = (Some(Vec::new()), true, true);
     load(&mut world, head)?;
     let mut rows = Vec::new();
     for line in table.lines().skip(1) {

@@ -169,7 +169,11 @@ impl<M: Memory> World<M> {
             Happening::Forks { pid, stillborn } => self.fork(pid, stillborn),
             Happening::Leaves { pid } => {
                 self.change(pid, |child| child.has_forked = true);
-                self.kernel.leave(pid);
+                self.kernel.leave(pid, false);
+            }
+            Happening::Doubles { pid } => {
+                self.change(pid, |child| child.has_forked = true);
+                self.kernel.leave(pid, true);
             }
             Happening::Leads { pid } => self.change(pid, |child| child.session = pid),
             Happening::Works { pid, busy } => self.change(pid, |child| child.busy = busy),
@@ -220,10 +224,11 @@ impl<M: Memory> World<M> {
     }
 
     fn stop(&mut self, pid: Pid, signal: Signal) {
-        let mut traced = false;
+        let (mut traced, pauses) = (false, self.kernel.pauses);
         self.change(pid, |child| {
             traced = child.trace != Trace::Off;
             child.halted = traced;
+            child.paused = !traced && pauses && signal == Signal::STOP;
             // A child inherits its parent's trace options.
             if child.trace == Trace::Newborn && matches!(signal, Signal::STOP | Signal::CONT) {
                 child.trace = Trace::Followed;

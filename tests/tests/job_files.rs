@@ -234,6 +234,8 @@ fn values() {
         ("kill signal SIGKILL\nkill signal 0", "KillSignal(Signal(9)); KillSignal(Signal(0))"),
         ("kill timeout 0\nkill timeout 30 # s", "KillTimeout(0); KillTimeout(30)"),
         ("kill timeout soon", "! 1: Illegal interval, expected number of seconds"),
+        ("kill scope group\nkill scope job", "KillScope(Group); KillScope(Job)"),
+        ("kill scope all", "! 1: Unknown stanza"),
         ("task\nkill signal NOSUCH", "Task; ! Illegal signal status, expected integer"),
         ("reload signal TSTP", "ReloadSignal(Signal(20))"),
         ("reload signal -1", "! Illegal signal status, expected integer"),

@@ -1,7 +1,7 @@
 //! Declaring a class stanza by stanza, and what can be read of it.
 
 use crate::bytes::Strings;
-use crate::conf::{ConditionText, Operator, Stanza};
+use crate::conf::{ConditionText, KillScope, Operator, Stanza};
 use crate::expect::Expect;
 use crate::ids::ClassId;
 use crate::limits::{CONDITION_EVENTS, EVENT_NAME, Full, Limit};
@@ -30,6 +30,7 @@ fn set(class: &mut Class, stanza: &Stanza<'_>) {
         Stanza::HookTimeout(seconds) => class.hook_timeout = seconds,
         Stanza::Watchdog(seconds) => class.watchdog = seconds,
         Stanza::KillSignal(signal) => class.kill_signal = signal,
+        Stanza::KillScope(scope) => class.kill_job = scope == KillScope::Job,
         Stanza::KillTimeout(seconds) => class.kill_timeout = seconds,
         Stanza::ReloadSignal(signal) => class.reload_signal = signal,
         _ => {}

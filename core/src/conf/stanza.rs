@@ -60,6 +60,8 @@ pub enum Stanza<'t> {
     Watchdog(u32),
     /// `kill signal SIGNAL`; 0 is accepted too, and 255 stands for every number that is too large for a signal.
     KillSignal(Signal),
+    /// `kill scope group|job`.
+    KillScope(KillScope),
     /// `kill timeout SECONDS`; with 0 SIGKILL follows at once.
     KillTimeout(u32),
     /// `reload signal SIGNAL`, with the same special values as `kill signal`.
@@ -98,6 +100,17 @@ pub enum Stanza<'t> {
     ApparmorSwitch(&'t [u8]),
     /// `debug`: the process stops itself before exec when init runs with `--debug`.
     Debug,
+}
+
+/// The processes that end with a main process (`kill scope`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum KillScope {
+    /// Its process group, at `stop`.
+    #[default]
+    Group,
+    /// Every process of the job, at `stop` and before a respawn.
+    Job,
 }
 
 /// The target of a process's standard descriptors (init(5), `console`).

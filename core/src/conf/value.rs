@@ -5,7 +5,7 @@
 use core::ops::RangeInclusive;
 
 use super::error::{ConfError, ErrorKind};
-use super::stanza::{Console, Stanza};
+use super::stanza::{Console, KillScope, Stanza};
 use super::token::Scanner;
 use crate::expect::Expect;
 use crate::signal::Signal;
@@ -62,6 +62,15 @@ pub(super) fn console(word: &[u8]) -> Value {
 
 fn seconds(word: &[u8]) -> Result<u32, ErrorKind> {
     whole(word, 0..=INT_MAX, ErrorKind::IllegalInterval)
+}
+
+/// `kill scope group|job`.
+pub(super) fn kill_scope(word: &[u8]) -> Value {
+    match word {
+        b"group" => Ok(Stanza::KillScope(KillScope::Group)),
+        b"job" => Ok(Stanza::KillScope(KillScope::Job)),
+        _ => Err(ErrorKind::UnknownStanza),
+    }
 }
 
 /// `kill timeout SECONDS`.

@@ -1,8 +1,9 @@
 //! Adoption: when the process that a job watched is gone and another one is its daemon, that one is watched instead.
 //!
 //! The world knows which processes of a job live. A survey asks for them at three moments: when a main process has
-//! exited as the foreground half of a daemon does, when one that is expected to do something seems to be idle, and when
-//! a job is being stopped. The answer comes before any other input, so a survey is at most one input old.
+//! exited (as the foreground half of a daemon does, or a daemon that another one replaces), when one that is expected
+//! to do something seems to be idle, and when a job is being stopped. The answer comes before any other input, so a
+//! survey is at most one input old.
 
 use crate::effect::Effect;
 use crate::expect::Expect;
@@ -11,7 +12,8 @@ use crate::input::Survivor;
 use crate::machine::Supervisor;
 use crate::notice::Notice;
 use crate::process::{Exit, Pid, Process};
-use crate::records::job::{RestLook, SurveyReason};
+use crate::records::job::{FollowState, RestLook, SurveyReason};
+use crate::tables::exit::Claim;
 use crate::tables::expect as follow;
 use crate::tables::expect::{Relation, Seen, Stage};
 use crate::tables::lifecycle::Wait;
@@ -45,23 +47,23 @@ impl Supervisor<'_> {
 
     /// A main process has exited: another one takes its place, or its exit is judged.
     fn replace_main(&mut self, id: JobId, old: Pid, exit: Exit, survivors: &[Survivor]) {
-        let successor = self.successor(id, survivors);
         let is_step = self.may_be_daemonizing(id, exit);
+        let heir = self.heir(id, exit, survivors);
+        let strict = self.globals.strict;
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.follow.middle = None;
+        // The steps of a daemon's successor are not those that the job file describes.
+        let by_itself = !is_step || job.follow.replaced;
         let launched = job.follow.launched;
-        let Some(class) = self.classes.get(job.class) else { return };
-        let Some(successor) = successor else { return self.judge_end(id, Process::Main, exit) };
-        // A process that has failed, or that was the daemon, leaves its workers, which are logged. Without `expect` and
-        // `respawn` the original lets such a job end, and job files rely on that.
-        if !is_step || (class.expect == Expect::None && !class.respawn) {
-            self.order(Effect::Report { job: id });
-            return self.judge_end(id, Process::Main, exit);
+        let Some((claim, successor)) = heir else { return self.leave(id, exit, survivors) };
+        if by_itself && (!strict || claim == Claim::Named) {
+            return self.hand_over(id, old, successor.pid);
         }
-        if self.globals.strict {
-            self.advise(id, self.relation_of(id, successor), None);
-            self.order(Effect::Report { job: id });
-            return self.judge_end(id, Process::Main, exit);
+        if strict {
+            if !by_itself {
+                self.advise(id, self.relation_of(id, successor), None);
+            }
+            return self.leave(id, exit, survivors);
         }
         self.adopt(id, old, successor.pid);
         let expect = self.expects(id);
@@ -78,6 +80,40 @@ impl Supervisor<'_> {
         self.reach(id, Stage::adopted(expect));
         self.wait_for_readiness(id);
         self.wait_to_advise(id);
+    }
+
+    /// A main process has exited and none takes its place. One that has failed, or that was the daemon, leaves its
+    /// workers, which are logged. With `kill scope job` they are about to end.
+    fn leave(&mut self, id: JobId, exit: Exit, survivors: &[Survivor]) {
+        let free = |survivor: &&Survivor| self.owner(survivor.pid).is_none();
+        let wide = self.has_wide_scope(id);
+        let earlier = survivors.iter().filter(free).find(|survivor| survivor.earlier && exit != Exit::Status(0));
+        let (left, earlier) = (survivors.iter().any(|survivor| free(&survivor)), earlier.map(|survivor| survivor.pid));
+        if left && !wide {
+            self.order(Effect::Report { job: id });
+        }
+        if let Some(job) = self.jobs.get_mut(id)
+            && let Some(left) = earlier.filter(|_| !wide)
+            && !core::mem::replace(&mut job.told_scope, true)
+        {
+            self.log(Notice::Outlived { job: id, left });
+        }
+        self.judge_end(id, Process::Main, exit);
+    }
+
+    /// A daemon has replaced itself by another process, which is followed as if it had been launched: the job file is
+    /// right.
+    fn hand_over(&mut self, id: JobId, old: Pid, new: Pid) {
+        self.log(Notice::ProcessBecame { job: id, process: Process::Main, old, new });
+        self.adopt(id, old, new);
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        let Some(expect) = self.classes.get(job.class).map(|class| class.expect) else { return };
+        let ready = job.follow.stage.is_ready();
+        let stage = if ready { Stage::Settled } else { Stage::adopted(expect) };
+        let (launched, replaced) = (Some(new), true);
+        job.follow = FollowState { launched, replaced, forks: 0, helper: false, guessed: false, ..job.follow };
+        self.reach(id, stage);
+        self.bound_wait(id);
     }
 
     /// An adopted process has lived for a while, so it is not a step on the way to another: the log gives advice on the

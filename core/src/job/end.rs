@@ -1,6 +1,7 @@
 //! The exit of a process, and its meaning for the job: success, failure, respawn.
 
 use crate::effect::Effect;
+use crate::expect::Expect;
 use crate::ids::JobId;
 use crate::job::waiters::WaitResult;
 use crate::machine::Supervisor;
@@ -19,11 +20,20 @@ impl Supervisor<'_> {
         let Some(class) = self.classes.get(job.class) else { return };
         let main = process == Process::Main;
         let expected = exit.is_mentioned(self.normal_exits(class));
+        // A process that is not ready may fork while it is to be killed, as a step of its becoming a daemon: then every
+        // process of the job has to end with it.
+        let (unready, kills) = (!job.follow.stage.is_ready(), job.state.row().kills());
+        let ends_well = matches!(exit, Exit::Status(0) | Exit::Unknown);
+        let is_step = ends_well && (kills || job.goal == Goal::Stop) && (unready || job.follow.guessed);
+        let loose = main && class.expect != Expect::None && (is_step || (unready && kills));
         self.log(Notice::ProcessEnded { job: id, process, pid, exit, expected });
         self.forget_process(id, process);
         self.leave_circle_of(id);
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.follow.loose |= loose;
+        }
         if main && self.wants_survey(id) {
-            if self.survivors_matter(id, pid, exit) {
+            if self.survivors_matter(id, pid) {
                 return self.survey(id, SurveyReason::Ended(pid, exit));
             }
             // Processes that it has left change nothing, and are only logged.

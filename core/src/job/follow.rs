@@ -73,6 +73,10 @@ impl Supervisor<'_> {
     pub(crate) fn continued(&mut self, pid: Pid) {
         let Some((id, process)) = self.owner(pid) else { return };
         let Some(job) = self.jobs.get_mut(id) else { return };
+        // The supervisor woke it to end it, which the original does not do.
+        if process == Process::Main && job.state.row().kills() {
+            return;
+        }
         job.follow.continued = process == Process::Main && job.moving;
         if !job.follow.continued {
             self.log(Notice::ProcessContinued { job: id, process, pid });

@@ -78,6 +78,7 @@ impl Supervisor<'_> {
                 killed: false,
                 paused: false,
                 retries: 0,
+                told_scope: false,
                 strikes: 0,
                 status_text: TextHandle::EMPTY,
                 respawns: Respawns::default(),

@@ -16,7 +16,7 @@ impl Supervisor<'_> {
     pub(crate) fn kill(&mut self, id: JobId) -> bool {
         let Some(job) = self.jobs.get(id) else { return false };
         let Some(pid) = job.pid(Process::Main) else {
-            let others = job.follow.repaired || job.follow.forks > 0;
+            let others = job.follow.forks > 0 || self.ends_all(id);
             if others {
                 self.survey(id, SurveyReason::Rest(RestLook::Only));
             }
@@ -57,9 +57,9 @@ impl Supervisor<'_> {
     fn kill_now(&mut self, id: JobId, process: Process, pid: Pid) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.killed = true;
-        let (forced, repaired) = (job.forced, job.follow.repaired);
+        let forced = job.forced;
         if process == Process::Main {
-            if forced || repaired {
+            if forced || self.ends_all(id) {
                 self.order(Effect::Signal { pid, signal: Signal::KILL, scope: Scope::Group });
                 self.sweep(id, pid, Signal::KILL);
             } else {

@@ -15,7 +15,7 @@ impl Supervisor<'_> {
     pub(crate) fn kill_rest(&mut self, id: JobId, survivors: &[Survivor], look: RestLook) {
         let Some(job) = self.jobs.get(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
-        let all = (job.follow.repaired || job.forced) && !self.globals.strict;
+        let all = self.must_end(id);
         let launched = job.follow.launched.filter(|_| !self.globals.strict);
         let own = |survivor: &&Survivor| (all || Some(survivor.pid) == launched) && self.owner(survivor.pid).is_none();
         let (signal, timeout, forced) = (class.kill_signal, class.kill_timeout, job.forced);

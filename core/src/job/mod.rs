@@ -3,6 +3,7 @@
 mod adopt;
 mod end;
 mod follow;
+mod heir;
 mod instance;
 mod kill;
 mod kill_rest;

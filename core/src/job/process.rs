@@ -39,7 +39,7 @@ impl Supervisor<'_> {
             first: process == Process::PreStart || (main && !class.has(Process::PreStart)),
             confine: main,
             trace: main && class.expect.traces() && !job.follow.untraced,
-            contain: main && (class.respawn || class.expect != Expect::None),
+            contain: main && (class.respawn || class.kill_job || class.expect != Expect::None),
         };
         self.order(Effect::Spawn { job: id, process, launch });
         true
@@ -67,14 +67,39 @@ impl Supervisor<'_> {
         self.order(Effect::Sweep { job: id, signal });
     }
 
-    /// Sends a signal to a main process's group, and logs it. If processes were adopted, every process of the job gets
-    /// it, since they may be spread over several groups.
+    /// Whether the signals that end a main process go to every process of its job, and all have to end with it: if the
+    /// file wants it so, or if processes were adopted or may be the daemon, since they may be spread over several
+    /// groups.
+    pub(crate) fn ends_all(&self, id: JobId) -> bool {
+        let Some(job) = self.jobs.get(id) else { return false };
+        job.follow.repaired || job.follow.loose || self.has_wide_scope(id)
+    }
+
+    /// Whether every process of a job that is being stopped has to end.
+    pub(crate) fn must_end(&self, id: JobId) -> bool {
+        let Some(job) = self.jobs.get(id) else { return false };
+        let certain = job.follow.loose || self.has_wide_scope(id);
+        certain || ((job.forced || job.follow.repaired) && !self.globals.strict)
+    }
+
+    /// Whether the file has `kill scope job`.
+    pub(crate) fn has_wide_scope(&self, id: JobId) -> bool {
+        self.jobs.get(id).and_then(|job| self.classes.get(job.class)).is_some_and(|class| class.kill_job)
+    }
+
+    /// Sends a signal that ends a process to a main process's group, or to every process of the job, and logs it. A
+    /// stopped process takes it only when it continues, except for SIGKILL.
     pub(crate) fn signal_main(&mut self, job: JobId, pid: Pid, signal: Signal) {
-        if self.jobs.get(job).is_some_and(|job| job.follow.repaired) {
-            return self.sweep(job, pid, signal);
+        let all = self.ends_all(job);
+        if all {
+            self.sweep(job, pid, signal);
+        } else {
+            self.log(Notice::Signalling { job, process: Process::Main, pid, signal });
+            self.order(Effect::Signal { pid, signal, scope: Scope::Group });
         }
-        self.log(Notice::Signalling { job, process: Process::Main, pid, signal });
-        self.order(Effect::Signal { pid, signal, scope: Scope::Group });
+        if signal != Signal::KILL {
+            self.order(Effect::Wake { job, pid, all });
+        }
     }
 
     fn running_id(&self, pid: Pid) -> Option<ProcessId> {
@@ -82,7 +107,7 @@ impl Supervisor<'_> {
     }
 
     /// The job and the process that a process id belongs to.
-    pub(crate) fn owner(&self, pid: Pid) -> Option<(JobId, Process)> {
+    pub fn owner(&self, pid: Pid) -> Option<(JobId, Process)> {
         self.running_id(pid).and_then(|id| self.processes.get(id)).map(|running| (running.job, running.process))
     }
 

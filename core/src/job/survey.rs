@@ -34,7 +34,7 @@ impl Supervisor<'_> {
     pub(crate) fn hold(&mut self, id: JobId, survivors: &[Survivor]) -> bool {
         let Some(job) = self.jobs.get(id) else { return false };
         let (survey, killing) = (job.survey, job.state.row().kills());
-        let all = (job.follow.repaired || job.forced) && !self.globals.strict;
+        let all = self.must_end(id);
         let alarm = match survey {
             // A process that cannot be seen may be busy, and there is a bound for that.
             SurveyReason::Nothing | SurveyReason::Idleness => None,
@@ -107,19 +107,23 @@ impl Supervisor<'_> {
     }
 
     /// Whether it matters for the job which processes a main process leaves.
-    pub(crate) fn survivors_matter(&self, id: JobId, pid: Pid, exit: Exit) -> bool {
+    pub(crate) fn survivors_matter(&self, id: JobId, pid: Pid) -> bool {
         let Some(job) = self.jobs.get(id) else { return false };
+        let Some(class) = self.classes.get(job.class) else { return false };
         let follow = &job.follow;
         match job.state.row().kills() {
-            true => follow.repaired || job.forced || follow.launched.is_some_and(|launched| launched != pid),
-            false => self.may_be_replaced(id, exit),
+            true => self.must_end(id) || follow.launched.is_some_and(|launched| launched != pid),
+            // What fails may have failed because of a process of its predecessor, and the log says so.
+            false => class.expect != Expect::None || class.respawn || class.kill_job,
         }
     }
 
     /// Whether a process that is left may take the place of a main process that has exited so.
     fn may_be_replaced(&self, id: JobId, exit: Exit) -> bool {
         let Some(class) = self.jobs.get(id).and_then(|job| self.classes.get(job.class)) else { return false };
-        (class.expect != Expect::None || class.respawn) && matches!(exit, Exit::Status(0) | Exit::Unknown)
+        // The process that the pid file names is the daemon however the other one has exited.
+        class.expect == Expect::PidFile
+            || ((class.expect != Expect::None || class.respawn) && matches!(exit, Exit::Status(0) | Exit::Unknown))
     }
 
     /// Whether the exit of a main process needs a survey of the processes that are left.
@@ -136,19 +140,6 @@ impl Supervisor<'_> {
         let unready = job.state.row().expects();
         let fresh = unready || job.follow.guessed || self.now <= job.follow.fresh_until;
         fresh && matches!(exit, Exit::Status(0) | Exit::Unknown)
-    }
-
-    /// The process that is the daemon after the exit of the watched one: the process named by the pid file, or the
-    /// launched one, or else the oldest orphan.
-    pub(crate) fn successor(&self, id: JobId, survivors: &[Survivor]) -> Option<Survivor> {
-        let launched = self.jobs.get(id)?.follow.launched;
-        let free = || survivors.iter().filter(|survivor| self.owner(survivor.pid).is_none());
-        let named = free().find(|survivor| survivor.named);
-        named
-            .or_else(|| free().find(|survivor| Some(survivor.pid) == launched))
-            .or_else(|| free().find(|survivor| survivor.child))
-            .or_else(|| free().next())
-            .copied()
     }
 
     /// The relation of a survivor to the launched process. Unseen forks are counted only where the process ids prove

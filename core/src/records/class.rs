@@ -46,6 +46,8 @@ pub(crate) struct Class {
     pub(crate) expect: Expect,
     pub(crate) limit: RespawnLimit,
     pub(crate) kill_signal: Signal,
+    /// Whether every process of the job ends with the main process (`kill scope job`).
+    pub(crate) kill_job: bool,
     /// Seconds from the kill signal to SIGKILL; 0 is at once.
     pub(crate) kill_timeout: u32,
     /// Seconds from its launch in which the main process must be ready; 0 means no limit.
@@ -103,6 +105,7 @@ impl Class {
             expect: Expect::None,
             limit: RespawnLimit::DEFAULT,
             kill_signal: Signal::TERM,
+            kill_job: false,
             kill_timeout: KILL_TIMEOUT_SECONDS,
             start_timeout: 0,
             hook_timeout: 0,

@@ -55,6 +55,11 @@ pub(crate) struct FollowState {
     pub(crate) untraced: bool,
     /// Whether a process was adopted that `expect` did not name.
     pub(crate) repaired: bool,
+    /// Whether the main process has exited before it was ready while it was to be killed, so that any process of the
+    /// job may be the daemon that is to be killed.
+    pub(crate) loose: bool,
+    /// Whether the launched process was replaced by one that it made, so that the file does not describe the launch.
+    pub(crate) replaced: bool,
     /// Whether the advice on the file was logged, and whether it is about to be.
     pub(crate) advised: bool,
     pub(crate) advice_due: bool,
@@ -79,8 +84,8 @@ pub(crate) struct FollowState {
 impl FollowState {
     /// The state when the job is to stop: only what names the processes that have to end with it is kept.
     pub(crate) fn closed(self) -> FollowState {
-        let FollowState { stage, launched, forks, repaired, advised, .. } = self;
-        FollowState { stage, launched, forks, repaired, advised, ..FollowState::default() }
+        let FollowState { stage, launched, forks, repaired, advised, guessed, .. } = self;
+        FollowState { stage, launched, forks, repaired, advised, guessed, ..FollowState::default() }
     }
 }
 
@@ -129,6 +134,8 @@ pub(crate) struct Job {
     pub(crate) paused: bool,
     /// How often in a row the process that the job waits for could not be spawned for want of a resource.
     pub(crate) retries: u8,
+    /// Whether the log has named `kill scope`.
+    pub(crate) told_scope: bool,
     /// The number of processes that had to be killed.
     pub(crate) strikes: u8,
     /// The status text of the main process.

@@ -120,6 +120,67 @@ pub fn judge(exit: Exit, respawn: bool, task: bool, normal: bool) -> Judgement {
     }
 }
 
+/// The claim of a process to the place of a main process that has exited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Claim {
+    /// The file of the `pid file` stanza names it.
+    Named,
+    /// It is the process that was launched.
+    Launched,
+    /// It is the oldest orphan: a process whose parent has exited.
+    Orphan,
+    /// It is the oldest process of the job.
+    Any,
+    /// It is the oldest orphan that runs the same program.
+    SameProgram,
+    /// It is the only orphan, and leads a session or is the parent of everything else that is left.
+    Leader,
+}
+
+/// The exits after which a claim counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Leaving {
+    /// Every exit.
+    Any,
+    /// An exit with status 0 at any time.
+    Success,
+    /// An exit with status 0, or in an unknown way, that may be a step of the program's becoming a daemon: before it is
+    /// ready, or soon afterwards.
+    Step,
+}
+
+/// A claim to the place of a main process that has exited.
+#[derive(Clone, Copy, Debug)]
+pub struct HeirRow {
+    /// The claim.
+    pub claim: Claim,
+    /// The exits after which it counts.
+    pub leaving: Leaving,
+    /// Whether it counts only in jobs with `expect`, whose main process is known to be a daemon.
+    pub expects: bool,
+}
+
+/// The claims to the place of a main process that has exited, in jobs with `expect` or `respawn`: the first that some
+/// process has counts. A daemon may replace itself at any time, with a new process of the same program or under a name
+/// that it writes into its file. Other processes that outlive a daemon are its workers, or
+/// the commands of a console's user.
+#[rustfmt::skip]
+pub static HEIRS: [HeirRow; 6] = {
+    use Claim::*;
+    const fn row(claim: Claim, leaving: Leaving, expects: bool) -> HeirRow {
+        HeirRow { claim, leaving, expects }
+    }
+    [
+        //  claim        after the exit     needs expect
+        row(Named,       Leaving::Any,      false),
+        row(Launched,    Leaving::Step,     false),
+        row(Orphan,      Leaving::Step,     false),
+        row(Any,         Leaving::Step,     false),
+        row(SameProgram, Leaving::Success,  false),
+        row(Leader,      Leaving::Success,  true),
+    ]
+};
+
 impl Exit {
     /// Whether `normal exit` lists this exit. Its entries are statuses, and signals times 256.
     pub fn is_listed(self, mut normal_exits: impl Iterator<Item = i32>) -> bool {

@@ -15,6 +15,7 @@ use nix::errno::Errno;
 use uphold_core::{JobId, Pid, Process, ShortName, Survivor};
 
 use super::attribution::{Attribution, Life};
+use super::executables::Executables;
 use super::found::Scan;
 use super::groups::{JobCgroups, may_be_there};
 use super::leaving::{Guess, Leavings};
@@ -40,6 +41,8 @@ pub struct Containment {
     found: Scan,
     survivors: Vec<Survivor>,
     pub(super) leavings: Leavings,
+    /// The programs of main processes.
+    pub(crate) executables: Executables,
 }
 
 /// The answer to a survey.
@@ -98,6 +101,7 @@ impl Containment {
             found: Scan::new(),
             survivors: Vec::with_capacity(SURVIVORS),
             leavings: Leavings::new(),
+            executables: Executables::new(),
         }
     }
 
@@ -316,6 +320,7 @@ impl Containment {
         self.survivors.clear();
         let own = self.own.map_or(0, Pid::get);
         let mut unknown = self.found.unknown;
+        let life = self.attribution.life(job);
         for stat in &self.found.alive {
             let idle = stat.is_idle();
             unknown = unknown.or(idle.err());
@@ -325,6 +330,8 @@ impl Containment {
                 session: Pid::new(stat.session),
                 child: stat.parent == own,
                 named: named == Some(stat.pid),
+                earlier: life.is_some_and(|life| life.has_before(stat)),
+                same_program: stat.parent == own && self.executables.is_same(job, stat),
                 idle: idle.unwrap_or(false),
             });
         }
@@ -414,6 +421,7 @@ impl Containment {
 
     /// A job is at rest: drops the record of it, after the search for the processes that it has left.
     pub fn rested(&mut self, job: JobId) {
+        self.executables.forget(job);
         if !self.leavings.rested(job) {
             self.forget(job);
         }

@@ -3,6 +3,7 @@
 mod attribution;
 pub mod cgroup;
 mod evidence;
+pub(crate) mod executables;
 mod found;
 mod groups;
 mod hierarchy;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attribution::Life;
 use super::evidence::PastProcess;
+use super::executables::ExecutablesRecord;
 use super::job_processes::Containment;
 use super::owner::Owner;
 use super::table::Member;
@@ -14,6 +15,7 @@ pub(crate) struct ContainmentRecord {
     lives: Vec<Life>,
     past: Vec<(Owner, PastProcess)>,
     children: Vec<Member>,
+    executables: ExecutablesRecord,
     /// The directory of the groups.
     home: Option<String>,
 }
@@ -23,12 +25,14 @@ impl Containment {
     pub(crate) fn carry(&self) -> ContainmentRecord {
         let home = self.groups.as_ref().and_then(|groups| groups.home().to_str());
         let (lives, past) = (self.attribution.lives().cloned().collect(), self.attribution.past().to_vec());
-        ContainmentRecord { lives, past, children: self.table.entries().to_vec(), home: home.map(str::to_owned) }
+        let (children, executables) = (self.table.entries().to_vec(), self.executables.carry());
+        ContainmentRecord { lives, past, children, executables, home: home.map(str::to_owned) }
     }
 
     /// Restores the record of the previous program.
     pub(crate) fn put_back(&mut self, carried: ContainmentRecord) {
-        let ContainmentRecord { lives, past, children, home } = carried;
+        let ContainmentRecord { lives, past, children, executables, home } = carried;
+        self.executables.put_back(executables);
         let now = self.groups.as_ref().and_then(|groups| groups.home().to_str());
         let same = home.is_some() && home.as_deref() == now;
         for mut life in lives {

@@ -1,6 +1,6 @@
 //! File descriptors and directories.
 
-use std::ffi::{c_int, c_uint};
+use std::ffi::{CStr, c_int, c_uint};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
@@ -51,6 +51,13 @@ pub(crate) fn duplicate(from: c_int, to: c_int) -> Result<(), Errno> {
 pub(crate) fn duplicate_above(from: c_int, number: c_int) -> Result<c_int, Errno> {
     // SAFETY: takes numbers.
     Errno::result(unsafe { libc::fcntl(from, libc::F_DUPFD_CLOEXEC, number + 1) })
+}
+
+/// The target of a symbolic link, or as much of it as fits (readlink(2)). It does not allocate.
+pub(crate) fn read_link<'r>(link: &CStr, room: &'r mut [u8]) -> Option<&'r [u8]> {
+    // SAFETY: `link` ends in NUL, and `room` is writable for the stated size.
+    let length = unsafe { libc::readlink(link.as_ptr(), room.as_mut_ptr().cast(), room.len()) };
+    room.get(..usize::try_from(length).ok()?)
 }
 
 /// Reads a directory: the name of each entry, and whether the entry is a directory. Unlike readdir(3), it does not

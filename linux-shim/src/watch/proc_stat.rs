@@ -138,6 +138,12 @@ pub(crate) fn exit_code_of(pid: Pid) -> Option<i32> {
     (code != 0 || open_file(pid, "ns/user").is_ok_and(|there| there.is_some())).then_some(code)
 }
 
+/// Whether the process has a controlling terminal; `None` if there is no such process, or the kernel does not tell.
+pub(crate) fn has_terminal(pid: Pid) -> Option<bool> {
+    let mut line = [0; LINE];
+    Some(field(fill(&open_file(pid, "stat").ok()??, &mut line).ok()??, 7)? != "0")
+}
+
 /// Whether the process is traced; `None` if there is no such process, or the kernel does not tell.
 pub(crate) fn is_traced(pid: Pid) -> Option<bool> {
     /// It comes early in the text.

@@ -17,6 +17,8 @@ use std::process::{Command, exit};
 use std::str::FromStr;
 use std::time::Duration;
 
+use nix::fcntl::OFlag;
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::ptrace;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, raise};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -39,6 +41,7 @@ static WORDS: &[Row] = &[
     ("helper",   "",               "forks a child that exits at once, and reaps it",                |_| beside(reap, || {})),
     ("spare",    "",               "forks a child that stays",                                      |_| beside(drop, || stay())),
     ("worker",   "FILE MS",        "forks a child that notes its pid and exits later (0: never)",   worker),
+    ("apart",    "FILE",           "forks a child that leads a session, ignores TERM and notes its pid", apart),
     ("debug",    "",               "forks a child, and traces it until it ends",                    |_| beside(attach, || sleep(50))),
     ("debugged", "",               "forks a child that asks to be traced, and stops",               |_| beside(wait_on, ask_and_stop)),
     ("exec",     "",               "executes itself again, with the remaining words",               |w| panic!("{}", w.itself().exec())),
@@ -47,6 +50,7 @@ static WORDS: &[Row] = &[
     ("threads",  "N",              "starts N threads that stay",                                    |w| (0..w.number()).for_each(|_| drop(std::thread::spawn(|| stay())))),
     // attributes of the process
     ("session",  "",               "creates a session and leads it",                                |_| setsid().map(drop).expect("it leads no group")),
+    ("terminal", "",               "opens a terminal, which becomes its session's",                 |_| open_terminal()),
     ("user",     "NAME",           "gives up its rights for those of a user",                       |w| become_user(&w.next())),
     ("bare",     "",               "executes itself again, with an empty environment",              |w| panic!("{}", w.itself().env_clear().exec())),
     ("disguise", "",               "overwrites its arguments and its environment",                  |_| overwrite(true)),
@@ -180,6 +184,19 @@ fn worker(words: &mut Words) {
     );
 }
 
+fn apart(words: &mut Words) {
+    let file = words.next();
+    beside(
+        |_| {},
+        || {
+            setsid().expect("it leads no group");
+            block(Signal::SIGTERM);
+            note(&file);
+            stay()
+        },
+    );
+}
+
 fn fork_in_a_thread(words: &mut Words) {
     let mut words = Words { word: words.word.clone(), rest: words.rest() };
     std::thread::spawn(move || {
@@ -230,6 +247,15 @@ fn wait_on(child: Pid) {
 fn ask_and_stop() {
     ptrace::traceme().unwrap_or_default();
     raise(Signal::SIGSTOP).expect("it may stop itself");
+}
+
+/// Opens a terminal of its own. The first that a leader of a session opens becomes the session's.
+fn open_terminal() {
+    let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY).expect("there are terminals");
+    grantpt(&master).and_then(|()| unlockpt(&master)).expect("it is ours");
+    let slave = ptsname_r(&master).expect("it has a name");
+    let slave = OpenOptions::new().read(true).write(true).open(slave).expect("it can be opened");
+    std::mem::forget((master, slave));
 }
 
 fn become_user(name: &str) {

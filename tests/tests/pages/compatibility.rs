@@ -147,6 +147,7 @@ const STANZA_NOTES: &[(&str, &str, &str)] = &[
         "main process only; ignored where AppArmor is off. Not tested with a kernel that has AppArmor",
     ),
     ("start timeout", "ours", "a daemon that is not ready by then has failed; see following.md"),
+    ("kill scope", "ours", "`job`: every process of the job ends at `stop` and before a respawn; see following.md"),
     ("hook timeout", "ours", "a pre-start, post-start, pre-stop or post-stop process gets SIGKILL after this time"),
     ("watchdog", "ours", "a daemon that has not sent `WATCHDOG=1` for this time gets SIGABRT"),
     ("expect", "better", "`notify`, `fd` and `auto` are ours; a wrong one is repaired, see following.md"),

@@ -100,6 +100,8 @@ impl Board {
             Effect::Sweep { job, signal } => {
                 self.signal(signal, |running| running.job == job);
             }
+            // Nothing stops a task here.
+            Effect::Wake { .. } => {}
             // A job is one task here, and the supervisor asks when that has ended.
             Effect::Survey { job, anywhere: _ } => return Some(Input::Survivors { job, survivors: &[], complete: true }),
             Effect::Reply { client: _, answer } => self.wire.reply(&supervisor.reply(answer)),
