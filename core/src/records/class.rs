@@ -58,6 +58,8 @@ pub(crate) struct Class {
     /// The number of events in `start on` and in `stop on`, at most [`CONDITION_EVENTS`] each.
     pub(crate) start_events: u8,
     pub(crate) stop_events: u8,
+    /// The lessons on the file that were logged, one bit each ([`crate::tables::expect::lesson`]).
+    pub(crate) lessons: u32,
 }
 
 /// The phases of a class.
@@ -106,6 +108,7 @@ impl Class {
             reload_signal: Signal::HUP,
             start_events: 0,
             stop_events: 0,
+            lessons: 0,
         }
     }
 
