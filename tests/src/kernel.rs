@@ -1,7 +1,5 @@
 //! The simulated kernel: processes, tracing and clients, and how each effect is performed.
 
-use std::fmt::Write;
-
 use heapless::{Deque, Vec};
 use uphold_core::{
     Answer, ClientId, Effect, Input, JobId, Notice, Pid, Process, Scope, ShortName, Signal, SpawnError, SpawnStage,
@@ -10,6 +8,7 @@ use uphold_core::{
 
 use crate::child::{Child, Trace};
 use crate::happening::{Outcome, Outcomes, letter};
+use crate::names::{is_somebodys, name_of, words};
 
 /// The most processes at a time.
 const PROCESSES: usize = 12;
@@ -436,26 +435,4 @@ impl Kernel {
             self.note(|| words.to_string());
         }
     }
-}
-
-fn name_of(supervisor: &Supervisor<'_>, job: JobId) -> String {
-    let name = |class| String::from_utf8_lossy(supervisor.class_name(class)).into_owned();
-    supervisor.class_of(job).map(name).unwrap_or_default()
-}
-
-/// Whether the supervisor shows a process as a job's.
-fn is_somebodys(supervisor: &Supervisor<'_>, pid: Pid) -> bool {
-    supervisor.statuses(0).any(|(status, _)| status.processes.iter().any(|&(_, its)| its == pid.get()))
-}
-
-/// A reply as `initctl` prints it.
-fn words(reply: &uphold_core::control::Reply<'_>) -> String {
-    use uphold_core::control::Reply;
-    let mut text = String::new();
-    let written = match reply {
-        Reply::Job(status) => write!(text, "{status}"),
-        Reply::Error(refusal) => write!(text, "{refusal}"),
-        _ => write!(text, "done"),
-    };
-    written.map_or_else(|_| String::new(), |()| text.replace("\n\t", "; "))
 }

@@ -20,6 +20,7 @@ pub mod explore;
 pub mod happening;
 pub mod invariants;
 pub mod kernel;
+mod names;
 pub mod page;
 pub mod promises;
 pub mod scenario;

@@ -68,7 +68,7 @@ fn without_ptrace_the_daemon_is_found_by_adoption() {
     let log = system.log();
     assert_eq!(log.matches("set trace").count(), 1, "{log}");
     assert!(log.contains(REFUSED), "{log}");
-    // What was not traced is no reason for advice.
+    // The forks of an untraced launch were not counted, so no stanza is recommended.
     assert!(!log.contains(" expected "), "{log}");
     for (job, _) in &jobs {
         system.order(&["stop", job]);

@@ -162,16 +162,19 @@ impl Supervisor<'_> {
         self.take_over(id, old, new);
     }
 
-    /// Logs what the job's file should expect.
+    /// Logs what the job's file should expect, once for each lesson until the file is changed.
     fn advise(&mut self, id: JobId, relation: Relation, following: Option<Pid>) {
-        // What was not traced is not known well enough.
+        // The forks of an untraced launch were not counted.
         let Some(job) = self.jobs.get_mut(id).filter(|job| !job.follow.untraced) else { return };
         job.follow.advised = true;
-        let Some(class) = self.classes.get(job.class) else { return };
+        let Some(class) = self.classes.get_mut(job.class) else { return };
         let expected = class.expect;
         let (saw, right) = follow::advice(expected, job.follow.forks, relation);
+        let lesson = follow::lesson(expected, (saw, right));
+        let told = class.lessons & lesson != 0;
         // The right stanza was reported as wrong because its daemon was slow: that is corrected.
-        if expected != right || relation == Relation::Late {
+        if !told && (expected != right || relation == Relation::Late) {
+            class.lessons |= lesson;
             self.log(Notice::Mistaken { job: id, expected, saw, right, following });
         }
     }

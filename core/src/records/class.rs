@@ -64,6 +64,8 @@ pub(crate) struct Class {
     pub(crate) cause: Option<ClassId>,
     /// How often in a row the causes led back to the class.
     pub(crate) rounds: u32,
+    /// The lessons on the file that were logged, one bit each ([`crate::tables::expect::lesson`]).
+    pub(crate) lessons: u32,
 }
 
 /// The phases of a class.
@@ -115,6 +117,7 @@ impl Class {
             stop_events: 0,
             cause: None,
             rounds: 0,
+            lessons: 0,
         }
     }
 

@@ -341,6 +341,15 @@ pub(crate) const MOST_FORKS: u8 = 4;
 /// The advice if no row fits.
 pub const UNCLEAR: (&str, Expect) = ("something else", Expect::Auto);
 
+/// The bit of a lesson: rows that say the same are one lesson.
+pub(crate) fn lesson(expect: Expect, advice: (&'static str, Expect)) -> u32 {
+    let place = ADVICE.iter().position(|row| (row.expect, (row.saw, row.right)) == (expect, advice));
+    1 << place.unwrap_or(ADVICE.len())
+}
+
+// There is a bit for each lesson, and one for what fits no row.
+const _: () = assert!(ADVICE.len() < u32::BITS as usize);
+
 /// The daemon's behaviour, and the `expect` that would be right.
 pub fn advice(expect: Expect, forks: u8, relation: Relation) -> (&'static str, Expect) {
     let fits = |row: &&Advice| {

@@ -79,8 +79,8 @@ impl Board {
     pub fn perform(&mut self, supervisor: &Supervisor<'_>, effect: Effect) -> Option<Input<'static>> {
         defmt::debug!("{}", effect);
         match effect {
-            // `launch.trace` is for `expect fork` and `expect daemon`: a board without ptrace refuses, and the order comes
-            // again without it.
+            // `launch.trace` is for `expect fork` and `expect daemon`: a board without ptrace refuses it, and the order
+            // comes again without it.
             // `launch.contain` asks for a control group: a task makes no other tasks and needs none.
             Effect::Spawn { job, process, launch } => {
                 let started = if launch.trace { Err(SpawnStage::Trace) } else { self.start(supervisor, job) };
@@ -103,7 +103,9 @@ impl Board {
             // Nothing stops a task here.
             Effect::Wake { .. } => {}
             // A job is one task here, and the supervisor asks when that has ended.
-            Effect::Survey { job, anywhere: _ } => return Some(Input::Survivors { job, survivors: &[], complete: true }),
+            Effect::Survey { job, anywhere: _ } => {
+                return Some(Input::Survivors { job, survivors: &[], complete: true });
+            }
             Effect::Reply { client: _, answer } => self.wire.reply(&supervisor.reply(answer)),
             Effect::Log(notice) => self.log(supervisor, notice),
             Effect::Retired(class) => self.tasks[class.index()] = None,
