@@ -101,7 +101,7 @@ const KIT: Layers = &[
     &["world"],
     &["invariants"],
     &["kernel"],
-    &["child", "happening"],
+    &["child", "happening", "names"],
     &["system", "page"],
 ];
 
