@@ -1,4 +1,4 @@
-//! The supervisor on a board without an operating system: a Cortex-M3, 8 KiB of RAM, no heap.
+//! The supervisor on a board without an operating system: a Cortex-M3, 9 KiB of RAM, no heap.
 //!
 //! Three jobs run as tasks of a pretend kernel (`board`). A client at the other end of a wire (`wire`) sends the
 //! requests of a table, which also lists the replies that they must get. Each step is logged through defmt; a step that
