@@ -43,7 +43,8 @@ impl Supervisor<'_> {
     /// One step is taken at a time, in this order: effects that are ready, replies, a class that is replaced, the job
     /// on the move, the event being offered, a job that is to stop, the next event, timers, the end. So everything that
     /// an input leads to is done before anything else, but for a bound: after [`EVENTS_PER_DRAIN`] events the world
-    /// gets its turn, with a deadline that has passed, so that jobs which start each other for ever stop nobody.
+    /// gets its turn, with a deadline that has passed, so that jobs which start each other for ever delay
+    /// nothing else.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         loop {
             if let Some(effect) = self.globals.outbox.pop_front() {

@@ -1,4 +1,4 @@
-//! What the supervisor shows of its jobs, as the simulated kernel needs it.
+//! The names and processes that the supervisor shows, as the simulated kernel needs them.
 
 use std::fmt::Write;
 

@@ -84,7 +84,7 @@ fn a_program_that_is_missing_starts_its_own_job() {
     let later = happen(&mut world, "60 seconds pass");
     assert_eq!(said(&later, "Failed to spawn"), 0, "messages of a circle are not repeated: {later:#?}");
     assert!((30..200).contains(&said(&later, "Handling stopped event")), "it is slowed and goes on");
-    // A client stops it, and starts it again: the circle begins anew.
+    // A client stops it, and starts it again: the circle begins again.
     let stopped = happen(&mut world, "A: stop a");
     assert_eq!(said(&stopped, "A: a stop/waiting"), 1, "{stopped:#?}");
     assert_eq!(said(&stopped, "a has left its circle after"), 1, "{stopped:#?}");

@@ -32,7 +32,7 @@ impl Supervisor<'_> {
                 break;
             }
         }
-        // A way that ends began outside. One that does not is in a circle, of which the class is no member this time.
+        // A finite way began outside. An endless one is a circle, and the class is not part of it this time.
         if !closes && steps < CIRCLE_MEMBERS {
             self.leave_circle(id);
         }

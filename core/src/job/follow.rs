@@ -31,7 +31,7 @@ impl Supervisor<'_> {
         if self.jobs.get(id).is_some_and(|job| job.state.row().wait == Wait::Spawned(process)) {
             self.go_on(id);
         } else {
-            // The process was spawned again: its time begins anew.
+            // The process was spawned again, and so its time begins again.
             self.bound_wait(id);
         }
     }

@@ -113,7 +113,7 @@ impl Supervisor<'_> {
         let follow = &job.follow;
         match job.state.row().kills() {
             true => self.must_end(id) || follow.launched.is_some_and(|launched| launched != pid),
-            // What fails may have failed because of a process of its predecessor, and the log says so.
+            // A process of a predecessor may be the cause of a failure, and the log says so.
             false => class.expect != Expect::None || class.respawn || class.kill_job,
         }
     }

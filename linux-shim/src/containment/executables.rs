@@ -115,7 +115,7 @@ impl Executables {
 
     fn examine(&mut self, newcomer: Newcomer) {
         let Newcomer { job, pid, .. } = newcomer;
-        // What the kernel does not tell now is looked at once more.
+        // A process that cannot be seen now is looked at once more.
         let Ok(stat) = Stat::of(pid) else { return self.put_off(newcomer) };
         let name = stat.filter(|_| has_terminal(pid) == Some(false)).map(|stat| stat.name);
         let found = name.and_then(|name| Executable::of(pid, name));

@@ -78,7 +78,7 @@ impl Launcher<'_> {
                 Input::SpawnFailed { job, process, pid: None, error, passing: may_pass(Errno::from_raw(error.code)) }
             }
             Err(Failed { pid: Some(pid), error }) => {
-                // What the new process lacks may be what the job's own limits deny it.
+                // The new process may lack a resource because of the job's own limits.
                 let class = supervisor.class_of(job);
                 let limited = class.is_some_and(|class| !self.programs.settings(class).limits().is_empty());
                 let passing = !limited && may_pass(Errno::from_raw(error.code));
