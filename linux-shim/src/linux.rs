@@ -33,6 +33,7 @@ use crate::readiness::daemons::Daemons;
 use crate::readiness::pid_file::value_of;
 use crate::watch::exits::watch;
 use crate::watch::pidfd::Watches;
+use crate::watch::proc_stat::stands_still;
 use crate::watch::reap::ChildChange;
 use crate::watch::trace::Tracer;
 use crate::watch::wait::{Source, Wait};
@@ -227,10 +228,14 @@ impl Linux {
             }
             Effect::Wake { job, all: true, .. } => {
                 let is_called = |job, named: &ClaimedName| is_called(supervisor, job, named);
-                self.containment.sweep(job, Signal::CONT, &is_called);
+                self.containment.wake(job, &is_called);
             }
-            // One that has exited, or that must not be signalled, was reported for the signal before.
-            Effect::Wake { pid, .. } => self.watches.signal_group(pid, Signal::CONT).map(drop).unwrap_or_default(),
+            // A program that is not stopped would see a SIGCONT that the original does not send.
+            Effect::Wake { pid, .. } if stands_still(pid) => {
+                // One that must not be signalled was reported for the signal before.
+                self.watches.signal_group(pid, Signal::CONT).map(drop).unwrap_or_default();
+            }
+            Effect::Wake { .. } => {}
             Effect::Report { job } => self.report(supervisor, job),
             Effect::Rested { job } => {
                 self.containment.rested(job);

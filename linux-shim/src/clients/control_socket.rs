@@ -56,7 +56,7 @@ impl ControlSocket {
     ///
     /// # Errors
     /// The socket cannot be made non-blocking, or cannot be added to the epoll. It is kept all the same, for
-    /// [`listen_again`](Self::listen_again).
+    /// `listen_again`.
     pub fn listen(&mut self, listener: UnixListener, epoll: &Epoll) -> std::io::Result<()> {
         let registered = register(&listener, self.listeners.len(), epoll);
         self.listeners.push(listener);

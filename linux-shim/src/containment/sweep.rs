@@ -31,6 +31,14 @@ impl Containment {
             self.found().alive.iter().for_each(|stat| send(stat, own, signal).unwrap_or_default());
         }
     }
+
+    /// Lets those processes of a job continue that a signal has stopped.
+    pub fn wake(&mut self, job: JobId, is_called: IsCalled<'_>) {
+        self.find(job, false, is_called);
+        let own = self.own.map_or(0, Pid::get);
+        let stopped = self.found().alive.iter().filter(|stat| stat.is_stopped());
+        stopped.for_each(|stat| send(stat, own, Signal::CONT).unwrap_or_default());
+    }
 }
 
 /// Signals the very process that was found. A child keeps its process id until it is reaped.

@@ -72,6 +72,11 @@ impl Stat {
         !matches!(self.state, b'Z' | b'X' | b'x') || self.threads > 1
     }
 
+    /// Whether a signal has stopped the process.
+    pub fn is_stopped(&self) -> bool {
+        self.state == b'T'
+    }
+
     /// Whether the process waits with all its threads.
     ///
     /// # Errors
@@ -136,6 +141,11 @@ pub(crate) fn exit_code_of(pid: Pid) -> Option<i32> {
     // The kernel shows a zero to a program that may not look into the process. Such a program may not follow this link
     // either.
     (code != 0 || open_file(pid, "ns/user").is_ok_and(|there| there.is_some())).then_some(code)
+}
+
+/// Whether a signal has stopped the process, as far as the kernel tells.
+pub(crate) fn stands_still(pid: Pid) -> bool {
+    matches!(Stat::of(pid), Ok(Some(stat)) if stat.is_stopped())
 }
 
 /// Whether the process has a controlling terminal; `None` if there is no such process, or the kernel does not tell.
