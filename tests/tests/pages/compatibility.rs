@@ -67,6 +67,16 @@ const BETTER: &[(&str, &str, &str)] = &[
         "`tests/scenarios/kill-escalation.txt`",
     ),
     (
+        "jobs that start each other, or themselves, for ever without a process in between",
+        "each start waits a moment, up to a second, and the log names the jobs; Upstart runs in the circle as fast as it can",
+        "`tests/tests/circles.rs::a_program_that_is_missing_starts_its_own_job`",
+    ),
+    (
+        "a job that stops, or starts, by an event for which it waits itself",
+        "the event does not wait for the job; in Upstart both wait for ever",
+        "`tests/scenarios/circle-of-waits.txt`",
+    ),
+    (
         "a broken `.override`",
         "none of it applies, and the job file does; Upstart applies the part before the error",
         "`tests/tests/shim_behaviour.rs::a_broken_override_changes_nothing`",
