@@ -194,8 +194,7 @@ impl Supervisor<'_> {
         if job.follow.start_by.is_some() || job.follow.advised {
             return self.wait_for_readiness(id);
         }
-        let Some(class) = self.jobs.get(id).and_then(|job| self.classes.get(job.class)) else { return };
-        let most = follow::ExpectRow::most_busy(class.expect);
+        let most = follow::ExpectRow::most_busy(self.expects(id));
         let idle = complete && survivors.iter().all(|survivor| survivor.idle);
         let Some(job) = self.jobs.get_mut(id) else { return };
         let (idle_looks, busy_looks) = (job.follow.idle_looks, job.follow.busy_looks);
