@@ -63,12 +63,20 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Erases what only programs read: the environments of jobs and events, and details of failures. The state is for
-    /// comparison only: the room of the texts is not freed.
+    /// Erases what only programs and people read: the environments of jobs and events, details of failures, and which
+    /// lessons were logged. The state is for comparison only: the room of the texts is not freed.
     pub fn erase_texts(&mut self) {
+        let mut at = self.classes.first();
+        while let Some(id) = at {
+            if let Some(class) = self.classes.get_mut(id) {
+                class.lessons = 0;
+            }
+            at = self.classes.after(id);
+        }
         let mut at = self.jobs.first();
         while let Some(id) = at {
             if let Some(job) = self.jobs.get_mut(id) {
+                job.told_scope = false;
                 (job.environment, job.stop_environment, job.status_text) = Default::default();
                 job.next_environment = job.next_environment.map(|_| TextHandle::EMPTY);
                 job.failure = job.failure.map(|_| Failure { process: None, exit: None });

@@ -75,9 +75,7 @@ impl Choices {
             self.process(child, has_deadline, steps);
             if self.is_free(child) && world.kernel.left < self.orphans && room {
                 steps.push(Happening::Leaves { pid: child.pid }.into());
-                if !self.hides {
-                    steps.push(Happening::Doubles { pid: child.pid }.into());
-                }
+                steps.push(Happening::Doubles { pid: child.pid }.into());
             }
             self.words(&world.kernel.children, child, steps);
             if child.trace == Trace::Followed && room && world.kernel.forks < self.forks {
@@ -174,7 +172,7 @@ impl Choices {
             let happening = Happening::Ends { pid, exit: Exit::Status(1) };
             steps.push(Step { late: true, ..happening.into() });
         }
-        if main && self.orphans > 0 && !self.hides && !has_deadline {
+        if main && self.orphans > 0 && !has_deadline {
             let happening = Happening::Ends { pid, exit: Exit::Status(0) };
             steps.push(Step { late: true, ..happening.into() });
         }

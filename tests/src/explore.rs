@@ -210,7 +210,7 @@ impl<M: Memory + Clone> Search<'_, M> {
         next.rebase_time(NOW);
         let spawns = next.kernel.spawns;
         let refused = next.kernel.children.iter().any(|child| child.trace == Trace::Launched);
-        let refused = (refused && !world.kernel.always_traces).then_some(Outcome::Untraced);
+        let refused = refused.then_some(Outcome::Untraced);
         self.meet(from, step, next)?;
         let reuses = world.kernel.children.iter().any(|child| child.vanished).then_some(Outcome::Reuses);
         for place in step.outcomes.len()..spawns {

@@ -96,7 +96,7 @@ fn nothing_waits_for_what_cannot_come(kernel: &Kernel, view: &View<'_>) -> Optio
             Wait::Goal(_) => None,
             Wait::Event if !view.is_calm => None,
             Wait::Event => {
-                (!others().any(|job| has_process(job) || is_held(job))).then_some("nobody alive holds up its event")
+                (!others().any(|job| has_process(job) || is_held(job))).then_some("no live process holds up its event")
             }
             Wait::Nothing => Some("there is nothing to wait for"),
             Wait::Spawned(_) => Some("the spawn was answered"),

@@ -39,8 +39,6 @@ pub struct Kernel {
     pub outcomes: Outcomes,
     /// The outcome of all spawns that `outcomes` does not name.
     pub always: Option<Outcome>,
-    /// Whether the search never lets the kernel refuse to trace.
-    pub always_traces: bool,
     /// Whether the search lets spawns fail for want of a resource.
     pub lacks: bool,
     /// The number of spawns since `outcomes` was set.

@@ -17,13 +17,12 @@ use uphold_tests::world::{Tiny, World};
 
 /// The combinations that are not explored, since they would take too long. They are printed with the number of explored
 /// kinds.
-const LEFT_OUT: [&str; 7] = [
+const LEFT_OUT: [&str; 6] = [
     "children left behind unseen: by those that speak (`expect notify` and `expect fd`)",
     "children left behind unseen: with two hooks or more, in tasks, with `normal exit`, and more than two of them",
     "two clients that wait, and the end of everything: with a main process, but for no hook and two pairs of hooks",
     "more than four traced forks a run, and more than two with any hook",
     "instances: with a hook, `respawn` or `task`, and more than one at a time",
-    "a kernel that refuses to trace, and daemons that replace themselves: where processes cannot be seen; the first with a hook",
     "time limits of the file: more than a few of their combinations",
 ];
 
@@ -237,7 +236,6 @@ fn explore_kind(kind: &Kind, exact: bool) -> Result<Seen, Violation> {
     (world.kernel.keeps, world.kernel.lacks) = (kind.choices.orphans > 0, kind.choices.lacks);
     // Stopped processes that stay so, for a few kinds: each multiplies the states.
     world.kernel.pauses = kind.file.contains("kill scope job") || kind.file.contains("watchdog");
-    world.kernel.always_traces = kind.choices.hides || kind.file.contains("hook");
     let instances = kind.choices.jobs != ["a"];
     (world.heeds_texts, world.exact) = (instances, exact);
     explore(world, &|world, steps| kind.choices.list(world, steps), &|world| {
