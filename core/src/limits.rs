@@ -4,6 +4,8 @@
 use core::fmt;
 use core::hash::Hash;
 
+use crate::time::Backoff;
+
 /// The capacity that was exhausted. The log and the client's reply name it, and nothing that was accepted is lost.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -185,25 +187,15 @@ pub(crate) const QUICK_LOOK_MILLISECONDS: u32 = 250;
 /// The number of observations of a busy process after which the time to the next one begins to double.
 pub(crate) const FEW_LOOKS: u8 = 4;
 
-/// Milliseconds of the first pause before a job of a circle starts again. Each further pause is twice as long, up to
-/// [`LONGEST_PAUSE_MILLISECONDS`].
-pub(crate) const PAUSE_MILLISECONDS: u32 = 16;
+/// The pauses before a job of a circle starts again: no longer than a person at a prompt waits.
+pub(crate) const CIRCLE_PAUSE: Backoff = Backoff::new(16, 1000);
 
-/// Milliseconds until a process is spawned again for which the world lacked a resource. Each further pause is twice as
-/// long, up to [`LONGEST_PAUSE_MILLISECONDS`].
-pub(crate) const RETRY_MILLISECONDS: u32 = 64;
+/// The pauses before a process is spawned again for which the world lacked a resource.
+pub(crate) const RETRY_PAUSE: Backoff = Backoff::new(64, 1000);
 
-/// How often a process was tried again when the pause is the longest one.
-pub(crate) const LONGEST_RETRIES: u8 = 4;
-
-/// The longest pause before a step is tried again, in milliseconds: short enough for a person who waits.
-pub(crate) const LONGEST_PAUSE_MILLISECONDS: u32 = 1000;
-
-/// Milliseconds until a world that could not find out which processes live is asked again. The pause doubles each time.
-pub(crate) const UNSEEN_MILLISECONDS: u32 = 100;
-
-/// How often that pause doubles: up to 3.2 seconds. The kernel's wants pass in seconds, or last.
-pub(crate) const UNSEEN_DOUBLINGS: u8 = 5;
+/// The pauses before a world that could not find out which processes live is asked again. The kernel's wants pass in
+/// seconds, or last.
+pub(crate) const UNSEEN_PAUSE: Backoff = Backoff::new(100, 3200);
 
 /// Milliseconds given to processes to end that received the same signal as a main process that has ended.
 pub(crate) const AFTERMATH_MILLISECONDS: u32 = 100;

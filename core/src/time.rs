@@ -25,3 +25,32 @@ impl Instant {
         self.0 / 1000
     }
 }
+
+/// Pauses between attempts: each is twice as long as the one before, up to the longest.
+pub(crate) struct Backoff {
+    first: u32,
+    longest: u32,
+}
+
+impl Backoff {
+    /// The first and the longest pause, in milliseconds.
+    pub(crate) const fn new(first: u32, longest: u32) -> Backoff {
+        Backoff { first, longest }
+    }
+
+    /// The pause after so many attempts that had one, in milliseconds.
+    pub(crate) const fn after(&self, attempts: u32) -> u32 {
+        let doublings = if attempts < u16::BITS { attempts } else { u16::BITS };
+        let pause = self.first.saturating_mul(1_u32.wrapping_shl(doublings));
+        if pause < self.longest { pause } else { self.longest }
+    }
+
+    /// The number of attempts after which the pause is the longest; more need not be counted.
+    pub(crate) const fn steps(&self) -> u8 {
+        let mut steps: u8 = 0;
+        while self.after(steps as u32) < self.longest {
+            steps = steps.saturating_add(1);
+        }
+        steps
+    }
+}

@@ -55,7 +55,8 @@ const CORE: Layers = &[
     &["notice"],
     &["answer", "target", "spawn", "expect", "state"],
     &["process"],
-    &["limits", "signal", "time", "ids", "bytes"],
+    &["limits"],
+    &["signal", "time", "ids", "bytes"],
 ];
 
 const SHIM: Layers = &[
@@ -71,7 +72,8 @@ const SHIM: Layers = &[
     &["clients", "containment", "readiness"],
     &["conf", "watch"],
     &["output"],
-    &["capacity", "clock", "kernel", "pending"],
+    &["kernel"],
+    &["capacity", "clock", "pending"],
 ];
 
 const CLI: Layers = &[

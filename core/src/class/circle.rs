@@ -3,16 +3,11 @@
 //! it is not stopped, since a job file may mean it. Moving a job by a client, a timer or the exit of a process ends it.
 
 use crate::ids::{ClassId, EventId, JobId};
-use crate::limits::{CIRCLE_MEMBERS, CIRCLE_ROUNDS, LONGEST_PAUSE_MILLISECONDS, PAUSE_MILLISECONDS};
+use crate::limits::{CIRCLE_MEMBERS, CIRCLE_PAUSE, CIRCLE_ROUNDS};
 use crate::machine::Supervisor;
 use crate::notice::Notice;
 use crate::records::class::Class;
 use crate::records::job::Alarm;
-
-/// The length of a pause that doubles each time, in milliseconds.
-pub(crate) fn pause(first: u32, times: u32) -> u32 {
-    first.checked_shl(times.min(16)).unwrap_or(LONGEST_PAUSE_MILLISECONDS).min(LONGEST_PAUSE_MILLISECONDS)
-}
 
 impl Supervisor<'_> {
     /// The classes that started each other, from a class backwards.
@@ -75,7 +70,7 @@ impl Supervisor<'_> {
         let Some(&Class { rounds, .. }) = circle.filter(|_| !job.paused) else { return false };
         (job.paused, job.waiting) = (true, true);
         let times = rounds.saturating_sub(CIRCLE_ROUNDS);
-        let at = self.now.after_milliseconds(pause(PAUSE_MILLISECONDS, times));
+        let at = self.now.after_milliseconds(CIRCLE_PAUSE.after(times));
         self.timers.arm(&mut self.jobs, id, Alarm::Pause, at);
         true
     }

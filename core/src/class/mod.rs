@@ -1,6 +1,6 @@
 //! Classes: the declarations of job files, the index of the events that they name, and their replacement.
 
-pub(crate) mod circle;
+mod circle;
 mod declare;
 pub mod define;
 pub(crate) mod instance;

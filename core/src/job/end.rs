@@ -23,8 +23,7 @@ impl Supervisor<'_> {
         // A process that is not ready may fork while it is to be killed, as a step of its becoming a daemon: then every
         // process of the job has to end with it.
         let (unready, kills) = (!job.follow.stage.is_ready(), job.state.row().kills());
-        let ends_well = matches!(exit, Exit::Status(0) | Exit::Unknown);
-        let is_step = ends_well && (kills || job.goal == Goal::Stop) && (unready || job.follow.guessed);
+        let is_step = exit.may_be_success() && (kills || job.goal == Goal::Stop) && (unready || job.follow.guessed);
         let loose = main && class.expect != Expect::None && (is_step || (unready && kills));
         self.log(Notice::ProcessEnded { job: id, process, pid, exit, expected });
         self.forget_process(id, process);

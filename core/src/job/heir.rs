@@ -8,13 +8,12 @@ use crate::process::{Exit, Pid};
 use crate::tables::exit::{Claim, HEIRS, HeirRow, Leaving};
 
 impl Supervisor<'_> {
-    /// The process that is the daemon after the exit of the watched one, and its claim. Without `expect` and `respawn`
-    /// the original lets such a job end, and job files rely on that.
+    /// The process that is the daemon after the exit of the watched one, and its claim.
     pub(crate) fn heir(&self, id: JobId, exit: Exit, survivors: &[Survivor]) -> Option<(Claim, Survivor)> {
         let job = self.jobs.get(id)?;
         let class = self.classes.get(job.class)?;
         let (expects, launched) = (class.expect != Expect::None, job.follow.launched);
-        if !expects && !class.respawn {
+        if !class.is_followed() {
             return None;
         }
         let is_step = self.may_be_daemonizing(id, exit);

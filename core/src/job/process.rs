@@ -39,7 +39,7 @@ impl Supervisor<'_> {
             first: process == Process::PreStart || (main && !class.has(Process::PreStart)),
             confine: main,
             trace: main && class.expect.traces() && !job.follow.untraced,
-            contain: main && (class.respawn || class.kill_job || class.expect != Expect::None),
+            contain: main && class.is_contained(),
         };
         self.order(Effect::Spawn { job: id, process, launch });
         true

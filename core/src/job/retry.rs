@@ -1,9 +1,8 @@
 //! Spawning a process again for which the world lacked a resource: memory, a process, a descriptor. The job waits
 //! meanwhile in its state, and so do its clients.
 
-use crate::class::circle::pause;
 use crate::ids::JobId;
-use crate::limits::{LONGEST_RETRIES, RETRY_MILLISECONDS};
+use crate::limits::RETRY_PAUSE;
 use crate::machine::Supervisor;
 use crate::notice::Notice;
 use crate::process::Process;
@@ -20,8 +19,8 @@ impl Supervisor<'_> {
         }
         let Some(job) = self.jobs.get_mut(id) else { return false };
         let times = job.retries;
-        (job.waiting, job.retries) = (true, times.saturating_add(1).min(LONGEST_RETRIES));
-        let at = self.now.after_milliseconds(pause(RETRY_MILLISECONDS, u32::from(times)));
+        (job.waiting, job.retries) = (true, times.saturating_add(1).min(RETRY_PAUSE.steps()));
+        let at = self.now.after_milliseconds(RETRY_PAUSE.after(u32::from(times)));
         self.timers.arm(&mut self.jobs, id, Alarm::Retry, at);
         if times == 0 {
             self.log(Notice::SpawnDelayed { job: id, process, error });

@@ -4,7 +4,7 @@ use crate::effect::Effect;
 use crate::expect::Expect;
 use crate::ids::JobId;
 use crate::input::Survivor;
-use crate::limits::{STRIKES, UNSEEN_DOUBLINGS, UNSEEN_MILLISECONDS};
+use crate::limits::{STRIKES, UNSEEN_PAUSE};
 use crate::machine::Supervisor;
 use crate::notice::Notice;
 use crate::process::{Exit, Pid, Process};
@@ -65,14 +65,13 @@ impl Supervisor<'_> {
             job.survey = SurveyReason::Nothing;
         }
         let first = job.unseen == 0 && matches!(alarm, Alarm::Unseen | Alarm::End);
-        let doublings = if job.forced { 0 } else { job.unseen.min(UNSEEN_DOUBLINGS) };
-        job.unseen = job.unseen.saturating_add(1).min(UNSEEN_DOUBLINGS);
+        let attempts = if job.forced { 0 } else { job.unseen };
+        job.unseen = job.unseen.saturating_add(1).min(UNSEEN_PAUSE.steps());
         if job.forced && alarm == Alarm::End {
             // A forced stop does not wait for ever.
             job.strikes = job.strikes.saturating_add(1);
         }
-        let at =
-            self.now.after_milliseconds(UNSEEN_MILLISECONDS.saturating_mul(2u32.saturating_pow(u32::from(doublings))));
+        let at = self.now.after_milliseconds(UNSEEN_PAUSE.after(u32::from(attempts)));
         self.timers.arm(&mut self.jobs, id, alarm, at);
         if first {
             self.log(Notice::Unseen { job: id });
@@ -114,7 +113,7 @@ impl Supervisor<'_> {
         match job.state.row().kills() {
             true => self.must_end(id) || follow.launched.is_some_and(|launched| launched != pid),
             // A process of a predecessor may be the cause of a failure, and the log says so.
-            false => class.expect != Expect::None || class.respawn || class.kill_job,
+            false => class.is_contained(),
         }
     }
 
@@ -122,8 +121,7 @@ impl Supervisor<'_> {
     fn may_be_replaced(&self, id: JobId, exit: Exit) -> bool {
         let Some(class) = self.jobs.get(id).and_then(|job| self.classes.get(job.class)) else { return false };
         // The process that the pid file names is the daemon however the other one has exited.
-        class.expect == Expect::PidFile
-            || ((class.expect != Expect::None || class.respawn) && matches!(exit, Exit::Status(0) | Exit::Unknown))
+        class.expect == Expect::PidFile || (class.is_followed() && exit.may_be_success())
     }
 
     /// Whether the exit of a main process needs a survey of the processes that are left.
@@ -139,7 +137,7 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return false };
         let unready = job.state.row().expects();
         let fresh = unready || job.follow.guessed || self.now <= job.follow.fresh_until;
-        fresh && matches!(exit, Exit::Status(0) | Exit::Unknown)
+        fresh && exit.may_be_success()
     }
 
     /// The relation of a survivor to the launched process. Unseen forks are counted only where the process ids prove

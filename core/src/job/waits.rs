@@ -4,7 +4,7 @@
 
 use crate::expect::Expect;
 use crate::ids::JobId;
-use crate::limits::{MIDDLE_SECONDS, TRIAL_MILLISECONDS, UNSEEN_MILLISECONDS};
+use crate::limits::{MIDDLE_SECONDS, TRIAL_MILLISECONDS, UNSEEN_PAUSE};
 use crate::machine::Supervisor;
 use crate::process::Process;
 use crate::records::job::{Alarm, SurveyReason};
@@ -18,7 +18,7 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id).filter(|job| job.waiting) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
         if self.is_held(id) {
-            let at = self.now.after_milliseconds(UNSEEN_MILLISECONDS);
+            let at = self.now.after_milliseconds(UNSEEN_PAUSE.after(0));
             return self.timers.arm(&mut self.jobs, id, Alarm::Unseen, at);
         }
         if job.follow.advice_due && job.state.row().is_run() {

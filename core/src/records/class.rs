@@ -131,6 +131,17 @@ impl Class {
         matches!(self.phase, Phase::Current)
     }
 
+    /// Whether another process may take the place of a main process that has exited. Without `expect` and `respawn` the
+    /// original lets such a job end, and job files rely on that.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.expect != Expect::None || self.respawn
+    }
+
+    /// Whether it matters which processes are the job's.
+    pub(crate) fn is_contained(&self) -> bool {
+        self.is_followed() || self.kill_job
+    }
+
     /// Whether the class takes part in a circle: job events alone start it again and again.
     pub(crate) const fn is_in_circle(&self) -> bool {
         self.rounds >= CIRCLE_ROUNDS

@@ -182,6 +182,11 @@ pub static HEIRS: [HeirRow; 6] = {
 };
 
 impl Exit {
+    /// Whether the process exited with status 0, as far as is known.
+    pub const fn may_be_success(self) -> bool {
+        matches!(self, Exit::Status(0) | Exit::Unknown)
+    }
+
     /// Whether `normal exit` lists this exit. Its entries are statuses, and signals times 256.
     pub fn is_listed(self, mut normal_exits: impl Iterator<Item = i32>) -> bool {
         let code = match self {
