@@ -5,7 +5,7 @@ use std::fmt::Arguments;
 
 use nix::errno::Errno;
 use uphold_core::bytes::Show;
-use uphold_core::{ClientId, Effect, Input, JobId, Notice, Pid, Scope, Signal, Supervisor};
+use uphold_core::{ClientId, Effect, Input, JobId, Launch, Notice, Pid, Process, Scope, Signal, Supervisor};
 
 use crate::capacity::{FIRST_PAUSE, LONGEST_PAUSE, READY, SURVIVORS, TRACEES};
 use crate::clients::client_table::Frames;
@@ -176,21 +176,7 @@ impl Linux {
     /// Carries out an effect.
     pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, effect: Effect) -> Option<Input<'_>> {
         match effect {
-            Effect::Spawn { job, process, launch } => {
-                self.make_room_for(job, supervisor);
-                let input = self.launcher().spawn(supervisor, job, process, launch);
-                if let Input::Spawned { pid, .. } = input
-                    && launch.contain
-                {
-                    self.containment.executables.expect(now(), job, pid);
-                }
-                if let Input::Spawned { pid, .. } = input
-                    && let Some(exit) = self.watches.take_exit(pid)
-                {
-                    supervisor.handle(now(), Input::Exited { pid, exit });
-                }
-                return Some(input);
-            }
+            Effect::Spawn { job, process, launch } => return Some(self.spawn(supervisor, job, process, launch)),
             Effect::Signal { pid, signal, scope } => {
                 if scope == Scope::Group {
                     self.containment.note_descent(pid, &|job, named| is_called(supervisor, job, named));
@@ -226,16 +212,7 @@ impl Linux {
             Effect::Sweep { job, signal } => {
                 self.containment.sweep(job, signal, &|job, named| is_called(supervisor, job, named));
             }
-            Effect::Wake { job, all: true, .. } => {
-                let is_called = |job, named: &ClaimedName| is_called(supervisor, job, named);
-                self.containment.wake(job, &is_called);
-            }
-            // A program that is not stopped would see a SIGCONT that the original does not send.
-            Effect::Wake { pid, .. } if stands_still(pid) => {
-                // One that must not be signalled was reported for the signal before.
-                self.watches.signal_group(pid, Signal::CONT).map(drop).unwrap_or_default();
-            }
-            Effect::Wake { .. } => {}
+            Effect::Wake { job, pid, all } => self.wake(supervisor, job, pid, all),
             Effect::Report { job } => self.report(supervisor, job),
             Effect::Rested { job } => {
                 self.containment.rested(job);
@@ -255,6 +232,36 @@ impl Linux {
             Effect::Ended => self.ended = true,
         }
         None
+    }
+
+    fn spawn(
+        &mut self,
+        supervisor: &mut Supervisor<'_>,
+        job: JobId,
+        process: Process,
+        launch: Launch,
+    ) -> Input<'static> {
+        self.make_room_for(job, supervisor);
+        let input = self.launcher().spawn(supervisor, job, process, launch);
+        if let Input::Spawned { pid, .. } = input {
+            if launch.contain {
+                self.containment.executables.expect(now(), job, pid);
+            }
+            if let Some(exit) = self.watches.take_exit(pid) {
+                supervisor.handle(now(), Input::Exited { pid, exit });
+            }
+        }
+        input
+    }
+
+    fn wake(&mut self, supervisor: &Supervisor<'_>, job: JobId, pid: Pid, all: bool) {
+        if all {
+            self.containment.wake(job, &|job, named| is_called(supervisor, job, named));
+        } else if stands_still(pid) {
+            // A program that is not stopped would see a SIGCONT that the original does not send. One that must not be
+            // signalled was reported for the signal before.
+            self.watches.signal_group(pid, Signal::CONT).map(drop).unwrap_or_default();
+        }
     }
 
     fn launcher(&mut self) -> Launcher<'_> {

@@ -20,11 +20,11 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDe
 use uphold_core::Instant;
 
 use crate::conf::job_file::{
-    LoadResult, Loading, apply, begin, check_settings, not_loaded, read_now, sound, unreadable,
+    LoadResult, Loading, apply, begin, check_settings, not_loaded, read_file, sound, unreadable,
 };
 use crate::conf::names::{counts, found, is_conf, is_looked_into, names_in};
 use crate::conf::unsure::{Sight, Unsure};
-use crate::kernel::error::{self, may_pass};
+use crate::kernel::error::{self, may_pass, settled};
 
 /// The events that are watched in a directory.
 const WATCHED: AddWatchFlags = AddWatchFlags::IN_CREATE
@@ -110,7 +110,7 @@ impl ConfDir {
             // The files of an unwatched directory are read again when it is watched: otherwise all would be read for
             // nothing at each look.
             match if *is_unwatched { self.watch(*place, path) } else { Ok(()) } {
-                Err(errno) => self.unsure.note_unwatched(*place, path, errno, &self.directories, to.log),
+                Err(errno) => self.note_unwatched(*place, path, errno, to),
                 Ok(()) => self.look_at(*place, path, to),
             }
         }
@@ -138,7 +138,14 @@ impl ConfDir {
 
     /// Notes that the kernel cannot tell now what is at a path.
     fn note(&mut self, place: usize, path: &Path, errno: Errno, to: &mut Loading<'_, '_>) {
-        self.unsure.note(place, path, errno, &self.directories, to.log);
+        let sight = Sight { place, path: path.into(), is_unwatched: false };
+        self.unsure.note(sight, errno, &self.directories, to.log);
+    }
+
+    /// Notes that a directory cannot be watched.
+    fn note_unwatched(&mut self, place: usize, path: &Path, errno: Errno, to: &mut Loading<'_, '_>) {
+        let sight = Sight { place, path: path.into(), is_unwatched: true };
+        self.unsure.note(sight, errno, &self.directories, to.log);
     }
 
     /// Loads every job file, and drops the jobs without a file.
@@ -231,7 +238,7 @@ impl ConfDir {
             let watched = self.watch(place, below);
             let names = names_in(&directory)?;
             if let Err(errno) = watched {
-                self.unsure.note_unwatched(place, below, errno, &self.directories, to.log);
+                self.note_unwatched(place, below, errno, to);
             }
             Ok((names, own))
         });
@@ -353,11 +360,11 @@ impl ConfDir {
         let first = self.place_of(&above).map_err(|(place, errno)| (place, above.clone(), errno))?;
         let first = first.filter(|&first| first <= place);
         // Both are read before anything of the job changes.
-        let text = read_now(&file).map_err(|errno| (place, name, errno))?;
+        let text = settled(read_file(&file)).map_err(|errno| (place, name, errno))?;
         let above = match first {
             Some(first) => {
                 let path = self.directories[first].join(&above);
-                let text = read_now(&path).map_err(|errno| (first, above, errno))?;
+                let text = settled(read_file(&path)).map_err(|errno| (first, above, errno))?;
                 Some((path, text))
             }
             None => None,
@@ -409,7 +416,10 @@ impl ConfDir {
             match self.place_of(&file) {
                 Ok(None) => vanished.push(status.job.to_vec()),
                 Ok(_) => {}
-                Err((place, errno)) => self.unsure.note(place, &file, errno, &self.directories, to.log),
+                Err((place, errno)) => {
+                    let sight = Sight { place, path: file, is_unwatched: false };
+                    self.unsure.note(sight, errno, &self.directories, to.log);
+                }
             }
         }
         for job in vanished {

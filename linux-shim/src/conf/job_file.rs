@@ -146,17 +146,6 @@ pub(crate) fn check_settings(file: &Path, log: &mut MessageLog) {
     }
 }
 
-/// Reads a file, as far as it can be read.
-///
-/// # Errors
-/// The kernel cannot tell now what is in it.
-pub(crate) fn read_now(path: &Path) -> Result<std::io::Result<Vec<u8>>, Errno> {
-    match read_file(path) {
-        Err(error) if error::may_pass(error::errno(&error)) => Err(error::errno(&error)),
-        text => Ok(text),
-    }
-}
-
 /// Reads a file. A pipe in the place of the file is not waited for.
 pub(crate) fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::new();

@@ -10,21 +10,19 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::sys::inotify::AddWatchFlags;
 
-use crate::kernel::error::{self, may_pass};
+use crate::kernel::error::settled;
 
 /// The file or directory at a path; `None` if nothing can be reached there.
 ///
 /// # Errors
 /// The kernel cannot tell now.
 pub(super) fn found(path: &Path) -> Result<Option<Metadata>, Errno> {
-    known(fs::metadata(path))
+    Ok(settled(fs::metadata(path))?.ok())
 }
 
-fn known(looked: std::io::Result<Metadata>) -> Result<Option<Metadata>, Errno> {
-    match looked.map_err(|error| error::errno(&error)) {
-        Err(errno) if may_pass(errno) => Err(errno),
-        looked => Ok(looked.ok()),
-    }
+/// The same without following a link.
+fn found_link(path: &Path) -> Result<Option<Metadata>, Errno> {
+    Ok(settled(fs::symlink_metadata(path))?.ok())
 }
 
 /// Whether there is anything to be looked at after this change.
@@ -72,11 +70,11 @@ pub(super) fn is_conf(name: &OsStr) -> bool {
 
 /// Whether a directory may contain jobs: a linked one does unless it has the name of a job file.
 pub(super) fn is_looked_into(name: &OsStr, whole: &Path) -> Result<bool, Errno> {
-    let linked = known(fs::symlink_metadata(whole))?.is_some_and(|link| link.is_symlink());
+    let linked = found_link(whole)?.is_some_and(|link| link.is_symlink());
     Ok(if linked { is_conf(name) } else { !is_ignored(name) })
 }
 
 /// Whether a file that has just appeared is complete: a link is; a new file is still being written, and will be closed.
 fn is_complete(path: &Path) -> Result<bool, Errno> {
-    Ok(known(fs::symlink_metadata(path))?.is_some_and(|file| file.is_symlink() || file.nlink() > 1))
+    Ok(found_link(path)?.is_some_and(|file| file.is_symlink() || file.nlink() > 1))
 }

@@ -2,7 +2,7 @@
 //! descriptor), or which it cannot watch. That is neither a yes nor a no, so the jobs stay as they are, and the paths
 //! are looked at again: soon at first, then in growing intervals.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use nix::errno::Errno;
 use uphold_core::Instant;
@@ -45,38 +45,21 @@ impl Unsure {
         self.retry.end();
     }
 
-    /// Notes that the kernel cannot tell now what is at a path.
-    pub(super) fn note(
-        &mut self,
-        place: usize,
-        path: &Path,
-        errno: Errno,
-        directories: &[PathBuf],
-        log: &mut MessageLog,
-    ) {
-        if !self.add(Sight { place, path: path.into(), is_unwatched: false }) {
+    /// Logs a path of which the kernel cannot tell what is there, or a directory that it cannot watch, and notes it if
+    /// that may pass.
+    pub(super) fn note(&mut self, sight: Sight, errno: Errno, directories: &[PathBuf], log: &mut MessageLog) {
+        let Sight { place, path, is_unwatched } = sight.clone();
+        let lasts = is_unwatched && !may_pass(errno);
+        if !lasts && !self.add(sight) {
             return;
         }
-        let reason = errno.desc();
-        match path.as_os_str().is_empty() {
-            true => log.error(format_args!("{}: Unable to load configuration: {reason}", directories[place].display())),
-            false => not_loaded(&directories[place].join(path), reason, log),
-        }
-    }
-
-    /// Logs that a directory cannot be watched, and notes it if that may pass.
-    pub(super) fn note_unwatched(
-        &mut self,
-        place: usize,
-        path: &Path,
-        errno: Errno,
-        directories: &[PathBuf],
-        log: &mut MessageLog,
-    ) {
-        if !may_pass(errno) || self.add(Sight { place, path: path.into(), is_unwatched: true }) {
-            let (directory, reason) = (directories[place].join(path), errno.desc());
-            let directory = directory.display();
-            log.warn(format_args!("{directory}: Unable to watch configuration directory: {reason}"));
+        let (whole, reason) = (directories[place].join(&path), errno.desc());
+        if is_unwatched {
+            log.warn(format_args!("{}: Unable to watch configuration directory: {reason}", whole.display()));
+        } else if path.as_os_str().is_empty() {
+            log.error(format_args!("{}: Unable to load configuration: {reason}", directories[place].display()));
+        } else {
+            not_loaded(&whole, reason, log);
         }
     }
 

@@ -29,6 +29,15 @@ const SOON: u64 = 5 * TICKS;
 /// How many process ids may be given within one tick (10 ms): more than any machine forks in it.
 const SAME_TICK: u32 = 1000;
 
+/// What tells the owner of an orphan.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Proof {
+    /// The session or the process group.
+    Session,
+    /// The environment.
+    Name,
+}
+
 /// The launch of a main process.
 #[derive(Clone, Copy, Default, Debug, serde::Serialize, serde::Deserialize)]
 struct Birth {
@@ -207,15 +216,15 @@ impl Attribution {
         self.lives.get_mut(job.index())?.take_if(|life| life.job == job)
     }
 
-    /// The owner of an orphan, if its session, its group or its environment tells.
+    /// The owner of an orphan, and what tells it: its session or its group, or else its environment.
     ///
     /// # Errors
     /// The system does not tell now.
-    pub(super) fn judge(&self, stat: &Stat, world: &impl World) -> Result<Option<Owner>, Errno> {
-        match self.by_session(stat, world)? {
-            Some(owner) => Ok(Some(owner)),
-            None => self.by_name(stat, world),
+    pub(super) fn judge(&self, stat: &Stat, world: &impl World) -> Result<Option<(Owner, Proof)>, Errno> {
+        if let Some(owner) = self.by_session(stat, world)? {
+            return Ok(Some((owner, Proof::Session)));
         }
+        Ok(self.by_name(stat, world)?.map(|owner| (owner, Proof::Name)))
     }
 
     /// The owner whose session or group the orphan is in.

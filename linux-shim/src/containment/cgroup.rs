@@ -197,11 +197,9 @@ fn path_in<'v>(
 
 /// Enables controllers for the groups below a group.
 fn enable(group: &Path, controllers: &[Box<[u8]>]) -> Result<(), SpawnError> {
-    let read = |file| match fs::read(group.join(file)) {
-        Err(problem) if error::may_pass(error::errno(&problem)) => Err(failed(SpawnStage::CgroupController, &problem)),
-        // A hierarchy without such a file has no controllers.
-        text => Ok(text.unwrap_or_default()),
-    };
+    let unknown = |errno| SpawnError { stage: SpawnStage::CgroupController, code: errno as i32 };
+    // A hierarchy without such a file has no controllers.
+    let read = |file| error::settled(fs::read(group.join(file))).map(Result::unwrap_or_default).map_err(unknown);
     let lists =
         |list: &[u8], controller: &[u8]| list.trim_ascii().split(|&byte| byte == b' ').any(|one| one == controller);
     let (available, enabled) = (read("cgroup.controllers")?, read("cgroup.subtree_control")?);

@@ -12,7 +12,7 @@ use std::io::Write;
 
 use nix::sys::stat::stat;
 use serde::{Deserialize, Serialize};
-use uphold_core::{Instant, JobId, Pid, ShortName};
+use uphold_core::{Fnv, Instant, JobId, Pid, ShortName};
 
 use crate::capacity::{EXECUTABLE_SECONDS, JOBS};
 use crate::kernel::descriptors::read_link;
@@ -24,9 +24,9 @@ pub(crate) struct Executable {
     /// Device and inode.
     file: [u64; 2],
     /// A hash of the path: an upgrade puts another file in its place.
-    path: u64,
+    path: u32,
     /// A hash of the process's name for itself.
-    name: u64,
+    name: u32,
     /// Whether the file has that name too. A file that goes by several names is several programs.
     own_name: bool,
 }
@@ -56,9 +56,8 @@ impl Executable {
     }
 }
 
-/// FNV-1a.
-fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, &byte| (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+fn hash(bytes: &[u8]) -> u32 {
+    Fnv::new().with(bytes).value()
 }
 
 /// A main process that is to be examined.

@@ -7,23 +7,16 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use crate::kernel::error;
+use crate::kernel::error::settled;
 
 /// The supervisor's own group, if the hierarchy of version 2 is mounted.
 ///
 /// # Errors
 /// The kernel cannot tell now: it has no descriptor or no memory for the answer.
 pub(crate) fn find_base() -> Result<Option<PathBuf>, Errno> {
+    let read = |file| Ok::<_, Errno>(settled(fs::read(file))?.ok());
     let (Some(mounts), Some(own)) = (read("/proc/self/mounts")?, read("/proc/self/cgroup")?) else { return Ok(None) };
     Ok(base(&mounts, &own))
-}
-
-/// The text of a file; `None` if there is no such file.
-fn read(file: &str) -> Result<Option<Vec<u8>>, Errno> {
-    match fs::read(file).map_err(|problem| error::errno(&problem)) {
-        Err(errno) if error::may_pass(errno) => Err(errno),
-        text => Ok(text.ok()),
-    }
 }
 
 fn base(mounts: &[u8], own: &[u8]) -> Option<PathBuf> {

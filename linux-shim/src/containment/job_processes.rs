@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 use nix::errno::Errno;
 use uphold_core::{JobId, Pid, Process, ShortName, Survivor};
 
-use super::attribution::{Attribution, Life};
+use super::attribution::{Attribution, Life, Proof};
 use super::executables::Executables;
 use super::found::Scan;
 use super::groups::{JobCgroups, may_be_there};
@@ -290,12 +290,13 @@ impl Containment {
         if last && !stat.is_alive() {
             return Ok(false);
         }
-        let is_new = self.attribution.by_session(&stat, world)?.is_none();
         match self.attribution.judge(&stat, world)? {
-            Some(owner) => {
+            Some((owner, proof)) => {
                 // It may become a session leader later, and leave the session to others.
                 self.attribution.mark(owner, orphan, stat.start);
-                if let Some(session) = Pid::new(stat.session).filter(|session| is_new && *session != orphan) {
+                if let Some(session) =
+                    Pid::new(stat.session).filter(|session| proof == Proof::Name && *session != orphan)
+                {
                     self.attribution.mark(owner, session, stat.start);
                 }
                 self.know(orphan, owner);

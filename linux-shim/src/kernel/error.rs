@@ -42,3 +42,14 @@ pub fn errno(error: &std::io::Error) -> Errno {
 pub fn words(error: &std::io::Error) -> &'static str {
     explain(number(error))
 }
+
+/// The answer of a call, if it is a yes or a no.
+///
+/// # Errors
+/// The kernel cannot tell now ([`may_pass`]).
+pub fn settled<T>(called: std::io::Result<T>) -> Result<std::io::Result<T>, Errno> {
+    match called.as_ref().map_err(errno) {
+        Err(errno) if may_pass(errno) => Err(errno),
+        _ => Ok(called),
+    }
+}

@@ -15,7 +15,8 @@ use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::ftruncate;
-use uphold_core::Storage;
+
+use crate::capacity::Memory;
 
 /// Types that are valid, and empty, when all their bytes are zero.
 ///
@@ -29,22 +30,8 @@ unsafe impl ZeroWhenNew for u8 {}
 // SAFETY: an array of such things.
 unsafe impl<T: ZeroWhenNew, const COUNT: usize> ZeroWhenNew for [T; COUNT] {}
 
-// SAFETY: the documentation of the type promises it; the test below compares such a storage with a new one.
-unsafe impl<
-    const CLASSES: usize,
-    const JOBS: usize,
-    const PROCESSES: usize,
-    const EVENTS: usize,
-    const WAITERS: usize,
-    const LEAVES: usize,
-    const NAMES: usize,
-    const TEXT: usize,
-    const PIECES: usize,
-    const CHAINS: usize,
-    const SCRATCH: usize,
-> ZeroWhenNew for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS, SCRATCH>
-{
-}
+// SAFETY: the documentation of the type promises it; a test below compares such a storage with a new one.
+unsafe impl ZeroWhenNew for Memory {}
 
 /// Reserves memory for the rest of the program.
 ///
@@ -137,6 +124,9 @@ mod tests {
     use std::hash::{DefaultHasher, Hash, Hasher};
 
     type Small = uphold_core::storage! { classes: 4, jobs: 4 };
+
+    // SAFETY: as for the larger one.
+    unsafe impl ZeroWhenNew for Small {}
 
     #[test]
     fn reserved_memory_is_a_new_storage() {

@@ -78,7 +78,7 @@ fn family() -> (Attribution, Table, [JobId; 2]) {
 fn a_session_tells_jobs_and_hooks_apart() {
     let (attribution, _, [a, b]) = family();
     let world = Pretend { names: vec![(301, b, b"b"), (302, a, b"a")], ..Pretend::default() };
-    let judge = |stat| attribution.judge(&stat, &world).unwrap();
+    let judge = |stat| attribution.judge(&stat, &world).unwrap().map(|(owner, _)| owner);
     assert_eq!(judge(process(300, 100, 1001, false)), Some(Owner::Main(a)));
     assert_eq!(judge(process(301, 100, 1001, false)), Some(Owner::Main(a)), "whatever it says");
     assert_eq!(judge(process(302, 150, 1001, false)), Some(Owner::Hook(a)), "whatever it says");
@@ -96,12 +96,12 @@ fn a_number_that_was_given_again_means_nothing() {
 fn a_name_counts_for_whoever_began_later_than_the_job() {
     let (mut attribution, mut table, [a, b]) = family();
     let world = Pretend { names: vec![(300, b, b"b"), (90, b, b"b"), (301, a, b"a")], ..Pretend::default() };
-    assert_eq!(attribution.judge(&process(300, 300, 1001, false), &world), Ok(Some(Owner::Main(b))));
+    assert_eq!(attribution.judge(&process(300, 300, 1001, false), &world), Ok(Some((Owner::Main(b), Proof::Name))));
     assert_eq!(attribution.judge(&process(90, 90, 999, false), &world), Ok(None));
     assert_eq!(attribution.judge(&process(90, 90, 1000, false), &world), Ok(None), "within one tick");
     // After the exit of a hook the orphan is the hook's.
     attribution.ended(table.take(pid(150)).unwrap(), pid(150));
-    assert_eq!(attribution.judge(&process(301, 301, 1001, false), &world), Ok(Some(Owner::Hook(a))));
+    assert_eq!(attribution.judge(&process(301, 301, 1001, false), &world), Ok(Some((Owner::Hook(a), Proof::Name))));
 }
 
 #[test]
