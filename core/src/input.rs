@@ -35,7 +35,8 @@ use crate::target::{EnvTable, Target};
 pub enum Input<'a> {
     /// The deadline has passed.
     ///
-    /// Mandatory. Any other input at or after the deadline does as well.
+    /// Mandatory. Any other input at or after the deadline does as well, unless it belongs to the execution of an
+    /// order.
     Tick,
     /// The process exists.
     ///
@@ -194,6 +195,18 @@ pub enum Input<'a> {
 }
 
 impl<'a> Input<'a> {
+    /// Whether the input belongs to the execution of an order: an answer, or that a process now runs its program.
+    pub(crate) const fn is_of_an_order(&self) -> bool {
+        matches!(
+            self,
+            Input::Spawned { .. }
+                | Input::SpawnFailed { .. }
+                | Input::Executed { .. }
+                | Input::Survivors { .. }
+                | Input::Gone { .. }
+        )
+    }
+
     /// An event of the world itself, without variables: `Input::event(b"startup")`.
     pub const fn event(name: &'a [u8]) -> Self {
         Input::Emit { client: None, event: name, environment: Strings::EMPTY, wait: false }

@@ -37,9 +37,12 @@ pub(crate) struct Globals {
     /// The events, and those that are to be offered or finished.
     pub agenda: Agenda,
     pub dispatch: Option<Dispatch>,
-    /// The events that were taken in this drain, and the most that are; 0 is [`EVENTS_PER_DRAIN`].
+    /// The events and timers that were taken in this drain.
     pub drained: u32,
+    /// The most that are taken in a drain; 0 is [`EVENTS_PER_DRAIN`].
     pub most_drained: u32,
+    /// The time up to which timers fire: that of the last input which is not part of an order's execution.
+    pub due: Instant,
     /// The environment that every job begins with: the present one, and the original one.
     pub base_environment: TextHandle,
     pub first_environment: TextHandle,
@@ -67,6 +70,7 @@ impl Globals {
         dispatch: None,
         drained: 0,
         most_drained: 0,
+        due: Instant(0),
         base_environment: TextHandle::EMPTY,
         first_environment: TextHandle::EMPTY,
         own_environment: TextHandle::EMPTY,

@@ -13,6 +13,11 @@ impl Supervisor<'_> {
     /// Takes one input. Its effects are returned by [`poll_effect`](Self::poll_effect).
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
         self.now = now;
+        // The execution of orders takes time, and many may be under way: no timer fires before all of their inputs are
+        // known, or the first would fire again before the last.
+        if !input.is_of_an_order() {
+            self.globals.due = now;
+        }
         match input {
             Input::Tick => {}
             Input::Spawned { job, process, pid } => self.spawned(job, process, pid),

@@ -3,7 +3,8 @@
 
 use std::fmt::Write;
 
-use uphold_core::{Goal, State};
+use uphold_core::bytes::Strings;
+use uphold_core::{ClientId, Effect, Goal, Input, JobCommand, Pid, Process, Select, State, Supervisor, Target};
 use uphold_tests::happening::{Happening, Outcome};
 use uphold_tests::world::{Small, World};
 
@@ -160,4 +161,42 @@ fn a_drain_that_is_cut_short_goes_on() {
     let running = |status: &String| status.contains(&format!("{}/{}", Goal::Start, State::Running));
     assert_eq!(world.status().iter().filter(|status| running(status)).count(), 9, "{:#?}", world.status());
     assert_eq!(world.kernel.fault, None);
+}
+
+/// Surveys take time, and a thousand processes are in the making: the first timer must not fire again before the last
+/// process is known to run its program.
+#[test]
+fn no_timer_fires_while_orders_are_carried_out() {
+    let mut world = world(&[("a", "exec sleeper\n")]);
+    world.kernel.always = None;
+    let job = {
+        let mut supervisor = world.memory.supervisor();
+        let target = Target { job: b"a", select: Select::Environment(Strings::EMPTY) };
+        let client = ClientId { slot: 0, generation: 0 };
+        supervisor.handle(world.now, Input::Command { client, command: JobCommand::Start, target, wait: false });
+        loop {
+            match supervisor.poll_effect() {
+                Some(Effect::Spawn { job, .. }) => break job,
+                Some(_) => {}
+                None => panic!("a process is ordered"),
+            }
+        }
+    };
+    let pid = Pid::new(7).expect("not zero");
+    let late = world.now.after_seconds(100);
+    let mut supervisor = world.memory.supervisor();
+    supervisor.handle(world.now, Input::Spawned { job, process: Process::Main, pid });
+    while supervisor.poll_effect().is_some() {}
+    let first = supervisor.next_deadline().expect("a process that does not run its program is looked at");
+    assert!(first < late);
+    // Another order's answer comes long after that, and the program runs all along.
+    supervisor.handle(late, Input::Executed { pid: Pid::new(8).expect("not zero") });
+    let surveys = |supervisor: &mut Supervisor<'_>| {
+        std::iter::from_fn(|| supervisor.poll_effect()).any(|effect| matches!(effect, Effect::Survey { .. }))
+    };
+    assert!(!surveys(&mut supervisor), "the answers come first");
+    assert!(supervisor.next_deadline().is_some_and(|deadline| deadline <= late), "and the timer is still due");
+    supervisor.handle(late, Input::Executed { pid });
+    assert!(!surveys(&mut supervisor), "the process runs its program, and is not looked at");
+    assert_eq!(supervisor.next_deadline(), None);
 }

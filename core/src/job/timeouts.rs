@@ -11,7 +11,8 @@ use crate::signal::Signal;
 impl Supervisor<'_> {
     /// Fires the earliest timer, if it is due.
     pub(crate) fn next_timer(&mut self) -> bool {
-        let Some(timer) = self.timers.first().filter(|timer| timer.at <= self.now) else { return false };
+        let Some(timer) = self.timers.first().filter(|timer| timer.at <= self.globals.due) else { return false };
+        self.globals.drained = self.globals.drained.saturating_add(1);
         let id = timer.owner;
         self.timers.disarm(&mut self.jobs, id);
         if timer.alarm != Alarm::Pause {

@@ -29,7 +29,7 @@ const SOON: u64 = 5 * TICKS;
 /// How many process ids may be given within one tick (10 ms): more than any machine forks in it.
 const SAME_TICK: u32 = 1000;
 
-/// What tells the owner of an orphan.
+/// The evidence for the owner of an orphan.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Proof {
     /// The session or the process group.

@@ -235,8 +235,9 @@ impl Containment {
             fill_reserve();
             let mut found = std::mem::take(&mut self.found);
             found.alive.clear();
+            found.add(pid);
             // A process that cannot be seen is not noted: it may be lost then, but no stranger is taken.
-            self.find_family(job, &mut found, &Proc { is_called, moved: false }).unwrap_or_default();
+            self.find_descendants(job, &mut found, &Proc { is_called, moved: false }).unwrap_or_default();
             self.found = found;
         }
     }
@@ -386,14 +387,18 @@ impl Containment {
         groups.each_process(number, |pid| found.add(pid))
     }
 
-    /// Adds the children of the supervisor that are known to be the job's, and their descendants, and notes to which
-    /// sessions and groups these have moved.
+    /// Adds the children of the supervisor that are known to be the job's, and their descendants.
     fn find_family(&mut self, job: JobId, found: &mut Scan, world: &Proc<'_>) -> Result<(), Errno> {
         if self.attribution.life(job).is_none_or(|life| life.members == 0) {
             return Ok(());
         }
         let roots = self.table.entries().iter().filter(|known| known.owner == Owner::Main(job));
         roots.for_each(|known| found.add(known.pid));
+        self.find_descendants(job, found, world)
+    }
+
+    /// Adds the descendants of the processes that were found, and notes to which sessions and groups these have moved.
+    fn find_descendants(&mut self, job: JobId, found: &mut Scan, world: &Proc<'_>) -> Result<(), Errno> {
         let (mut at, roots) = (0, found.alive.len());
         while let Some(&stat) = found.alive.get(at) {
             if at >= roots && self.attribution.by_session(&stat, world)?.is_none() {
