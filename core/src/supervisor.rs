@@ -47,9 +47,9 @@ impl Supervisor<'_> {
     ///
     /// One step is taken at a time, in this order: effects that are ready, replies, a class that is replaced, the job
     /// on the move, the event being offered, a job that is to stop, the next event, timers, the end. So everything that
-    /// an input leads to is done before anything else, but for a bound: after [`EVENTS_PER_DRAIN`] events the world
-    /// gets its turn, with a deadline that has passed, so that jobs which start each other for ever delay
-    /// nothing else.
+    /// an input leads to is done before anything else, but for a bound: after [`EVENTS_PER_DRAIN`] events and timers the
+    /// world gets its turn, with a deadline that has passed, so that jobs which start each other for ever delay nothing
+    /// else.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         loop {
             if let Some(effect) = self.globals.outbox.pop_front() {
@@ -96,12 +96,12 @@ impl Supervisor<'_> {
     }
 
     /// Whether everything that the inputs led to is done. It is not when the world got its turn in the middle of a
-    /// drain: then [`next_deadline`](Self::next_deadline) has passed, and [`save`](Self::save) refuses.
+    /// drain: then [`next_deadline`](Self::next_deadline) has passed, and [`save`](Self::save) may refuse.
     pub fn is_calm(&self) -> bool {
-        self.globals.is_calm()
+        self.globals.is_calm() && self.timers.first().is_none_or(|timer| timer.at > self.globals.due)
     }
 
-    /// Sets the most events that are taken before the world has a turn; 0 is [`EVENTS_PER_DRAIN`].
+    /// Sets the most events and timers that are taken before the world has a turn; 0 is [`EVENTS_PER_DRAIN`].
     #[doc(hidden)]
     pub fn bound_drain(&mut self, events: u32) {
         self.globals.most_drained = events;
