@@ -47,9 +47,9 @@ impl Supervisor<'_> {
     ///
     /// One step is taken at a time, in this order: effects that are ready, replies, a class that is replaced, the job
     /// on the move, the event being offered, a job that is to stop, the next event, timers, the end. So everything that
-    /// an input leads to is done before anything else, but for a bound: after [`EVENTS_PER_DRAIN`] events and timers the
-    /// world gets its turn, with a deadline that has passed, so that jobs which start each other for ever delay nothing
-    /// else.
+    /// an input leads to is done before anything else, but for a bound: after [`EVENTS_PER_DRAIN`] events and timers
+    /// the world gets its turn, with a deadline that has passed, so that jobs which start each other for ever delay
+    /// nothing else.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         loop {
             if let Some(effect) = self.globals.outbox.pop_front() {
