@@ -1,7 +1,5 @@
 //! Snapshots: an image restores the whole state, and a damaged image does no harm.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use uphold_core::snapshot::{Unreadable, Unsaved};
 use uphold_core::{Exit, Fnv, Limit, storage};
 use uphold_tests::choices::Choices;
@@ -82,13 +80,6 @@ fn save(memory: &mut Small) -> Vec<u8> {
     image
 }
 
-fn fingerprint(memory: &mut Small) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    memory.hash(&mut hasher);
-    memory.supervisor().occupancy().hash(&mut hasher);
-    hasher.finish()
-}
-
 #[test]
 fn a_restored_supervisor_is_what_it_was_and_goes_on_alike() {
     for seed in 0..300 {
@@ -97,15 +88,16 @@ fn a_restored_supervisor_is_what_it_was_and_goes_on_alike() {
         let mut new = old.clone();
         new.memory = Small::new();
         new.memory.supervisor().restore(&mut &image[..]).expect("a good image");
-        assert_eq!(fingerprint(&mut new.memory), fingerprint(&mut old.memory), "seed {seed}");
         assert_eq!(save(&mut new.memory), image, "seed {seed}");
+        assert_eq!(new.memory.supervisor().occupancy(), old.memory.supervisor().occupancy(), "seed {seed}");
         (old.kernel.journal, new.kernel.journal) = (Some(Vec::new()), Some(Vec::new()));
         let (mut dice, mut same_dice) = (Dice(!seed), Dice(!seed));
         for _ in 0..20 {
             go_on(&mut old, &mut dice);
             go_on(&mut new, &mut same_dice);
             assert_eq!(new.kernel.journal, old.kernel.journal, "seed {seed}");
-            assert_eq!(fingerprint(&mut new.memory), fingerprint(&mut old.memory), "seed {seed}");
+            assert!(save(&mut new.memory) == save(&mut old.memory), "seed {seed}");
+            assert_eq!(new.memory.supervisor().occupancy(), old.memory.supervisor().occupancy(), "seed {seed}");
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) type Held = u64;
 /// Evaluates a condition: `holds` returns for each leaf whether it holds an event.
 ///
 /// A false branch contributes nothing, so in `(a and b) or c` an `a` alone is not part of the reason.
-fn evaluate(condition: ConditionText<'_>, mut holds: impl Iterator<Item = bool>) -> Held {
+pub(crate) fn evaluate(condition: ConditionText<'_>, mut holds: impl Iterator<Item = bool>) -> Held {
     let mut stack: heapless::Vec<Held, NESTING> = heapless::Vec::new();
     let mut bit: Held = 1;
     for operator in condition.operators() {
@@ -79,7 +79,7 @@ impl Supervisor<'_> {
         }
     }
 
-    fn condition_of(&self, of: ConditionOf) -> (TextHandle, Option<LeafId>) {
+    pub(crate) fn condition_of(&self, of: ConditionOf) -> (TextHandle, Option<LeafId>) {
         let found = match of {
             ConditionOf::Start(class) => self.classes.get(class).map(|class| (class.start_on, class.start_leaves)),
             ConditionOf::Stop(job) => self.jobs.get(job).and_then(|job| {
@@ -111,7 +111,7 @@ impl Supervisor<'_> {
         if taken { evaluate(ConditionText(self.text.get(text)), self.holds(first)) } else { 0 }
     }
 
-    fn holds(&self, first: Option<LeafId>) -> impl Iterator<Item = bool> + '_ {
+    pub(crate) fn holds(&self, first: Option<LeafId>) -> impl Iterator<Item = bool> + '_ {
         self.leaf_events(first).map(|event| event.is_some())
     }
 

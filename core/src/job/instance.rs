@@ -5,7 +5,7 @@ use crate::effect::Effect;
 use crate::ids::{ClassId, JobId};
 use crate::limits::{EVENTS_PER_JOB, Full};
 use crate::machine::Supervisor;
-use crate::memory::arena::TextHandle;
+use crate::memory::arena::{TextHandle, Texts};
 use crate::memory::index::Fnv;
 use crate::memory::queue::Queue;
 use crate::notice::Notice;
@@ -15,7 +15,7 @@ use crate::state::{Goal, State};
 use crate::tables::lifecycle::Wait;
 use crate::tables::respawn::Respawns;
 
-fn hash_instance(class: ClassId, name: &[u8]) -> u32 {
+pub(crate) fn hash_instance(class: ClassId, name: &[u8]) -> u32 {
     Fnv::new().with(&(class.index() as u32).to_le_bytes()).with(name).value()
 }
 
@@ -123,13 +123,11 @@ impl Supervisor<'_> {
     pub(crate) fn free_job(&mut self, id: JobId) {
         self.timers.disarm(&mut self.jobs, id);
         self.job_index.remove(&mut self.jobs, id);
-        let Some(job) = self.jobs.remove(id) else { return };
+        let Some(mut job) = self.jobs.remove(id) else { return };
         self.release_leaves(job.stop_leaves);
         self.free_leaves(job.stop_leaves);
-        for text in
-            [job.name, job.environment, job.next_environment.unwrap_or_default(), job.stop_environment, job.status_text]
-        {
-            self.text.free(text);
+        for text in job.texts() {
+            self.text.free(*text);
         }
         self.events.unreserve(usize::from(job.events_left));
         self.text.unreserve(usize::from(job.events_left), job.text_reserved as usize);

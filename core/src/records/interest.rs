@@ -3,7 +3,7 @@
 use core::hash::Hash;
 
 use crate::ids::{ClassId, InterestId, NameId, kind};
-use crate::memory::arena::TextHandle;
+use crate::memory::arena::{TextHandle, Texts};
 use crate::memory::index::Indexed;
 use crate::memory::pool::Record;
 
@@ -11,7 +11,9 @@ use crate::memory::pool::Record;
 #[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Name {
     pub(crate) text: TextHandle,
+    #[serde(skip)]
     pub(crate) hash: u32,
+    #[serde(skip)]
     pub(crate) chain: Option<NameId>,
     pub(crate) first: Option<InterestId>,
     pub(crate) last: Option<InterestId>,
@@ -37,6 +39,12 @@ impl Indexed for Name {
     }
     fn peek(&self) -> Option<NameId> {
         self.chain
+    }
+}
+
+impl Texts for Name {
+    fn texts(&mut self) -> impl Iterator<Item = &mut TextHandle> {
+        core::iter::once(&mut self.text)
     }
 }
 

@@ -3,7 +3,7 @@
 use core::hash::Hash;
 
 use crate::ids::{ClassId, EventId, JobId, LeafId, kind};
-use crate::memory::arena::TextHandle;
+use crate::memory::arena::{TextHandle, Texts};
 use crate::memory::index::Indexed;
 use crate::memory::pool::Record;
 use crate::memory::queue::{Linked, Queue};
@@ -78,6 +78,7 @@ pub(crate) struct FollowState {
     pub(crate) idle_looks: u8,
     pub(crate) busy_looks: u8,
     /// Whether the process continues after a stop, which is logged when the job has moved as far as it can.
+    #[serde(skip)]
     pub(crate) continued: bool,
 }
 
@@ -94,18 +95,24 @@ impl FollowState {
 pub(crate) struct Job {
     pub(crate) class: ClassId,
     pub(crate) name: TextHandle,
+    #[serde(skip)]
     pub(crate) hash: u32,
+    #[serde(skip)]
     pub(crate) chain: Option<JobId>,
     pub(crate) before: Option<JobId>,
     pub(crate) after: Option<JobId>,
     /// The next job in the queue of those on the move.
+    #[serde(skip)]
     pub(crate) link: Option<JobId>,
+    #[serde(skip)]
     pub(crate) moving: bool,
     pub(crate) goal: Goal,
     pub(crate) state: State,
     /// Whether the job waits for what its state's row says.
+    #[serde(skip, default = "waits")]
     pub(crate) waiting: bool,
     /// Whether goal start follows when the job has moved as far as goal stop leads it (`restart`).
+    #[serde(skip)]
     pub(crate) restart: bool,
     /// The variables of the command or events that started the job.
     pub(crate) environment: TextHandle,
@@ -113,10 +120,12 @@ pub(crate) struct Job {
     pub(crate) next_environment: Option<TextHandle>,
     /// The variables of the command or events that stopped the job.
     pub(crate) stop_environment: TextHandle,
+    #[serde(skip)]
     pub(crate) stop_leaves: Option<LeafId>,
     /// The event that the job waits for.
     pub(crate) blocker: Option<EventId>,
     /// The waiters for the job.
+    #[serde(skip)]
     pub(crate) waiters: Queue<kind::Waiter>,
     pub(crate) failure: Option<Failure>,
     pub(crate) pids: [Option<Pid>; Process::COUNT],
@@ -131,6 +140,7 @@ pub(crate) struct Job {
     /// Whether the process that the job waits for was sent SIGKILL.
     pub(crate) killed: bool,
     /// Whether the job has waited for its turn in a circle, and starts next.
+    #[serde(skip)]
     pub(crate) paused: bool,
     /// How often in a row the process that the job waits for could not be spawned for want of a resource.
     pub(crate) retries: u8,
@@ -142,14 +152,23 @@ pub(crate) struct Job {
     pub(crate) status_text: TextHandle,
     pub(crate) respawns: Respawns,
     /// The place in the heap of timers.
+    #[serde(skip)]
     pub(crate) timer: Option<u32>,
     /// The events that the job may still emit from its reservation, and the text reserved for each.
+    #[serde(skip)]
     pub(crate) events_left: u8,
     pub(crate) event_text: u32,
     /// The text reserved for the job's events in all.
+    #[serde(skip)]
     pub(crate) text_reserved: u32,
     /// The waiting events for which a place is reserved.
+    #[serde(skip)]
     pub(crate) waiters_left: u8,
+}
+
+/// A job that is not on the move waits.
+fn waits() -> bool {
+    true
 }
 
 /// How a job failed: the first failure since `starting`.
@@ -170,6 +189,13 @@ impl Indexed for Job {
     }
     fn peek(&self) -> Option<JobId> {
         self.chain
+    }
+}
+
+impl Texts for Job {
+    fn texts(&mut self) -> impl Iterator<Item = &mut TextHandle> {
+        let texts = [&mut self.name, &mut self.environment, &mut self.stop_environment, &mut self.status_text];
+        texts.into_iter().chain(&mut self.next_environment)
     }
 }
 

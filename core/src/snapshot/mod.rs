@@ -2,16 +2,19 @@
 //!
 //! An image is a sequence of [frames](crate::control::frame), one small record each, so that neither side ever holds
 //! more than one: a header, every slot of every pool with its generation (so that ids in the image and outside it stay
-//! valid), the texts in pieces, the members of each hash table, the timers, the rest of the state, and a checksum.
+//! valid), the rest of the state, the texts in pieces, the events that conditions hold, the waiters, the timers, and a
+//! checksum.
 //!
 //! Records are the machine's own structures, so a new field needs no code here. [`SHAPE`] detects a change in the size
 //! of a structure. A test (`fields`) detects a change in the names, types or order of fields, and asks for a higher
 //! [`VERSION`]. A change in the meaning of a field is not detected, and needs a higher [`VERSION`] too.
 //!
-//! Hash chains, timers and free texts are rebuilt, so that an image also fits a storage of other capacities. Any defect
-//! of an image is an error, after which the storage is empty.
+//! What can be told from the rest is not in the image, so that it cannot be wrong there, and the image fits a storage of
+//! other capacities (`derive`). What is in it is compared with the rest (`check`): the state is one from which the
+//! machine comes to its end with nothing left. Any defect of an image is an error, after which the storage is empty.
 
 mod check;
+mod derive;
 #[cfg(test)]
 mod fields;
 mod pool;
@@ -21,20 +24,20 @@ use embedded_io::{ErrorType, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::control::frame::{FrameError, decode, read_frame, write_frame};
-use crate::ids::{Id, kind};
-use crate::limits::{Full, Limit, SNAPSHOT_PIECE, SNAPSHOT_RECORD};
+use crate::ids::{LeafId, WaiterId, kind};
+use crate::limits::{Full, SNAPSHOT_PIECE, SNAPSHOT_RECORD};
 use crate::machine::{Globals, Supervisor};
-use crate::memory::arena::{ArenaView, Span, TextHandle};
-use crate::memory::index::{Fnv, IndexView, Indexed};
-use crate::memory::pool::{PoolView, Slot};
+use crate::memory::arena::{ArenaView, Texts};
+use crate::memory::index::Fnv;
+use crate::memory::pool::{PoolView, Record, Slot};
+use crate::memory::queue::Queue;
 use crate::memory::timers::Timer;
 use crate::records::class::Class;
 use crate::records::event::Event;
 use crate::records::interest::{Interest, Name};
 use crate::records::job::{Alarm, Job};
 use crate::records::leaf::Leaf;
-use crate::records::process::LiveProcess;
-use crate::records::waiter::Waiter;
+use crate::records::waiter::{WaitQueue, Waiter, WaiterKind};
 
 /// Version of the image. Raised by hand when the fields of a record or their meaning change.
 pub const VERSION: u32 = 6;
@@ -45,10 +48,8 @@ pub const SHAPE: u32 = {
     let sizes = [
         size_of::<Slot<Class>>(),
         size_of::<Slot<Job>>(),
-        size_of::<Slot<LiveProcess>>(),
         size_of::<Slot<Event>>(),
-        size_of::<Slot<Waiter>>(),
-        size_of::<Slot<Leaf>>(),
+        size_of::<WaiterKind>(),
         size_of::<Slot<Name>>(),
         size_of::<Slot<Interest>>(),
         size_of::<Timer<kind::Job, Alarm>>(),
@@ -71,17 +72,11 @@ struct Header {
     shape: u32,
 }
 
-/// The number of records that follow, and the amount that is reserved.
-#[derive(Serialize, Deserialize)]
-struct Extent {
-    count: u32,
-    reserved: u32,
-}
-
 /// The reason for which no image is written.
 #[derive(Debug)]
 pub enum Unsaved<E> {
-    /// Work is pending: every effect must be polled first.
+    /// Work is pending: every effect must be polled first, and each class that was begun committed or abandoned. Or the
+    /// end was reported, after which nothing is left to be done.
     Busy,
     /// The image could not be written.
     Frame(FrameError<E>),
@@ -122,6 +117,27 @@ impl<E> From<Full> for Unreadable<E> {
     }
 }
 
+/// A defect of an image that was read.
+enum Defect {
+    Full(Full),
+    Unsound(&'static str),
+}
+
+impl From<Full> for Defect {
+    fn from(full: Full) -> Self {
+        Defect::Full(full)
+    }
+}
+
+impl<E> From<Defect> for Unreadable<E> {
+    fn from(defect: Defect) -> Self {
+        match defect {
+            Defect::Full(full) => Unreadable::Full(full),
+            Defect::Unsound(what) => Unreadable::Unsound(what),
+        }
+    }
+}
+
 impl<E: fmt::Display> fmt::Display for Unsaved<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -154,29 +170,34 @@ impl Supervisor<'_> {
     /// # Errors
     /// Some effects have not been polled, or the writer fails.
     pub fn save<W: Write>(&self, to: &mut W) -> Result<(), Unsaved<W::Error>> {
-        if !self.globals.is_calm() {
+        let begun = self.classes.ids().any(|id| self.classes.get(id).is_some_and(Class::is_draft));
+        if !self.globals.is_calm() || begun || self.globals.shutdown.is_over() {
             return Err(Unsaved::Busy);
         }
         let mut writer = Writer { to: Summed { with: to, sum: Fnv::new() }, buffer: [0; SNAPSHOT_RECORD] };
         writer.put(&Header { magic: MAGIC, version: VERSION, shape: SHAPE })?;
         writer.pool(&self.classes)?;
         writer.pool(&self.jobs)?;
-        writer.pool(&self.processes)?;
         writer.pool(&self.events)?;
-        writer.pool(&self.waiters)?;
-        writer.pool(&self.leaves)?;
         writer.pool(&self.names)?;
         writer.pool(&self.interests)?;
-        writer.texts(&self.text)?;
-        writer.index(&self.class_index, &self.classes)?;
-        writer.index(&self.job_index, &self.jobs)?;
-        writer.index(&self.pid_index, &self.processes)?;
-        writer.index(&self.name_index, &self.names)?;
+        writer.put(&*self.globals)?;
+        writer.texts_of(&self.text, &self.classes)?;
+        writer.texts_of(&self.text, &self.jobs)?;
+        writer.texts_of(&self.text, &self.events)?;
+        writer.texts_of(&self.text, &self.names)?;
+        writer.texts(&self.text, self.globals.clone())?;
+        let of_classes = self.classes.ids().filter_map(|id| self.classes.get(id)?.start_leaves);
+        let of_jobs = self.jobs.ids().filter_map(|id| self.jobs.get(id)?.stop_leaves);
+        let mut held = of_classes.chain(of_jobs).flat_map(|first| self.leaf_events(Some(first)));
+        held.try_for_each(|event| writer.put(&event))?;
+        let of_jobs = self.jobs.ids().filter_map(|id| Some(self.jobs.get(id)?.waiters.head()));
+        let of_events = self.events.ids().filter_map(|id| Some(self.events.get(id)?.waiters.head()));
+        of_jobs.chain(of_events).try_for_each(|first| writer.queue(&self.waiters, first))?;
         writer.put(&(self.timers.heap.len() as u32))?;
         for timer in self.timers.heap.iter() {
             writer.put(timer)?;
         }
-        writer.put(&*self.globals)?;
         let sum = writer.to.sum.value();
         Ok(writer.put(&sum)?)
     }
@@ -205,30 +226,61 @@ impl Supervisor<'_> {
         }
         reader.pool(&mut self.classes)?;
         reader.pool(&mut self.jobs)?;
-        reader.pool(&mut self.processes)?;
         reader.pool(&mut self.events)?;
-        reader.pool(&mut self.waiters)?;
-        reader.pool(&mut self.leaves)?;
         reader.pool(&mut self.names)?;
         reader.pool(&mut self.interests)?;
-        reader.texts(&mut self.text)?;
-        reader.index(&mut self.class_index, &mut self.classes)?;
-        reader.index(&mut self.job_index, &mut self.jobs)?;
-        reader.index(&mut self.pid_index, &mut self.processes)?;
-        reader.index(&mut self.name_index, &mut self.names)?;
-        self.read_timers(reader)?;
         *self.globals = reader.get()?;
+        reader.texts_of(&mut self.text, &mut self.classes)?;
+        reader.texts_of(&mut self.text, &mut self.jobs)?;
+        reader.texts_of(&mut self.text, &mut self.events)?;
+        reader.texts_of(&mut self.text, &mut self.names)?;
+        reader.texts(&mut self.text, self.globals)?;
+        self.enter_in_tables()?;
+        self.read_held(reader)?;
+        self.read_waiters(reader)?;
+        self.read_timers(reader)?;
+        self.count()?;
         let sum = reader.from.sum.value();
         if reader.get::<u32>()? == sum { Ok(()) } else { Err(Unreadable::Checksum) }
     }
 
+    /// Reads the events that conditions hold, in the order of classes, jobs and their conditions.
+    fn read_held<R: Read>(&mut self, reader: &mut Reader<'_, R>) -> Result<(), Unreadable<R::Error>> {
+        let mut at = self.classes.first();
+        while let Some(class) = at.and_then(|id| self.classes.get_mut(id)) {
+            class.start_leaves = reader.leaves(&mut self.leaves, class.start_events)?;
+            at = at.and_then(|id| self.classes.after(id));
+        }
+        let mut at = self.jobs.first();
+        while let Some(job) = at.and_then(|id| self.jobs.get_mut(id)) {
+            let events = self.classes.get(job.class).map_or(0, |class| class.stop_events);
+            job.stop_leaves = reader.leaves(&mut self.leaves, events)?;
+            at = at.and_then(|id| self.jobs.after(id));
+        }
+        Ok(())
+    }
+
+    fn read_waiters<R: Read>(&mut self, reader: &mut Reader<'_, R>) -> Result<(), Unreadable<R::Error>> {
+        let mut at = self.jobs.first();
+        while let Some((id, job)) = at.and_then(|id| Some((id, self.jobs.get_mut(id)?))) {
+            reader.queue(&mut self.waiters, &mut job.waiters, WaitQueue::Job(id))?;
+            at = self.jobs.after(id);
+        }
+        let mut at = self.events.first();
+        while let Some((id, event)) = at.and_then(|id| Some((id, self.events.get_mut(id)?))) {
+            reader.queue(&mut self.waiters, &mut event.waiters, WaitQueue::Event(id))?;
+            at = self.events.after(id);
+        }
+        Ok(())
+    }
+
     /// Arms each timer again; in the order of the heap, this gives the same heap.
     fn read_timers<R: Read>(&mut self, reader: &mut Reader<'_, R>) -> Result<(), Unreadable<R::Error>> {
-        self.jobs.each_mut(|job| job.timer = None);
         for _ in 0..reader.get::<u32>()? {
             let timer: Timer<kind::Job, Alarm> = reader.get()?;
-            if self.jobs.get(timer.owner).is_none_or(|job| job.timer.is_some()) {
-                return Err(Unreadable::Unsound("a timer"));
+            match self.jobs.get_mut(timer.owner) {
+                Some(job) if job.timer.is_none() => job.paused = timer.alarm == Alarm::Pause,
+                _ => return Err(Unreadable::Unsound("the owner of a timer")),
             }
             self.timers.arm(&mut self.jobs, timer.owner, timer.alarm, timer.at);
         }
@@ -294,26 +346,32 @@ impl<W: Write> Writer<'_, W> {
         write_frame(&mut self.to, record, &mut self.buffer)
     }
 
-    fn texts(&mut self, text: &ArenaView<'_>) -> Result<(), FrameError<W::Error>> {
-        self.put(&Extent { count: text.spans.len() as u32, reserved: text.reserved() as u32 })?;
-        self.put(&(text.reserved_pieces() as u32))?;
-        for handle in 1..=text.spans.len() as u32 {
-            let content = text.get(TextHandle::of_handle(handle));
+    /// Writes the texts of a record.
+    fn texts(&mut self, text: &ArenaView<'_>, mut of: impl Texts) -> Result<(), FrameError<W::Error>> {
+        for &mut handle in of.texts() {
+            let content = text.get(handle);
             self.put(&(content.len() as u32))?;
-            for piece in content.chunks(SNAPSHOT_PIECE) {
-                self.put(&piece)?;
-            }
+            content.chunks(SNAPSHOT_PIECE).try_for_each(|piece| self.put(&piece))?;
         }
         Ok(())
     }
 
-    fn index<T: Indexed>(
+    fn texts_of<T: Record + Texts + Clone>(
         &mut self,
-        index: &IndexView<'_, T::Kind>,
+        text: &ArenaView<'_>,
         pool: &PoolView<'_, T>,
     ) -> Result<(), FrameError<W::Error>> {
-        self.put(&(index.members(pool).count() as u32))?;
-        index.members(pool).try_for_each(|id| self.put(&id))
+        pool.ids().filter_map(|id| pool.get(id)).try_for_each(|thing| self.texts(text, thing.clone()))
+    }
+
+    /// Writes a queue of waiters; `None` ends it.
+    fn queue(&mut self, waiters: &PoolView<'_, Waiter>, first: Option<WaiterId>) -> Result<(), FrameError<W::Error>> {
+        let mut at = first.and_then(|first| waiters.get(first));
+        while let Some(waiter) = at {
+            self.put(&Some(waiter.kind))?;
+            at = waiter.link.and_then(|next| waiters.get(next));
+        }
+        self.put(&None::<WaiterKind>)
     }
 }
 
@@ -327,14 +385,11 @@ impl<R: Read> Reader<'_, R> {
         Ok(decode(read_frame(&mut self.from, &mut self.buffer)?)?)
     }
 
-    /// Gives each text the handle that it had. A text without bytes is a free handle.
-    fn texts(&mut self, text: &mut ArenaView<'_>) -> Result<(), Unreadable<R::Error>> {
-        let Extent { count, reserved } = self.get()?;
-        let reserved_pieces: u32 = self.get()?;
-        for _ in 0..count {
+    /// Reads the texts of a record.
+    fn texts(&mut self, text: &mut ArenaView<'_>, of: &mut impl Texts) -> Result<(), Unreadable<R::Error>> {
+        for handle in of.texts() {
             let mut rest = self.get::<u32>()? as usize;
             if rest == 0 {
-                text.spans.push(Span::Free { next: 0 }).map_err(|_| Full { limit: Limit::Pieces })?;
                 continue;
             }
             text.begin()?;
@@ -346,27 +401,42 @@ impl<R: Read> Reader<'_, R> {
                 text.push(piece)?;
                 rest = rest.saturating_sub(piece.len());
             }
-            text.finish();
+            *handle = text.finish();
         }
-        for (place, span) in text.spans.iter_mut().enumerate().rev() {
-            if let Span::Free { next } = span {
-                *next = core::mem::replace(&mut text.tally.free_handle, (place as u32).saturating_add(1));
-            }
-        }
-        Ok(text.reserve(reserved_pieces as usize, reserved as usize)?)
+        Ok(())
     }
 
-    fn index<T: Indexed>(
+    fn texts_of<T: Record + Texts>(
         &mut self,
-        index: &mut IndexView<'_, T::Kind>,
+        text: &mut ArenaView<'_>,
         pool: &mut PoolView<'_, T>,
     ) -> Result<(), Unreadable<R::Error>> {
-        pool.each_mut(|thing| *thing.next() = None);
-        for _ in 0..self.get::<u32>()? {
-            let id: Id<T::Kind> = self.get()?;
-            if !index.append(pool, id) {
-                return Err(Unreadable::Unsound("a hash table"));
+        pool.each_mut(|thing| self.texts(text, thing))
+    }
+
+    /// Reads the leaves of a condition that names so many events.
+    fn leaves(&mut self, pool: &mut PoolView<'_, Leaf>, events: u8) -> Result<Option<LeafId>, Unreadable<R::Error>> {
+        let (mut first, mut last) = (None, None);
+        for _ in 0..events {
+            let leaf = pool.insert(Leaf { event: self.get()?, next: None })?;
+            first = first.or(Some(leaf));
+            if let Some(last) = last.replace(leaf).and_then(|last| pool.get_mut(last)) {
+                last.next = Some(leaf);
             }
+        }
+        Ok(first)
+    }
+
+    /// Reads a queue of waiters.
+    fn queue(
+        &mut self,
+        pool: &mut PoolView<'_, Waiter>,
+        queue: &mut Queue<kind::Waiter>,
+        place: WaitQueue,
+    ) -> Result<(), Unreadable<R::Error>> {
+        while let Some(kind) = self.get()? {
+            let waiter = pool.insert(Waiter { kind, place, link: None })?;
+            queue.push(pool, waiter);
         }
         Ok(())
     }

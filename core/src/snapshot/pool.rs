@@ -11,7 +11,7 @@ use crate::memory::pool::{Content, PoolView, Record, Tally};
 
 impl<W: Write> Writer<'_, W> {
     pub(super) fn pool<T: Record + Serialize>(&mut self, pool: &PoolView<'_, T>) -> Result<(), FrameError<W::Error>> {
-        self.put(&(pool.slots.len() as u32, *pool.tally))?;
+        self.put(&(pool.slots.len() as u32, pool.tally.free))?;
         pool.slots.iter().try_for_each(|slot| self.put(slot))
     }
 }
@@ -21,7 +21,7 @@ impl<R: Read> Reader<'_, R> {
         &mut self,
         pool: &mut PoolView<'_, T>,
     ) -> Result<(), Unreadable<R::Error>> {
-        let (count, Tally { free, used: _, reserved }): (u32, Tally) = self.get()?;
+        let (count, free): (u32, Option<u32>) = self.get()?;
         for _ in 0..count {
             pool.slots.push(self.get()?).map_err(|_| Full { limit: pool.limit })?;
         }
@@ -30,7 +30,7 @@ impl<R: Read> Reader<'_, R> {
         if !pool.free_slots_are_sound() {
             return Err(Unreadable::Unsound("free slots"));
         }
-        Ok(pool.reserve(reserved as usize)?)
+        Ok(())
     }
 }
 
@@ -49,13 +49,12 @@ impl<T: Record> PoolView<'_, T> {
         at.is_none()
     }
 
-    /// Calls `change` on everything in the pool.
-    pub(super) fn each_mut(&mut self, mut change: impl FnMut(&mut T)) {
-        for slot in self.slots.iter_mut() {
-            if let Content::Used(thing) = &mut slot.content {
-                change(thing);
-            }
-        }
+    /// Calls `change` on everything in the pool, until that fails.
+    pub(super) fn each_mut<E>(&mut self, mut change: impl FnMut(&mut T) -> Result<(), E>) -> Result<(), E> {
+        self.slots.iter_mut().try_for_each(|slot| match &mut slot.content {
+            Content::Used(thing) => change(thing),
+            Content::Free { .. } => Ok(()),
+        })
     }
 
     pub(super) fn clear(&mut self) {
