@@ -171,7 +171,7 @@ impl Supervisor<'_> {
         let rests = job.waiting
             && match job.state.row().wait {
                 _ if self.timers.armed(&self.jobs, id) == Some(Alarm::Pause) => goal == Goal::Stop,
-                _ if self.timers.armed(&self.jobs, id) == Some(Alarm::Retry) => !self.wants_retry(id),
+                _ if self.is_tried_again(id) => !self.wants_retry(id),
                 Wait::Goal(awaited) => awaited == goal,
                 // Readiness is not awaited when the job is not to run.
                 Wait::Readiness => goal != Goal::Start,

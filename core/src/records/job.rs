@@ -210,6 +210,12 @@ impl Job {
         self.pids.get(process.index()).copied().flatten()
     }
 
+    /// Whether the process that the job waits for could not be spawned, and is to be spawned again.
+    pub(crate) fn is_tried_again(&self) -> bool {
+        let awaited = self.state.row().awaited();
+        self.retries > 0 && awaited.is_some_and(|process| self.pid(process).is_none())
+    }
+
     /// Sets the process id of one of the job's processes, and returns the previous one.
     pub(crate) fn set_pid(&mut self, process: Process, pid: Option<Pid>) -> Option<Pid> {
         self.pids.get_mut(process.index()).and_then(|place| core::mem::replace(place, pid))

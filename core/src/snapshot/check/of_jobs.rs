@@ -58,7 +58,8 @@ fn survey_is_sound(job: &Job) -> bool {
         SurveyReason::Nothing => true,
         SurveyReason::Ended(..) => {
             let judged = exit::row(Process::Main, job.state).is_some() && !row.kills();
-            judged && job.unseen > 0 && job.pid(Process::Main).is_none()
+            let asked_again = job.unseen > 0 && job.follow.repaired;
+            judged && asked_again && job.pid(Process::Main).is_none()
         }
         _ => false,
     }
@@ -74,7 +75,7 @@ fn alarm_fits(job: &Job, alarm: Option<Alarm>) -> bool {
             let begins = matches!(row.next(job.goal), Next::To(next) if next.row().begins());
             begins && absent(row.awaited())
         }
-        Some(Alarm::Retry) => row.awaited().is_some() && absent(row.awaited()) && !row.kills(),
+        Some(Alarm::Retry) => job.is_tried_again() && !row.kills(),
         Some(Alarm::Readiness) => row.wait == Wait::Readiness,
         Some(Alarm::Adopted | Alarm::Middle | Alarm::Watchdog | Alarm::Abort) => row.is_run(),
         Some(Alarm::Unseen) => is_held(job),
@@ -104,19 +105,23 @@ impl Supervisor<'_> {
             true => job.killed && !job.forced,
             false => !job.forced && (class.hook_timeout == 0 || job.killed),
         };
-        match row.wait {
-            _ if is_held(job) => alarm.is_some(),
+        // While a job is held, its one timer is to ask again; what else it is for follows after that.
+        let (held, tried_again) = (is_held(job), alarm == Some(Alarm::Retry) || (is_held(job) && job.is_tried_again()));
+        let bound = match row.wait {
             Wait::Nothing => false,
             Wait::Goal(Goal::Stop) => !job.follow.advice_due || alarm.is_some(),
             Wait::Goal(_) => alarm == Some(Alarm::Pause),
             Wait::Event => true,
-            Wait::Spawned(_) => alarm == Some(Alarm::Retry),
-            Wait::Readiness if job.pid(Process::Main).is_none() => alarm == Some(Alarm::Retry),
+            Wait::Spawned(_) => tried_again,
+            Wait::Readiness if job.pid(Process::Main).is_none() => held || tried_again,
             Wait::Readiness => {
                 let looked_at = !job.follow.advised || self.expects(id) == Expect::PidFile;
                 alarm == Some(Alarm::Readiness) || (job.follow.start_by.is_none() && !looked_at)
             }
-            Wait::End(process) => alarm.is_some() || (unbound && job.pid(process).is_some()),
-        }
+            Wait::End(process) if job.pid(process).is_some() => alarm.is_some() || unbound,
+            Wait::End(_) if row.kills() || alarm == Some(Alarm::Pause) => alarm.is_some(),
+            Wait::End(_) => tried_again,
+        };
+        bound && (!held || alarm.is_some())
     }
 }
