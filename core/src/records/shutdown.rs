@@ -30,11 +30,6 @@ impl ShutdownStage {
         }
     }
 
-    /// Whether the end is being reported, or was.
-    pub(crate) const fn is_over(self) -> bool {
-        matches!(self, ShutdownStage::Naming { .. } | ShutdownStage::Said)
-    }
-
     pub(crate) const fn is_on(self) -> bool {
         !matches!(self, ShutdownStage::Off)
     }

@@ -75,9 +75,12 @@ struct Header {
 /// The reason for which no image is written.
 #[derive(Debug)]
 pub enum Unsaved<E> {
-    /// Work is pending: every effect must be polled first, and each class that was begun committed or abandoned. Or the
-    /// end was reported, after which nothing is left to be done.
+    /// Work is pending: every effect must be polled first.
     Busy,
+    /// The image would be refused for that reason. Something is under way between the embedder and the machine: a
+    /// class was begun and is neither committed nor abandoned, a spawn or a survey has no answer yet, or the end was
+    /// reported.
+    Unsound(&'static str),
     /// The image could not be written.
     Frame(FrameError<E>),
 }
@@ -142,6 +145,7 @@ impl<E: fmt::Display> fmt::Display for Unsaved<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unsaved::Busy => f.write_str("not everything is done yet"),
+            Unsaved::Unsound(what) => write!(f, "something is under way: {what}"),
             Unsaved::Frame(error) => error.fmt(f),
         }
     }
@@ -168,12 +172,13 @@ impl Supervisor<'_> {
     /// Writes the whole state of the machine. Every effect must have been polled.
     ///
     /// # Errors
-    /// Some effects have not been polled, or the writer fails.
+    /// Some effects have not been polled or answered, or the writer fails.
     pub fn save<W: Write>(&self, to: &mut W) -> Result<(), Unsaved<W::Error>> {
-        let begun = self.classes.ids().any(|id| self.classes.get(id).is_some_and(Class::is_draft));
-        if !self.globals.is_calm() || begun || self.globals.shutdown.is_over() {
+        if !self.globals.is_calm() {
             return Err(Unsaved::Busy);
         }
+        // This program can go on, and the one that is refused the image has lost everything.
+        self.check().map_err(Unsaved::Unsound)?;
         let mut writer = Writer { to: Summed { with: to, sum: Fnv::new() }, buffer: [0; SNAPSHOT_RECORD] };
         writer.put(&Header { magic: MAGIC, version: VERSION, shape: SHAPE })?;
         writer.pool(&self.classes)?;
