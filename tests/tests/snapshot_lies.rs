@@ -3,7 +3,8 @@
 //!
 //! Worlds are saved, and their images changed: bytes are replaced, and records are dropped, doubled and exchanged, with
 //! the counts before them. Every such change of the representative worlds is tried, a sample of those of random worlds,
-//! and of two at once. `LIES` is the number of the latter two; `SHOWN` that of the images that are shown if some do harm.
+//! and a sample of two at once. The variable `LIES` is the size of each sample; `SHOWN` is the most images that are
+//! shown if some do harm.
 
 #[path = "snapshot_lies/lies.rs"]
 mod lies;

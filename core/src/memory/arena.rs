@@ -16,14 +16,12 @@ use crate::memory::by_content::ByContent;
 ///
 /// A handle has one owner, which frees the piece with [`ArenaView::free`]. It has no generation, since it is never held
 /// twice.
-///
-/// In a snapshot it is nothing: the texts follow the records, in the order of their handles there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[serde(from = "Unwritten", into = "Unwritten")]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TextHandle(u32);
 
-/// What a snapshot has of a handle.
+/// What a snapshot has of a handle. The texts follow the records, in the order of the handles there.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Unwritten;
 
@@ -54,12 +52,6 @@ impl TextHandle {
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
-}
-
-/// A record that owns texts.
-pub(crate) trait Texts {
-    /// Every text of the record, in the order of a snapshot.
-    fn texts(&mut self) -> impl Iterator<Item = &mut TextHandle>;
 }
 
 /// The place of a piece: `start` is the offset of its header, `len` the number of its bytes. A free handle links to the
@@ -438,7 +430,6 @@ const fn end(start: usize, len: usize) -> usize {
     start.saturating_add(HEADER).saturating_add(len)
 }
 
-/// The bytes of a piece.
 /// The offset and the length of the piece of a handle, if it is in use.
 fn span_of(spans: &[Span], handle: u32) -> Option<(usize, usize)> {
     match spans.get((handle as usize).checked_sub(1)?) {
@@ -447,6 +438,7 @@ fn span_of(spans: &[Span], handle: u32) -> Option<(usize, usize)> {
     }
 }
 
+/// The bytes of a piece.
 fn text_at(bytes: &[u8], start: usize, len: usize) -> &[u8] {
     bytes.get(end(start, 0)..end(start, len)).unwrap_or(&[])
 }

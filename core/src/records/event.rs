@@ -3,9 +3,10 @@
 use core::hash::Hash;
 
 use crate::ids::{ClassId, EventId, InterestId, JobId, kind};
-use crate::memory::arena::{TextHandle, Texts};
+use crate::memory::arena::TextHandle;
 use crate::memory::pool::Record;
 use crate::memory::queue::Queue;
+use crate::memory::texts::Texts;
 use crate::state::JobEvent;
 
 /// An event that is pending or being handled.

@@ -3,9 +3,10 @@
 use core::hash::Hash;
 
 use crate::ids::{ClassId, InterestId, NameId, kind};
-use crate::memory::arena::{TextHandle, Texts};
+use crate::memory::arena::TextHandle;
 use crate::memory::index::Indexed;
 use crate::memory::pool::Record;
+use crate::memory::texts::Texts;
 
 /// An event name that some condition names.
 #[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]

@@ -3,10 +3,11 @@
 use core::hash::Hash;
 
 use crate::ids::{ClassId, EventId, JobId, LeafId, kind};
-use crate::memory::arena::{TextHandle, Texts};
+use crate::memory::arena::TextHandle;
 use crate::memory::index::Indexed;
 use crate::memory::pool::Record;
 use crate::memory::queue::{Linked, Queue};
+use crate::memory::texts::Texts;
 use crate::memory::timers::Timed;
 use crate::process::{Exit, Pid, Process};
 use crate::state::{Goal, State};

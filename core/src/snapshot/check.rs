@@ -2,31 +2,28 @@
 //! its end with nothing left. Without this check a damaged image could send the machine round in circles, make a job
 //! wait for ever, or take room that nobody gives back.
 //!
-//! Each rule looks at one thing and at what it names. The lists come first: those of a job and of an event are walked by
-//! rules. Nothing is looked at more often than the machine itself would.
+//! Each rule looks at one thing and at what it names. The laws about lists come first, so that every walk ends.
 
 mod of_jobs;
+mod rule;
 
 use crate::class::interest::event_names;
-use crate::conf::{ConditionText, Operator};
-use crate::event::condition::{ConditionOf, evaluate};
-use crate::ids::{ClassId, EventId, Id, WaiterId, kind};
+use crate::event::condition::ConditionOf;
+use crate::ids::{ClassId, Id, kind};
 use crate::machine::Supervisor;
 use crate::memory::index::Fnv;
 use crate::memory::pool::{PoolView, Record};
 use crate::records::class::{Class, Phase};
 use crate::records::event::{Event, EventName};
 use crate::records::shutdown::ShutdownStage;
-use crate::records::waiter::{WaitQueue, WaiterKind};
+use crate::records::waiter::WaitQueue;
 use crate::shutdown::PASSED;
+use rule::Rule;
 
 /// Success, or the part that is inconsistent.
 type Sound = Result<(), &'static str>;
 
-/// What is wrong if the rule does not hold, and whether it holds for a thing.
-type Rule<T, K> = (&'static str, fn(&Supervisor<'_>, Id<K>, &T) -> bool);
-
-/// The same for the whole state.
+/// What is wrong if a rule does not hold for the whole state, and whether it holds.
 type Law = (&'static str, fn(&Supervisor<'_>) -> bool);
 
 #[rustfmt::skip]
@@ -200,21 +197,6 @@ impl Supervisor<'_> {
         all_are_listed && named().count() == count
     }
 
-    /// A condition holds events that it names, and not enough of them.
-    fn holds_soundly(&self, of: ConditionOf, may_hold: bool) -> bool {
-        let (text, first) = self.condition_of(of);
-        let condition = ConditionText(self.text.get(text));
-        let names = condition.operators().filter_map(|operator| match operator {
-            Operator::Event(name, _) => Some(name),
-            Operator::And | Operator::Or => None,
-        });
-        let fits = |(event, name): (Option<EventId>, &[u8])| match event {
-            Some(event) => may_hold && self.event_is_named(event, name),
-            None => true,
-        };
-        self.leaf_events(first).zip(names).all(fits) && evaluate(condition, self.holds(first)) == 0
-    }
-
     /// A job's event has its job and class, which may be gone. While the job lives it is of that class.
     fn owner_is_sound(&self, event: &Event) -> bool {
         match (event.owner, event.class, event.name) {
@@ -225,23 +207,5 @@ impl Supervisor<'_> {
             }
             _ => false,
         }
-    }
-
-    /// In a job's queue are clients with a command and events; in an event's queue, clients that emitted it.
-    fn queue_is_sound(&self, place: WaitQueue, first: Option<WaiterId>) -> bool {
-        let mut at = first;
-        while let Some(waiter) = at.and_then(|at| self.waiters.get(at)) {
-            at = waiter.link;
-            let fits = match (place, waiter.kind) {
-                (WaitQueue::Job(_), WaiterKind::Client(..)) | (WaitQueue::Event(_), WaiterKind::Emitter(_)) => true,
-                // Neither would ever go on.
-                (WaitQueue::Job(job), WaiterKind::Event(event)) => !self.waits_for(job, event),
-                _ => false,
-            };
-            if !fits {
-                return false;
-            }
-        }
-        true
     }
 }

@@ -1,7 +1,7 @@
 //! What is told by the records of an image, and therefore is not in it: hashes and the tables that use them, live
 //! processes, counts, and everything that is reserved.
 
-use super::Defect;
+use super::error::Defect;
 use crate::conf::ConditionText;
 use crate::job::instance::hash_instance;
 use crate::limits::EVENTS_PER_JOB;

@@ -123,8 +123,8 @@ impl<M: Memory> Restored<M> {
         Ok(())
     }
 
-    /// Stops every job, and lets every process end. No job is still on its way to rest then. Events of jobs that stop may
-    /// start others and wait for them, so these are stopped too.
+    /// Stops every job, and lets every process end. No job is still on its way to rest then. Events of jobs that stop
+    /// may start others and wait for them, so these are stopped too.
     fn stop(mut self) -> Result<(), String> {
         for _ in 0..3 {
             self.order_stops()?;

@@ -11,7 +11,7 @@ use crate::tables::exit;
 use crate::tables::expect::EXPECTS;
 use crate::tables::lifecycle::{Next, Wait};
 
-use super::Rule;
+use super::rule::Rule;
 use crate::expect::Expect;
 
 #[rustfmt::skip]
