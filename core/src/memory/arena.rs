@@ -21,7 +21,7 @@ use crate::memory::by_content::ByContent;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TextHandle(u32);
 
-/// What a snapshot has of a handle. The texts follow the records, in the order of the handles there.
+/// The form of a handle in a snapshot: nothing. The texts follow the records, in the order of their handles.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Unwritten;
 

@@ -15,7 +15,7 @@ use crate::tables::respawn::RespawnLimit;
 
 /// A job class.
 ///
-/// Here and in the other records, what is skipped is not in a snapshot, because the rest tells it.
+/// Here and in the other records, fields are skipped in a snapshot if they follow from the rest.
 #[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Class {
     pub(crate) name: TextHandle,

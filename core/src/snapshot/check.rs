@@ -1,6 +1,6 @@
 //! The consistency of a restored state: rules that hold whenever nothing is under way. A state that keeps them comes to
 //! its end with nothing left. Without this check a damaged image could send the machine round in circles, make a job
-//! wait for ever, or take room that nobody gives back.
+//! wait for ever, or take room that is never given back.
 //!
 //! Each rule looks at one thing and at what it names. The laws about lists come first, so that every walk ends.
 
@@ -23,7 +23,7 @@ use rule::Rule;
 /// Success, or the part that is inconsistent.
 type Sound = Result<(), &'static str>;
 
-/// What is wrong if a rule does not hold for the whole state, and whether it holds.
+/// A rule for the whole state: the contradiction if it does not hold, and whether it holds.
 type Law = (&'static str, fn(&Supervisor<'_>) -> bool);
 
 #[rustfmt::skip]

@@ -1,5 +1,5 @@
-//! What is told by the records of an image, and therefore is not in it: hashes and the tables that use them, live
-//! processes, counts, and everything that is reserved.
+//! The parts of the state that follow from the records of an image, and therefore are not in it: hashes and the tables
+//! that use them, live processes, counts, and everything that is reserved.
 
 use super::error::Defect;
 use crate::conf::ConditionText;

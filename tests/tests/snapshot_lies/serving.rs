@@ -1,4 +1,4 @@
-//! What a restored world must be able to do: to serve, and to end with nothing left.
+//! The test of a restored world: it serves, and ends with nothing left.
 
 use uphold_core::bytes::Strings;
 use uphold_core::{ClientId, Exit, Goal, Input, JobCommand, Occupancy, Pid, Process, Select, State, Target};
@@ -144,7 +144,7 @@ impl<M: Memory> Restored<M> {
 /// Restores an image, and lives on with what it gives; false if it is refused.
 ///
 /// # Errors
-/// What is restored does not serve or does not end.
+/// The restored world does not serve or does not end.
 pub fn try_out<M: Memory + Clone, O>(image: &[u8], old: &World<O>, memory: &M) -> Result<bool, String> {
     let mut memory = memory.clone();
     if memory.supervisor().restore(&mut &image[..]).is_err() {

@@ -8,7 +8,7 @@ use uphold_tests::world::{Small, World};
 
 /// A world to save: job files, and what happens to them. A line `load NAME FILE` defines a class later.
 pub struct Past {
-    /// What it is a case of.
+    /// The case that it is.
     pub name: &'static str,
     files: &'static [(&'static str, &'static str)],
     lines: &'static [&'static str],

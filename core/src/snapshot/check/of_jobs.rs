@@ -97,7 +97,7 @@ impl Supervisor<'_> {
         job.state.row().wait != Wait::Readiness || (!stage.is_ready() && leads_on())
     }
 
-    /// What the job waits for exists or will, and a timer is armed where the wait has a bound.
+    /// The job waits for something that exists or will, and a timer is armed where the wait has a bound.
     fn wait_is_bound(&self, id: JobId, job: &Job, alarm: Option<Alarm>) -> bool {
         let row = job.state.row();
         let Some(class) = self.classes.get(job.class) else { return false };

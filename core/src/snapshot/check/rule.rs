@@ -1,4 +1,4 @@
-//! What a rule is, and those that hold for several things.
+//! The form of a rule, and the rules that hold for several kinds of things.
 
 use crate::conf::{ConditionText, Operator};
 use crate::event::condition::{ConditionOf, evaluate};
@@ -6,7 +6,7 @@ use crate::ids::{EventId, Id, WaiterId};
 use crate::machine::Supervisor;
 use crate::records::waiter::{WaitQueue, WaiterKind};
 
-/// What is wrong if the rule does not hold, and whether it holds for a thing.
+/// A rule: the contradiction if it does not hold, and whether it holds for a thing.
 pub(super) type Rule<T, K> = (&'static str, fn(&Supervisor<'_>, Id<K>, &T) -> bool);
 
 impl Supervisor<'_> {
