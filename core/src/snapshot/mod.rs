@@ -9,9 +9,9 @@
 //! of a structure. A test (`fields`) detects a change in the names, types or order of fields, and asks for a higher
 //! [`VERSION`]. A change in the meaning of a field is not detected, and needs a higher [`VERSION`] too.
 //!
-//! The image leaves out everything that follows from the rest: it cannot be wrong there, and the image fits a storage of
-//! other capacities (`derive`). The rest is checked (`check`): the state is one from which the machine comes to its end
-//! with nothing left. Any defect of an image is an error, after which the storage is empty.
+//! The image leaves out everything that follows from the rest: it cannot be wrong there, and the image fits a storage
+//! of other capacities (`derive`). The rest is checked (`check`): the state is one from which the machine comes to its
+//! end with nothing left. Any defect of an image is an error, after which the storage is empty.
 
 mod check;
 mod derive;
