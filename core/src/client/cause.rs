@@ -74,7 +74,7 @@ impl Supervisor<'_> {
                 None => WaitCause::Nothing,
             },
             Wait::Spawned(process) => WaitCause::Spawned(process),
-            Wait::Readiness => main.map_or(asked, |pid| WaitCause::Ready(pid, class.expect)),
+            Wait::Readiness => main.map_or(asked, |pid| WaitCause::Ready(pid, self.expects(id))),
             Wait::End(process) => job.pid(process).map_or(asked, ended(process)),
         }
     }

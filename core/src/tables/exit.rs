@@ -127,6 +127,8 @@ pub enum Claim {
     Named,
     /// It is the process that was launched.
     Launched,
+    /// It forked the process that exited, and was forked by the launched one.
+    Middle,
     /// It is the oldest orphan: a process whose parent has exited.
     Orphan,
     /// It is the oldest process of the job.
@@ -147,6 +149,8 @@ pub enum Leaving {
     /// An exit with status 0, or in an unknown way, that may be a step of the program's becoming a daemon: before it is
     /// ready, or soon afterwards.
     Step,
+    /// Every exit of a process that was found by its forks in a launch that is traced to learn: it may be a helper.
+    Learning,
 }
 
 /// A claim to the place of a main process that has exited.
@@ -165,7 +169,7 @@ pub struct HeirRow {
 /// that it writes into its file. Other processes that outlive a daemon are its workers, or
 /// the commands of a console's user.
 #[rustfmt::skip]
-pub static HEIRS: [HeirRow; 6] = {
+pub static HEIRS: [HeirRow; 8] = {
     use Claim::*;
     const fn row(claim: Claim, leaving: Leaving, expects: bool) -> HeirRow {
         HeirRow { claim, leaving, expects }
@@ -173,6 +177,8 @@ pub static HEIRS: [HeirRow; 6] = {
     [
         //  claim        after the exit     needs expect
         row(Named,       Leaving::Any,      false),
+        row(Launched,    Leaving::Learning, false),
+        row(Middle,      Leaving::Learning, false),
         row(Launched,    Leaving::Step,     false),
         row(Orphan,      Leaving::Step,     false),
         row(Any,         Leaving::Step,     false),

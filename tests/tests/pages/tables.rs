@@ -118,15 +118,15 @@ pub fn follow() -> String {
         let heir = match row.relation {
             follow::Relation::Itself => "the process that is followed",
             follow::Relation::Launched => "the process that the supervisor created",
-            follow::Relation::Child => "its child",
-            follow::Relation::Grandchild => "its grandchild",
+            follow::Relation::Counted => "the process to which its forks led, when traced to learn",
             follow::Relation::Akin => "its descendant",
             follow::Relation::Descendant => "a process that the traced ones left",
             follow::Relation::Middle => "the parent of the process that is followed",
             follow::Relation::Later => "another process, after a helper that was followed",
             follow::Relation::Late => "another process, after one that had gone idle",
         };
-        vec![row.expect.name().into(), forks, heir.into(), row.saw.into(), code(&format!("expect {}", row.right))]
+        let right = row.right.map_or("only a trace tells".into(), |right| code(&format!("expect {right}")));
+        vec![row.expect.name().into(), forks, heir.into(), row.saw.into(), right]
     });
     format!(
         "{GENERATED}# Following a daemon\n\nHow each `expect` interprets the actions of a main process, from its launch until it is ready. The \
