@@ -175,7 +175,7 @@ impl Supervisor<'_> {
         }
         if let Some(job) = self.jobs.get_mut(id) {
             job.follow.guessed = seen == Seen::Quiet;
-            // What idleness shows is advised on at once, and the second fork after a look at what made it.
+            // Advice on an idle process comes at once, and on a second fork after a look at the process that forked.
             job.follow.advice_due |= job.follow.is_learning() && seen == Seen::Exec && row.next.is_ready();
         }
         self.reach(id, row.next);

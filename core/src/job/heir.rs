@@ -13,7 +13,7 @@ impl Supervisor<'_> {
     pub(crate) fn heir(&self, id: JobId, exit: Exit, survivors: &[Survivor]) -> Option<(Claim, Survivor)> {
         let job = self.jobs.get(id)?;
         let class = self.classes.get(job.class)?;
-        let (expects, learning) = (class.expect != Expect::None, job.follow.is_learning());
+        let expects = class.expect != Expect::None;
         if !class.is_followed() {
             return None;
         }
@@ -22,8 +22,8 @@ impl Supervisor<'_> {
             let after = match row.leaving {
                 Leaving::Any => true,
                 Leaving::Success => exit == Exit::Status(0),
-                Leaving::Step => is_step && exit.may_be_success(),
-                Leaving::Learning => is_step && learning,
+                Leaving::Step => is_step,
+                Leaving::CleanStep => is_step && exit.may_be_success(),
             };
             after && (expects || !row.expects)
         };

@@ -70,7 +70,7 @@ pub(crate) struct Class {
     pub(crate) learning: Learning,
 }
 
-/// What is to be learned about a daemon whose file does not say how often it forks.
+/// The need to learn how often a daemon forks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Learning {
     /// Nothing: no process has been adopted that descends from the launched one by an unknown number of forks.

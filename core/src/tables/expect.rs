@@ -284,7 +284,8 @@ pub struct Advice {
     pub right: Option<Expect>,
 }
 
-/// The advice on wrong files. A launch that is traced to learn is looked up as one of `expect daemon`. If no row fits, see [`UNCLEAR`].
+/// The advice on wrong files. A launch that is traced to learn is looked up as one of `expect daemon`. If no row fits,
+/// see [`UNCLEAR`].
 #[rustfmt::skip]
 pub static ADVICE: [Advice; 25] = {
     use Expect as E;
