@@ -7,9 +7,10 @@ use uphold_core::{
     ClientId, Exit, Holder, Host, Input, Notification, Peer, Priority, Process, Response, Select, Target, WaitCause,
 };
 use uphold_tests::choices::Choices;
+use uphold_tests::kernel::Client;
 use uphold_tests::world::{Small, World};
 
-const JOBS: [(&str, &str); 8] = [
+const JOBS: [(&str, &str); 9] = [
     ("svc", "start on go\nexec main\npre-start exec hook\npre-stop exec hook\npost-stop exec hook\n"),
     ("daemon", "expect fork\nexec main\n"),
     ("task", "task\nexec main\n"),
@@ -18,6 +19,7 @@ const JOBS: [(&str, &str); 8] = [
     ("early", "exec main\n"),
     ("held", "exec main\nstop on (starting late and never)\n"),
     ("late", "instance $N\nexec main\n"),
+    ("empty", "task\n"),
 ];
 
 fn world() -> World<Small> {
@@ -146,7 +148,7 @@ fn a_connection_learns_its_id_and_only_a_trusted_one_what_another_waits_for() {
 #[test]
 fn nothing_waits_for_what_cannot_come() {
     const CHOICES: Choices = Choices {
-        jobs: &["svc", "daemon", "task", "early", "held", "late N=1", "late N=2"],
+        jobs: &["svc", "daemon", "task", "early", "held", "late N=1", "late N=2", "empty"],
         events: &["go", "never"],
         ends: &[Exit::Status(0), Exit::Status(1), Exit::Signal(15)],
         late_ends: true,
@@ -176,7 +178,7 @@ fn nothing_waits_for_what_cannot_come() {
             let fine = match cause {
                 WaitCause::Step | WaitCause::Spawned(_) | WaitCause::Nothing => false,
                 WaitCause::Survivors => supervisor.next_deadline().is_some(),
-                WaitCause::Goal(_) => true,
+                WaitCause::Goal(_) | WaitCause::Stop => true,
                 WaitCause::Ended(_, pid) | WaitCause::Ready(pid, _) => {
                     world.kernel.children.iter().any(|it| it.pid == pid)
                 }
@@ -187,6 +189,11 @@ fn nothing_waits_for_what_cannot_come() {
                 },
             };
             assert!(fine, "{cause:?} after {}: {:?}", step.happening, supervisor.instance_name(job));
+        }
+        for (slot, client) in (0..).zip(&world.kernel.clients) {
+            let waiting = supervisor.explain_client(ClientId { slot, generation: 0 });
+            let waits = matches!(client, Client::Waits);
+            assert_eq!(waiting.is_some(), waits, "{waiting:?} after {}: client {slot}", step.happening);
         }
     }
 }

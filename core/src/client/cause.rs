@@ -21,6 +21,8 @@ pub enum WaitCause {
     Step,
     /// This goal: the job is at rest, or runs as it should.
     Goal(Goal),
+    /// The goal stop: the job is a task without a process, which ends in no other way.
+    Stop,
     /// The world's answer that this process exists.
     Spawned(Process),
     /// The exit of this process.
@@ -71,12 +73,13 @@ impl Supervisor<'_> {
         }
         let main = job.pid(Process::Main);
         let given_a_moment = job.timer.is_some() || job.survey != SurveyReason::Nothing;
-        let asked = if given_a_moment { WaitCause::Survivors } else { WaitCause::Nothing };
+        let asked_or = |other| if given_a_moment { WaitCause::Survivors } else { other };
+        let asked = asked_or(WaitCause::Nothing);
         let Some(class) = self.classes.get(job.class) else { return WaitCause::Nothing };
         match job.state.row().wait {
             Wait::Nothing => WaitCause::Nothing,
             // A running task is done when its process exits.
-            Wait::Goal(Goal::Stop) if class.task => main.map_or(WaitCause::Goal(Goal::Stop), ended(Process::Main)),
+            Wait::Goal(Goal::Stop) if class.task => main.map_or(asked_or(WaitCause::Stop), ended(Process::Main)),
             Wait::Goal(goal) => WaitCause::Goal(goal),
             Wait::Event => match self.awaited_event(id) {
                 Some(event) => WaitCause::Event(event, self.holders(event)),
@@ -152,6 +155,7 @@ impl Supervisor<'_> {
         match cause {
             WaitCause::Step => control::Cause::Step,
             WaitCause::Goal(goal) => control::Cause::Goal(goal),
+            WaitCause::Stop => control::Cause::Stop,
             WaitCause::Spawned(process) => control::Cause::Spawned(process),
             WaitCause::Ended(process, pid) => control::Cause::Ended(process, pid.get()),
             WaitCause::Ready(pid, expect) => control::Cause::Ready(pid.get(), expect),

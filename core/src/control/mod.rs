@@ -258,6 +258,8 @@ pub enum Cause<'a> {
     Step,
     /// A change to this goal: the job is at rest, or runs as it should.
     Goal(Goal),
+    /// The goal stop: the job is a task without a process.
+    Stop,
     /// The spawn of this process.
     Spawned(Process),
     /// The exit of this process, with its process id.

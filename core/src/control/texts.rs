@@ -97,6 +97,7 @@ impl fmt::Display for Waiting<'_> {
         f.write_str("waiting ")?;
         match self.cause {
             Cause::Step | Cause::Goal(_) => f.write_str("for its turn"),
+            Cause::Stop => f.write_str("to be stopped: a task without a process does not end by itself"),
             Cause::Spawned(process) => write!(f, "for its {process} process to be made"),
             Cause::Ended(Process::Main, pid) => write!(f, "for its main process ({pid}) to end"),
             Cause::Ended(process, pid) => write!(f, "for its {process} process ({pid})"),

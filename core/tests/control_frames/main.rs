@@ -102,7 +102,7 @@ fn there_is_one_message_of_every_kind() {
     let causes = || replies.iter().filter_map(|reply| if let A::Waiting(waiting) = reply { Some(waiting.cause) } else { None });
     assert_every_kind!(
         causes(),
-        C::Step, C::Goal(_), C::Spawned(_), C::Ended(..), C::Ready(..), C::Survivors, C::Event { .. }, C::Nothing,
+        C::Step, C::Goal(_), C::Stop, C::Spawned(_), C::Ended(..), C::Ready(..), C::Survivors, C::Event { .. }, C::Nothing,
     );
     assert_every_kind!(
         causes().filter_map(|cause| if let C::Event { holder, .. } = cause { Some(holder) } else { None }),
