@@ -4,7 +4,9 @@
 //! that it started, also when the test fails.
 
 pub mod client;
+pub mod first;
 pub mod folder;
+pub mod limits;
 pub mod processes;
 pub mod programs;
 
