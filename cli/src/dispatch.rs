@@ -103,9 +103,8 @@ fn run_request(
 ) -> Result<(), Failure> {
     let mut request = make(&context.invocation, context.options).map_err(|missing| context.usage_error(missing))?;
     let mut connection = context.connect()?;
-    let reports_waits = !context.options.quiet;
-    let _reporter =
-        if reports_waits { WaitReporter::start(context.program, connection.endpoint(), &request) } else { None };
+    let reports_waits = request.waits() && !context.options.quiet;
+    let _reporter = if reports_waits { WaitReporter::start(context.program, &mut connection) } else { None };
     loop {
         let reply = connection.ask(&request)?;
         match print::reply(context.out, context.options.quiet, format, hint, &reply)? {

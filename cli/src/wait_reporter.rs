@@ -1,16 +1,15 @@
-//! Reports what a job waits for while `start`, `stop` or `restart` takes long.
+//! Reports what a command waits for while that takes long.
 //!
-//! The supervisor replies to such a request when it is done, and reads no further request from the same connection
-//! until then. Therefore a thread asks for the cause over a second connection. If that fails, the command is not
-//! affected.
+//! The supervisor replies to a request that waits when it is done, and reads no further request from the same
+//! connection until then. Therefore a thread asks for the cause over a second connection. If that fails, the command is
+//! not affected.
 
-use crate::connection::Endpoint;
+use crate::connection::{Connection, Endpoint};
 use std::io::{self, Write};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
-use uphold_core::bytes::Strings;
+use uphold_core::ClientId;
 use uphold_core::control::{Reply, Request};
-use uphold_core::{Select, Target};
 
 /// The time before the first report and between later ones. Most jobs are done earlier: by default, a job gets 5
 /// seconds to end by itself.
@@ -23,24 +22,15 @@ pub struct WaitReporter {
 }
 
 impl WaitReporter {
-    /// Starts the thread; `None` for a request that does not wait.
-    pub fn start(program: &str, endpoint: &Endpoint, request: &Request<'_>) -> Option<WaitReporter> {
-        let (Request::Start { target, wait: true }
-        | Request::Stop { target, wait: true }
-        | Request::Force { target, wait: true }
-        | Request::Restart { target, wait: true }) = *request
-        else {
-            return None;
-        };
-        let Select::Environment(Strings(variables)) = target.select else { return None };
-        let (job, variables) = (target.job.to_vec(), variables.to_vec());
-        let (program, endpoint) = (program.to_owned(), endpoint.clone());
+    /// Starts the thread for the next request on this connection, which is one that waits.
+    pub fn start(program: &str, connection: &mut Connection) -> Option<WaitReporter> {
+        let Ok(Reply::Client(client)) = connection.ask(&Request::Identify) else { return None };
+        let (program, endpoint) = (program.to_owned(), connection.endpoint().clone());
         let (alive, ended) = channel();
         let ask = move || {
             let mut reported = String::new();
             while ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                let target = Target { job: &job, select: Select::Environment(Strings(&variables)) };
-                if let Some(cause) = cause(&endpoint, target).filter(|cause| *cause != reported) {
+                if let Some(cause) = cause(&endpoint, client).filter(|cause| *cause != reported) {
                     // If standard error is closed, the report is lost, which is harmless.
                     io::stderr().write_all(format!("{program}: {cause}\n").as_bytes()).unwrap_or_default();
                     reported = cause;
@@ -52,11 +42,11 @@ impl WaitReporter {
     }
 }
 
-/// A description of what a job waits for; `None` if it does not wait or the supervisor cannot be asked.
-fn cause(endpoint: &Endpoint, target: Target<'_>) -> Option<String> {
+/// A description of what a client waits for; `None` if it does not wait or the supervisor cannot be asked.
+fn cause(endpoint: &Endpoint, client: ClientId) -> Option<String> {
     let mut connection = endpoint.connect().ok()?;
-    match connection.ask(&Request::Explain { target }).ok()? {
-        Reply::Waiting(waiting) if waiting.cause.is_a_wait() => Some(waiting.to_string()),
+    match connection.ask(&Request::Explain { client }).ok()? {
+        Reply::Waiting(waiting) => Some(waiting.to_string()),
         _ => None,
     }
 }

@@ -2,8 +2,9 @@
 
 mod kit;
 
-use kit::{INITCTL, converse, converse_as, initctl, ran, run, status};
+use kit::{CLIENT, Folder, INITCTL, Server, converse, converse_as, initctl, ran, run, status};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixListener;
 use uphold_core::bytes::Strings;
 use uphold_core::control::frame::PageWriter;
 use uphold_core::control::{Refusal, Reply, Request};
@@ -67,6 +68,41 @@ fn each_command_sends_its_request_and_prints_its_reply() {
     for (arguments, request, reply, out) in table {
         assert_eq!(converse(arguments, vec![(request, reply)]), ran(out, "", 0), "initctl {arguments:?}");
     }
+}
+
+/// Every command that waits asks for the id of its connection first, so that it can ask later what it waits for; no
+/// other command does.
+#[test]
+fn a_command_that_waits_asks_by_which_id_it_is_known() {
+    let target = job(b"svc", b"");
+    const UP: &str = "svc start/running, process 17\n";
+    #[rustfmt::skip]
+    let table: [(&[&str], Request<'static>, Reply<'static>, &str, bool); 11] = [
+        (&["start", "svc"],               Request::Start { target, wait: true },         running(),    UP,  true),
+        (&["stop", "svc"],                Request::Stop { target, wait: true },          running(),    UP,  true),
+        (&["stop", "--force", "svc"],     Request::Force { target, wait: true },         running(),    UP,  true),
+        (&["restart", "svc"],             Request::Restart { target, wait: true },       running(),    UP,  true),
+        (&["emit", "net-up"],             emit(b"", true),                               Reply::Done,  "",  true),
+        (&["emit", "-q", "net-up"],       emit(b"", true),                               Reply::Done,  "",  false),
+        (&["emit", "-n", "net-up"],       emit(b"", false),                              Reply::Done,  "",  false),
+        (&["start", "-n", "svc"],         Request::Start { target, wait: false },        running(),    UP,  false),
+        (&["restart", "-n", "svc"],       Request::Restart { target, wait: false },      running(),    UP,  false),
+        (&["reload", "svc"],              Request::Reload { target },                    Reply::Done,  "",  false),
+        (&["reload-configuration"],       Request::ReloadConfiguration,                  Reply::Done,  "",  false),
+    ];
+    for (arguments, request, reply, out, asks) in table {
+        let first = asks.then_some((Request::Identify, Reply::Client(CLIENT)));
+        let talk = first.into_iter().chain([(request, reply)]).collect();
+        let folder = Folder::new();
+        let socket = folder.path("control");
+        let server = Server::answering_exactly(UnixListener::bind(&socket).unwrap(), talk);
+        let told = run(initctl(INITCTL).arg("--socket").arg(&socket).args(arguments));
+        server.end();
+        assert_eq!(told, ran(out, "", 0), "initctl {arguments:?}");
+    }
+    // A supervisor that tells no id is obeyed all the same.
+    let talk = vec![(Request::Identify, Reply::Done), (emit(b"", true), Reply::Done)];
+    assert_eq!(converse(&["emit", "net-up"], talk), ran("", "", 0));
 }
 
 #[test]
@@ -217,5 +253,5 @@ fn arguments_are_bytes_and_may_be_too_long() {
     assert_eq!(result, ran("Usage: ü\n", "", 0));
     let long = format!("A={}", "x".repeat(32768));
     let err = "initctl: The arguments are too long: a request holds 32768 bytes\n";
-    assert_eq!(converse(&["emit", "e", &long], vec![]), ran("", err, 1));
+    assert_eq!(converse(&["emit", "-n", "e", &long], vec![]), ran("", err, 1));
 }

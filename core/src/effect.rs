@@ -202,7 +202,8 @@ pub struct Launch {
     /// (init(5), "AppArmor support").
     pub confine: bool,
     /// Whether the process is traced from its exec on. Set for the main processes of classes with `expect fork` or
-    /// `expect daemon`, and for no others. A world that cannot trace, at this moment or ever, refuses the process with
+    /// `expect daemon`, and for one launch of a daemon that its file does not describe, to learn how often it forks. A
+    /// world that cannot trace, at this moment or ever, refuses the process with
     /// [`SpawnStage::Trace`](crate::SpawnStage::Trace). Then the order comes again without this, and the daemon is the
     /// process that stays when the launched one has exited; with [`set_strict`](crate::Supervisor::set_strict) the job
     /// fails.

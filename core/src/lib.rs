@@ -181,7 +181,7 @@ pub use capacity::Capacity;
 #[doc(hidden)]
 pub use capacity::Given;
 pub use class::define::DefineError;
-pub use client::cause::{Holder, WaitCause};
+pub use client::cause::{Holder, Holders, WaitCause};
 pub use client::requests::{Host, Peer, Response, WorldRequest};
 pub use conf::Stanza;
 pub use effect::{Effect, Launch, Scope};

@@ -129,7 +129,7 @@ impl core::hash::Hash for Globals {
 /// | job files | [`define`](Self::define), [`delete_class`](Self::delete_class), [`find_class`](Self::find_class) |
 /// | behind an id | [`class_of`](Self::class_of), [`job_name`](Self::job_name), [`environment`](Self::environment) |
 /// | the log | [`message`](Self::message) |
-/// | clients | [`respond`](Self::respond), [`reply`](Self::reply) |
+/// | clients | [`respond`](Self::respond), [`reply`](Self::reply), [`explain_client`](Self::explain_client) |
 /// | jobs as they are | [`statuses`](Self::statuses), [`status`](Self::status), [`explain`](Self::explain) |
 /// | once, at the start | [`set_base_environment`](Self::set_base_environment), [`set_strict`](Self::set_strict) |
 /// | how full it is | [`occupancy`](Self::occupancy) |

@@ -160,8 +160,8 @@ pub enum Notice {
         expected: Expect,
         /// The daemon's behaviour, in words.
         saw: &'static str,
-        /// The `expect` that would be right.
-        right: Expect,
+        /// The `expect` that would be right; `None` if only a launch that is traced to the daemon can tell.
+        right: Option<Expect>,
         /// Process id of the process that is followed instead, if any.
         following: Option<Pid>,
     },

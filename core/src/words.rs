@@ -74,7 +74,11 @@ impl fmt::Display for Words<'_, '_> {
                 if let Some(pid) = following {
                     write!(f, ": following {pid}")?;
                 }
-                write!(f, "; \"expect {right}\" is right")
+                match (right, following) {
+                    (Some(right), _) => write!(f, "; \"expect {right}\" is right"),
+                    (None, Some(_)) => f.write_str("; the next launch is traced to learn which is right"),
+                    (None, None) => f.write_str("; only a traced launch tells which is right"),
+                }
             }
             Notice::Outlived { job, left } => write!(
                 f,

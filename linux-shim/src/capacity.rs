@@ -189,9 +189,31 @@ pub const MAIN_MARKS: usize = 6;
 /// Remembered process ids of one job's hooks; the oldest is dropped. A job has four hooks.
 pub const HOOK_MARKS: usize = 4;
 
-/// Descriptors that are kept for looking at processes when there is no other: a list, two directories on the way to it,
-/// and a process that it names.
-pub const SPARE_DESCRIPTORS: usize = 4;
+// The reserve of descriptors (`descriptors`).
+
+/// Descriptors in reserve for what is closed again within a turn. A launch takes the most: the script, the two ends of
+/// a pipe, the control group, a list of users, and the pid file with the root above it. A look at processes takes four,
+/// a connection that takes the place of another one, a re-exec two.
+pub const SPARE_FOR_A_TURN: usize = 8;
+
+/// Descriptors in reserve for clients: more than a person and the scripts of a boot have at one time.
+pub const SPARE_FOR_CLIENTS: usize = 16;
+
+/// With a small limit the reserve is at most this part of it: a quarter.
+pub const RESERVE_SHARE: usize = 4;
+
+/// Milliseconds without a word after which a client gives way to another, if there is no room for both.
+pub const CLIENT_SILENCE: u32 = 1000;
+
+/// Milliseconds for which no connection is accepted after one for which there was no room. It waits in the kernel's
+/// queue meanwhile.
+pub const ACCEPT_PAUSE: u32 = 100;
+
+/// Milliseconds between two looks at processes that are watched without a descriptor.
+pub const LOOK_AT_UNWATCHED: u32 = 1000;
+
+/// Seconds without trouble after which it is logged again that descriptors are too few.
+pub const LACK_SECONDS: u32 = 60;
 
 /// How often a survey is repeated because processes exit meanwhile: each time there are fewer, unless the job forks for
 /// ever.

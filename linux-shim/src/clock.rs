@@ -63,3 +63,46 @@ impl Retry {
         *self = Retry::new(self.first, self.longest);
     }
 }
+
+/// Whether trouble was logged: once for each time of it, which ends when all has been well for a while.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    /// The time until which it is taken for the same trouble.
+    until: Option<Instant>,
+    /// Seconds.
+    rest: u32,
+}
+
+impl Trouble {
+    /// None yet. `rest` is how many seconds it must stay away before it is logged again.
+    pub(crate) const fn new(rest: u32) -> Self {
+        Trouble { until: None, rest }
+    }
+
+    /// Notes trouble, and returns whether it is to be logged.
+    pub(crate) fn begins(&mut self, now: Instant) -> bool {
+        self.until.replace(now.after_seconds(self.rest)).is_none()
+    }
+
+    /// Notes that all is well.
+    pub(crate) fn is_over(&mut self, now: Instant) {
+        self.until = self.until.filter(|&until| now < until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_is_logged_again_after_a_while_in_which_all_was_well() {
+        let at = |second: u64| Instant(second * 1000);
+        let mut trouble = Trouble::new(60);
+        assert!(trouble.begins(at(0)) && !trouble.begins(at(50)));
+        trouble.is_over(at(100));
+        assert!(!trouble.begins(at(101)), "it was back within the minute");
+        assert!(!trouble.begins(at(500)), "it never ended");
+        trouble.is_over(at(560));
+        assert!(trouble.begins(at(561)));
+    }
+}

@@ -7,11 +7,11 @@ use nix::errno::Errno;
 use uphold_core::bytes::Show;
 use uphold_core::{ClientId, Effect, Input, JobId, Launch, Notice, Pid, Process, Scope, Signal, Supervisor};
 
-use crate::capacity::{FIRST_PAUSE, LONGEST_PAUSE, READY, SURVIVORS, TRACEES};
+use crate::capacity::{FIRST_PAUSE, LACK_SECONDS, LONGEST_PAUSE, READY, SURVIVORS, TRACEES};
 use crate::clients::client_table::Frames;
 use crate::clients::control_socket::ControlSocket;
 use crate::clients::system_socket::SystemSocket;
-use crate::clock::{Retry, now};
+use crate::clock::{Retry, Trouble, now};
 use crate::conf::conf_dir::ConfDir;
 use crate::conf::job_file::Loading;
 use crate::conf::programs::Programs;
@@ -90,6 +90,8 @@ pub struct Linux {
     pub(crate) is_blind: bool,
     /// Whether it was logged that processes cannot be seen.
     unseen: Unseen,
+    /// Whether it was logged that descriptors are too few.
+    pub(crate) lack: Trouble,
     ended: bool,
 }
 
@@ -137,6 +139,7 @@ impl Linux {
             repairs: Retry::new(FIRST_PAUSE, LONGEST_PAUSE),
             is_blind: false,
             unseen: Unseen::default(),
+            lack: Trouble::new(LACK_SECONDS),
             ended: false,
         });
         if linux.await_outputs().is_err() {
@@ -206,7 +209,7 @@ impl Linux {
                 if let Some((job, _)) = supervisor.owner(pid) {
                     self.containment.executables.expect(now(), job, pid);
                 }
-                return watch(pid, &mut self.tracer, &mut self.watches, &self.wait.epoll, &mut self.log);
+                return watch(pid, &mut self.tracer, &mut self.watches, &self.wait.epoll, now(), &mut self.log);
             }
             Effect::Survey { job, anywhere } => return Some(self.survey(supervisor, job, anywhere)),
             Effect::Sweep { job, signal } => {

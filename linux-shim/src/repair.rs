@@ -1,7 +1,9 @@
 //! Repeated attempts at things that the kernel has refused for want of descriptors or memory.
 
-use uphold_core::Supervisor;
+use uphold_core::{Instant, Supervisor};
 
+use crate::clock::now;
+use crate::descriptors;
 use crate::kernel::error::{errno, may_pass};
 use crate::linux::Linux;
 
@@ -10,6 +12,9 @@ impl Linux {
     pub(crate) fn repair(&mut self, supervisor: &mut Supervisor<'_>) {
         if self.conf.is_due() {
             self.configuration(supervisor, |conf, target| conf.look_again(target));
+        }
+        if self.control.end_pause(now(), &self.wait.epoll).is_err() {
+            self.repairs.plan();
         }
         if !self.repairs.begin() {
             return;
@@ -20,6 +25,27 @@ impl Linux {
         match [outputs, again, socket].iter().any(|done| done.as_ref().is_err_and(|problem| may_pass(errno(problem)))) {
             true => self.repairs.plan(),
             false => self.repairs.end(),
+        }
+    }
+
+    /// Fills the reserve of descriptors up, and logs once that something does without one.
+    pub(crate) fn tell_lack(&mut self, now: Instant) {
+        descriptors::restore();
+        let news = descriptors::take_news();
+        if news.lacks {
+            if self.lack.begins(now) {
+                let ((limit, reserved), own) = (descriptors::limits(), std::process::id());
+                let more = limit.saturating_mul(8);
+                self.log.warn(format_args!(
+                    "Too few file descriptors: the limit is {limit}, of which {reserved} are reserved for control \
+                     connections and launches. Each job with a log, \"expect notify\" or \"expect fd\" takes one, and \
+                     so does each daemon that is not a child of init. Until there are more, jobs start without a log \
+                     or wait, and such daemons are looked at every second. To allow more: \
+                     prlimit --pid {own} --nofile={more}:{more}"
+                ));
+            }
+        } else if news.granted {
+            self.lack.is_over(now);
         }
     }
 }

@@ -39,6 +39,8 @@ impl Linux {
                 self.containment.executables.deadline(),
                 self.conf.deadline(),
                 self.repairs.deadline(),
+                self.control.deadline(),
+                self.watches.deadline(),
             ];
             let deadline = own.into_iter().chain([deadline]).flatten().min();
             if let Some(found) = self.find(deadline, supervisor) {
@@ -81,7 +83,11 @@ impl Linux {
             }
             match change {
                 Some(change) => return self.heard_out(change, supervisor),
-                None => (self.children, self.more_children) = (0, false),
+                None => {
+                    (self.children, self.more_children) = (0, false);
+                    // An exit may have made another process a child.
+                    self.watches.release_children(|pid| self.tracer.knows(pid));
+                }
             }
         }
         if let Some((source, flags)) = self.wait.next_event() {
@@ -109,6 +115,11 @@ impl Linux {
             self.look_for_leavings(false, supervisor);
             return None;
         }
+        if !self.more_children
+            && let Some(exit) = self.look_at_unwatched(now, supervisor)
+        {
+            return Some(Arrival::Input(exit));
+        }
         if deadline.is_some_and(|deadline| deadline <= now) {
             // The rest must not starve: it is served before the next deadline.
             self.wait_for_more(now, Some(now));
@@ -124,6 +135,7 @@ impl Linux {
         if let Some(logs) = &mut self.job_logs {
             logs.tidy();
         }
+        self.tell_lack(now);
         match self.wait.wait(now, deadline) {
             Ok(()) => self.is_blind = false,
             Err(errno) => self.go_on_blind(errno, now, deadline),
@@ -227,6 +239,15 @@ impl Linux {
             return None;
         }
         let exit = self.watches.take_exit(pid)?;
+        if let Some(logs) = &mut self.job_logs {
+            logs.ended(pid, supervisor, &mut self.log);
+        }
+        Some(Input::Exited { pid, exit })
+    }
+
+    /// A look at the processes that are watched without a descriptor shows that one has exited.
+    fn look_at_unwatched(&mut self, now: Instant, supervisor: &Supervisor<'_>) -> Option<Input<'static>> {
+        let (pid, exit) = self.watches.look(now, |pid| self.tracer.knows(pid), &self.wait.epoll)?;
         if let Some(logs) = &mut self.job_logs {
             logs.ended(pid, supervisor, &mut self.log);
         }

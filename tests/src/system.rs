@@ -4,7 +4,9 @@
 //! that it started, also when the test fails.
 
 pub mod client;
+pub mod first;
 pub mod folder;
+pub mod limits;
 pub mod processes;
 pub mod programs;
 
@@ -178,11 +180,11 @@ impl System {
         command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 
-    /// The same, with standard error written to a file.
+    /// The same, with standard error written to a file, and standard output to one with the extension `out`.
     pub fn begin_and_note(&self, arguments: &[&str], file: &Path) -> Child {
         let mut command = self.client(arguments);
-        let file = File::create(file).expect("a file is made");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+        let create = |path: &Path| File::create(path).expect("a file is made");
+        command.stdin(Stdio::null()).stdout(create(&file.with_extension("out"))).stderr(create(file));
         command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 

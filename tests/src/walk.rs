@@ -137,6 +137,11 @@ impl Group {
         Group { system, cases }
     }
 
+    /// The supervisor.
+    pub fn system(&mut self) -> &mut System {
+        &mut self.system
+    }
+
     /// The number of `start` commands without a reply yet.
     fn unanswered(&mut self) -> usize {
         self.cases

@@ -1,11 +1,16 @@
 //! The cause that a waiting job reports is always there, and can always happen.
 
 use uphold_core::bytes::Strings;
-use uphold_core::{Exit, Holder, Input, Notification, Process, Select, Target, WaitCause};
+use uphold_core::control::frame::MAX_PAGE;
+use uphold_core::control::{Cause, Holder as HolderName, Refusal, Reply, Request, Waiting};
+use uphold_core::{
+    ClientId, Exit, Holder, Host, Input, Notification, Peer, Priority, Process, Response, Select, Target, WaitCause,
+};
 use uphold_tests::choices::Choices;
+use uphold_tests::kernel::Client;
 use uphold_tests::world::{Small, World};
 
-const JOBS: [(&str, &str); 8] = [
+const JOBS: [(&str, &str); 9] = [
     ("svc", "start on go\nexec main\npre-start exec hook\npre-stop exec hook\npost-stop exec hook\n"),
     ("daemon", "expect fork\nexec main\n"),
     ("task", "task\nexec main\n"),
@@ -14,11 +19,16 @@ const JOBS: [(&str, &str); 8] = [
     ("early", "exec main\n"),
     ("held", "exec main\nstop on (starting late and never)\n"),
     ("late", "instance $N\nexec main\n"),
+    ("empty", "task\n"),
 ];
 
 fn world() -> World<Small> {
+    world_of(&JOBS)
+}
+
+fn world_of(jobs: &[(&str, &str)]) -> World<Small> {
     let mut world = World::new(Small::new());
-    for (name, file) in JOBS {
+    for (name, file) in jobs {
         world.load(name, file).expect("a good job file");
     }
     world
@@ -65,10 +75,80 @@ fn every_kind_of_wait_is_named() {
     assert_eq!(words(&mut world, "late"), held);
 }
 
+/// The cause that a client waits for, as text; empty if it waits for none.
+fn words_to(world: &mut World<Small>, client: &str) -> String {
+    let slot = u32::from(client.as_bytes()[0] - b'A');
+    let supervisor = world.memory.supervisor();
+    supervisor.explain_client(ClientId { slot, generation: 0 }).map_or(String::new(), |waiting| waiting.to_string())
+}
+
+#[test]
+fn each_client_learns_what_holds_its_own_event_or_job() {
+    let mut world = world_of(&[
+        ("first", "start on go\npre-start exec hook\nexec main\n"),
+        ("second", "start on go\nexec main\n"),
+        ("brake", "start on starting second\ntask\nexec main\n"),
+        ("third", "start on (go and never)\nexec main\n"),
+        ("held", "start on startup\ninstance $N\nstop on (halt and never)\nexec main\n"),
+    ]);
+    #[rustfmt::skip]
+    let steps: [(&str, &str, &str); 16] = [
+        // what happens         client  what it waits for
+        // Of several holders the one that waits for an event itself is named: that is where the chain of waits goes on.
+        ("A: emit go",          "A",    "waiting for the event go, which the job second and 2 others hold"),
+        // It is the same event by name, but nothing holds that one.
+        ("B: emit go",          "B",    ""),
+        ("B: emit no-such",     "A",    "waiting for the event go, which the job second and 2 others hold"),
+        ("B: start brake",      "B",    ""),
+        ("2 exits 0",           "A",    "waiting for the event go, which the job first and one other hold"),
+        ("1 exits 0",           "A",    "waiting for the event go, which \"start on\" of the job third holds"),
+        ("B: stop first",       "A",    "waiting for the event go, which \"start on\" of the job third holds"),
+        ("1 second passes",     "B",    "first: waiting for its main process (1) to end"),
+        ("C: emit never",       "A",    ""),
+        ("1 second passes",     "C",    ""),
+        ("B: hangs up",         "B",    ""),
+        ("start --no-wait held N=1", "C", ""),
+        ("C: emit halt",        "C",    "waiting for the event halt, which \"stop on\" of the job held (1) holds"),
+        ("A: stop held N=1",    "A",    "held (1): waiting for its main process (4) to end"),
+        ("4 dies of TERM",      "A",    ""),
+        ("1 second passes",     "C",    ""),
+    ];
+    for (happening, client, wanted) in steps {
+        world.happen(&happening.parse().expect("words that are known"));
+        assert_eq!(words_to(&mut world, client), wanted, "{client} after {happening}: {:?}", world.status());
+    }
+}
+
+#[test]
+fn a_connection_learns_its_id_and_only_a_trusted_one_what_another_waits_for() {
+    let mut world = world();
+    world.happen(&"A: emit go".parse().expect("words that are known"));
+    let (waits, asks) = (ClientId { slot: 0, generation: 0 }, ClientId { slot: 9, generation: 5 });
+    let holder = HolderName::Job { job: b"svc", instance: b"" };
+    let cause = Cause::Event { event: b"go", of_failure: false, holder, others: 0 };
+    #[rustfmt::skip]
+    let table = [
+        // request                             trusted  reply
+        (Request::Identify,                    false,   Reply::Client(asks)),
+        (Request::Identify,                    true,    Reply::Client(asks)),
+        (Request::Explain { client: waits },   false,   Reply::Error(Refusal::PermissionDenied)),
+        (Request::Explain { client: waits },   true,    Reply::Waiting(Waiting { job: None, cause })),
+        (Request::Explain { client: asks },    true,    Reply::Done),
+    ];
+    for (request, trusted, reply) in table {
+        let mut page = [0; MAX_PAGE];
+        let mut peer = Peer { client: asks, trusted, greeted: true };
+        let host = Host { log_priority: Priority::Message, session: false };
+        let mut supervisor = world.memory.supervisor();
+        let response = supervisor.respond(&request, &mut peer, host, &mut page);
+        assert_eq!(response, Response::Reply(reply), "{request:?}");
+    }
+}
+
 #[test]
 fn nothing_waits_for_what_cannot_come() {
     const CHOICES: Choices = Choices {
-        jobs: &["svc", "daemon", "task", "early", "held", "late N=1", "late N=2"],
+        jobs: &["svc", "daemon", "task", "early", "held", "late N=1", "late N=2", "empty"],
         events: &["go", "never"],
         ends: &[Exit::Status(0), Exit::Status(1), Exit::Signal(15)],
         late_ends: true,
@@ -98,17 +178,22 @@ fn nothing_waits_for_what_cannot_come() {
             let fine = match cause {
                 WaitCause::Step | WaitCause::Spawned(_) | WaitCause::Nothing => false,
                 WaitCause::Survivors => supervisor.next_deadline().is_some(),
-                WaitCause::Goal(_) => true,
+                WaitCause::Goal(_) | WaitCause::Stop => true,
                 WaitCause::Ended(_, pid) | WaitCause::Ready(pid, _) => {
                     world.kernel.children.iter().any(|it| it.pid == pid)
                 }
-                WaitCause::Event(_, holder) => match holder {
+                WaitCause::Event(_, holders) => match holders.map(|it| it.first) {
                     Some(Holder::Job(holder) | Holder::StopOn(holder)) => supervisor.jobs().any(|it| it == holder),
                     Some(Holder::StartOn(_)) => true,
                     None => false,
                 },
             };
             assert!(fine, "{cause:?} after {}: {:?}", step.happening, supervisor.instance_name(job));
+        }
+        for (slot, client) in (0..).zip(&world.kernel.clients) {
+            let waiting = supervisor.explain_client(ClientId { slot, generation: 0 });
+            let waits = matches!(client, Client::Waits);
+            assert_eq!(waiting.is_some(), waits, "{waiting:?} after {}: client {slot}", step.happening);
         }
     }
 }

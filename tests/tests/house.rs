@@ -72,6 +72,7 @@ const SHIM: Layers = &[
     &["clients", "containment", "readiness"],
     &["conf", "watch"],
     &["output"],
+    &["descriptors"],
     &["kernel"],
     &["capacity", "clock", "pending"],
 ];

@@ -53,3 +53,55 @@ fn a_lesson_is_logged_once_for_each_job_file() {
     system.await_processes(0);
     system.end(Signal::SIGTERM);
 }
+
+/// The words of a daemon, and the lesson for a file that does not say it. `@NOTE@` writes down the process
+/// that is the daemon.
+#[rustfmt::skip]
+const SHAPES: [(&str, &str, &str); 7] = [
+    ("fork",       "fork @NOTE@",                                  "one fork: following PID; \"expect fork\" is right"),
+    ("session",    "fork session @NOTE@",                          "one fork: following PID; \"expect fork\" is right"),
+    ("threads",    "fork threads 4 @NOTE@",                        "one fork: following PID; \"expect fork\" is right"),
+    // The first child is the daemon, and makes two workers.
+    ("workers",    "fork spare spare @NOTE@",                      "one fork: following PID; \"expect fork\" is right"),
+    ("helper",     "fork helper @NOTE@",                           "one fork: following PID; \"expect fork\" is right"),
+    ("daemon",     "fork session fork @NOTE@",                     "two forks: following PID; \"expect daemon\" is right"),
+    ("lingering",  "linger 200 session linger 200 @NOTE@",         "two forks: following PID; \"expect daemon\" is right"),
+];
+
+/// The advice does not depend on what the machine does: other processes are made all the time, and the number of a
+/// child is hardly ever its parent's next.
+#[test]
+fn what_cannot_be_known_from_one_launch_is_learned_from_the_next() {
+    for expect in ["respawn", "expect stop"] {
+        let file = |(name, words, _): &(&'static str, &str, &str)| {
+            let note = words.replace("@NOTE@", &format!("pid @FOLDER@/{name}"));
+            (*name, format!("{expect}\nexec {DAEMON} {note}\n"))
+        };
+        let files: Vec<(&str, String)> = SHAPES.iter().map(file).collect();
+        let busy = ("busy", "script\nwhile :; do /bin/true; done\nend script\n");
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, file)| (*name, file.as_str())).chain([busy]).collect();
+        let mut system = System::start(&files);
+        let expected = expect.strip_prefix("expect ").unwrap_or("none");
+        let unknown = "saw a fork or more: following PID; the next launch is traced to learn which is right";
+        system.order(&["start", "busy"]);
+        let mut mains = [0; SHAPES.len()];
+        // The last launch has nothing to learn, and nothing to say.
+        for round in 0..3 {
+            SHAPES.iter().for_each(|(name, ..)| drop(system.order(&["start", "--no-wait", name])));
+            for ((name, _, lesson), main) in SHAPES.iter().zip(&mut mains) {
+                *main = await_daemon(&mut system, name, *main);
+                let learned = format!("saw {lesson}");
+                if let Some(saw) = [unknown, &learned].get(round) {
+                    system.await_log(&format!("{name} expected {expected}, {}", saw.replace("PID", &main.to_string())));
+                }
+            }
+            SHAPES.iter().for_each(|(name, ..)| drop(system.order(&["stop", name])));
+        }
+        for (name, ..) in SHAPES {
+            assert_eq!(lessons(&system, name).len(), 2, "{}", system.log());
+        }
+        system.order(&["stop", "busy"]);
+        system.await_processes(0);
+        system.end(Signal::SIGTERM);
+    }
+}

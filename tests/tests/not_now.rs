@@ -7,10 +7,12 @@ mod kit;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 
-use kit::{First, Limited, has_namespaces, has_strace, is_root, limited, traced, with_file, without_proc};
+use kit::{has_namespaces, has_strace, is_root, traced, with_file, without_proc};
 use uphold_core::Target;
 use uphold_core::control::{Reply, Request};
 use uphold_tests::system::client::Client;
+use uphold_tests::system::first::First;
+use uphold_tests::system::limits::{Limited, limited};
 use uphold_tests::system::processes::{Signal, is_running, send};
 use uphold_tests::system::{Launch, System};
 
@@ -190,6 +192,21 @@ fn process_1_passes_over_options_that_it_does_not_know() {
     let mut first = First::start(&[("a", SERVICE)], "", &["--no-such-option", "-x", "--log-buffer=many"]);
     let mut client = first.client();
     assert!(matches!(client.ask(&start(b"a")), Ok(Reply::Job(_))));
+}
+
+/// A connection that cannot be accepted now waits in the queue.
+#[test]
+fn connections_that_the_system_refuses_wait() {
+    if !has_strace() {
+        return;
+    }
+    for inject in ["accept4:error=ENFILE:when=2..100", "accept4:error=ENOMEM:when=2..20"] {
+        let system = traced(Launch::new(&[("a", SERVICE)]), &[format!("-e inject={inject}")]).start();
+        let mut client = Client::connect(&system.socket()).expect("a connection");
+        assert!(matches!(client.ask(&start(b"a")), Ok(Reply::Job(_))), "{}", system.log());
+        system.order(&["list"]);
+        system.end(Signal::SIGTERM);
+    }
 }
 
 /// A program that leaves processes behind: one that has a child of its own, and one that ignores SIGTERM.

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use nix::unistd::{User, geteuid};
 use table::{DAEMONS, Daemon};
 use uphold_tests::system::programs::{built, installed};
-use uphold_tests::system::{Folder, Launch, skipped};
+use uphold_tests::system::{Folder, Launch, System, skipped};
 use uphold_tests::walk::{Group, Job, Outcome, play};
 
 /// The settings to try with each daemon: of the first three, one is right and two are wrong.
@@ -121,6 +121,26 @@ impl Daemon {
             other => Some(format!("expect {} is right, and yet: {other}", self.right)),
         }
     }
+
+    /// Asserts what the log says of a file without `expect` whose daemon has run once: how often it forks cannot be
+    /// known from that, and its second launch shows it.
+    fn is_learned(&self, group: &mut Group) {
+        let system = group.system();
+        let about = format!("{} expected none, saw ", self.program);
+        let advice = |system: &System| {
+            let lines = system.log().lines().filter_map(|line| Some(line.split_once(&about)?.1.to_owned())).collect();
+            let lines: Vec<String> = lines;
+            lines
+        };
+        system.order(&["start", self.program]);
+        let told = system.await_some("the lesson", |system| Some(advice(system)).filter(|told| told.len() > 1));
+        let (first, second) = (&told[0], &told[1]);
+        assert!(first.ends_with("the next launch is traced to learn which is right"), "{told:?}");
+        assert!(second.ends_with(&format!("; \"expect {}\" is right", self.right)), "{told:?}");
+        system.order(&["stop", self.program]);
+        system.await_processes(0);
+        assert_eq!(advice(system).len(), 2, "{}", system.log());
+    }
 }
 
 /// Tries a daemon with every setting at the same time.
@@ -140,6 +160,11 @@ fn try_out(program: &str) {
         }
     }
     assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
+    let mut none = groups.remove(0);
+    if daemon.right != "none" {
+        daemon.is_learned(&mut none);
+    }
+    none.end();
     groups.into_iter().for_each(Group::end);
 }
 

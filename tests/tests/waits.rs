@@ -153,6 +153,49 @@ fn who_waits_for_long_is_told_for_what() {
 }
 
 #[test]
+fn a_client_that_emits_is_told_what_holds_its_event() {
+    let mut system = System::start(&[
+        ("svc", "start on go\npre-start exec sleep 1000\nexec sleep 1000"),
+        ("mute", "start on hush\npre-start exec sleep 1000\nexec sleep 1000"),
+        ("also", "start on many\npre-start exec sleep 1000\nexec sleep 1000"),
+        ("late", "start on many\nexec sleep 1000"),
+        ("brake", "start on starting late\ntask\nexec sleep 1000"),
+    ]);
+    let words: [&[&str]; 3] = [&["emit", "go"], &["-q", "emit", "hush"], &["emit", "many"]];
+    let mut begun = Vec::new();
+    for words in words {
+        let file = system.folder().path(&words.join("-"));
+        begun.push((words, system.begin_and_note(words, &file), file));
+    }
+    for (job, state) in [("svc", "start/pre-start"), ("mute", "start/pre-start"), ("late", "start/starting")] {
+        system.await_state(job, state);
+    }
+    // It is the same event by name, which nothing holds: the one of the first client is another.
+    system.order(&["emit", "go"]);
+    // The new program knows which client waits for what.
+    system.order(&["restart-init"]);
+    let told = [
+        "initctl: waiting for the event go, which the job svc holds\n",
+        "",
+        "initctl: waiting for the event many, which the job late and one other hold\n",
+    ];
+    for ((words, _, file), told) in begun.iter().zip(told) {
+        let said = || std::fs::read_to_string(file).unwrap_or_default();
+        system.await_some(&format!("{words:?} to say {told}"), |_| (said() == told).then_some(()));
+    }
+    for job in ["svc", "mute", "also", "late", "brake"] {
+        system.order(&["stop", "--force", job]);
+    }
+    for (words, mut command, file) in begun {
+        let code = system.await_some("its end", |_| command.try_wait().expect("it is our child")).code();
+        let out = std::fs::read_to_string(file.with_extension("out")).expect("it is there");
+        assert_eq!((code, out.as_str()), (Some(0), ""), "{words:?}");
+    }
+    system.await_processes(0);
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
 fn a_daemon_has_as_long_to_be_ready_as_its_file_says() {
     let mut system = System::start(&[
         ("once", "expect fork\nstart timeout 1\nexec sleep 1000"),

@@ -12,7 +12,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use uphold_core::control::frame::{self, MAX_FRAME};
 use uphold_core::control::{PROTOCOL, Reply, Request, Status};
-use uphold_core::{Goal, Process, State};
+use uphold_core::{ClientId, Goal, Process, State};
+
+/// The id of a client, as the pretend supervisor tells it.
+pub const CLIENT: ClientId = ClientId { slot: 3, generation: 9 };
 
 /// The built program.
 pub const INITCTL: &str = env!("CARGO_BIN_EXE_initctl");
@@ -72,14 +75,32 @@ impl Server {
         }))
     }
 
-    /// Does the handshake, then expects these requests and sends these replies.
+    /// Does the handshake, then expects these requests and sends these replies. A request that waits may be preceded by
+    /// the question for the connection's id.
     pub fn answering(listener: UnixListener, talk: Vec<(Request<'static>, Reply<'static>)>) -> Self {
+        Self::answering_also(listener, talk, |expected| expected.waits())
+    }
+
+    /// The same, without any question that is not in the list.
+    pub fn answering_exactly(listener: UnixListener, talk: Vec<(Request<'static>, Reply<'static>)>) -> Self {
+        Self::answering_also(listener, talk, |_| false)
+    }
+
+    fn answering_also(
+        listener: UnixListener,
+        talk: Vec<(Request<'static>, Reply<'static>)>,
+        may_identify: fn(&Request<'_>) -> bool,
+    ) -> Self {
         Self::doing(listener, move |stream| {
             let mut wire = Wire(stream);
             let hello = (Request::Hello { protocol: PROTOCOL }, Reply::Hello { protocol: PROTOCOL });
             for (expected, reply) in std::iter::once(hello).chain(talk) {
                 let mut buffer = [0; MAX_FRAME];
-                let message = frame::read_frame(&mut wire, &mut buffer).unwrap();
+                let mut message = frame::read_frame(&mut wire, &mut buffer).unwrap();
+                if may_identify(&expected) && frame::decode(message) == Ok(Request::Identify) {
+                    wire.send(&Reply::Client(CLIENT));
+                    message = frame::read_frame(&mut wire, &mut buffer).unwrap();
+                }
                 assert_eq!(frame::decode(message), Ok(expected));
                 frame::write_frame(&mut wire, &reply, &mut buffer).unwrap();
             }

@@ -1,9 +1,9 @@
-//! The cause of a job's wait, and of the wait's length: the answer to "why does `stop` not return?".
+//! The cause of a job's or a client's wait, and of the wait's length: the answer to "why does `stop` not return?".
 
 use crate::control;
-use crate::control::Refusal;
+use crate::control::{JobName, Refusal};
 use crate::expect::Expect;
-use crate::ids::{ClassId, EventId, JobId, LeafId};
+use crate::ids::{ClassId, ClientId, EventId, JobId, LeafId};
 use crate::machine::Supervisor;
 use crate::process::{Pid, Process};
 use crate::records::job::SurveyReason;
@@ -21,6 +21,8 @@ pub enum WaitCause {
     Step,
     /// This goal: the job is at rest, or runs as it should.
     Goal(Goal),
+    /// The goal stop: the job is a task without a process, which ends in no other way.
+    Stop,
     /// The world's answer that this process exists.
     Spawned(Process),
     /// The exit of this process.
@@ -29,9 +31,8 @@ pub enum WaitCause {
     Ready(Pid, Expect),
     /// The world's answer to a survey.
     Survivors,
-    /// The end of the event that the job emitted, and what blocks it: `None` until it has been offered to every
-    /// condition.
-    Event(EventId, Option<Holder>),
+    /// The end of an event, and what blocks it: `None` until the event has been offered to every condition.
+    Event(EventId, Option<Holders>),
     /// Nothing that exists.
     Nothing,
 }
@@ -48,6 +49,16 @@ pub enum Holder {
     StopOn(JobId),
 }
 
+/// The things that block an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Holders {
+    /// The first of them, or the first job among them that waits for an event itself: a chain of waits leads on there.
+    pub first: Holder,
+    /// The number of the others.
+    pub others: u32,
+}
+
 /// Makes the wait for a process's exit.
 fn ended(process: Process) -> impl FnOnce(Pid) -> WaitCause {
     move |pid| WaitCause::Ended(process, pid)
@@ -62,27 +73,34 @@ impl Supervisor<'_> {
         }
         let main = job.pid(Process::Main);
         let given_a_moment = job.timer.is_some() || job.survey != SurveyReason::Nothing;
-        let asked = if given_a_moment { WaitCause::Survivors } else { WaitCause::Nothing };
+        let asked_or = |other| if given_a_moment { WaitCause::Survivors } else { other };
+        let asked = asked_or(WaitCause::Nothing);
         let Some(class) = self.classes.get(job.class) else { return WaitCause::Nothing };
         match job.state.row().wait {
             Wait::Nothing => WaitCause::Nothing,
             // A running task is done when its process exits.
-            Wait::Goal(Goal::Stop) if class.task => main.map_or(WaitCause::Goal(Goal::Stop), ended(Process::Main)),
+            Wait::Goal(Goal::Stop) if class.task => main.map_or(asked_or(WaitCause::Stop), ended(Process::Main)),
             Wait::Goal(goal) => WaitCause::Goal(goal),
-            Wait::Event => match job.blocker.filter(|&event| self.events.get(event).is_some()) {
-                Some(event) => WaitCause::Event(event, self.holder(event)),
+            Wait::Event => match self.awaited_event(id) {
+                Some(event) => WaitCause::Event(event, self.holders(event)),
                 None => WaitCause::Nothing,
             },
             Wait::Spawned(process) => WaitCause::Spawned(process),
-            Wait::Readiness => main.map_or(asked, |pid| WaitCause::Ready(pid, class.expect)),
+            Wait::Readiness => main.map_or(asked, |pid| WaitCause::Ready(pid, self.expects(id))),
             Wait::End(process) => job.pid(process).map_or(asked, ended(process)),
         }
     }
 
-    /// The first thing that blocks an event: a job that has not reached its goal, or else a condition. This takes time
-    /// in proportion to the waiters, classes and jobs; it is meant for requests of people.
-    fn holder(&self, event: EventId) -> Option<Holder> {
-        let waits = self.waiters.ids().find_map(|waiter| {
+    /// The event that a job waits for in its present state.
+    fn awaited_event(&self, id: JobId) -> Option<EventId> {
+        let job = self.jobs.get(id).filter(|job| matches!(job.state.row().wait, Wait::Event))?;
+        job.blocker.filter(|&event| self.events.get(event).is_some())
+    }
+
+    /// The things that block an event: jobs that have not reached their goal, and conditions. This takes time in
+    /// proportion to the waiters, classes and jobs; it is meant for requests of people.
+    fn holders(&self, event: EventId) -> Option<Holders> {
+        let jobs = self.waiters.ids().filter_map(|waiter| {
             let waiter = self.waiters.get(waiter)?;
             match (waiter.kind, waiter.place) {
                 (WaiterKind::Event(it), WaitQueue::Job(job)) if it == event => Some(Holder::Job(job)),
@@ -90,9 +108,29 @@ impl Supervisor<'_> {
             }
         });
         let holds = |leaves: Option<LeafId>| self.leaf_events(leaves).any(|held| held == Some(event));
-        let starts = || self.classes.ids().find(|&id| self.classes.get(id).is_some_and(|it| holds(it.start_leaves)));
-        let stops = || self.jobs.ids().find(|&id| self.jobs.get(id).is_some_and(|it| holds(it.stop_leaves)));
-        waits.or_else(|| starts().map(Holder::StartOn)).or_else(|| stops().map(Holder::StopOn))
+        let starts = self.classes.ids().filter(|&id| self.classes.get(id).is_some_and(|it| holds(it.start_leaves)));
+        let stops = self.jobs.ids().filter(|&id| self.jobs.get(id).is_some_and(|it| holds(it.stop_leaves)));
+        let all = jobs.chain(starts.map(Holder::StartOn)).chain(stops.map(Holder::StopOn));
+        // The search ends with the last blocker: usually there is one.
+        let all = all.take(self.events.get(event)?.blockers as usize);
+        let mut found: u32 = 0;
+        let first = all.inspect(|_| found = found.saturating_add(1)).min_by_key(|&holder| match holder {
+            Holder::Job(job) => self.awaited_event(job).is_none(),
+            Holder::StartOn(_) | Holder::StopOn(_) => true,
+        })?;
+        Some(Holders { first, others: found.saturating_sub(1) })
+    }
+
+    /// The wait of a client: that of the job, or that for the event, on which its reply depends. `None` if the client
+    /// waits for nothing, or its reply is on the way.
+    pub fn explain_client(&self, client: ClientId) -> Option<control::Waiting<'_>> {
+        let (job, cause) = match self.waiters.get(self.waiter_of(client)?)?.place {
+            WaitQueue::Job(job) => (Some(self.job_name(job)), self.cause(job)),
+            WaitQueue::Event(event) => (None, WaitCause::Event(event, self.holders(event))),
+            WaitQueue::Answers | WaitQueue::LastAnswers => return None,
+        };
+        let cause = self.name_cause(cause);
+        cause.is_a_wait().then_some(control::Waiting { job, cause })
     }
 
     /// The wait of the job that a client asks about; [`control::Cause::Goal`] if there is no instance.
@@ -104,7 +142,10 @@ impl Supervisor<'_> {
             Ok((class, found)) => {
                 let instance = found.map_or(&[][..], |job| self.instance_name(job));
                 let cause = found.map_or(WaitCause::Goal(Goal::Start), |job| self.cause(job));
-                Ok(control::Waiting { job: self.class_name(class), instance, cause: self.name_cause(cause) })
+                Ok(control::Waiting {
+                    job: Some(JobName(self.class_name(class), instance)),
+                    cause: self.name_cause(cause),
+                })
             }
             Err(denial) => Err(self.refusal(denial)),
         }
@@ -114,30 +155,30 @@ impl Supervisor<'_> {
         match cause {
             WaitCause::Step => control::Cause::Step,
             WaitCause::Goal(goal) => control::Cause::Goal(goal),
+            WaitCause::Stop => control::Cause::Stop,
             WaitCause::Spawned(process) => control::Cause::Spawned(process),
             WaitCause::Ended(process, pid) => control::Cause::Ended(process, pid.get()),
             WaitCause::Ready(pid, expect) => control::Cause::Ready(pid.get(), expect),
             WaitCause::Survivors => control::Cause::Survivors,
-            WaitCause::Event(event, holder) => {
+            WaitCause::Event(event, holders) => {
                 let (event, rest) = self.event_name(event);
-                control::Cause::Event { event, of_failure: !rest.is_empty(), holder: self.name_holder(holder) }
+                let holder = holders.map_or(control::Holder::Unknown, |it| self.name_holder(it.first));
+                let others = holders.map_or(0, |it| it.others);
+                control::Cause::Event { event, of_failure: !rest.is_empty(), holder, others }
             }
             WaitCause::Nothing => control::Cause::Nothing,
         }
     }
 
-    fn name_holder(&self, holder: Option<Holder>) -> control::Holder<'_> {
-        let name =
-            |id: JobId| (self.class_of(id).map_or(&[][..], |class| self.class_name(class)), self.instance_name(id));
+    fn name_holder(&self, holder: Holder) -> control::Holder<'_> {
         match holder {
-            None => control::Holder::Unknown,
-            Some(Holder::Job(id)) => {
-                let (job, instance) = name(id);
+            Holder::Job(id) => {
+                let JobName(job, instance) = self.job_name(id);
                 control::Holder::Job { job, instance }
             }
-            Some(Holder::StartOn(class)) => control::Holder::StartOn { job: self.class_name(class) },
-            Some(Holder::StopOn(id)) => {
-                let (job, instance) = name(id);
+            Holder::StartOn(class) => control::Holder::StartOn { job: self.class_name(class) },
+            Holder::StopOn(id) => {
+                let JobName(job, instance) = self.job_name(id);
                 control::Holder::StopOn { job, instance }
             }
         }

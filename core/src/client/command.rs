@@ -4,7 +4,7 @@ use crate::answer::{Answer, Denial};
 use crate::bytes::{Strings, split_variable};
 use crate::class::instance::Expansion;
 use crate::effect::{Effect, Scope};
-use crate::ids::{ClassId, ClientId, JobId};
+use crate::ids::{ClassId, ClientId, JobId, WaiterId};
 use crate::input::JobCommand;
 use crate::job::waiters::WaitResult;
 use crate::limits::Limit;
@@ -214,10 +214,15 @@ impl Supervisor<'_> {
         }
     }
 
+    /// The place of a client that waits.
+    pub(crate) fn waiter_of(&self, client: ClientId) -> Option<WaiterId> {
+        let is_it = |waiter: &Waiter| matches!(waiter.kind, WaiterKind::Client(it, _) | WaiterKind::Emitter(it) | WaiterKind::Answered(it, _) if it == client);
+        self.waiters.ids().find(|&id| self.waiters.get(id).is_some_and(is_it))
+    }
+
     /// Removes a client that has disconnected from its queue.
     pub(crate) fn forget_client(&mut self, client: ClientId) {
-        let is_it = |waiter: &Waiter| matches!(waiter.kind, WaiterKind::Client(it, _) | WaiterKind::Emitter(it) | WaiterKind::Answered(it, _) if it == client);
-        let Some(id) = self.waiters.ids().find(|&id| self.waiters.get(id).is_some_and(is_it)) else { return };
+        let Some(id) = self.waiter_of(client) else { return };
         let Some(place) = self.waiters.get(id).map(|waiter| waiter.place) else { return };
         let queue = match place {
             WaitQueue::Job(job) => self.jobs.get_mut(job).map(|job| &mut job.waiters),

@@ -91,8 +91,10 @@ enum Action<'r> {
     Say(Reply<'static>),
     /// The reply depends on the program around the supervisor.
     OfHost(fn(Host) -> Reply<'static>),
-    /// The reply is about an instance.
-    OfJob(for<'a, 's> fn(&'a mut Supervisor<'s>, Target<'a>) -> Reply<'a>, Target<'r>),
+    /// The reply is the status of an instance.
+    Status(Target<'r>),
+    /// The reply is what this client waits for.
+    Explain(ClientId),
     /// The reply is about the class of this name.
     OfClass(for<'a, 's> fn(&'a Supervisor<'s>, ClassId) -> Reply<'a>, &'r [u8]),
     /// The reply is a page of the list of jobs.
@@ -121,7 +123,7 @@ struct Row<'r> {
 #[rustfmt::skip]
 fn row<'r>(request: &Request<'r>, client: ClientId) -> Row<'r> {
     use Access::{Anyone, Session, Trusted};
-    use Action::{List, OfClass, OfHost, OfJob, Say, Variable, Variables, World};
+    use Action::{Explain, List, OfClass, OfHost, Say, Status, Variable, Variables, World};
     use EnvChange::{Reset, Set, Unset};
     use JobCommand::{Force, Reload, Restart, Start, Stop};
     use {Request as R, WorldRequest as W};
@@ -143,12 +145,13 @@ fn row<'r>(request: &Request<'r>, client: ClientId) -> Row<'r> {
         //                                          from     what happens                    well formed
         R::Hello { protocol: _ }             => row(Anyone,  Say(HELLO),                     true),
         R::Version                           => row(Anyone,  Say(Reply::Text(VERSION)),      true),
-        R::Status { target }                 => row(Anyone,  OfJob(status, target),          fine(target)),
-        R::Explain { target }                => row(Anyone,  OfJob(explain, target),         fine(target)),
+        R::Status { target }                 => row(Anyone,  Status(target),                 fine(target)),
         R::List { from }                     => row(Anyone,  List(from),                     true),
         R::Usage { job }                     => row(Anyone,  OfClass(usage, job),            true),
         R::ShowConfig { job }                => row(Anyone,  OfClass(config, job),           true),
         R::LogPriority                       => row(Anyone,  OfHost(log_priority),           true),
+        R::Identify                          => row(Anyone,  Say(Reply::Client(client)),     true),
+        R::Explain { client }                => row(Trusted, Explain(client),                true),
         R::Start { target, wait }            => row(Trusted, command(Start, target, wait),   fine(target)),
         R::Stop { target, wait }             => row(Trusted, command(Stop, target, wait),    fine(target)),
         R::Force { target, wait }            => row(Trusted, command(Force, target, wait),   fine(target)),
@@ -300,7 +303,8 @@ impl<'s> Supervisor<'s> {
         Response::Reply(match action {
             Action::Say(reply) => reply,
             Action::OfHost(tell) => tell(host),
-            Action::OfJob(tell, target) => tell(self, target),
+            Action::Status(target) => self.status(target).map_or_else(Reply::Error, Reply::Job),
+            Action::Explain(client) => self.explain_client(client).map_or(Reply::Done, Reply::Waiting),
             Action::OfClass(tell, job) => match self.find_class(job) {
                 Some(class) => tell(self, class),
                 None => Reply::Error(if job.is_empty() { Refusal::EmptyName } else { Refusal::UnknownJob(job) }),
@@ -316,14 +320,6 @@ impl<'s> Supervisor<'s> {
 
 fn log_priority(host: Host) -> Reply<'static> {
     Reply::Priority(host.log_priority)
-}
-
-fn status<'a>(supervisor: &'a mut Supervisor<'_>, target: Target<'a>) -> Reply<'a> {
-    supervisor.status(target).map_or_else(Reply::Error, Reply::Job)
-}
-
-fn explain<'a>(supervisor: &'a mut Supervisor<'_>, target: Target<'a>) -> Reply<'a> {
-    supervisor.explain(target).map_or_else(Reply::Error, Reply::Waiting)
 }
 
 fn usage<'a>(supervisor: &'a Supervisor<'_>, class: ClassId) -> Reply<'a> {

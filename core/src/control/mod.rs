@@ -6,10 +6,10 @@
 
 pub mod frame;
 mod texts;
-pub use texts::JobName;
 
 use crate::bytes::Strings;
 use crate::expect::Expect;
+use crate::ids::ClientId;
 use crate::notice::Priority;
 use crate::process::Process;
 use crate::state::{Goal, State};
@@ -17,7 +17,7 @@ use crate::target::{EnvTable, Target};
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol, which must be the same on both sides.
-pub const PROTOCOL: u16 = 2;
+pub const PROTOCOL: u16 = 3;
 
 /// A request of a client. Byte strings are text as the kernel has it, in no particular encoding.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -69,10 +69,11 @@ pub enum Request<'a> {
         /// The job.
         target: Target<'a>,
     },
-    /// The cause of a job's wait.
+    /// The cause of a client's wait. The request comes over another connection, since nothing is read from a client
+    /// that waits.
     Explain {
-        /// The job.
-        target: Target<'a>,
+        /// The client: the reply to its [`Identify`](Request::Identify).
+        client: ClientId,
     },
     /// The status of every job, a page at a time.
     List {
@@ -151,6 +152,8 @@ pub enum Request<'a> {
     EndSession,
     /// Re-executes the supervisor's program, with its whole state.
     Reexecute,
+    /// The id of this connection, for [`Explain`](Request::Explain).
+    Identify,
 }
 
 /// A reply to a client.
@@ -194,10 +197,12 @@ pub enum Reply<'a> {
         /// The variables, `KEY=VALUE` each.
         entries: Strings<'a>,
     },
-    /// To `Explain`.
+    /// To `Explain`; `Done` if the client waits for nothing.
     Waiting(Waiting<'a>),
     /// The request was refused, or it failed.
     Error(Refusal<'a>),
+    /// To `Identify`.
+    Client(ClientId),
 }
 
 /// The status of an instance, or of a job without instances. Its `Display` gives the lines of `initctl status`.
@@ -227,14 +232,19 @@ impl Default for Status<'_> {
     }
 }
 
-/// The cause of a job's wait, by name. Its `Display` is the line that `initctl` prints while `stop` takes long.
+/// A job as messages name it: `JOB`, or `JOB (INSTANCE)`.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct JobName<'a>(pub &'a [u8], pub &'a [u8]);
+
+/// The wait of a job or of a client, by name. Its `Display` is the line that `initctl` prints while a command takes
+/// long.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Waiting<'a> {
-    /// The job's name.
-    pub job: &'a [u8],
-    /// The instance's name.
-    pub instance: &'a [u8],
+    /// The job that the client waits for, and whose wait this is; `None` for a client that waits for its own event.
+    #[serde(borrow)]
+    pub job: Option<JobName<'a>>,
     /// The cause of the wait.
     #[serde(borrow)]
     pub cause: Cause<'a>,
@@ -248,6 +258,8 @@ pub enum Cause<'a> {
     Step,
     /// A change to this goal: the job is at rest, or runs as it should.
     Goal(Goal),
+    /// The goal stop: the job is a task without a process.
+    Stop,
     /// The spawn of this process.
     Spawned(Process),
     /// The exit of this process, with its process id.
@@ -256,7 +268,7 @@ pub enum Cause<'a> {
     Ready(u32, Expect),
     /// The answer to a survey: which of the job's processes live.
     Survivors,
-    /// The end of an event that the job emitted.
+    /// The end of an event that the job or the client emitted.
     Event {
         /// The event's name.
         #[serde(borrow)]
@@ -265,6 +277,8 @@ pub enum Cause<'a> {
         of_failure: bool,
         /// The job or condition that blocks the event.
         holder: Holder<'a>,
+        /// The number of further jobs and conditions that block it.
+        others: u32,
     },
     /// Nothing that exists, which is a fault of the supervisor.
     Nothing,

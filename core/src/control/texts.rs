@@ -2,13 +2,9 @@
 
 use core::fmt;
 
-use super::{Cause, Holder, Refusal, Status, Waiting};
+use super::{Cause, Holder, JobName, Refusal, Status, Waiting};
 use crate::bytes::Show;
 use crate::process::Process;
-
-/// A job as messages name it: `JOB`, or `JOB (INSTANCE)`.
-#[derive(Clone, Copy, Debug)]
-pub struct JobName<'a>(pub &'a [u8], pub &'a [u8]);
 
 impl fmt::Display for JobName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,20 +90,28 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// The line that `initctl stop` prints while it waits: `JOB[ (INSTANCE)]: waiting for ...`.
+/// The line that `initctl` prints while it waits: `[JOB[ (INSTANCE)]: ]waiting for ...`.
 impl fmt::Display for Waiting<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: waiting ", JobName(self.job, self.instance))?;
+        self.job.iter().try_for_each(|job| write!(f, "{job}: "))?;
+        f.write_str("waiting ")?;
         match self.cause {
             Cause::Step | Cause::Goal(_) => f.write_str("for its turn"),
+            Cause::Stop => f.write_str("to be stopped: a task without a process does not end by itself"),
             Cause::Spawned(process) => write!(f, "for its {process} process to be made"),
             Cause::Ended(Process::Main, pid) => write!(f, "for its main process ({pid}) to end"),
             Cause::Ended(process, pid) => write!(f, "for its {process} process ({pid})"),
             Cause::Ready(pid, expect) => write!(f, "for its main process ({pid}) to be ready (expect {expect})"),
             Cause::Survivors => f.write_str("to learn which of its processes live"),
-            Cause::Event { event, of_failure, holder } => {
+            Cause::Event { event, of_failure, holder, others } => {
                 let rest = if of_failure { "/failed" } else { "" };
-                write!(f, "for the event {}{rest}{holder}", Show(event))
+                write!(f, "for the event {}{rest}", Show(event))?;
+                match (holder, others) {
+                    (Holder::Unknown, _) => Ok(()),
+                    (_, 0) => write!(f, ", which {holder} holds"),
+                    (_, 1) => write!(f, ", which {holder} and one other hold"),
+                    _ => write!(f, ", which {holder} and {others} others hold"),
+                }
             }
             Cause::Nothing => f.write_str("for nothing that is known"),
         }
@@ -117,12 +121,10 @@ impl fmt::Display for Waiting<'_> {
 impl fmt::Display for Holder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Holder::Unknown => Ok(()),
-            Holder::Job { job, instance } => write!(f, ", which the job {} holds", JobName(job, instance)),
-            Holder::StartOn { job } => write!(f, ", which \"start on\" of the job {} holds", JobName(job, &[])),
-            Holder::StopOn { job, instance } => {
-                write!(f, ", which \"stop on\" of the job {} holds", JobName(job, instance))
-            }
+            Holder::Unknown => f.write_str("nothing that is known"),
+            Holder::Job { job, instance } => write!(f, "the job {}", JobName(job, instance)),
+            Holder::StartOn { job } => write!(f, "\"start on\" of the job {}", Show(job)),
+            Holder::StopOn { job, instance } => write!(f, "\"stop on\" of the job {}", JobName(job, instance)),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::input::Survivor;
 use crate::machine::Supervisor;
 use crate::notice::Notice;
 use crate::process::{Exit, Pid, Process};
+use crate::records::class::Learning;
 use crate::records::job::{FollowState, RestLook, SurveyReason};
 use crate::tables::exit::Claim;
 use crate::tables::expect as follow;
@@ -51,7 +52,8 @@ impl Supervisor<'_> {
         let heir = self.heir(id, exit, survivors);
         let strict = self.globals.strict;
         let Some(job) = self.jobs.get_mut(id) else { return };
-        job.follow.middle = None;
+        // If the process between the first and the old one stays, it is a master, and the old one was its worker.
+        job.follow.middle = job.follow.middle.filter(|&middle| heir.is_some_and(|(_, heir)| heir.pid == middle));
         // The steps of a daemon's successor are not those that the job file describes.
         let by_itself = !is_step || job.follow.replaced;
         let launched = job.follow.launched;
@@ -73,7 +75,7 @@ impl Supervisor<'_> {
                 // If it left no other process, it was a helper of the daemon; otherwise it was a step on the daemon's
                 // way, and the first process waits for its exit.
                 job.follow.helper = !survivors.iter().any(|other| other.child && other.pid != successor.pid);
-            } else {
+            } else if job.follow.middle.is_none() {
                 job.follow.forks = job.follow.forks.saturating_add(1).min(follow::MOST_FORKS);
             }
         }
@@ -129,11 +131,13 @@ impl Supervisor<'_> {
             return self.wait_to_advise(id);
         }
         if let Some(successor) = survivors.iter().find(|survivor| counts && Some(survivor.pid) == main) {
-            let place = self.relation_of(id, *successor);
+            // A trace has led to a process that was not adopted.
+            let found = self.jobs.get(id).is_some_and(|job| !job.follow.repaired);
+            let place = if found { Relation::Counted } else { self.relation_of(id, *successor) };
             self.advise(id, place, main);
         }
         if let Some(job) = self.jobs.get_mut(id) {
-            job.follow.advice_due = false;
+            (job.follow.advice_due, job.follow.middle) = (false, None);
         }
         self.bound_wait(id);
     }
@@ -142,7 +146,7 @@ impl Supervisor<'_> {
     /// is the daemon, and the process that was found is its worker.
     fn check_middle(&mut self, id: JobId, survivors: &[Survivor]) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        let (middle, main) = (job.follow.middle.take(), job.pid(Process::Main));
+        let (middle, main, learning) = (job.follow.middle.take(), job.pid(Process::Main), job.follow.is_learning());
         let master = survivors.iter().map(|survivor| survivor.pid).find(|pid| Some(*pid) == middle);
         if let (Some(master), Some(main)) = (master, main) {
             let following = (!self.globals.strict).then_some(master);
@@ -150,6 +154,8 @@ impl Supervisor<'_> {
             if following.is_some() {
                 self.adopt(id, main, master);
             }
+        } else if learning {
+            self.advise(id, Relation::Counted, main);
         }
         self.bound_wait(id);
     }
@@ -164,16 +170,22 @@ impl Supervisor<'_> {
 
     /// Logs what the job's file should expect, once for each lesson until the file is changed.
     fn advise(&mut self, id: JobId, relation: Relation, following: Option<Pid>) {
+        let followed = self.expects(id);
         // The forks of an untraced launch were not counted.
-        let Some(job) = self.jobs.get_mut(id).filter(|job| !job.follow.untraced) else { return };
+        let Some(job) = self.jobs.get_mut(id).filter(|job| !job.follow.is_refused()) else { return };
         job.follow.advised = true;
         let Some(class) = self.classes.get_mut(job.class) else { return };
         let expected = class.expect;
-        let (saw, right) = follow::advice(expected, job.follow.forks, relation);
-        let lesson = follow::lesson(expected, (saw, right));
+        let (saw, right) = follow::advice(followed, job.follow.forks, relation);
+        class.learning = match (class.learning, right) {
+            _ if job.follow.is_learning() => Learning::Done,
+            (Learning::Needless, None) => Learning::Wanted,
+            (learning, _) => learning,
+        };
+        let lesson = follow::lesson(followed, (saw, right));
         let told = class.lessons & lesson != 0;
         // The right stanza was reported as wrong because its daemon was slow: that is corrected.
-        if !told && (expected != right || relation == Relation::Late) {
+        if !told && (right != Some(expected) || relation == Relation::Late) {
             class.lessons |= lesson;
             self.log(Notice::Mistaken { job: id, expected, saw, right, following });
         }

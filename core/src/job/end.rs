@@ -24,7 +24,7 @@ impl Supervisor<'_> {
         // process of the job has to end with it.
         let (unready, kills) = (!job.follow.stage.is_ready(), job.state.row().kills());
         let is_step = exit.may_be_success() && (kills || job.goal == Goal::Stop) && (unready || job.follow.guessed);
-        let loose = main && class.expect != Expect::None && (is_step || (unready && kills));
+        let loose = main && self.expects(id) != Expect::None && (is_step || (unready && kills));
         self.log(Notice::ProcessEnded { job: id, process, pid, exit, expected });
         self.forget_process(id, process);
         self.leave_circle_of(id);

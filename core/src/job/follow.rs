@@ -1,12 +1,14 @@
 //! Following a main process: the meaning of its stops, forks, execs and exit.
 
 use crate::effect::{Effect, Scope};
+use crate::expect::Expect;
 use crate::ids::JobId;
 use crate::machine::Supervisor;
 use crate::memory::arena::TextHandle;
 use crate::notice::Notice;
 use crate::process::{Pid, Process};
-use crate::records::job::FollowState;
+use crate::records::class::Learning;
+use crate::records::job::{FollowState, Tracing};
 use crate::signal::Signal;
 use crate::spawn::{SpawnError, SpawnStage};
 use crate::state::Goal;
@@ -21,10 +23,10 @@ impl Supervisor<'_> {
         if process == Process::Main
             && let Some(job) = self.jobs.get_mut(id)
         {
-            let FollowState { stage, untraced, start_by, .. } = job.follow;
+            let FollowState { stage, tracing, start_by, .. } = job.follow;
             // The deadline is that of the job's launch, which another process may have been made for.
-            let start_by = start_by.filter(|_| untraced);
-            job.follow = FollowState { stage, untraced, start_by, launched: Some(pid), ..FollowState::default() };
+            let start_by = start_by.filter(|_| tracing == Tracing::Refused);
+            job.follow = FollowState { stage, tracing, start_by, launched: Some(pid), ..FollowState::default() };
             self.text.replace(&mut job.status_text, TextHandle::EMPTY);
         }
         self.log(Notice::ProcessStarted { job: id, process, pid });
@@ -46,11 +48,16 @@ impl Supervisor<'_> {
     pub(crate) fn launch_untraced(&mut self, id: JobId, process: Process, error: SpawnError) -> bool {
         let strict = self.globals.strict;
         let Some(job) = self.jobs.get_mut(id) else { return false };
-        let refused = process == Process::Main && error.stage == SpawnStage::Trace && !job.follow.untraced;
+        let refused = process == Process::Main && error.stage == SpawnStage::Trace && !job.follow.is_refused();
         if strict || !refused || job.goal != Goal::Start || !job.state.row().expects() {
             return false;
         }
-        job.follow.untraced = true;
+        let Some(class) = self.classes.get_mut(job.class) else { return false };
+        // Without a trace there is nothing to learn, and the file is followed as it was before.
+        (class.learning, job.follow.tracing) = match job.follow.is_learning() {
+            true => (Learning::Done, Tracing::Declared),
+            false => (class.learning, Tracing::Refused),
+        };
         if !core::mem::replace(&mut self.globals.untraced, true) {
             self.log(Notice::Untraced { error });
         }
@@ -100,9 +107,16 @@ impl Supervisor<'_> {
             self.log(Notice::ProcessStopped { job, process, pid, signal });
         }
         // A job that is not traced may have adopted a process of an earlier, traced launch.
-        let is_stray = |(job, _)| traced && self.jobs.get(job).is_some_and(|job| job.follow.untraced);
+        let is_stray = |(job, _)| traced && self.jobs.get(job).is_some_and(|job| job.follow.is_refused());
         let owner = owner.filter(|owner| !is_stray(*owner));
         if owner.is_some() && seen.is_some_and(|seen| self.observe(pid, seen)) {
+            return;
+        }
+        if let Some((id, Process::Main)) = owner
+            && traced
+            && seen == Some(Seen::Stop)
+            && self.end_learning(id, pid)
+        {
             return;
         }
         match owner {
@@ -154,15 +168,31 @@ impl Supervisor<'_> {
     pub(crate) fn observe(&mut self, pid: Pid, seen: Seen) -> bool {
         let Some((id, Process::Main)) = self.owner(pid) else { return false };
         let Some(row) = self.follow_row(id, seen) else { return false };
-        let traced = self.jobs.get(id).is_some_and(|job| !job.follow.untraced);
+        let traced = self.jobs.get(id).is_some_and(|job| !job.follow.is_refused());
         self.globals.untraced &= seen != Seen::Trap;
         if traced || row.order != FollowOrder::Release {
             self.carry_out(row.order, pid);
         }
         if let Some(job) = self.jobs.get_mut(id) {
             job.follow.guessed = seen == Seen::Quiet;
+            // Advice on an idle process comes at once, and on a second fork after a look at the process that forked.
+            job.follow.advice_due |= job.follow.is_learning() && seen == Seen::Exec && row.next.is_ready();
         }
         self.reach(id, row.next);
+        true
+    }
+
+    /// A process that is traced to learn stops itself, as no stage of the trace makes it: it is left to what its file
+    /// says, as it would have been without the trace. False if the job's launch is not such a one.
+    fn end_learning(&mut self, id: JobId, pid: Pid) -> bool {
+        let Some(job) = self.jobs.get_mut(id).filter(|job| job.follow.is_learning()) else { return false };
+        let Some(class) = self.classes.get_mut(job.class) else { return false };
+        class.learning = Learning::Done;
+        job.follow.tracing = Tracing::Declared;
+        // `expect stop` lets the process continue, and the trace has held the signal back so far.
+        let signal = Some(Signal::STOP).filter(|_| class.expect != Expect::Stop);
+        self.order(Effect::Detach { pid, signal });
+        self.reach(id, Stage::Settled);
         true
     }
 

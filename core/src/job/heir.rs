@@ -4,7 +4,8 @@ use crate::expect::Expect;
 use crate::ids::JobId;
 use crate::input::Survivor;
 use crate::machine::Supervisor;
-use crate::process::{Exit, Pid};
+use crate::process::Exit;
+use crate::records::job::FollowState;
 use crate::tables::exit::{Claim, HEIRS, HeirRow, Leaving};
 
 impl Supervisor<'_> {
@@ -12,7 +13,7 @@ impl Supervisor<'_> {
     pub(crate) fn heir(&self, id: JobId, exit: Exit, survivors: &[Survivor]) -> Option<(Claim, Survivor)> {
         let job = self.jobs.get(id)?;
         let class = self.classes.get(job.class)?;
-        let (expects, launched) = (class.expect != Expect::None, job.follow.launched);
+        let expects = class.expect != Expect::None;
         if !class.is_followed() {
             return None;
         }
@@ -22,18 +23,20 @@ impl Supervisor<'_> {
                 Leaving::Any => true,
                 Leaving::Success => exit == Exit::Status(0),
                 Leaving::Step => is_step,
+                Leaving::CleanStep => is_step && exit.may_be_success(),
             };
             after && (expects || !row.expects)
         };
-        HEIRS.iter().filter(counts).find_map(|row| Some((row.claim, self.claimant(row.claim, launched, survivors)?)))
+        HEIRS.iter().filter(counts).find_map(|row| Some((row.claim, self.claimant(row.claim, &job.follow, survivors)?)))
     }
 
     /// The process with that claim, among those that are not a known process of a job.
-    fn claimant(&self, claim: Claim, launched: Option<Pid>, survivors: &[Survivor]) -> Option<Survivor> {
+    fn claimant(&self, claim: Claim, follow: &FollowState, survivors: &[Survivor]) -> Option<Survivor> {
         let mut free = survivors.iter().copied().filter(|survivor| self.owner(survivor.pid).is_none());
         match claim {
             Claim::Named => free.find(|survivor| survivor.named),
-            Claim::Launched => free.find(|survivor| Some(survivor.pid) == launched),
+            Claim::Launched => free.find(|survivor| Some(survivor.pid) == follow.launched),
+            Claim::Middle => free.find(|survivor| Some(survivor.pid) == follow.middle),
             Claim::Orphan => free.find(|survivor| survivor.child),
             Claim::Any => free.next(),
             Claim::SameProgram => free.find(|survivor| survivor.child && survivor.same_program),

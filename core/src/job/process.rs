@@ -8,19 +8,23 @@ use crate::limits::ADOPTION_SECONDS;
 use crate::machine::Supervisor;
 use crate::notice::Notice;
 use crate::process::{Pid, Process};
+use crate::records::class::Learning;
+use crate::records::job::Tracing;
 use crate::records::process::{LiveProcess, hash};
 use crate::signal::Signal;
 use crate::tables::expect::Stage;
 
 impl Supervisor<'_> {
     /// The `expect` by which a job is followed: the file's, unless that needs a trace which the world refuses. Then the
-    /// process that takes the place of the launched one is recognised as for `expect auto`.
+    /// process that takes the place of the launched one is recognised as for `expect auto`. A launch that is traced to
+    /// learn is followed over as many forks as any stanza counts.
     pub(crate) fn expects(&self, id: JobId) -> Expect {
         let Some(job) = self.jobs.get(id) else { return Expect::None };
         let Some(class) = self.classes.get(job.class) else { return Expect::None };
-        match job.pid(Process::Main) != job.follow.launched {
-            true if job.follow.untraced => Expect::Auto,
-            _ => class.expect,
+        match job.follow.tracing {
+            Tracing::Refused if job.pid(Process::Main) != job.follow.launched => Expect::Auto,
+            Tracing::Learning => Expect::Daemon,
+            Tracing::Refused | Tracing::Declared => class.expect,
         }
     }
 
@@ -34,11 +38,17 @@ impl Supervisor<'_> {
         let main = process == Process::Main;
         if main {
             job.follow.stage = Stage::Launched;
+            job.follow.tracing = match job.follow.tracing {
+                Tracing::Refused => Tracing::Refused,
+                _ if class.learning == Learning::Wanted && !self.globals.strict => Tracing::Learning,
+                _ => Tracing::Declared,
+            };
         }
+        let traced = class.expect.traces() || job.follow.is_learning();
         let launch = Launch {
             first: process == Process::PreStart || (main && !class.has(Process::PreStart)),
             confine: main,
-            trace: main && class.expect.traces() && !job.follow.untraced,
+            trace: main && traced && !job.follow.is_refused(),
             contain: main && class.is_contained(),
         };
         self.order(Effect::Spawn { job: id, process, launch });

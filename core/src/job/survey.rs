@@ -121,7 +121,7 @@ impl Supervisor<'_> {
     fn may_be_replaced(&self, id: JobId, exit: Exit) -> bool {
         let Some(class) = self.jobs.get(id).and_then(|job| self.classes.get(job.class)) else { return false };
         // The process that the pid file names is the daemon however the other one has exited.
-        class.expect == Expect::PidFile || (class.is_followed() && exit.may_be_success())
+        class.expect == Expect::PidFile || (class.is_followed() && self.may_leave_a_daemon(id, exit))
     }
 
     /// Whether the exit of a main process needs a survey of the processes that are left.
@@ -137,23 +137,27 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return false };
         let unready = job.state.row().expects();
         let fresh = unready || job.follow.guessed || self.now <= job.follow.fresh_until;
-        fresh && exit.may_be_success()
+        fresh && self.may_leave_a_daemon(id, exit)
     }
 
-    /// The relation of a survivor to the launched process. Unseen forks are counted only where the process ids prove
-    /// that no other process was made in between; otherwise there might have been more.
+    /// Whether the exit of a main process may leave its daemon. The forks that are followed to learn lead to a helper
+    /// as well as to a daemon, and a helper may fail.
+    fn may_leave_a_daemon(&self, id: JobId, exit: Exit) -> bool {
+        exit.may_be_success() || self.jobs.get(id).is_some_and(|job| job.follow.is_learning())
+    }
+
+    /// The relation of a survivor to the launched process. Nothing tells how many forks are between the two if they
+    /// were not traced: neighbouring process ids and sessions depend on what else the machine does.
     pub(crate) fn relation_of(&self, id: JobId, survivor: Survivor) -> Relation {
         let Some(job) = self.jobs.get(id) else { return Relation::Itself };
         let traces = self.expects(id).traces();
-        let (launched, session, pid) = (job.follow.launched, survivor.session, Some(survivor.pid));
-        let next = |number: Option<Pid>| number.and_then(|number| Pid::new(number.get().wrapping_add(1)));
+        let pid = Some(survivor.pid);
         match () {
-            () if launched == pid => Relation::Launched,
+            () if job.follow.launched == pid => Relation::Launched,
+            () if job.follow.middle == pid => Relation::Middle,
             () if traces && job.follow.helper => Relation::Later,
             () if traces && job.follow.advised => Relation::Late,
             () if traces => Relation::Descendant,
-            () if next(launched) == pid => Relation::Child,
-            () if next(launched) == session && next(session) == pid => Relation::Grandchild,
             () => Relation::Akin,
         }
     }

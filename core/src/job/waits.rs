@@ -35,7 +35,9 @@ impl Supervisor<'_> {
             Wait::Goal(Goal::Stop) if job.follow.middle.is_some() => (Alarm::Middle, MIDDLE_SECONDS),
             Wait::Goal(Goal::Stop) if class.watchdog > 0 => (Alarm::Watchdog, class.watchdog),
             Wait::Readiness => {
-                let by = (class.start_timeout > 0).then(|| self.now.after_seconds(class.start_timeout));
+                // By its file, a process that is traced to learn would be ready by now.
+                let limited = class.start_timeout > 0 && !job.follow.is_learning();
+                let by = limited.then(|| self.now.after_seconds(class.start_timeout));
                 if let Some(job) = self.jobs.get_mut(id) {
                     job.follow.start_by = by;
                     (job.follow.idle_looks, job.follow.busy_looks) = (0, 0);

@@ -74,6 +74,19 @@ pub(crate) struct Class {
     pub(crate) rounds: u32,
     /// The lessons on the file that were logged, one bit each ([`crate::tables::expect::lesson`]).
     pub(crate) lessons: u32,
+    /// Whether a launch is to be traced to learn what the daemon does.
+    pub(crate) learning: Learning,
+}
+
+/// The need to learn how often a daemon forks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Learning {
+    /// Nothing: no process has been adopted that descends from the launched one by an unknown number of forks.
+    Needless,
+    /// The next launch is traced.
+    Wanted,
+    /// A traced launch has told.
+    Done,
 }
 
 /// The phases of a class.
@@ -126,6 +139,7 @@ impl Class {
             cause: None,
             rounds: 0,
             lessons: 0,
+            learning: Learning::Needless,
         }
     }
 

@@ -43,6 +43,18 @@ pub(crate) enum RestLook {
     Second,
 }
 
+/// How a launch is traced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Tracing {
+    /// As the file's `expect` requires.
+    #[default]
+    Declared,
+    /// Not at all: the world refused it, so that `expect` cannot be followed to the letter.
+    Refused,
+    /// As for `expect daemon`, whatever the file says, to learn what the daemon does.
+    Learning,
+}
+
 /// How a main process is followed, from its launch until it and the processes that replaced it are gone.
 #[derive(Clone, Copy, Debug, Default, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct FollowState {
@@ -52,8 +64,8 @@ pub(crate) struct FollowState {
     pub(crate) launched: Option<Pid>,
     /// The number of forks from the launched process to the main process, as far as seen.
     pub(crate) forks: u8,
-    /// Whether the world refused to trace the launched process, so that `expect` cannot be followed to the letter.
-    pub(crate) untraced: bool,
+    /// How the launched process is traced.
+    pub(crate) tracing: Tracing,
     /// Whether a process was adopted that `expect` did not name.
     pub(crate) repaired: bool,
     /// Whether the main process has exited before it was ready while it was to be killed, so that any process of the
@@ -87,7 +99,16 @@ impl FollowState {
     /// The state when the job is to stop: only what names the processes that have to end with it is kept.
     pub(crate) fn closed(self) -> FollowState {
         let FollowState { stage, launched, forks, repaired, advised, guessed, .. } = self;
-        FollowState { stage, launched, forks, repaired, advised, guessed, ..FollowState::default() }
+        let tracing = if self.is_learning() { Tracing::Learning } else { Tracing::Declared };
+        FollowState { stage, launched, forks, tracing, repaired, advised, guessed, ..FollowState::default() }
+    }
+
+    pub(crate) fn is_learning(self) -> bool {
+        self.tracing == Tracing::Learning
+    }
+
+    pub(crate) fn is_refused(self) -> bool {
+        self.tracing == Tracing::Refused
     }
 }
 

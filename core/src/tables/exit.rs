@@ -127,6 +127,8 @@ pub enum Claim {
     Named,
     /// It is the process that was launched.
     Launched,
+    /// It forked the process that exited, and was forked by the launched one.
+    Middle,
     /// It is the oldest orphan: a process whose parent has exited.
     Orphan,
     /// It is the oldest process of the job.
@@ -144,9 +146,12 @@ pub enum Leaving {
     Any,
     /// An exit with status 0 at any time.
     Success,
-    /// An exit with status 0, or in an unknown way, that may be a step of the program's becoming a daemon: before it is
-    /// ready, or soon afterwards.
+    /// An exit that may be a step of the program's becoming a daemon: before it is ready, or soon afterwards, with
+    /// status 0 or in an unknown way. In a launch that is traced to learn the status does not count, since the process
+    /// may be a helper.
     Step,
+    /// The same, in any case with status 0 or in an unknown way.
+    CleanStep,
 }
 
 /// A claim to the place of a main process that has exited.
@@ -165,19 +170,20 @@ pub struct HeirRow {
 /// that it writes into its file. Other processes that outlive a daemon are its workers, or
 /// the commands of a console's user.
 #[rustfmt::skip]
-pub static HEIRS: [HeirRow; 6] = {
+pub static HEIRS: [HeirRow; 7] = {
     use Claim::*;
     const fn row(claim: Claim, leaving: Leaving, expects: bool) -> HeirRow {
         HeirRow { claim, leaving, expects }
     }
     [
-        //  claim        after the exit     needs expect
-        row(Named,       Leaving::Any,      false),
-        row(Launched,    Leaving::Step,     false),
-        row(Orphan,      Leaving::Step,     false),
-        row(Any,         Leaving::Step,     false),
-        row(SameProgram, Leaving::Success,  false),
-        row(Leader,      Leaving::Success,  true),
+        //  claim        after the exit      needs expect
+        row(Named,       Leaving::Any,       false),
+        row(Middle,      Leaving::Step,      false),
+        row(Launched,    Leaving::Step,      false),
+        row(Orphan,      Leaving::CleanStep, false),
+        row(Any,         Leaving::CleanStep, false),
+        row(SameProgram, Leaving::Success,   false),
+        row(Leader,      Leaving::Success,   true),
     ]
 };
 

@@ -253,12 +253,10 @@ pub fn row(expect: Expect, stage: Stage, seen: Seen) -> Option<&'static ExpectRo
 pub enum Relation {
     /// The process that is followed, which does not do what is expected.
     Itself,
+    /// The process to which the forks of a launch that is traced to learn have led.
+    Counted,
     /// The launched process: the one that was followed was a helper.
     Launched,
-    /// A child of the launched process.
-    Child,
-    /// A grandchild of the launched process.
-    Grandchild,
     /// A descendant of the launched process, by an unknown number of forks.
     Akin,
     /// A descendant of the traced processes: the number of forks that were seen tells more than its session.
@@ -282,28 +280,28 @@ pub struct Advice {
     pub relation: Relation,
     /// The daemon's behaviour, in words.
     pub saw: &'static str,
-    /// The `expect` that would be right.
-    pub right: Expect,
+    /// The `expect` that would be right; `None` if only a traced launch can tell.
+    pub right: Option<Expect>,
 }
 
-/// The advice on wrong files. If no row fits, see [`UNCLEAR`].
+/// The advice on wrong files. A launch that is traced to learn is looked up as one of `expect daemon`. If no row fits,
+/// see [`UNCLEAR`].
 #[rustfmt::skip]
-pub static ADVICE: [Advice; 27] = {
+pub static ADVICE: [Advice; 25] = {
     use Expect as E;
     use Relation::*;
     const fn row(expect: Expect, forks: Option<u8>, relation: Relation, saw: &'static str, right: Expect) -> Advice {
-        Advice { expect, forks, relation, saw, right }
+        Advice { expect, forks, relation, saw, right: Some(right) }
+    }
+    const fn unknown(expect: Expect, relation: Relation, saw: &'static str) -> Advice {
+        Advice { expect, forks: None, relation, saw, right: None }
     }
     [
         //  expect         forks    daemon      it did                          right
-        row(E::None,       None,    Child,      "one fork",                     E::Fork),
-        row(E::None,       None,    Grandchild, "two forks",                    E::Daemon),
-        row(E::None,       None,    Akin,       "a fork or more",               E::Auto),
+        unknown(E::None,            Akin,       "a fork or more"),
 
         row(E::Stop,       None,    Itself,     "no SIGSTOP",                   E::None),
-        row(E::Stop,       None,    Child,      "one fork",                     E::Fork),
-        row(E::Stop,       None,    Grandchild, "two forks",                    E::Daemon),
-        row(E::Stop,       None,    Akin,       "a fork or more",               E::Auto),
+        unknown(E::Stop,            Akin,       "a fork or more"),
 
         row(E::Fork,       Some(0), Itself,     "no fork",                      E::None),
         row(E::Fork,       Some(1), Descendant, "a fork that tracing misses",   E::Auto),
@@ -316,6 +314,8 @@ pub static ADVICE: [Advice; 27] = {
 
         row(E::Daemon,     Some(0), Itself,     "no fork",                      E::None),
         row(E::Daemon,     Some(1), Itself,     "one fork",                     E::Fork),
+        row(E::Daemon,     Some(1), Counted,    "one fork",                     E::Fork),
+        row(E::Daemon,     Some(2), Counted,    "two forks",                    E::Daemon),
         row(E::Daemon,     None,    Middle,     "one fork",                     E::Fork),
         row(E::Daemon,     Some(1), Descendant, "a fork that tracing misses",   E::Auto),
         row(E::Daemon,     Some(3), Descendant, "three forks",                  E::Auto),
@@ -339,10 +339,10 @@ pub(crate) fn is_last(expect: Expect, stage: Stage) -> bool {
 pub(crate) const MOST_FORKS: u8 = 4;
 
 /// The advice if no row fits.
-pub const UNCLEAR: (&str, Expect) = ("something else", Expect::Auto);
+pub const UNCLEAR: (&str, Option<Expect>) = ("something else", Some(Expect::Auto));
 
 /// The bit of a lesson: rows that say the same are one lesson.
-pub(crate) fn lesson(expect: Expect, advice: (&'static str, Expect)) -> u32 {
+pub(crate) fn lesson(expect: Expect, advice: (&'static str, Option<Expect>)) -> u32 {
     let place = ADVICE.iter().position(|row| (row.expect, (row.saw, row.right)) == (expect, advice));
     1 << place.unwrap_or(ADVICE.len())
 }
@@ -350,8 +350,8 @@ pub(crate) fn lesson(expect: Expect, advice: (&'static str, Expect)) -> u32 {
 // There is a bit for each lesson, and one for what fits no row.
 const _: () = assert!(ADVICE.len() < u32::BITS as usize);
 
-/// The daemon's behaviour, and the `expect` that would be right.
-pub fn advice(expect: Expect, forks: u8, relation: Relation) -> (&'static str, Expect) {
+/// The daemon's behaviour, and the `expect` that would be right; `None` if only a traced launch can tell.
+pub fn advice(expect: Expect, forks: u8, relation: Relation) -> (&'static str, Option<Expect>) {
     let fits = |row: &&Advice| {
         row.expect == expect && row.relation == relation && row.forks.is_none_or(|followed| followed == forks)
     };

@@ -91,17 +91,18 @@ fn there_is_one_message_of_every_kind() {
         R::ShowConfig { .. }, R::LogPriority, R::SetLogPriority(_), R::ListEnvironment { .. }, R::GetEnvironment { .. },
         R::SetEnvironment { .. }, R::UnsetEnvironment { .. }, R::ResetEnvironment { .. }, R::NotifyDiskWriteable,
         R::NotifyDbusAddress(_), R::NotifyCgroupManagerAddress(_), R::EndSession, R::Reexecute,
+        R::Identify,
     );
     let replies = replies();
     assert_every_kind!(
         replies.iter(),
         A::Hello { .. }, A::Text(_), A::Done, A::Job(_), A::Page { .. }, A::Config { .. }, A::Priority(_),
-        A::Variables { .. }, A::Waiting(_), A::Error(_),
+        A::Variables { .. }, A::Waiting(_), A::Error(_), A::Client(_),
     );
     let causes = || replies.iter().filter_map(|reply| if let A::Waiting(waiting) = reply { Some(waiting.cause) } else { None });
     assert_every_kind!(
         causes(),
-        C::Step, C::Goal(_), C::Spawned(_), C::Ended(..), C::Ready(..), C::Survivors, C::Event { .. }, C::Nothing,
+        C::Step, C::Goal(_), C::Stop, C::Spawned(_), C::Ended(..), C::Ready(..), C::Survivors, C::Event { .. }, C::Nothing,
     );
     assert_every_kind!(
         causes().filter_map(|cause| if let C::Event { holder, .. } = cause { Some(holder) } else { None }),

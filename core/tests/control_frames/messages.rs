@@ -1,10 +1,11 @@
 //! One message of every kind, and the text of those that people read.
 
 use uphold_core::bytes::Strings;
-use uphold_core::control::{Cause, Holder, Refusal, Reply, Request, Status, Waiting};
-use uphold_core::{EnvTable, Expect, Goal, Priority, Process, Select, State, Target};
+use uphold_core::control::{Cause, Holder, JobName, Refusal, Reply, Request, Status, Waiting};
+use uphold_core::{ClientId, EnvTable, Expect, Goal, Priority, Process, Select, State, Target};
 
 pub const INSTANCE: Target<'_> = Target { job: b"tty", select: Select::Name(b"tty1") };
+pub const CLIENT: ClientId = ClientId { slot: 127, generation: u32::MAX };
 pub const TABLE: EnvTable<'_> = EnvTable::Job { job: b"tty", instance: b"tty1" };
 pub const BY_VARIABLES: Target<'_> =
     Target { job: b"net/if\xff", select: Select::Environment(Strings(b"A=1\0B=\xfe\0")) };
@@ -17,7 +18,7 @@ pub fn requests() -> Vec<Request<'static>> {
         Request::Stop { target: INSTANCE, wait: false },
         Request::Force { target: INSTANCE, wait: true },
         Request::Restart { target: BY_VARIABLES, wait: true },
-        Request::Explain { target: INSTANCE },
+        Request::Explain { client: CLIENT },
         Request::Reload { target: INSTANCE },
         Request::Status { target: Target { job: b"", select: Select::Environment(Strings::EMPTY) } },
         Request::List { from: u32::MAX },
@@ -37,6 +38,7 @@ pub fn requests() -> Vec<Request<'static>> {
         Request::NotifyCgroupManagerAddress(b"unix:path=/cgroups"),
         Request::EndSession,
         Request::Reexecute,
+        Request::Identify,
     ]
 }
 
@@ -117,14 +119,20 @@ pub fn statuses() -> Vec<(Status<'static>, &'static str)> {
 }
 
 pub fn waits() -> Vec<(Waiting<'static>, &'static str)> {
-    let one = |cause| Waiting { job: b"svc", instance: b"one", cause };
-    let event = |holder| one(Cause::Event { event: b"stopping", of_failure: false, holder });
+    let one = |cause| Waiting { job: Some(JobName(b"svc", b"one")), cause };
+    let held = |holder, others| Cause::Event { event: b"stopping", of_failure: false, holder, others };
+    let event = |holder| one(held(holder, 0));
+    let own = |of_failure, holder, others| Waiting {
+        job: None,
+        cause: Cause::Event { event: b"go", of_failure, holder, others },
+    };
     let (job, instance): (&[u8], &[u8]) = (b"other", b"");
     vec![
         (one(Cause::Ended(Process::PreStop, 12)), "svc (one): waiting for its pre-stop process (12)"),
         (one(Cause::Ended(Process::Main, 12)), "svc (one): waiting for its main process (12) to end"),
         (one(Cause::Ready(12, Expect::Fork)), "svc (one): waiting for its main process (12) to be ready (expect fork)"),
         (one(Cause::Spawned(Process::Main)), "svc (one): waiting for its main process to be made"),
+        (one(Cause::Stop), "svc (one): waiting to be stopped: a task without a process does not end by itself"),
         (one(Cause::Survivors), "svc (one): waiting to learn which of its processes live"),
         (event(Holder::Unknown), "svc (one): waiting for the event stopping"),
         (event(Holder::Job { job, instance }), "svc (one): waiting for the event stopping, which the job other holds"),
@@ -135,6 +143,16 @@ pub fn waits() -> Vec<(Waiting<'static>, &'static str)> {
         (
             event(Holder::StopOn { job, instance: b"2" }),
             "svc (one): waiting for the event stopping, which \"stop on\" of the job other (2) holds",
+        ),
+        (
+            one(held(Holder::Job { job, instance: b"2" }, 1)),
+            "svc (one): waiting for the event stopping, which the job other (2) and one other hold",
+        ),
+        (own(false, Holder::Unknown, 0), "waiting for the event go"),
+        (own(false, Holder::Job { job, instance }, 0), "waiting for the event go, which the job other holds"),
+        (
+            own(true, Holder::StartOn { job }, 17),
+            "waiting for the event go/failed, which \"start on\" of the job other and 17 others hold",
         ),
     ]
 }
@@ -149,9 +167,10 @@ pub fn replies() -> Vec<Reply<'static>> {
         Reply::Config { emits: Strings(b"a\0b\0"), start_on: b"\x00", stop_on: b"" },
         Reply::Priority(Priority::Fatal),
         Reply::Variables { next: Some(4), entries: Strings(b"A=\xff\0B=\0") },
+        Reply::Client(CLIENT),
     ];
     let causes = [Cause::Step, Cause::Goal(Goal::Respawn), Cause::Nothing];
-    replies.extend(causes.map(|cause| Reply::Waiting(Waiting { job: b"svc", instance: b"", cause })));
+    replies.extend(causes.map(|cause| Reply::Waiting(Waiting { job: Some(JobName(b"svc", b"")), cause })));
     replies.extend(statuses().into_iter().map(|(status, _)| Reply::Job(status)));
     replies.extend(waits().into_iter().map(|(waiting, _)| Reply::Waiting(waiting)));
     replies.extend(refusals().into_iter().map(|(refusal, _)| Reply::Error(refusal)));

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::capacity::{BLIND_PAUSE, CHILDREN};
+use crate::descriptors::essential;
 use crate::output::message_log::MessageLog;
 use crate::watch::reap::{ChildChange, next_change};
 use crate::watch::signals;
@@ -32,7 +33,7 @@ impl Beginning {
         mut attempt: impl FnMut() -> nix::Result<T>,
     ) -> Result<T, String> {
         loop {
-            let reason = match attempt() {
+            let reason = match essential(&mut attempt) {
                 Ok(done) => return Ok(done),
                 Err(errno) => errno.desc(),
             };

@@ -6,6 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::capacity::{LEFTOVER_LOOKS, LEFTOVER_PAUSE};
+use crate::descriptors::essential;
 use crate::kernel::process::{has_children, is_child};
 use crate::watch::reap::next_change;
 
@@ -33,7 +34,7 @@ pub fn end_leftovers() {
 
 fn children() -> Vec<Pid> {
     let path = format!("/proc/self/task/{}/children", nix::unistd::gettid());
-    let list = fs::read_to_string(path).unwrap_or_default();
+    let list = essential(|| fs::read_to_string(&path)).unwrap_or_default();
     let listed = list.split_ascii_whitespace().filter_map(|word| word.parse().ok());
     // The list may be that of another pid namespace.
     let mut numbers: Vec<i32> = listed.filter(|&number| is_child(number)).collect();

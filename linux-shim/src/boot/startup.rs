@@ -24,6 +24,7 @@ use crate::clock::now;
 use crate::conf::conf_dir::ConfDir;
 use crate::conf::programs::Programs;
 use crate::conf::settings::DEFAULT_UMASK;
+use crate::descriptors;
 use crate::handover::state::{self, Essentials, State};
 use crate::kernel::error;
 use crate::kernel::memory::reserve;
@@ -33,6 +34,7 @@ use crate::linux::Linux;
 use crate::output::job_log::JobLogs;
 use crate::output::message_log::MessageLog;
 use crate::run_loop;
+use crate::watch::proc_files;
 use crate::watch::wait::Wait;
 
 /// PATH if it is not set: the directories of a system at boot.
@@ -116,6 +118,9 @@ fn set_up(
     let Essentials { mut wait, outputs, mut slots } = essentials.unwrap_or_default();
     let wait = beginning.insist(&mut log, || Wait::with(&mut wait))?;
     let spawner = beginning.insist(&mut log, || Spawner::with(SPAWN_ROOM, open_files, &mut slots))?;
+    // Now, so that its numbers are low: they are of use under a limit that is lowered later.
+    descriptors::reserve();
+    proc_files::prepare();
     let frames = beginning.insist(&mut log, reserve)?;
     let programs = Programs::new(options.default_console, mask);
     let logs = match (log_dir(options), outputs) {

@@ -6,6 +6,8 @@ use nix::sys::epoll::Epoll;
 use serde::{Deserialize, Serialize};
 use uphold_core::Instant;
 
+use crate::descriptors::Connected;
+
 use super::client_table::{ClientSlot, ClientTable, user_of};
 
 /// A place of the client table, and the client in it.
@@ -42,8 +44,7 @@ impl ClientTable {
         let used =
             self.places.iter().zip(self.buffers.iter()).enumerate().filter(|(_, (place, _))| place.generation > 0);
         used.map(|(slot, (place, buffers))| {
-            let ClientSlot { ref stream, generation, user: _, heard, armed: _, trusted, greeted, waiting, closing } =
-                *place;
+            let ClientSlot { ref stream, generation, heard, trusted, greeted, waiting, closing, .. } = *place;
             let descriptor = stream.as_ref().map(AsRawFd::as_raw_fd);
             let live = |bytes: &[u8]| if descriptor.is_some() { bytes.to_vec() } else { Vec::new() };
             ClientRecord {
@@ -71,8 +72,9 @@ impl ClientTable {
         }
         let stream = connection.map(Into::into);
         let user = stream.as_ref().and_then(user_of);
+        let connected = stream.as_ref().map(|_| Connected::new());
         self.places[slot] =
-            ClientSlot { stream, generation, user, heard, armed: None, trusted, greeted, waiting, closing };
+            ClientSlot { stream, connected, generation, user, heard, armed: None, trusted, greeted, waiting, closing };
         let buffers = &mut self.buffers[slot];
         buffers.inbox.clear();
         // The buffer held these bytes before, so there is room.

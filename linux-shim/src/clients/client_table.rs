@@ -10,7 +10,8 @@ use uphold_core::control::Reply;
 use uphold_core::control::frame::{FrameError, Inbox, MAX_FRAME, Outbox};
 use uphold_core::{ClientId, Instant};
 
-use crate::capacity::{CLIENTS, CLIENTS_OF_A_STRANGER, CLIENTS_RESERVED};
+use crate::capacity::{CLIENT_SILENCE, CLIENTS, CLIENTS_OF_A_STRANGER, CLIENTS_RESERVED};
+use crate::descriptors::Connected;
 use crate::kernel::descriptors::await_events;
 use crate::watch::wait::Source;
 
@@ -29,6 +30,8 @@ pub type Frames = [[[u8; MAX_FRAME]; 2]; CLIENTS];
 #[derive(Default)]
 pub struct ClientSlot {
     pub(super) stream: Option<UnixStream>,
+    /// The share of the connection in the budget of descriptors.
+    pub(super) connected: Option<Connected>,
     pub(super) generation: u32,
     /// The client's user id, if the kernel reports it.
     pub(super) user: Option<u32>,
@@ -96,23 +99,49 @@ impl ClientTable {
         (&mut self.places[slot], &mut self.buffers[slot])
     }
 
+    fn count(&self, which: impl Fn(&ClientSlot) -> bool) -> usize {
+        self.places.iter().filter(|place| place.stream.is_some() && which(place)).count()
+    }
+
+    /// How many clients there may be: as many as there are places, or as there are descriptors for. One that does not
+    /// wait always finds room beside those that do.
+    pub(super) fn places(&self, left: Option<usize>) -> usize {
+        let possible = |left: usize| (self.count(|_| true) + left).max(self.count(|place| place.waiting) + 1);
+        left.map_or(CLIENTS, possible).min(CLIENTS)
+    }
+
     /// Whether as many clients wait as may. The other places are for clients that ask what is going on, or that stop
     /// it.
-    pub fn is_crowded(&self) -> bool {
-        self.places.iter().filter(|place| place.waiting).count() >= CLIENTS - CLIENTS_RESERVED
+    pub(super) fn is_crowded(&self, left: Option<usize>) -> bool {
+        let places = self.places(left);
+        self.count(|place| place.waiting) >= places - share(CLIENTS_RESERVED, places)
+    }
+
+    /// Whether a new client would find a place now. A client that has just connected is not dropped for it before it
+    /// could say anything, unless it is an untrusted one.
+    pub(super) fn has_room(&self, places: usize, now: Instant) -> bool {
+        let is_silent = |place: &ClientSlot| place.heard.after_milliseconds(CLIENT_SILENCE) <= now;
+        let may_go = |place: &ClientSlot| !place.waiting && (!place.trusted || is_silent(place));
+        self.count(|_| true) < places || self.count(may_go) > 0
     }
 
     /// Finds a place for a new client. If none is free, the client that has been silent for the longest loses its
     /// place: an untrusted one first, and never a trusted one for an untrusted one. A client that waits for a reply
     /// keeps its place. A user without rights that has as many places as it may have gives up one of those.
-    fn make_room(&mut self, user: Option<u32>, trusted: bool, epoll: &Epoll) -> Option<usize> {
+    fn make_room(&mut self, user: Option<u32>, trusted: bool, places: usize, epoll: &Epoll) -> Option<usize> {
         let own = |place: &ClientSlot| place.stream.is_some() && !place.trusted && place.user == user;
-        let has_its_share = !trusted && self.places.iter().filter(|place| own(place)).count() >= CLIENTS_OF_A_STRANGER;
-        if !has_its_share && let Some(free) = self.places.iter().position(|place| place.stream.is_none()) {
+        let has_its_share = !trusted && self.count(own) >= share(CLIENTS_OF_A_STRANGER, places);
+        if !has_its_share
+            && self.count(|_| true) < places
+            && let Some(free) = self.places.iter().position(|place| place.stream.is_none())
+        {
             return Some(free);
         }
-        let may_go =
-            |place: &ClientSlot| !place.waiting && if has_its_share { own(place) } else { trusted || !place.trusted };
+        let may_go = |place: &ClientSlot| {
+            place.stream.is_some()
+                && !place.waiting
+                && if has_its_share { own(place) } else { trusted || !place.trusted }
+        };
         let may_go = |slot: &usize| may_go(&self.places[*slot]);
         let key = |slot: &usize| (self.places[*slot].trusted, self.places[*slot].heard);
         let longest = (0..CLIENTS).filter(may_go).min_by_key(key)?;
@@ -120,14 +149,24 @@ impl ClientTable {
         Some(longest)
     }
 
-    /// Gives a new client a place, if there is one for it. Clients of root and of the supervisor's user are trusted.
-    pub fn seat(&mut self, stream: UnixStream, owner: u32, now: Instant, epoll: &Epoll) {
+    /// Gives a new client a place, if there is one for it among so many. Clients of root and of the supervisor's user
+    /// are trusted.
+    pub(super) fn seat(&mut self, stream: UnixStream, (owner, places): (u32, usize), now: Instant, epoll: &Epoll) {
         let user = user_of(&stream);
         let trusted = user.is_some_and(|user| user == 0 || user == owner);
-        let Some(slot) = self.make_room(user, trusted, epoll) else { return };
+        let Some(slot) = self.make_room(user, trusted, places, epoll) else { return };
         let place = &mut self.places[slot];
         let generation = place.generation.wrapping_add(1);
-        *place = ClientSlot { stream: Some(stream), generation, user, heard: now, trusted, ..ClientSlot::default() };
+        let connected = Some(Connected::new());
+        *place = ClientSlot {
+            stream: Some(stream),
+            connected,
+            generation,
+            user,
+            heard: now,
+            trusted,
+            ..ClientSlot::default()
+        };
         self.buffers[slot].inbox.clear();
         self.buffers[slot].outbox.clear();
         self.backlog &= !(1 << slot);
@@ -144,6 +183,7 @@ impl ClientTable {
             }
             place.waiting = false;
         }
+        place.connected = None;
         self.backlog &= !(1 << slot);
     }
 
@@ -232,6 +272,11 @@ impl ClientTable {
     pub fn has_backlog(&self) -> bool {
         self.backlog != 0
     }
+}
+
+/// The part of `places` that is for some clients only: `most` of them, or a quarter where there are few.
+fn share(most: usize, places: usize) -> usize {
+    most.min(places / 4)
 }
 
 /// The user id of the program that connected.

@@ -1,7 +1,7 @@
 //! The control socket: clients connect, send requests and get replies (`uphold_core`'s `client/requests.rs` decides
 //! which). No client can delay another, or a job.
 
-use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::net::UnixListener;
 
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
@@ -10,7 +10,9 @@ use uphold_core::control::frame::MAX_PAGE;
 use uphold_core::control::{Refusal, Reply, Request};
 use uphold_core::{ClientId, Host, Input, Instant, Peer, Response, Supervisor, WorldRequest};
 
+use crate::capacity::ACCEPT_PAUSE;
 use crate::clients::client_table::{Buffers, ClientInput, ClientTable, Frames};
+use crate::descriptors::{essential, left_for_clients};
 use crate::kernel::descriptors::await_events;
 use crate::watch::wait::Source;
 
@@ -35,21 +37,15 @@ pub struct ControlSocket {
     owner: u32,
     /// The client whose request is the supervisor's current input. The request is dropped from the inbox afterwards.
     given: Option<usize>,
-    /// A spare descriptor. It is closed when no other is left, so that a client can be accepted (and refused).
-    reserve: Option<File>,
+    /// The time until which no connection is accepted, since there is no room for another client.
+    deaf_until: Option<Instant>,
 }
 
 impl ControlSocket {
     /// A control socket that listens nowhere yet.
     pub fn new(frames: &'static mut Frames) -> Self {
         let owner = geteuid().as_raw();
-        ControlSocket {
-            listeners: Vec::new(),
-            clients: ClientTable::new(frames),
-            owner,
-            given: None,
-            reserve: reserve(),
-        }
+        ControlSocket { listeners: Vec::new(), clients: ClientTable::new(frames), owner, given: None, deaf_until: None }
     }
 
     /// Listens on one more socket.
@@ -95,23 +91,48 @@ impl ControlSocket {
         &mut self.clients
     }
 
-    /// Accepts one new client.
+    /// Accepts one new client. If there is no room for it, it waits in the kernel's queue.
     pub fn accept(&mut self, listener: usize, now: Instant, epoll: &Epoll) {
+        let places = self.clients.places(left_for_clients());
         let Some(listener) = self.listeners.get(listener) else { return };
-        let stream = match listener.accept() {
-            Ok((stream, _)) => stream,
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
-                // Refusing the client is better than being woken again and again.
-                self.reserve = None;
-                drop(listener.accept());
-                self.reserve = reserve();
-                return;
-            }
-            Err(_) => return,
-        };
-        if stream.set_nonblocking(true).is_ok() {
-            self.clients.seat(stream, self.owner, now, epoll);
+        if !self.clients.has_room(places, now) {
+            return self.pause(now, epoll);
         }
+        match essential(|| listener.accept()) {
+            Ok((stream, _)) if stream.set_nonblocking(true).is_ok() => {
+                self.clients.seat(stream, (self.owner, places), now, epoll);
+            }
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted) => {}
+            Err(_) => self.pause(now, epoll),
+        }
+    }
+
+    /// Accepts no connection for a moment: the kernel would report the same one again and again.
+    fn pause(&mut self, now: Instant, epoll: &Epoll) {
+        for (index, listener) in self.listeners.iter().enumerate() {
+            let mut nothing = EpollEvent::new(EpollFlags::empty(), Source::Listener(index as u32).token());
+            // It is in the epoll, since it was reported; another one that is not stays silent anyway.
+            epoll.modify(listener, &mut nothing).unwrap_or_default();
+        }
+        self.deaf_until = Some(now.after_milliseconds(ACCEPT_PAUSE));
+    }
+
+    /// The time at which connections are accepted again.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deaf_until
+    }
+
+    /// Accepts connections again if it is time for it.
+    ///
+    /// # Errors
+    /// The kernel has no memory for it now.
+    pub(crate) fn end_pause(&mut self, now: Instant, epoll: &Epoll) -> std::io::Result<()> {
+        if self.deaf_until.is_none_or(|until| now < until) {
+            return Ok(());
+        }
+        self.deaf_until = None;
+        self.listen_again(epoll)
     }
 
     /// Serves a client of which the kernel has reported an event.
@@ -163,10 +184,15 @@ impl ControlSocket {
         if waited { RequestOutcome::Hangup(client) } else { RequestOutcome::Nothing }
     }
 
+    fn wants_to_wait(&mut self, slot: usize) -> bool {
+        let message = self.clients.parts(slot).1.inbox.message();
+        message.is_ok_and(|message| message.is_some_and(|it| Request::decode(it).is_ok_and(|request| request.waits())))
+    }
+
     /// Takes one request of a client, if a whole one has arrived.
     fn attend(&mut self, slot: usize, supervisor: &mut Supervisor<'_>, host: Host, epoll: &Epoll) -> RequestOutcome {
         let client = self.clients.id(slot);
-        let crowded = self.clients.is_crowded();
+        let crowded = self.wants_to_wait(slot) && self.clients.is_crowded(left_for_clients());
         let (place, Buffers { inbox, outbox }) = self.clients.parts(slot);
         let request = match inbox.message() {
             Ok(None) => {
@@ -179,7 +205,7 @@ impl ControlSocket {
         let mut page = [0; MAX_PAGE];
         let mut peer = Peer { client, trusted: place.trusted, greeted: place.greeted };
         let response = match &request {
-            Some(request) if crowded && request.waits() => Response::Reply(Reply::Error(CROWDED)),
+            Some(_) if crowded => Response::Reply(Reply::Error(CROWDED)),
             Some(request) => supervisor.respond(request, &mut peer, host, &mut page),
             None => Response::Reply(Reply::Error(Refusal::Malformed)),
         };
@@ -231,10 +257,6 @@ fn register(listener: &UnixListener, index: usize, epoll: &Epoll) -> std::io::Re
     listener.set_nonblocking(true)?;
     let source = Source::Listener(index as u32);
     Ok(await_events(epoll, listener, EpollEvent::new(EpollFlags::EPOLLIN, source.token()))?)
-}
-
-fn reserve() -> Option<File> {
-    File::open("/dev/null").ok()
 }
 
 /// The reply to a client that may not wait because too many do.

@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use nix::sys::socket::sockopt::PeerCredentials;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket};
 
+use crate::descriptors::essential;
 use crate::kernel::error::may_pass;
 
 /// The system's control socket.
@@ -19,7 +20,7 @@ pub(crate) const SYSTEM_SOCKET: &str = "/run/uphold/control";
 /// Connects to a path without waiting. EAGAIN means that the listener's queue is full.
 fn knock(path: &Path) -> Result<OwnedFd, Errno> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let client = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    let client = essential(|| socket(AddressFamily::Unix, SockType::Stream, flags, None))?;
     connect(client.as_raw_fd(), &UnixAddr::new(path)?)?;
     Ok(client)
 }
@@ -39,14 +40,14 @@ pub(crate) fn leads_here(path: &Path) -> Option<bool> {
 /// # Errors
 /// Another process listens there, or the path cannot be used.
 pub fn bind(path: &Path) -> std::io::Result<UnixListener> {
-    match UnixListener::bind(path) {
+    match essential(|| UnixListener::bind(path)) {
         Err(error) if error.raw_os_error() == Some(Errno::EADDRINUSE as i32) => {
             let is_socket = std::fs::symlink_metadata(path)?.file_type().is_socket();
             if !is_socket || knock(path).err() != Some(Errno::ECONNREFUSED) {
                 return Err(error);
             }
             std::fs::remove_file(path)?;
-            UnixListener::bind(path)
+            essential(|| UnixListener::bind(path))
         }
         bound => bound,
     }

@@ -10,6 +10,7 @@ use nix::sys::stat::stat;
 
 use crate::clients::control_socket::ControlSocket;
 use crate::clients::listener::{SYSTEM_SOCKET, leads_here, listen_at};
+use crate::descriptors::essential;
 use crate::kernel::error::may_pass;
 use crate::watch::wait::Wait;
 
@@ -55,7 +56,8 @@ impl SystemSocket {
     /// socket is checked when job files are loaded again, and this is tried again.
     pub(crate) fn watch_mounts(&mut self, wait: &Wait) {
         if self.mounts.is_none() {
-            self.mounts = File::open("/proc/self/mounts").ok().filter(|mounts| wait.watch_mounts(mounts).is_ok());
+            self.mounts =
+                essential(|| File::open("/proc/self/mounts")).ok().filter(|mounts| wait.watch_mounts(mounts).is_ok());
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::conf::job_file::{
 };
 use crate::conf::names::{counts, found, is_conf, is_looked_into, names_in};
 use crate::conf::unsure::{Sight, Unsure};
+use crate::descriptors::essential;
 use crate::kernel::error::{self, may_pass, settled};
 
 /// The events that are watched in a directory.
@@ -429,7 +430,7 @@ impl ConfDir {
 }
 
 fn inotify() -> Result<Inotify, Errno> {
-    Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)
+    essential(|| Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC))
 }
 
 fn with_suffix(job: &[u8], suffix: &[u8]) -> PathBuf {

@@ -12,6 +12,7 @@ use uphold_core::{ClassId, Effect, Supervisor};
 
 use crate::capacity::JOB_FILE;
 use crate::conf::programs::{Draft, Programs};
+use crate::descriptors::essential;
 use crate::kernel::error;
 use crate::output::message_log::MessageLog;
 
@@ -149,7 +150,8 @@ pub(crate) fn check_settings(file: &Path, log: &mut MessageLog) {
 /// Reads a file. A pipe in the place of the file is not waited for.
 pub(crate) fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    let mut how = fs::OpenOptions::new();
+    let file = essential(|| how.read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path))?;
     file.take(JOB_FILE as u64 + 1).read_to_end(&mut text)?;
     if text.len() > JOB_FILE { Err(Errno::EFBIG.into()) } else { Ok(text) }
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::sys::inotify::AddWatchFlags;
 
+use crate::descriptors::essential;
 use crate::kernel::error::settled;
 
 /// The file or directory at a path; `None` if nothing can be reached there.
@@ -40,8 +41,9 @@ pub(super) fn counts(mask: AddWatchFlags, path: &Path) -> Result<bool, Errno> {
 
 /// The names in a directory, sorted.
 pub(super) fn names_in(directory: &Path) -> std::io::Result<Vec<OsString>> {
-    let mut names =
-        fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>()?;
+    let mut names = essential(|| fs::read_dir(directory))?
+        .map(|entry| Ok(entry?.file_name()))
+        .collect::<std::io::Result<Vec<_>>>()?;
     names.sort();
     Ok(names)
 }

@@ -18,6 +18,7 @@ use uphold_core::{SpawnError, SpawnStage};
 use crate::capacity::CGROUP_NAME;
 use crate::conf::cgroup_stanza::Cgroup;
 use crate::containment::hierarchy::find_base;
+use crate::descriptors::essential;
 use crate::kernel::error;
 use crate::watch::wait::Source;
 
@@ -145,12 +146,12 @@ impl Cgroups {
 }
 
 fn inotify() -> Option<Inotify> {
-    Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).ok()
+    essential(|| Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)).ok()
 }
 
 /// Removes a group without processes, and returns whether it is gone. `is_unsure` is set if the kernel cannot tell now.
 fn is_removed(group: &Path, is_unsure: &mut bool) -> bool {
-    let state = fs::read(group.join("cgroup.events")).unwrap_or_else(|problem| {
+    let state = essential(|| fs::read(group.join("cgroup.events"))).unwrap_or_else(|problem| {
         *is_unsure |= error::may_pass(error::errno(&problem));
         Vec::new()
     });
@@ -199,7 +200,8 @@ fn path_in<'v>(
 fn enable(group: &Path, controllers: &[Box<[u8]>]) -> Result<(), SpawnError> {
     let unknown = |errno| SpawnError { stage: SpawnStage::CgroupController, code: errno as i32 };
     // A hierarchy without such a file has no controllers.
-    let read = |file| error::settled(fs::read(group.join(file))).map(Result::unwrap_or_default).map_err(unknown);
+    let read =
+        |file| error::settled(essential(|| fs::read(group.join(file)))).map(Result::unwrap_or_default).map_err(unknown);
     let lists =
         |list: &[u8], controller: &[u8]| list.trim_ascii().split(|&byte| byte == b' ').any(|one| one == controller);
     let (available, enabled) = (read("cgroup.controllers")?, read("cgroup.subtree_control")?);
@@ -218,7 +220,7 @@ fn enable(group: &Path, controllers: &[Box<[u8]>]) -> Result<(), SpawnError> {
 /// Writes to a file of the kernel in one piece; the file exists.
 fn write(file: &Path, text: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
-    fs::OpenOptions::new().write(true).open(file)?.write_all(text)
+    essential(|| fs::OpenOptions::new().write(true).open(file))?.write_all(text)
 }
 
 fn failed(stage: SpawnStage, problem: &std::io::Error) -> SpawnError {

@@ -17,8 +17,9 @@ use uphold_core::Pid;
 
 use crate::capacity::{GROUP_DEPTH, GROUP_NAMES, GROUPS_TO_REMOVE, HOME_NAMES, LEFT_GROUPS, OWN_GROUP_PATH};
 use crate::containment::hierarchy::find_base;
+use crate::descriptors::essential;
 use crate::kernel;
-use crate::watch::proc_files::{each_number, present, with_spare};
+use crate::watch::proc_files::{each_number, present};
 
 /// The beginning of the names of supervisors' groups; the supervisor's process id follows.
 const PREFIX: &str = "uphold-";
@@ -81,7 +82,7 @@ impl JobCgroups {
     }
 
     fn open_in(&self, path: &[u8], flags: OFlag) -> Result<OwnedFd, Errno> {
-        with_spare(|| openat(&*self.lock, path, flags | OFlag::O_CLOEXEC, Mode::empty()))
+        essential(|| openat(&*self.lock, path, flags | OFlag::O_CLOEXEC, Mode::empty()))
     }
 
     /// Makes a new group.
@@ -209,7 +210,7 @@ fn settle(home: &Path) -> Result<Lock, Errno> {
 
 fn lock(directory: &Path) -> Result<Lock, Errno> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let directory = open(directory, flags, Mode::empty())?;
+    let directory = essential(|| open(directory, flags, Mode::empty()))?;
     Flock::lock(directory, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)
 }
 

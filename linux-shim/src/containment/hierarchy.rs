@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
+use crate::descriptors::essential;
 use crate::kernel::error::settled;
 
 /// The supervisor's own group, if the hierarchy of version 2 is mounted.
@@ -14,7 +15,7 @@ use crate::kernel::error::settled;
 /// # Errors
 /// The kernel cannot tell now: it has no descriptor or no memory for the answer.
 pub(crate) fn find_base() -> Result<Option<PathBuf>, Errno> {
-    let read = |file| Ok::<_, Errno>(settled(fs::read(file))?.ok());
+    let read = |file| Ok::<_, Errno>(settled(essential(|| fs::read(file)))?.ok());
     let (Some(mounts), Some(own)) = (read("/proc/self/mounts")?, read("/proc/self/cgroup")?) else { return Ok(None) };
     Ok(base(&mounts, &own))
 }

@@ -23,7 +23,6 @@ use super::table::Table;
 use crate::capacity::{CHILDREN, ORPHANS, SURVIVORS};
 use crate::clock::{TICKS, ticks};
 use crate::kernel;
-use crate::watch::proc_files::fill_reserve;
 
 use super::owner::{Owner, World};
 use super::process::{self, ClaimedName};
@@ -232,7 +231,6 @@ impl Containment {
     pub fn note_descent(&mut self, pid: Pid, is_called: IsCalled<'_>) {
         let Some(Owner::Main(job)) = self.table.get(pid) else { return };
         if !self.has_group(job) {
-            fill_reserve();
             let mut found = std::mem::take(&mut self.found);
             found.alive.clear();
             found.add(pid);
@@ -337,7 +335,6 @@ impl Containment {
                 idle: idle.unwrap_or(false),
             });
         }
-        fill_reserve();
         Survey { survivors: &self.survivors, unknown }
     }
 
@@ -347,7 +344,6 @@ impl Containment {
     }
 
     pub(super) fn find(&mut self, job: JobId, anywhere: bool, is_called: IsCalled<'_>) {
-        fill_reserve();
         let mut found = std::mem::take(&mut self.found);
         found.look(|found| self.find_once(job, anywhere, is_called, found));
         if found.unknown.is_some() {
@@ -358,7 +354,6 @@ impl Containment {
         found.alive.sort_unstable_by_key(|stat| (is_left(stat), stat.start, stat.pid));
         found.alive.dedup_by_key(|stat| stat.pid);
         self.found = found;
-        fill_reserve();
     }
 
     fn find_once(

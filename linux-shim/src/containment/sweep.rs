@@ -7,9 +7,9 @@ use uphold_core::{JobId, Pid, Signal};
 
 use super::job_processes::{Containment, IsCalled};
 use crate::capacity::SWEEPS;
+use crate::descriptors::essential;
 use crate::kernel;
 use crate::watch::kill::signal_one;
-use crate::watch::proc_files::with_spare;
 use crate::watch::proc_stat::Stat;
 
 impl Containment {
@@ -46,7 +46,7 @@ fn send(stat: &Stat, own: u32, signal: Signal) -> Result<(), Errno> {
     if stat.parent == own {
         return signal_one(stat.pid, signal).map(drop);
     }
-    let process = with_spare(|| kernel::process::open_process(stat.pid));
+    let process = essential(|| kernel::process::open_process(stat.pid));
     if Stat::of(stat.pid)?.is_none_or(|now| now.start != stat.start) {
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! The image as a file in memory: the shim's records, each with its length and checksum, then the core's snapshot.
 
 use crate::capacity::IMAGE_RECORD;
+use crate::descriptors::essential;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Error, ErrorKind, Read, Result, Seek, Write};
 use std::os::fd::OwnedFd;
@@ -19,7 +20,7 @@ pub(super) struct Writer {
 impl Writer {
     /// An empty image.
     pub(super) fn new() -> Result<Self> {
-        let file = File::from(memfd_create(c"uphold-state", MFdFlags::MFD_CLOEXEC)?);
+        let file = File::from(essential(|| memfd_create(c"uphold-state", MFdFlags::MFD_CLOEXEC))?);
         Ok(Writer { file: BufWriter::new(file), record: Vec::new() })
     }
 

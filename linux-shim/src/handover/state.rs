@@ -11,6 +11,7 @@ use super::image::Reader;
 use super::record::{EssentialRecord, HEAD, Own, error_words, paths};
 use crate::clients::client_record::ClientRecord;
 use crate::clients::published_files::PublishedFiles;
+use crate::clock::now;
 use crate::conf::programs::ProgramRecord;
 use crate::kernel::descriptors::{adopt_descriptor, close_range};
 use crate::kernel::error;
@@ -62,7 +63,7 @@ fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> 
     let listeners = state.own.listeners.iter().copied().chain(state.own.essentials.descriptors());
     let clients = state.clients.iter().filter_map(ClientRecord::descriptor);
     let logs = state.logs.iter().filter_map(LogRecord::descriptor);
-    let watches = state.watches.iter().map(|watch| watch.descriptor);
+    let watches = state.watches.iter().filter_map(|watch| watch.descriptor);
     let daemons = state.daemons.iter().flat_map(DaemonRecord::descriptors).flatten();
     let named = listeners.chain(clients).chain(logs).chain(watches).chain(daemons);
     if !named.into_iter().all(|number| number > 2 && seen.insert(number)) {
@@ -147,10 +148,9 @@ impl State {
             }
         }
         for watch in watches {
-            let process = adopt(watch.descriptor);
-            let again = process.and_then(|process| Ok(linux.watches.put_back(&watch, process, &linux.wait.epoll)?));
-            if let Err(problem) = again {
-                linux.log.error(format_args!("Unable to watch a process: {}", error::words(&problem)));
+            let process = watch.descriptor.and_then(|number| adopt(number).ok());
+            if let Err(errno) = linux.watches.put_back(watch, process, now(), &linux.wait.epoll) {
+                linux.log.error(format_args!("Unable to watch a process: {}", errno.desc()));
             }
         }
         for daemon in daemons {

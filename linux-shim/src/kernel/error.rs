@@ -17,15 +17,39 @@ pub fn explain(code: i32) -> &'static str {
     TEXTS.iter().find(|text| text.0 == errno).map_or(errno.desc(), |text| text.1)
 }
 
-/// Whether an error says nothing of the thing in question: the kernel had no descriptor, no memory or no disk for an
-/// answer, and may have one later. Such an error is neither a yes nor a no, so nothing is decided on it, and nothing of
-/// it is kept.
-pub const fn may_pass(errno: Errno) -> bool {
+/// The meaning of an error number for the thing in question.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Meaning {
+    /// It is not there, or this supervisor may not see it, which lasts.
+    Absent,
+    /// Nothing: the kernel had no descriptor, no memory or no disk for an answer, and may have one later. That is
+    /// neither a yes nor a no, so nothing is decided on it, and nothing of it is kept.
+    NotNow,
+    /// Something else. It is a fact where a file or a setting is concerned; where the life of a process is concerned,
+    /// it shows nothing.
+    Other,
+}
+
+/// The three kinds of answers, in one table.
+const fn meaning(errno: Errno) -> Meaning {
+    use Errno::{EACCES, ENODEV, ENOENT, EPERM, ESRCH};
     use Errno::{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EREMOTEIO, ESTALE, ETIMEDOUT, EUSERS};
-    matches!(
-        errno,
-        EAGAIN | EINTR | EIO | EMFILE | ENFILE | ENOBUFS | ENOMEM | ENOSPC | EREMOTEIO | ESTALE | ETIMEDOUT | EUSERS
-    )
+    match errno {
+        ENOENT | ESRCH | ENODEV | EACCES | EPERM => Meaning::Absent,
+        EAGAIN | EINTR | EIO | EMFILE | ENFILE | ENOBUFS | ENOMEM | ENOSPC => Meaning::NotNow,
+        EREMOTEIO | ESTALE | ETIMEDOUT | EUSERS => Meaning::NotNow,
+        _ => Meaning::Other,
+    }
+}
+
+/// Whether an error says nothing of the thing in question, and may pass.
+pub const fn may_pass(errno: Errno) -> bool {
+    matches!(meaning(errno), Meaning::NotNow)
+}
+
+/// Whether an error says that the thing in question is not there.
+pub(crate) const fn is_absence(errno: Errno) -> bool {
+    matches!(meaning(errno), Meaning::Absent)
 }
 
 /// The error number of an error of the standard library; 5 (`EIO`) if it has none.

@@ -23,6 +23,9 @@ pub(crate) fn accept_keyboard_request(terminal: &OwnedFd, signal: c_int) -> Resu
     Errno::result(unsafe { libc::ioctl(terminal.as_raw_fd(), KDSIGACCEPT as _, signal) }).map(drop)
 }
 
+/// How both ends are opened: programs inherit neither.
+const TERMINAL: OFlag = OFlag::O_RDWR.union(OFlag::O_NOCTTY).union(OFlag::O_CLOEXEC);
+
 /// Opens a new terminal: the end to be read, which never blocks, and the end for a process. Programs inherit neither.
 ///
 /// As openpty(3), but without looking anything up by name: half as many calls.
@@ -30,21 +33,39 @@ pub(crate) fn accept_keyboard_request(terminal: &OwnedFd, signal: c_int) -> Resu
 /// # Errors
 /// The kernel has no terminal (ENOSPC), or no descriptor (EMFILE, ENFILE).
 pub fn open_terminal() -> Result<(OwnedFd, OwnedFd), Errno> {
-    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let reader = open(c"/dev/ptmx", flags | OFlag::O_NONBLOCK, Mode::empty())?;
+    let reader = open_reader()?;
+    let writer = open_writer(&reader)?;
+    Ok((reader, writer))
+}
+
+/// Opens the end to be read of a new terminal.
+///
+/// # Errors
+/// As [`open_terminal`].
+pub(crate) fn open_reader() -> Result<OwnedFd, Errno> {
+    let reader = open(c"/dev/ptmx", TERMINAL | OFlag::O_NONBLOCK, Mode::empty())?;
     let locked: c_int = 0;
     // SAFETY: the request reads one number.
     Errno::result(unsafe { libc::ioctl(reader.as_raw_fd(), libc::TIOCSPTLCK, &raw const locked) })?;
+    Ok(reader)
+}
+
+/// Opens the end for a process.
+///
+/// # Errors
+/// The kernel has no descriptor (EMFILE, ENFILE).
+pub(crate) fn open_writer(reader: &OwnedFd) -> Result<OwnedFd, Errno> {
     // SAFETY: the request takes a number, and returns a new descriptor.
-    let writer = Errno::result(unsafe { libc::ioctl(reader.as_raw_fd(), libc::TIOCGPTPEER, flags.bits()) });
+    let writer = Errno::result(unsafe { libc::ioctl(reader.as_raw_fd(), libc::TIOCGPTPEER, TERMINAL.bits()) });
     match writer.map(adopt_descriptor) {
-        Ok(writer) => Ok((reader, writer)),
+        Ok(writer) => Ok(writer),
+        Err(errno @ (Errno::EMFILE | Errno::ENFILE)) => Err(errno),
         // Linux before 4.13 lacks the request.
         Err(_) => {
             let mut path = [0; 24];
-            write!(&mut path[..], "/dev/pts/{}\0", terminal_number(&reader)?).map_err(|_| Errno::ENAMETOOLONG)?;
+            write!(&mut path[..], "/dev/pts/{}\0", terminal_number(reader)?).map_err(|_| Errno::ENAMETOOLONG)?;
             let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::ENAMETOOLONG)?;
-            open(path, flags, Mode::empty()).map(|writer| (reader, writer))
+            open(path, TERMINAL, Mode::empty())
         }
     }
 }

@@ -17,6 +17,7 @@ use nix::unistd::{getegid, geteuid};
 use uphold_core::{SpawnError, SpawnStage};
 
 use crate::capacity::{ACCOUNTS, GROUPS_OF_A_USER};
+use crate::descriptors::essential;
 use crate::kernel;
 
 const PASSWD: &CStr = c"/etc/passwd";
@@ -129,7 +130,7 @@ impl OwnGroups {
         let stamp = stamps([PASSWD, GROUP]);
         if stamp.is_none() || self.stamp != stamp {
             self.stamp = None;
-            self.look_up()?;
+            essential(|| self.look_up())?;
             self.stamp = stamp;
         }
         Ok((!self.in_force).then_some(&self.groups))

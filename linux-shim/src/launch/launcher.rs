@@ -16,6 +16,7 @@ use crate::conf::programs::Programs;
 use crate::conf::settings::{Preparation, Settings, TextSetting};
 use crate::containment::cgroup::Cgroups;
 use crate::containment::job_processes::Containment;
+use crate::descriptors::{MayBeShort, note_lack};
 use crate::kernel::error::may_pass;
 use crate::launch::preparation;
 use crate::launch::spawn::{Failed, Plan, Spawner};
@@ -126,7 +127,12 @@ impl Launcher<'_> {
         let logs = self.job_logs.as_deref_mut().filter(|_| settings.console == Console::Log);
         let terminal = logs.and_then(|logs| match logs.open(job) {
             Ok(terminal) => Some(terminal),
-            // A job without a log is better than no job; the message is the original's.
+            // A job without a log is better than no job.
+            Err(errno) if errno.is_short() => {
+                note_lack();
+                None
+            }
+            // The message is the original's.
             Err(errno) => {
                 self.log.error(format_args!("Failed to create pty - disabling logging for job"));
                 self.log.warn(format_args!("Temporary process spawn error: {}", errno.desc()));

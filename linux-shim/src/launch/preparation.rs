@@ -8,6 +8,7 @@ use nix::unistd::{AccessFlags, access, read};
 use uphold_core::{SpawnError, SpawnStage};
 
 use crate::conf::settings::{Preparation, Settings};
+use crate::descriptors::essential;
 use crate::kernel::error::may_pass;
 
 /// The file that says whether AppArmor is enabled.
@@ -34,7 +35,7 @@ pub struct Helper<'a> {
 /// The kernel cannot tell now. A job that is to be confined must not run unconfined for that.
 pub(crate) fn apparmor_is_on() -> Result<bool, SpawnError> {
     let mut state = [0];
-    let file = open(APPARMOR, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+    let file = essential(|| open(APPARMOR, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()));
     match file.and_then(|file| read(&file, &mut state)) {
         Err(errno) if may_pass(errno) => Err(SpawnError { stage: SpawnStage::Profile, code: errno as i32 }),
         looked => Ok(looked.is_ok() && state == *b"Y"),

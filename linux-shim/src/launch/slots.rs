@@ -9,6 +9,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::stat::Mode;
 use nix::unistd::dup3;
 
+use crate::descriptors::essential;
 use crate::kernel::descriptors::adopt_descriptor;
 
 /// The lowest descriptor of the supervisor that a child may see: above those that the child needs.
@@ -72,13 +73,14 @@ impl Slots {
     /// Makes the slots for log, script, readiness and report lead to these, and the first to the null device.
     pub(crate) fn fill(&mut self, with: [Option<BorrowedFd<'_>>; 4]) -> Result<(), Errno> {
         if !self.has_null {
-            let null = open(c"/dev/null", OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty())?;
-            dup3(&null, &mut self.null, OFlag::O_CLOEXEC)?;
+            let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+            let null = essential(|| open(c"/dev/null", flags, Mode::empty()))?;
+            lead(&null, &mut self.null)?;
             self.has_null = true;
         }
         for (slot, with) in self.given().into_iter().zip(with) {
             if let Some(with) = with {
-                dup3(with, slot, OFlag::O_CLOEXEC)?;
+                lead(with, slot)?;
             }
         }
         Ok(())
@@ -93,5 +95,17 @@ impl Slots {
                 dup3(&*nowhere, slot, OFlag::O_CLOEXEC).unwrap_or_default();
             }
         }
+    }
+}
+
+/// Makes a slot lead to a file.
+///
+/// # Errors
+/// EMFILE: the limit was lowered below the number of the slot.
+fn lead(file: impl AsFd, slot: &mut OwnedFd) -> Result<(), Errno> {
+    match dup3(file, slot, OFlag::O_CLOEXEC) {
+        // Both are open.
+        Err(Errno::EBADF) => Err(Errno::EMFILE),
+        led => led,
     }
 }

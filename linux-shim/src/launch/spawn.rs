@@ -16,6 +16,7 @@
 use crate::capacity::{LAUNCH_LOOK, LAUNCH_PATIENCE, SpawnRoom};
 use crate::conf::command::{Command, ScriptPlace, script_place};
 use crate::conf::settings::Settings;
+use crate::descriptors::essential;
 use crate::kernel;
 use crate::kernel::memory::NO_PAGE;
 use crate::launch::accounts::OwnGroups;
@@ -193,10 +194,11 @@ impl Spawner {
     pub fn launch(&mut self, plan: &Plan<'_>) -> Result<Pid, Failed> {
         let place = script_place(plan.ready.map(|(_, number)| number));
         self.prepare(plan, place).map_err(|errno| failed(SpawnStage::Execute, errno))?;
-        let script = plan.command.script_file().map(|body| script_file(place, body)).transpose();
+        let script = plan.command.script_file().map(|body| essential(|| script_file(place, body))).transpose();
         let script = script.map_err(|errno| failed(SpawnStage::Pipe, errno))?;
         let awaited = !plan.stop_before_exec && plan.helpers == [None; 2];
-        let report = (awaited && plan.settings.oom_score.is_some()).then(|| pipe2(OFlag::O_CLOEXEC)).transpose();
+        let report =
+            (awaited && plan.settings.oom_score.is_some()).then(|| essential(|| pipe2(OFlag::O_CLOEXEC))).transpose();
         let (report, end) = report.map_err(|errno| failed(SpawnStage::Pipe, errno))?.unzip();
         let script_end = script.as_ref().map(AsFd::as_fd);
         let filled =
@@ -262,6 +264,7 @@ impl Spawner {
         reports: bool,
     ) -> Result<(Pid, WaitOutcome), SpawnError> {
         let slots = &self.slots;
+        let own_groups = self.own_groups.get();
         let mut orders = Orders {
             settings: plan.settings,
             null: slots.null.as_raw_fd(),
@@ -277,7 +280,7 @@ impl Spawner {
             helpers: plan.helpers,
             cgroup: plan.cgroup,
             open_files: self.open_files.map(|limit| (limit.soft, limit.hard)),
-            own_groups: self.own_groups.get(),
+            own_groups,
             disposed: self.disposed,
             confined: plan.confined,
             trace: plan.trace,

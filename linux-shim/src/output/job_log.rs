@@ -18,6 +18,7 @@ use uphold_core::bytes::Show;
 use uphold_core::{JobId, Pid, Supervisor};
 
 use crate::capacity::{JOB_LOGS, LAST_PIECES, LOG_BLOCK, LOG_TURN};
+use crate::descriptors::essential;
 use crate::kernel::error;
 use crate::output::kept_output::{Chain, Kept};
 use crate::output::message_log::MessageLog;
@@ -348,7 +349,7 @@ fn write_all(file: &OwnedFd, bytes: &[u8]) -> (usize, Option<Errno>) {
 fn open_log(path: &[u8]) -> nix::Result<OwnedFd> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND | OFlag::O_NOFOLLOW;
     let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
-    open(path, flags, Mode::from_bits_truncate(0o640))
+    essential(|| open(path, flags, Mode::from_bits_truncate(0o640)))
 }
 
 fn path_of<'r>(

@@ -13,6 +13,8 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use uphold_core::Pid;
 
+use crate::descriptors::essential;
+
 const UTMP: &str = "/run/utmp";
 const WTMP: &str = "/var/log/wtmp";
 
@@ -54,7 +56,7 @@ pub fn mark_dead(pid: Pid) {
 
 /// Opens a file. A pipe in its place is not waited for.
 fn open(path: &str, how: &mut OpenOptions) -> std::io::Result<File> {
-    how.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+    essential(|| how.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path))
 }
 
 fn change(place: u64, pid: Pid) -> std::io::Result<()> {

@@ -6,7 +6,8 @@ use std::os::fd::OwnedFd;
 use nix::errno::Errno;
 
 use crate::capacity::TERMINALS_TO_CLOSE;
-use crate::kernel::terminal::open_terminal;
+use crate::descriptors::{dispensable, essential};
+use crate::kernel::terminal::{open_reader, open_terminal, open_writer};
 
 /// A spare terminal, and those to be closed.
 pub(crate) struct Terminals {
@@ -24,7 +25,21 @@ impl Terminals {
     /// A terminal: the end to be read, and the end for a process.
     pub(crate) fn take(&mut self) -> Result<(OwnedFd, OwnedFd), Errno> {
         self.wanted = true;
-        self.spare.take().map_or_else(open_terminal, Ok)
+        self.spare.take().map_or_else(|| self.open(), Ok)
+    }
+
+    /// Opens a terminal. Those that are over make room for it. The supervisor keeps the end for the process only during
+    /// the launch.
+    fn open(&mut self) -> Result<(OwnedFd, OwnedFd), Errno> {
+        let reader = dispensable(open_reader).or_else(|errno| {
+            if self.over.is_empty() {
+                return Err(errno);
+            }
+            self.over.clear();
+            dispensable(open_reader)
+        })?;
+        let writer = essential(|| open_writer(&reader))?;
+        Ok((reader, writer))
     }
 
     /// Takes the reader's end back, to be closed later.
@@ -39,7 +54,7 @@ impl Terminals {
     pub(crate) fn tidy(&mut self) {
         self.over.clear();
         if self.wanted && self.spare.is_none() {
-            self.spare = open_terminal().ok();
+            self.spare = dispensable(open_terminal).ok();
             self.wanted = self.spare.is_some();
         }
     }

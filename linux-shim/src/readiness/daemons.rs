@@ -15,6 +15,7 @@ use super::sender;
 use super::table::{DaemonSlot, DaemonTable};
 use crate::capacity::LAST_NOTIFICATIONS;
 use crate::conf::settings::{Readiness, Settings};
+use crate::descriptors::{dispensable, note_if_short};
 use crate::output::message_log::MessageLog;
 use crate::watch::wait::Source;
 
@@ -64,7 +65,8 @@ impl Daemons {
     /// Opens the means by which a job's main process reports, replacing those of an earlier one.
     ///
     /// # Errors
-    /// There are too many descriptors (EMFILE, ENFILE), or there is no memory.
+    /// There are too few descriptors (EMFILE, ENFILE), or there is no memory. The launch is tried again later: without
+    /// a channel the daemon could never report.
     pub fn prepare(&mut self, job: JobId, wanted: Option<&Readiness>, epoll: &Epoll) -> Result<NotifyChannel, Errno> {
         self.table.clear(job.index());
         let Some(wanted) = wanted else { return Ok(NotifyChannel::default()) };
@@ -72,12 +74,12 @@ impl Daemons {
         let mut place = DaemonSlot { job: Some(job), ..DaemonSlot::default() };
         let mut voice = NotifyChannel { watched: wanted.watchdog > 0, ..NotifyChannel::default() };
         if wanted.has_socket() {
-            let (name, socket) = open_socket()?;
+            let (name, socket) = dispensable(open_socket).inspect_err(note_if_short)?;
             watch(epoll, &socket, Source::Message(index as u32))?;
             (place.name, place.socket, voice.name) = (name, Some(socket), Some(name));
         }
         if let Some(number) = wanted.descriptor {
-            let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
+            let (reader, writer) = dispensable(|| pipe2(OFlag::O_CLOEXEC)).inspect_err(note_if_short)?;
             // Only the supervisor's end does not block; the daemon's does.
             nix::fcntl::fcntl(&reader, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
             watch(epoll, &reader, Source::Descriptor(index as u32))?;

@@ -16,7 +16,8 @@ use uphold_core::{JobId, Pid, Process, Supervisor, Variable};
 use super::message::decimal;
 use crate::capacity::PID_FILE;
 use crate::conf::settings::{Settings, TextSetting};
-use crate::watch::proc_files::{fill, with_spare};
+use crate::descriptors::essential;
+use crate::watch::proc_files::fill;
 
 /// Bytes of the longest path, with its NUL.
 const PATH: usize = nix::libc::PATH_MAX as usize;
@@ -70,7 +71,7 @@ pub(super) fn number<'v>(
     write!(&mut path[..], "/proc/self/fd/{}\0", place.as_raw_fd()).ok()?;
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let path = CStr::from_bytes_until_nul(&path).ok()?;
-    let file = with_spare(|| open(path, flags, Mode::empty())).ok()?;
+    let file = essential(|| open(path, flags, Mode::empty())).ok()?;
     let mut room = [0; PID_FILE + 1];
     let text = fill(&file, &mut room).ok()??;
     if text.len() > PID_FILE { None } else { decimal(text.trim_ascii()) }
@@ -105,11 +106,11 @@ fn find<'v>(settings: &Settings, system_mode: bool, lookup: impl Fn(&[u8]) -> Op
     let path = CStr::from_bytes_with_nul(&path).ok()?;
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
     let Some(root) = settings.get(TextSetting::Chroot) else {
-        return with_spare(|| open(path, flags, Mode::empty())).ok();
+        return essential(|| open(path, flags, Mode::empty())).ok();
     };
-    let root = with_spare(|| open(root, flags | OFlag::O_DIRECTORY, Mode::empty())).ok()?;
+    let root = essential(|| open(root, flags | OFlag::O_DIRECTORY, Mode::empty())).ok()?;
     let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    match with_spare(|| openat2(&root, path, how)) {
+    match essential(|| openat2(&root, path, how)) {
         // Before Linux 5.6, only the file itself is checked not to be a link out of the root.
         Err(Errno::ENOSYS) => {
             let start = path.to_bytes().iter().position(|&byte| byte != b'/')?;

@@ -4,17 +4,16 @@
 //! |----------------------------------------------------------|-------------------------------------------------|
 //! | a child of the supervisor                                | waitid(2), by which it is reaped                |
 //! | a tracee of the supervisor                               | waitid(2), before its parent can reap it        |
-//! | a child of another process, reaped or not                | its pidfd                                       |
+//! | a child of another process, reaped or not                | its pidfd; without one, a look every second     |
 //! | a child of another, whose process id has a new process   | the birth of the new one, before it is reported |
 //! | none: there was no such process to be watched            | `Input::Gone`                                   |
 //!
 //! The first of them drops the pidfd, so that the others have nothing to report.
 
 use nix::sys::epoll::Epoll;
-use uphold_core::{Input, Pid};
+use uphold_core::{Input, Instant, Pid};
 
 use crate::capacity::TRACEES;
-use crate::kernel;
 use crate::output::message_log::MessageLog;
 use crate::watch::pidfd::Watches;
 use crate::watch::trace::Tracer;
@@ -25,17 +24,18 @@ pub(crate) fn watch(
     tracer: &mut Tracer<TRACEES>,
     watches: &mut Watches,
     epoll: &Epoll,
+    now: Instant,
     log: &mut MessageLog,
 ) -> Option<Input<'static>> {
     if let Some(exit) = tracer.take_end(pid) {
         return Some(Input::Exited { pid, exit });
     }
-    let there = watches.add(pid, epoll);
+    let there = watches.add(pid, now, epoll);
     if let Err(errno) = there {
         log.warn(format_args!("Unable to watch process ({pid}): {}", errno.desc()));
     }
     // A new child is stopped and traced until it is released. If it is not, its exit was reported before its birth.
-    let lost = || tracer.knows(pid) && watches.get(pid).is_some_and(|process| !kernel::process::is_ours(process));
+    let lost = || tracer.knows(pid) && watches.is_ours(pid) == Some(false);
     if there == Ok(false) || lost() {
         tracer.forget(pid);
         watches.remove(pid);

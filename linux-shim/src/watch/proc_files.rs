@@ -2,12 +2,12 @@
 //!
 //! Each reading has three answers: what is there, that the process is not there any more, and that the kernel does not
 //! tell now. The third must not be taken for the second: a process that cannot be seen may live. Two things make it
-//! rare. The directory is opened once, so that a later mount over it hides nothing; and a few descriptors are kept in
-//! reserve, which are closed when the kernel has no other, and opened again when it has.
+//! rare. The directory is opened once, so that a later mount over it hides nothing; and looks may take from the reserve
+//! of descriptors.
 
 use std::fmt::Arguments;
 use std::io::Write;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
 
 use nix::errno::Errno;
@@ -17,7 +17,8 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::read;
 use uphold_core::Pid;
 
-use crate::capacity::SPARE_DESCRIPTORS;
+use crate::descriptors::{MayBeShort, essential};
+use crate::kernel::error::is_absence;
 
 /// A reading: `None` if there is no such process.
 ///
@@ -28,13 +29,12 @@ pub(crate) type Reading<T> = Result<Option<T>, Errno>;
 /// Bytes of one read: `/proc` gives no more.
 const PIECE: usize = 4096;
 
-/// `/proc`, and the descriptors in reserve. There is one for the whole program, as there is one table of descriptors.
+/// `/proc`.
 struct Held {
     directory: Option<OwnedFd>,
-    spare: heapless::Vec<OwnedFd, SPARE_DESCRIPTORS>,
 }
 
-static HELD: Mutex<Held> = Mutex::new(Held { directory: None, spare: heapless::Vec::new() });
+static HELD: Mutex<Held> = Mutex::new(Held { directory: None });
 
 impl Held {
     /// Opens `/proc`, unless it is open. Another file system that is mounted there is not kept.
@@ -63,41 +63,9 @@ fn shows_us(proc: &OwnedFd) -> Result<bool, Errno> {
     Ok(shown == Some(u64::from(std::process::id())))
 }
 
-/// Whether the kernel has no descriptor to give.
-fn is_short(errno: Errno) -> bool {
-    matches!(errno, Errno::EMFILE | Errno::ENFILE)
-}
-
-/// Whether an error says that the process is not there, or that this supervisor may not see it, which lasts.
-pub(crate) fn is_absence(errno: Errno) -> bool {
-    matches!(errno, Errno::ENOENT | Errno::ESRCH | Errno::ENODEV | Errno::EACCES | Errno::EPERM)
-}
-
-/// Makes a call that opens a descriptor, with the reserve if the kernel has no other. The descriptor should be closed
-/// soon.
-pub(crate) fn with_spare<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
-    loop {
-        match call() {
-            Err(errno) if is_short(errno) => {
-                let spare = HELD.lock().unwrap_or_else(PoisonError::into_inner).spare.pop();
-                spare.map(drop).ok_or(errno)?;
-            }
-            called => return called,
-        }
-    }
-}
-
-/// Fills the reserve up again as far as the kernel has descriptors.
-pub(crate) fn fill_reserve() {
-    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-    while !held.spare.is_full() {
-        let another = held.directory().and_then(|open| open.as_fd().try_clone_to_owned().map_err(|_| Errno::EMFILE));
-        match another {
-            // There is room.
-            Ok(another) => held.spare.push(another).map_or((), drop),
-            Err(_) => return,
-        }
-    }
+/// Opens `/proc` if it is there, so that the first look needs no descriptor for it. Otherwise it is opened later.
+pub(crate) fn prepare() {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner).directory().map(drop).unwrap_or_default();
 }
 
 /// Opens a file of a process.
@@ -110,9 +78,9 @@ pub(crate) fn open_in_proc(place: Arguments<'_>) -> Reading<OwnedFd> {
     let mut path = [0u8; 64];
     write!(&mut path[..], "{place}").map_err(|_| Errno::ENAMETOOLONG)?;
     let length = path.iter().position(|&byte| byte == 0).unwrap_or(path.len());
-    let opened = with_spare(|| {
+    let opened = essential(|| {
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-        let directory = held.directory().map_err(|errno| if is_short(errno) { errno } else { Errno::EIO })?;
+        let directory = held.directory().map_err(|errno| if errno.is_short() { errno } else { Errno::EIO })?;
         openat(directory, &path[..length], OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
     });
     present(opened)

@@ -6,7 +6,8 @@ use nix::errno::Errno;
 use uphold_core::{Pid, ShortName};
 
 use crate::kernel;
-use crate::watch::proc_files::{Reading, each_number, fill, is_absence, number, open_file, open_in_proc};
+use crate::kernel::error::is_absence;
+use crate::watch::proc_files::{Reading, each_number, fill, number, open_file, open_in_proc};
 
 /// The state of one process, from `/proc/PID/stat` (proc(5)).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -117,6 +117,11 @@ const BETTER: &[(&str, &str, &str)] = &[
         "`tests/tests/waits.rs::who_waits_for_long_is_told_for_what`",
     ),
     (
+        "an `emit` that takes longer than ten seconds",
+        "standard error says which job holds the event; Upstart prints nothing",
+        "`tests/tests/waits.rs::a_client_that_emits_is_told_what_holds_its_event`",
+    ),
+    (
         "a `stop` that hangs in a hook or in another job",
         "`stop --force` ends it, and `hook timeout` bounds hooks; Upstart has no equivalent",
         "`tests/tests/waits.rs::stop_by_force_waits_for_no_hook`",

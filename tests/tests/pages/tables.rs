@@ -10,6 +10,7 @@ use uphold_initctl::command::{COMMANDS, Group};
 use uphold_initctl::options::{COMMON, Origin, SUPERVISOR};
 use uphold_initctl::tools::TOOLS;
 use uphold_linux::capacity;
+use uphold_linux::descriptors::{COSTS, OWN, RESERVED};
 
 use super::{code, table};
 
@@ -118,15 +119,15 @@ pub fn follow() -> String {
         let heir = match row.relation {
             follow::Relation::Itself => "the process that is followed",
             follow::Relation::Launched => "the process that the supervisor created",
-            follow::Relation::Child => "its child",
-            follow::Relation::Grandchild => "its grandchild",
+            follow::Relation::Counted => "the process to which its forks led, when traced to learn",
             follow::Relation::Akin => "its descendant",
             follow::Relation::Descendant => "a process that the traced ones left",
             follow::Relation::Middle => "the parent of the process that is followed",
             follow::Relation::Later => "another process, after a helper that was followed",
             follow::Relation::Late => "another process, after one that had gone idle",
         };
-        vec![row.expect.name().into(), forks, heir.into(), row.saw.into(), code(&format!("expect {}", row.right))]
+        let right = row.right.map_or("only a trace tells".into(), |right| code(&format!("expect {right}")));
+        vec![row.expect.name().into(), forks, heir.into(), row.saw.into(), right]
     });
     format!(
         "{GENERATED}# Following a daemon\n\nHow each `expect` interprets the actions of a main process, from its launch until it is ready. The \
@@ -179,6 +180,24 @@ pub fn commands() -> String {
     )
 }
 
+/// The descriptors that the supervisor keeps open.
+fn descriptors() -> String {
+    let rows = COSTS.iter().map(|cost| vec![cost.holder.into(), cost.descriptors.to_string(), cost.without.into()]);
+    let (turn, clients) = (capacity::SPARE_FOR_A_TURN, capacity::SPARE_FOR_CLIENTS);
+    format!(
+        "\n## File descriptors\n\nThe supervisor raises its limit of open files (`RLIMIT_NOFILE`) to the hard limit; jobs get the original one. It needs up to \
+         {OWN}\ndescriptors for itself and has {RESERVED} in reserve: {turn} for launches, job files, looks at processes and a re-exec, and {clients} for clients of the\n\
+         control socket. With a small limit the reserve is a quarter of it. A job keeps open while it runs:\n\n{}\n\
+         N jobs whose output is logged need N + {}, so 1,000 need {}; each client more than {clients} at one time needs one.\n\n\
+         If descriptors are too few, jobs do without them, and the log says once what the limit is and how it is raised (`prlimit`). Control\n\
+         connections, launches and a re-exec work all the same. If there is no descriptor for another client, it waits in the socket's queue\n\
+         until another one leaves, or takes the place of one that has been silent for a second.\n",
+        table(&["holder", "descriptors", "without them"], rows),
+        OWN + RESERVED,
+        1000 + OWN + RESERVED,
+    )
+}
+
 pub fn limits() -> String {
     let chosen = [
         ("job classes", capacity::CLASSES),
@@ -212,5 +231,5 @@ pub fn limits() -> String {
          ## Structural\n\n{}",
         table(&["what", "how many"], rows(&chosen)),
         table(&["what", "how many"], rows(&structural)),
-    )
+    ) + &descriptors()
 }
