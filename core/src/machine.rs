@@ -10,6 +10,7 @@ use crate::memory::arena::{ArenaView, TextHandle};
 use crate::memory::index::IndexView;
 use crate::memory::pool::PoolView;
 use crate::memory::queue::Queue;
+use crate::memory::texts::Texts;
 use crate::memory::timers::Timers;
 use crate::process::Pid;
 use crate::records::agenda::Agenda;
@@ -29,19 +30,26 @@ pub(crate) struct Globals {
     #[serde(skip)]
     pub outbox: Deque<Effect, OUTBOX>,
     /// Jobs on the move; the first is moved until it waits.
+    #[serde(skip)]
     pub moving: Queue<kind::Job>,
     /// Settled answers of clients that waited.
+    #[serde(skip)]
     pub answers: Queue<kind::Waiter>,
     /// Answers of clients that did not wait, to be given when nothing else is to be done.
+    #[serde(skip)]
     pub last_answers: Queue<kind::Waiter>,
     /// The events, and those that are to be offered or finished.
     pub agenda: Agenda,
+    #[serde(skip)]
     pub dispatch: Option<Dispatch>,
     /// The events and timers that were taken in this drain.
+    #[serde(skip)]
     pub drained: u32,
     /// The most that are taken in a drain; 0 is [`EVENTS_PER_DRAIN`].
+    #[serde(skip)]
     pub most_drained: u32,
     /// The time up to which timers fire: that of the last input which is not part of an order's execution.
+    #[serde(skip)]
     pub due: Instant,
     /// The environment that every job begins with: the present one, and the original one.
     pub base_environment: TextHandle,
@@ -49,8 +57,10 @@ pub(crate) struct Globals {
     pub own_environment: TextHandle,
     pub session: TextHandle,
     /// The client whose `reload` has just been carried out, and the process that was signalled.
+    #[serde(skip)]
     pub reloading: Option<(ClientId, Pid)>,
     /// A class whose last instance has just been freed, and whose file has changed meanwhile.
+    #[serde(skip)]
     pub superseded: Option<ClassId>,
     pub shutdown: ShutdownStage,
     /// Whether `expect` is followed to the letter even where that is wrong.
@@ -92,6 +102,13 @@ impl Globals {
         let queues = self.moving.is_empty() && self.answers.is_empty() && self.last_answers.is_empty();
         let work = self.outbox.is_empty() && self.agenda.is_empty() && self.dispatch.is_none();
         queues && work && self.reloading.is_none() && self.superseded.is_none()
+    }
+}
+
+impl Texts for Globals {
+    fn texts(&mut self) -> impl Iterator<Item = &mut TextHandle> {
+        let bases = [&mut self.base_environment, &mut self.first_environment];
+        bases.into_iter().chain([&mut self.own_environment, &mut self.session])
     }
 }
 

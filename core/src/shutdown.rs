@@ -15,7 +15,7 @@ use crate::state::Goal;
 use crate::time::Instant;
 
 /// A slot beyond every job: all have been passed.
-const PASSED: usize = usize::MAX;
+pub(crate) const PASSED: usize = usize::MAX;
 
 impl Supervisor<'_> {
     /// Begins the end of the supervisor: jobs get only the time that they need to stop.

@@ -44,6 +44,30 @@ pub struct Child {
 }
 
 impl Child {
+    /// A process that was spawned for a job, and leads its session.
+    pub fn new(pid: Pid, job: JobId, process: Process) -> Child {
+        Child {
+            pid,
+            job,
+            process,
+            trace: Trace::Off,
+            halted: false,
+            forked: false,
+            has_forked: false,
+            watched: true,
+            vanished: false,
+            parent: None,
+            session: pid,
+            busy: false,
+            twin: true,
+            earlier: false,
+            paused: false,
+            doomed: false,
+            named: false,
+            sleeps: false,
+        }
+    }
+
     /// Takes a signal. A process that is stopped takes none but SIGCONT and SIGKILL.
     pub(crate) fn take(&mut self, signal: Signal) {
         self.paused &= signal != Signal::CONT;

@@ -90,3 +90,34 @@ pub fn idleness_ends_every_start<M: Memory + Clone>(world: &World<M>) -> Result<
         None => Err(format!("{}: idle, and nothing comes of it", before.join("; "))),
     }
 }
+
+/// The image of a state.
+///
+/// # Errors
+/// It is not written; the error says why.
+pub fn image_of<M: Memory>(memory: &mut M) -> Result<Vec<u8>, String> {
+    // More than the image of any storage of the tests.
+    let mut image = vec![0; 1 << 15];
+    let size = image.len();
+    let mut rest = &mut image[..];
+    memory.supervisor().save(&mut rest).map_err(|error| format!("it is not saved: {error:?}"))?;
+    let used = size - rest.len();
+    image.truncate(used);
+    Ok(image)
+}
+
+/// A state is saved, restored, and saved again with the same image: no rule of the snapshot forbids a state that can be
+/// reached.
+///
+/// # Errors
+/// The image is refused, or changes.
+pub fn image_is_taken<M: Memory + Clone>(world: &World<M>) -> Result<(), String> {
+    let mut memory = world.memory.clone();
+    if world.kernel.ended || !memory.supervisor().is_calm() {
+        return Ok(());
+    }
+    let image = image_of(&mut memory)?;
+    let restored = memory.supervisor().restore(&mut &image[..]);
+    restored.map_err(|error| format!("its own image is refused: {error}"))?;
+    if image_of(&mut memory)? == image { Ok(()) } else { Err("its image is not that of the same state".into()) }
+}

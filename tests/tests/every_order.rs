@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use uphold_core::{Exit, storage};
 use uphold_tests::choices::Choices;
 use uphold_tests::explore::{Seen, Violation, explore};
-use uphold_tests::promises::{force_always_ends, idleness_ends_every_start};
+use uphold_tests::promises::{force_always_ends, idleness_ends_every_start, image_is_taken};
 use uphold_tests::world::{Tiny, World};
 
 /// The combinations that are not explored, since they would take too long. They are printed with the number of explored
@@ -229,6 +229,7 @@ fn explore_pair((a, b): (&str, &str), interrupts: bool) -> Result<Seen, Violatio
     let ends = &ENDS[..2];
     let choices = Choices { jobs: &["a", "b"], events: &[], ends, ..PLAIN };
     explore(world, &|world, steps| choices.list(world, steps), &|world| {
+        image_is_taken(world)?;
         force_always_ends(world, "a")?;
         force_always_ends(world, "b")
     })
@@ -243,6 +244,7 @@ fn explore_kind(kind: &Kind, exact: bool) -> Result<Seen, Violation> {
     let instances = kind.choices.jobs != ["a"];
     (world.heeds_texts, world.exact) = (instances, exact);
     explore(world, &|world, steps| kind.choices.list(world, steps), &|world| {
+        image_is_taken(world)?;
         idleness_ends_every_start(world)?;
         if instances { Ok(()) } else { force_always_ends(world, "a") }
     })

@@ -114,7 +114,7 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    fn check_condition(&self, condition: ConditionText<'_>) -> Result<usize, Full> {
+    pub(crate) fn check_condition(&self, condition: ConditionText<'_>) -> Result<usize, Full> {
         let is_long = |operator| matches!(operator, Operator::Event(name, _) if name.len() > EVENT_NAME);
         match count_events(condition) {
             events if events > CONDITION_EVENTS => Err(Full { limit: Limit::ConditionEvents }),

@@ -12,7 +12,10 @@ use crate::memory::index::Fnv;
 use crate::records::interest::{Interest, Name};
 
 /// The event names of a class's conditions, each once, in order.
-fn event_names<'t>(start: ConditionText<'t>, stop: ConditionText<'t>) -> impl Iterator<Item = &'t [u8]> + Clone {
+pub(crate) fn event_names<'t>(
+    start: ConditionText<'t>,
+    stop: ConditionText<'t>,
+) -> impl Iterator<Item = &'t [u8]> + Clone {
     let all = start.operators().chain(stop.operators()).filter_map(|operator| match operator {
         Operator::Event(name, _) => Some(name),
         _ => None,

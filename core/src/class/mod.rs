@@ -4,5 +4,5 @@ mod circle;
 mod declare;
 pub mod define;
 pub(crate) mod instance;
-mod interest;
+pub(crate) mod interest;
 mod replace;

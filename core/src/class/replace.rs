@@ -4,6 +4,7 @@ use crate::effect::Effect;
 use crate::ids::ClassId;
 use crate::limits::Full;
 use crate::machine::Supervisor;
+use crate::memory::texts::Texts;
 use crate::records::class::Phase;
 
 impl Supervisor<'_> {

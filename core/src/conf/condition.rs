@@ -185,6 +185,22 @@ impl<'t> ConditionText<'t> {
             Some(operator)
         })
     }
+
+    /// Whether the text is a whole condition, or empty: every operator has its operands, and nothing follows.
+    pub(crate) fn is_well_formed(self) -> bool {
+        let (mut values, mut read): (usize, usize) = (0, 0);
+        for operator in self.operators() {
+            let (taken, length) = match operator {
+                Operator::And | Operator::Or => (2, 1),
+                Operator::Event(name, Strings(arguments)) => {
+                    (0, name.len().saturating_add(arguments.len()).saturating_add("e\0\0".len()))
+                }
+            };
+            let Some(left) = values.checked_sub(taken) else { return false };
+            (values, read) = (left.saturating_add(1), read.saturating_add(length));
+        }
+        values == usize::from(!self.0.is_empty()) && read == self.0.len()
+    }
 }
 
 /// Splits an event, `NAME NUL (ARGUMENT NUL)* NUL`, from the text that follows it.

@@ -21,7 +21,7 @@ pub(crate) type Held = u64;
 /// Evaluates a condition: `holds` returns for each leaf whether it holds an event.
 ///
 /// A false branch contributes nothing, so in `(a and b) or c` an `a` alone is not part of the reason.
-fn evaluate(condition: ConditionText<'_>, mut holds: impl Iterator<Item = bool>) -> Held {
+pub(crate) fn evaluate(condition: ConditionText<'_>, mut holds: impl Iterator<Item = bool>) -> Held {
     let mut stack: heapless::Vec<Held, NESTING> = heapless::Vec::new();
     let mut bit: Held = 1;
     for operator in condition.operators() {
@@ -79,7 +79,7 @@ impl Supervisor<'_> {
         }
     }
 
-    fn condition_of(&self, of: ConditionOf) -> (TextHandle, Option<LeafId>) {
+    pub(crate) fn condition_of(&self, of: ConditionOf) -> (TextHandle, Option<LeafId>) {
         let found = match of {
             ConditionOf::Start(class) => self.classes.get(class).map(|class| (class.start_on, class.start_leaves)),
             ConditionOf::Stop(job) => self.jobs.get(job).and_then(|job| {
@@ -111,7 +111,7 @@ impl Supervisor<'_> {
         if taken { evaluate(ConditionText(self.text.get(text)), self.holds(first)) } else { 0 }
     }
 
-    fn holds(&self, first: Option<LeafId>) -> impl Iterator<Item = bool> + '_ {
+    pub(crate) fn holds(&self, first: Option<LeafId>) -> impl Iterator<Item = bool> + '_ {
         self.leaf_events(first).map(|event| event.is_some())
     }
 
@@ -184,7 +184,8 @@ impl Supervisor<'_> {
         expansion.is_ok() && glob(&expanded, actual) != negated
     }
 
-    /// Moves the events that an old class holds to the new one of its name, where both have the same event operator.
+    /// Moves the events that an old class holds to the new one of its name, where both have the same event operator. If
+    /// they make the new condition true, they are released: the file was changed after they had been offered.
     pub(crate) fn inherit_matches(&mut self, old: ClassId, new: ClassId) {
         let (old_text, old_first) = self.condition_of(ConditionOf::Start(old));
         let (new_text, new_first) = self.condition_of(ConditionOf::Start(new));
@@ -205,6 +206,10 @@ impl Supervisor<'_> {
                 }
             }
             place = place.saturating_add(1);
+        }
+        // No event is still to come that would let the new condition be acted on.
+        if evaluate(ConditionText(self.text.get(new_text)), self.holds(new_first)) != 0 {
+            self.release_leaves(new_first);
         }
     }
 

@@ -9,6 +9,7 @@ use crate::ids::{ClientId, EventId, JobId};
 use crate::limits::{EVENTS_PER_JOB, Full, Limit};
 use crate::machine::Supervisor;
 use crate::memory::arena::{TextHandle, cost};
+use crate::memory::texts::Texts;
 use crate::notice::Notice;
 use crate::process::Exit;
 use crate::records::event::{Event, EventName, Progress};
@@ -217,10 +218,9 @@ impl Supervisor<'_> {
 
     pub(crate) fn free_event(&mut self, id: EventId) {
         self.leave_agenda(id);
-        let Some(event) = self.events.remove(id) else { return };
-        self.text.free(event.environment);
-        if let EventName::Named(name) = event.name {
-            self.text.free(name);
+        let Some(mut event) = self.events.remove(id) else { return };
+        for text in event.texts() {
+            self.text.free(*text);
         }
         let Some((owner, text)) = event.owner.zip(event.reservation) else { return };
         if let Some(job) = self.jobs.get_mut(owner) {

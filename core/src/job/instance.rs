@@ -8,6 +8,7 @@ use crate::machine::Supervisor;
 use crate::memory::arena::TextHandle;
 use crate::memory::index::Fnv;
 use crate::memory::queue::Queue;
+use crate::memory::texts::Texts;
 use crate::notice::Notice;
 use crate::process::Process;
 use crate::records::job::{Alarm, FollowState, Job, SurveyReason};
@@ -15,7 +16,7 @@ use crate::state::{Goal, State};
 use crate::tables::lifecycle::Wait;
 use crate::tables::respawn::Respawns;
 
-fn hash_instance(class: ClassId, name: &[u8]) -> u32 {
+pub(crate) fn hash_instance(class: ClassId, name: &[u8]) -> u32 {
     Fnv::new().with(&(class.index() as u32).to_le_bytes()).with(name).value()
 }
 
@@ -123,13 +124,11 @@ impl Supervisor<'_> {
     pub(crate) fn free_job(&mut self, id: JobId) {
         self.timers.disarm(&mut self.jobs, id);
         self.job_index.remove(&mut self.jobs, id);
-        let Some(job) = self.jobs.remove(id) else { return };
+        let Some(mut job) = self.jobs.remove(id) else { return };
         self.release_leaves(job.stop_leaves);
         self.free_leaves(job.stop_leaves);
-        for text in
-            [job.name, job.environment, job.next_environment.unwrap_or_default(), job.stop_environment, job.status_text]
-        {
-            self.text.free(text);
+        for text in job.texts() {
+            self.text.free(*text);
         }
         self.events.unreserve(usize::from(job.events_left));
         self.text.unreserve(usize::from(job.events_left), job.text_reserved as usize);
@@ -173,7 +172,7 @@ impl Supervisor<'_> {
         let rests = job.waiting
             && match job.state.row().wait {
                 _ if self.timers.armed(&self.jobs, id) == Some(Alarm::Pause) => goal == Goal::Stop,
-                _ if self.timers.armed(&self.jobs, id) == Some(Alarm::Retry) => !self.wants_retry(id),
+                _ if self.is_tried_again(id) => !self.wants_retry(id),
                 Wait::Goal(awaited) => awaited == goal,
                 // Readiness is not awaited when the job is not to run.
                 Wait::Readiness => goal != Goal::Start,

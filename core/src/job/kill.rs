@@ -94,7 +94,7 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get_mut(id) else { return };
         (job.forced, job.killed, job.strikes) = (true, false, 0);
         self.set_goal(id, Goal::Stop);
-        let retries = self.timers.armed(&self.jobs, id) == Some(Alarm::Retry);
+        let retries = self.is_tried_again(id);
         let Some(job) = self.jobs.get_mut(id).filter(|job| job.waiting) else { return };
         match job.state.row().wait {
             _ if retries => self.go_on(id),

@@ -4,7 +4,7 @@ mod adopt;
 mod end;
 mod follow;
 mod heir;
-mod instance;
+pub(crate) mod instance;
 mod kill;
 mod kill_rest;
 mod notify;

@@ -99,7 +99,10 @@ impl Supervisor<'_> {
                             && !job.follow.stage.is_ready()
                             && job.goal == Goal::Start
                     }
-                    Wait::End(process) => job.pid(process).is_some() || job.survey != SurveyReason::Nothing,
+                    Wait::End(process) => {
+                        let asks = row.kills() && job.survey != SurveyReason::Nothing;
+                        job.pid(process).is_some() || asks
+                    }
                 };
         }
         self.bound_wait(id);

@@ -21,6 +21,10 @@ impl Supervisor<'_> {
             let at = self.now.after_milliseconds(UNSEEN_PAUSE.after(0));
             return self.timers.arm(&mut self.jobs, id, Alarm::Unseen, at);
         }
+        if job.is_tried_again() {
+            // The timer was used to ask which processes live.
+            return self.arm_retry(id, job.retries);
+        }
         if job.follow.advice_due && job.state.row().is_run() {
             return self.wait_to_advise(id);
         }

@@ -17,8 +17,25 @@ use crate::memory::by_content::ByContent;
 /// A handle has one owner, which frees the piece with [`ArenaView::free`]. It has no generation, since it is never held
 /// twice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(from = "Unwritten", into = "Unwritten")]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TextHandle(u32);
+
+/// The form of a handle in a snapshot: nothing. The texts follow the records, in the order of their handles.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Unwritten;
+
+impl From<Unwritten> for TextHandle {
+    fn from(_: Unwritten) -> Self {
+        TextHandle::EMPTY
+    }
+}
+
+impl From<TextHandle> for Unwritten {
+    fn from(_: TextHandle) -> Self {
+        Unwritten
+    }
+}
 
 impl Hash for TextHandle {
     /// Hashed as the only 128-bit number, so that `ByContent` recognises a handle.
@@ -31,10 +48,6 @@ impl TextHandle {
     /// The empty text.
     pub const EMPTY: TextHandle = TextHandle(0);
 
-    pub(crate) const fn of_handle(handle: u32) -> TextHandle {
-        TextHandle(handle)
-    }
-
     /// Whether it is the empty text.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
@@ -44,7 +57,7 @@ impl TextHandle {
 /// The place of a piece: `start` is the offset of its header, `len` the number of its bytes. A free handle links to the
 /// next.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Span {
+enum Span {
     Used { start: u32, len: u32 },
     Free { next: u32 },
 }
@@ -54,8 +67,8 @@ const HEADER: usize = 8;
 
 /// The use of an arena.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Tally {
-    pub(crate) free_handle: u32,
+struct Tally {
+    free_handle: u32,
     holes: u32,
     /// Reserved bytes.
     reserved: u32,
@@ -104,9 +117,9 @@ impl<const BYTES: usize, const PIECES: usize> Arena<BYTES, PIECES> {
 
 /// A lent arena.
 pub struct ArenaView<'s> {
-    pub(crate) bytes: &'s mut VecView<u8>,
-    pub(crate) spans: &'s mut VecView<Span>,
-    pub(crate) tally: &'s mut Tally,
+    bytes: &'s mut VecView<u8>,
+    spans: &'s mut VecView<Span>,
+    tally: &'s mut Tally,
 }
 
 const NO_BYTES: Full = Full { limit: Limit::Text };
@@ -246,10 +259,6 @@ impl ArenaView<'_> {
     /// There is no room for another piece ([`Limit::Text`] or [`Limit::Pieces`]).
     pub fn begin(&mut self) -> Result<(), Full> {
         self.abandon();
-        // While an image is read, free handles are not linked yet.
-        if self.tally.free_handle == 0 && self.spans.is_full() {
-            return Err(NO_PIECES);
-        }
         self.check_room(1, 0)?;
         self.make_room(HEADER)?;
         let start = self.bytes.len();
@@ -421,7 +430,6 @@ const fn end(start: usize, len: usize) -> usize {
     start.saturating_add(HEADER).saturating_add(len)
 }
 
-/// The bytes of a piece.
 /// The offset and the length of the piece of a handle, if it is in use.
 fn span_of(spans: &[Span], handle: u32) -> Option<(usize, usize)> {
     match spans.get((handle as usize).checked_sub(1)?) {
@@ -430,6 +438,7 @@ fn span_of(spans: &[Span], handle: u32) -> Option<(usize, usize)> {
     }
 }
 
+/// The bytes of a piece.
 fn text_at(bytes: &[u8], start: usize, len: usize) -> &[u8] {
     bytes.get(end(start, 0)..end(start, len)).unwrap_or(&[])
 }

@@ -83,29 +83,6 @@ impl<K> IndexView<'_, K> {
         }
     }
 
-    /// Adds a thing at the end of its chain; false if it is in the table already, or does not exist.
-    pub(crate) fn append<T: Indexed<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, id: Id<K>) -> bool {
-        let Some(hash) = pool.get(id).map(Indexed::hash) else { return false };
-        let (mut last, mut at) = (None, self.head(hash));
-        while let Some(here) = at {
-            if here == id {
-                return false;
-            }
-            (last, at) = (at, pool.get(here).and_then(Indexed::peek));
-        }
-        match last.and_then(|last| pool.get_mut(last)) {
-            Some(last) => *last.next() = Some(id),
-            None => self.set_head(hash, Some(id)),
-        }
-        true
-    }
-
-    /// Everything in the table, chain by chain, in the order of each chain.
-    pub(crate) fn members<T: Indexed<Kind = K>>(&self, pool: &PoolView<'_, T>) -> impl Iterator<Item = Id<K>> {
-        let behind = |&id: &Id<K>| pool.get(id).and_then(Indexed::peek);
-        self.heads.iter().flatten().flat_map(move |&head| core::iter::successors(Some(head), behind))
-    }
-
     /// Removes everything.
     pub(crate) fn clear(&mut self) {
         // Only heads that were written are written, so that others stay untouched.

@@ -5,4 +5,5 @@ mod by_content;
 pub mod index;
 pub(crate) mod pool;
 pub(crate) mod queue;
+pub(crate) mod texts;
 pub(crate) mod timers;

@@ -31,7 +31,7 @@ pub(crate) enum Content<T> {
 }
 
 /// The use of a pool's slots.
-#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) free: Option<u32>,
     pub(crate) used: u32,
@@ -185,6 +185,12 @@ impl<T: Record> PoolView<'_, T> {
             Some(Slot { generation, content: Content::Used(thing) }) if *generation == id.generation() => Some(thing),
             _ => None,
         }
+    }
+
+    /// Whether the id names a thing that exists, or one that existed before.
+    pub fn has_been(&self, id: Id<T::Kind>) -> bool {
+        let earlier = |slot: &Slot<T>| id.generation() < slot.generation;
+        self.get(id).is_some() || self.slots.get(id.index()).is_some_and(earlier)
     }
 
     /// The id of the thing in a slot, if there is one.

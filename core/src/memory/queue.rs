@@ -12,11 +12,10 @@ pub(crate) trait Linked: Record {
 }
 
 /// A queue of things that live in a pool.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-#[serde(bound = "")]
+#[derive(Debug)]
 pub(crate) struct Queue<K> {
     head: Option<Id<K>>,
-    pub(crate) tail: Option<Id<K>>,
+    tail: Option<Id<K>>,
 }
 
 impl<K> Clone for Queue<K> {

@@ -10,11 +10,15 @@ pub(crate) struct Agenda {
     pub(crate) first: Option<EventId>,
     pub(crate) last: Option<EventId>,
     /// The next event of the round; `None` at its end.
+    #[serde(skip)]
     pub(crate) next: Option<EventId>,
+    #[serde(skip)]
     pub(crate) under_way: bool,
     /// The number of events that are pending or finished.
+    #[serde(skip)]
     pub(crate) ready: u32,
     /// The number of those that are finished.
+    #[serde(skip)]
     pub(crate) finished: u32,
 }
 

@@ -8,15 +8,20 @@ use crate::limits::{CIRCLE_ROUNDS, KILL_TIMEOUT_SECONDS};
 use crate::memory::arena::TextHandle;
 use crate::memory::index::Indexed;
 use crate::memory::pool::Record;
+use crate::memory::texts::Texts;
 use crate::process::Process;
 use crate::signal::Signal;
 use crate::tables::respawn::RespawnLimit;
 
 /// A job class.
+///
+/// Here and in the other records, fields are skipped in a snapshot if they follow from the rest.
 #[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Class {
     pub(crate) name: TextHandle,
+    #[serde(skip)]
     pub(crate) hash: u32,
+    #[serde(skip)]
     pub(crate) chain: Option<ClassId>,
     pub(crate) phase: Phase,
     /// The class that replaces this one when its last instance has ended.
@@ -34,6 +39,7 @@ pub(crate) struct Class {
     /// Four bytes for each entry, in little-endian order.
     pub(crate) normal_exits: TextHandle,
     pub(crate) start_on: TextHandle,
+    #[serde(skip)]
     pub(crate) start_leaves: Option<LeafId>,
     pub(crate) stop_on: TextHandle,
     pub(crate) interests: Option<InterestId>,
@@ -58,7 +64,9 @@ pub(crate) struct Class {
     pub(crate) watchdog: u32,
     pub(crate) reload_signal: Signal,
     /// The number of events in `start on` and in `stop on`, at most [`CONDITION_EVENTS`] each.
+    #[serde(skip)]
     pub(crate) start_events: u8,
+    #[serde(skip)]
     pub(crate) stop_events: u8,
     /// The class whose event started the last instance, unless a process, a client or a timer has moved one since.
     pub(crate) cause: Option<ClassId>,
@@ -140,6 +148,11 @@ impl Class {
         self.processes & (1 << process.index()) != 0
     }
 
+    /// Whether the job file is being read.
+    pub(crate) const fn is_draft(&self) -> bool {
+        matches!(self.phase, Phase::Draft)
+    }
+
     /// Whether the class is in force under its name.
     pub(crate) const fn is_current(&self) -> bool {
         matches!(self.phase, Phase::Current)
@@ -165,9 +178,11 @@ impl Class {
     pub(crate) fn most_waiting_events(&self) -> usize {
         usize::from(self.start_events.max(self.stop_events))
     }
+}
 
-    pub(crate) fn texts(&mut self) -> [&mut TextHandle; 10] {
-        [
+impl Texts for Class {
+    fn texts(&mut self) -> impl Iterator<Item = &mut TextHandle> {
+        let texts = [
             &mut self.name,
             &mut self.environment,
             &mut self.exports,
@@ -178,7 +193,8 @@ impl Class {
             &mut self.normal_exits,
             &mut self.start_on,
             &mut self.stop_on,
-        ]
+        ];
+        texts.into_iter()
     }
 }
 

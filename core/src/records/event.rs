@@ -6,6 +6,7 @@ use crate::ids::{ClassId, EventId, InterestId, JobId, kind};
 use crate::memory::arena::TextHandle;
 use crate::memory::pool::Record;
 use crate::memory::queue::Queue;
+use crate::memory::texts::Texts;
 use crate::state::JobEvent;
 
 /// An event that is pending or being handled.
@@ -22,9 +23,12 @@ pub(crate) struct Event {
     /// The part of the job's reservation that the event uses: bytes of text.
     pub(crate) reservation: Option<u32>,
     /// The number of conditions that hold the event, and of jobs that the event waits for.
+    #[serde(skip)]
     pub(crate) blockers: u32,
     pub(crate) failed: bool,
+    #[serde(skip)]
     pub(crate) progress: Progress,
+    #[serde(skip)]
     pub(crate) waiters: Queue<kind::Waiter>,
     /// The neighbours on the agenda.
     pub(crate) before: Option<EventId>,
@@ -40,11 +44,12 @@ pub(crate) enum EventName {
     Named(TextHandle),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub(crate) enum Progress {
     /// The event was not offered to any condition yet.
     Pending,
     /// The event was offered, and is blocked.
+    #[default]
     Handling,
     /// Nothing blocks the event any more.
     Finished,
@@ -54,7 +59,7 @@ pub(crate) enum Progress {
 /// class.
 ///
 /// No field is an enum or a bool, so that `None` of this type is all zeros, as an unused storage must be.
-#[derive(Clone, Copy, Debug, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Dispatch {
     pub(crate) event: EventId,
     /// The present interest.
@@ -100,9 +105,15 @@ impl Event {
     pub(crate) const fn is_finished(&self) -> bool {
         matches!(self.progress, Progress::Finished)
     }
+}
 
-    pub(crate) const fn blockers(&self) -> usize {
-        self.blockers as usize
+impl Texts for Event {
+    fn texts(&mut self) -> impl Iterator<Item = &mut TextHandle> {
+        let name = match &mut self.name {
+            EventName::Named(text) => Some(text),
+            EventName::Job(_) => None,
+        };
+        [&mut self.environment].into_iter().chain(name)
     }
 }
 

@@ -6,12 +6,15 @@ use crate::ids::{ClassId, InterestId, NameId, kind};
 use crate::memory::arena::TextHandle;
 use crate::memory::index::Indexed;
 use crate::memory::pool::Record;
+use crate::memory::texts::Texts;
 
 /// An event name that some condition names.
 #[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Name {
     pub(crate) text: TextHandle,
+    #[serde(skip)]
     pub(crate) hash: u32,
+    #[serde(skip)]
     pub(crate) chain: Option<NameId>,
     pub(crate) first: Option<InterestId>,
     pub(crate) last: Option<InterestId>,
@@ -37,6 +40,12 @@ impl Indexed for Name {
     }
     fn peek(&self) -> Option<NameId> {
         self.chain
+    }
+}
+
+impl Texts for Name {
+    fn texts(&mut self) -> impl Iterator<Item = &mut TextHandle> {
+        core::iter::once(&mut self.text)
     }
 }
 

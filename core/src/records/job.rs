@@ -7,6 +7,7 @@ use crate::memory::arena::TextHandle;
 use crate::memory::index::Indexed;
 use crate::memory::pool::Record;
 use crate::memory::queue::{Linked, Queue};
+use crate::memory::texts::Texts;
 use crate::memory::timers::Timed;
 use crate::process::{Exit, Pid, Process};
 use crate::state::{Goal, State};
@@ -90,6 +91,7 @@ pub(crate) struct FollowState {
     pub(crate) idle_looks: u8,
     pub(crate) busy_looks: u8,
     /// Whether the process continues after a stop, which is logged when the job has moved as far as it can.
+    #[serde(skip)]
     pub(crate) continued: bool,
 }
 
@@ -115,18 +117,24 @@ impl FollowState {
 pub(crate) struct Job {
     pub(crate) class: ClassId,
     pub(crate) name: TextHandle,
+    #[serde(skip)]
     pub(crate) hash: u32,
+    #[serde(skip)]
     pub(crate) chain: Option<JobId>,
     pub(crate) before: Option<JobId>,
     pub(crate) after: Option<JobId>,
     /// The next job in the queue of those on the move.
+    #[serde(skip)]
     pub(crate) link: Option<JobId>,
+    #[serde(skip)]
     pub(crate) moving: bool,
     pub(crate) goal: Goal,
     pub(crate) state: State,
     /// Whether the job waits for what its state's row says.
+    #[serde(skip, default = "waits")]
     pub(crate) waiting: bool,
     /// Whether goal start follows when the job has moved as far as goal stop leads it (`restart`).
+    #[serde(skip)]
     pub(crate) restart: bool,
     /// The variables of the command or events that started the job.
     pub(crate) environment: TextHandle,
@@ -134,10 +142,12 @@ pub(crate) struct Job {
     pub(crate) next_environment: Option<TextHandle>,
     /// The variables of the command or events that stopped the job.
     pub(crate) stop_environment: TextHandle,
+    #[serde(skip)]
     pub(crate) stop_leaves: Option<LeafId>,
     /// The event that the job waits for.
     pub(crate) blocker: Option<EventId>,
     /// The waiters for the job.
+    #[serde(skip)]
     pub(crate) waiters: Queue<kind::Waiter>,
     pub(crate) failure: Option<Failure>,
     pub(crate) pids: [Option<Pid>; Process::COUNT],
@@ -152,6 +162,7 @@ pub(crate) struct Job {
     /// Whether the process that the job waits for was sent SIGKILL.
     pub(crate) killed: bool,
     /// Whether the job has waited for its turn in a circle, and starts next.
+    #[serde(skip)]
     pub(crate) paused: bool,
     /// How often in a row the process that the job waits for could not be spawned for want of a resource.
     pub(crate) retries: u8,
@@ -163,14 +174,23 @@ pub(crate) struct Job {
     pub(crate) status_text: TextHandle,
     pub(crate) respawns: Respawns,
     /// The place in the heap of timers.
+    #[serde(skip)]
     pub(crate) timer: Option<u32>,
     /// The events that the job may still emit from its reservation, and the text reserved for each.
+    #[serde(skip)]
     pub(crate) events_left: u8,
     pub(crate) event_text: u32,
     /// The text reserved for the job's events in all.
+    #[serde(skip)]
     pub(crate) text_reserved: u32,
     /// The waiting events for which a place is reserved.
+    #[serde(skip)]
     pub(crate) waiters_left: u8,
+}
+
+/// A job that is not on the move waits.
+fn waits() -> bool {
+    true
 }
 
 /// How a job failed: the first failure since `starting`.
@@ -194,6 +214,13 @@ impl Indexed for Job {
     }
 }
 
+impl Texts for Job {
+    fn texts(&mut self) -> impl Iterator<Item = &mut TextHandle> {
+        let texts = [&mut self.name, &mut self.environment, &mut self.stop_environment, &mut self.status_text];
+        texts.into_iter().chain(&mut self.next_environment)
+    }
+}
+
 impl Linked for Job {
     fn link(&mut self) -> &mut Option<JobId> {
         &mut self.link
@@ -203,6 +230,12 @@ impl Linked for Job {
 impl Job {
     pub(crate) fn pid(&self, process: Process) -> Option<Pid> {
         self.pids.get(process.index()).copied().flatten()
+    }
+
+    /// Whether the process that the job waits for could not be spawned, and is to be spawned again.
+    pub(crate) fn is_tried_again(&self) -> bool {
+        let awaited = self.state.row().awaited();
+        self.retries > 0 && awaited.is_some_and(|process| self.pid(process).is_none())
     }
 
     /// Sets the process id of one of the job's processes, and returns the previous one.

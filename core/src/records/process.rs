@@ -8,7 +8,7 @@ use crate::memory::pool::Record;
 use crate::process::{Pid, Process};
 
 /// A live process of a job.
-#[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct LiveProcess {
     pub(crate) pid: Pid,
     pub(crate) job: JobId,

@@ -9,7 +9,7 @@ use crate::memory::pool::Record;
 use crate::memory::queue::Linked;
 
 /// A waiter.
-#[derive(Clone, Debug, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Waiter {
     pub(crate) kind: WaiterKind,
     pub(crate) place: WaitQueue,
@@ -17,7 +17,7 @@ pub(crate) struct Waiter {
 }
 
 /// The queue that a waiter is in.
-#[derive(Clone, Copy, Debug, PartialEq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub(crate) enum WaitQueue {
     Job(JobId),
     Event(EventId),
