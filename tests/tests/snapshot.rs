@@ -3,6 +3,7 @@
 use uphold_core::snapshot::{Unreadable, Unsaved};
 use uphold_core::{Exit, Limit, storage};
 use uphold_tests::choices::Choices;
+use uphold_tests::happening::Happening;
 use uphold_tests::promises::image_of;
 use uphold_tests::world::{Small, World};
 
@@ -193,6 +194,7 @@ fn events_that_a_changed_file_would_hold_for_ever_are_released() {
         world.load("svc", "start on go and x\nexec main\n").expect("a good job file");
         world.happen(&"emit --no-wait go".parse().expect("words that are known"));
         world.load("svc", &format!("{changed}\nexec main\n")).expect("a good job file");
+        world.happen(&Happening::Turn);
         assert_eq!(world.memory.supervisor().occupancy().events.used, held, "{changed}");
         image_of(&mut world.memory).expect("a sound state");
     }
