@@ -17,8 +17,11 @@ pub(super) type Value = Result<Stanza<'static>, ErrorKind>;
 /// The largest number where Upstart stores an `int`.
 const INT_MAX: i64 = i32::MAX as i64;
 
-/// Sign (true if negative) and magnitude of a whole number.
+/// Sign (true if negative) and magnitude of a whole number. An empty word is 0, as in strtol(3).
 fn number(word: &[u8], radix: u32) -> Option<(bool, u64)> {
+    if word.is_empty() {
+        return Some((false, 0));
+    }
     let blanks = word.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b).count();
     let word = word.get(blanks..)?;
     let (negative, digits) = match word.split_first()? {
