@@ -7,6 +7,7 @@ use super::error::{ConfError, ErrorKind};
 use super::stanza::{ConditionText, Stanza};
 use super::table::{Shape, StanzaRow, stanza_rows};
 use super::token::{Quotes, Scanner, Until};
+use super::value::{Refusal, Value};
 use crate::bytes::Strings;
 
 /// Reads a job file, one stanza at a time (init(5), "Configuration file format").
@@ -171,10 +172,10 @@ fn words(scanner: &mut Scanner<'_>, most: usize) -> Result<(), ConfError> {
 }
 
 /// Reads one word and converts it with `value`.
-fn valued(
-    scanner: &mut Scanner<'_>,
-    value: fn(&[u8]) -> Result<Stanza<'static>, ErrorKind>,
-) -> Result<Stanza<'static>, ConfError> {
+fn valued(scanner: &mut Scanner<'_>, value: fn(&[u8]) -> Value) -> Result<Stanza<'static>, ConfError> {
     let word = scanner.word()?;
-    value(scanner.text(word.place.clone())).map_err(|kind| word.error(kind))
+    value(scanner.text(word.place.clone())).map_err(|refusal| match refusal {
+        Refusal::AtOnce(kind) => word.error(kind),
+        Refusal::AtLineEnd(kind) => scanner.end_line().err().unwrap_or(word.error(kind)),
+    })
 }

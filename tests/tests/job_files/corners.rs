@@ -127,3 +127,54 @@ fn empty_quoted_words() {
         ("exec ''", "main exec <''>"),
     ]);
 }
+
+/// Row 13: a number that Upstart cuts to 32 bits is refused, after everything that Upstart refuses on that line.
+#[test]
+fn numbers_that_do_not_fit_are_refused_last() {
+    check(&[
+        ("nice 4294967296", "! 1: Illegal nice value, expected -20 to 19"),
+        ("nice 4294967296 x", "! 1: Unexpected token"),
+        ("nice 4294967316 x", "! 1: Illegal nice value, expected -20 to 19"),
+        ("nice 9223372036854775808 x", "! 1: Illegal nice value, expected -20 to 19"),
+        ("oom 4294967296", "! 1: Illegal oom adjustment, expected -16 to 15 or 'never'"),
+        ("oom 4294967296 5", "! 1: Unexpected token"),
+        ("oom score -4294967296 5", "! 1: Unexpected token"),
+        ("umask 40000000022", "! 1: Illegal file creation mask, expected octal integer"),
+        ("umask 40000000022 x", "! 1: Unexpected token"),
+        ("umask -1 x", "! 1: Illegal file creation mask, expected octal integer"),
+        ("umask -0", "Umask(0)"),
+        ("respawn limit 4294967296 5", "! 1: Illegal limit, expected 'unlimited' or integer"),
+        ("respawn limit \\\n 4294967296 \\\n 5", "! 2: Illegal limit, expected 'unlimited' or integer"),
+        ("respawn limit 4294967296", "! 1: Expected token"),
+        ("respawn limit 4294967296 5 x", "! 1: Unexpected token"),
+        ("respawn limit 2147483648 x", "! 1: Illegal limit, expected 'unlimited' or integer"),
+        (
+            "respawn limit 99999999999 description script stopping\n",
+            "! 1: Illegal interval, expected number of seconds",
+        ),
+    ]);
+}
+
+/// Row 14: the name UNUSED is none of Upstart's.
+#[test]
+fn unused_is_no_signal() {
+    check(&[
+        ("kill signal UNUSED", "! Illegal signal status, expected integer"),
+        ("reload signal SIGUNUSED", "! Illegal signal status, expected integer"),
+        ("normal exit UNUSED", "! 1: Illegal exit status, expected integer"),
+        ("kill signal SYS", "KillSignal(Signal(31))"),
+    ]);
+}
+
+/// Row 19: intervals have 63 bits.
+#[test]
+fn intervals_are_long() {
+    check(&[
+        ("kill timeout 2147483648", "KillTimeout(2147483648)"),
+        ("kill timeout 4294967295", "KillTimeout(4294967295)"),
+        ("kill timeout 9223372036854775807", "KillTimeout(4294967295)"),
+        ("kill timeout 9223372036854775808", "! 1: Illegal interval, expected number of seconds"),
+        ("respawn limit 5 2147483648", "RespawnLimit { count: 5, interval: 2147483648 }"),
+        ("kill timeout 99999999999 \"a b\"\nrespawn \n", "! 1: Unexpected token"),
+    ]);
+}
