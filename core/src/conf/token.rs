@@ -3,8 +3,8 @@
 //! A word has two readings, and both are Upstart's (measured on 1.13.2). As it is written, quotes and all, it is
 //! compared with the names that the language knows: stanzas, their second words, `and` and `or`. Unquoted it is an
 //! argument. Behind each word the scanner moves on, over blanks and escaped line ends, to the next word or to the end
-//! of the line. An error about a stanza's name, or about a word that is missing or out of place, is on the line that was
-//! reached then. An error about a second word or a value is on the line on which that word starts.
+//! of the line. An error about a stanza's name, or about a word that is missing or out of place, is on the line that
+//! was reached then. An error about a second word or a value is on the line on which that word starts.
 //!
 //! Everything is rewritten in place. A stanza never needs more room than its text in the file, so its words are
 //! unquoted to the left, over the stanza's own beginning, and the stanza borrows them from there.
