@@ -5,6 +5,19 @@
 
 use super::check;
 
+/// Row 1: Upstart replaces the first of these blanks by a backslash. Here they stay.
+#[test]
+fn blanks_before_a_backslash_stay() {
+    check(&[
+        ("exec sh -c \"echo \\\"hello\\\" > F\"", "main exec <sh -c \"echo \\\"hello\\\" > F\">"),
+        ("exec T args F \\$A", "main exec <T args F \\$A>"),
+        ("exec find . -exec true  \\;", "main exec <find . -exec true  \\;>"),
+        ("env A=\"x \\$y\"", "env <A=x \\$y>"),
+        ("env A='x \t\\y'", "env <A=x \t\\y>"),
+        ("exec a \\\n \\$b", "main exec <a \\$b>"),
+    ]);
+}
+
 /// Row 6: the second word of a stanza is compared as it is written, so quotes make it another word.
 #[test]
 fn quoted_second_words_are_unknown() {
