@@ -296,7 +296,7 @@ impl Random {
 
 #[test]
 fn no_file_is_too_odd_to_be_read() {
-    const PIECES: [&str; 24] = [
+    const PIECES: [&str; 25] = [
         "start on ",
         "stop on ",
         "(a A=1 and ",
@@ -316,6 +316,7 @@ fn no_file_is_too_odd_to_be_read() {
         "\\",
         "\"",
         "'",
+        "''",
         "#",
         "\n",
         "\r\n",
@@ -325,9 +326,9 @@ fn no_file_is_too_odd_to_be_read() {
     let mut random = Random(1);
     let mut stanzas = 0;
     for _ in 0..20_000 {
-        let mut file: Vec<u8> = (0..random.below(12)).flat_map(|_| PIECES[random.below(23)].bytes()).collect();
+        let mut file: Vec<u8> = (0..random.below(12)).flat_map(|_| PIECES[random.below(24)].bytes()).collect();
         for _ in 0..random.below(3) {
-            let (at, piece) = (random.below(file.len()), PIECES[random.below(24)]);
+            let (at, piece) = (random.below(file.len()), PIECES[random.below(25)]);
             match random.below(3) {
                 0 if !file.is_empty() => drop(file.remove(at)),
                 1 if !file.is_empty() => file[at] = random.below(256) as u8,

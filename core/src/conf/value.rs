@@ -95,8 +95,8 @@ pub(super) fn console(word: &[u8]) -> Value {
     }))
 }
 
-/// A number of seconds. As in Upstart it has up to 63 bits. What exceeds 32 of them is longer than 136 years, and no
-/// different from that for any machine.
+/// A number of seconds. As in Upstart it has up to 63 bits. A number of more than 32 stands for 136 years, which no
+/// machine outlives.
 fn seconds(word: &[u8]) -> Result<u32, ErrorKind> {
     let seconds: i64 = whole(word, 0..=i64::MAX, ErrorKind::IllegalInterval)?;
     Ok(u32::try_from(seconds).unwrap_or(u32::MAX))

@@ -64,7 +64,7 @@ const BETTER: &[(&str, &str, &str)] = &[
     (
         "a number beyond 32 bits in `nice`, `oom`, `oom score`, `umask` or the count of `respawn limit`",
         "the job file is refused, with the message for a number out of range; Upstart keeps the lower 32 bits, so that `nice 4294967296` \
-         is 0 and `respawn limit 4294967296 5` is no limit",
+         means 0 and `respawn limit 4294967296 5` means `unlimited`",
         "`tests/tests/job_files/corners.rs::numbers_that_do_not_fit_are_refused_last`",
     ),
     (
