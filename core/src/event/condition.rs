@@ -1,7 +1,7 @@
 //! `start on` and `stop on`: which events a condition holds, and whether they are enough.
 
 use crate::bytes::split_variable;
-use crate::conf::{ConditionText, Operator, expand, glob};
+use crate::conf::{ConditionText, EMPTY_WORD, Operator, expand, glob};
 use crate::ids::{ClassId, EventId, JobId, LeafId};
 use crate::limits::{ARGUMENT, Full, NESTING};
 use crate::machine::Supervisor;
@@ -157,6 +157,7 @@ impl Supervisor<'_> {
     // Not inlined: the frames of its callers stay small.
     #[inline(never)]
     fn argument_matches(&self, argument: &[u8], position: &mut usize, of: ConditionOf, event: EventId) -> bool {
+        let argument = if argument == EMPTY_WORD { b"" } else { argument };
         let mut variables = self.event_environment(event).iter();
         let (key, value) = split_variable(argument);
         let (pattern, found, negated) = match value {
