@@ -4,7 +4,7 @@
 use heapless::{Deque, VecView};
 
 use crate::effect::Effect;
-use crate::ids::{ClassId, ClientId, kind};
+use crate::ids::{ClassId, ClientId, EventId, kind};
 use crate::limits::{EVENTS_PER_DRAIN, OUTBOX};
 use crate::memory::arena::{ArenaView, TextHandle};
 use crate::memory::index::IndexView;
@@ -37,6 +37,9 @@ pub(crate) struct Globals {
     /// The events, and those that are to be offered or finished.
     pub agenda: Agenda,
     pub dispatch: Option<Dispatch>,
+    /// A finished event that failed: `NAME/failed` follows when the job that it released waits again.
+    #[serde(skip)]
+    pub failing: Option<EventId>,
     /// The events and timers that were taken in this drain.
     pub drained: u32,
     /// The most that are taken in a drain; 0 is [`EVENTS_PER_DRAIN`].
@@ -68,6 +71,7 @@ impl Globals {
         last_answers: Queue::new(),
         agenda: Agenda::new(),
         dispatch: None,
+        failing: None,
         drained: 0,
         most_drained: 0,
         due: Instant(0),
@@ -90,7 +94,8 @@ impl Globals {
     /// Whether everything is done before the next input.
     pub(crate) fn is_calm(&self) -> bool {
         let queues = self.moving.is_empty() && self.answers.is_empty() && self.last_answers.is_empty();
-        let work = self.outbox.is_empty() && self.agenda.is_empty() && self.dispatch.is_none();
+        let work =
+            self.outbox.is_empty() && self.agenda.is_empty() && self.dispatch.is_none() && self.failing.is_none();
         queues && work && self.reloading.is_none() && self.superseded.is_none()
     }
 }
@@ -98,7 +103,7 @@ impl Globals {
 impl core::hash::Hash for Globals {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
         (self.moving, self.answers, self.last_answers, self.agenda, self.dispatch, self.shutdown).hash(state);
-        self.untraced.hash(state);
+        (self.failing, self.untraced).hash(state);
         self.outbox.is_empty().hash(state);
     }
 }

@@ -57,7 +57,8 @@ impl Supervisor<'_> {
     }
 
     /// The job that emitted an event.
-    pub(crate) fn event_owner(&self, id: EventId) -> Option<JobId> {
+    #[doc(hidden)]
+    pub fn event_owner(&self, id: EventId) -> Option<JobId> {
         self.events.get(id).and_then(|event| event.owner)
     }
 
