@@ -1,8 +1,10 @@
 //! Corners of Upstart 1.13.2 that scripts may rely on: commands, environments and job files. Each test names the row of
 //! the table in which the corner was reported.
 
-use uphold_tests::system::System;
+use std::fs;
+
 use uphold_tests::system::processes::Signal;
+use uphold_tests::system::{Launch, System};
 
 /// Row 2: an instance that does not run has a status when no variables are given, if its name is known without them.
 #[test]
@@ -67,8 +69,33 @@ fn row_4_an_export_does_not_replace_what_the_event_has() {
         ("stopped-bad", "bad,,failed,main,1,x\n"),
     ] {
         let path = system.folder().path(file);
-        let seen = system.await_some(file, |_| std::fs::read_to_string(&path).ok().filter(|text| text.ends_with('\n')));
+        let seen = system.await_some(file, |_| fs::read_to_string(&path).ok().filter(|text| text.ends_with('\n')));
         assert_eq!(seen, line, "{file}");
     }
+    system.end(Signal::SIGTERM);
+}
+
+/// Row 5: a job file with an unknown signal makes no job, whatever its override says, and a change of the override does
+/// not log the signal again. Any other error leaves the job to the override.
+#[test]
+fn row_5_a_file_with_an_unknown_signal_has_no_override() {
+    let launch = Launch::new(&[("b", "exec sleep 1000\nkill signal NOPE\n"), ("c", "nonsense\n"), ("d", "task\n")]);
+    let [above, other] = ["b", "d"].map(|job| launch.folder().write(&format!("conf/{job}.override"), "exec true\n"));
+    launch.folder().write("conf/c.override", "exec true\n");
+    let mut system = launch.start();
+    let told = |system: &System| system.log().matches("b.conf: Error while loading configuration file").count();
+    let show = |system: &System, job: &str| system.initctl(&["show-config", job]).out;
+    assert_eq!(system.initctl(&["status", "b"]).err.lines().next(), Some("initctl: Unknown job: b"));
+    assert_eq!(system.status("c"), "c stop/waiting");
+    assert_eq!(told(&system), 1, "{}", system.log());
+    fs::write(&above, "start on go\nexec true\n").unwrap();
+    // The changes are read in their order.
+    fs::write(&other, "start on gone\nexec true\n").unwrap();
+    system.await_some("the other override", |system| show(system, "d").contains("gone").then_some(()));
+    assert_eq!(system.initctl(&["status", "b"]).code, 1);
+    assert_eq!(told(&system), 1, "{}", system.log());
+    let file = system.folder().path("conf/b.conf");
+    fs::write(&file, "exec sleep 1000\n").unwrap();
+    system.await_some("the override", |system| show(system, "b").contains("start on go\n").then_some(()));
     system.end(Signal::SIGTERM);
 }
