@@ -99,3 +99,19 @@ fn row_5_a_file_with_an_unknown_signal_has_no_override() {
     system.await_some("the override", |system| show(system, "b").contains("start on go\n").then_some(()));
     system.end(Signal::SIGTERM);
 }
+
+/// Row 21: a session's jobs have PATH and TERM first, then the rest in init's order, in which a bare `env NAME` changes
+/// nothing. A value moves to the end.
+#[test]
+fn row_21_the_environment_of_a_sessions_jobs_keeps_its_order() {
+    let text = "env HOME\nenv AAA=value\nenv BBB\nenv NNN\ntask\nexec cp /proc/self/environ @FOLDER@/seen\n";
+    let launch = Launch::new(&[("job", text)]).variable("AAA", "a").variable("BBB", "b").variable("ZZZ", "z");
+    let system = launch.start();
+    system.order(&["start", "job"]);
+    let seen = fs::read_to_string(system.folder().path("seen")).expect("it was written");
+    let names: Vec<&str> = seen.split('\0').filter_map(|entry| Some(entry.split_once('=')?.0)).collect();
+    let inherited = ["PATH", "TERM", "BBB", "HOME", "UPHOLD_TEST_SYSTEM", "XDG_RUNTIME_DIR", "ZZZ"];
+    let own = ["AAA", "UPSTART_JOB", "UPSTART_INSTANCE", "UPSTART_SESSION"];
+    assert_eq!(names, [&inherited[..], &own].concat(), "{seen}");
+    system.end(Signal::SIGTERM);
+}
