@@ -115,3 +115,20 @@ fn row_21_the_environment_of_a_sessions_jobs_keeps_its_order() {
     assert_eq!(names, [&inherited[..], &own].concat(), "{seen}");
     system.end(Signal::SIGTERM);
 }
+
+/// Row 22, a false alarm of ours: processes that are only counted are looked at again before they are logged, as are
+/// those that are named.
+#[test]
+fn row_22_processes_that_are_counted_are_looked_at_again() {
+    let brief = "respawn\nrespawn limit 10 60\nscript\n  for i in 1 2 3 4; do sleep 0.4 & done\n  exit 3\nend script\n";
+    let lasting =
+        "respawn\nnormal exit 5\nscript\n  for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done\n  exit 5\nend script\n";
+    let mut system = System::start(&[("brief", brief), ("lasting", lasting)]);
+    system.order(&["start", "brief"]);
+    system.await_log("brief respawning too fast, stopped");
+    system.order(&["start", "lasting"]);
+    // Its report comes after those of the other job.
+    system.await_log("lasting has left 1 more process behind");
+    assert!(!system.log().contains("brief has left"), "{}", system.log());
+    system.end(Signal::SIGTERM);
+}

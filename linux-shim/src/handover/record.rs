@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uphold_core::{ClientId, Priority};
 
 use crate::capacity::TRACEES;
-use crate::containment::left_behind::LeftReport;
+use crate::containment::left_behind::Carried;
 use crate::containment::record::ContainmentRecord;
 use crate::kernel::error;
 use crate::launch::slots::SLOTS;
@@ -17,7 +17,7 @@ use crate::watch::trace::Tracer;
 
 /// The beginning of the image. The number is raised when the meaning of a record changes; a change of the number of
 /// records or of their fields is noticed while reading.
-pub(super) const HEAD: (&str, u32) = ("uphold", 4);
+pub(super) const HEAD: (&str, u32) = ("uphold", 5);
 
 /// The descriptors without which nothing can be supervised: the next program needs no new ones.
 #[derive(Serialize, Deserialize)]
@@ -49,7 +49,7 @@ pub(super) struct Own {
     pub(super) listeners: Vec<i32>,
     pub(super) files: [Vec<Vec<u8>>; 2],
     pub(super) containment: ContainmentRecord,
-    pub(super) left_behind: Vec<LeftReport>,
+    pub(super) left_behind: Carried,
     pub(super) groups: Vec<Vec<u8>>,
 }
 
