@@ -192,13 +192,16 @@ impl Supervisor<'_> {
     }
 
     /// The last `env` stanza of a name. Without a value it gets the supervisor's; if there is none, the class has no
-    /// such variable, whatever its earlier stanzas say.
+    /// such variable, whatever its earlier stanzas say. A variable that every job has with the same value keeps its place
+    /// among those.
     fn declared<'a>(&'a self, entry: &'a [u8]) -> Option<Variable<'a>> {
         match split_variable(entry) {
             (_, Some(_)) => Some(Variable(entry, &[])),
             (name, None) => {
                 let own = Strings(self.text.get(self.globals.own_environment));
-                own.iter().find(|own| split_variable(own).0 == name).map(|own| Variable(own, &[]))
+                let base = Strings(self.text.get(self.globals.base_environment));
+                let copied = own.iter().find(|own| split_variable(own).0 == name);
+                copied.filter(|copied| !base.iter().any(|entry| entry == *copied)).map(|copied| Variable(copied, &[]))
             }
         }
     }

@@ -236,6 +236,10 @@ pub const FAREWELL_SECONDS: u32 = 2;
 /// Processes of one job that the log names; more are only counted.
 pub const FAREWELL_PROCESSES: usize = 8;
 
+/// Processes of all jobs that are only counted: as many as one job may have. One more is not looked at again, and so it
+/// is not counted.
+pub const FAREWELLS_COUNTED: usize = SURVIVORS;
+
 /// Bytes of a job's name in that message; real ones have below 60.
 pub const FAREWELL_NAME: usize = 128;
 
