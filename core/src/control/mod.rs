@@ -17,7 +17,7 @@ use crate::target::{EnvTable, Target};
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol, which must be the same on both sides.
-pub const PROTOCOL: u16 = 3;
+pub const PROTOCOL: u16 = 4;
 
 /// A request of a client. Byte strings are text as the kernel has it, in no particular encoding.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
