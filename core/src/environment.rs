@@ -192,8 +192,7 @@ impl Supervisor<'_> {
     }
 
     /// The last `env` stanza of a name. Without a value it gets the supervisor's; if there is none, the class has no
-    /// such variable, whatever its earlier stanzas say. A variable that every job has with the same value keeps its place
-    /// among those.
+    /// such variable, whatever its earlier stanzas say. A variable that every job has with this value keeps its place.
     fn declared<'a>(&'a self, entry: &'a [u8]) -> Option<Variable<'a>> {
         match split_variable(entry) {
             (_, Some(_)) => Some(Variable(entry, &[])),

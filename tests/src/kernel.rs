@@ -70,7 +70,7 @@ pub struct Kernel {
     pub killed: Vec<Pid, PROCESSES>,
     /// Jobs that have come to rest.
     pub rested: std::vec::Vec<String>,
-    /// What the finished events released, and the order in which it is handled.
+    /// The events of jobs that finished events released, which are to be handled in order.
     pub(crate) released: Released,
     /// The process id that the latest process has taken over.
     pub(crate) reused: Option<Pid>,

@@ -3,6 +3,10 @@
 
 use std::fs;
 
+use uphold_core::bytes::Strings;
+use uphold_core::control::{Refusal, Reply, Request};
+use uphold_core::{Select, Target};
+use uphold_tests::system::client::Client;
 use uphold_tests::system::processes::Signal;
 use uphold_tests::system::{Launch, System};
 
@@ -130,5 +134,46 @@ fn row_22_processes_that_are_counted_are_looked_at_again() {
     // Its report comes after those of the other job.
     system.await_log("lasting has left 1 more process behind");
     assert!(!system.log().contains("brief has left"), "{}", system.log());
+    system.end(Signal::SIGTERM);
+}
+
+/// Row 16: a variable may be as long as Linux lets an argument be, and it reaches the job. The supervisor keeps no
+/// memory of it.
+#[test]
+fn row_16_a_request_may_be_as_long_as_an_argument() {
+    let text = "task\nexec sh -c 'printf %s \"${#BIG}\" > @FOLDER@/seen'\n";
+    let system = System::start(&[("job", text), ("small", "start on small\ntask\nexec true\n")]);
+    let resident = || {
+        let text = fs::read_to_string(format!("/proc/{}/status", system.pid())).expect("it lives");
+        let line = text.lines().find_map(|line| line.strip_prefix("RssShmem:")).expect("a line about shared memory");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number")
+    };
+    for length in [130_000, (128 << 10) - "BIG=".len() - 1] {
+        let variable = format!("BIG={}", "x".repeat(length));
+        system.order(&["start", "job", &variable]);
+        let seen = fs::read_to_string(system.folder().path("seen")).expect("it was written");
+        assert_eq!(seen, length.to_string());
+        system.order(&["emit", "small", &variable]);
+        assert_eq!(system.initctl(&["status", "job", &variable]).err.len(), "initctl: Unknown instance: \n".len());
+    }
+    // Clients that stay connected, in as many places. The memory of their long requests is given back.
+    let before = resident();
+    let list = format!("BIG={}\0", "x".repeat(130_000));
+    let ask = |_| {
+        let mut client = Client::connect(&system.socket()).expect("there is room");
+        let target = Target { job: b"job", select: Select::Environment(Strings(list.as_bytes())) };
+        assert!(matches!(client.ask(&Request::Status { target }), Ok(Reply::Error(Refusal::UnknownInstance(_)))));
+        client
+    };
+    let clients: Vec<Client> = (0..20).map(ask).collect();
+    // Each keeps 32 kB, and the pages at the edges.
+    assert!(resident() < before + 20 * 48, "{before} kB before, {} kB after", resident());
+    drop(clients);
+    let long = format!("BIG={}", "x".repeat(100_000));
+    let refused = system.initctl(&["emit", "small", &long, &long]);
+    assert!(
+        refused.err.starts_with("initctl: The arguments are too long: a request holds 147456 bytes"),
+        "{refused:?}"
+    );
     system.end(Signal::SIGTERM);
 }

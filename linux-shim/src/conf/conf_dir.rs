@@ -11,8 +11,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::{ffi::OsStrExt, fs::MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -50,6 +49,9 @@ pub struct ConfDir {
     watches: Vec<Watch>,
     unsure: Unsure,
 }
+
+/// A file that the kernel does not show now: the place of its directory, its path there, and the error.
+type Untold = (usize, PathBuf, Errno);
 
 /// A watched directory: `below` the directory of that place. A directory that links lead to has a watch for each name,
 /// all with the same descriptor.
@@ -352,19 +354,12 @@ impl ConfDir {
         }
     }
 
-    /// Loads one job: its file, and the override on top of it. Each counts only if it has no error. As in Upstart, a file
-    /// with an unknown signal has no override; `is_above` says that only the override has changed, and then the signal is
-    /// not logged again.
+    /// Loads one job: its file, and the override on top of it. Each counts only if it has no error. As in Upstart, a
+    /// file with an unknown signal has no override, and a change of the override (`above_only`) does not log it again.
     ///
     /// # Errors
     /// The kernel cannot tell now what is in this file. The job stays as it is.
-    fn load(
-        &mut self,
-        job: &[u8],
-        place: usize,
-        is_above: bool,
-        to: &mut Loading<'_, '_>,
-    ) -> Result<(), (usize, PathBuf, Errno)> {
+    fn load(&mut self, job: &[u8], place: usize, above_only: bool, to: &mut Loading<'_, '_>) -> Result<(), Untold> {
         let [name, above] = [&b".conf"[..], b".override"].map(|suffix| with_suffix(job, suffix));
         let file = self.directories[place].join(&name);
         let first = self.place_of(&above).map_err(|(place, errno)| (place, above.clone(), errno))?;
@@ -388,7 +383,7 @@ impl ConfDir {
         if let LoadResult::Rejected(error) = outcome {
             to.supervisor.abandon_class(class);
             to.delete(job);
-            if !is_above {
+            if !above_only {
                 log_wrong(&file, error, to);
             }
             return Ok(());

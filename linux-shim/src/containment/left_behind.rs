@@ -29,7 +29,7 @@ pub(crate) struct LeftReport {
 /// The processes that are counted and not named, with their start times: those of the earliest report first.
 type Counted = VecDeque<(Pid, u64)>;
 
-/// What a re-exec carries over.
+/// The reports that a re-exec carries over, and the counted processes.
 pub(crate) type Carried = (Vec<LeftReport>, Vec<(Pid, u64)>);
 
 /// Jobs that have ended while processes of theirs lived.
