@@ -78,8 +78,10 @@ const PRIORITIES: [(Priority, &str); 6] = [
 pub fn log_priority(context: &mut Context<'_>) -> Result<(), Failure> {
     if let Some(word) = context.invocation.first() {
         let row = PRIORITIES.iter().find(|(_, name)| name.as_bytes() == word.as_bytes());
+        // As in Upstart, a supervisor that is not there is reported before a wrong word.
+        let mut connection = context.connect()?;
         let (priority, _) = row.ok_or_else(|| Failure::new("The log priority given was not recognised"))?;
-        return context.connect()?.ask_done(&Request::SetLogPriority(*priority));
+        return connection.ask_done(&Request::SetLogPriority(*priority));
     }
     let mut connection = context.connect()?;
     match connection.ask(&Request::LogPriority)? {

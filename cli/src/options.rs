@@ -270,7 +270,7 @@ fn parse_long(
     let (name, value) = uphold_core::bytes::split_variable(text);
     let shown = String::from_utf8_lossy(name);
     let found = all(tables).find(|option| option.long.as_bytes() == name);
-    let option = found.ok_or_else(|| format!("invalid option: --{shown}"))?;
+    let option = found.ok_or_else(|| format!("invalid option: --{}", String::from_utf8_lossy(text)))?;
     let value = value.map(|value| OsString::from_vec(value.to_vec()));
     let argument = match (option.argument, value) {
         (None, None) => None,

@@ -101,7 +101,10 @@ fn refusals_and_what_is_missing() {
     let talk = vec![(get(EnvTable::Global, b""), Reply::Error(Refusal::EmptyVariable))];
     assert_eq!(converse(&["get-env", ""], talk), ran("", "initctl: Variable may not be empty string\n", 1));
     let err = "initctl: The log priority given was not recognised\n";
-    assert_eq!(run(initctl(INITCTL).args(["log-priority", "loud"])), ran("", err, 1));
+    assert_eq!(converse(&["log-priority", "loud"], vec![]), ran("", err, 1));
+    // Row 11 of the differences to Upstart: without a supervisor, that is what is reported.
+    let unreached = run(initctl(INITCTL).args(["--socket", "/no/socket", "log-priority", "loud"]));
+    assert!(unreached.err.starts_with("initctl: Unable to connect to Upstart: "), "{unreached:?}");
     let dbus = vec![(Request::NotifyDbusAddress(b"x"), Reply::Error(Refusal::NoBusInSystem))];
     let err = "initctl: Not permissible to notify D-Bus address for PID 1\n";
     assert_eq!(converse(&["notify-dbus-address", "x"], dbus), ran("", err, 1));

@@ -198,7 +198,8 @@ fn wrong_command_lines_are_reported_without_a_supervisor() {
         (&["--"],                         "missing command"),
         (&["frobnicate"],                 "invalid command: frobnicate"),
         (&["--bogus", "list"],            "invalid option: --bogus"),
-        (&["list", "--bogus=3"],          "invalid option: --bogus"),
+        // Row 12 of the differences to Upstart: with its value.
+        (&["list", "--bogus=3"],          "invalid option: --bogus=3"),
         (&["-n", "start", "a"],           "invalid option: -n"),
         (&["start", "--force", "a"],     "invalid option: --force"),
         (&["start", "-nx", "a"],          "invalid option: -x"),

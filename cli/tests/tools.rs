@@ -222,6 +222,14 @@ fn files_are_checked_without_a_supervisor() {
     assert_eq!(missing, ran("", "ERROR: File /nonexistent does not exist\n", 1));
     let other = job(&bench.folder, "other.txt", "exec true\n");
     assert_eq!(check(&[&other]), ran("", "ERROR: File must end in .conf\n", 1));
+    // Row 17 of the corners (issue 10): a mistake in a stanza comes before one in a script.
+    let both = job(&bench.folder, "both.conf", "pre-start script\n  if true\nend script\nbogus\n");
+    assert_eq!(check(&[&both]), ran("", &error(&both, ":4: Unknown stanza"), 1));
+    let beside = job(&bench.folder, "beside.conf", "script\n  if true\nend script\n");
+    job(&bench.folder, "beside.override", "bogus\n");
+    let file = beside.display();
+    let expected = format!("ERROR: File {file}: syntax invalid:\ninit:beside.override:1: Unknown stanza\n");
+    assert_eq!(check(&[&beside]), ran("", &expected, 1));
     // The same as a command of initctl.
     assert_eq!(run(initctl(INITCTL).arg("check-conf").arg(&good)), ran(&ok(&good), "", 0));
     assert_eq!(run(initctl(INITCTL).args(["-q", "check-conf"]).arg(&good)), ran("", "", 0));

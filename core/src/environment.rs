@@ -49,13 +49,12 @@ pub(crate) fn find_value<'a>(list: Strings<'a>, name: &[u8]) -> Option<&'a [u8]>
     find(list, name).map(|(_, value)| value)
 }
 
-/// The last entry of each name, without removed names.
+/// The last entry of each name.
 fn last_of_each<'a>(all: impl Iterator<Item = Variable<'a>> + Clone) -> impl Iterator<Item = Variable<'a>> + Clone {
     let later = all.clone();
     all.enumerate()
         .filter(move |(place, entry)| !later.clone().skip(*place).skip(1).any(|other| other.name() == entry.name()))
         .map(|(_, entry)| entry)
-        .filter(|entry| entry.0.contains(&b'='))
 }
 
 impl Supervisor<'_> {
@@ -162,7 +161,8 @@ impl Supervisor<'_> {
         let above = layers.clone();
         let base = Strings(self.text.get(self.globals.base_environment)).iter().map(|entry| Variable(entry, &[]));
         let uncovered = base.filter(move |entry| !above.clone().any(|other| other.name() == entry.name()));
-        uncovered.chain(last_of_each(layers))
+        // A name without a value has been removed.
+        uncovered.chain(last_of_each(layers).filter(|entry| entry.0.contains(&b'=')))
     }
 
     /// The variables of every layer above the base, one after another; the last one of a name counts.
@@ -172,7 +172,8 @@ impl Supervisor<'_> {
         let text = |text: Option<TextHandle>| Strings(self.text.get(text.unwrap_or_default()));
         let stopping = matches!(process, Process::PreStop | Process::PostStop);
         let whole = |entry| Variable(entry, &[]);
-        let declared = text(class.map(|class| class.environment)).iter().filter_map(|entry| self.declared(entry));
+        let stanzas = text(class.map(|class| class.environment)).iter().map(whole);
+        let declared = last_of_each(stanzas).filter_map(|entry| self.declared(entry.0));
         let given = text(job.map(|job| job.environment)).iter().map(whole);
         let stop = text(job.filter(|_| stopping).map(|job| job.stop_environment)).iter().map(whole);
         declared.chain(given).chain(stop)
@@ -190,13 +191,16 @@ impl Supervisor<'_> {
         added.into_iter().filter_map(move |(name, value)| Some(Variable(name, self.text.get(value?))))
     }
 
-    /// The entry of an `env` stanza; without a value it gets the supervisor's, and is dropped if there is none.
+    /// The last `env` stanza of a name. Without a value it gets the supervisor's; if there is none, the class has no
+    /// such variable, whatever its earlier stanzas say. A variable that every job has with this value keeps its place.
     fn declared<'a>(&'a self, entry: &'a [u8]) -> Option<Variable<'a>> {
         match split_variable(entry) {
             (_, Some(_)) => Some(Variable(entry, &[])),
             (name, None) => {
                 let own = Strings(self.text.get(self.globals.own_environment));
-                own.iter().find(|own| split_variable(own).0 == name).map(|own| Variable(own, &[]))
+                let base = Strings(self.text.get(self.globals.base_environment));
+                let copied = own.iter().find(|own| split_variable(own).0 == name);
+                copied.filter(|copied| !base.iter().any(|entry| entry == *copied)).map(|copied| Variable(copied, &[]))
             }
         }
     }

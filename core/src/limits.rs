@@ -100,9 +100,9 @@ pub const STATUS: usize = 256;
 /// How deep parentheses in a condition, and braces in a name, may be nested. Real ones go to four.
 pub const NESTING: usize = 64;
 
-/// Longest message of the control protocol, in bytes: sixteen times the largest that people send, an `emit` with a
-/// device's whole udev environment.
-pub const MAX_MESSAGE: usize = 32 << 10;
+/// Longest message of the control protocol, in bytes: room for a variable that is as long as Linux lets an argument be,
+/// 128 KiB. Each end lends the buffer that it can spare, and refuses what is longer.
+pub const MAX_MESSAGE: usize = 144 << 10;
 
 /// Longest message that is one page of a list, in bytes: about 200 jobs. Less than a message could hold, since the page
 /// is made up in memory that is used for nothing else.

@@ -4,7 +4,7 @@
 use heapless::{Deque, VecView};
 
 use crate::effect::Effect;
-use crate::ids::{ClassId, ClientId, kind};
+use crate::ids::{ClassId, ClientId, EventId, kind};
 use crate::limits::{EVENTS_PER_DRAIN, OUTBOX};
 use crate::memory::arena::{ArenaView, TextHandle};
 use crate::memory::index::IndexView;
@@ -42,6 +42,9 @@ pub(crate) struct Globals {
     pub agenda: Agenda,
     #[serde(skip)]
     pub dispatch: Option<Dispatch>,
+    /// A finished event that failed: `NAME/failed` follows when the job that it released waits again.
+    #[serde(skip)]
+    pub failing: Option<EventId>,
     /// The events and timers that were taken in this drain.
     #[serde(skip)]
     pub drained: u32,
@@ -78,6 +81,7 @@ impl Globals {
         last_answers: Queue::new(),
         agenda: Agenda::new(),
         dispatch: None,
+        failing: None,
         drained: 0,
         most_drained: 0,
         due: Instant(0),
@@ -100,7 +104,8 @@ impl Globals {
     /// Whether everything is done before the next input.
     pub(crate) fn is_calm(&self) -> bool {
         let queues = self.moving.is_empty() && self.answers.is_empty() && self.last_answers.is_empty();
-        let work = self.outbox.is_empty() && self.agenda.is_empty() && self.dispatch.is_none();
+        let work =
+            self.outbox.is_empty() && self.agenda.is_empty() && self.dispatch.is_none() && self.failing.is_none();
         queues && work && self.reloading.is_none() && self.superseded.is_none()
     }
 }
@@ -115,7 +120,7 @@ impl Texts for Globals {
 impl core::hash::Hash for Globals {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
         (self.moving, self.answers, self.last_answers, self.agenda, self.dispatch, self.shutdown).hash(state);
-        self.untraced.hash(state);
+        (self.failing, self.untraced).hash(state);
         self.outbox.is_empty().hash(state);
     }
 }

@@ -46,7 +46,6 @@ impl Signal {
             b"IOT" => return Some(Signal(6)),
             b"CLD" => return Some(Signal(17)),
             b"POLL" => return Some(Signal(29)),
-            b"UNUSED" => return Some(Signal(31)),
             _ => Self::NAMES.iter().position(|known| known.as_bytes() == bare)?,
         };
         u8::try_from(position.saturating_add(1)).ok().map(Signal)

@@ -52,6 +52,7 @@ impl Supervisor<'_> {
     /// nothing else.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         loop {
+            self.report_failure();
             if let Some(effect) = self.globals.outbox.pop_front() {
                 return Some(effect);
             }

@@ -25,6 +25,10 @@ pub const EVENTS: usize = 2 * JOBS + EMITTED;
 /// Clients connected at one time. Each `initctl` that waits is one; a boot script seldom has ten.
 pub const CLIENTS: usize = 128;
 
+/// Bytes of a client's buffer, each way, that stay resident: more than any message but an `emit` or a `start` with very
+/// long variables. The memory of the rest is given back when such a message is done with.
+pub const ORDINARY_MESSAGE: usize = 32 << 10;
+
 /// Places that are reserved for clients that do not wait, so that a person can always look into what is going on.
 pub const CLIENTS_RESERVED: usize = 16;
 
@@ -235,6 +239,10 @@ pub const FAREWELL_SECONDS: u32 = 2;
 
 /// Processes of one job that the log names; more are only counted.
 pub const FAREWELL_PROCESSES: usize = 8;
+
+/// Processes of all jobs that are only counted: as many as one job may have. One more is not looked at again, and so it
+/// is not counted.
+pub const FAREWELLS_COUNTED: usize = SURVIVORS;
 
 /// Bytes of a job's name in that message; real ones have below 60.
 pub const FAREWELL_NAME: usize = 128;

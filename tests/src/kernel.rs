@@ -9,6 +9,7 @@ use uphold_core::{
 use crate::child::{Child, Trace};
 use crate::happening::{Outcome, Outcomes, letter};
 use crate::names::{is_somebodys, name_of, words};
+use crate::released::Released;
 
 /// The most processes at a time.
 const PROCESSES: usize = 12;
@@ -69,6 +70,8 @@ pub struct Kernel {
     pub killed: Vec<Pid, PROCESSES>,
     /// Jobs that have come to rest.
     pub rested: std::vec::Vec<String>,
+    /// The events of jobs that finished events released, which are to be handled in order.
+    pub(crate) released: Released,
     /// The process id that the latest process has taken over.
     pub(crate) reused: Option<Pid>,
     /// Inputs that are due before all others.
@@ -179,6 +182,9 @@ impl Kernel {
     /// Performs an effect.
     pub fn perform(&mut self, supervisor: &Supervisor<'_>, effect: Effect) -> Option<Input<'static>> {
         self.orders += usize::from(!matches!(effect, Effect::Survey { .. }));
+        if !matches!(effect, Effect::Log(_)) {
+            self.released.pauses();
+        }
         match effect {
             Effect::Spawn { job, process, launch } => return self.spawn(supervisor, job, process, launch.trace),
             Effect::Signal { pid, signal, scope } => {
@@ -410,6 +416,9 @@ impl Kernel {
     fn hear(&mut self, supervisor: &Supervisor<'_>, notice: Notice) {
         if let Notice::StateChanged { job, to: State::Waiting, .. } = notice {
             self.rested.push(name_of(supervisor, job));
+        }
+        if let Some(fault) = self.released.hear(supervisor, notice) {
+            self.wrong(|| fault);
         }
         if self.journal.is_none() {
             return;

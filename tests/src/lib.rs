@@ -23,6 +23,7 @@ pub mod kernel;
 mod names;
 pub mod page;
 pub mod promises;
+mod released;
 pub mod scenario;
 pub mod system;
 pub mod walk;

@@ -5,8 +5,8 @@ use std::hash::{Hash, Hasher};
 
 use uphold_core::bytes::Strings;
 use uphold_core::{
-    ClientId, DefineError, Effect, Goal, Input, Instant, Notification, Occupancy, Pid, Select, Signal, State, Storage,
-    Supervisor, Target, Usage, storage,
+    ClientId, DefineError, Effect, Goal, Input, Instant, JobCommand, Notification, Occupancy, Pid, Select, Signal,
+    State, Storage, Supervisor, Target, Usage, storage,
 };
 
 use crate::child::{Child, Trace};
@@ -144,6 +144,9 @@ impl<M: Memory> World<M> {
                     return self.kernel.wrong(|| "a client that waits asks".into());
                 }
                 self.kernel.clients[client] = if wait { Client::Waits } else { Client::Asked };
+                if matches!(happening, Happening::Ask { command: JobCommand::Force, .. }) {
+                    self.kernel.released.force();
+                }
                 self.ask(happening);
             }
             Happening::HangsUp { client } => {

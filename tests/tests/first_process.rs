@@ -13,7 +13,8 @@ use uphold_tests::system::processes::{self, Signal, send};
 use uphold_tests::system::{Folder, PATIENCE, programs, skipped};
 
 /// A script that makes a small root file system in memory and becomes process 1 in it. $1 is the folder, $2 the
-/// programs, $3 a command that prepares the root; the rest are options of init.
+/// programs, $3 a command that prepares the root, and may set $inside to a command that starts init in it; the rest are
+/// options of init.
 const PREPARE: &str = "set -e
 folder=$1 programs=$2 before=$3; shift 3
 root=$folder/root
@@ -23,7 +24,7 @@ for each in bin sbin lib lib64; do [ ! -e /$each ] || ln -s usr/$each $root/$eac
 mount --bind /usr $root/usr; mount --bind $folder $root/folder; mount --bind $programs $root/programs
 cp /etc/passwd /etc/group /etc/ld.so.cache $root/etc/
 eval \"$before\"
-exec chroot $root /programs/init --confdir /folder/conf --logdir /folder/log \"$@\" <&- >&- 2>&-
+exec chroot $root $inside /programs/init --confdir /folder/conf --logdir /folder/log \"$@\" <&- >&- 2>&-
 ";
 
 /// One world at a time: each looks for its process 1 among the children of this process.
@@ -211,5 +212,23 @@ fn control_groups_are_mounted_where_nothing_has_mounted_them() {
         let one = inside.iter().find(|process| process.name == "sleep").expect("it runs").pid;
         let group = std::fs::read_to_string(format!("/proc/{one}/cgroup")).expect("it runs");
         assert!(group.lines().any(|line| line.starts_with("0::") && line.contains("/uphold-1/")), "{group}");
+    }
+}
+
+/// Row 15 of the differences: the jobs of a system have the same PATH whatever process 1 was started with, and TERM
+/// only if process 1 has it.
+#[test]
+fn row_15_the_environment_of_a_systems_jobs_is_fixed() {
+    let _turn = TURN.lock().unwrap_or_else(|broken| broken.into_inner());
+    let job = "env HOME\ntask\nscript\n  exec cat /proc/self/environ > /folder/seen\nend script\n";
+    let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/bin:/usr/sbin:/sbin:/bin";
+    for (given, terminal) in [("PATH=/initramfs TERM=vt100", Some("TERM=vt100")), ("-u TERM PATH=", None), ("-i", None)]
+    {
+        let inside = format!("inside='/usr/bin/env {given}'");
+        let Some(mut world) = World::start(&[("look", job)], &inside) else { return };
+        run_to_its_end(&mut world.client(), b"look");
+        let seen = std::fs::read_to_string(world.folder.path("seen")).expect("it was written");
+        let has = |name: &str| seen.split('\0').find(|entry| entry.starts_with(name));
+        assert_eq!((has("PATH="), has("TERM=")), (Some(path), terminal), "{given}");
     }
 }

@@ -84,7 +84,7 @@ fn clients_that_say_nothing_or_half_of_something() {
     let mut system = system();
     let half = hello()[..2].to_vec();
     let begun = [hello(), frame(&Request::List { from: 0 })[..1].to_vec()].concat();
-    let announced = [hello(), (MAX_MESSAGE as u16).to_le_bytes().to_vec(), vec![7; MAX_MESSAGE / 2]].concat();
+    let announced = [hello(), (MAX_MESSAGE as u32).to_le_bytes().to_vec(), vec![7; MAX_MESSAGE / 2]].concat();
     let kinds: [(&str, &[u8]); 4] =
         [("silent", b""), ("half a frame", &half), ("half a request", &begun), ("half of the largest", &announced)];
     let mut clients = Vec::new();
@@ -100,10 +100,10 @@ fn clients_that_say_nothing_or_half_of_something() {
 #[test]
 fn clients_that_send_rubbish_get_a_refusal_and_are_hung_up_on() {
     let mut system = system();
-    let huge = [u16::MAX.to_le_bytes().to_vec(), vec![0; usize::from(u16::MAX)]].concat();
-    let too_long = [(MAX_MESSAGE as u16 + 1).to_le_bytes().to_vec(), vec![1; MAX_MESSAGE + 1]].concat();
-    let unknown = [hello(), vec![3, 0, 255, 255, 255]].concat();
-    let long_tail = [hello(), vec![4, 0, 1, 9, 9, 9]].concat();
+    let huge = [u32::MAX.to_le_bytes().to_vec(), vec![0; 2 * MAX_MESSAGE]].concat();
+    let too_long = [(MAX_MESSAGE as u32 + 1).to_le_bytes().to_vec(), vec![1; MAX_MESSAGE + 1]].concat();
+    let unknown = [hello(), vec![3, 0, 0, 0, 255, 255, 255]].concat();
+    let long_tail = [hello(), vec![4, 0, 0, 0, 1, 9, 9, 9]].concat();
     let unasked = frame(&Request::Version);
     // Each of these is one frame, and the supervisor has read all of it when it replies.
     let greeting = reply_frame(&Reply::Hello { protocol: PROTOCOL });

@@ -104,7 +104,7 @@ const KIT: Layers = &[
     &["world"],
     &["invariants"],
     &["kernel"],
-    &["child", "happening", "names"],
+    &["child", "happening", "names", "released"],
     &["system", "page"],
 ];
 

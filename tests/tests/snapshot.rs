@@ -3,6 +3,7 @@
 use uphold_core::snapshot::{Unreadable, Unsaved};
 use uphold_core::{Exit, Limit, storage};
 use uphold_tests::choices::Choices;
+use uphold_tests::happening::Happening;
 use uphold_tests::promises::image_of;
 use uphold_tests::world::{Small, World};
 
@@ -180,5 +181,21 @@ fn a_changed_image_is_refused() {
         let mut image = image.clone();
         image[place] ^= 1 << (place % 8);
         assert!(is_refused(&image), "byte {place}");
+    }
+}
+
+/// A changed file takes over the events that the old one holds, but not if they are all that it waits for: it has been
+/// offered them already, and nothing would let go of them any more.
+#[test]
+fn events_that_a_changed_file_would_hold_for_ever_are_released() {
+    let files = [("start on go and x", 1), ("start on go and y", 1), ("start on go", 0), ("start on go or y", 0)];
+    for (changed, held) in files {
+        let mut world = World::new(Small::new());
+        world.load("svc", "start on go and x\nexec main\n").expect("a good job file");
+        world.happen(&"emit --no-wait go".parse().expect("words that are known"));
+        world.load("svc", &format!("{changed}\nexec main\n")).expect("a good job file");
+        world.happen(&Happening::Turn);
+        assert_eq!(world.memory.supervisor().occupancy().events.used, held, "{changed}");
+        image_of(&mut world.memory).expect("a sound state");
     }
 }

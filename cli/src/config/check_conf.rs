@@ -86,32 +86,40 @@ fn report_error(what: &str) -> Result<(), Failure> {
     Err(Failure::AlreadyReported)
 }
 
-/// Checks a job file and the override beside it.
+/// Checks a job file and the override beside it. A mistake in a stanza comes before those in scripts, wherever it is.
 fn check_with_override(file: &Path, scripts: bool) -> Result<(), FileError> {
-    check_file(file, scripts)?;
+    let mut texts = vec![check_stanzas(file)?];
     let over = file.with_extension("override");
-    match file.extension() == Some(OsStr::new("conf")) && over.exists() {
-        true => check_file(&over, scripts),
-        false => Ok(()),
+    if file.extension() == Some(OsStr::new("conf")) && over.exists() {
+        texts.push(check_stanzas(&over)?);
     }
+    texts.iter().filter(|_| scripts).try_for_each(|text| check_scripts(text))
 }
 
-fn check_file(file: &Path, scripts: bool) -> Result<(), FileError> {
-    let mut text = fs::read(file).map_err(|error| match error.kind() {
+/// Reads a file and checks its stanzas; returns its text.
+fn check_stanzas(file: &Path) -> Result<Vec<u8>, FileError> {
+    let text = fs::read(file).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => FileError::Missing,
         _ => FileError::Unreadable(error),
     })?;
     if !SUFFIXES.iter().any(|suffix| file.extension() == Some(OsStr::new(suffix))) {
         return Err(FileError::Suffix);
     }
-    for section in SECTIONS.into_iter().filter(|_| scripts) {
-        if let Some(output) = shell_error(&section_lines(section, &text)).map_err(FileError::Unreadable)? {
-            return Err(FileError::Shell(section, output));
-        }
-    }
-    let mut parser = Parser::new(&mut text);
+    // The parser overwrites what it reads.
+    let mut copy = text.clone();
+    let mut parser = Parser::new(&mut copy);
     while let Some(stanza) = parser.next() {
         stanza.map_err(|error| FileError::Syntax(file.into(), error))?;
+    }
+    Ok(text)
+}
+
+/// Checks the scripts in the text of a file.
+fn check_scripts(text: &[u8]) -> Result<(), FileError> {
+    for section in SECTIONS {
+        if let Some(output) = shell_error(&section_lines(section, text)).map_err(FileError::Unreadable)? {
+            return Err(FileError::Shell(section, output));
+        }
     }
     Ok(())
 }

@@ -112,7 +112,8 @@ impl Supervisor<'_> {
         let stops = self.jobs.ids().filter(|&id| self.jobs.get(id).is_some_and(|it| holds(it.stop_leaves)));
         let all = jobs.chain(starts.map(Holder::StartOn)).chain(stops.map(Holder::StopOn));
         // The search ends with the last blocker: usually there is one.
-        let all = all.take(self.events.get(event)?.blockers as usize);
+        let blockers = self.events.get(event)?.blockers;
+        let all = all.take(usize::try_from(blockers).unwrap_or(usize::MAX));
         let mut found: u32 = 0;
         let first = all.inspect(|_| found = found.saturating_add(1)).min_by_key(|&holder| match holder {
             Holder::Job(job) => self.awaited_event(job).is_none(),

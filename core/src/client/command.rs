@@ -69,9 +69,6 @@ impl Supervisor<'_> {
         if target.job.is_empty() {
             return Err(Denial::EmptyName);
         }
-        if let Select::Environment(environment) = target.select {
-            check_environment(environment)?;
-        }
         let Some(class) = self.find_class(target.job) else {
             self.scratch.clear();
             self.scratch.extend_from_slice(target.job).map_err(|_| Denial::Full(Limit::Text))?;
@@ -79,6 +76,7 @@ impl Supervisor<'_> {
         };
         match target.select {
             Select::Environment(environment) => {
+                check_environment(environment)?;
                 let mut expansion = Expansion::new();
                 self.expand_instance(class, environment, &mut expansion);
                 self.note_instance(&expansion)?;

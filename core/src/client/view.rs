@@ -16,18 +16,14 @@ impl Supervisor<'_> {
         self.jobs.ids()
     }
 
-    /// The status of one job (initctl(8) status). A class without `instance` has one at rest too.
+    /// The status of one job (initctl(8) status). Without variables, an instance that does not run has one at rest too.
     ///
     /// # Errors
     /// There is no such job, or the variables do not give its name.
     pub fn status(&mut self, target: Target<'_>) -> Result<Status<'_>, Refusal<'_>> {
         match self.resolve_job(target) {
             Ok((_, Some(job))) => Ok(Status { status_text: self.status_text(job), ..self.job_status(job) }),
-            Ok((class, None))
-                if self.has_one_instance(class) && target.select == Select::Environment(Strings::EMPTY) =>
-            {
-                Ok(self.class_status(class))
-            }
+            Ok((class, None)) if target.select == Select::Environment(Strings::EMPTY) => Ok(self.class_status(class)),
             Ok((class, None)) => Err(self.refusal(Denial::UnknownInstance(class))),
             Err(denial) => Err(self.refusal(denial)),
         }
@@ -37,10 +33,6 @@ impl Supervisor<'_> {
     fn status_text(&self, id: JobId) -> &[u8] {
         let job = self.jobs.get(id).filter(|job| job.pid(Process::Main).is_some());
         job.map_or(&[], |job| self.text.get(job.status_text))
-    }
-
-    fn has_one_instance(&self, class: ClassId) -> bool {
-        self.classes.get(class).is_some_and(|class| class.instance.is_empty())
     }
 
     /// The statuses of the list from a place on, each with the place after it; 0 is the first place. An instance is

@@ -7,7 +7,7 @@
 //! postfix form is therefore at most two bytes longer, and the words `stop on` leave room for seven.
 
 use super::error::{ConfError, ErrorKind};
-use super::stanza::{ConditionText, Operator};
+use super::stanza::{ConditionText, EMPTY_WORD, Operator};
 use super::token::{Quotes, Scanner, Until};
 use crate::bytes::Strings;
 use crate::limits::NESTING;
@@ -21,6 +21,9 @@ enum Last {
     Event {
         /// Whether an argument had a name: if so, those after it must have one too.
         named: bool,
+        /// Whether an operator is missing before the event. As in Upstart this is an error at the end of the event
+        /// only, so that errors in its arguments come first.
+        misplaced: bool,
     },
     /// `)`.
     Group,
@@ -39,7 +42,6 @@ struct Reader<'s, 't> {
 
 /// Reads the condition at the scanner's position, and leaves its postfix form in the scanner.
 pub(super) fn read(scanner: &mut Scanner<'_>) -> Result<(), ConfError> {
-    scanner.skip_blanks();
     if scanner.at_line_end() {
         return Err(scanner.error(ErrorKind::ExpectedToken));
     }
@@ -55,7 +57,6 @@ impl Reader<'_, '_> {
     /// Moves to the next word; false at the end of the condition. Within parentheses the word may be on the next line,
     /// but not on one further down: a line without a word is an error.
     fn goes_on(&mut self) -> bool {
-        self.scanner.skip_blanks();
         if !self.scanner.at_line_end() {
             return true;
         }
@@ -85,6 +86,7 @@ impl Reader<'_, '_> {
             return Err(self.scanner.error(ErrorKind::NestedTooDeep));
         }
         self.scanner.step();
+        self.scanner.skip_blanks();
         Ok(())
     }
 
@@ -97,6 +99,7 @@ impl Reader<'_, '_> {
             return Err(self.scanner.error(ErrorKind::MismatchedParentheses));
         };
         self.scanner.step();
+        self.scanner.skip_blanks();
         self.waiting = waiting;
         self.last = Last::Group;
         self.apply()
@@ -107,34 +110,32 @@ impl Reader<'_, '_> {
             return Err(self.scanner.error(ErrorKind::ExpectedToken));
         }
         let token = self.scanner.token(Until::Parenthesis)?;
-        // Operators are recognised before unquoting: `"and"` and `an\d` are events.
-        let operator = match self.scanner.text(token.raw.clone()) {
-            b"and" => Some(b'&'),
-            b"or" => Some(b'|'),
-            _ => None,
-        };
+        let operators: [(&[u8], u8); 2] = [(b"and", b'&'), (b"or", b'|')];
+        let operator = operators.into_iter().find(|(word, _)| self.scanner.is_written(&token, word));
         match (operator, self.last) {
             (Some(_), Last::Opening) => Err(token.error(ErrorKind::ExpectedEvent)),
-            (Some(operator), _) => {
+            (Some((_, operator)), _) => {
                 self.end_event()?;
                 self.waiting = Some(operator);
                 self.last = Last::Opening;
                 Ok(())
             }
-            (None, Last::Group) => Err(token.error(ErrorKind::ExpectedOperator)),
-            (None, Last::Opening) => {
+            (None, Last::Opening | Last::Group) => {
                 self.scanner.put_before(token.raw.start, b'e')?;
                 self.scanner.unquote(&token, Quotes::Remove)?;
-                self.last = Last::Event { named: false };
+                self.last = Last::Event { named: false, misplaced: self.last == Last::Group };
                 self.scanner.put(0)
             }
-            (None, Last::Event { named: before }) => {
+            (None, Last::Event { named: before, misplaced }) => {
                 let word = self.scanner.unquote(&token, Quotes::Remove)?;
+                if word.place.is_empty() {
+                    EMPTY_WORD.iter().try_for_each(|&byte| self.scanner.put(byte))?;
+                }
                 let named = self.scanner.text(word.place).contains(&b'=');
                 if before && !named {
-                    return Err(token.error(ErrorKind::ExpectedVariable));
+                    return Err(self.scanner.error(ErrorKind::ExpectedVariable));
                 }
-                self.last = Last::Event { named };
+                self.last = Last::Event { named, misplaced };
                 self.scanner.put(0)
             }
         }
@@ -142,11 +143,14 @@ impl Reader<'_, '_> {
 
     /// Ends the arguments of an event, if an event was read last.
     fn end_event(&mut self) -> Result<(), ConfError> {
-        if !matches!(self.last, Last::Event { .. }) {
-            return Ok(());
+        match self.last {
+            Last::Event { misplaced: true, .. } => Err(ConfError::at(self.line, ErrorKind::ExpectedOperator)),
+            Last::Event { .. } => {
+                self.scanner.put(0)?;
+                self.apply()
+            }
+            _ => Ok(()),
         }
-        self.scanner.put(0)?;
-        self.apply()
     }
 
     /// Writes the pending operator after its right operand, which has just been written.

@@ -19,7 +19,7 @@ pub enum ExpandError {
     },
     /// A `${` without its `}`.
     MismatchedBraces,
-    /// A name in braces is followed by something other than `}`, `-`, `:-`, `+` or `:+`.
+    /// A name in braces is followed by a colon without `-` or `+`.
     ExpectedOperator,
     /// `out` has no room for the result.
     Full,
@@ -54,7 +54,9 @@ impl core::error::Error for ExpandError {}
 /// | `${}`                   | `$`                                                              |
 /// | `$` before anything else | itself                                                          |
 ///
-/// In braces NAME and TEXT are expanded first; values are not expanded again. After an error `out` holds the text that
+/// Without braces a NAME is made of letters, digits and `_`, and does not start with a digit. In braces it is
+/// everything up to `}`, `:`, `-` or `+` (measured on Upstart 1.13.2), and NAME and TEXT are expanded first; values are
+/// not expanded again. After an error `out` holds the text that
 /// was written so far; the caller truncates it.
 ///
 /// # Errors
@@ -93,7 +95,7 @@ impl<'v, F: Fn(&[u8]) -> Option<&'v [u8]>> Expander<'_, '_, F> {
     fn step(&mut self) -> Result<(), ExpandError> {
         let next = self.pattern.first().copied();
         match self.open.last() {
-            Some(Open { text: None, .. }) if !next.is_some_and(|byte| byte == b'$' || continues_name(byte)) => {
+            Some(Open { text: None, .. }) if next.is_none_or(ends_name) => {
                 let text = Some((self.out.len(), self.choice()?));
                 self.open.last_mut().into_iter().for_each(|open| open.text = text);
                 Ok(())
@@ -212,6 +214,11 @@ fn continues_name(byte: u8) -> bool {
     starts_name(byte) || byte.is_ascii_digit()
 }
 
+/// Whether the byte ends a name in braces.
+fn ends_name(byte: u8) -> bool {
+    matches!(byte, b'}' | b':' | b'-' | b'+')
+}
+
 #[cfg(test)]
 mod tests {
     use super::expand;
@@ -234,6 +241,30 @@ mod tests {
                 format!("Unknown parameter: {}", String::from_utf8_lossy(&out[name_at..]))
             }
             Err(error) => error.to_string(),
+        }
+    }
+
+    /// Row 10 of the corners (issue 10).
+    #[test]
+    fn a_name_in_braces_is_any_text() {
+        let table = [
+            ("${a.b:-x}", "x"),
+            ("${ A:-x}", "x"),
+            ("${ X}", "Unknown parameter:  X"),
+            ("${A?x}", "Unknown parameter: A?x"),
+            ("${A.B}", "Unknown parameter: A.B"),
+            ("${X!}", "Unknown parameter: X!"),
+            ("${X=}", "Unknown parameter: X="),
+            ("${{X}}", "Unknown parameter: {X"),
+            ("${N.$X}", "Unknown parameter: N.IND"),
+            ("${N.${E}+y}", ""),
+            ("${%", "Mismatched braces"),
+            ("${a b", "Mismatched braces"),
+            ("${\n-y}", "y"),
+            ("$a.b", "Unknown parameter: a"),
+        ];
+        for (pattern, result) in table {
+            assert_eq!(shown(pattern), result, "{pattern}");
         }
     }
 
@@ -276,7 +307,7 @@ mod tests {
             ("${X:-a", "Mismatched braces"),
             ("${", "Mismatched braces"),
             ("${X:=1}", "Expected operator"),
-            ("${X!}", "Expected operator"),
+            ("${X:}", "Expected operator"),
             ("0123456789abcdef", "0123456789abcdef"),
             ("0123456789abcdef0", "Expanded text too long"),
             ("0123456789abcd$X", "Expanded text too long"),

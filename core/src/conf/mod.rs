@@ -20,5 +20,5 @@ pub use error::{ConfError, ErrorKind};
 pub use expand::{ExpandError, expand};
 pub use glob::glob;
 pub use parser::Parser;
-pub use stanza::{ConditionText, Console, KillScope, Operator, Stanza};
+pub use stanza::{ConditionText, Console, EMPTY_WORD, KillScope, Operator, Stanza};
 pub use table::{Role, StanzaRow, stanza_rows};

@@ -7,6 +7,7 @@ use super::error::{ConfError, ErrorKind};
 use super::stanza::{ConditionText, Stanza};
 use super::table::{Shape, StanzaRow, stanza_rows};
 use super::token::{Quotes, Scanner, Until};
+use super::value::{Refusal, Value};
 use crate::bytes::Strings;
 
 /// Reads a job file, one stanza at a time (init(5), "Configuration file format").
@@ -54,18 +55,18 @@ impl<'t> Parser<'t> {
         if let Some(line) = self.zero_byte {
             return Err(ConfError::at(line, ErrorKind::ZeroByte));
         }
-        self.scanner.skip_blanks();
         if let Some(row) = self.more.take().filter(|_| !self.scanner.at_line_end()) {
             self.scanner.begin();
             self.more = Some(row);
             return Ok(Some(row));
         }
+        self.scanner.skip_indent();
         while self.scanner.at_line_end() {
             if self.scanner.peek().is_none() {
                 return Ok(None);
             }
-            self.scanner.end_line()?;
-            self.scanner.skip_blanks();
+            self.scanner.skip_line();
+            self.scanner.skip_indent();
         }
         self.scanner.begin();
         let row = find_row(&mut self.scanner)?;
@@ -77,15 +78,11 @@ impl<'t> Parser<'t> {
 /// Reads the word that names the stanza, and the second one where several stanzas share the first.
 fn find_row(scanner: &mut Scanner<'_>) -> Result<&'static StanzaRow, ConfError> {
     let first = scanner.token(Until::Blank)?;
-    // The first word is not unquoted: `"exec"` is unknown (measured on Upstart 1.13.2).
-    let name = scanner.text(first.raw.clone());
-    let Some(family) = stanza_rows().find(|row| row.words().0.as_bytes() == name).map(|row| row.words().0) else {
-        return Err(first.error(ErrorKind::UnknownStanza));
-    };
+    let named = stanza_rows().map(|row| row.words().0).find(|name| scanner.is_written(&first, name.as_bytes()));
+    let Some(family) = named else { return Err(scanner.error(ErrorKind::UnknownStanza)) };
     let family = stanza_rows().filter(|row| row.words().0 == family);
     let alone = family.clone().find(|row| row.words().1.is_none());
     let pairs = family.filter_map(|row| Some((row.words().1?.as_bytes(), row)));
-    scanner.skip_blanks();
     match alone {
         Some(row) if pairs.clone().next().is_none() || scanner.at_line_end() => return Ok(row),
         None if scanner.at_line_end() => return Err(scanner.error(ErrorKind::ExpectedToken)),
@@ -93,20 +90,17 @@ fn find_row(scanner: &mut Scanner<'_>) -> Result<&'static StanzaRow, ConfError> 
     }
     let mark = scanner.mark();
     let second = scanner.token(Until::Blank)?;
+    // `oom 5`: where the first word alone takes an argument, the second word is read as one.
+    let argument = alone.filter(|row| !matches!(row.shape, Shape::Nothing(_)));
     for (word, row) in pairs {
-        if scanner.token_is(&second, word) {
+        let found = if argument.is_some() { scanner.means(&second, word) } else { scanner.is_written(&second, word) };
+        if found {
             return Ok(row);
         }
     }
-    match alone {
-        // `oom 5`: the second word is an argument.
-        Some(row) if !matches!(row.shape, Shape::Nothing(_)) => {
-            scanner.go_back(mark);
-            Ok(row)
-        }
-        _ if scanner.token_is(&second, b"") => Err(second.error(ErrorKind::ExpectedToken)),
-        _ => Err(second.error(ErrorKind::UnknownStanza)),
-    }
+    let Some(row) = argument else { return Err(second.error(ErrorKind::UnknownStanza)) };
+    scanner.go_back(mark);
+    Ok(row)
 }
 
 /// Reads the arguments, to the end of the line or block.
@@ -155,7 +149,6 @@ fn read<'s>(scanner: &'s mut Scanner<'_>, row: &StanzaRow) -> Result<Stanza<'s>,
 
 /// Reads a command line. Quotes and backslashes stay, because the shell reads the line again.
 fn command(scanner: &mut Scanner<'_>) -> Result<Range<usize>, ConfError> {
-    scanner.skip_blanks();
     if scanner.at_line_end() {
         return Err(scanner.error(ErrorKind::ExpectedToken));
     }
@@ -171,7 +164,6 @@ fn words(scanner: &mut Scanner<'_>, most: usize) -> Result<(), ConfError> {
     for _ in 0..most {
         scanner.word()?;
         scanner.put(0)?;
-        scanner.skip_blanks();
         if scanner.at_line_end() {
             break;
         }
@@ -180,10 +172,10 @@ fn words(scanner: &mut Scanner<'_>, most: usize) -> Result<(), ConfError> {
 }
 
 /// Reads one word and converts it with `value`.
-fn valued(
-    scanner: &mut Scanner<'_>,
-    value: fn(&[u8]) -> Result<Stanza<'static>, ErrorKind>,
-) -> Result<Stanza<'static>, ConfError> {
+fn valued(scanner: &mut Scanner<'_>, value: fn(&[u8]) -> Value) -> Result<Stanza<'static>, ConfError> {
     let word = scanner.word()?;
-    value(scanner.text(word.place.clone())).map_err(|kind| word.error(kind))
+    value(scanner.text(word.place.clone())).map_err(|refusal| match refusal {
+        Refusal::AtOnce(kind) => word.error(kind),
+        Refusal::AtLineEnd(kind) => scanner.end_line().err().unwrap_or(word.error(kind)),
+    })
 }

@@ -133,10 +133,13 @@ pub enum Console {
 /// It is a program for a stack machine: each event operator pushes, `and` and `or` take two and push one. See
 /// [`ConditionText::operators`].
 ///
-/// `&` and `|` are one byte each, an event is `e NAME NUL (ARGUMENT NUL)* NUL`. Names and arguments are never empty (an
-/// empty one is the error "Expected token"), so an empty entry ends the list.
+/// `&` and `|` are one byte each, an event is `e NAME NUL (ARGUMENT NUL)* NUL`. An empty argument is [`EMPTY_WORD`], so
+/// an empty entry ends the list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ConditionText<'t>(pub &'t [u8]);
+
+/// An empty argument of an event: as a job file writes one. It takes part in matching as empty text.
+pub const EMPTY_WORD: &[u8] = b"''";
 
 /// One step of a condition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

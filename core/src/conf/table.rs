@@ -1,6 +1,6 @@
 //! The table of all stanzas: how each is read, and what becomes of it.
 
-use super::error::{ConfError, ErrorKind};
+use super::error::ConfError;
 use super::stanza::{ConditionText, Stanza};
 use super::token::Scanner;
 use super::value;
@@ -33,9 +33,9 @@ pub(super) enum Shape {
     /// One or more words, up to this many.
     Words(usize, for<'t> fn(Strings<'t>) -> Stanza<'t>),
     /// One word, which the function converts.
-    Value(fn(&[u8]) -> Result<Stanza<'static>, ErrorKind>),
+    Value(fn(&[u8]) -> value::Value),
     /// One or more words, which the function converts, each to a stanza of its own.
-    Values(fn(&[u8]) -> Result<Stanza<'static>, ErrorKind>),
+    Values(fn(&[u8]) -> value::Value),
     /// Several words, which the function reads together.
     Tuple(fn(&mut Scanner<'_>) -> Result<Stanza<'static>, ConfError>),
 }

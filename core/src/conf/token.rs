@@ -1,5 +1,11 @@
 //! Words, lines and script blocks of a job file (init(5), "Configuration file format").
 //!
+//! A word has two readings, and both are Upstart's (measured on 1.13.2). As it is written, quotes and all, it is
+//! compared with the names that the language knows: stanzas, their second words, `and` and `or`. Unquoted it is an
+//! argument. Behind each word the scanner moves on, over blanks and escaped line ends, to the next word or to the end
+//! of the line. An error about a stanza's name, or about a word that is missing or out of place, is on the line that
+//! was reached then. An error about a second word or a value is on the line on which that word starts.
+//!
 //! Everything is rewritten in place. A stanza never needs more room than its text in the file, so its words are
 //! unquoted to the left, over the stanza's own beginning, and the stanza borrows them from there.
 
@@ -44,6 +50,9 @@ pub(super) fn is_blank(byte: u8) -> bool {
 pub(super) struct Token {
     pub(super) raw: Range<usize>,
     pub(super) line: u32,
+    /// Whether it contains an escaped line end, or is followed by one at once. A word of nothing but quotes counts as
+    /// missing without one, and as an empty word with one (measured on Upstart 1.13.2).
+    escaped_end: bool,
 }
 
 impl Token {
@@ -128,7 +137,12 @@ impl<'t> Scanner<'t> {
         self.byte(at) == Some(b'\\') && self.byte(at.saturating_add(1)) == Some(b'\n')
     }
 
-    /// Skips blanks and line continuations.
+    /// Skips the blanks at the start of a line. An escaped line end is not skipped there: it is the start of a word.
+    pub(super) fn skip_indent(&mut self) {
+        self.at = self.blanks_from(self.at).end;
+    }
+
+    /// Skips blanks and escaped line ends.
     pub(super) fn skip_blanks(&mut self) {
         loop {
             if self.is_continuation(self.at) {
@@ -145,9 +159,8 @@ impl<'t> Scanner<'t> {
         matches!(self.peek(), None | Some(b'#' | b'\n'))
     }
 
-    /// Moves to the next line. It is an error if anything but blanks and a comment is left on this one.
+    /// Moves to the next line. It is an error if anything but a comment is left on this one.
     pub(super) fn end_line(&mut self) -> Result<(), ConfError> {
-        self.skip_blanks();
         if !self.at_line_end() {
             return Err(self.error(ErrorKind::UnexpectedToken));
         }
@@ -184,16 +197,17 @@ impl<'t> Scanner<'t> {
         self.line = mark.line;
     }
 
-    /// Reads the word that starts here without unquoting it. Trailing blanks and line continuations are not part of it.
+    /// Reads the word that starts here without unquoting it, and moves on to what follows it. Trailing blanks and
+    /// escaped line ends are not part of it.
     pub(super) fn token(&mut self, until: Until) -> Result<Token, ConfError> {
-        let (mut raw, line) = (self.at..self.at, self.line);
+        let (mut raw, line, mut escaped_end) = (self.at..self.at, self.line, false);
         let mut quote = None;
         while let Some(byte) = self.peek() {
             let mut solid = quote.is_some() || !is_blank(byte);
             match byte {
                 b'\\' if self.is_continuation(self.at) => {
                     self.step();
-                    solid = false;
+                    (solid, escaped_end) = (false, true);
                 }
                 b'\\' => self.step(),
                 b'"' | b'\'' if quote.is_none() => quote = Some(byte),
@@ -212,23 +226,30 @@ impl<'t> Scanner<'t> {
         if quote.is_some() {
             return Err(self.error(ErrorKind::UnterminatedQuote));
         }
-        Ok(Token { raw, line })
+        self.skip_blanks();
+        Ok(Token { raw, line, escaped_end })
+    }
+
+    /// Whether the token, as it is written, equals the word.
+    pub(super) fn is_written(&self, token: &Token, word: &[u8]) -> bool {
+        self.text(token.raw.clone()) == word
     }
 
     /// Whether the token, unquoted, equals the word.
-    pub(super) fn token_is(&self, token: &Token, word: &[u8]) -> bool {
+    pub(super) fn means(&self, token: &Token, word: &[u8]) -> bool {
         let mut unquote = Unquote::new(token, Quotes::Remove);
         word.iter().all(|&byte| unquote.next(self.bytes) == Some(byte)) && unquote.next(self.bytes).is_none()
     }
 
-    /// Appends the unquoted word to the rewritten text. A word that consists of nothing but quotes counts as missing.
+    /// Appends the unquoted word to the rewritten text. A word that consists of nothing but quotes counts as missing
+    /// (but see [`Token`]).
     pub(super) fn unquote(&mut self, token: &Token, quotes: Quotes) -> Result<Word, ConfError> {
         let start = self.written;
         let mut unquote = Unquote::new(token, quotes);
         while let Some(byte) = unquote.next(self.bytes) {
             self.put_before(unquote.at, byte)?;
         }
-        if self.written == start {
+        if self.written == start && !token.escaped_end {
             return Err(self.error(ErrorKind::ExpectedToken));
         }
         Ok(Word { place: start..self.written, line: token.line })
@@ -236,7 +257,6 @@ impl<'t> Scanner<'t> {
 
     /// Reads the next argument of the line, and unquotes it.
     pub(super) fn word(&mut self) -> Result<Word, ConfError> {
-        self.skip_blanks();
         if self.at_line_end() {
             return Err(self.error(ErrorKind::ExpectedToken));
         }

@@ -12,13 +12,31 @@ use crate::signal::Signal;
 use crate::spawn::Resource;
 
 /// The stanza with its value, or the error in the word.
-pub(super) type Value = Result<Stanza<'static>, ErrorKind>;
+pub(super) type Value = Result<Stanza<'static>, Refusal>;
+
+/// The error in a word, and when it is reported.
+#[derive(Clone, Copy)]
+pub(super) enum Refusal {
+    /// Before the next word is read.
+    AtOnce(ErrorKind),
+    /// After every error on the line that Upstart reports, because Upstart accepts the word (see [`int`]).
+    AtLineEnd(ErrorKind),
+}
+
+impl From<ErrorKind> for Refusal {
+    fn from(kind: ErrorKind) -> Self {
+        Refusal::AtOnce(kind)
+    }
+}
 
 /// The largest number where Upstart stores an `int`.
 const INT_MAX: i64 = i32::MAX as i64;
 
-/// Sign (true if negative) and magnitude of a whole number.
+/// Sign (true if negative) and magnitude of a whole number. An empty word is 0, as in strtol(3).
 fn number(word: &[u8], radix: u32) -> Option<(bool, u64)> {
+    if word.is_empty() {
+        return Some((false, 0));
+    }
     let blanks = word.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b).count();
     let word = word.get(blanks..)?;
     let (negative, digits) = match word.split_first()? {
@@ -49,6 +67,23 @@ fn whole<T: TryFrom<i64>>(word: &[u8], range: RangeInclusive<i64>, otherwise: Er
     within(word, 10, range).and_then(|value| T::try_from(value).ok()).ok_or(otherwise)
 }
 
+/// A number in the place of an `int` of Upstart's, of which that keeps the lower 32 bits: `nice 4294967296` is 0 there.
+/// Uphold refuses such a number.
+fn int(kept: i32, is_whole: bool, range: RangeInclusive<i32>, otherwise: ErrorKind) -> Result<i32, Refusal> {
+    match range.contains(&kept) {
+        true if is_whole => Ok(kept),
+        true => Err(Refusal::AtLineEnd(otherwise)),
+        false => Err(Refusal::AtOnce(otherwise)),
+    }
+}
+
+/// An [`int`] in decimal.
+fn decimal(word: &[u8], range: RangeInclusive<i32>, otherwise: ErrorKind) -> Result<i32, Refusal> {
+    let all = within(word, 10, i64::MIN..=i64::MAX).ok_or(otherwise)?;
+    let kept = all as i32;
+    int(kept, i64::from(kept) == all, range, otherwise)
+}
+
 /// `console none|output|owner|log`.
 pub(super) fn console(word: &[u8]) -> Value {
     Ok(Stanza::Console(match word {
@@ -56,12 +91,15 @@ pub(super) fn console(word: &[u8]) -> Value {
         b"output" => Console::Output,
         b"owner" => Console::Owner,
         b"log" => Console::Log,
-        _ => return Err(ErrorKind::UnknownStanza),
+        _ => return Err(ErrorKind::UnknownStanza.into()),
     }))
 }
 
+/// A number of seconds. As in Upstart it has up to 63 bits. A number of more than 32 stands for 136 years, which no
+/// machine outlives.
 fn seconds(word: &[u8]) -> Result<u32, ErrorKind> {
-    whole(word, 0..=INT_MAX, ErrorKind::IllegalInterval)
+    let seconds: i64 = whole(word, 0..=i64::MAX, ErrorKind::IllegalInterval)?;
+    Ok(u32::try_from(seconds).unwrap_or(u32::MAX))
 }
 
 /// `kill scope group|job`.
@@ -69,28 +107,28 @@ pub(super) fn kill_scope(word: &[u8]) -> Value {
     match word {
         b"group" => Ok(Stanza::KillScope(KillScope::Group)),
         b"job" => Ok(Stanza::KillScope(KillScope::Job)),
-        _ => Err(ErrorKind::UnknownStanza),
+        _ => Err(ErrorKind::UnknownStanza.into()),
     }
 }
 
 /// `kill timeout SECONDS`.
 pub(super) fn kill_timeout(word: &[u8]) -> Value {
-    seconds(word).map(Stanza::KillTimeout)
+    Ok(Stanza::KillTimeout(seconds(word)?))
 }
 
 /// `start timeout SECONDS`.
 pub(super) fn start_timeout(word: &[u8]) -> Value {
-    seconds(word).map(Stanza::StartTimeout)
+    Ok(Stanza::StartTimeout(seconds(word)?))
 }
 
 /// `hook timeout SECONDS`.
 pub(super) fn hook_timeout(word: &[u8]) -> Value {
-    seconds(word).map(Stanza::HookTimeout)
+    Ok(Stanza::HookTimeout(seconds(word)?))
 }
 
 /// `watchdog SECONDS`.
 pub(super) fn watchdog(word: &[u8]) -> Value {
-    seconds(word).map(Stanza::Watchdog)
+    Ok(Stanza::Watchdog(seconds(word)?))
 }
 
 /// A signal by name or number. As in Upstart, any number is accepted here, 0 too, and an invalid one fails when the
@@ -105,12 +143,12 @@ fn signal(word: &[u8]) -> Result<Signal, ErrorKind> {
 
 /// `kill signal SIGNAL`.
 pub(super) fn kill_signal(word: &[u8]) -> Value {
-    signal(word).map(Stanza::KillSignal)
+    Ok(Stanza::KillSignal(signal(word)?))
 }
 
 /// `reload signal SIGNAL`.
 pub(super) fn reload_signal(word: &[u8]) -> Value {
-    signal(word).map(Stanza::ReloadSignal)
+    Ok(Stanza::ReloadSignal(signal(word)?))
 }
 
 /// One argument of `normal exit`: the name of a signal stands for the signal's number times 256, a number for an exit
@@ -119,18 +157,22 @@ pub(super) fn normal_exit(word: &[u8]) -> Value {
     if let Some(Signal(number)) = Signal::by_name(word) {
         return Ok(Stanza::NormalExit(i32::from(number) << 8));
     }
-    whole(word, 0..=INT_MAX, ErrorKind::IllegalExit).map(Stanza::NormalExit)
+    Ok(Stanza::NormalExit(whole(word, 0..=INT_MAX, ErrorKind::IllegalExit)?))
 }
 
 /// `umask MODE`, in octal.
 pub(super) fn umask(word: &[u8]) -> Value {
-    let mode = within(word, 8, 0..=0o777).and_then(|mode| u16::try_from(mode).ok());
-    mode.map(Stanza::Umask).ok_or(ErrorKind::IllegalUmask)
+    let (negative, magnitude) = number(word, 8).ok_or(ErrorKind::IllegalUmask)?;
+    // As in strtoul(3), a sign counts down from the largest number.
+    let all = if negative { magnitude.wrapping_neg() } else { magnitude };
+    let mode = int(all as i32, i32::try_from(all).is_ok(), 0..=0o777, ErrorKind::IllegalUmask)?;
+    u16::try_from(mode).map(Stanza::Umask).map_err(|_| ErrorKind::IllegalUmask.into())
 }
 
 /// `nice PRIORITY`.
 pub(super) fn nice(word: &[u8]) -> Value {
-    whole(word, -20..=19, ErrorKind::IllegalNice).map(Stanza::Nice)
+    let nice = decimal(word, -20..=19, ErrorKind::IllegalNice)?;
+    i8::try_from(nice).map(Stanza::Nice).map_err(|_| ErrorKind::IllegalNice.into())
 }
 
 /// `oom ADJUSTMENT|never`: the kernel's old scale of -17 to 15, converted to the new one (measured on Upstart 1.13.2).
@@ -138,10 +180,10 @@ pub(super) fn oom(word: &[u8]) -> Value {
     if word == b"never" {
         return Ok(Stanza::OomScore(-1000));
     }
-    let old: i32 = whole(word, -17..=15, ErrorKind::IllegalOom)?;
+    let old = decimal(word, -17..=15, ErrorKind::IllegalOom)?;
     let scaled = old.saturating_mul(1000);
     let new = if old < 0 { scaled / 17 } else { scaled / 15 };
-    i16::try_from(new).map(Stanza::OomScore).map_err(|_| ErrorKind::IllegalOom)
+    i16::try_from(new).map(Stanza::OomScore).map_err(|_| ErrorKind::IllegalOom.into())
 }
 
 /// `oom score SCORE|never`.
@@ -149,7 +191,8 @@ pub(super) fn oom_score(word: &[u8]) -> Value {
     if word == b"never" {
         return Ok(Stanza::OomScore(-1000));
     }
-    whole(word, -1000..=1000, ErrorKind::IllegalOomScore).map(Stanza::OomScore)
+    let score = decimal(word, -1000..=1000, ErrorKind::IllegalOomScore)?;
+    i16::try_from(score).map(Stanza::OomScore).map_err(|_| ErrorKind::IllegalOomScore.into())
 }
 
 /// Reads one argument and converts it to a value.
@@ -181,13 +224,21 @@ pub(super) fn expect(scanner: &mut Scanner<'_>) -> Result<Stanza<'static>, ConfE
 
 /// `respawn limit COUNT INTERVAL` or `respawn limit unlimited`.
 pub(super) fn respawn_limit(scanner: &mut Scanner<'_>) -> Result<Stanza<'static>, ConfError> {
+    let line = scanner.line();
     let count = argument(scanner, |word| match word {
         b"unlimited" => Ok(None),
-        _ => whole(word, 0..=INT_MAX, ErrorKind::IllegalLimit).map(Some),
+        _ => match decimal(word, 0..=i32::MAX, ErrorKind::IllegalLimit) {
+            Ok(count) => Ok(Some(u32::try_from(count).map_err(|_| ErrorKind::IllegalLimit))),
+            Err(Refusal::AtLineEnd(kind)) => Ok(Some(Err(kind))),
+            Err(Refusal::AtOnce(kind)) => Err(kind),
+        },
     })?;
     let Some(count) = count else { return Ok(Stanza::RespawnLimit { count: 0, interval: 0 }) };
-    let interval = argument(scanner, |word| whole(word, 0..=INT_MAX, ErrorKind::IllegalInterval))?;
-    Ok(Stanza::RespawnLimit { count, interval })
+    let interval = argument(scanner, seconds)?;
+    match count {
+        Ok(count) => Ok(Stanza::RespawnLimit { count, interval }),
+        Err(kind) => Err(scanner.end_line().err().unwrap_or(ConfError::at(line, kind))),
+    }
 }
 
 /// `limit RESOURCE SOFT HARD`.

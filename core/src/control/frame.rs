@@ -1,6 +1,6 @@
 //! Frames: a length, followed by a postcard-encoded message of that length.
 //!
-//! A frame consists of a header and a message. The header is the message's length in two bytes, the lower one first.
+//! A frame consists of a header and a message. The header is the message's length in four bytes, the lowest one first.
 //! Frames travel over anything that implements [`embedded_io`]: a Unix socket on Linux, a UART on a board.
 //!
 //! | side | receives with | sends with |
@@ -21,7 +21,7 @@ use crate::bytes::copy_within;
 use crate::limits::{INSTANCE_NAME, MAX_MESSAGE, PAGE};
 
 /// Bytes in a header.
-pub const HEADER: usize = 2;
+pub const HEADER: usize = 4;
 
 /// Bytes in the longest frame: a buffer of this size holds any frame.
 pub const MAX_FRAME: usize = HEADER + MAX_MESSAGE;
@@ -33,7 +33,6 @@ pub const PAGE_OVERHEAD: usize = 10;
 /// Most bytes of statuses in one page of a list.
 pub const MAX_PAGE: usize = PAGE - PAGE_OVERHEAD;
 
-const _: () = assert!(MAX_MESSAGE <= u16::MAX as usize, "the header must be able to say it");
 const _: () = assert!(MAX_PAGE > 2 * INSTANCE_NAME, "a page must hold any one status");
 
 /// The defects of a message or a frame, on any transport.
@@ -104,7 +103,7 @@ pub fn encode<'b, T: Serialize>(message: &T, buffer: &'b mut [u8]) -> Result<&'b
         Err(postcard::Error::SerializeBufferFull) => return Err(Broken::TooLarge),
         Err(_) => return Err(Broken::Malformed),
     };
-    *header = u16::try_from(length).map_err(|_| Broken::TooLarge)?.to_le_bytes();
+    *header = u32::try_from(length).map_err(|_| Broken::TooLarge)?.to_le_bytes();
     buffer.get(..length.saturating_add(HEADER)).ok_or(Broken::TooLarge)
 }
 
@@ -121,7 +120,7 @@ pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Broken> {
 
 /// The length that a header announces; an error if it is too large.
 fn announced(header: [u8; HEADER]) -> Result<usize, Broken> {
-    let length = usize::from(u16::from_le_bytes(header));
+    let length = usize::try_from(u32::from_le_bytes(header)).map_err(|_| Broken::TooLarge)?;
     if length <= MAX_MESSAGE { Ok(length) } else { Err(Broken::TooLarge) }
 }
 
@@ -201,10 +200,10 @@ fn read_all<R: Read>(reader: &mut R, bytes: &mut [u8]) -> Result<usize, FrameErr
 ///
 /// let mut buffer = [0; 8];
 /// let mut inbox = Inbox::new(&mut buffer[..]);
-/// inbox.fill(&mut &[2, 0, b'o', b'k'][..]).unwrap();
+/// inbox.fill(&mut &[2, 0, 0, 0, b'o', b'k'][..]).unwrap();
 /// assert_eq!(inbox.message(), Ok(Some(&b"ok"[..])));
 /// inbox.discard();
-/// inbox.fill(&mut &[7, 0][..]).unwrap();
+/// inbox.fill(&mut &[7, 0, 0, 0][..]).unwrap();
 /// assert_eq!(inbox.message(), Err(Broken::TooLarge));
 /// ```
 pub struct Inbox<B> {
@@ -228,6 +227,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Inbox<B> {
     /// The bytes that were received and not taken out yet. Another inbox can take them with [`fill`](Self::fill).
     pub fn bytes(&self) -> &[u8] {
         self.buffer.as_ref().get(..self.used).unwrap_or_default()
+    }
+
+    /// The part of the buffer that holds nothing. Nothing depends on its bytes.
+    pub fn unused(&mut self) -> &mut [u8] {
+        self.buffer.as_mut().get_mut(self.used..).unwrap_or_default()
     }
 
     /// Whether [`fill`](Self::fill) has room to read into. It always has while no whole frame is in the inbox, if the
@@ -309,6 +313,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Outbox<B> {
     /// Whether everything has been sent.
     pub fn is_empty(&self) -> bool {
         self.sent == self.used
+    }
+
+    /// The part of the buffer that holds nothing, as in an [`Inbox`].
+    pub fn unused(&mut self) -> &mut [u8] {
+        let from = if self.is_empty() { 0 } else { self.used };
+        self.buffer.as_mut().get_mut(from..).unwrap_or_default()
     }
 
     /// The bytes still to be sent. Another outbox can take them with [`put_back`](Self::put_back).

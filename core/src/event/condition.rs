@@ -1,7 +1,7 @@
 //! `start on` and `stop on`: which events a condition holds, and whether they are enough.
 
 use crate::bytes::split_variable;
-use crate::conf::{ConditionText, Operator, expand, glob};
+use crate::conf::{ConditionText, EMPTY_WORD, Operator, expand, glob};
 use crate::ids::{ClassId, EventId, JobId, LeafId};
 use crate::limits::{ARGUMENT, Full, NESTING};
 use crate::machine::Supervisor;
@@ -157,6 +157,7 @@ impl Supervisor<'_> {
     // Not inlined: the frames of its callers stay small.
     #[inline(never)]
     fn argument_matches(&self, argument: &[u8], position: &mut usize, of: ConditionOf, event: EventId) -> bool {
+        let argument = if argument == EMPTY_WORD { b"" } else { argument };
         let mut variables = self.event_environment(event).iter();
         let (key, value) = split_variable(argument);
         let (pattern, found, negated) = match value {
@@ -184,7 +185,8 @@ impl Supervisor<'_> {
         expansion.is_ok() && glob(&expanded, actual) != negated
     }
 
-    /// Moves the events that an old class holds to the new one of its name, where both have the same event operator.
+    /// Moves the events that an old class holds to the new one of its name, where both have the same event operator. If
+    /// they make the new condition true, they are released: the file was changed after they had been offered.
     pub(crate) fn inherit_matches(&mut self, old: ClassId, new: ClassId) {
         let (old_text, old_first) = self.condition_of(ConditionOf::Start(old));
         let (new_text, new_first) = self.condition_of(ConditionOf::Start(new));
@@ -205,6 +207,10 @@ impl Supervisor<'_> {
                 }
             }
             place = place.saturating_add(1);
+        }
+        // No event is still to come that would let the new condition be acted on.
+        if evaluate(ConditionText(self.text.get(new_text)), self.holds(new_first)) != 0 {
+            self.release_leaves(new_first);
         }
     }
 

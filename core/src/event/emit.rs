@@ -58,7 +58,8 @@ impl Supervisor<'_> {
     }
 
     /// The job that emitted an event.
-    pub(crate) fn event_owner(&self, id: EventId) -> Option<JobId> {
+    #[doc(hidden)]
+    pub fn event_owner(&self, id: EventId) -> Option<JobId> {
         self.events.get(id).and_then(|event| event.owner)
     }
 
@@ -149,18 +150,23 @@ impl Supervisor<'_> {
         self.text.push(b"\0INSTANCE=")?;
         self.text.push_text(instance)?;
         self.text.push(b"\0")?;
+        let mut result: heapless::String<RESULT_TEXT> = heapless::String::new();
         if kind.has_result() {
-            let mut result: heapless::String<RESULT_TEXT> = heapless::String::new();
             // The constant is the length of the longest text.
             let _fits = write_result(&mut result, failure);
             self.text.push(result.as_bytes())?;
         }
+        // An export never replaces a variable that the event has already.
+        let is_own = |name: &[u8]| {
+            name == b"JOB" || name == b"INSTANCE" || find_value(Strings(result.as_bytes()), name).is_some()
+        };
         let mut from = 0;
         loop {
-            let exported = Strings(self.text.get(exports).get(from..).unwrap_or(&[]));
-            let Some(name) = exported.iter().next() else { break };
+            let (before, exported) = self.text.get(exports).split_at_checked(from).unwrap_or_default();
+            let Some(name) = Strings(exported).iter().next() else { break };
             let len = name.len();
-            if let Some(value) = self.spot(id, name) {
+            let has = is_own(name) || Strings(before).iter().any(|other| other == name);
+            if !has && let Some(value) = self.spot(id, name) {
                 self.text.push_part(exports, from, len)?;
                 self.text.push(b"=")?;
                 self.text.push_part(value.text, value.from, value.len)?;

@@ -255,7 +255,7 @@ fn the_largest_message_fits_and_one_byte_more_does_not() {
 
 #[test]
 fn a_header_that_promises_too_much_is_refused_at_once() {
-    for promised in [MAX_MESSAGE as u16 + 1, u16::MAX] {
+    for promised in [MAX_MESSAGE as u32 + 1, u32::MAX] {
         let header = promised.to_le_bytes();
         let mut inbox = Inbox::new([0; MAX_FRAME]);
         inbox.fill(&mut line(&header, 9, true)).unwrap();
@@ -391,17 +391,17 @@ fn rubbish_is_an_error_and_never_a_panic() {
 
 #[test]
 fn a_lent_buffer_holds_what_it_can_and_refuses_the_rest_whole() {
-    let (mut lent, mut wire) = ([0; 12], line(b"", 1000, false));
+    let (mut lent, mut wire) = ([0; 14], line(b"", 1000, false));
     let mut outbox = Outbox::new(&mut lent[..]);
     assert_eq!(outbox.put(&Reply::Text(b"nine byte")), Err(Broken::TooLarge));
     outbox.put(&Reply::Text(b"8 bytes!")).unwrap();
     assert_eq!(outbox.put(&Reply::Done), Err(Broken::TooLarge));
-    assert_eq!(outbox.flush(&mut wire), Ok(12));
+    assert_eq!(outbox.flush(&mut wire), Ok(14));
     assert!(outbox.is_empty());
 
-    for (room, taken) in [(12, Ok(())), (11, Err(Broken::TooLarge)), (2, Err(Broken::TooLarge))] {
+    for (room, taken) in [(14, Ok(())), (13, Err(Broken::TooLarge)), (4, Err(Broken::TooLarge))] {
         let mut wire = line(&wire.bytes.iter().copied().collect::<Vec<_>>(), 5, true);
-        let mut lent = [0; 12];
+        let mut lent = [0; 14];
         let mut inbox = Inbox::new(&mut lent[..room]);
         let message = loop {
             if let Some(message) = inbox.message().transpose() {

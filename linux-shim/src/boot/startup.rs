@@ -37,11 +37,8 @@ use crate::run_loop;
 use crate::watch::proc_files;
 use crate::watch::wait::Wait;
 
-/// PATH if it is not set: the directories of a system at boot.
-const DEFAULT_PATH: &[u8] = b"PATH=/usr/local/sbin:/usr/local/bin:/usr/bin:/usr/sbin:/sbin:/bin";
-
-/// TERM if it is not set.
-const DEFAULT_TERM: &[u8] = b"TERM=linux";
+/// PATH of a system's jobs, whatever its first process was started with: an initramfs or a container sets another.
+const SYSTEM_PATH: &[u8] = b"PATH=/usr/local/sbin:/usr/local/bin:/usr/bin:/usr/sbin:/sbin:/bin\0";
 
 /// `init`.
 pub fn main() -> ExitCode {
@@ -234,12 +231,8 @@ fn open_sockets(
 
 /// Sets the environment of jobs, and the one from which `env NAME` copies.
 fn set_environment(options: &Options, supervisor: &mut Supervisor<'_>, linux: &mut Linux) {
-    let mut own = Vec::new();
-    for (name, value) in std::env::vars_os() {
-        own.extend_from_slice(&[name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat());
-    }
-    let inherits = options.user && options.inherit_environment;
-    let base = if inherits { own.clone() } else { plain_environment(&own) };
+    let own = own_environment(options.user);
+    let base = base_environment(&own, options.user && options.inherit_environment);
     let set =
         supervisor.set_own_environment(Strings(&own)).and_then(|()| supervisor.set_base_environment(Strings(&base)));
     if let Err(full) = set {
@@ -247,16 +240,22 @@ fn set_environment(options: &Options, supervisor: &mut Supervisor<'_>, linux: &m
     }
 }
 
-/// PATH and TERM.
-fn plain_environment(own: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::new();
-    for default in [DEFAULT_PATH, DEFAULT_TERM] {
-        let name = &default[..=4];
-        let found = own.split(|&byte| byte == 0).find(|entry| entry.starts_with(name));
-        plain.extend_from_slice(found.unwrap_or(default));
-        plain.push(0);
+/// The environment of this process. A system's has always the same PATH.
+fn own_environment(of_session: bool) -> Vec<u8> {
+    let mut own = if of_session { Vec::new() } else { SYSTEM_PATH.to_vec() };
+    for (name, value) in std::env::vars_os().filter(|(name, _)| of_session || name != "PATH") {
+        own.extend_from_slice(&[name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat());
     }
-    plain
+    own
+}
+
+/// The environment that every job begins with: PATH and TERM, and after them, if it inherits, the rest.
+fn base_environment(own: &[u8], inherits: bool) -> Vec<u8> {
+    let entries = || own.split_inclusive(|&byte| byte == 0);
+    let is_first = |entry: &&[u8]| entry.starts_with(b"PATH=") || entry.starts_with(b"TERM=");
+    let first = [&b"PATH="[..], b"TERM="].map(|name| entries().find(|entry| entry.starts_with(name)));
+    let rest = entries().filter(|entry| inherits && !is_first(entry));
+    first.into_iter().flatten().chain(rest).flatten().copied().collect()
 }
 
 fn named_conf_dirs(options: &Options) -> Vec<PathBuf> {

@@ -79,7 +79,9 @@ impl ClientTable {
         buffers.inbox.clear();
         // The buffer held these bytes before, so there is room.
         let whole = inbox.is_empty() || buffers.inbox.fill(&mut &inbox[..]).is_ok_and(|count| count == inbox.len());
-        if buffers.outbox.put_back(&outbox) && whole {
+        let whole = buffers.outbox.put_back(&outbox) && whole;
+        buffers.note_size();
+        if whole {
             self.settle(slot, epoll);
         } else {
             self.drop_client(slot, epoll);

@@ -10,9 +10,10 @@ use uphold_core::control::Reply;
 use uphold_core::control::frame::{FrameError, Inbox, MAX_FRAME, Outbox};
 use uphold_core::{ClientId, Instant};
 
-use crate::capacity::{CLIENT_SILENCE, CLIENTS, CLIENTS_OF_A_STRANGER, CLIENTS_RESERVED};
+use crate::capacity::{CLIENT_SILENCE, CLIENTS, CLIENTS_OF_A_STRANGER, CLIENTS_RESERVED, ORDINARY_MESSAGE};
 use crate::descriptors::Connected;
 use crate::kernel::descriptors::await_events;
+use crate::kernel::memory::give_back;
 use crate::watch::wait::Source;
 
 /// The bytes in transit from and to one client.
@@ -21,6 +22,34 @@ pub struct Buffers {
     pub inbox: Inbox<&'static mut [u8; MAX_FRAME]>,
     /// The bytes to the client.
     pub outbox: Outbox<&'static mut [u8; MAX_FRAME]>,
+    /// Whether more than an ordinary message was in one of them, so that its memory is to be given back.
+    grown: bool,
+}
+
+impl Buffers {
+    /// Drops the bytes of a client that is gone, but for a whole request: the supervisor may be about to take that.
+    fn abandon(&mut self) {
+        self.outbox.clear();
+        if !matches!(self.inbox.message(), Ok(Some(_))) {
+            self.inbox.clear();
+        }
+        self.shrink();
+    }
+
+    /// Notes that the buffers hold a message that is longer than an ordinary one.
+    pub(super) fn note_size(&mut self) {
+        self.grown |= self.inbox.bytes().len().max(self.outbox.bytes().len()) > ORDINARY_MESSAGE;
+    }
+
+    /// Gives the memory that a long message took back to the kernel, once the message is done with.
+    pub(super) fn shrink(&mut self) {
+        if self.grown && self.inbox.bytes().is_empty() && self.outbox.is_empty() {
+            self.grown = false;
+            for unused in [self.inbox.unused(), self.outbox.unused()] {
+                give_back(unused.get_mut(ORDINARY_MESSAGE..).unwrap_or_default());
+            }
+        }
+    }
 }
 
 /// The memory of all clients' buffers (see `kernel::memory`): a place that never had a client costs nothing.
@@ -72,6 +101,7 @@ impl ClientTable {
         let buffers = |[inbox, outbox]: &'static mut [[u8; MAX_FRAME]; 2]| Buffers {
             inbox: Inbox::new(inbox),
             outbox: Outbox::new(outbox),
+            grown: false,
         };
         let buffers = frames.iter_mut().map(buffers).collect();
         ClientTable { places: std::array::from_fn(|_| ClientSlot::default()), buffers, backlog: 0 }
@@ -168,7 +198,7 @@ impl ClientTable {
             ..ClientSlot::default()
         };
         self.buffers[slot].inbox.clear();
-        self.buffers[slot].outbox.clear();
+        self.buffers[slot].abandon();
         self.backlog &= !(1 << slot);
         self.arm(slot, epoll);
     }
@@ -182,6 +212,7 @@ impl ClientTable {
                 epoll.delete(&stream).unwrap_or_default();
             }
             place.waiting = false;
+            self.buffers[slot].abandon();
         }
         place.connected = None;
         self.backlog &= !(1 << slot);
@@ -217,8 +248,12 @@ impl ClientTable {
         let place = &mut self.places[slot];
         let Some(stream) = &place.stream else { return ClientInput::Gone };
         place.heard = now;
-        match self.buffers[slot].inbox.fill(&mut Socket(stream)) {
-            Ok(_) => ClientInput::Something,
+        let buffers = &mut self.buffers[slot];
+        match buffers.inbox.fill(&mut Socket(stream)) {
+            Ok(_) => {
+                buffers.note_size();
+                ClientInput::Something
+            }
             Err(FrameError::Io(SocketError(ErrorKind::WouldBlock | ErrorKind::Interrupted))) => ClientInput::Something,
             Err(_) => ClientInput::Gone,
         }
@@ -236,6 +271,7 @@ impl ClientTable {
     pub fn send(&mut self, slot: usize, epoll: &Epoll) {
         let (place, buffers) = (&mut self.places[slot], &mut self.buffers[slot]);
         let Some(stream) = &place.stream else { return };
+        buffers.note_size();
         while !buffers.outbox.is_empty() {
             match buffers.outbox.flush(&mut Socket(stream)) {
                 Ok(0) | Err(SocketError(ErrorKind::WouldBlock)) => break,
@@ -252,7 +288,8 @@ impl ClientTable {
     /// Called after each change: sets the events to wait for, and notes whether the inbox has another request.
     pub fn settle(&mut self, slot: usize, epoll: &Epoll) {
         let place = &self.places[slot];
-        let buffers = &self.buffers[slot];
+        let buffers = &mut self.buffers[slot];
+        buffers.shrink();
         let asks = !place.waiting && buffers.outbox.is_empty() && !matches!(buffers.inbox.message(), Ok(None));
         self.backlog = if asks { self.backlog | 1 << slot } else { self.backlog & !(1 << slot) };
         self.arm(slot, epoll);

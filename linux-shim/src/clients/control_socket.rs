@@ -193,7 +193,7 @@ impl ControlSocket {
     fn attend(&mut self, slot: usize, supervisor: &mut Supervisor<'_>, host: Host, epoll: &Epoll) -> RequestOutcome {
         let client = self.clients.id(slot);
         let crowded = self.wants_to_wait(slot) && self.clients.is_crowded(left_for_clients());
-        let (place, Buffers { inbox, outbox }) = self.clients.parts(slot);
+        let (place, Buffers { inbox, outbox, .. }) = self.clients.parts(slot);
         let request = match inbox.message() {
             Ok(None) => {
                 self.clients.settle(slot, epoll);
@@ -239,7 +239,9 @@ impl ControlSocket {
     /// Called when the supervisor has taken the last command in: its text is dropped from the inbox.
     pub fn input_taken(&mut self) {
         if let Some(slot) = self.given.take() {
-            self.clients.parts(slot).1.inbox.discard();
+            let buffers = self.clients.parts(slot).1;
+            buffers.inbox.discard();
+            buffers.shrink();
         }
     }
 

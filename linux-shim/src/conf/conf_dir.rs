@@ -11,8 +11,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::{ffi::OsStrExt, fs::MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -20,7 +19,7 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDe
 use uphold_core::Instant;
 
 use crate::conf::job_file::{
-    LoadResult, Loading, apply, begin, check_settings, not_loaded, read_file, sound, unreadable,
+    LoadResult, Loading, apply, begin, check_settings, log_wrong, not_loaded, read_file, sound, unreadable,
 };
 use crate::conf::names::{counts, found, is_conf, is_looked_into, names_in};
 use crate::conf::unsure::{Sight, Unsure};
@@ -50,6 +49,9 @@ pub struct ConfDir {
     watches: Vec<Watch>,
     unsure: Unsure,
 }
+
+/// A file that the kernel does not show now: the place of its directory, its path there, and the error.
+type Untold = (usize, PathBuf, Errno);
 
 /// A watched directory: `below` the directory of that place. A directory that links lead to has a watch for each name,
 /// all with the same descriptor.
@@ -335,11 +337,12 @@ impl ConfDir {
     /// Loads or drops the job of a file that has changed, appeared or disappeared.
     fn touch(&mut self, path: &Path, to: &mut Loading<'_, '_>) {
         let bytes = path.as_os_str().as_bytes();
-        let job = bytes.strip_suffix(b".conf").or_else(|| bytes.strip_suffix(b".override"));
+        let above = bytes.strip_suffix(b".override");
+        let job = bytes.strip_suffix(b".conf").or(above);
         let Some(job) = job.filter(|job| !job.is_empty() && !job.ends_with(b"/")) else { return };
         let file = with_suffix(job, b".conf");
         let loaded = match self.place_of(&file) {
-            Ok(Some(place)) => self.load(job, place, to),
+            Ok(Some(place)) => self.load(job, place, above.is_some(), to),
             Ok(None) => {
                 to.delete(job);
                 Ok(())
@@ -351,11 +354,12 @@ impl ConfDir {
         }
     }
 
-    /// Loads one job: its file, and the override on top of it. Each counts only if it has no error.
+    /// Loads one job: its file, and the override on top of it. Each counts only if it has no error. As in Upstart, a
+    /// file with an unknown signal has no override, and a change of the override (`above_only`) does not log it again.
     ///
     /// # Errors
     /// The kernel cannot tell now what is in this file. The job stays as it is.
-    fn load(&mut self, job: &[u8], place: usize, to: &mut Loading<'_, '_>) -> Result<(), (usize, PathBuf, Errno)> {
+    fn load(&mut self, job: &[u8], place: usize, above_only: bool, to: &mut Loading<'_, '_>) -> Result<(), Untold> {
         let [name, above] = [&b".conf"[..], b".override"].map(|suffix| with_suffix(job, suffix));
         let file = self.directories[place].join(&name);
         let first = self.place_of(&above).map_err(|(place, errno)| (place, above.clone(), errno))?;
@@ -376,6 +380,14 @@ impl ConfDir {
             Ok(mut text) => apply(&file, &mut text, class, &mut draft, to),
             Err(error) => unreadable(&file, &error, to),
         };
+        if let LoadResult::Rejected(error) = outcome {
+            to.supervisor.abandon_class(class);
+            to.delete(job);
+            if !above_only {
+                log_wrong(&file, error, to);
+            }
+            return Ok(());
+        }
         if outcome == LoadResult::Bad {
             to.supervisor.abandon_class(class);
             read = None;

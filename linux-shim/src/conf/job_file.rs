@@ -51,6 +51,8 @@ impl Loading<'_, '_> {
 pub(crate) enum LoadResult {
     Good,
     Bad,
+    /// The file has an error that rules out an override too, and that is not logged yet: an unknown signal.
+    Rejected(ConfError),
     /// A capacity is exhausted.
     Full,
 }
@@ -82,6 +84,7 @@ pub(crate) fn apply(
     while let Some(next) = parser.next() {
         let stanza = match next {
             Ok(stanza) => stanza,
+            Err(error) if error.kind == ErrorKind::IllegalSignal => return LoadResult::Rejected(error),
             Err(error) => {
                 log_wrong(file, error, to);
                 return LoadResult::Bad;
@@ -124,7 +127,7 @@ pub(crate) fn unreadable(file: &Path, error: &std::io::Error, to: &mut Loading<'
     LoadResult::Bad
 }
 
-fn log_wrong(file: &Path, error: ConfError, to: &mut Loading<'_, '_>) {
+pub(crate) fn log_wrong(file: &Path, error: ConfError, to: &mut Loading<'_, '_>) {
     match error.line {
         Some(line) => to.log.error(format_args!("{}:{line}: {error}", file.display())),
         None => not_loaded(file, error, to.log),

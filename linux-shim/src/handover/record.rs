@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uphold_core::{ClientId, Priority};
 
 use crate::capacity::TRACEES;
-use crate::containment::left_behind::LeftReport;
+use crate::containment::left_behind::Carried;
 use crate::containment::record::ContainmentRecord;
 use crate::kernel::error;
 use crate::launch::slots::SLOTS;
@@ -49,7 +49,7 @@ pub(super) struct Own {
     pub(super) listeners: Vec<i32>,
     pub(super) files: [Vec<Vec<u8>>; 2],
     pub(super) containment: ContainmentRecord,
-    pub(super) left_behind: Vec<LeftReport>,
+    pub(super) left_behind: Carried,
     pub(super) groups: Vec<Vec<u8>>,
 }
 

@@ -78,6 +78,24 @@ fn map(length: NonZeroUsize, flags: c_int, file: c_int) -> Result<NonNull<c_void
     if place == libc::MAP_FAILED { Err(Errno::last()) } else { NonNull::new(place).ok_or(Errno::ENOMEM) }
 }
 
+/// Gives the memory of all whole pages of reserved bytes back to the kernel: they are zeros from now on, and cost
+/// nothing until they are used. If the kernel refuses, they stay as they are.
+pub fn give_back(bytes: &mut [u8]) {
+    // SAFETY: it only asks for a number.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096).max(1);
+    let lead = bytes.as_ptr().align_offset(page).min(bytes.len());
+    let whole = &mut bytes[lead..];
+    let length = whole.len() / page * page;
+    let place = whole.as_mut_ptr().cast::<c_void>();
+    // A private mapping has no file to make a hole in.
+    for advice in [libc::MADV_REMOVE, libc::MADV_DONTNEED] {
+        // SAFETY: these pages hold bytes of this slice and nothing else, and zeros are bytes.
+        if length > 0 && unsafe { libc::madvise(place, length, advice) } == 0 {
+            return;
+        }
+    }
+}
+
 /// The first address of each shared mapping, and the one behind its last.
 static REGIONS: [[AtomicUsize; 2]; 4] = [const { [const { AtomicUsize::new(0) }; 2] }; 4];
 
@@ -159,6 +177,25 @@ mod tests {
         // SAFETY: the same.
         assert_eq!(unsafe { place.as_ptr().read_volatile() }, 7);
         grower.join().unwrap();
+    }
+
+    #[test]
+    fn what_is_given_back_is_not_resident_and_can_be_used_again() {
+        let reserved = reserve::<[u8; 1 << 20]>().unwrap();
+        let resident = |bytes: &[u8]| {
+            let mut pages = [0; 1 << 8];
+            // SAFETY: the mapping has 256 pages of 4096 bytes, or fewer that are larger.
+            let done = unsafe { libc::mincore(bytes.as_ptr().cast_mut().cast(), bytes.len(), pages.as_mut_ptr()) };
+            assert_eq!(done, 0);
+            pages.iter().filter(|&&page| page & 1 != 0).count()
+        };
+        reserved.fill(7);
+        let all = resident(reserved);
+        give_back(&mut reserved[1..]);
+        assert_eq!(resident(reserved), 1, "of {all}");
+        assert_eq!((reserved[0], reserved[(1 << 20) - 1]), (7, 0));
+        reserved[(1 << 20) - 1] = 9;
+        assert_eq!(reserved[(1 << 20) - 1], 9);
     }
 
     #[test]

@@ -57,6 +57,17 @@ const BETTER: &[(&str, &str, &str)] = &[
         "`linux-shim/tests/spawn/set_up.rs::users_get_their_own_groups_and_not_ours`",
     ),
     (
+        "blanks before a backslash, in a command line or a quoted word (`exec sh -c \"echo \\\"hello\\\"\"`, `env A=\"x \\$y\"`)",
+        "they stay as they are written; Upstart replaces the first blank by a backslash, so that the shell or the program gets another text",
+        "`tests/tests/job_files/corners.rs::blanks_before_a_backslash_stay`",
+    ),
+    (
+        "a number beyond 32 bits in `nice`, `oom`, `oom score`, `umask` or the count of `respawn limit`",
+        "the job file is refused, with the message for a number out of range; Upstart keeps the lower 32 bits, so that `nice 4294967296` \
+         means 0 and `respawn limit 4294967296 5` means `unlimited`",
+        "`tests/tests/job_files/corners.rs::numbers_that_do_not_fit_are_refused_last`",
+    ),
+    (
         "an `instance` variable that an event does not have",
         "the job is skipped, and this is logged; Upstart skips every later job for that event",
         "`tests/scenarios/instance-missing-variable.txt`",
