@@ -112,7 +112,10 @@ impl Supervisor<'_> {
         self.text.unreserve(usize::from(reservation.is_some()), reservation.unwrap_or(0) as usize);
         let environment = match self.describe(id, kind) {
             Ok(environment) => environment,
-            Err(full) => return self.event_lost(id, full.limit),
+            Err(full) => {
+                reservation.into_iter().for_each(|text| self.give_back(id, text));
+                return self.event_lost(id, full.limit);
+            }
         };
         let event = Event::new(EventName::Job(kind), environment, Some(owner), reservation);
         let inserted = match reservation {
@@ -229,10 +232,17 @@ impl Supervisor<'_> {
             self.text.free(*text);
         }
         let Some((owner, text)) = event.owner.zip(event.reservation) else { return };
-        if let Some(job) = self.jobs.get_mut(owner) {
+        if self.jobs.get(owner).is_some() {
+            self.events.reserve_again();
+            self.give_back(owner, text);
+        }
+    }
+
+    /// Reserves the text of an event again for its job.
+    fn give_back(&mut self, id: JobId, text: u32) {
+        if let Some(job) = self.jobs.get_mut(id) {
             job.events_left = job.events_left.saturating_add(1);
             job.text_reserved = job.text_reserved.saturating_add(text);
-            self.events.reserve_again();
             self.text.reserve_again(1, text as usize);
         }
     }

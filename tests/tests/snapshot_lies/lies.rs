@@ -1,12 +1,13 @@
 //! Images, and the changes that make them lie.
 
 use uphold_core::Fnv;
+use uphold_core::control::frame::HEADER;
 
 /// The records of an image, without the checksum.
 pub fn records(image: &[u8]) -> Vec<Vec<u8>> {
     let (mut rest, mut all) = (image, Vec::new());
-    while let Some((header, behind)) = rest.split_first_chunk::<2>() {
-        let (record, behind) = behind.split_at(usize::from(u16::from_le_bytes(*header)));
+    while let Some((header, behind)) = rest.split_first_chunk::<HEADER>() {
+        let (record, behind) = behind.split_at(u32::from_le_bytes(*header) as usize);
         all.push(record.to_vec());
         rest = behind;
     }
@@ -17,10 +18,11 @@ pub fn records(image: &[u8]) -> Vec<Vec<u8>> {
 /// An image of these records, with the right checksum.
 pub fn image_of(records: &[Vec<u8>]) -> Vec<u8> {
     let mut image = Vec::new();
-    for record in records {
-        image.extend_from_slice(&(record.len() as u16).to_le_bytes());
+    let put = |image: &mut Vec<u8>, record: &[u8]| {
+        image.extend_from_slice(&(record.len() as u32).to_le_bytes());
         image.extend_from_slice(record);
-    }
+    };
+    records.iter().for_each(|record| put(&mut image, record));
     let mut sum = Fnv::new().with(&image).value();
     let mut number = Vec::new();
     while sum >= 0x80 {
@@ -28,8 +30,7 @@ pub fn image_of(records: &[Vec<u8>]) -> Vec<u8> {
         sum >>= 7;
     }
     number.push(sum as u8);
-    image.extend_from_slice(&[number.len() as u8, 0]);
-    image.extend_from_slice(&number);
+    put(&mut image, &number);
     image
 }
 

@@ -167,6 +167,25 @@ pub const PASTS: &[Past] = &[
         lines: &["D: start --no-wait slow", "D: start --no-wait pair", "D: start --no-wait pair", "shutdown"],
     },
     Past {
+        name: "a trace teaches",
+        files: &[("forks", "exec main\nrespawn\n"), ("late", "exec main\nrespawn\npost-start exec hook\n")],
+        lines: &[
+            "A: start forks",
+            "1 leaves a child",
+            "1 exits 0",
+            "300 ms pass",
+            "D: stop --no-wait forks",
+            "2 dies of TERM",
+            "B: start forks",
+            "1 traps",
+            "1 forks",
+            "2 stops by STOP",
+            "C: start late",
+            "3 leaves a child",
+            "3 exits 0",
+        ],
+    },
+    Past {
         name: "respawns",
         files: &[
             ("often", "respawn\nrespawn limit 3 10\nexec main\npost-start exec hook\nenv A=b\n"),
@@ -237,6 +256,7 @@ fn world_with(files: &[(&str, &str)]) -> World<Small> {
 /// The world after its past.
 pub fn live(past: &Past) -> World<Small> {
     let mut world = world_with(past.files);
+    world.kernel.keeps = true;
     for line in past.lines {
         let words: Vec<&str> = line.splitn(3, ' ').collect();
         match words[..] {

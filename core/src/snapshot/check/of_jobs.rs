@@ -1,6 +1,8 @@
-//! The rules for jobs. A job waits for something that comes, and what bounds the wait is armed.
+//! The rules for jobs. A job waits for something that comes, and the timer that bounds the wait is armed.
 
+use super::rule::Rule;
 use crate::event::condition::ConditionOf;
+use crate::expect::Expect;
 use crate::ids::{JobId, kind};
 use crate::machine::Supervisor;
 use crate::process::Process;
@@ -10,9 +12,6 @@ use crate::state::Goal;
 use crate::tables::exit;
 use crate::tables::expect::EXPECTS;
 use crate::tables::lifecycle::{Next, Wait};
-
-use super::rule::Rule;
-use crate::expect::Expect;
 
 #[rustfmt::skip]
 pub(super) const RULES: [Rule<Job, kind::Job>; 12] = [
