@@ -213,6 +213,10 @@ const ABSENT: &[(&str, &str)] = &[
     ("bridges (udev, dconf, socket, file, D-Bus)", "separate programs"),
     ("`--chroot-sessions`", "accepted without effect: a job can `chroot`"),
     ("`init.conf`", "read and checked; no stanzas of jobs are allowed in it"),
+    (
+        "`initctl` with arguments of more than 144 KiB together",
+        "refused, with the bound in the message: a bound keeps the memory of clients small, and any single argument fits",
+    ),
 ];
 
 fn three(list: &[(&str, &str, &str)]) -> Vec<Vec<String>> {
