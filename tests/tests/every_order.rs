@@ -21,8 +21,8 @@ const LEFT_OUT: [&str; 6] = [
     "children left behind unseen: by those that speak (`expect notify` and `expect fd`)",
     "children left behind unseen: with two hooks or more, in tasks, with `normal exit`, and more than two of them",
     "two clients that wait, and the end of everything: with a main process, but for no hook and two pairs of hooks",
-    "more than four traced forks a run, more than two with any hook, and more than one of those in a launch that is \
-     traced to learn",
+    "more than four traced forks a run, more than two with any hook, and in a launch that is traced to learn more \
+     than one with a hook, and any with two",
     "instances: with a hook, `respawn` or `task`, and more than one at a time",
     "time limits of the file: more than a few of their combinations",
 ];
@@ -185,7 +185,8 @@ fn wrong(orphans: u8, stanzas: &[&str], hooks: usize) -> Kind {
     let busy = !kind.choices.writes;
     // A launch that is traced to learn has the states of `expect daemon` beside its own.
     let learns = orphans > 0 && !stanzas.iter().any(|stanza| TRACED.contains(stanza));
-    let forks = if learns && hooks != 0 { 1 } else { kind.choices.forks };
+    let hooks = kind.file.matches(" exec hook").count() as u8;
+    let forks = if learns { kind.choices.forks.saturating_sub(hooks) } else { kind.choices.forks };
     let choices =
         Choices { orphans, forks, busy, ends: &ENDS[..2], late_ends: false, events: &[], waiting: 0, ..kind.choices };
     Kind { choices, ..kind }
