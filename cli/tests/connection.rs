@@ -162,7 +162,7 @@ fn a_closed_connection_is_reported() {
     let error = error_with(move |mut wire| {
         answer(&mut wire, &again);
         frame::read_frame(&mut wire, &mut [0; MAX_FRAME]).unwrap();
-        wire.0.write_all(&[9, 0, 1]).unwrap();
+        wire.0.write_all(&[9, 0, 0, 0, 1]).unwrap();
     });
     assert_eq!(error, "initctl: The supervisor closed the connection within its answer\n");
 }
@@ -180,14 +180,14 @@ fn a_full_supervisor_sends_the_reason_before_it_closes_the_connection() {
 fn replies_that_cannot_be_decoded_are_reported() {
     let error = error_with(|mut wire| {
         frame::read_frame(&mut wire, &mut [0; MAX_FRAME]).unwrap();
-        wire.0.write_all(&[2, 0, 0xff, 0xff]).unwrap();
+        wire.0.write_all(&[2, 0, 0, 0, 0xff, 0xff]).unwrap();
     });
     assert_eq!(error, "initctl: The supervisor's answer cannot be read: malformed message\n");
     let error = error_with(|mut wire| {
         frame::read_frame(&mut wire, &mut [0; MAX_FRAME]).unwrap();
-        wire.0.write_all(&[0xff, 0xff, 0]).unwrap();
+        wire.0.write_all(&[0xff; 5]).unwrap();
     });
-    assert_eq!(error, "initctl: The supervisor's answer cannot be read: message longer than 32768 bytes\n");
+    assert_eq!(error, "initctl: The supervisor's answer cannot be read: message longer than 147456 bytes\n");
     let error = error_with(|mut wire| {
         answer(&mut wire, &Reply::Hello { protocol: PROTOCOL });
         answer(&mut wire, &Reply::Hello { protocol: PROTOCOL });

@@ -252,7 +252,7 @@ fn arguments_are_bytes_and_may_be_too_long() {
         vec![(request, Reply::Text("ü".as_bytes()))],
     );
     assert_eq!(result, ran("Usage: ü\n", "", 0));
-    let long = format!("A={}", "x".repeat(32768));
-    let err = "initctl: The arguments are too long: a request holds 32768 bytes\n";
-    assert_eq!(converse(&["emit", "-n", "e", &long], vec![]), ran("", err, 1));
+    let long = format!("A={}", "x".repeat(100_000));
+    let err = "initctl: The arguments are too long: a request holds 147456 bytes\n";
+    assert_eq!(converse(&["emit", "-n", "e", &long, &long], vec![]), ran("", err, 1));
 }
