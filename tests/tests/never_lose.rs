@@ -97,15 +97,22 @@ fn mistake(case: &Tried<'_>) -> Option<String> {
     }
 }
 
-/// `expected daemon, saw one fork: following PID; "expect fork" is right`
+/// `expected daemon, saw one fork: following PID; "expect fork" is right`, or, where the forks were not traced, that the
+/// next launch tells.
 fn is_advice(line: &str) -> bool {
     let parts = || {
         let (expected, rest) = line.strip_prefix("expected ")?.split_once(", saw ")?;
-        let (saw, rest) = rest.split_once(": following PID; \"expect ")?;
-        Some((expected, saw, rest.strip_suffix("\" is right")?))
+        let (saw, right) = rest.split_once(": following PID; ")?;
+        let stanza = right.strip_prefix("\"expect ").and_then(|right| right.strip_suffix("\" is right"));
+        let untraced = matches!(expected, "none" | "stop") && saw == "a fork or more";
+        let tells = if untraced { right == LEARNS } else { stanza.is_some_and(|stanza| !stanza.is_empty()) };
+        Some(tells && !expected.is_empty() && !saw.is_empty())
     };
-    parts().is_some_and(|(expected, saw, right)| !expected.is_empty() && !saw.is_empty() && !right.is_empty())
+    parts() == Some(true)
 }
+
+/// The end of the advice where the forks were not traced.
+const LEARNS: &str = "the next launch is traced to learn which is right";
 
 /// The text of `docs/never-lose.md`.
 fn page(cases: &[Tried<'_>]) -> String {
@@ -115,7 +122,8 @@ fn page(cases: &[Tried<'_>]) -> String {
         "{HEAD}# Every kind of daemon, with every stanza\n\nThe result for a job whose daemon starts in one way while its job file says another. \
          `tests/tests/never_lose.rs` tries every cell with real processes.\n\n\
          - `right process`: the job runs, and its main process is the daemon.\n\
-         - `adopted`: the job file was wrong, the log says which stanza is right, and the job runs all the same.\n\
+         - `adopted`: the job file was wrong, the log says which stanza is right or that the next launch will tell, and the job runs all the \
+         same.\n\
          - `fails`: nothing is left running, and the log says why.\n\
          - `ends`: as under Upstart, a job without `expect` and `respawn` ends when its process exits with status 0. The processes \
          that it leaves belong to no job; the log names those that were there when the job ended and still are two seconds later.\n\n\
