@@ -97,8 +97,8 @@ fn mistake(case: &Tried<'_>) -> Option<String> {
     }
 }
 
-/// `expected daemon, saw one fork: following PID; "expect fork" is right`, or, where the forks were not traced, that the
-/// next launch tells.
+/// `expected daemon, saw one fork: following PID; "expect fork" is right`, or, where the forks were not traced, that
+/// the next launch tells.
 fn is_advice(line: &str) -> bool {
     let parts = || {
         let (expected, rest) = line.strip_prefix("expected ")?.split_once(", saw ")?;
