@@ -348,12 +348,14 @@ fn a_limit_that_is_lowered_below_what_is_used_keeps_nobody_out() {
     let silent = hold(&system, 30);
     assert_eq!(list(&system).len(), JOBS);
     drop((silent, few));
-    // Below the numbers of the descriptors that a launch needs.
-    let hardly_any = Limited::to(system.pid(), 12);
-    system.order(&["start", "--no-wait", "script"]);
+    // Below the numbers of all descriptors that a launch could get. A connection of before needs none.
+    let mut client = Client::connect(&system.socket()).expect("a connection");
+    let none = Limited::all_taken(system.pid());
+    client.send(&Request::Start { target: Target::named(b"script"), wait: false }).expect("it is sent");
     let waits = "script main process: unable to";
     system.await_some(waits, |system| system.log().contains(waits).then_some(()));
-    drop(hardly_any);
+    drop(none);
+    assert!(matches!(client.reply(), Ok(Reply::Job(_))), "{}", system.log());
     assert!(is_running(system.await_running("script")));
     all_is_well(&PLAIN, &mut system);
     system.end(Signal::SIGTERM);
