@@ -6,9 +6,10 @@
 //! lost. nix has no clone(2) on a stack that is kept, no close_range(2) and no pidfds. Its setuid(2) is the C
 //! library's, which changes every thread of the process whose memory it runs in.
 //!
-//! Nothing here allocates, locks or panics: a child that runs in the supervisor's memory (see `launch::child`) uses it
-//! too.
+//! Nothing here but the allocator allocates, and nothing locks or panics: a child that runs in the supervisor's memory
+//! (see `launch::child`) uses it too.
 
+pub mod allocator;
 pub(crate) mod attributes;
 pub mod descriptors;
 pub mod error;

@@ -3,7 +3,7 @@
 //! The counts are in the file that the environment variable `UPHOLD_TEST_COUNTS` names. The file is mapped into memory,
 //! so a test can read the counts at any time, without any effect on the program.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::fs::OpenOptions;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -11,6 +11,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use nix::sys::mman::{MapFlags, ProtFlags, mmap};
+use uphold_linux::kernel::allocator::Tables;
 
 /// The number of allocations, and the number of deallocations.
 static COUNTS: AtomicPtr<[AtomicU64; 2]> = AtomicPtr::new(null_mut());
@@ -27,30 +28,30 @@ fn count(which: usize) {
     }
 }
 
-// SAFETY: every call goes on to the system's allocator unchanged.
+// SAFETY: every call goes on to the allocator of `init` unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(0);
         // SAFETY: the caller keeps the same contract.
-        unsafe { System.alloc(layout) }
+        unsafe { Tables.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         count(1);
         // SAFETY: the caller keeps the same contract.
-        unsafe { System.dealloc(memory, layout) }
+        unsafe { Tables.dealloc(memory, layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(0);
         // SAFETY: the caller keeps the same contract.
-        unsafe { System.alloc_zeroed(layout) }
+        unsafe { Tables.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(0);
         // SAFETY: the caller keeps the same contract.
-        unsafe { System.realloc(memory, layout, size) }
+        unsafe { Tables.realloc(memory, layout, size) }
     }
 }
 
