@@ -110,7 +110,8 @@ impl Choices {
         }
         if self.speaks {
             let sayings = [Saying::Ready, Saying::Alive, Saying::Stopping, Saying::Main(NOBODY)];
-            let others = children.iter().filter(|other| other.process == Process::Main && other.pid != pid);
+            let is_of_job = |other: &&Child| other.process == Process::Main && other.job == child.job;
+            let others = children.iter().filter(is_of_job).filter(|other| other.pid != pid);
             for saying in sayings.into_iter().chain(others.map(|other| Saying::Main(other.pid))) {
                 steps.push(Happening::Says { pid, saying }.into());
             }

@@ -44,6 +44,17 @@ impl From<Happening> for Step {
 }
 
 impl Step {
+    /// Lets it happen in a world at the time [`NOW`].
+    pub fn happen<M: Memory>(&self, world: &mut World<M>) {
+        world.now = if self.late { NOW.after_seconds(LATE) } else { NOW };
+        world.happen(&Happening::Spawns { outcomes: self.outcomes.clone() });
+        if let Some(pid) = self.busy {
+            world.happen(&Happening::Works { pid, busy: true });
+        }
+        world.happen(&self.happening);
+        world.kernel.children.iter_mut().for_each(|child| child.busy = false);
+    }
+
     /// Whether a user asks for it.
     fn is_asked_for(&self) -> bool {
         use Happening::{Ask, Emit, HangsUp, Shutdown};
@@ -198,15 +209,9 @@ impl<M: Memory + Clone> Search<'_, M> {
     fn take(&mut self, from: Number, world: &World<M>, step: &Step) -> Result<(), Violation> {
         let mut next = world.clone();
         let next = &mut next;
-        next.now = if step.late { NOW.after_seconds(LATE) } else { NOW };
-        next.happen(&Happening::Spawns { outcomes: step.outcomes.clone() });
-        if let Some(pid) = step.busy {
-            next.happen(&Happening::Works { pid, busy: true });
-        }
-        if catch_unwind(AssertUnwindSafe(|| next.happen(&step.happening))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| step.happen(next))).is_err() {
             next.kernel.wrong(|| "panic".into());
         }
-        next.kernel.children.iter_mut().for_each(|child| child.busy = false);
         next.rebase_time(NOW);
         let spawns = next.kernel.spawns;
         let refused = next.kernel.children.iter().any(|child| child.trace == Trace::Launched);

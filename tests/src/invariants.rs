@@ -87,6 +87,8 @@ fn nothing_waits_for_what_cannot_come(kernel: &Kernel, view: &View<'_>) -> Optio
         };
         awaits_nobody && view.has_deadline
     };
+    // A task without a process runs until it is stopped, and until then its start is not finished, as in Upstart.
+    let is_idle = |job: &JobStatus| job.state == State::Running && job.processes.is_empty();
     let doubt = |place: usize, job: &JobStatus| {
         let others = || view.jobs.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, job)| job);
         let awaited = |process| job.processes.iter().any(|&(its, pid)| its == process && lives(pid));
@@ -96,7 +98,8 @@ fn nothing_waits_for_what_cannot_come(kernel: &Kernel, view: &View<'_>) -> Optio
             Wait::Goal(_) => None,
             Wait::Event if !view.is_calm => None,
             Wait::Event => {
-                (!others().any(|job| has_process(job) || is_held(job))).then_some("no live process holds up its event")
+                let holds = |job| has_process(job) || is_held(job) || is_idle(job);
+                (!others().any(holds)).then_some("no live process holds up its event")
             }
             Wait::Nothing => Some("there is nothing to wait for"),
             Wait::Spawned(_) => Some("the spawn was answered"),

@@ -6,6 +6,7 @@
 //! - [`scenario`] plays a written sequence of happenings and shows the effects.
 //! - [`explore`] searches every order of happenings. [`choices`] lists what can happen next in a state, [`invariants`]
 //!   are checked in each state, and [`promises`] say what must follow from each state without help.
+//! - [`fuzz`] has the targets that take any bytes: files, messages, snapshots, sequences of inputs.
 //!
 //! Tests of the whole use the built programs on the real kernel:
 //!
@@ -17,6 +18,7 @@
 pub mod child;
 pub mod choices;
 pub mod explore;
+pub mod fuzz;
 pub mod happening;
 pub mod invariants;
 pub mod kernel;

@@ -52,7 +52,7 @@ pub fn play(text: &str) -> Result<String, String> {
 }
 
 /// Loads the job files: `job NAME`, and below it the indented text of the file.
-fn load(world: &mut World<Small>, head: &str) -> Result<(), String> {
+pub(crate) fn load(world: &mut World<Small>, head: &str) -> Result<(), String> {
     let mut jobs: Vec<(&str, String)> = Vec::new();
     for line in head.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         if line == "strict" {

@@ -98,6 +98,7 @@ const CLI: Layers = &[
 const KIT: Layers = &[
     &["bin"],
     &["lib"],
+    &["fuzz"],
     &["walk", "scenario", "promises"],
     &["choices"],
     &["explore"],

@@ -6,22 +6,22 @@ use uphold_core::limits::STATUS;
 
 /// The notifications of one message, each once: of several lines with one name the last counts.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct NotifyMessage {
+pub struct NotifyMessage {
     /// `MAINPID=NUMBER`.
-    pub(super) main: Option<Pid>,
+    pub main: Option<Pid>,
     /// `STATUS=TEXT`.
-    pub(super) status: Option<Vec<u8, STATUS>>,
+    pub status: Option<Vec<u8, STATUS>>,
     /// `READY=1`.
-    pub(super) ready: bool,
+    pub ready: bool,
     /// `WATCHDOG=1`.
-    pub(super) alive: bool,
+    pub alive: bool,
     /// `STOPPING=1`.
-    pub(super) stopping: bool,
+    pub stopping: bool,
 }
 
 impl NotifyMessage {
     /// Parses a message. Unknown lines and invalid values are ignored, as the manual page requires.
-    pub(super) fn read(message: &[u8]) -> NotifyMessage {
+    pub fn read(message: &[u8]) -> NotifyMessage {
         let mut parsed = NotifyMessage::default();
         for line in message.split(|&byte| byte == b'\n') {
             let Some(at) = line.iter().position(|&byte| byte == b'=') else { continue };
@@ -39,7 +39,7 @@ impl NotifyMessage {
 }
 
 /// A decimal process id that can be signalled alone, so neither 0 nor 1.
-pub(super) fn decimal(text: &[u8]) -> Option<Pid> {
+pub fn decimal(text: &[u8]) -> Option<Pid> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }

@@ -7,7 +7,7 @@
 
 pub mod channel;
 pub mod daemons;
-mod message;
+pub mod message;
 pub(crate) mod pid_file;
 mod process;
 pub(crate) mod record;
