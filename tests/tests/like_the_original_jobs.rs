@@ -7,7 +7,7 @@ use uphold_core::bytes::Strings;
 use uphold_core::control::{Refusal, Reply, Request};
 use uphold_core::{Select, Target};
 use uphold_tests::system::client::Client;
-use uphold_tests::system::processes::Signal;
+use uphold_tests::system::processes::{Signal, send};
 use uphold_tests::system::{Launch, System};
 
 /// Row 2: an instance that does not run has a status when no variables are given, if its name is known without them.
@@ -176,4 +176,36 @@ fn row_16_a_request_may_be_as_long_as_an_argument() {
         "{refused:?}"
     );
     system.end(Signal::SIGTERM);
+}
+
+/// A false alarm of ours: the process of a job that is started again in the same turn was taken for one that the job
+/// had left.
+#[test]
+fn a_restarted_job_has_not_left_its_new_process() {
+    for options in [&[][..], &["--no-cgroups"]] {
+        let plain = "exec sleep 1000\n";
+        let shell = "respawn\nscript\n  sleep 1000 &\n  wait\nend script\n";
+        let leaves = "normal exit 5\nscript\n  sleep 1000 &\n  exit 5\nend script\n";
+        let jobs = [("plain", plain), ("shell", shell), ("leaves", leaves)];
+        let launch = options.iter().fold(Launch::new(&jobs), |launch, option| launch.option(option));
+        let mut system = launch.start();
+        for job in ["plain", "shell"] {
+            system.order(&["start", job]);
+            system.order(&["restart", job]);
+        }
+        send(system.await_running("plain"), Signal::SIGTERM);
+        system.await_state("plain", "stop/waiting");
+        system.order(&["start", "plain"]);
+        let before = system.await_running("shell");
+        send(before, Signal::SIGKILL);
+        system.await_replacement("shell", before);
+        system.order(&["start", "leaves"]);
+        // Its report comes after those of the others.
+        system.await_some("a report", |system| system.log().contains("leaves has left process").then_some(()));
+        let said = system.log();
+        let told = |job: &str| said.lines().filter(|line| line.contains(&format!("{job} has left"))).count();
+        // The child of the shell that was killed lives on.
+        assert_eq!([told("plain"), told("shell"), told("leaves")], [0, 1, 1], "{said}");
+        system.end(Signal::SIGTERM);
+    }
 }

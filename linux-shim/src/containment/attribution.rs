@@ -81,6 +81,11 @@ impl Life {
         self.since.is_some()
     }
 
+    /// The main process that was launched last.
+    pub(super) fn launched(&self) -> Option<Pid> {
+        self.latest.pid
+    }
+
     /// Whether a process belongs to the first or the last main process, which are never dropped.
     fn covers(&self, stat: &Stat, world: &impl World) -> Result<bool, Errno> {
         let launched = [self.since, Some(self.latest)].into_iter().flatten();

@@ -11,6 +11,8 @@ use crate::watch::proc_stat::Stat;
 pub(super) struct Leaving {
     pub(super) job: JobId,
     pub(super) name: ClaimedName,
+    /// The main process that was launched last. Processes of a later one are not left.
+    pub(super) launched: Option<Pid>,
     /// Whether the job is at rest, so that nothing is kept of it after the search.
     pub(super) rested: bool,
 }

@@ -5,6 +5,7 @@ use heapless::Vec as Few;
 use nix::errno::Errno;
 use uphold_core::{Instant, JobId};
 
+use super::attribution::Life;
 use super::job_processes::{Containment, IsCalled, Proc};
 use super::leaving::{Leaving, Leavings, Left};
 use super::process::ClaimedName;
@@ -15,7 +16,8 @@ impl Containment {
     pub(crate) fn leaves(&mut self, job: JobId, class: &[u8], instance: &[u8]) {
         let text = |text: &[u8]| Few::from_slice(text).unwrap_or_default();
         if self.leavings.jobs.iter().all(|leaving| leaving.job != job) {
-            self.leavings.jobs.push(Leaving { job, name: [text(class), text(instance)], rested: false });
+            let launched = self.attribution.life(job).and_then(Life::launched);
+            self.leavings.jobs.push(Leaving { job, name: [text(class), text(instance)], launched, rested: false });
         }
     }
 
@@ -89,7 +91,11 @@ impl Containment {
             self.find(leaving.job, false, is_its);
             self.found().unknown.map_or(Ok(()), Err)?;
         }
-        let processes = if some { &self.found().alive[..] } else { &[] };
+        let all = if some { &self.found().alive[..] } else { &[] };
+        // The job may have been launched again in the same turn. The processes of the last launch are the first ones.
+        let again = self.attribution.life(leaving.job).filter(|life| life.launched() != leaving.launched);
+        let later = again.map_or(0, |life| all.partition_point(|stat| !life.has_before(stat)));
+        let processes = &all[later..];
         let its = self.leavings.guesses.iter().filter(|guess| guess.job == leaving.job);
         let guesses: Few<_, FAREWELL_PROCESSES> =
             its.map(|guess| (guess.pid, guess.start)).take(FAREWELL_PROCESSES).collect();
