@@ -98,7 +98,7 @@ const CLI: Layers = &[
 const KIT: Layers = &[
     &["bin"],
     &["lib"],
-    &["walk", "scenario", "promises"],
+    &["compare", "walk", "scenario", "promises"],
     &["choices"],
     &["explore"],
     &["world"],
