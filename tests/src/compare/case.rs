@@ -130,7 +130,7 @@ pub fn differ(sides: &[Side; 2], cases: &[Case]) -> Vec<bool> {
             play(&sides[side], &portion.iter().map(|&at| cases[at].clone()).collect::<Vec<_>>())
         });
         for (&(side, portion), outcomes) in tasks.iter().zip(played) {
-            portion.iter().zip(outcomes).for_each(|(&at, outcome)| seen[at][side].push(outcome));
+            portion.iter().zip(outcomes).for_each(|(&at, it)| seen[at][side].push(player::comparable(&it)));
         }
         doubtful.retain(|&at| !seen[at][0].iter().any(|outcome| seen[at][1].contains(outcome)));
     }

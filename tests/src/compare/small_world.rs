@@ -48,7 +48,16 @@ impl SmallWorld {
     pub fn random(random: &mut Random) -> SmallWorld {
         let count = random.within(2, 4);
         let jobs: Vec<(String, Vec<String>)> = (0..count).map(|at| (name(at), job(random, at))).collect();
-        let steps = (0..random.within(3, 9)).map(|_| step(random, count)).collect();
+        let mut steps: Vec<Step> = (0..random.within(3, 9)).map(|_| step(random, count)).collect();
+        let written = steps.iter().filter_map(|step| match step {
+            Step::Write(_, lines) => Some(lines),
+            _ => None,
+        });
+        let mut lines = jobs.iter().map(|(_, lines)| lines).chain(written).flatten();
+        if lines.any(|line| line.starts_with("pre-stop")) {
+            // A restart of such a job is better than Upstart's.
+            steps.retain(|step| !matches!(step, Step::Ask(words) if words[0] == "restart"));
+        }
         SmallWorld { jobs, steps }
     }
 }
