@@ -69,7 +69,10 @@ fn run(sides: &[Side; 2], seed: u64, counts: &[(Kind, usize)]) -> ExitCode {
 
 /// The case as it can be played by hand.
 fn written(case: &Case) -> String {
-    let quoted = |text: &str| -> String { text.lines().map(|line| format!("  | {}\n", line.escape_debug())).collect() };
+    let shown = |line: &str| -> String {
+        line.chars().map(|it| if it.is_control() { it.escape_debug().to_string() } else { it.to_string() }).collect()
+    };
+    let quoted = |text: &str| -> String { text.split('\n').map(|line| format!("  | {}\n", shown(line))).collect() };
     match case {
         Case::Text(conf, above) => {
             quoted(conf)

@@ -118,7 +118,7 @@ fn as_launch(case: &Case) -> Option<(&str, &[String])> {
 }
 
 /// Plays each case on both sides, as often as its kind asks for, and tells which differ: none of the outcomes of one
-/// side is one of the other's.
+/// side is one of the other's, and each side has an outcome of its own that is seen most times.
 pub fn differ(sides: &[Side; 2], cases: &[Case]) -> Vec<bool> {
     let Some(first) = cases.first() else { return Vec::new() };
     let mut doubtful: Vec<usize> = (0..cases.len()).collect();
@@ -134,7 +134,13 @@ pub fn differ(sides: &[Side; 2], cases: &[Case]) -> Vec<bool> {
         }
         doubtful.retain(|&at| !seen[at][0].iter().any(|outcome| seen[at][1].contains(outcome)));
     }
-    (0..cases.len()).map(|at| doubtful.contains(&at)).collect()
+    let is_steady = |at: usize| seen[at].iter().all(|outcomes| is_steady(outcomes));
+    (0..cases.len()).map(|at| doubtful.contains(&at) && is_steady(at)).collect()
+}
+
+/// Whether more than half of the outcomes are the same. A case with another outcome each time tells nothing.
+fn is_steady(outcomes: &[String]) -> bool {
+    outcomes.iter().any(|one| 2 * outcomes.iter().filter(|other| *other == one).count() > outcomes.len())
 }
 
 /// The number of runs at the same time. They mostly wait.

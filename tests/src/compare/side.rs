@@ -177,8 +177,12 @@ impl Run {
 
     /// A text without what differs from run to run: the folder, the address of the session, and process ids.
     pub fn plain(&self, text: &str) -> String {
-        let text = text.replace(&self.session, "SESSION").replace(&self.mark, "DIR");
-        without_process_ids(&text.replace(&format!("{} SESSION", self.pid()), "INIT SESSION"))
+        let text = match self.session.is_empty() {
+            true => text.to_owned(),
+            false => text.replace(&self.session, "SESSION"),
+        };
+        let text = text.replace(&self.mark, "DIR").replace(&format!("{} SESSION", self.pid()), "INIT SESSION");
+        without_process_ids(&text)
     }
 
     /// Replaces the program of `init` by a new run: by D-Bus if `initctl` cannot.
