@@ -61,7 +61,7 @@ fn run(sides: &[Side; 2], seed: u64, counts: &[(Kind, usize)]) -> ExitCode {
             }
         }
         let more = if found.len() == MOST { "at least " } else { "" };
-        println!("{kind:?}: {count} to play, {more}{} differ", found.len());
+        println!("{kind:?}: {count} to play, {more}{} kinds of differences", found.len());
         differ += found.len();
     }
     if differ == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

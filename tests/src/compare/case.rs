@@ -48,7 +48,7 @@ impl Kind {
 }
 
 /// A case.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Case {
     /// A job file, and its override if it has one.
     Text(String, Option<String>),

@@ -33,7 +33,7 @@ pub struct Difference {
 const AT_ONCE: usize = 40;
 
 /// Plays the cases of a kind with the numbers from 0 on, and returns those that differ, at most so many: each takes its
-/// time to be made small.
+/// time to be made small. Of cases that are alike when they are small, one is returned.
 pub fn compare(sides: &[Side; 2], kind: Kind, seed: u64, count: usize, most: usize) -> Vec<Difference> {
     let mut found = Vec::new();
     let numbers: Vec<u64> = (0..count as u64).collect();
@@ -45,6 +45,9 @@ pub fn compare(sides: &[Side; 2], kind: Kind, seed: u64, count: usize, most: usi
         for ((&number, case), differs) in numbers.iter().zip(&cases).zip(case::differ(sides, &cases)) {
             if differs && found.len() < most {
                 let case = case::minimised(sides, case.clone());
+                if found.iter().any(|other: &Difference| other.case == case) {
+                    continue;
+                }
                 let outcomes = sides.each_ref().map(|side| case::play(side, std::slice::from_ref(&case)).concat());
                 found.push(Difference { number, case, outcomes });
             }

@@ -5,7 +5,7 @@
 use super::random::Random;
 
 /// The jobs and the steps of a world.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SmallWorld {
     /// The job files, each with its name and the lines of its text.
     pub jobs: Vec<(String, Vec<String>)>,
