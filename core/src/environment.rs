@@ -1,7 +1,7 @@
 //! Environments in layers: the base that every job gets, the `env` stanzas, the variables of the command or events that
 //! started the job, those of what stopped it, and those that Upstart adds. A later layer replaces the variables of an
-//! earlier one (init(5) "Job environment"; the order was measured on Upstart 1.13.2). Nothing is copied until the world
-//! asks.
+//! earlier one, each in its place (init(5) "Job environment"; the order was measured on Upstart 1.13.2). Nothing is
+//! copied until the world asks.
 
 use crate::bytes::{Strings, split_variable};
 use crate::ids::{ClassId, JobId};
@@ -49,12 +49,18 @@ pub(crate) fn find_value<'a>(list: Strings<'a>, name: &[u8]) -> Option<&'a [u8]>
     find(list, name).map(|(_, value)| value)
 }
 
-/// The last entry of each name.
-fn last_of_each<'a>(all: impl Iterator<Item = Variable<'a>> + Clone) -> impl Iterator<Item = Variable<'a>> + Clone {
-    let later = all.clone();
-    all.enumerate()
-        .filter(move |(place, entry)| !later.clone().skip(*place).skip(1).any(|other| other.name() == entry.name()))
-        .map(|(_, entry)| entry)
+/// The last of the entries with a name.
+fn last_with<'a>(all: &(impl Iterator<Item = Variable<'a>> + Clone), name: &[u8]) -> Option<Variable<'a>> {
+    all.clone().filter(|entry| entry.name() == name).last()
+}
+
+/// Each name once: the last entry, at the place of the first.
+fn each_once<'a>(all: impl Iterator<Item = Variable<'a>> + Clone) -> impl Iterator<Item = Variable<'a>> + Clone {
+    let whole = all.clone();
+    all.enumerate().filter_map(move |(place, entry)| {
+        let is_first = !whole.clone().take(place).any(|other| other.name() == entry.name());
+        is_first.then(|| last_with(&whole, entry.name())).flatten()
+    })
 }
 
 impl Supervisor<'_> {
@@ -152,17 +158,17 @@ impl Supervisor<'_> {
         self.over_base(self.layers(id, process))
     }
 
-    /// The base and the layers above it. The base is long and has each name once, and the layers above are short, so
-    /// only those are searched.
+    /// The base and the layers above it. The base has each name once, so only the layers above are searched for others.
     fn over_base<'a>(
         &'a self,
         layers: impl Iterator<Item = Variable<'a>> + Clone,
     ) -> impl Iterator<Item = Variable<'a>> + Clone {
         let above = layers.clone();
         let base = Strings(self.text.get(self.globals.base_environment)).iter().map(|entry| Variable(entry, &[]));
-        let uncovered = base.filter(move |entry| !above.clone().any(|other| other.name() == entry.name()));
+        let replaced = base.clone().map(move |entry| last_with(&above, entry.name()).unwrap_or(entry));
+        let others = each_once(layers).filter(move |entry| !base.clone().any(|other| other.name() == entry.name()));
         // A name without a value has been removed.
-        uncovered.chain(last_of_each(layers).filter(|entry| entry.0.contains(&b'=')))
+        replaced.chain(others).filter(|entry| entry.0.contains(&b'='))
     }
 
     /// The variables of every layer above the base, one after another; the last one of a name counts.
@@ -173,7 +179,7 @@ impl Supervisor<'_> {
         let stopping = matches!(process, Process::PreStop | Process::PostStop);
         let whole = |entry| Variable(entry, &[]);
         let stanzas = text(class.map(|class| class.environment)).iter().map(whole);
-        let declared = last_of_each(stanzas).filter_map(|entry| self.declared(entry.0));
+        let declared = each_once(stanzas).filter_map(|entry| self.declared(entry.0));
         let given = text(job.map(|job| job.environment)).iter().map(whole);
         let stop = text(job.filter(|_| stopping).map(|job| job.stop_environment)).iter().map(whole);
         declared.chain(given).chain(stop)
@@ -192,15 +198,13 @@ impl Supervisor<'_> {
     }
 
     /// The last `env` stanza of a name. Without a value it gets the supervisor's; if there is none, the class has no
-    /// such variable, whatever its earlier stanzas say. A variable that every job has with this value keeps its place.
+    /// such variable, whatever its earlier stanzas say.
     fn declared<'a>(&'a self, entry: &'a [u8]) -> Option<Variable<'a>> {
         match split_variable(entry) {
             (_, Some(_)) => Some(Variable(entry, &[])),
             (name, None) => {
-                let own = Strings(self.text.get(self.globals.own_environment));
-                let base = Strings(self.text.get(self.globals.base_environment));
-                let copied = own.iter().find(|own| split_variable(own).0 == name);
-                copied.filter(|copied| !base.iter().any(|entry| entry == *copied)).map(|copied| Variable(copied, &[]))
+                let mut own = Strings(self.text.get(self.globals.own_environment)).iter();
+                own.find(|own| split_variable(own).0 == name).map(|copied| Variable(copied, &[]))
             }
         }
     }

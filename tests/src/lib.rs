@@ -11,12 +11,14 @@
 //! Tests of the whole use the built programs on the real kernel:
 //!
 //! - [`system`] starts `init --user` with job files, and commands it with `initctl`.
+//! - [`compare`] plays random job files, command lines and small worlds on two systems, and finds differences.
 //! - [`walk`] runs many jobs at once, and reports the outcome of each.
 //!
 //! [`page`] compares the generated pages of `docs/` with the tables that they are generated from.
 
 pub mod child;
 pub mod choices;
+pub mod compare;
 pub mod explore;
 pub mod fuzz;
 pub mod happening;

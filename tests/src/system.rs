@@ -342,7 +342,13 @@ pub fn run(command: Command) -> Ran {
 }
 
 /// The same with another time limit.
-pub fn run_within(mut command: Command, patience: Duration) -> Ran {
+pub fn run_within(command: Command, patience: Duration) -> Ran {
+    let shown = format!("{command:?}");
+    run_if_it_ends(command, patience).unwrap_or_else(|| panic!("{shown} does not end"))
+}
+
+/// Runs a program to its end; if it hangs, kills it and returns `None`.
+pub fn run_if_it_ends(mut command: Command, patience: Duration) -> Option<Ran> {
     let shown = format!("{command:?}");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap_or_else(|error| panic!("{shown}: {error}"));
@@ -359,12 +365,12 @@ pub fn run_within(mut command: Command, patience: Duration) -> Ran {
         processes::send(pid, processes::Signal::SIGKILL);
     }
     let output = waiter.join().expect("the waiting thread does not fail").expect("its end is told");
-    assert!(!hangs, "{shown} does not end");
-    Ran {
+    let ran = Ran {
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
         code: output.status.code().unwrap_or(-1),
-    }
+    };
+    (!hangs).then_some(ran)
 }
 
 /// Prints why a test, or a part of one, is skipped.

@@ -99,7 +99,7 @@ const KIT: Layers = &[
     &["bin"],
     &["lib"],
     &["fuzz"],
-    &["walk", "scenario", "promises"],
+    &["compare", "walk", "scenario", "promises"],
     &["choices"],
     &["explore"],
     &["world"],

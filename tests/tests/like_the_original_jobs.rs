@@ -104,19 +104,37 @@ fn row_5_a_file_with_an_unknown_signal_has_no_override() {
     system.end(Signal::SIGTERM);
 }
 
-/// Row 21: a session's jobs have PATH and TERM first, then the rest in init's order, in which a bare `env NAME` changes
-/// nothing. A value moves to the end.
+/// Row 21: a session's jobs have PATH and TERM first, then the rest in init's order. A variable that is set again, by a
+/// stanza, a command or `set-env`, keeps its place.
 #[test]
 fn row_21_the_environment_of_a_sessions_jobs_keeps_its_order() {
-    let text = "env HOME\nenv AAA=value\nenv BBB\nenv NNN\ntask\nexec cp /proc/self/environ @FOLDER@/seen\n";
+    let text = "env C=1\nenv HOME\nenv AAA=value\nenv D=2\nenv BBB\nenv NNN\nenv C=3\nenv UPSTART_JOB=x\ntask\n\
+                exec cp /proc/self/environ @FOLDER@/seen\n";
     let launch = Launch::new(&[("job", text)]).variable("AAA", "a").variable("BBB", "b").variable("ZZZ", "z");
     let system = launch.start();
-    system.order(&["start", "job"]);
-    let seen = fs::read_to_string(system.folder().path("seen")).expect("it was written");
-    let names: Vec<&str> = seen.split('\0').filter_map(|entry| Some(entry.split_once('=')?.0)).collect();
-    let inherited = ["PATH", "TERM", "BBB", "HOME", "UPHOLD_TEST_SYSTEM", "XDG_RUNTIME_DIR", "ZZZ"];
-    let own = ["AAA", "UPSTART_JOB", "UPSTART_INSTANCE", "UPSTART_SESSION"];
-    assert_eq!(names, [&inherited[..], &own].concat(), "{seen}");
+    let seen = |command: &[&str]| {
+        system.order(command);
+        let seen = fs::read_to_string(system.folder().path("seen")).expect("it was written");
+        let entries = seen.split_terminator('\0').map(|entry| entry.split_once('=').expect("a variable"));
+        entries.map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Vec<_>>()
+    };
+    let names = |all: &[(String, String)]| all.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    let value = |all: &[(String, String)], name: &str| all.iter().find(|(it, _)| it == name).map(|(_, it)| it.clone());
+    let inherited = ["PATH", "TERM", "AAA", "BBB", "HOME", "UPHOLD_TEST_SYSTEM", "XDG_RUNTIME_DIR", "ZZZ"];
+    let plain = seen(&["start", "job"]);
+    let own = ["C", "D", "UPSTART_JOB", "UPSTART_INSTANCE", "UPSTART_SESSION"];
+    assert_eq!(names(&plain), [&inherited[..], &own].concat());
+    for (name, expected) in [("C", "3"), ("AAA", "value"), ("UPSTART_JOB", "job")] {
+        assert_eq!(value(&plain, name).as_deref(), Some(expected), "{name}");
+    }
+    system.order(&["set-env", "--global", "ZZZ=new"]);
+    system.order(&["set-env", "--global", "LAST=1"]);
+    let given = seen(&["start", "job", "D=given", "E=1", "BBB=given"]);
+    let own = ["LAST", "C", "D", "UPSTART_JOB", "E", "UPSTART_INSTANCE", "UPSTART_SESSION"];
+    assert_eq!(names(&given), [&inherited[..], &own].concat());
+    for (name, expected) in [("ZZZ", "new"), ("D", "given"), ("BBB", "given")] {
+        assert_eq!(value(&given, name).as_deref(), Some(expected), "{name}");
+    }
     system.end(Signal::SIGTERM);
 }
 

@@ -149,36 +149,34 @@ impl Supervisor<'_> {
         self.give(id, new)
     }
 
-    /// A copy of a list without the entries of a name, and with a new entry for it if wanted; `KEY` alone becomes
-    /// `KEY=`.
+    /// A copy of a list without the entries of a name, and with a new entry in their place if wanted; `KEY` alone
+    /// becomes `KEY=`.
     fn list_with(&mut self, list: TextHandle, entry: &[u8], add: bool) -> Result<TextHandle, Full> {
         let (name, value) = split_variable(entry);
-        self.copy_without(list, name)?;
-        if add {
-            self.text.push(name)?;
-            self.text.push(b"=")?;
-            self.text.push(value.unwrap_or_default())?;
-            self.text.push(b"\0")?;
+        match add {
+            true => self.replace_entries(list, name, &[name, b"=", value.unwrap_or_default(), b"\0"]),
+            false => self.replace_entries(list, name, &[]),
         }
-        Ok(self.text.finish())
     }
 
     fn list_hiding(&mut self, list: TextHandle, name: &[u8]) -> Result<TextHandle, Full> {
-        self.copy_without(list, name)?;
-        self.text.push(name)?;
-        self.text.push(b"\0")?;
-        Ok(self.text.finish())
+        self.replace_entries(list, name, &[name, b"\0"])
     }
 
-    /// Begins a text with the entries of a list except those of a name.
-    fn copy_without(&mut self, list: TextHandle, name: &[u8]) -> Result<(), Full> {
+    /// A copy of a list with the pieces of an entry in the place of the first entry of a name, or at the end, and
+    /// without the others of that name.
+    fn replace_entries(&mut self, list: TextHandle, name: &[u8], pieces: &[&[u8]]) -> Result<TextHandle, Full> {
         self.text.begin()?;
-        let mut from = 0;
+        let (mut from, mut wanted) = (0, true);
         loop {
             let rest = Strings(self.text.get(list).get(from..).unwrap_or(&[]));
-            let Some(entry) = rest.iter().next() else { return Ok(()) };
-            let (len, keep) = (entry.len().saturating_add(1), split_variable(entry).0 != name);
-            if keep {
+            let next = rest.iter().next().map(|entry| (entry.len().saturating_add(1), split_variable(entry).0 == name));
+            if wanted && next.is_none_or(|(_, is_its)| is_its) {
+                pieces.iter().try_for_each(|piece| self.text.push(piece))?;
+                wanted = false;
+            }
+            let Some((len, is_its)) = next else { return Ok(self.text.finish()) };
+            if !is_its {
                 self.text.push_part(list, from, len)?;
             }
             from = from.saturating_add(len);

@@ -73,6 +73,32 @@ const BETTER: &[(&str, &str, &str)] = &[
         "`tests/scenarios/instance-missing-variable.txt`",
     ),
     (
+        "a zero byte in a job file",
+        "the file is refused, with the line of the byte; Upstart has no message for it",
+        "`tests/tests/better.rs::a_file_with_a_zero_byte_is_refused_as_a_whole`",
+    ),
+    (
+        "`post-start exec` of a program that is missing",
+        "init logs it, and the job runs, each time; in Upstart the job's state depends on which of two reports comes first",
+        "`tests/tests/better.rs::a_post_start_that_cannot_be_run_changes_nothing`",
+    ),
+    (
+        "a `start on` that is half true when init is re-executed",
+        "it stays so, and the client that emitted the event waits on and gets its reply; in Upstart that client is dropped",
+        "`tests/tests/better.rs::a_condition_that_is_half_true_stays_so_over_a_re_exec`",
+    ),
+    (
+        "an instance name that is not ASCII",
+        "it is a name like any other; Upstart's init crashes",
+        "`tests/tests/better.rs::instance_names_need_not_be_ascii`",
+    ),
+    (
+        "`initctl --session`, `--system` and `--dest`",
+        "they need no D-Bus: `--system` chooses the supervisor of the system, the others are accepted without effect; in Upstart they \
+         choose a bus and a name on it, and fail where there is none",
+        "`cli/tests/initctl.rs::each_command_sends_its_request_and_prints_its_reply`",
+    ),
+    (
         "timers",
         "they expire when they are due; Upstart's expire up to a second early",
         "`tests/scenarios/kill-escalation.txt`",
@@ -172,6 +198,7 @@ const STANZA_NOTES: &[(&str, &str, &str)] = &[
         "same",
         "main process only; ignored where AppArmor is off. Not tested with a kernel that has AppArmor",
     ),
+    ("pid file", "ours", "a daemon is ready when it has written its process id there; see readiness.md"),
     ("start timeout", "ours", "a daemon that is not ready by then has failed; see following.md"),
     ("kill scope", "ours", "`job`: every process of the job ends at `stop` and before a respawn; see following.md"),
     ("hook timeout", "ours", "a pre-start, post-start, pre-stop or post-stop process gets SIGKILL after this time"),
@@ -179,6 +206,25 @@ const STANZA_NOTES: &[(&str, &str, &str)] = &[
     ("expect", "better", "`notify`, `fd` and `auto` are ours; a wrong one is repaired, see following.md"),
     ("kill timeout", "better", "0 is allowed"),
     ("setuid", "better", "group 0 is not kept"),
+];
+
+/// Options of `init` that need another note than their help.
+const OPTION_NOTES: &[(&str, &str, &str)] = &[
+    (
+        "no-dbus",
+        "absent",
+        "accepted without effect: there is no connection to a bus that it could prevent, and clients reach init with it and without",
+    ),
+    (
+        "session",
+        "absent",
+        "accepted without effect: there is no D-Bus session bus that init could be reached by; see `--socket`",
+    ),
+    (
+        "write-state-file",
+        "absent",
+        "accepted without effect: Upstart writes the state to a file when it is re-executed, for debugging; see `initctl restart-init`",
+    ),
 ];
 
 /// The events of starting(7), started(7), stopping(7), stopped(7), startup(7), control-alt-delete(7),
@@ -238,12 +284,14 @@ fn stanzas() -> String {
 
 fn option_rows() -> String {
     let all = options::rows().map(|(name, help, ours)| {
-        let verdict = match help.split_once(':') {
-            _ if ours => "ours",
-            Some(("ignored", _)) => "absent",
-            _ => "same",
+        let noted = OPTION_NOTES.iter().find(|note| note.0 == name);
+        let (verdict, note) = match (help.split_once(':'), noted) {
+            _ if ours => ("ours", help),
+            (_, Some((_, verdict, note))) => (*verdict, *note),
+            (Some(("ignored", _)), _) => ("absent", help),
+            _ => ("same", help),
         };
-        vec![code(&format!("--{name}")), verdict.into(), help.into()]
+        vec![code(&format!("--{name}")), verdict.into(), note.into()]
     });
     table(&["option", "", "what it does"], all)
 }
@@ -283,6 +331,9 @@ fn notes_name_what_exists() {
         let text = std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
         let is_test = path.ends_with(".rs") && text.contains(&format!("#[test]\nfn {function}() {{"));
         assert!(is_test || path.ends_with(".txt"), "{holder} is no test");
+    }
+    for (option, ..) in OPTION_NOTES {
+        assert!(options::rows().any(|row| row.0 == *option), "{option} is no option");
     }
     for (stanza, ..) in STANZA_NOTES {
         assert!(stanza_rows().any(|row| row.name == *stanza), "{stanza} is no stanza");
