@@ -9,6 +9,7 @@ pub mod conf;
 pub mod containment;
 pub mod descriptors;
 pub mod handover;
+pub mod keep;
 #[allow(unsafe_code)]
 pub mod kernel;
 pub mod launch;

@@ -9,6 +9,8 @@ use uphold_core::{
     State, Storage, Supervisor, Target, Usage, storage,
 };
 
+use uphold_linux::keep::entry::{Entry, Stamp};
+
 use crate::child::{Child, Trace};
 use crate::happening::{Happening, Saying};
 use crate::invariants::{self, JobStatus, View};
@@ -95,8 +97,36 @@ pub struct World<M> {
     pub exact: bool,
     /// Whether every other input may come where a drain was cut short.
     pub interrupts: bool,
+    /// The journal of the inputs, as the shim writes it; `None` to write none.
+    pub inputs: Option<Journal>,
     /// The occupancy when no job lives and no client waits.
     idle: Occupancy,
+}
+
+/// The inputs of a world, as the shim writes them.
+#[derive(Clone, Default)]
+pub struct Journal {
+    /// The generation of the checkpoint before them.
+    pub generation: u64,
+    /// The entries.
+    pub bytes: Vec<u8>,
+    /// The effects since the last input, and whether there was none left.
+    polled: u32,
+    drained: bool,
+}
+
+impl Journal {
+    /// An empty journal.
+    pub fn new(generation: u64) -> Self {
+        Journal { generation, ..Journal::default() }
+    }
+
+    fn write(&mut self, now: Instant, input: Input<'_>) {
+        let (polled, drained) = (std::mem::take(&mut self.polled), std::mem::take(&mut self.drained));
+        let mut room = [0; 1 << 12];
+        let entry = Entry::new(Stamp { polled, drained, now, ticks: 0 }, input);
+        self.bytes.extend_from_slice(entry.write(self.generation, &mut room).expect("room for an input"));
+    }
 }
 
 /// The state of a world after an input and all its effects.
@@ -118,6 +148,7 @@ impl<M: Memory> World<M> {
             heeds_texts: true,
             exact: false,
             interrupts: false,
+            inputs: None,
             idle: Occupancy::default(),
         };
         world.idle = world.memory.supervisor().occupancy();
@@ -317,26 +348,40 @@ impl<M: Memory> World<M> {
 
     /// Handles an input, and performs every effect.
     pub fn give(&mut self, input: Input<'_>) {
+        let (now, mut inputs) = (self.now, self.inputs.as_mut());
+        let handle = |supervisor: &mut Supervisor<'_>, inputs: &mut Option<&mut Journal>, input: Input<'_>| {
+            if let Some(inputs) = inputs {
+                inputs.write(now, input);
+            }
+            supervisor.handle(now, input);
+        };
         let mut supervisor = self.memory.supervisor();
-        supervisor.handle(self.now, input);
+        handle(&mut supervisor, &mut inputs, input);
         let mut effects = 0;
         loop {
             while let Some(effect) = supervisor.poll_effect() {
                 effects += 1;
+                if let Some(inputs) = &mut inputs {
+                    inputs.polled += 1;
+                }
                 if effects > MOST_EFFECTS {
                     return self.kernel.wrong(|| "it does not come to rest".into());
                 }
                 if let Some(input) = self.kernel.perform(&supervisor, effect) {
                     if let Some(pid) = self.kernel.reused.take() {
-                        supervisor.handle(self.now, Input::Gone { pid });
+                        handle(&mut supervisor, &mut inputs, Input::Gone { pid });
                     }
-                    supervisor.handle(self.now, input);
+                    handle(&mut supervisor, &mut inputs, input);
                 }
                 if let Effect::Survey { job, .. } = effect {
                     let survivors = self.kernel.survey(job);
                     let complete = !self.kernel.hides;
-                    supervisor.handle(self.now, Input::Survivors { job, survivors: &survivors, complete });
+                    let input = Input::Survivors { job, survivors: &survivors, complete };
+                    handle(&mut supervisor, &mut inputs, input);
                 }
+            }
+            if let Some(inputs) = &mut inputs {
+                inputs.drained = true;
             }
             let input = match self.kernel.ready.pop_front() {
                 Some(input) => input,
@@ -348,7 +393,7 @@ impl<M: Memory> World<M> {
                 // The id is free again when the failure is reported.
                 self.kernel.forget(pid);
             }
-            supervisor.handle(self.now, input);
+            handle(&mut supervisor, &mut inputs, input);
         }
         if supervisor.is_calm() && supervisor.next_deadline().is_some_and(|deadline| deadline <= self.now) {
             self.kernel.wrong(|| "a deadline that has passed is still to come".into());
