@@ -9,6 +9,7 @@ pub mod conf;
 pub mod containment;
 pub mod descriptors;
 pub mod handover;
+mod image;
 pub mod keep;
 #[allow(unsafe_code)]
 pub mod kernel;
@@ -19,6 +20,7 @@ mod pending;
 pub mod readiness;
 mod repair;
 pub mod run_loop;
+pub mod takeover;
 mod turn;
 pub mod watch;
 pub mod world_requests;

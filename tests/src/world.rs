@@ -6,69 +6,15 @@ use std::hash::{Hash, Hasher};
 use uphold_core::bytes::Strings;
 use uphold_core::{
     ClientId, DefineError, Effect, Goal, Input, Instant, JobCommand, Notification, Occupancy, Pid, Select, Signal,
-    State, Storage, Supervisor, Target, Usage, storage,
+    State, Supervisor, Target, Usage,
 };
-
-use uphold_linux::keep::entry::{Entry, Stamp};
 
 use crate::child::{Child, Trace};
 use crate::happening::{Happening, Saying};
 use crate::invariants::{self, JobStatus, View};
+use crate::journal::Journal;
 use crate::kernel::{CLIENTS, Client, Kernel};
-
-/// A storage of any size.
-pub trait Memory: Hash {
-    /// The capacity for text: bytes, and pieces.
-    const TEXT: (usize, usize);
-    /// The supervisor on this storage.
-    fn supervisor(&mut self) -> Supervisor<'_>;
-}
-
-impl<
-    const CLASSES: usize,
-    const JOBS: usize,
-    const PROCESSES: usize,
-    const EVENTS: usize,
-    const WAITERS: usize,
-    const LEAVES: usize,
-    const NAMES: usize,
-    const TEXT: usize,
-    const PIECES: usize,
-    const CHAINS: usize,
-    const SCRATCH: usize,
-> Memory for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS, SCRATCH>
-{
-    const TEXT: (usize, usize) = (TEXT, PIECES);
-
-    fn supervisor(&mut self) -> Supervisor<'_> {
-        Storage::supervisor(self)
-    }
-}
-
-/// The storage for scenarios.
-pub type Small = storage! {
-    classes: 16,
-    jobs: 16,
-    events: 48,
-    waiters: 48,
-    leaves: 64,
-    names: 64,
-    text: 16384,
-    pieces: 256,
-};
-
-/// A storage for one job at a time, one command and one event.
-pub type Tiny = storage! {
-    classes: 1,
-    jobs: 1,
-    events: 4,
-    waiters: 6,
-    leaves: 2,
-    names: 2,
-    text: 768,
-    pieces: 16,
-    chains: 4,
-};
+pub use crate::memory::{Memory, Small, Tiny};
 
 /// The most effects of one input.
 const MOST_EFFECTS: usize = 2000;
@@ -101,32 +47,6 @@ pub struct World<M> {
     pub inputs: Option<Journal>,
     /// The occupancy when no job lives and no client waits.
     idle: Occupancy,
-}
-
-/// The inputs of a world, as the shim writes them.
-#[derive(Clone, Default)]
-pub struct Journal {
-    /// The generation of the checkpoint before them.
-    pub generation: u64,
-    /// The entries.
-    pub bytes: Vec<u8>,
-    /// The effects since the last input, and whether there was none left.
-    polled: u32,
-    drained: bool,
-}
-
-impl Journal {
-    /// An empty journal.
-    pub fn new(generation: u64) -> Self {
-        Journal { generation, ..Journal::default() }
-    }
-
-    fn write(&mut self, now: Instant, input: Input<'_>) {
-        let (polled, drained) = (std::mem::take(&mut self.polled), std::mem::take(&mut self.drained));
-        let mut room = [0; 1 << 12];
-        let entry = Entry::new(Stamp { polled, drained, now, ticks: 0 }, input);
-        self.bytes.extend_from_slice(entry.write(self.generation, &mut room).expect("room for an input"));
-    }
 }
 
 /// The state of a world after an input and all its effects.
@@ -350,9 +270,7 @@ impl<M: Memory> World<M> {
     pub fn give(&mut self, input: Input<'_>) {
         let (now, mut inputs) = (self.now, self.inputs.as_mut());
         let handle = |supervisor: &mut Supervisor<'_>, inputs: &mut Option<&mut Journal>, input: Input<'_>| {
-            if let Some(inputs) = inputs {
-                inputs.write(now, input);
-            }
+            inputs.iter_mut().for_each(|inputs| inputs.write(now, input));
             supervisor.handle(now, input);
         };
         let mut supervisor = self.memory.supervisor();
@@ -361,9 +279,7 @@ impl<M: Memory> World<M> {
         loop {
             while let Some(effect) = supervisor.poll_effect() {
                 effects += 1;
-                if let Some(inputs) = &mut inputs {
-                    inputs.polled += 1;
-                }
+                inputs.iter_mut().for_each(|inputs| inputs.polled += 1);
                 if effects > MOST_EFFECTS {
                     return self.kernel.wrong(|| "it does not come to rest".into());
                 }
@@ -380,9 +296,7 @@ impl<M: Memory> World<M> {
                     handle(&mut supervisor, &mut inputs, input);
                 }
             }
-            if let Some(inputs) = &mut inputs {
-                inputs.drained = true;
-            }
+            inputs.iter_mut().for_each(|inputs| inputs.drained = true);
             let input = match self.kernel.ready.pop_front() {
                 Some(input) => input,
                 None if supervisor.is_calm() || self.interrupts => break,

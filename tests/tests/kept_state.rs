@@ -12,8 +12,9 @@ use uphold_linux::keep::file::{Found, KeptFile, ReplayGuard};
 use uphold_linux::keep::origin::Origin;
 use uphold_linux::keep::replay::{Follower, Replayed, replay};
 use uphold_tests::choices::Choices;
+use uphold_tests::journal::Journal;
 use uphold_tests::promises::image_of;
-use uphold_tests::world::{Journal, Small, World};
+use uphold_tests::world::{Small, World};
 
 const JOBS: [(&str, &str); 7] = [
     ("service", "start on go and (ready X=1 or set)\nstop on halt\nrespawn\nexec main\npre-stop exec hook\n"),

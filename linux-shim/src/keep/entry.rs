@@ -10,7 +10,7 @@ use uphold_core::{Fnv, Input, Instant, Survivor};
 pub struct Stamp {
     /// The number of effects that were polled since the input before.
     pub polled: u32,
-    /// Whether there was no effect left: then the input is no answer.
+    /// Whether no effect was left: then the input does not answer one.
     pub drained: bool,
     /// The time that the core was given.
     pub now: Instant,

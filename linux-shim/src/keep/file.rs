@@ -11,14 +11,14 @@
 //! | 1 GiB      | the second slot                                                                                 |
 //!
 //! A checkpoint goes into the slot that is not in force, and is in force as soon as its 24 bytes of the head are
-//! written. So a torn checkpoint leaves the former one, whose journal has not been touched: the journal begins anew only
-//! with the next entry. The file has holes where nothing was written.
+//! written. So a torn checkpoint leaves the former one, whose journal has not been touched: only the next
+//! entry overwrites that from its beginning. The file has holes where nothing was written.
 //!
 //! Plain writes are used and no mapping. A write fails where there is no room, and a mapping would end the process by
 //! SIGBUS; a write costs less than a thousandth of what it costs to make a process.
 
 use std::fs::File;
-use std::io::{Error, ErrorKind, Read, Result, Write};
+use std::io::{Error, ErrorKind, Result, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 
@@ -66,14 +66,10 @@ impl SlotHead {
     }
 
     fn of(bytes: [u8; 24]) -> Option<SlotHead> {
-        let [g @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = bytes;
-        let mut length = [0; 8];
-        length.copy_from_slice(&bytes[8..16]);
-        let mut sum = [0; 4];
-        sum.copy_from_slice(&bytes[16..20]);
-        let (generation, length) = (u64::from_le_bytes(g), u64::from_le_bytes(length));
-        let head = SlotHead { generation, length, sum: u32::from_le_bytes(sum) };
-        (head.bytes() == bytes && generation > 0).then_some(head)
+        let number = |at: usize| bytes[at..].first_chunk().map_or(0, |number| u64::from_le_bytes(*number));
+        let sum = bytes[16..].first_chunk().map_or(0, |number| u32::from_le_bytes(*number));
+        let head = SlotHead { generation: number(0), length: number(8), sum };
+        (head.bytes() == bytes && head.generation > 0).then_some(head)
     }
 }
 
@@ -111,7 +107,7 @@ pub struct KeptFile {
 }
 
 impl KeptFile {
-    /// Begins to keep a state in a file. What is in it is in force until the first checkpoint.
+    /// Begins to keep a state in a file. Its content stays in force until the first checkpoint.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -253,6 +249,28 @@ fn read_from(file: &File, mut at: u64, length: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The whole entries of a generation. No more is read than there is.
+fn read_journal(file: &File, generation: u64) -> Result<Vec<u8>> {
+    let (mut journal, mut end) = (Vec::new(), 0);
+    loop {
+        while let Some((_, length)) = journal.get(end..).and_then(|rest| Entry::read(generation, rest)) {
+            end += length;
+        }
+        let known = journal.len() as u64;
+        // The longest entry may begin in what is known.
+        if known >= end as u64 + ENTRY as u64 || known >= JOURNAL_MOST {
+            break;
+        }
+        let more = read_from(file, JOURNAL + known, (JOURNAL_MOST - known).min(ENTRY as u64))?;
+        if more.is_empty() {
+            break;
+        }
+        journal.extend_from_slice(&more);
+    }
+    journal.truncate(end);
+    Ok(journal)
+}
+
 impl Found {
     /// The newest whole checkpoint in a file, and its journal.
     ///
@@ -270,12 +288,7 @@ impl Found {
             if checkpoint.len() as u64 != length || Fnv::new().with(&checkpoint).value() != sum {
                 continue;
             }
-            let mut journal = read_from(file, JOURNAL, JOURNAL_MOST)?;
-            let mut end = 0;
-            while let Some((_, length)) = journal.get(end..).and_then(|rest| Entry::read(generation, rest)) {
-                end += length;
-            }
-            journal.truncate(end);
+            let journal = read_journal(file, generation)?;
             return Ok(Found { checkpoint, journal, generation });
         }
         Err(Error::new(ErrorKind::InvalidData, "there is no whole checkpoint"))
@@ -339,13 +352,4 @@ impl<'f> ReplayGuard<'f> {
             self.file.write_all_at(&bytes, REPLAY).unwrap_or_default();
         }
     }
-}
-
-/// Reads a file that is short from its beginning.
-pub(super) fn beginning(file: &File) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut place = file;
-    std::io::Seek::rewind(&mut place)?;
-    place.take(SLOT_HEADS[0]).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

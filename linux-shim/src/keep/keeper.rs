@@ -8,7 +8,12 @@ use uphold_core::{Effect, Input, Instant, Supervisor};
 
 use super::entry::{Entry, Stamp};
 use super::file::{KeptFile, SlotWriter};
-use crate::clock::ticks;
+use crate::capacity::CHECKPOINT_PAUSE;
+use crate::clock::{now, ticks};
+use crate::image::Writer;
+
+/// Bytes for a record of a checkpoint: only the programs of a job file, and the marks of very many jobs, are longer.
+const RECORD: usize = 64 << 10;
 
 /// The supervisor's kept state, if it keeps one.
 #[derive(Default)]
@@ -18,19 +23,20 @@ pub struct Keep {
     drained: bool,
     /// Whether the state is not what checkpoint and journal give: nothing is appended until the next checkpoint.
     is_stale: bool,
-    /// Why nothing is kept at the moment, if a write has failed.
-    failed: bool,
+    /// When a checkpoint is tried again, after one could not be written.
+    again: Option<Instant>,
+    record: Vec<u8>,
 }
 
 impl Keep {
     /// A supervisor that keeps no state.
     pub const fn off() -> Keep {
-        Keep { kept: None, polled: 0, drained: false, is_stale: false, failed: false }
+        Keep { kept: None, polled: 0, drained: false, is_stale: false, again: None, record: Vec::new() }
     }
 
     /// A supervisor that keeps its state in a file, from its first checkpoint on.
     pub fn new(file: KeptFile) -> Keep {
-        Keep { kept: Some(file), is_stale: true, ..Keep::off() }
+        Keep { kept: Some(file), is_stale: true, record: Vec::with_capacity(RECORD), ..Keep::off() }
     }
 
     /// The next effect.
@@ -65,21 +71,29 @@ impl Keep {
 
     /// Whether a checkpoint is due. It can be taken when the supervisor is calm.
     pub fn is_due(&self) -> bool {
-        self.kept.as_ref().is_some_and(|kept| self.is_stale || kept.is_full())
+        let due = self.kept.as_ref().is_some_and(|kept| self.is_stale || kept.is_full());
+        due && self.again.is_none_or(|again| again <= now())
     }
 
-    /// Takes a checkpoint. Returns the reason if it cannot be written, once until one can be: the next drain tries
-    /// again, and until then the former state is in force, with its journal up to here.
-    pub fn checkpoint(&mut self, write: impl FnOnce(SlotWriter<'_>) -> Result<()>) -> Option<std::io::Error> {
+    /// Takes a checkpoint. Returns the reason if it cannot be written, once until one can be: it is tried again after
+    /// some seconds, and until then the former state is in force, with its journal up to here.
+    pub(crate) fn checkpoint(
+        &mut self,
+        write: impl FnOnce(&mut Writer<SlotWriter<'_>>) -> Result<()>,
+    ) -> Option<std::io::Error> {
         let kept = self.kept.as_mut()?;
-        match write(kept.checkpoint()) {
+        let mut writer = Writer::to(kept.checkpoint(), std::mem::take(&mut self.record));
+        let written = write(&mut writer);
+        let (slot, record) = writer.into_parts();
+        self.record = record;
+        match written.and_then(|()| slot.finish()) {
             Ok(()) => {
-                (self.polled, self.drained, self.is_stale, self.failed) = (0, false, false, false);
+                (self.polled, self.drained, self.is_stale, self.again) = (0, false, false, None);
                 None
             }
             Err(problem) => {
                 self.is_stale = true;
-                (!std::mem::replace(&mut self.failed, true)).then_some(problem)
+                self.again.replace(now().after_seconds(CHECKPOINT_PAUSE)).is_none().then_some(problem)
             }
         }
     }

@@ -7,4 +7,8 @@ pub mod entry;
 pub mod file;
 pub mod keeper;
 pub mod origin;
+pub mod predecessor;
 pub mod replay;
+pub(crate) mod stops;
+pub(crate) mod strays;
+pub(crate) mod taken;

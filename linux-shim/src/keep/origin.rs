@@ -1,4 +1,4 @@
-//! Which program and process wrote a kept state, and where.
+//! The origin of a kept state: the program and the process that wrote it, and where.
 
 use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Result};
@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 use uphold_core::snapshot::{SHAPE, VERSION};
 use uphold_core::{Fnv, Pid};
 
-use super::file::beginning;
 use crate::watch::proc_stat::Stat;
 
 /// The version of the file. Raised when the meaning of a record changes.
 const FORMAT: u32 = 1;
+
+/// The most bytes of an origin.
+const MOST: usize = 512;
 
 const MAGIC: [u8; 8] = *b"uph-kept";
 
@@ -73,7 +75,7 @@ impl Origin {
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, file: &File) -> Result<()> {
-        let mut room = [0; 512];
+        let mut room = [0; MOST];
         let (head, body) = room.split_at_mut(16);
         let length = postcard::to_slice(self, body).map_err(|error| Error::other(error.to_string()))?.len();
         head[..8].copy_from_slice(&MAGIC);
@@ -94,7 +96,9 @@ impl Origin {
     /// # Errors
     /// There is none that is whole.
     pub fn read(file: &File) -> Result<Origin> {
-        let bytes = beginning(file)?;
+        let mut room = [0; MOST];
+        let read = file.read_at(&mut room, 0)?;
+        let bytes = &room[..read];
         let broken = || Error::new(ErrorKind::InvalidData, "it has no head");
         let (head, body) = bytes.split_first_chunk::<16>().ok_or_else(broken)?;
         let [.., a, b, c, d, _, _, _, _] = *head;

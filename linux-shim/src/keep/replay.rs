@@ -13,7 +13,7 @@ pub enum Replayed {
     Parted,
 }
 
-/// What replays besides the core.
+/// The part of a replay beside the core.
 pub trait Follower {
     /// Whether the entry of this number is to be handled.
     fn begins(&mut self, number: u32) -> bool;

@@ -78,6 +78,15 @@ impl JobLogs {
         live.chain(self.ended.iter().map(|backlog| backlog.carry(&self.kept, None))).chain(gone).flatten()
     }
 
+    /// The same without the bytes that are kept, for which nothing is allocated.
+    pub(crate) fn carry_terminals(&self) -> impl Iterator<Item = LogRecord> + Clone {
+        self.entries.iter().filter_map(|entry| {
+            let LogSlot { terminal, job, pid, heir, backlog } = entry;
+            let live = Live { descriptor: terminal.as_ref()?.as_raw_fd(), job: *job, pid: *pid, heir: *heir };
+            Some(LogRecord { live: Some(live), name: Vec::new(), kept: Vec::new(), dropped: backlog.dropped })
+        })
+    }
+
     /// Restores a log. Bytes that do not fit are counted.
     pub(crate) fn put_back(&mut self, carried: LogRecord, terminal: Option<OwnedFd>) {
         let LogRecord { live, name, kept, dropped } = carried;
