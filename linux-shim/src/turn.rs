@@ -69,7 +69,10 @@ impl Linux {
         match found {
             Arrival::Input(input) => input,
             // It was decoded a moment ago, so it can be decoded again.
-            Arrival::Command(slot) => self.control.input(slot).unwrap_or(Input::Tick),
+            Arrival::Command(slot) => {
+                keep.comes_from(self.control.clients().connection(slot));
+                self.control.input(slot).unwrap_or(Input::Tick)
+            }
             Arrival::Notification => self
                 .daemons
                 .notification()

@@ -210,3 +210,62 @@ fn after_an_orderly_end_nothing_is_kept() {
     system.end(Signal::SIGTERM);
     assert!(!file.exists() && !is_running(service));
 }
+
+const CRASHING_INIT: &str = env!("CARGO_BIN_EXE_crashing_init");
+
+/// Makes the supervisor execute itself again without writing anything.
+fn crash(system: &mut System) {
+    let before = system.log().matches("has crashed").count();
+    system.folder().write("crash", "");
+    system.await_some("a crash", |system| (system.log().matches("has crashed").count() > before).then_some(()));
+    system.await_some("an answer", |system| (system.initctl(&["version"]).code == 0).then_some(()));
+}
+
+fn start_crashing(jobs: &[(&str, &str)]) -> System {
+    let launch = Launch::new(jobs).program(CRASHING_INIT.as_ref());
+    let file = launch.folder().path("crash").display().to_string();
+    launch.variable("UPHOLD_TEST_CRASH", &file).start()
+}
+
+#[test]
+fn a_supervisor_that_is_executed_anew_without_a_word_goes_on() {
+    let wait = "while [ ! -e @FOLDER@/go ]; do sleep 0.05; done";
+    let slow = format!("pre-start script\n  {wait}\nend script\nexec sleep 1000\n");
+    let talker = format!("start on startup\nscript\n  {wait}\n  echo after\n  exec sleep 1000\nend script\n");
+    let says = format!("start on startup\nexpect notify\nexec {DAEMON} until @FOLDER@/go notify READY=1\n");
+    let fork = format!("start on startup\nrespawn\nexpect fork\nexec {DAEMON} fork session\n");
+    let mut system = start_crashing(&[
+        ("plain", "start on startup\nrespawn\nexec sleep 1000\n"),
+        ("slow", &slow),
+        ("talker", &talker),
+        ("says", &says),
+        ("fork", &fork),
+    ]);
+    for job in ["plain", "talker", "fork"] {
+        system.await_running(job);
+    }
+    system.await_state("says", "start/spawned");
+    let mut starter = system.begin(&["start", "slow"]);
+    system.await_state("slow", "start/pre-start");
+    let (supervisor, before) = (system.pid(), (list(&system), counts(&system)));
+    for _ in 0..3 {
+        crash(&mut system);
+        assert_eq!((system.pid(), list(&system), counts(&system)), (supervisor, before.0.clone(), before.1.clone()));
+    }
+    system.folder().write("go", "");
+    assert!(starter.wait().expect("it is our child").success(), "the client got its reply\n{}", system.log());
+    for job in ["slow", "says"] {
+        system.await_running(job);
+    }
+    system.await_some("output", |system| (system.output("talker") == "after\r\n").then_some(()));
+    for job in ["plain", "fork"] {
+        let old = system.await_running(job);
+        send(old, Signal::SIGKILL);
+        system.await_replacement(job, old);
+    }
+    crash(&mut system);
+    for job in ["plain", "slow", "talker", "says", "fork"] {
+        assert_eq!(system.order(&["stop", job]), format!("{job} stop/waiting\n"));
+    }
+    system.end(Signal::SIGTERM);
+}

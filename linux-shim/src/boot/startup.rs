@@ -15,7 +15,7 @@ use crate::boot::first_process;
 use crate::boot::leftovers;
 use crate::boot::options::{self, Options, Request};
 use crate::boot::sockets::open_sockets;
-use crate::boot::takeover::{Before, begin_to_keep, take_over};
+use crate::boot::takeover::{Before, begin_to_keep, revive, take_over};
 use crate::boot::user_dirs;
 use crate::capacity::{Memory, SPAWN_ROOM};
 use crate::clients::published_files::PublishedFiles;
@@ -85,7 +85,7 @@ fn supervise(options: &Options) -> ExitCode {
     };
     // This comes before any descriptor is opened, so that those of the state are known.
     let before = Before::find(options, &mut supervisor);
-    if !matches!(before, Before::Killed(_)) {
+    if !matches!(before, Before::Killed(_) | Before::Crashed(_)) {
         supervisor.set_strict(options.strict_expect);
     }
     match set_up(options, mask, beginning, &mut supervisor, before) {
@@ -157,6 +157,11 @@ fn set_up(
         }
         Before::Handed(Err(problem)) => {
             linux.log.error(format_args!("Unable to read the state before the re-exec: {problem}"));
+        }
+        Before::Crashed(crashed) => {
+            linux.tracer.begin_with(beginning.fetched());
+            let keep = revive(options, crashed, supervisor, &mut linux, &mut files);
+            return Ok((linux, files, keep));
         }
         Before::Killed(killed) => {
             let keep = take_over(options, killed, supervisor, &mut linux, &mut files)?;

@@ -35,6 +35,19 @@ impl ClientRecord<'_> {
         self
     }
 
+    /// A client that waits for a reply, and is disconnected then.
+    pub(crate) fn waiting(ClientId { slot, generation }: ClientId, descriptor: i32, heard: Instant) -> Self {
+        let (inbox, outbox) = (Cow::default(), Cow::default());
+        let descriptor = Some(descriptor);
+        let (trusted, greeted, waiting, closing) = (false, true, true, true);
+        ClientRecord { slot, generation, descriptor, heard, trusted, greeted, waiting, closing, inbox, outbox }
+    }
+
+    /// The descriptor of the connection, if the client waits for a reply.
+    pub(crate) fn waits(&self) -> Option<i32> {
+        self.descriptor.filter(|_| self.waiting)
+    }
+
     /// The client in that place, or the last one that was.
     pub(crate) fn id(&self) -> ClientId {
         ClientId { slot: self.slot, generation: self.generation }
@@ -50,6 +63,11 @@ impl ClientTable {
     /// The connections.
     pub(crate) fn connections(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.places.iter().filter_map(|place| Some(place.stream.as_ref()?.as_fd()))
+    }
+
+    /// The connection of a client.
+    pub(crate) fn connection(&self, slot: usize) -> Option<BorrowedFd<'_>> {
+        Some(self.places.get(slot)?.stream.as_ref()?.as_fd())
     }
 
     /// A record of every place that has ever had a client.

@@ -1,6 +1,7 @@
 //! Reading the state of the previous program, and continuing from it.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{Error, ErrorKind, Read, Result};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::path::Path;
@@ -14,6 +15,7 @@ use crate::clients::published_files::PublishedFiles;
 use crate::clock::now;
 use crate::conf::programs::ProgramRecord;
 use crate::image::Reader;
+use crate::keep::origin::Origin;
 use crate::kernel::descriptors::{adopt_descriptor, close_range};
 use crate::kernel::error;
 use crate::launch::slots::Slots;
@@ -57,7 +59,7 @@ pub(crate) fn read_checkpoint(
     supervisor: &mut Supervisor<'_>,
 ) -> std::result::Result<(State, u64), String> {
     let mut reader = Reader::of(bytes);
-    let read = reader.get().and_then(|ticks| Ok((read_records(&mut reader)?.without_descriptors(), ticks)));
+    let read = reader.get().and_then(|ticks| Ok((read_records(&mut reader)?, ticks)));
     let whole = read.and_then(|read| reader.finish(supervisor).map(|()| read));
     whole.map_err(|problem| error_words(&problem))
 }
@@ -94,6 +96,18 @@ fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> 
     Ok(state)
 }
 
+/// The kept state of this very process, which crashed as another program. `None` if the descriptor is not that of a
+/// kept state.
+pub(crate) fn kept(number: i32) -> Option<File> {
+    let file = File::from(adopt(number).ok()?);
+    if Origin::is_there(&file) {
+        return Some(file);
+    }
+    // The owner is the image.
+    let _number = file.into_raw_fd();
+    None
+}
+
 /// Takes ownership of descriptors that were handed over together.
 fn adopt_all<const COUNT: usize>(numbers: [i32; COUNT]) -> Option<[OwnedFd; COUNT]> {
     let adopted: Vec<OwnedFd> = numbers.into_iter().filter_map(|number| adopt(number).ok()).collect();
@@ -101,7 +115,7 @@ fn adopt_all<const COUNT: usize>(numbers: [i32; COUNT]) -> Option<[OwnedFd; COUN
 }
 
 /// Takes ownership of a descriptor that was handed over.
-fn adopt(number: i32) -> Result<OwnedFd> {
+pub(crate) fn adopt(number: i32) -> Result<OwnedFd> {
     if number <= 2 {
         return Err(ErrorKind::InvalidInput.into());
     }
@@ -129,8 +143,13 @@ pub struct Essentials {
 
 impl State {
     /// The rest of it when every descriptor is closed.
-    fn without_descriptors(mut self) -> State {
+    pub(crate) fn without_descriptors(mut self) -> State {
         self.own.listeners.clear();
+        self.without_passing()
+    }
+
+    /// The rest of it after a crash: descriptors that may have come and gone since are left out.
+    pub(crate) fn without_passing(mut self) -> State {
         self.own.tracer = Tracer::default();
         self.own.clients.clear();
         self.logs.clear();
@@ -146,9 +165,14 @@ impl State {
         self.own.containment.home().map(Path::new)
     }
 
-    /// The clients.
-    pub(crate) fn clients(&self) -> Vec<ClientId> {
-        self.clients.iter().map(ClientRecord::id).collect()
+    /// The clients, each with its descriptor if it waits for a reply.
+    pub(crate) fn clients(&self) -> Vec<(ClientId, Option<i32>)> {
+        self.clients.iter().map(|client| (client.id(), client.waits())).collect()
+    }
+
+    /// The descriptors that stay open as long as the supervisor runs.
+    pub(crate) fn lasting(&self) -> impl Iterator<Item = i32> {
+        self.own.listeners.iter().copied().chain(self.own.essentials.descriptors())
     }
 
     /// Takes the descriptors that come first. To be called once.

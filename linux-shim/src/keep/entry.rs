@@ -26,6 +26,8 @@ pub struct Entry<'e> {
     #[serde(borrow)]
     input: Input<'e>,
     survivors: Cow<'e, [Survivor]>,
+    /// The descriptor of the client that has sent the input.
+    pub client: Option<i32>,
 }
 
 /// Bytes before each entry: its length, and a checksum of length, generation and content.
@@ -38,7 +40,7 @@ impl<'e> Entry<'e> {
             Input::Survivors { survivors, .. } => Cow::Borrowed(survivors),
             _ => Cow::Borrowed(&[][..]),
         };
-        Entry { stamp, input, survivors }
+        Entry { stamp, input, survivors, client: None }
     }
 
     /// The input.

@@ -2,7 +2,8 @@
 //! is full or when the state has changed in another way.
 
 use std::io::Result;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use uphold_core::{Effect, Input, Instant, Supervisor};
 
@@ -15,6 +16,15 @@ use crate::image::Writer;
 /// Bytes for a record of a checkpoint: only the programs of a job file, and the marks of very many jobs, are longer.
 const RECORD: usize = 64 << 10;
 
+/// The descriptor of the file.
+static NUMBER: AtomicI32 = AtomicI32::new(-1);
+
+/// The descriptor of the kept state, for the program that is executed in the place of one that has crashed
+/// (`--restart --state-fd N`). Every other descriptor has to stay open too.
+pub fn number() -> Option<i32> {
+    Some(NUMBER.load(Ordering::Relaxed)).filter(|&number| number > 2)
+}
+
 /// The supervisor's kept state, if it keeps one.
 #[derive(Default)]
 pub struct Keep {
@@ -26,16 +36,19 @@ pub struct Keep {
     /// When a checkpoint is tried again, after one could not be written.
     again: Option<Instant>,
     record: Vec<u8>,
+    /// The descriptor of the client that has sent the next input.
+    client: Option<i32>,
 }
 
 impl Keep {
     /// A supervisor that keeps no state.
     pub const fn off() -> Keep {
-        Keep { kept: None, polled: 0, drained: false, is_stale: false, again: None, record: Vec::new() }
+        Keep { kept: None, polled: 0, drained: false, is_stale: false, again: None, record: Vec::new(), client: None }
     }
 
     /// A supervisor that keeps its state in a file, from its first checkpoint on.
     pub fn new(file: KeptFile) -> Keep {
+        NUMBER.store(file.as_fd().as_raw_fd(), Ordering::Relaxed);
         Keep { kept: Some(file), is_stale: true, record: Vec::with_capacity(RECORD), ..Keep::off() }
     }
 
@@ -56,12 +69,19 @@ impl Keep {
     }
 
     fn write_ahead(&mut self, now: Instant, input: Input<'_>) {
-        let Keep { kept: Some(kept), polled, drained, is_stale, .. } = self else { return };
+        let Keep { kept: Some(kept), polled, drained, is_stale, client, .. } = self else { return };
         let stamp = Stamp { polled: *polled, drained: *drained, now, ticks: ticks() };
         (*polled, *drained) = (0, false);
-        if !*is_stale && kept.append(&Entry::new(stamp, input)).is_err() {
+        let mut entry = Entry::new(stamp, input);
+        entry.client = client.take();
+        if !*is_stale && kept.append(&entry).is_err() {
             *is_stale = true;
         }
+    }
+
+    /// Notes the descriptor of the client that has sent the next input.
+    pub(crate) fn comes_from(&mut self, client: Option<BorrowedFd<'_>>) {
+        self.client = client.map(|client| client.as_raw_fd());
     }
 
     /// Notes that the state has changed otherwise than by an input.

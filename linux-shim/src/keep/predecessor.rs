@@ -55,6 +55,16 @@ pub fn open(path: &Path, create: bool) -> std::io::Result<File> {
     Ok(file)
 }
 
+/// This very process, which has crashed.
+pub fn crashed(file: File) -> Predecessor {
+    let origin = Origin::read(&file).ok();
+    let found = match &origin {
+        Some(origin) if !origin.is_of_this_version(&Origin::own("")) => Err("another version wrote it".to_owned()),
+        _ => Found::read(&file).map_err(|problem| problem.to_string()),
+    };
+    Predecessor { file, path: PathBuf::new(), origin, found }
+}
+
 /// The killed predecessor of a session's supervisor with that control socket, or with the default one.
 pub fn find(socket: Option<&Path>) -> Option<Predecessor> {
     let own = Origin::own("");

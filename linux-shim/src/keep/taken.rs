@@ -11,11 +11,12 @@ use crate::clock::now;
 use crate::conf::programs::Programs;
 use crate::containment::job_processes::Containment;
 use crate::containment::process::each_variable;
+use crate::kernel::process::is_child;
 use crate::output::message_log::MessageLog;
 use crate::pending::PendingInput;
 use crate::readiness::daemons::Daemons;
 use crate::watch::pidfd::Watches;
-use crate::watch::proc_stat::Stat;
+use crate::watch::proc_stat::{Stat, is_traced};
 
 /// The rest of a killed supervisor.
 #[derive(Default)]
@@ -26,6 +27,8 @@ pub struct Legacy {
     pub(crate) unborn: Vec<Pid>,
     /// Its processes that no job has.
     pub(crate) strays: Strays,
+    /// The descriptors that are open after a crash, and that nothing has taken yet.
+    pub(crate) inherited: Vec<i32>,
 }
 
 /// The parts of the shim that a process needs which is taken over.
@@ -66,6 +69,9 @@ impl Taker<'_> {
 
     /// Watches a process from now on. Returns whether it is there.
     pub(crate) fn watch(&mut self, stat: &Stat) -> bool {
+        if is_child(stat.pid.get().cast_signed()) {
+            return true;
+        }
         self.containment.note_reaper(stat);
         match self.watches.add(stat.pid, now(), self.epoll) {
             Ok(there) => there,
@@ -79,7 +85,9 @@ impl Taker<'_> {
     /// A process that was launched by the killed supervisor lives. Its steps meanwhile were not reported.
     pub(crate) fn went_on(&mut self, supervisor: &Supervisor<'_>, (job, process): (JobId, Process), stat: &Stat) {
         let pid = stat.pid;
-        self.ready.push_back(PendingInput::Executed(pid));
+        if is_traced(pid) != Some(true) || self.legacy.is_there {
+            self.ready.push_back(PendingInput::Executed(pid));
+        }
         if process != Process::Main {
             return;
         }

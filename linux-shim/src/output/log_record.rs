@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 use serde::{Deserialize, Serialize};
-use uphold_core::JobId;
+use uphold_core::{JobId, Pid};
 
 use super::job_log::{Backlog, JobLogs, LogSlot, keep};
 use crate::capacity::{JOB_LOGS, LOG_RECORD};
@@ -30,6 +30,12 @@ struct Live {
 }
 
 impl LogRecord {
+    /// The log of a process, of which nothing is kept.
+    pub(crate) fn of_terminal(descriptor: i32, job: JobId, pid: Pid) -> Self {
+        let live = Live { descriptor, job, pid: pid.get(), heir: pid.get() };
+        LogRecord { live: Some(live), name: Vec::new(), kept: Vec::new(), dropped: 0 }
+    }
+
     /// The descriptor of the terminal.
     pub(crate) fn descriptor(&self) -> Option<i32> {
         self.live.as_ref().map(|live| live.descriptor)

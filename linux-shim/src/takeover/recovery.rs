@@ -14,6 +14,7 @@ use crate::keep::stops::let_go_on;
 use crate::keep::strays::{Stray, Strays};
 use crate::linux::{Linux, is_called};
 use crate::pending::PendingInput;
+use crate::takeover::crash;
 use crate::watch::proc_stat::Stat;
 
 /// How many ticks later than noted a process may have begun: its start was noted when the process was there, and clocks
@@ -28,7 +29,8 @@ struct Recovery<'r> {
     launch: Option<Launch>,
     /// When each process was known to be there, in ticks since boot: a process that began later is another one.
     known: BTreeMap<Pid, u64>,
-    clients: BTreeSet<(u32, u32)>,
+    /// The clients, with the descriptors of those that wait for a reply.
+    clients: BTreeMap<(u32, u32), Option<i32>>,
     /// Traced processes that have not begun to run, as far as is known.
     newborn: BTreeSet<Pid>,
     /// The time of the last entry.
@@ -43,6 +45,9 @@ impl Follower for Recovery<'_> {
     fn done(&mut self, _: &Supervisor<'_>, effect: Effect) {
         match effect {
             Effect::Spawn { launch, .. } => self.launch = Some(launch),
+            Effect::Reply { client, .. } => {
+                self.clients.insert((client.slot, client.generation), None);
+            }
             Effect::Retired(class) => self.linux.programs.retire(class),
             Effect::Rested { job } => {
                 self.linux.containment.rested(job);
@@ -90,7 +95,10 @@ impl Follower for Recovery<'_> {
             Input::Command { client, .. }
             | Input::ChangeEnv { client, .. }
             | Input::Emit { client: Some(client), .. } => {
-                self.clients.insert((client.slot, client.generation));
+                self.clients.insert((client.slot, client.generation), entry.client);
+            }
+            Input::Hangup { client } => {
+                self.clients.insert((client.slot, client.generation), None);
             }
             _ => {}
         }
@@ -103,17 +111,14 @@ pub(crate) fn recover(
     supervisor: &mut Supervisor<'_>,
     linux: &mut Linux,
     (found, file): (&Found, &std::fs::File),
-    (session, began): (&str, u64),
-    clients: impl Iterator<Item = ClientId>,
+    began: u64,
+    clients: Vec<(ClientId, Option<i32>)>,
 ) {
-    linux.legacy.is_there = true;
-    linux.watches.have_strangers();
-    linux.containment.look_abroad(session.as_bytes());
     let mut recovery = Recovery {
         guard: ReplayGuard::new(file, found.generation),
         launch: None,
         known: supervisor.processes().map(|(_, _, pid)| (pid, began)).collect(),
-        clients: clients.map(|client| (client.slot, client.generation)).collect(),
+        clients: clients.into_iter().map(|(client, waits)| ((client.slot, client.generation), waits)).collect(),
         newborn: BTreeSet::new(),
         last: began,
         linux,
@@ -124,6 +129,18 @@ pub(crate) fn recover(
     if replayed == Replayed::Parted {
         linux.log.warn(format_args!("The end of the kept state contradicts its beginning, and is left out"));
     }
+    let crashed = !linux.legacy.is_there;
+    if crashed {
+        crash::trace_on(supervisor, linux);
+        crash::reconnect_logs(supervisor, linux);
+    }
+    for ((slot, generation), waits) in clients {
+        let client = ClientId { slot, generation };
+        if !(crashed && waits.is_some_and(|number| crash::reconnect(linux, client, number))) {
+            linux.control.clients().retire(client);
+            linux.ready.push_back(PendingInput::Hangup(client));
+        }
+    }
     let all: Vec<(JobId, Process, Pid)> = supervisor.processes().collect();
     for (job, process, pid) in all {
         match compare(pid, known.get(&pid).copied(), linux) {
@@ -133,20 +150,15 @@ pub(crate) fn recover(
             }
             Some(stat) => {
                 linux.taker().went_on(supervisor, (job, process), &stat);
-                if newborn.contains(&pid) {
+                if linux.legacy.is_there && newborn.contains(&pid) {
                     let_go_on(&linux.watches, pid);
                 }
             }
         }
     }
-    find_strays(supervisor, linux, session, last.saturating_sub(SLACK));
+    let session = String::from_utf8_lossy(supervisor.session()).into_owned();
+    find_strays(supervisor, linux, &session, last.saturating_sub(SLACK));
     drain(supervisor, linux);
-    tell_strays(supervisor, linux, true);
-    for (slot, generation) in clients {
-        let client = ClientId { slot, generation };
-        linux.control.clients().retire(client);
-        linux.ready.push_back(PendingInput::Hangup(client));
-    }
 }
 
 /// The process, which is watched from now on, if it is the one that was known then.
@@ -164,17 +176,24 @@ fn compare(pid: Pid, known: Option<u64>, linux: &mut Linux) -> Option<Stat> {
 
 /// Searches all processes of a killed supervisor of which nothing else is known: they are taken when their jobs start.
 pub(crate) fn look_for_strays(supervisor: &Supervisor<'_>, linux: &mut Linux, session: &str) {
+    begin(linux, session);
+    find_strays(supervisor, linux, session, 0);
+}
+
+/// The processes of a killed supervisor's session are not children of this one.
+pub(crate) fn begin(linux: &mut Linux, session: &str) {
     linux.legacy.is_there = true;
     linux.watches.have_strangers();
     linux.containment.look_abroad(session.as_bytes());
-    find_strays(supervisor, linux, session, 0);
 }
 
 /// Searches processes of a session that no job has.
 fn find_strays(supervisor: &Supervisor<'_>, linux: &mut Linux, session: &str, since: u64) {
     match Strays::search(session.as_bytes(), since, supervisor) {
         Ok(strays) => {
-            strays.newborn().for_each(|pid| let_go_on(&linux.watches, pid));
+            if linux.legacy.is_there {
+                strays.newborn().for_each(|pid| let_go_on(&linux.watches, pid));
+            }
             linux.legacy.strays = strays;
         }
         Err(errno) => linux.log.warn(format_args!("Unable to list processes: {}", errno.desc())),
