@@ -100,6 +100,11 @@ impl Supervisor<'_> {
         Ok(())
     }
 
+    /// The address that was set by [`set_session`](Self::set_session).
+    pub fn session(&self) -> &[u8] {
+        self.text.get(self.globals.session)
+    }
+
     pub(crate) fn find_spot(&self, text: TextHandle, name: &[u8]) -> Option<Spot> {
         let (from, value) = find(Strings(self.text.get(text)), name)?;
         Some(Spot { text, from, len: value.len() })

@@ -30,7 +30,7 @@ use crate::target::{EnvTable, Target};
 /// | [`Command`](Input::Command), [`ChangeEnv`](Input::ChangeEnv), [`Hangup`](Input::Hangup) | if it has clients |
 /// | [`Emit`](Input::Emit) | as it likes: an event is how jobs start by themselves |
 /// | [`Shutdown`](Input::Shutdown), [`Logout`](Input::Logout) | if it ends before the power does |
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Input<'a> {
     /// The deadline has passed.
@@ -132,7 +132,9 @@ pub enum Input<'a> {
     Survivors {
         /// The job.
         job: JobId,
-        /// The processes, the oldest first; none that has ended and only waits to be reaped.
+        /// The processes, the oldest first; none that has ended and only waits to be reaped. The serialised form leaves
+        /// them out, since a list of structures cannot be borrowed from bytes: they go beside it.
+        #[serde(skip)]
         survivors: &'a [Survivor],
         /// Whether these are all. False if the world could not find that out: others may live too, so the supervisor
         /// adopts none, gives none up and asks again after a pause. The process that the world itself launched is
@@ -146,6 +148,7 @@ pub enum Input<'a> {
         /// The job.
         job: JobId,
         /// The message.
+        #[serde(borrow)]
         notification: Notification<'a>,
     },
     /// A client wants a job's goal changed (initctl(8) start, stop, restart), or the job reloaded.
@@ -155,6 +158,7 @@ pub enum Input<'a> {
         /// The command.
         command: JobCommand,
         /// The job.
+        #[serde(borrow)]
         target: Target<'a>,
         /// Whether the reply waits until the goal is reached.
         wait: bool,
@@ -166,6 +170,7 @@ pub enum Input<'a> {
         /// The event's name.
         event: &'a [u8],
         /// The event's variables, `KEY=VALUE` each.
+        #[serde(borrow)]
         environment: Strings<'a>,
         /// Whether the reply waits until the event is finished.
         wait: bool,
@@ -175,8 +180,10 @@ pub enum Input<'a> {
         /// The client.
         client: ClientId,
         /// The environment.
+        #[serde(borrow)]
         table: EnvTable<'a>,
         /// The change.
+        #[serde(borrow)]
         change: EnvChange<'a>,
     },
     /// A client has disconnected and gets no reply any more.
@@ -214,7 +221,7 @@ impl<'a> Input<'a> {
 }
 
 /// A live process of a job, as the world sees it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Survivor {
     /// The process id.
@@ -237,7 +244,7 @@ pub struct Survivor {
 }
 
 /// A report of a job's process about itself (on Linux: sd_notify(3), or a newline on a descriptor).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Notification<'a> {
     /// The process is ready.
@@ -253,7 +260,7 @@ pub enum Notification<'a> {
 }
 
 /// A change of an environment.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum EnvChange<'a> {
     /// Set a variable.

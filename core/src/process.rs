@@ -56,7 +56,7 @@ impl fmt::Display for Process {
 pub type Pid = core::num::NonZeroU32;
 
 /// A process's name for itself, padded with zeros: as much as Linux keeps of it (proc(5), `comm`).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ShortName(pub [u8; 16]);
 

@@ -4,7 +4,7 @@ use core::fmt;
 use core::hash::Hash;
 
 /// How far the set-up of a process came before it failed (the stages and their words: measured on Upstart 1.13.2).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum SpawnStage {
     /// Making the pipe that carries a script to the shell.
@@ -145,7 +145,7 @@ impl Resource {
 /// A process that could not be set up: how far it came, and the world's number for the reason (on Linux: errno).
 ///
 /// The core hands the number through without knowing what it means.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SpawnError {
     /// The step that failed.

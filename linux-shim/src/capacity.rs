@@ -321,6 +321,18 @@ pub const LAST_PIECES: usize = 16;
 /// Terminals that may wait to be closed: as many as processes exit in one turn.
 pub const TERMINALS_TO_CLOSE: usize = 64;
 
+/// How often a supervisor looks whether the last process of its killed predecessor runs its program, and the pause in
+/// between, in milliseconds.
+pub const LOCK_LOOKS: u32 = 1000;
+/// See [`LOCK_LOOKS`].
+pub const LOCK_PAUSE: u64 = 5;
+
+/// The processes whose children are searched for orphans of a killed predecessor.
+pub const REAPERS: usize = 16;
+
+/// Seconds until a checkpoint of the kept state is tried again that could not be written.
+pub const CHECKPOINT_PAUSE: u32 = 5;
+
 // The state for a re-exec.
 
 /// Bytes of the longest record: a class's programs are the largest, and a job file has at most a megabyte.

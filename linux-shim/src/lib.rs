@@ -9,6 +9,8 @@ pub mod conf;
 pub mod containment;
 pub mod descriptors;
 pub mod handover;
+mod image;
+pub mod keep;
 #[allow(unsafe_code)]
 pub mod kernel;
 pub mod launch;
@@ -18,6 +20,7 @@ mod pending;
 pub mod readiness;
 mod repair;
 pub mod run_loop;
+pub mod takeover;
 mod turn;
 pub mod watch;
 pub mod world_requests;

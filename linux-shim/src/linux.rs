@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Arguments;
+use std::path::Path;
 
 use nix::errno::Errno;
 use uphold_core::bytes::Show;
@@ -20,6 +21,9 @@ use crate::containment::job_processes::{Containment, Survey};
 use crate::containment::left_behind::LeftBehind;
 use crate::containment::process::ClaimedName;
 use crate::containment::unseen::Unseen;
+use crate::keep::keeper::Keep;
+use crate::keep::stops::{let_go_on, note_stops};
+use crate::keep::taken::{Legacy, Taker};
 use crate::kernel;
 use crate::kernel::error;
 use crate::launch::launcher::{Launcher, Warned};
@@ -93,6 +97,10 @@ pub struct Linux {
     /// Whether it was logged that descriptors are too few.
     pub(crate) lack: Trouble,
     ended: bool,
+    /// The rest of a supervisor that was killed.
+    pub(crate) legacy: Legacy,
+    /// Whether the supervisor's state has changed otherwise than by an input.
+    pub(crate) has_changed: bool,
 }
 
 /// Whether a job has this name.
@@ -141,6 +149,8 @@ impl Linux {
             unseen: Unseen::default(),
             lack: Trouble::new(LACK_SECONDS),
             ended: false,
+            legacy: Legacy::default(),
+            has_changed: false,
         });
         if linux.await_outputs().is_err() {
             linux.repairs.plan();
@@ -157,8 +167,9 @@ impl Linux {
     }
 
     /// Gives jobs the control groups of their `cgroup` stanzas, and each main process one by which it is known.
-    pub fn use_groups(&mut self) {
-        self.containment.use_groups();
+    /// `home` is the place of the groups of a killed supervisor, which are used on.
+    pub fn use_groups(&mut self, home: Option<&Path>) {
+        self.containment.use_groups(home);
         self.groups.insert(Cgroups::new()).await_reports(&self.wait.epoll);
     }
 
@@ -177,9 +188,11 @@ impl Linux {
     }
 
     /// Carries out an effect.
-    pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, effect: Effect) -> Option<Input<'_>> {
+    pub fn perform(&mut self, supervisor: &mut Supervisor<'_>, keep: &mut Keep, effect: Effect) -> Option<Input<'_>> {
         match effect {
-            Effect::Spawn { job, process, launch } => return Some(self.spawn(supervisor, job, process, launch)),
+            Effect::Spawn { job, process, launch } => {
+                return Some(self.spawn(supervisor, keep, (job, process, launch)));
+            }
             Effect::Signal { pid, signal, scope } => {
                 if scope == Scope::Group {
                     self.containment.note_descent(pid, &|job, named| is_called(supervisor, job, named));
@@ -196,6 +209,9 @@ impl Linux {
             }
             Effect::Detach { pid, signal } => {
                 let there = self.tracer.detach(pid, signal);
+                if self.legacy.is_there && there == Ok(false) {
+                    let_go_on(&self.watches, pid);
+                }
                 self.check_trace(pid, there);
             }
             Effect::Release { pid } => {
@@ -240,10 +256,12 @@ impl Linux {
     fn spawn(
         &mut self,
         supervisor: &mut Supervisor<'_>,
-        job: JobId,
-        process: Process,
-        launch: Launch,
+        keep: &mut Keep,
+        (job, process, launch): (JobId, Process, Launch),
     ) -> Input<'static> {
+        if let Some(pid) = self.taker().take_stray(supervisor, (job, process, launch)) {
+            return Input::Spawned { job, process, pid };
+        }
         self.make_room_for(job, supervisor);
         let input = self.launcher().spawn(supervisor, job, process, launch);
         if let Input::Spawned { pid, .. } = input {
@@ -251,7 +269,7 @@ impl Linux {
                 self.containment.executables.expect(now(), job, pid);
             }
             if let Some(exit) = self.watches.take_exit(pid) {
-                supervisor.handle(now(), Input::Exited { pid, exit });
+                keep.handle(supervisor, now(), Input::Exited { pid, exit });
             }
         }
         input
@@ -264,6 +282,20 @@ impl Linux {
             // A program that is not stopped would see a SIGCONT that the original does not send. One that must not be
             // signalled was reported for the signal before.
             self.watches.signal_group(pid, Signal::CONT).map(drop).unwrap_or_default();
+        }
+    }
+
+    /// The parts by which processes of a killed supervisor are taken over.
+    pub(crate) fn taker(&mut self) -> Taker<'_> {
+        Taker {
+            log: &mut self.log,
+            programs: &self.programs,
+            containment: &mut self.containment,
+            daemons: &mut self.daemons,
+            watches: &mut self.watches,
+            epoll: &self.wait.epoll,
+            ready: &mut self.ready,
+            legacy: &mut self.legacy,
         }
     }
 
@@ -301,6 +333,9 @@ impl Linux {
             self.log.warn(format_args!("{} has more than {SURVIVORS} processes", Show(name)));
         }
         self.unseen.note(now(), unknown, &mut self.log);
+        if self.legacy.is_there {
+            note_stops(supervisor, survivors, &mut self.ready);
+        }
         Input::Survivors { job, survivors, complete: unknown.is_none() }
     }
 
@@ -358,13 +393,15 @@ impl Linux {
         supervisor: &mut Supervisor<'_>,
         change: impl FnOnce(&mut ConfDir, &mut Loading<'_, '_>),
     ) {
+        self.has_changed = true;
         let Linux { log, programs, conf, wait, .. } = self;
         let mut effects = Vec::new();
         conf.await_changes(|changes| wait.watch(changes, Source::Configuration).is_ok());
         change(conf, &mut Loading { supervisor, programs, log, effects: &mut effects });
         conf.plan();
         for effect in effects {
-            if let Some(input) = self.perform(supervisor, effect) {
+            // Nothing is kept until the next checkpoint.
+            if let Some(input) = self.perform(supervisor, &mut Keep::off(), effect) {
                 supervisor.handle(now(), input);
             }
         }

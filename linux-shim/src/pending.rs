@@ -1,13 +1,17 @@
 //! Inputs that are known before the supervisor can take them: carrying out an effect returns one input, and the others
 //! wait here.
 
-use uphold_core::{Input, JobId, Pid, Process, SpawnError};
+use uphold_core::{ClientId, Input, JobId, Notification, Pid, Process, Signal, SpawnError};
 
 /// An input that waits for its turn. It is small, since there is one for each process that an event starts.
 pub(crate) enum PendingInput {
     Executed(Pid),
     Failed { job: JobId, process: Process, pid: Pid, error: SpawnError, passing: bool },
     Forked { parent: Pid, child: Pid },
+    Gone(Pid),
+    Stopped(Pid),
+    Ready(JobId),
+    Hangup(ClientId),
 }
 
 impl PendingInput {
@@ -19,6 +23,10 @@ impl PendingInput {
                 Input::SpawnFailed { job, process, pid: Some(pid), error, passing }
             }
             PendingInput::Forked { parent, child } => Input::Forked { parent, child },
+            PendingInput::Gone(pid) => Input::Gone { pid },
+            PendingInput::Stopped(pid) => Input::Stopped { pid, signal: Signal::STOP, traced: false },
+            PendingInput::Ready(job) => Input::Notified { job, notification: Notification::Ready },
+            PendingInput::Hangup(client) => Input::Hangup { client },
         }
     }
 }

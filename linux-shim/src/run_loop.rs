@@ -4,15 +4,17 @@ use uphold_core::Supervisor;
 
 use crate::clients::published_files::PublishedFiles;
 use crate::clock::now;
-use crate::handover::hand_over::hand_over;
+use crate::handover::hand_over::{hand_over, write_checkpoint};
+use crate::keep::keeper::Keep;
+use crate::kernel::error;
 use crate::linux::Linux;
 
 /// Supervises until the supervisor has ended.
-pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux, files: &PublishedFiles) {
+pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux, files: &PublishedFiles, keep: &mut Keep) {
     loop {
-        while let Some(effect) = supervisor.poll_effect() {
-            if let Some(input) = linux.perform(supervisor, effect) {
-                supervisor.handle(now(), input);
+        while let Some(effect) = keep.poll(supervisor) {
+            if let Some(input) = linux.perform(supervisor, keep, effect) {
+                keep.handle(supervisor, now(), input);
             }
         }
         if linux.has_ended() {
@@ -24,7 +26,14 @@ pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux, files: &Published
         {
             hand_over(clients, supervisor, linux, files);
         }
-        let input = linux.wait_until(supervisor.next_deadline(), supervisor);
-        supervisor.handle(now(), input);
+        if keep.is_due() && supervisor.is_calm() {
+            linux.control.input_taken();
+            let failed = keep.checkpoint(|writer| write_checkpoint(writer, supervisor, linux, files));
+            if let Some(problem) = failed {
+                linux.log.warn(format_args!("Unable to keep the state: {}", error::words(&problem)));
+            }
+        }
+        let input = linux.wait_until(supervisor.next_deadline(), supervisor, keep);
+        keep.handle(supervisor, now(), input);
     }
 }

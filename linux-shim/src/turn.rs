@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
-use uphold_core::{Exit, Host, Input, Instant, Pid, Process, Supervisor};
+use uphold_core::{Exit, Host, Input, Instant, Pid, Process, Signal, Supervisor};
 
 use crate::capacity::{BLIND_PAUSE, CHILDREN_AT_ONCE};
 use crate::clients::control_socket::RequestOutcome;
 use crate::clock::now;
+use crate::keep::keeper::Keep;
 use crate::kernel;
 use crate::linux::{Linux, is_called};
 use crate::pending::PendingInput;
@@ -16,6 +17,9 @@ use crate::watch::pidfd::has_ended;
 use crate::watch::reap::{ChangeKind, ChildChange, Trap};
 use crate::watch::signals::{self, SignalRequest};
 use crate::watch::wait::Source;
+
+/// How a process ends that gets the trap of a tracer which was killed.
+const TRAPPED: Exit = Exit::Signal(Signal::TRAP.0);
 
 /// An input that was found, without the text that it may carry.
 enum Arrival {
@@ -26,13 +30,21 @@ enum Arrival {
 
 impl Linux {
     /// Waits for the next input.
-    pub fn wait_until(&mut self, deadline: Option<Instant>, supervisor: &mut Supervisor<'_>) -> Input<'_> {
+    pub fn wait_until(
+        &mut self,
+        deadline: Option<Instant>,
+        supervisor: &mut Supervisor<'_>,
+        keep: &mut Keep,
+    ) -> Input<'_> {
         self.control.input_taken();
         let found = loop {
             self.left_behind.tell(now(), &mut self.log);
             let is_main = |job, pid| supervisor.owner(pid) == Some((job, Process::Main));
             self.containment.executables.meet(now(), is_main);
             self.repair(supervisor);
+            if self.has_changed {
+                break Arrival::Input(Input::Tick);
+            }
             let own = [
                 self.left_behind.deadline(),
                 self.containment.deadline(),
@@ -46,14 +58,21 @@ impl Linux {
             if let Some(found) = self.find(deadline, supervisor) {
                 break found;
             }
-            if self.is_to_restart() {
+            if self.is_to_restart() || self.has_changed {
                 break Arrival::Input(Input::Tick);
             }
         };
+        // The next drain ends with a checkpoint.
+        if std::mem::take(&mut self.has_changed) {
+            keep.has_changed();
+        }
         match found {
             Arrival::Input(input) => input,
             // It was decoded a moment ago, so it can be decoded again.
-            Arrival::Command(slot) => self.control.input(slot).unwrap_or(Input::Tick),
+            Arrival::Command(slot) => {
+                keep.comes_from(self.control.clients().connection(slot));
+                self.control.input(slot).unwrap_or(Input::Tick)
+            }
             Arrival::Notification => self
                 .daemons
                 .notification()
@@ -239,6 +258,12 @@ impl Linux {
             return None;
         }
         let exit = self.watches.take_exit(pid)?;
+        self.containment.taken_over_ended(pid);
+        if exit == TRAPPED
+            && let Some(failed) = self.never_began(supervisor, pid)
+        {
+            return Some(failed.input());
+        }
         if let Some(logs) = &mut self.job_logs {
             logs.ended(pid, supervisor, &mut self.log);
         }
@@ -248,6 +273,7 @@ impl Linux {
     /// A look at the processes that are watched without a descriptor shows that one has exited.
     fn look_at_unwatched(&mut self, now: Instant, supervisor: &Supervisor<'_>) -> Option<Input<'static>> {
         let (pid, exit) = self.watches.look(now, |pid| self.tracer.knows(pid), &self.wait.epoll)?;
+        self.containment.taken_over_ended(pid);
         if let Some(logs) = &mut self.job_logs {
             logs.ended(pid, supervisor, &mut self.log);
         }

@@ -41,12 +41,18 @@ pub struct Ran {
 }
 
 /// The settings with which a supervisor is started.
-pub struct Launch {
+#[derive(Clone)]
+struct Settings {
     program: PathBuf,
-    folder: Folder,
     conf: PathBuf,
     options: Vec<String>,
     variables: Vec<(String, String)>,
+}
+
+/// The settings with which a supervisor is started, and its folder.
+pub struct Launch {
+    settings: Settings,
+    folder: Folder,
 }
 
 impl Launch {
@@ -62,30 +68,31 @@ impl Launch {
             let text = text.replace("@FOLDER@", &folder.path("").display().to_string());
             fs::write(conf.join(format!("{name}.conf")), text).expect("a job file is written");
         }
-        Launch { program: programs::built().init.clone(), folder, conf, options: Vec::new(), variables: Vec::new() }
+        let program = programs::built().init.clone();
+        Launch { settings: Settings { program, conf, options: Vec::new(), variables: Vec::new() }, folder }
     }
 
     /// Sets another program than the built `init`.
     pub fn program(mut self, program: &Path) -> Self {
-        self.program = program.into();
+        self.settings.program = program.into();
         self
     }
 
     /// Sets another directory of job files.
     pub fn conf_dir(mut self, directory: &Path) -> Self {
-        self.conf = directory.into();
+        self.settings.conf = directory.into();
         self
     }
 
     /// Adds an option.
     pub fn option(mut self, option: &str) -> Self {
-        self.options.push(option.into());
+        self.settings.options.push(option.into());
         self
     }
 
     /// Adds a variable to the environment.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
-        self.variables.push((name.into(), value.into()));
+        self.settings.variables.push((name.into(), value.into()));
         self
     }
 
@@ -96,25 +103,28 @@ impl Launch {
 
     /// Starts the supervisor, and waits until it accepts connections.
     pub fn start(self) -> System {
-        let Launch { program, folder, conf, options, variables } = self;
+        let Launch { settings, folder } = self;
+        let init = settings.command(&folder).spawn().unwrap_or_else(|error| panic!("init: {error}"));
         let mark = folder.path("").display().to_string();
-        let messages = File::create(folder.path("messages")).expect("a file for messages");
-        let mut command = Command::new(&program);
-        command.env_clear().env("PATH", path()).env("TERM", "linux").env(MARK, &mark);
-        command.env("HOME", folder.path("home")).env("XDG_RUNTIME_DIR", folder.path("run"));
-        command.envs(variables);
-        command.arg("--user").arg("--confdir").arg(&conf).arg("--logdir").arg(folder.path("log")).args(&options);
-        command.stdin(Stdio::null()).stderr(messages.try_clone().expect("one more descriptor")).stdout(messages);
-        let init = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        let mut system = System { folder, init, mark };
-        let socket = system.socket();
-        system.await_some("a socket that answers", |system| {
-            if let Some(status) = system.init.try_wait().expect("init is our child") {
-                panic!("init ended before it was ready: {status}\n{}", system.log());
-            }
-            std::os::unix::net::UnixStream::connect(&socket).ok()
-        });
+        let mut system = System { folder, init, mark, settings, session: None };
+        system.await_socket();
         system
+    }
+}
+
+impl Settings {
+    /// The command that starts the supervisor.
+    fn command(&self, folder: &Folder) -> Command {
+        let messages = File::options().create(true).append(true).open(folder.path("messages"));
+        let messages = messages.expect("a file for messages");
+        let mut command = Command::new(&self.program);
+        command.env_clear().env("PATH", path()).env("TERM", "linux").env(MARK, folder.path(""));
+        command.env("HOME", folder.path("home")).env("XDG_RUNTIME_DIR", folder.path("run"));
+        command.envs(self.variables.clone());
+        command.arg("--user").arg("--confdir").arg(&self.conf);
+        command.arg("--logdir").arg(folder.path("log")).args(&self.options);
+        command.stdin(Stdio::null()).stderr(messages.try_clone().expect("one more descriptor")).stdout(messages);
+        command
     }
 }
 
@@ -129,12 +139,50 @@ pub struct System {
     folder: Folder,
     init: Child,
     mark: String,
+    settings: Settings,
+    /// The session that outlives its supervisor.
+    session: Option<String>,
 }
 
 impl System {
     /// Starts a supervisor with job files, each with its name without `.conf` and its text.
     pub fn start(jobs: &[(&str, &str)]) -> System {
         Launch::new(jobs).start()
+    }
+
+    fn await_socket(&mut self) {
+        let socket = self.socket();
+        self.await_some("a socket that answers", |system| {
+            if let Some(status) = system.init.try_wait().expect("init is our child") {
+                panic!("init ended before it was ready: {status}\n{}", system.log());
+            }
+            std::os::unix::net::UnixStream::connect(&socket).ok()
+        });
+    }
+
+    /// Whether the supervisor has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.init.try_wait().expect("it is our child").is_some()
+    }
+
+    /// Kills the supervisor by SIGKILL.
+    pub fn kill(&mut self) {
+        if self.session.is_none() {
+            self.session = Some(self.session());
+        }
+        self.init.kill().expect("it is our child");
+        self.init.wait().expect("it is our child");
+    }
+
+    /// Starts a new supervisor after the end of the one before.
+    pub fn start_again(&mut self) {
+        self.start_again_with(|command| command);
+    }
+
+    /// The same with other settings.
+    pub fn start_again_with(&mut self, change: impl FnOnce(&mut Command) -> &mut Command) {
+        self.init = change(&mut self.settings.command(&self.folder)).spawn().expect("it can be run");
+        self.await_socket();
     }
 
     /// The supervisor's process id.
@@ -266,7 +314,8 @@ impl System {
     /// Every process that belongs to this system, without the supervisor.
     pub fn processes(&self) -> Vec<Process> {
         let mut found = processes::descendants(self.pid());
-        for process in processes::marked(MARK, &self.mark) {
+        let of_session = self.session.iter().flat_map(|session| processes::marked("UPSTART_SESSION", session));
+        for process in processes::marked(MARK, &self.mark).into_iter().chain(of_session) {
             if process.pid != self.pid() && !found.contains(&process) {
                 found.push(process);
             }

@@ -6,67 +6,15 @@ use std::hash::{Hash, Hasher};
 use uphold_core::bytes::Strings;
 use uphold_core::{
     ClientId, DefineError, Effect, Goal, Input, Instant, JobCommand, Notification, Occupancy, Pid, Select, Signal,
-    State, Storage, Supervisor, Target, Usage, storage,
+    State, Supervisor, Target, Usage,
 };
 
 use crate::child::{Child, Trace};
 use crate::happening::{Happening, Saying};
 use crate::invariants::{self, JobStatus, View};
+use crate::journal::Journal;
 use crate::kernel::{CLIENTS, Client, Kernel};
-
-/// A storage of any size.
-pub trait Memory: Hash {
-    /// The capacity for text: bytes, and pieces.
-    const TEXT: (usize, usize);
-    /// The supervisor on this storage.
-    fn supervisor(&mut self) -> Supervisor<'_>;
-}
-
-impl<
-    const CLASSES: usize,
-    const JOBS: usize,
-    const PROCESSES: usize,
-    const EVENTS: usize,
-    const WAITERS: usize,
-    const LEAVES: usize,
-    const NAMES: usize,
-    const TEXT: usize,
-    const PIECES: usize,
-    const CHAINS: usize,
-    const SCRATCH: usize,
-> Memory for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS, SCRATCH>
-{
-    const TEXT: (usize, usize) = (TEXT, PIECES);
-
-    fn supervisor(&mut self) -> Supervisor<'_> {
-        Storage::supervisor(self)
-    }
-}
-
-/// The storage for scenarios.
-pub type Small = storage! {
-    classes: 16,
-    jobs: 16,
-    events: 48,
-    waiters: 48,
-    leaves: 64,
-    names: 64,
-    text: 16384,
-    pieces: 256,
-};
-
-/// A storage for one job at a time, one command and one event.
-pub type Tiny = storage! {
-    classes: 1,
-    jobs: 1,
-    events: 4,
-    waiters: 6,
-    leaves: 2,
-    names: 2,
-    text: 768,
-    pieces: 16,
-    chains: 4,
-};
+pub use crate::memory::{Memory, Small, Tiny};
 
 /// The most effects of one input.
 const MOST_EFFECTS: usize = 2000;
@@ -95,6 +43,8 @@ pub struct World<M> {
     pub exact: bool,
     /// Whether every other input may come where a drain was cut short.
     pub interrupts: bool,
+    /// The journal of the inputs, as the shim writes it; `None` to write none.
+    pub inputs: Option<Journal>,
     /// The occupancy when no job lives and no client waits.
     idle: Occupancy,
 }
@@ -118,6 +68,7 @@ impl<M: Memory> World<M> {
             heeds_texts: true,
             exact: false,
             interrupts: false,
+            inputs: None,
             idle: Occupancy::default(),
         };
         world.idle = world.memory.supervisor().occupancy();
@@ -317,27 +268,35 @@ impl<M: Memory> World<M> {
 
     /// Handles an input, and performs every effect.
     pub fn give(&mut self, input: Input<'_>) {
+        let (now, mut inputs) = (self.now, self.inputs.as_mut());
+        let handle = |supervisor: &mut Supervisor<'_>, inputs: &mut Option<&mut Journal>, input: Input<'_>| {
+            inputs.iter_mut().for_each(|inputs| inputs.write(now, input));
+            supervisor.handle(now, input);
+        };
         let mut supervisor = self.memory.supervisor();
-        supervisor.handle(self.now, input);
+        handle(&mut supervisor, &mut inputs, input);
         let mut effects = 0;
         loop {
             while let Some(effect) = supervisor.poll_effect() {
                 effects += 1;
+                inputs.iter_mut().for_each(|inputs| inputs.polled += 1);
                 if effects > MOST_EFFECTS {
                     return self.kernel.wrong(|| "it does not come to rest".into());
                 }
                 if let Some(input) = self.kernel.perform(&supervisor, effect) {
                     if let Some(pid) = self.kernel.reused.take() {
-                        supervisor.handle(self.now, Input::Gone { pid });
+                        handle(&mut supervisor, &mut inputs, Input::Gone { pid });
                     }
-                    supervisor.handle(self.now, input);
+                    handle(&mut supervisor, &mut inputs, input);
                 }
                 if let Effect::Survey { job, .. } = effect {
                     let survivors = self.kernel.survey(job);
                     let complete = !self.kernel.hides;
-                    supervisor.handle(self.now, Input::Survivors { job, survivors: &survivors, complete });
+                    let input = Input::Survivors { job, survivors: &survivors, complete };
+                    handle(&mut supervisor, &mut inputs, input);
                 }
             }
+            inputs.iter_mut().for_each(|inputs| inputs.drained = true);
             let input = match self.kernel.ready.pop_front() {
                 Some(input) => input,
                 None if supervisor.is_calm() || self.interrupts => break,
@@ -348,7 +307,7 @@ impl<M: Memory> World<M> {
                 // The id is free again when the failure is reported.
                 self.kernel.forget(pid);
             }
-            supervisor.handle(self.now, input);
+            handle(&mut supervisor, &mut inputs, input);
         }
         if supervisor.is_calm() && supervisor.next_deadline().is_some_and(|deadline| deadline <= self.now) {
             self.kernel.wrong(|| "a deadline that has passed is still to come".into());

@@ -65,7 +65,7 @@ impl Bench {
         let turn = TURN.lock().unwrap_or_else(|broken| broken.into_inner());
         set_child_subreaper(true).expect("orphans come here");
         let mut containment = Containment::new();
-        if groups && !containment.use_groups() {
+        if groups && !containment.use_groups(None) {
             skipped("no control groups may be made here");
             return None;
         }

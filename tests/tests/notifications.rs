@@ -13,6 +13,7 @@ use uphold_linux::capacity::{KERNEL_EVENTS, SPAWN_ROOM};
 use uphold_linux::clock::now;
 use uphold_linux::conf::conf_dir::ConfDir;
 use uphold_linux::conf::programs::Programs;
+use uphold_linux::keep::keeper::Keep;
 use uphold_linux::kernel::memory::reserve;
 use uphold_linux::launch::spawn::Spawner;
 use uphold_linux::linux::Linux;
@@ -84,13 +85,13 @@ impl Shim {
     /// Handles one input and its effects.
     fn turn(&mut self) {
         while let Some(effect) = self.supervisor.poll_effect() {
-            if let Some(input) = self.linux.perform(&mut self.supervisor, effect) {
+            if let Some(input) = self.linux.perform(&mut self.supervisor, &mut Keep::off(), effect) {
                 Self::hear(&mut self.job, &mut self.pids, input);
                 self.supervisor.handle(now(), input);
             }
         }
         let deadline = Instant(now().0 + 5);
-        let input = self.linux.wait_until(Some(deadline), &mut self.supervisor);
+        let input = self.linux.wait_until(Some(deadline), &mut self.supervisor, &mut Keep::off());
         if let Input::SpawnFailed { error, .. } = input {
             panic!("{error:?}");
         }

@@ -121,6 +121,12 @@ impl Supervisor<'_> {
         self.running_id(pid).and_then(|id| self.processes.get(id)).map(|running| (running.job, running.process))
     }
 
+    /// Every live process of every job, as far as the inputs tell.
+    pub fn processes(&self) -> impl Iterator<Item = (JobId, Process, Pid)> + '_ {
+        let live = self.processes.ids().filter_map(|id| self.processes.get(id));
+        live.map(|running| (running.job, running.process, running.pid))
+    }
+
     pub(crate) fn remember_process(&mut self, id: JobId, process: Process, pid: Pid) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.set_pid(process, Some(pid));

@@ -1,23 +1,23 @@
 //! From the command line to the loop, and after it.
 
-use std::io::{IsTerminal, Write};
-use std::os::unix::ffi::OsStrExt;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::stat::{Mode, umask};
-use uphold_core::bytes::Strings;
 use uphold_core::{Input, Supervisor};
 
 use crate::boot::beginning::Beginning;
+use crate::boot::environment::set_environment;
 use crate::boot::first_process;
 use crate::boot::leftovers;
 use crate::boot::options::{self, Options, Request};
+use crate::boot::sockets::open_sockets;
+use crate::boot::takeover::{Before, begin_to_keep, revive, take_over};
 use crate::boot::user_dirs;
 use crate::capacity::{Memory, SPAWN_ROOM};
-use crate::clients::listener;
 use crate::clients::published_files::PublishedFiles;
 use crate::clients::system_socket::SystemSocket;
 use crate::clock::now;
@@ -25,7 +25,8 @@ use crate::conf::conf_dir::ConfDir;
 use crate::conf::programs::Programs;
 use crate::conf::settings::DEFAULT_UMASK;
 use crate::descriptors;
-use crate::handover::state::{self, Essentials, State};
+use crate::handover::state::Essentials;
+use crate::keep::keeper::Keep;
 use crate::kernel::error;
 use crate::kernel::memory::reserve;
 use crate::launch::open_files::OpenFiles;
@@ -36,9 +37,6 @@ use crate::output::message_log::MessageLog;
 use crate::run_loop;
 use crate::watch::proc_files;
 use crate::watch::wait::Wait;
-
-/// PATH of a system's jobs, whatever its first process was started with: an initramfs or a container sets another.
-const SYSTEM_PATH: &[u8] = b"PATH=/usr/local/sbin:/usr/local/bin:/usr/bin:/usr/sbin:/sbin:/bin\0";
 
 /// `init`.
 pub fn main() -> ExitCode {
@@ -86,11 +84,13 @@ fn supervise(options: &Options) -> ExitCode {
         Err(problem) => return complain(&format!("init: {problem}")),
     };
     // This comes before any descriptor is opened, so that those of the state are known.
-    let before = options.state_fd.map(|number| state::read(number, &mut supervisor));
-    supervisor.set_strict(options.strict_expect);
+    let before = Before::find(options, &mut supervisor);
+    if !matches!(before, Before::Killed(_) | Before::Crashed(_)) {
+        supervisor.set_strict(options.strict_expect);
+    }
     match set_up(options, mask, beginning, &mut supervisor, before) {
-        Ok((mut linux, files)) => {
-            run_loop::run(&mut supervisor, &mut linux, &files);
+        Ok((mut linux, files, mut keep)) => {
+            run_loop::run(&mut supervisor, &mut linux, &files, &mut keep);
             leftovers::end_leftovers();
             drop(files);
             ExitCode::SUCCESS
@@ -106,13 +106,12 @@ fn set_up(
     mask: u16,
     mut beginning: Beginning,
     supervisor: &mut Supervisor<'_>,
-    before: Option<Result<State, String>>,
-) -> Result<(Box<Linux>, PublishedFiles), String> {
+    before: Before,
+) -> Result<(Box<Linux>, PublishedFiles, Keep), String> {
     // This comes first: a program that is re-executed with many descriptors may have none left below the lower limit.
     let open_files = OpenFiles::raise();
     let mut log = first_log(options);
-    let essentials = before.as_ref().and_then(|before| before.as_ref().ok()).map(State::essentials);
-    let Essentials { mut wait, outputs, mut slots } = essentials.unwrap_or_default();
+    let Essentials { mut wait, outputs, mut slots } = before.essentials();
     let wait = beginning.insist(&mut log, || Wait::with(&mut wait))?;
     let spawner = beginning.insist(&mut log, || Spawner::with(SPAWN_ROOM, open_files, &mut slots))?;
     // Now, so that its numbers are low: they are of use under a limit that is lowered later.
@@ -132,7 +131,7 @@ fn set_up(
     let conf = conf.naming(named_conf_dirs(options));
     let mut linux = Linux::new(options.user, log, programs, conf, logs, (wait, spawner, frames));
     if options.groups {
-        linux.use_groups();
+        linux.use_groups(before.groups_home().as_deref());
     }
     if options.user
         && let Err(errno) = set_child_subreaper(true)
@@ -145,7 +144,7 @@ fn set_up(
     }
     let mut files = PublishedFiles::default();
     match before {
-        Some(Ok(state)) => {
+        Before::Handed(Ok(state)) => {
             state.put_back(&mut linux, &mut files);
             linux.tracer.begin_with(beginning.fetched());
             if let Err(error) = linux.reopen_socket() {
@@ -153,10 +152,22 @@ fn set_up(
             }
             linux.configuration(supervisor, |conf, target| conf.load_all(target));
             linux.has_restarted();
-            return Ok((linux, files));
+            let keep = begin_to_keep(options, None, supervisor, &mut linux, &mut files);
+            return Ok((linux, files, keep));
         }
-        Some(Err(problem)) => linux.log.error(format_args!("Unable to read the state before the re-exec: {problem}")),
-        None => {}
+        Before::Handed(Err(problem)) => {
+            linux.log.error(format_args!("Unable to read the state before the re-exec: {problem}"));
+        }
+        Before::Crashed(crashed) => {
+            linux.tracer.begin_with(beginning.fetched());
+            let keep = revive(options, crashed, supervisor, &mut linux, &mut files);
+            return Ok((linux, files, keep));
+        }
+        Before::Killed(killed) => {
+            let keep = take_over(options, killed, supervisor, &mut linux, &mut files)?;
+            return Ok((linux, files, keep));
+        }
+        Before::Nothing => {}
     }
     linux.tracer.begin_with(beginning.fetched());
     set_environment(options, supervisor, &mut linux);
@@ -165,11 +176,12 @@ fn set_up(
         linux.log.open_kernel_log();
         first_process::take_keys(&mut linux.log);
     }
-    open_sockets(options, supervisor, &mut linux, &mut files)?;
+    open_sockets(options, supervisor, &mut linux, &mut files, None)?;
+    let keep = begin_to_keep(options, None, supervisor, &mut linux, &mut files);
     if let Some(event) = options.startup_event.as_ref().filter(|_| !options.restart) {
         supervisor.handle(now(), Input::event(event));
     }
-    Ok((linux, files))
+    Ok((linux, files, keep))
 }
 
 /// The log, and its first messages: the mistakes of the command line that were passed over.
@@ -184,78 +196,6 @@ fn first_log(options: &Options) -> MessageLog {
         log.error(format_args!("{}", line.strip_prefix("init: ").unwrap_or(line)));
     }
     log
-}
-
-fn open_sockets(
-    options: &Options,
-    supervisor: &mut Supervisor<'_>,
-    linux: &mut Linux,
-    files: &mut PublishedFiles,
-) -> Result<(), String> {
-    let told = |what: &str, error: std::io::Error| format!("{what}: {}", error::words(&error));
-    let opened = files.path_socket(options.socket.as_deref(), options.user);
-    let path = match opened {
-        Ok((path, listener)) => linux.control.listen(listener, &linux.wait.epoll).map(|()| path),
-        Err(error) => Err(error),
-    };
-    let path = match path {
-        Ok(path) => path,
-        Err(error) if options.user => return Err(told("Unable to open control socket", error)),
-        Err(error) => {
-            linux.error(format_args!("Unable to open control socket: {}", error::words(&error)));
-            if error::may_pass(error::errno(&error)) {
-                linux.repairs.plan();
-            }
-            return Ok(());
-        }
-    };
-    if !options.user {
-        return Ok(());
-    }
-    let (session, listener) =
-        listener::abstract_socket().map_err(|error| told("Unable to open session socket", error))?;
-    linux.control.listen(listener, &linux.wait.epoll).map_err(|error| told("session socket", error))?;
-    if let Err(full) = supervisor.set_session(session.as_bytes()) {
-        return Err(format!("no room for more {}", full.limit));
-    }
-    for written in [files.pid_file(&path), files.session_file(&session)] {
-        if let Err(error) = written {
-            linux.log.warn(format_args!("Unable to write session file: {}", error::words(&error)));
-        }
-    }
-    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        print(&format!("control socket: {}\n", path.display()));
-    }
-    Ok(())
-}
-
-/// Sets the environment of jobs, and the one from which `env NAME` copies.
-fn set_environment(options: &Options, supervisor: &mut Supervisor<'_>, linux: &mut Linux) {
-    let own = own_environment(options.user);
-    let base = base_environment(&own, options.user && options.inherit_environment);
-    let set =
-        supervisor.set_own_environment(Strings(&own)).and_then(|()| supervisor.set_base_environment(Strings(&base)));
-    if let Err(full) = set {
-        linux.error(format_args!("Unable to set environment: no room for more {}", full.limit));
-    }
-}
-
-/// The environment of this process. A system's has always the same PATH.
-fn own_environment(of_session: bool) -> Vec<u8> {
-    let mut own = if of_session { Vec::new() } else { SYSTEM_PATH.to_vec() };
-    for (name, value) in std::env::vars_os().filter(|(name, _)| of_session || name != "PATH") {
-        own.extend_from_slice(&[name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat());
-    }
-    own
-}
-
-/// The environment that every job begins with: PATH and TERM, and after them, if it inherits, the rest.
-fn base_environment(own: &[u8], inherits: bool) -> Vec<u8> {
-    let entries = || own.split_inclusive(|&byte| byte == 0);
-    let is_first = |entry: &&[u8]| entry.starts_with(b"PATH=") || entry.starts_with(b"TERM=");
-    let first = [&b"PATH="[..], b"TERM="].map(|name| entries().find(|entry| entry.starts_with(name)));
-    let rest = entries().filter(|entry| inherits && !is_first(entry));
-    first.into_iter().flatten().chain(rest).flatten().copied().collect()
 }
 
 fn named_conf_dirs(options: &Options) -> Vec<PathBuf> {

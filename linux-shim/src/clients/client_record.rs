@@ -1,10 +1,11 @@
 //! The record of each client that a re-exec carries over: it stays connected, and the new program replies to it.
 
+use std::borrow::Cow;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::sys::epoll::Epoll;
 use serde::{Deserialize, Serialize};
-use uphold_core::Instant;
+use uphold_core::{ClientId, Instant};
 
 use crate::descriptors::Connected;
 
@@ -12,7 +13,7 @@ use super::client_table::{ClientSlot, ClientTable, user_of};
 
 /// A place of the client table, and the client in it.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct ClientRecord {
+pub(crate) struct ClientRecord<'r> {
     slot: u32,
     /// The generation of the place, so that no client is mistaken for a later one.
     generation: u32,
@@ -22,11 +23,36 @@ pub(crate) struct ClientRecord {
     greeted: bool,
     waiting: bool,
     closing: bool,
-    inbox: Vec<u8>,
-    outbox: Vec<u8>,
+    inbox: Cow<'r, [u8]>,
+    outbox: Cow<'r, [u8]>,
 }
 
-impl ClientRecord {
+impl ClientRecord<'_> {
+    /// The client, of which nothing is left but its id.
+    pub(crate) fn cut_off(mut self) -> Self {
+        (self.descriptor, self.waiting) = (None, false);
+        (self.inbox, self.outbox) = (Cow::default(), Cow::default());
+        self
+    }
+
+    /// A client that waits for a reply, and is disconnected then.
+    pub(crate) fn waiting(ClientId { slot, generation }: ClientId, descriptor: i32, heard: Instant) -> Self {
+        let (inbox, outbox) = (Cow::default(), Cow::default());
+        let descriptor = Some(descriptor);
+        let (trusted, greeted, waiting, closing) = (false, true, true, true);
+        ClientRecord { slot, generation, descriptor, heard, trusted, greeted, waiting, closing, inbox, outbox }
+    }
+
+    /// The descriptor of the connection, if the client waits for a reply.
+    pub(crate) fn waits(&self) -> Option<i32> {
+        self.descriptor.filter(|_| self.waiting)
+    }
+
+    /// The client in that place, or the last one that was.
+    pub(crate) fn id(&self) -> ClientId {
+        ClientId { slot: self.slot, generation: self.generation }
+    }
+
     /// The descriptor of the connection.
     pub(crate) fn descriptor(&self) -> Option<i32> {
         self.descriptor
@@ -39,14 +65,19 @@ impl ClientTable {
         self.places.iter().filter_map(|place| Some(place.stream.as_ref()?.as_fd()))
     }
 
+    /// The connection of a client.
+    pub(crate) fn connection(&self, slot: usize) -> Option<BorrowedFd<'_>> {
+        Some(self.places.get(slot)?.stream.as_ref()?.as_fd())
+    }
+
     /// A record of every place that has ever had a client.
-    pub(crate) fn carry(&self) -> impl Iterator<Item = ClientRecord> {
+    pub(crate) fn carry(&self) -> impl Iterator<Item = ClientRecord<'_>> + Clone {
         let used =
             self.places.iter().zip(self.buffers.iter()).enumerate().filter(|(_, (place, _))| place.generation > 0);
         used.map(|(slot, (place, buffers))| {
             let ClientSlot { ref stream, generation, heard, trusted, greeted, waiting, closing, .. } = *place;
             let descriptor = stream.as_ref().map(AsRawFd::as_raw_fd);
-            let live = |bytes: &[u8]| if descriptor.is_some() { bytes.to_vec() } else { Vec::new() };
+            let live = |bytes| Cow::Borrowed(if descriptor.is_some() { bytes } else { &[][..] });
             ClientRecord {
                 slot: slot as u32,
                 generation,
@@ -63,7 +94,7 @@ impl ClientTable {
     }
 
     /// Restores a client as it was.
-    pub(crate) fn put_back(&mut self, carried: ClientRecord, connection: Option<OwnedFd>, epoll: &Epoll) {
+    pub(crate) fn put_back(&mut self, carried: ClientRecord<'_>, connection: Option<OwnedFd>, epoll: &Epoll) {
         let ClientRecord { slot, generation, descriptor: _, heard, trusted, greeted, waiting, closing, inbox, outbox } =
             carried;
         let slot = slot as usize;

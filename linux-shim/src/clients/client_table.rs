@@ -112,6 +112,13 @@ impl ClientTable {
         ClientId { slot: slot as u32, generation: self.places[slot].generation }
     }
 
+    /// Notes that there was a client, so that no later one gets its id.
+    pub(crate) fn retire(&mut self, client: ClientId) {
+        if let Some(place) = self.places.get_mut(client.slot as usize).filter(|place| place.stream.is_none()) {
+            place.generation = client.generation;
+        }
+    }
+
     /// The place of a client, if it is still connected.
     pub fn slot(&self, client: ClientId) -> Option<usize> {
         let slot = client.slot as usize;

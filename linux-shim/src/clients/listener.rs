@@ -66,6 +66,15 @@ pub(crate) fn listen_at(path: &Path) -> std::io::Result<UnixListener> {
     Ok(listener)
 }
 
+/// Opens the socket of a session whose supervisor was killed.
+///
+/// # Errors
+/// The address is not one of a session, or the socket cannot be made.
+pub(crate) fn session_socket(address: &str) -> std::io::Result<UnixListener> {
+    let name = address.strip_prefix("unix:abstract=").ok_or(std::io::ErrorKind::InvalidInput)?;
+    UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)
+}
+
 /// Opens Upstart's socket of this session, which has a name but no path, and returns the session's address.
 ///
 /// # Errors

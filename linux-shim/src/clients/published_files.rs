@@ -35,10 +35,7 @@ impl PublishedFiles {
 
     /// A directory of this session's own, which no other user can have made.
     fn session_directory(&mut self) -> Result<PathBuf> {
-        let base = match absolute(std::env::var_os("XDG_RUNTIME_DIR")) {
-            Some(runtime) => runtime.join("uphold"),
-            None => PathBuf::from(format!("/tmp/uphold-{}", geteuid())),
-        };
+        let base = session_base();
         let own = base.join(std::process::id().to_string());
         for directory in [&base, &own] {
             match DirBuilder::new().mode(0o700).create(directory) {
@@ -53,6 +50,24 @@ impl PublishedFiles {
         }
         self.directories.extend([own.clone(), base]);
         Ok(own)
+    }
+
+    /// Also removes that file when the supervisor ends.
+    pub(crate) fn add(&mut self, path: PathBuf) {
+        if !self.files.contains(&path) {
+            self.files.push(path);
+        }
+    }
+
+    /// The path of the control socket, which is made first.
+    pub(crate) fn socket(&self) -> Option<&Path> {
+        self.files.first().map(PathBuf::as_path)
+    }
+
+    /// Removes the files of a supervisor that was killed, unless this one has files of the same names.
+    pub(crate) fn clear_away(&self, old: &mut PublishedFiles) {
+        old.files.retain(|path| !self.files.contains(path));
+        old.directories.retain(|path| !self.directories.contains(path));
     }
 
     /// Writes the supervisor's process id to a file beside its socket.
@@ -102,6 +117,14 @@ impl Drop for PublishedFiles {
         // A file that has been removed already, or a directory that is in use, needs no removal.
         self.files.iter().for_each(|file| fs::remove_file(file).unwrap_or_default());
         self.directories.iter().for_each(|directory| fs::remove_dir(directory).unwrap_or_default());
+    }
+}
+
+/// The directory below which each session's supervisor of this user has its own.
+pub(crate) fn session_base() -> PathBuf {
+    match absolute(std::env::var_os("XDG_RUNTIME_DIR")) {
+        Some(runtime) => runtime.join("uphold"),
+        None => PathBuf::from(format!("/tmp/uphold-{}", geteuid())),
     }
 }
 

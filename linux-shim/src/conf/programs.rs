@@ -3,6 +3,7 @@
 //! Each class has one packed text, and settings only if its job file has any, so most of ten thousand classes cost no
 //! more than their text.
 
+use std::borrow::Cow;
 use std::ffi::NulError;
 
 use uphold_core::conf::{Console, Stanza};
@@ -23,10 +24,10 @@ const HEADER: usize = 6;
 
 /// The programs of one class, for another table. The text has `PROCESS FORM LENGTH TEXT` for each process.
 #[derive(serde::Serialize, serde::Deserialize)]
-pub(crate) struct ProgramRecord {
+pub(crate) struct ProgramRecord<'r> {
     class: ClassId,
-    text: Box<[u8]>,
-    settings: Option<Box<Settings>>,
+    text: Cow<'r, [u8]>,
+    settings: Option<Cow<'r, Settings>>,
 }
 
 /// The place of one class's programs.
@@ -72,8 +73,8 @@ impl Programs {
 
     /// Stores the draft of a class.
     pub fn keep(&mut self, class: ClassId, draft: Draft) {
-        let settings = (draft.settings != self.plain).then(|| Box::new(draft.settings.clone()));
-        self.put_back(ProgramRecord { class, text: draft.pack(), settings });
+        let settings = (draft.settings != self.plain).then_some(Cow::Borrowed(&draft.settings));
+        self.put_back(ProgramRecord { class, text: draft.pack().into(), settings });
     }
 
     /// Frees the programs of a class.
@@ -98,21 +99,22 @@ impl Programs {
     }
 
     /// All programs, for [`put_back`](Self::put_back) in another table.
-    pub(crate) fn all(&self) -> impl Iterator<Item = ProgramRecord> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = ProgramRecord<'_>> + Clone {
         self.table.iter().filter_map(|place| {
-            let settings = place.settings.clone();
+            let settings = place.settings.as_deref().map(Cow::Borrowed);
             Some(ProgramRecord { class: place.class?, text: self.text(place).into(), settings })
         })
     }
 
     /// Stores a program from another table.
-    pub(crate) fn put_back(&mut self, program: ProgramRecord) {
+    pub(crate) fn put_back(&mut self, program: ProgramRecord<'_>) {
         let ProgramRecord { class, text, settings } = program;
         let index = class.index();
         if self.table.len() <= index {
             self.table.resize_with(index + 1, ProgramSlot::default);
         }
         self.clear(index);
+        let settings = settings.map(|settings| Box::new(settings.into_owned()));
         let place = ProgramSlot { class: Some(class), start: self.text.len() as u32, len: text.len() as u32, settings };
         self.text.extend_from_slice(&text);
         self.table[index] = place;
@@ -192,7 +194,7 @@ impl Draft {
         Ok(())
     }
 
-    fn pack(&self) -> Box<[u8]> {
+    fn pack(&self) -> Vec<u8> {
         let commands =
             || self.commands.iter().enumerate().filter_map(|(which, command)| Some((which, command.as_ref()?)));
         let mut text = Vec::with_capacity(commands().map(|(_, (_, line))| HEADER + line.len()).sum());
@@ -201,7 +203,7 @@ impl Draft {
             text.extend_from_slice(&(line.len() as u32).to_le_bytes());
             text.extend_from_slice(line);
         }
-        text.into_boxed_slice()
+        text
     }
 }
 

@@ -123,7 +123,7 @@ impl Attribution {
     }
 
     /// The life of every job.
-    pub(super) fn lives(&self) -> impl Iterator<Item = &Life> {
+    pub(super) fn lives(&self) -> impl Iterator<Item = &Life> + Clone {
         self.lives.iter().flatten()
     }
 

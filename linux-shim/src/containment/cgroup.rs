@@ -134,7 +134,7 @@ impl Cgroups {
     }
 
     /// The groups that are to be removed when they become empty.
-    pub(crate) fn carry(&self) -> impl Iterator<Item = &PathBuf> {
+    pub(crate) fn carry(&self) -> impl Iterator<Item = &PathBuf> + Clone {
         self.known.iter().map(|(_, group)| group)
     }
 

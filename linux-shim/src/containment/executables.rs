@@ -8,13 +8,14 @@
 
 use std::collections::VecDeque;
 use std::ffi::CStr;
-use std::io::Write;
+use std::io::{Result, Write};
 
 use nix::sys::stat::stat;
 use serde::{Deserialize, Serialize};
 use uphold_core::{Fnv, Instant, JobId, Pid, ShortName};
 
 use crate::capacity::{EXECUTABLE_SECONDS, JOBS};
+use crate::image::Writer;
 use crate::kernel::descriptors::read_link;
 use crate::watch::proc_stat::{Stat, has_terminal};
 
@@ -77,10 +78,10 @@ pub(crate) struct Executables {
 }
 
 /// The record that a re-exec carries over.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default)]
 pub(crate) struct ExecutablesRecord {
-    known: Vec<(JobId, Executable)>,
-    newcomers: Vec<Newcomer>,
+    pub(super) known: Vec<(JobId, Executable)>,
+    pub(super) newcomers: Vec<Newcomer>,
 }
 
 impl Executables {
@@ -150,9 +151,9 @@ impl Executables {
         }
     }
 
-    pub(crate) fn carry(&self) -> ExecutablesRecord {
-        let known = self.known.iter().copied().flatten().collect();
-        ExecutablesRecord { known, newcomers: self.newcomers.iter().copied().collect() }
+    pub(super) fn carry<W: Write>(&self, writer: &mut Writer<W>) -> Result<()> {
+        writer.put_all(self.known.iter().copied().flatten())?;
+        writer.put_all(self.newcomers.iter())
     }
 
     pub(crate) fn put_back(&mut self, carried: ExecutablesRecord) {

@@ -68,6 +68,18 @@ impl JobCgroups {
         Ok(JobCgroups { home, lock, next: used.map_or(0, |used| used + 1), left: Vec::with_capacity(LEFT_GROUPS) })
     }
 
+    /// Uses the groups of a supervisor that was killed.
+    ///
+    /// # Errors
+    /// They are not there, or another supervisor uses them.
+    pub(super) fn take_over(home: &Path) -> Result<Self, Errno> {
+        stat(home)?;
+        let lock = settle(home)?;
+        let used = entries(home).filter_map(|path| path.file_name()?.to_str()?.parse::<u32>().ok()).max();
+        let next = used.map_or(0, |used| used + 1);
+        Ok(JobCgroups { home: home.to_owned(), lock, next, left: Vec::with_capacity(LEFT_GROUPS) })
+    }
+
     /// The directory of the groups.
     pub(super) fn home(&self) -> &Path {
         &self.home

@@ -10,10 +10,12 @@
 //! of a process is never inferred from an answer that the kernel does not give now.
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use nix::errno::Errno;
 use uphold_core::{JobId, Pid, Process, ShortName, Survivor};
 
+use super::abroad::Abroad;
 use super::attribution::{Attribution, Life, Proof};
 use super::executables::Executables;
 use super::found::Scan;
@@ -25,7 +27,8 @@ use crate::clock::{TICKS, ticks};
 use crate::kernel;
 
 use super::owner::{Owner, World};
-use super::process::{self, ClaimedName};
+pub use super::proc::IsCalled;
+use super::proc::Proc;
 use crate::watch::proc_stat::{Stat, each_child};
 
 /// The processes of jobs, as far as they are known.
@@ -42,6 +45,8 @@ pub struct Containment {
     pub(super) leavings: Leavings,
     /// The programs of main processes.
     pub(crate) executables: Executables,
+    /// Where processes of a killed supervisor are.
+    pub(super) abroad: Abroad,
 }
 
 /// The answer to a survey.
@@ -51,34 +56,6 @@ pub struct Survey<'f> {
     pub survivors: &'f [Survivor],
     /// Why there may be more; `None` if these are all.
     pub unknown: Option<Errno>,
-}
-
-/// The question whether a job has a name.
-pub type IsCalled<'q> = &'q dyn Fn(JobId, &ClaimedName) -> bool;
-
-/// `/proc`, and the names of jobs.
-pub(super) struct Proc<'f> {
-    pub(super) is_called: IsCalled<'f>,
-    /// Whether only processes count that have moved to another control group than the supervisor's, which is that of
-    /// hooks.
-    pub(super) moved: bool,
-}
-
-impl World for Proc<'_> {
-    fn stat(&self, pid: Pid) -> Result<Option<Stat>, Errno> {
-        Stat::of(pid)
-    }
-
-    fn named(&self, pid: Pid) -> Result<Option<ClaimedName>, Errno> {
-        if self.moved && process::is_in_our_group(pid)? {
-            return Ok(None);
-        }
-        process::named(pid)
-    }
-
-    fn is_called(&self, job: JobId, named: &ClaimedName) -> bool {
-        (self.is_called)(job, named)
-    }
 }
 
 impl Default for Containment {
@@ -101,13 +78,16 @@ impl Containment {
             survivors: Vec::with_capacity(SURVIVORS),
             leavings: Leavings::new(),
             executables: Executables::new(),
+            abroad: Abroad::default(),
         }
     }
 
     /// Puts main processes into control groups from now on, if possible, and returns whether it is possible now. If the
     /// hierarchy is not mounted yet, or cannot be read now, it is searched again when a job starts.
-    pub fn use_groups(&mut self) -> bool {
-        let groups = JobCgroups::new();
+    ///
+    /// `home` is the place of the groups of a killed supervisor, which are used on.
+    pub fn use_groups(&mut self, home: Option<&Path>) -> bool {
+        let groups = home.ok_or(Errno::ENOENT).and_then(JobCgroups::take_over).or_else(|_| JobCgroups::new());
         // Other errors pass.
         self.wants_groups =
             groups.as_ref().is_err_and(|errno| !matches!(errno, Errno::EACCES | Errno::EPERM | Errno::EROFS));
@@ -126,7 +106,7 @@ impl Containment {
         self.begin(job);
         self.attribution.launching(job, ticks());
         if self.wants_groups && may_be_there() {
-            self.use_groups();
+            self.use_groups(None);
         }
         let groups = self.groups.as_mut().filter(|_| grouped)?;
         let life = self.attribution.life_mut(job)?;
@@ -144,7 +124,7 @@ impl Containment {
     }
 
     /// Replaces a job that had the same place before.
-    fn begin(&mut self, job: JobId) {
+    pub(super) fn begin(&mut self, job: JobId) {
         if let Some(life) = self.attribution.succeed(job) {
             self.let_go(&life);
         }
@@ -183,7 +163,7 @@ impl Containment {
         }
     }
 
-    fn forget_child(&mut self, pid: Pid) -> Option<Owner> {
+    pub(super) fn forget_child(&mut self, pid: Pid) -> Option<Owner> {
         let owner = self.table.take(pid)?;
         if let Owner::Main(job) | Owner::Hook(job) = owner
             && self.attribution.life(job).is_some()
@@ -196,7 +176,7 @@ impl Containment {
 
     /// A traced process has forked.
     pub fn forked(&mut self, parent: Pid, child: Pid, is_called: IsCalled<'_>) {
-        let world = Proc { is_called, moved: false };
+        let world = Proc { is_called, moved: false, session: &[] };
         let by_session = || self.attribution.by_session(&world.stat(parent).ok()??, &world).ok()?;
         let owner = self.table.get(parent).or_else(by_session);
         let start = match world.stat(child) {
@@ -220,7 +200,9 @@ impl Containment {
         match owner {
             // A process that a hook leaves behind must not be taken for the main process's. If nothing can be seen now,
             // a later look tells them apart by their sessions.
-            Owner::Hook(_) => self.look(&Proc { is_called, moved: false }, &mut |_| {}).unwrap_or_default(),
+            Owner::Hook(_) => {
+                self.look(&Proc { is_called, moved: false, session: &[] }, &mut |_| {}).unwrap_or_default()
+            }
             // Its orphans are looked at while their descent can still be read: in this turn.
             _ => self.leavings.want_look(),
         }
@@ -235,7 +217,7 @@ impl Containment {
             found.alive.clear();
             found.add(pid);
             // A process that cannot be seen is not noted: it may be lost then, but no stranger is taken.
-            self.find_descendants(job, &mut found, &Proc { is_called, moved: false }).unwrap_or_default();
+            self.find_descendants(job, &mut found, &Proc { is_called, moved: false, session: &[] }).unwrap_or_default();
             self.found = found;
         }
     }
@@ -366,8 +348,16 @@ impl Containment {
         let grouped = self.find_in_group(job, found)?;
         let strays = self.attribution.life(job).is_some_and(|life| life.strays);
         if !grouped || strays || (anywhere && found.alive.is_empty()) {
-            let world = Proc { is_called, moved: grouped };
+            let world = Proc { is_called, moved: grouped, session: &[] };
             self.look(&world, &mut |pid| found.note_end(pid))?;
+            let of_session = Proc { session: &self.abroad.session, ..world };
+            self.abroad.each_orphan(|stat| {
+                let owner = self.attribution.judge(&stat, &of_session)?.map(|(owner, _)| owner);
+                if owner == Some(Owner::Main(job)) {
+                    found.add(stat.pid);
+                }
+                Ok(())
+            })?;
             self.find_family(job, found, &world)?;
             if let Some(life) = self.attribution.life_mut(job) {
                 life.strays |= grouped && !found.alive.is_empty();
@@ -384,7 +374,8 @@ impl Containment {
 
     /// Adds the children of the supervisor that are known to be the job's, and their descendants.
     fn find_family(&mut self, job: JobId, found: &mut Scan, world: &Proc<'_>) -> Result<(), Errno> {
-        if self.attribution.life(job).is_none_or(|life| life.members == 0) {
+        let members = self.attribution.life(job).map_or(0, |life| life.members);
+        if members == 0 && self.abroad.session.is_empty() {
             return Ok(());
         }
         let roots = self.table.entries().iter().filter(|known| known.owner == Owner::Main(job));
@@ -393,7 +384,7 @@ impl Containment {
     }
 
     /// Adds the descendants of the processes that were found, and notes to which sessions and groups these have moved.
-    fn find_descendants(&mut self, job: JobId, found: &mut Scan, world: &Proc<'_>) -> Result<(), Errno> {
+    pub(super) fn find_descendants(&mut self, job: JobId, found: &mut Scan, world: &Proc<'_>) -> Result<(), Errno> {
         let (mut at, roots) = (0, found.alive.len());
         while let Some(&stat) = found.alive.get(at) {
             if at >= roots && self.attribution.by_session(&stat, world)?.is_none() {

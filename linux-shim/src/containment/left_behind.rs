@@ -2,6 +2,7 @@
 //! main process, and are not worth a message.
 
 use std::collections::VecDeque;
+use std::io::{Result, Write};
 
 use heapless::Vec as Few;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use uphold_core::{Instant, Pid};
 
 use super::leaving::Left;
 use crate::capacity::{FAREWELL_NAME, FAREWELL_PROCESSES, FAREWELL_SECONDS, FAREWELLS, FAREWELLS_COUNTED};
+use crate::image::Writer;
 use crate::output::message_log::MessageLog;
 use crate::watch::proc_stat::Stat;
 
@@ -70,8 +72,9 @@ impl LeftBehind {
     }
 
     /// The reports that a re-exec carries over.
-    pub(crate) fn carry(&self) -> Carried {
-        (self.farewells.iter().cloned().collect(), self.counted.iter().copied().collect())
+    pub(crate) fn carry<W: Write>(&self, writer: &mut Writer<W>) -> Result<()> {
+        writer.put_all(self.farewells.iter())?;
+        writer.put_all(self.counted.iter())
     }
 
     /// Restores the reports of the previous program.

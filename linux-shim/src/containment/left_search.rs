@@ -6,8 +6,9 @@ use nix::errno::Errno;
 use uphold_core::{Instant, JobId};
 
 use super::attribution::Life;
-use super::job_processes::{Containment, IsCalled, Proc};
+use super::job_processes::{Containment, IsCalled};
 use super::leaving::{Leaving, Leavings, Left};
+use super::proc::Proc;
 use super::process::ClaimedName;
 use crate::capacity::{FAREWELL_PROCESSES, LEAVINGS, LOOK_AGAIN};
 
@@ -56,7 +57,7 @@ impl Containment {
             is_called(job, named) || jobs.iter().any(leaves)
         };
         let mut seen = match self.leavings.look {
-            true => self.look(&Proc { is_called: &is_its, moved: false }, &mut |_| {}),
+            true => self.look(&Proc { is_called: &is_its, moved: false, session: &[] }, &mut |_| {}),
             false => Ok(()),
         };
         let mut told = 0;

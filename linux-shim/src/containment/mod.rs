@@ -1,5 +1,6 @@
 //! The processes that belong to each job, and the control groups that show it.
 
+mod abroad;
 mod attribution;
 pub mod cgroup;
 mod evidence;
@@ -12,8 +13,10 @@ pub(crate) mod leaving;
 pub(crate) mod left_behind;
 mod left_search;
 mod owner;
+mod proc;
 pub mod process;
 pub(crate) mod record;
 mod sweep;
 mod table;
+mod takeover;
 pub(crate) mod unseen;

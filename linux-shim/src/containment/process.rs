@@ -13,6 +13,9 @@ pub type ClaimedName = [heapless::Vec<u8, NAME_IN_ENVIRONMENT>; 2];
 /// The variables with these names.
 const NAMES: [&[u8]; 2] = [b"UPSTART_JOB=", b"UPSTART_INSTANCE="];
 
+/// The variable with the address of the session.
+const SESSION: &[u8] = b"UPSTART_SESSION=";
+
 /// The job and instance in the environment with which a process began. `None` if the process has overwritten it.
 ///
 /// # Errors
@@ -30,8 +33,34 @@ pub fn named(pid: Pid) -> Result<Option<ClaimedName>, Errno> {
     Ok(job.map(|job| [job, instance.unwrap_or_default()]))
 }
 
+/// A process that a supervisor launched, or a descendant of it, by its environment.
+#[derive(Clone, Debug)]
+pub(crate) struct Marked {
+    pub(crate) name: ClaimedName,
+    /// The address of the session; empty if it is the system's.
+    pub(crate) session: heapless::Vec<u8, NAME_IN_ENVIRONMENT>,
+}
+
+/// The job, the instance and the session in the environment with which a process began.
+///
+/// # Errors
+/// The kernel does not tell now.
+pub(crate) fn marked(pid: Pid) -> Result<Option<Marked>, Errno> {
+    let mut found = [const { None }; 3];
+    each_variable(pid, |entry| {
+        for (name, place) in NAMES.iter().chain([&SESSION]).zip(&mut found) {
+            if let Some(value) = entry.strip_prefix(*name) {
+                *place = heapless::Vec::from_slice(value).ok();
+            }
+        }
+    })?;
+    let [job, instance, session] = found;
+    let name = |job| [job, instance.unwrap_or_default()];
+    Ok(job.map(|job| Marked { name: name(job), session: session.unwrap_or_default() }))
+}
+
 /// Calls `take` for the variables of the environment with which a process began; of long ones with the beginning.
-fn each_variable(pid: Pid, mut take: impl FnMut(&[u8])) -> Result<(), Errno> {
+pub(crate) fn each_variable(pid: Pid, mut take: impl FnMut(&[u8])) -> Result<(), Errno> {
     let Some(file) = open_in_proc(format_args!("{pid}/environ"))? else { return Ok(()) };
     let mut entry = heapless::Vec::<u8, { NAME_IN_ENVIRONMENT + 17 }>::new();
     each_piece(&file, |piece| {
@@ -48,7 +77,7 @@ fn each_variable(pid: Pid, mut take: impl FnMut(&[u8])) -> Result<(), Errno> {
 }
 
 /// The path of a process in the single hierarchy of control groups (cgroups(7)).
-fn group_of(pid: impl std::fmt::Display) -> Reading<heapless::Vec<u8, GROUP_PATH>> {
+pub(super) fn group_of(pid: impl std::fmt::Display) -> Reading<heapless::Vec<u8, GROUP_PATH>> {
     let Some(file) = open_in_proc(format_args!("{pid}/cgroup"))? else { return Ok(None) };
     let (mut line, mut found) = (heapless::Vec::<u8, { GROUP_PATH + 4 }>::new(), None);
     each_piece(&file, |piece| {

@@ -1,6 +1,6 @@
 //! The record that a re-exec carries over because it cannot be observed again: the owners of processes, and the groups.
 
-use serde::{Deserialize, Serialize};
+use std::io::{Read, Result, Write};
 
 use super::attribution::Life;
 use super::evidence::PastProcess;
@@ -8,9 +8,10 @@ use super::executables::ExecutablesRecord;
 use super::job_processes::Containment;
 use super::owner::Owner;
 use super::table::Member;
+use crate::image::{Reader, Writer};
 
 /// The processes of jobs, as far as they are known.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default)]
 pub(crate) struct ContainmentRecord {
     lives: Vec<Life>,
     past: Vec<(Owner, PastProcess)>,
@@ -20,13 +21,32 @@ pub(crate) struct ContainmentRecord {
     home: Option<String>,
 }
 
+impl ContainmentRecord {
+    /// Reads the records.
+    pub(crate) fn read<R: Read>(reader: &mut Reader<R>) -> Result<Self> {
+        Ok(ContainmentRecord {
+            lives: reader.get_all()?,
+            past: reader.get()?,
+            children: reader.get()?,
+            executables: ExecutablesRecord { known: reader.get_all()?, newcomers: reader.get_all()? },
+            home: reader.get()?,
+        })
+    }
+
+    /// The directory of the groups.
+    pub(crate) fn home(&self) -> Option<&str> {
+        self.home.as_deref()
+    }
+}
+
 impl Containment {
-    /// The record for a re-exec.
-    pub(crate) fn carry(&self) -> ContainmentRecord {
-        let home = self.groups.as_ref().and_then(|groups| groups.home().to_str());
-        let (lives, past) = (self.attribution.lives().cloned().collect(), self.attribution.past().to_vec());
-        let (children, executables) = (self.table.entries().to_vec(), self.executables.carry());
-        ContainmentRecord { lives, past, children, executables, home: home.map(str::to_owned) }
+    /// Writes the records.
+    pub(crate) fn carry<W: Write>(&self, writer: &mut Writer<W>) -> Result<()> {
+        writer.put_all(self.attribution.lives())?;
+        writer.put(&self.attribution.past())?;
+        writer.put(&self.table.entries())?;
+        self.executables.carry(writer)?;
+        writer.put(&self.groups.as_ref().and_then(|groups| groups.home().to_str()))
     }
 
     /// Restores the record of the previous program.

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::env::args_os;
 use std::ffi::CString;
-use std::io::{Error, Result};
+use std::io::{Error, Result, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -16,11 +16,12 @@ use nix::unistd::execv;
 use uphold_core::control::{Refusal, Reply};
 use uphold_core::{ClientId, Supervisor};
 
-use super::image::Writer;
 use super::program::{arguments, own_program};
-use super::record::{EssentialRecord, HEAD, Own, carry_paths, error_words};
+use super::record::{EssentialRecord, HEAD, carry_paths, error_words};
 use crate::clients::published_files::PublishedFiles;
+use crate::clock::ticks;
 use crate::containment::cgroup::Cgroups;
+use crate::image::Writer;
 use crate::launch::open_files::OpenFiles;
 use crate::linux::Linux;
 
@@ -31,7 +32,7 @@ const STANDARD: rlim_t = 3;
 /// get the error.
 pub fn hand_over(clients: Vec<ClientId>, supervisor: &Supervisor<'_>, linux: &mut Linux, files: &PublishedFiles) {
     let program = own_program();
-    let written = write_image(clients.clone(), supervisor, linux, files);
+    let written = write_image(&clients, supervisor, linux, files);
     let Err(problem) = written.and_then(|image| become_it(&program, image, linux));
     let (path, reason) = (program.display(), error_words(&problem));
     linux.log.error(format_args!("Failed to re-execute {path}: {reason}"));
@@ -41,51 +42,70 @@ pub fn hand_over(clients: Vec<ClientId>, supervisor: &Supervisor<'_>, linux: &mu
 }
 
 fn write_image(
-    clients: Vec<ClientId>,
+    clients: &[ClientId],
     supervisor: &Supervisor<'_>,
     linux: &mut Linux,
     files: &PublishedFiles,
 ) -> Result<OwnedFd> {
     let mut writer = Writer::new()?;
+    put_own(&mut writer, clients, linux, files)?;
+    let logs: Vec<_> = linux.job_logs.iter().flat_map(|logs| logs.carry()).collect();
+    writer.put_all(logs.iter())?;
+    put_many(&mut writer, linux)?;
+    writer.finish(supervisor)
+}
+
+/// Writes a checkpoint of the kept state: the image without the output that is kept. Nothing is allocated.
+pub(crate) fn write_checkpoint<W: Write>(
+    writer: &mut Writer<W>,
+    supervisor: &Supervisor<'_>,
+    linux: &mut Linux,
+    files: &PublishedFiles,
+) -> Result<()> {
+    writer.put(&ticks())?;
+    put_own(writer, &[], linux, files)?;
+    match &linux.job_logs {
+        Some(logs) => writer.put_all(logs.carry_terminals())?,
+        None => writer.put(&0_u32)?,
+    }
+    put_many(writer, linux)?;
+    writer.save(supervisor)
+}
+
+/// Writes what occurs once: the records of [`Own`](super::record::Own).
+fn put_own<W: Write>(
+    writer: &mut Writer<W>,
+    clients: &[ClientId],
+    linux: &mut Linux,
+    files: &PublishedFiles,
+) -> Result<()> {
     writer.put(&HEAD)?;
-    let listeners = linux.control.listeners().iter().map(AsRawFd::as_raw_fd).collect();
-    let tracer = std::mem::take(&mut linux.tracer);
-    let (threshold, containment) = (linux.log.threshold(), linux.containment.carry());
-    let left_behind = linux.left_behind.carry();
-    let groups = carry_paths(linux.groups.iter().flat_map(Cgroups::carry));
+    writer.put(&clients)?;
     let [epoll, signals] = linux.wait.descriptors();
     let slots = linux.spawner.slots();
-    let essentials = EssentialRecord {
+    writer.put(&EssentialRecord {
         wait: [epoll.as_raw_fd(), signals.as_raw_fd()],
         outputs: linux.job_logs.as_ref().map(|logs| logs.descriptor().as_raw_fd()),
         slots: slots.descriptors().map(|slot| slot.as_raw_fd()),
         has_null: slots.has_null(),
-    };
-    let own = Own {
-        clients,
-        essentials,
-        threshold,
-        tracer,
-        listeners,
-        files: files.carry().map(carry_paths),
-        containment,
-        left_behind,
-        groups,
-    };
-    let put = writer.put(&own);
-    linux.tracer = own.tracer;
-    put?;
-    let clients: Vec<_> = linux.control.clients().carry().collect();
-    writer.put_all(clients.iter())?;
-    let logs: Vec<_> = linux.job_logs.iter().flat_map(|logs| logs.carry()).collect();
-    writer.put_all(logs.iter())?;
-    let watches: Vec<_> = linux.watches.carry().collect();
-    writer.put_all(watches.iter())?;
-    let daemons: Vec<_> = linux.daemons.table.carry().collect();
-    writer.put_all(daemons.iter())?;
-    let programs: Vec<_> = linux.programs.all().collect();
-    writer.put_all(programs.iter())?;
-    writer.finish(supervisor)
+    })?;
+    writer.put(&linux.log.threshold())?;
+    writer.put(&linux.tracer)?;
+    writer.put_all(linux.control.listeners().iter().map(AsRawFd::as_raw_fd))?;
+    for paths in files.carry() {
+        writer.put_all(carry_paths(paths))?;
+    }
+    linux.containment.carry(writer)?;
+    linux.left_behind.carry(writer)?;
+    writer.put_all(carry_paths(linux.groups.iter().flat_map(Cgroups::carry)))
+}
+
+/// Writes what occurs many times, without the logs.
+fn put_many<W: Write>(writer: &mut Writer<W>, linux: &mut Linux) -> Result<()> {
+    writer.put_all(linux.watches.carry())?;
+    writer.put_all(linux.daemons.table.carry())?;
+    writer.put_all(linux.programs.all())?;
+    writer.put_all(linux.control.clients().carry())
 }
 
 /// Replaces this process with another program, which gets the image and the descriptors named in it.

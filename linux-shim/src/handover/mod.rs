@@ -8,7 +8,6 @@
 //! to the state.
 
 pub mod hand_over;
-mod image;
 pub(crate) mod program;
 mod record;
 pub mod state;

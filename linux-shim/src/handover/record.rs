@@ -1,7 +1,7 @@
 //! The shim's own record in the image, and the form of paths and errors in it.
 
 use std::ffi::OsString;
-use std::io::Error;
+use std::io::{Error, Read, Result};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
@@ -11,13 +11,14 @@ use uphold_core::{ClientId, Priority};
 use crate::capacity::TRACEES;
 use crate::containment::left_behind::Carried;
 use crate::containment::record::ContainmentRecord;
+use crate::image::Reader;
 use crate::kernel::error;
 use crate::launch::slots::SLOTS;
 use crate::watch::trace::Tracer;
 
 /// The beginning of the image. The number is raised when the meaning of a record changes; a change of the number of
 /// records or of their fields is noticed while reading.
-pub(super) const HEAD: (&str, u32) = ("uphold", 5);
+pub(super) const HEAD: (&str, u32) = ("uphold", 6);
 
 /// The descriptors without which nothing can be supervised: the next program needs no new ones.
 #[derive(Serialize, Deserialize)]
@@ -38,8 +39,7 @@ impl EssentialRecord {
     }
 }
 
-/// The shim's state, without the parts that occur many times.
-#[derive(Serialize, Deserialize)]
+/// The shim's state, without the parts that occur many times. Each field is a record, or several.
 pub(super) struct Own {
     /// The clients that asked for the re-exec, and get their reply from the new program.
     pub(super) clients: Vec<ClientId>,
@@ -53,9 +53,28 @@ pub(super) struct Own {
     pub(super) groups: Vec<Vec<u8>>,
 }
 
+impl Own {
+    /// Reads the records.
+    pub(super) fn read<R: Read>(reader: &mut Reader<R>) -> Result<Own> {
+        Ok(Own {
+            clients: reader.get()?,
+            essentials: reader.get()?,
+            threshold: reader.get()?,
+            tracer: reader.get()?,
+            listeners: reader.get_all()?,
+            files: [reader.get_all()?, reader.get_all()?],
+            containment: ContainmentRecord::read(reader)?,
+            left_behind: (reader.get_all()?, reader.get_all()?),
+            groups: reader.get_all()?,
+        })
+    }
+}
+
 /// Paths in the form of the image: they need not be text.
-pub(super) fn carry_paths<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> Vec<Vec<u8>> {
-    paths.into_iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect()
+pub(super) fn carry_paths<'p>(
+    paths: impl IntoIterator<Item = &'p PathBuf, IntoIter: Clone>,
+) -> impl Iterator<Item = &'p [u8]> + Clone {
+    paths.into_iter().map(|path| path.as_os_str().as_bytes())
 }
 
 /// Paths from the image.

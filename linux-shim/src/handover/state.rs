@@ -1,18 +1,21 @@
 //! Reading the state of the previous program, and continuing from it.
 
 use std::collections::BTreeSet;
-use std::io::{Error, ErrorKind, Result};
+use std::fs::File;
+use std::io::{Error, ErrorKind, Read, Result};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::path::Path;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use uphold_core::{Priority, Supervisor};
+use uphold_core::{ClientId, Priority, Supervisor};
 
-use super::image::Reader;
 use super::record::{EssentialRecord, HEAD, Own, error_words, paths};
 use crate::clients::client_record::ClientRecord;
 use crate::clients::published_files::PublishedFiles;
 use crate::clock::now;
 use crate::conf::programs::ProgramRecord;
+use crate::image::Reader;
+use crate::keep::origin::Origin;
 use crate::kernel::descriptors::{adopt_descriptor, close_range};
 use crate::kernel::error;
 use crate::launch::slots::Slots;
@@ -20,15 +23,16 @@ use crate::linux::Linux;
 use crate::output::log_record::{LogRecord, put_together};
 use crate::readiness::record::DaemonRecord;
 use crate::watch::pidfd;
+use crate::watch::trace::Tracer;
 
 /// The state of the previous program.
 pub struct State {
     own: Own,
-    clients: Vec<ClientRecord>,
     logs: Vec<LogRecord>,
     watches: Vec<pidfd::WatchRecord>,
     daemons: Vec<DaemonRecord>,
-    programs: Vec<ProgramRecord>,
+    programs: Vec<ProgramRecord<'static>>,
+    clients: Vec<ClientRecord<'static>>,
 }
 
 /// Reads the state of the previous program; the supervisor's part goes into the supervisor.
@@ -45,20 +49,39 @@ pub fn read(number: i32, supervisor: &mut Supervisor<'_>) -> std::result::Result
     })
 }
 
-fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> {
-    let number = image.as_raw_fd();
-    let mut reader = Reader::new(image);
+/// Reads the state in a checkpoint of a supervisor that was killed. Its descriptors are gone. Returns the time of the
+/// checkpoint too, in ticks since boot.
+///
+/// # Errors
+/// The state cannot be read.
+pub(crate) fn read_checkpoint(
+    bytes: &[u8],
+    supervisor: &mut Supervisor<'_>,
+) -> std::result::Result<(State, u64), String> {
+    let mut reader = Reader::of(bytes);
+    let read = reader.get().and_then(|ticks| Ok((read_records(&mut reader)?, ticks)));
+    let whole = read.and_then(|read| reader.finish(supervisor).map(|()| read));
+    whole.map_err(|problem| error_words(&problem))
+}
+
+fn read_records<R: Read>(reader: &mut Reader<R>) -> Result<State> {
     if reader.get::<(String, u32)>()? != (HEAD.0.to_owned(), HEAD.1) {
         return Err(Error::new(ErrorKind::InvalidData, "another version of the supervisor wrote it"));
     }
-    let state = State {
-        own: reader.get()?,
-        clients: reader.get_all()?,
+    Ok(State {
+        own: Own::read(reader)?,
         logs: reader.get_all()?,
         watches: reader.get_all()?,
         daemons: reader.get_all()?,
         programs: reader.get_all()?,
-    };
+        clients: reader.get_all()?,
+    })
+}
+
+fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> {
+    let number = image.as_raw_fd();
+    let mut reader = Reader::new(image);
+    let state = read_records(&mut reader)?;
     let mut seen = BTreeSet::from([number]);
     let listeners = state.own.listeners.iter().copied().chain(state.own.essentials.descriptors());
     let clients = state.clients.iter().filter_map(ClientRecord::descriptor);
@@ -73,6 +96,18 @@ fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> 
     Ok(state)
 }
 
+/// The kept state of this very process, which crashed as another program. `None` if the descriptor is not that of a
+/// kept state.
+pub(crate) fn kept(number: i32) -> Option<File> {
+    let file = File::from(adopt(number).ok()?);
+    if Origin::is_there(&file) {
+        return Some(file);
+    }
+    // The owner is the image.
+    let _number = file.into_raw_fd();
+    None
+}
+
 /// Takes ownership of descriptors that were handed over together.
 fn adopt_all<const COUNT: usize>(numbers: [i32; COUNT]) -> Option<[OwnedFd; COUNT]> {
     let adopted: Vec<OwnedFd> = numbers.into_iter().filter_map(|number| adopt(number).ok()).collect();
@@ -80,7 +115,7 @@ fn adopt_all<const COUNT: usize>(numbers: [i32; COUNT]) -> Option<[OwnedFd; COUN
 }
 
 /// Takes ownership of a descriptor that was handed over.
-fn adopt(number: i32) -> Result<OwnedFd> {
+pub(crate) fn adopt(number: i32) -> Result<OwnedFd> {
     if number <= 2 {
         return Err(ErrorKind::InvalidInput.into());
     }
@@ -107,6 +142,39 @@ pub struct Essentials {
 }
 
 impl State {
+    /// The rest of it when every descriptor is closed.
+    pub(crate) fn without_descriptors(mut self) -> State {
+        self.own.listeners.clear();
+        self.without_passing()
+    }
+
+    /// The rest of it after a crash: descriptors that may have come and gone since are left out.
+    pub(crate) fn without_passing(mut self) -> State {
+        self.own.tracer = Tracer::default();
+        self.own.clients.clear();
+        self.logs.clear();
+        // Every process is compared with what the kernel shows, and watched then.
+        self.watches.clear();
+        self.daemons.iter_mut().for_each(DaemonRecord::cut_off);
+        self.clients = std::mem::take(&mut self.clients).into_iter().map(ClientRecord::cut_off).collect();
+        self
+    }
+
+    /// The directory of the control groups of jobs.
+    pub(crate) fn groups_home(&self) -> Option<&Path> {
+        self.own.containment.home().map(Path::new)
+    }
+
+    /// The clients, each with its descriptor if it waits for a reply.
+    pub(crate) fn clients(&self) -> Vec<(ClientId, Option<i32>)> {
+        self.clients.iter().map(|client| (client.id(), client.waits())).collect()
+    }
+
+    /// The descriptors that stay open as long as the supervisor runs.
+    pub(crate) fn lasting(&self) -> impl Iterator<Item = i32> {
+        self.own.listeners.iter().copied().chain(self.own.essentials.descriptors())
+    }
+
     /// Takes the descriptors that come first. To be called once.
     pub fn essentials(&self) -> Essentials {
         let EssentialRecord { wait, outputs, slots, has_null } = self.own.essentials;

@@ -71,7 +71,7 @@ pub(crate) fn open_writer(reader: &OwnedFd) -> Result<OwnedFd, Errno> {
 }
 
 /// The number of the terminal below `/dev/pts`.
-fn terminal_number(reader: &OwnedFd) -> Result<c_uint, Errno> {
+pub(crate) fn terminal_number(reader: &OwnedFd) -> Result<c_uint, Errno> {
     let mut number: c_uint = 0;
     // SAFETY: the request writes one number.
     Errno::result(unsafe { libc::ioctl(reader.as_raw_fd(), libc::TIOCGPTN, &raw mut number) }).map(|_| number)

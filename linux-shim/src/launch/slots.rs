@@ -1,6 +1,7 @@
 //! The low descriptors through which a new process gets others.
 
 use std::ffi::c_int;
+use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -10,13 +11,14 @@ use nix::sys::stat::Mode;
 use nix::unistd::dup3;
 
 use crate::descriptors::essential;
+use crate::keep::origin::Origin;
 use crate::kernel::descriptors::adopt_descriptor;
 
 /// The lowest descriptor of the supervisor that a child may see: above those that the child needs.
 const FIRST_SLOT: c_int = 10;
 
 /// The number of slots.
-pub(crate) const SLOTS: usize = 6;
+pub(crate) const SLOTS: usize = 7;
 
 /// Low descriptors through which a child gets others, since it has a copy of only the beginning of the table. Between
 /// launches all except the null device lead nowhere.
@@ -26,6 +28,8 @@ pub(crate) struct Slots {
     pub(crate) script: OwnedFd,
     pub(crate) ready: OwnedFd,
     pub(crate) report: OwnedFd,
+    /// The file of the kept state: its lock lasts until the child runs its program.
+    lock: OwnedFd,
     nowhere: OwnedFd,
     has_null: bool,
 }
@@ -34,18 +38,33 @@ impl Slots {
     pub(crate) fn new() -> Result<Slots, Errno> {
         let nowhere = EventFd::from_flags(EfdFlags::EFD_CLOEXEC)?;
         let slot = || fcntl(&nowhere, FcntlArg::F_DUPFD_CLOEXEC(FIRST_SLOT)).map(adopt_descriptor);
-        let (null, log, script, ready, report, nowhere) = (slot()?, slot()?, slot()?, slot()?, slot()?, slot()?);
-        Ok(Slots { null, log, script, ready, report, nowhere, has_null: false })
+        let (null, log, script, ready, report) = (slot()?, slot()?, slot()?, slot()?, slot()?);
+        let (lock, nowhere) = (slot()?, slot()?);
+        Ok(Slots { null, log, script, ready, report, lock, nowhere, has_null: false })
     }
 
     /// The slots of the previous program. `has_null`: whether the first one leads to the null device.
-    pub(crate) fn handed([null, log, script, ready, report, nowhere]: [OwnedFd; SLOTS], has_null: bool) -> Slots {
-        Slots { null, log, script, ready, report, nowhere, has_null }
+    pub(crate) fn handed([null, log, script, ready, report, lock, nowhere]: [OwnedFd; SLOTS], has_null: bool) -> Slots {
+        Slots { null, log, script, ready, report, lock, nowhere, has_null }
+    }
+
+    /// Holds the lock on the file of the kept state through every launch.
+    ///
+    /// # Errors
+    /// EMFILE: the limit was lowered below the number of the slot.
+    pub(crate) fn hold(&mut self, file: &File) -> Result<(), Errno> {
+        lead(file, &mut self.lock)
+    }
+
+    /// The file of the kept state, if the program before this one held it.
+    pub(crate) fn kept(&self) -> Option<File> {
+        let file = fcntl(&self.lock, FcntlArg::F_DUPFD_CLOEXEC(FIRST_SLOT)).map(adopt_descriptor).map(File::from);
+        file.ok().filter(Origin::is_there)
     }
 
     /// The slots for the next program, in the order in which it takes them.
     pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; SLOTS] {
-        [&self.null, &self.log, &self.script, &self.ready, &self.report, &self.nowhere].map(AsFd::as_fd)
+        self.all().map(AsFd::as_fd)
     }
 
     /// Whether the first one leads to the null device.
@@ -54,7 +73,11 @@ impl Slots {
     }
 
     fn numbers(&self) -> [c_int; SLOTS] {
-        [&self.null, &self.log, &self.script, &self.ready, &self.report, &self.nowhere].map(OwnedFd::as_raw_fd)
+        self.all().map(OwnedFd::as_raw_fd)
+    }
+
+    fn all(&self) -> [&OwnedFd; SLOTS] {
+        [&self.null, &self.log, &self.script, &self.ready, &self.report, &self.lock, &self.nowhere]
     }
 
     /// The slots that are used during a launch only.

@@ -160,6 +160,11 @@ impl Spawner {
         &self.slots
     }
 
+    /// The slots.
+    pub(crate) fn slots_mut(&mut self) -> &mut Slots {
+        &mut self.slots
+    }
+
     /// The reason for which the last process was not born into the control group of its plan; `None` if it was, or had
     /// none.
     pub fn outside(&self) -> Option<Errno> {

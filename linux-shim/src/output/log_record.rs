@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 use serde::{Deserialize, Serialize};
-use uphold_core::JobId;
+use uphold_core::{JobId, Pid};
 
 use super::job_log::{Backlog, JobLogs, LogSlot, keep};
 use crate::capacity::{JOB_LOGS, LOG_RECORD};
@@ -30,6 +30,12 @@ struct Live {
 }
 
 impl LogRecord {
+    /// The log of a process, of which nothing is kept.
+    pub(crate) fn of_terminal(descriptor: i32, job: JobId, pid: Pid) -> Self {
+        let live = Live { descriptor, job, pid: pid.get(), heir: pid.get() };
+        LogRecord { live: Some(live), name: Vec::new(), kept: Vec::new(), dropped: 0 }
+    }
+
     /// The descriptor of the terminal.
     pub(crate) fn descriptor(&self) -> Option<i32> {
         self.live.as_ref().map(|live| live.descriptor)
@@ -76,6 +82,15 @@ impl JobLogs {
         let gone = Backlog { dropped: self.dropped, ..Backlog::default() };
         let gone = (!gone.is_empty()).then(|| gone.carry(&self.kept, None));
         live.chain(self.ended.iter().map(|backlog| backlog.carry(&self.kept, None))).chain(gone).flatten()
+    }
+
+    /// The same without the bytes that are kept, for which nothing is allocated.
+    pub(crate) fn carry_terminals(&self) -> impl Iterator<Item = LogRecord> + Clone {
+        self.entries.iter().filter_map(|entry| {
+            let LogSlot { terminal, job, pid, heir, backlog } = entry;
+            let live = Live { descriptor: terminal.as_ref()?.as_raw_fd(), job: *job, pid: *pid, heir: *heir };
+            Some(LogRecord { live: Some(live), name: Vec::new(), kept: Vec::new(), dropped: backlog.dropped })
+        })
     }
 
     /// Restores a log. Bytes that do not fit are counted.

@@ -48,11 +48,23 @@ pub(super) fn open_socket() -> Result<(Name, OwnedFd), Errno> {
     let mut random = [[0; 8]; 2];
     kernel::socket::random(random.as_flattened_mut());
     let name = random.map(u64::from_ne_bytes);
+    open_named(name).map(|opened| (name, opened))
+}
+
+/// The name in the address of such a socket.
+pub(super) fn name_in(address: &[u8]) -> Option<Name> {
+    let digits = std::str::from_utf8(address.strip_prefix(b"@uphold/notify/")?).ok()?;
+    let (first, second) = digits.split_at_checked(16)?;
+    Some([u64::from_str_radix(first, 16).ok()?, u64::from_str_radix(second, 16).ok()?])
+}
+
+/// Opens the socket of that name.
+pub(super) fn open_named(name: Name) -> Result<OwnedFd, Errno> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let opened = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
     setsockopt(&opened, sockopt::PassCred, &true)?;
     bind(std::os::fd::AsRawFd::as_raw_fd(&opened), &UnixAddr::new_abstract(socket_name(name).as_bytes())?)?;
-    Ok((name, opened))
+    Ok(opened)
 }
 
 pub(super) fn watch(epoll: &Epoll, what: impl AsFd, source: Source) -> Result<(), Errno> {

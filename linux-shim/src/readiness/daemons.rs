@@ -8,7 +8,7 @@ use nix::unistd::{pipe2, read};
 use uphold_core::limits::STATUS;
 use uphold_core::{JobId, Notification, Pid, Supervisor};
 
-use super::channel::{NotifyChannel, open_socket, watch};
+use super::channel::{NotifyChannel, name_in, open_named, open_socket, watch};
 use super::message::NotifyMessage;
 use super::pid_file::{self, Before};
 use super::sender;
@@ -87,6 +87,21 @@ impl Daemons {
         }
         self.table.places[index] = place;
         Ok(voice)
+    }
+
+    /// Listens again at the socket by which a main process reports: that of the supervisor that launched it is closed.
+    pub(crate) fn reopen(&mut self, job: JobId, pid: Pid, address: &[u8], epoll: &Epoll) -> Result<(), Errno> {
+        let name = name_in(address).ok_or(Errno::EINVAL)?;
+        let index = self.table.make_room(job).ok_or(Errno::ENOMEM)?;
+        let socket = dispensable(|| open_named(name)).inspect_err(note_if_short)?;
+        watch(epoll, &socket, Source::Message(index as u32))?;
+        let place = &mut self.table.places[index];
+        if place.job != Some(job) {
+            *place = DaemonSlot { job: Some(job), session: pid.get(), ..DaemonSlot::default() };
+        }
+        (place.name, place.socket, place.main) = (name, Some(socket), sender::main(pid));
+        self.table.mains[index] = pid.get();
+        Ok(())
     }
 
     /// Notes the state of the pid file of a main process that is launched now.

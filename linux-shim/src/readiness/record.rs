@@ -26,6 +26,11 @@ pub(crate) struct DaemonRecord {
 }
 
 impl DaemonRecord {
+    /// The descriptors are closed.
+    pub(crate) fn cut_off(&mut self) {
+        self.descriptors = [None; 2];
+    }
+
     /// The descriptors of the socket and of the pipe.
     pub(crate) fn descriptors(&self) -> [Option<i32>; 2] {
         self.descriptors
@@ -39,7 +44,7 @@ impl DaemonTable {
     }
 
     /// The record of every job with a main process. Every notification must have been delivered.
-    pub(crate) fn carry(&self) -> impl Iterator<Item = DaemonRecord> {
+    pub(crate) fn carry(&self) -> impl Iterator<Item = DaemonRecord> + Clone {
         self.places.iter().enumerate().filter_map(|(index, place)| {
             let DaemonSlot { job, ref socket, ref pipe, name, main, session, before, warned } = *place;
             let number = |descriptor: &Option<OwnedFd>| descriptor.as_ref().map(AsRawFd::as_raw_fd);

@@ -65,6 +65,8 @@ pub struct Watches {
     /// The time of the next look at those without a descriptor, and the process after which it goes on.
     look: Option<Instant>,
     after: Option<Pid>,
+    /// Whether a process that is not watched may be a child of another process.
+    has_strangers: bool,
 }
 
 impl Default for Watches {
@@ -76,7 +78,7 @@ impl Default for Watches {
 impl Watches {
     /// No processes, with capacity for [`WATCHES`].
     pub fn new() -> Self {
-        Watches { all: Vec::with_capacity(WATCHES), look: None, after: None }
+        Watches { all: Vec::with_capacity(WATCHES), look: None, after: None, has_strangers: false }
     }
 
     fn place(&self, pid: Pid) -> Result<usize, usize> {
@@ -213,6 +215,11 @@ impl Watches {
         None
     }
 
+    /// From now on a process that is not watched may be one of a killed supervisor, and no child.
+    pub(crate) fn have_strangers(&mut self) {
+        self.has_strangers = true;
+    }
+
     /// Signals a process: a watched one by its pidfd, another, which must be a child, by its process id. Returns
     /// whether it existed.
     ///
@@ -239,6 +246,8 @@ impl Watches {
         exactly: impl Fn(BorrowedFd<'_>) -> Result<bool, Errno>,
     ) -> Result<bool, Errno> {
         let mut start = match self.known(pid) {
+            // It has exited, and another process may have its id.
+            None if self.has_strangers && !kernel::process::is_child(pid.get().cast_signed()) => return Ok(false),
             None => return by_number(),
             Some(Known::Descriptor(process)) => return exactly(process.as_fd()),
             Some(Known::Start(start)) => *start,
@@ -257,7 +266,7 @@ impl Watches {
     }
 
     /// Every watched process.
-    pub(crate) fn carry(&self) -> impl Iterator<Item = WatchRecord> {
+    pub(crate) fn carry(&self) -> impl Iterator<Item = WatchRecord> + Clone {
         self.all.iter().map(|watch| {
             let (descriptor, start) = match &watch.known {
                 Known::Descriptor(process) => (Some(process.as_raw_fd()), None),

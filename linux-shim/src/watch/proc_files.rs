@@ -114,6 +114,18 @@ pub(crate) fn number(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
+/// Calls `take` for every process.
+///
+/// # Errors
+/// The kernel does not tell now: there may be more.
+pub(crate) fn each_process(mut take: impl FnMut(Pid)) -> Result<(), Errno> {
+    let Some(directory) = open_in_proc(format_args!("."))? else { return Err(Errno::ENOENT) };
+    crate::kernel::descriptors::each_entry(&directory, |name, is_directory| {
+        let pid = number(name).filter(|_| is_directory).and_then(|number| u32::try_from(number).ok());
+        pid.and_then(Pid::new).into_iter().for_each(&mut take);
+    })
+}
+
 /// Reads a file to its end, piece by piece. The process may exit meanwhile, which is an end too.
 ///
 /// # Errors

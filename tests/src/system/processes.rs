@@ -77,6 +77,16 @@ pub fn marked(name: &str, value: &str) -> Vec<Process> {
     all().filter(has).collect()
 }
 
+/// The processes with these values of environment variables, each `NAME=VALUE`.
+pub fn marked_with(entries: &[String]) -> Vec<Process> {
+    let has = |process: &Process| {
+        let environment = fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
+        let variables = || environment.split(|&byte| byte == 0);
+        entries.iter().all(|entry| variables().any(|variable| variable == entry.as_bytes()))
+    };
+    all().filter(|process| !process.zombie && has(process)).collect()
+}
+
 /// Every live process with its command line and its environment, as far as they can be read. Each string in them ends
 /// in a NUL.
 pub fn with_texts() -> impl Iterator<Item = (u32, Vec<u8>, Vec<u8>)> {

@@ -1,4 +1,5 @@
-//! The image as a file in memory: the shim's records, each with its length and checksum, then the core's snapshot.
+//! The image: the shim's records, each with its length and checksum, then the core's snapshot. It is a file in memory
+//! for the next program, or a checkpoint of the kept state.
 
 use crate::capacity::IMAGE_RECORD;
 use crate::descriptors::essential;
@@ -12,23 +13,48 @@ use serde::de::DeserializeOwned;
 use uphold_core::{Fnv, Supervisor};
 
 /// An image that is being written.
-pub(super) struct Writer {
-    file: BufWriter<File>,
+pub(crate) struct Writer<W> {
+    to: W,
     record: Vec<u8>,
 }
 
-impl Writer {
-    /// An empty image.
-    pub(super) fn new() -> Result<Self> {
+impl Writer<BufWriter<File>> {
+    /// An empty image in memory.
+    pub(crate) fn new() -> Result<Self> {
         let file = File::from(essential(|| memfd_create(c"uphold-state", MFdFlags::MFD_CLOEXEC))?);
-        Ok(Writer { file: BufWriter::new(file), record: Vec::new() })
+        Ok(Writer { to: BufWriter::new(file), record: Vec::new() })
+    }
+
+    /// Appends the supervisor's snapshot, which completes the image, and rewinds it.
+    pub(crate) fn finish(mut self, supervisor: &Supervisor<'_>) -> Result<OwnedFd> {
+        self.save(supervisor)?;
+        let mut file = self.to.into_inner()?;
+        file.rewind()?;
+        Ok(file.into())
+    }
+}
+
+impl<W: Write> Writer<W> {
+    /// An image that goes there. The buffer is for one record at a time.
+    pub(crate) fn to(to: W, record: Vec<u8>) -> Self {
+        Writer { to, record }
+    }
+
+    /// Appends the supervisor's snapshot.
+    pub(crate) fn save(&mut self, supervisor: &Supervisor<'_>) -> Result<()> {
+        supervisor.save(&mut Core(&mut self.to)).map_err(|error| Error::other(error.to_string()))
+    }
+
+    /// Where the image went, and the buffer.
+    pub(crate) fn into_parts(self) -> (W, Vec<u8>) {
+        (self.to, self.record)
     }
 
     /// Appends one record.
     ///
     /// # Errors
     /// It cannot be written, or is longer than the reader accepts.
-    pub(super) fn put(&mut self, record: &impl Serialize) -> Result<()> {
+    pub(crate) fn put(&mut self, record: &impl Serialize) -> Result<()> {
         self.record.clear();
         let broken = |error: postcard::Error| Error::new(ErrorKind::InvalidData, error.to_string());
         self.record = postcard::to_extend(record, std::mem::take(&mut self.record)).map_err(broken)?;
@@ -37,42 +63,41 @@ impl Writer {
             return Err(Error::new(ErrorKind::FileTooLarge, "a record is too long"));
         }
         let sum = Fnv::new().with(&self.record).value();
-        self.file.write_all(&(self.record.len() as u32).to_le_bytes())?;
-        self.file.write_all(&sum.to_le_bytes())?;
-        self.file.write_all(&self.record)
+        self.to.write_all(&(self.record.len() as u32).to_le_bytes())?;
+        self.to.write_all(&sum.to_le_bytes())?;
+        self.to.write_all(&self.record)
     }
 
     /// Appends the number of records, and the records.
-    pub(super) fn put_all<T: Serialize>(&mut self, records: impl Iterator<Item = T> + Clone) -> Result<()> {
+    pub(crate) fn put_all<T: Serialize>(&mut self, records: impl Iterator<Item = T> + Clone) -> Result<()> {
         self.put(&(records.clone().count() as u32))?;
         records.into_iter().try_for_each(|record| self.put(&record))
-    }
-
-    /// Appends the supervisor's snapshot, which completes the image, and rewinds it.
-    pub(super) fn finish(mut self, supervisor: &Supervisor<'_>) -> Result<OwnedFd> {
-        supervisor.save(&mut Core(&mut self.file)).map_err(|error| Error::other(error.to_string()))?;
-        let mut file = self.file.into_inner()?;
-        file.rewind()?;
-        Ok(file.into())
     }
 }
 
 /// An image that is being read.
-pub(super) struct Reader {
-    file: BufReader<File>,
+pub(crate) struct Reader<R> {
+    from: R,
     record: Vec<u8>,
 }
 
-impl Reader {
+impl Reader<BufReader<File>> {
     /// A reader at the beginning of the image.
-    pub(super) fn new(image: OwnedFd) -> Self {
-        Reader { file: BufReader::new(image.into()), record: Vec::new() }
+    pub(crate) fn new(image: OwnedFd) -> Self {
+        Reader::of(BufReader::new(image.into()))
+    }
+}
+
+impl<R: Read> Reader<R> {
+    /// A reader of the image that comes from there.
+    pub(crate) fn of(from: R) -> Self {
+        Reader { from, record: Vec::new() }
     }
 
     /// The next record.
-    pub(super) fn get<T: DeserializeOwned>(&mut self) -> Result<T> {
+    pub(crate) fn get<T: DeserializeOwned>(&mut self) -> Result<T> {
         let mut head = [0; 8];
-        self.file.read_exact(&mut head)?;
+        self.from.read_exact(&mut head)?;
         let [a, b, c, d, sum @ ..] = head;
         let length = u32::from_le_bytes([a, b, c, d]) as usize;
         if length > IMAGE_RECORD {
@@ -80,7 +105,7 @@ impl Reader {
         }
         self.record.clear();
         self.record.resize(length, 0);
-        self.file.read_exact(&mut self.record)?;
+        self.from.read_exact(&mut self.record)?;
         if Fnv::new().with(&self.record).value() != u32::from_le_bytes(sum) {
             return Err(Error::new(ErrorKind::InvalidData, "wrong checksum"));
         }
@@ -88,14 +113,14 @@ impl Reader {
     }
 
     /// Reads the number of records, and the records.
-    pub(super) fn get_all<T: DeserializeOwned>(&mut self) -> Result<Vec<T>> {
+    pub(crate) fn get_all<T: DeserializeOwned>(&mut self) -> Result<Vec<T>> {
         let count: u32 = self.get()?;
         (0..count).map(|_| self.get()).collect()
     }
 
     /// Restores the supervisor from the end of the image.
-    pub(super) fn finish(mut self, supervisor: &mut Supervisor<'_>) -> Result<()> {
-        supervisor.restore(&mut Core(&mut self.file)).map_err(|error| Error::other(error.to_string()))
+    pub(crate) fn finish(mut self, supervisor: &mut Supervisor<'_>) -> Result<()> {
+        supervisor.restore(&mut Core(&mut self.from)).map_err(|error| Error::other(error.to_string()))
     }
 }
 

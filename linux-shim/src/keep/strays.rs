@@ -1,0 +1,80 @@
+//! Processes that bear the mark of a dead supervisor's session, and that its state does not know: it was killed after
+//! it had made them, and before it could note that.
+
+use nix::errno::Errno;
+use uphold_core::{Pid, Supervisor};
+
+use crate::containment::process::{ClaimedName, Marked, marked};
+use crate::watch::proc_files::each_process;
+use crate::watch::proc_stat::Stat;
+
+/// Such a process.
+#[derive(Clone, Debug)]
+pub(crate) struct Stray {
+    pub(crate) stat: Stat,
+    /// The job and the instance.
+    pub(crate) name: ClaimedName,
+}
+
+/// The processes that no job has yet.
+#[derive(Default)]
+pub(crate) struct Strays {
+    all: Vec<Stray>,
+    /// Every process of the session that began since then, with descendants.
+    newborn: Vec<Pid>,
+}
+
+impl Strays {
+    /// Searches the processes of a session that began at that time, in ticks since boot, or later. A process is left
+    /// out if it is in the session of one that a job has, or if its parent bears the mark too: then it is a descendant.
+    ///
+    /// # Errors
+    /// The kernel does not tell now.
+    pub(crate) fn search(session: &[u8], since: u64, supervisor: &Supervisor<'_>) -> Result<Strays, Errno> {
+        let mut all: Vec<Stray> = Vec::new();
+        let of_session = |pid| marked(pid).ok().flatten().filter(|marked| marked.session == session);
+        each_process(|pid| {
+            if let Ok(Some(stat)) = Stat::of(pid)
+                && stat.is_alive()
+                && stat.start >= since
+                && let Some(Marked { name, .. }) = of_session(pid)
+            {
+                all.push(Stray { stat, name });
+            }
+        })?;
+        let newborn = all.iter().map(|stray| stray.stat.pid).collect();
+        let has = |number: u32| Pid::new(number).is_some_and(|pid| supervisor.owner(pid).is_some());
+        all.retain(|Stray { stat, .. }| {
+            let known = has(stat.pid.get()) || has(stat.session) || has(stat.group);
+            !known && Pid::new(stat.parent).and_then(of_session).is_none()
+        });
+        // The leader of a session was launched itself; the others come after it, the oldest first.
+        all.sort_by_key(|Stray { stat, .. }| (stat.session != stat.pid.get(), stat.start, stat.pid));
+        Ok(Strays { all, newborn })
+    }
+
+    /// Takes the process of a job.
+    pub(crate) fn take(&mut self, job: &[u8], instance: &[u8]) -> Option<Stray> {
+        let at = self.all.iter().position(|stray| stray.name[0] == job && stray.name[1] == instance)?;
+        let found = self.all.remove(at);
+        // Its relatives are found as the job's from now on.
+        self.all.retain(|other| other.stat.session != found.stat.session);
+        Stat::of(found.stat.pid).is_ok_and(|stat| stat.is_some_and(|it| it.start == found.stat.start)).then_some(found)
+    }
+
+    /// These processes.
+    pub(crate) fn of(all: Vec<Stray>) -> Strays {
+        Strays { all, newborn: Vec::new() }
+    }
+
+    /// Every process of the session that began since then, with descendants: a tracer that is killed leaves the stop at
+    /// their birth to them.
+    pub(crate) fn newborn(&self) -> impl Iterator<Item = Pid> {
+        self.newborn.iter().copied()
+    }
+
+    /// The processes that are left.
+    pub(crate) fn take_all(&mut self) -> Vec<Stray> {
+        std::mem::take(&mut self.all)
+    }
+}

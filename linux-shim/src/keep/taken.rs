@@ -1,0 +1,120 @@
+//! Processes of a killed supervisor, which this one goes on supervising although they are not its children.
+
+use std::collections::VecDeque;
+
+use nix::errno::Errno;
+use nix::sys::epoll::Epoll;
+use uphold_core::{JobId, Launch, Pid, Process, Supervisor};
+
+use super::strays::Strays;
+use crate::clock::now;
+use crate::conf::programs::Programs;
+use crate::containment::job_processes::Containment;
+use crate::containment::process::each_variable;
+use crate::kernel::process::is_child;
+use crate::output::message_log::MessageLog;
+use crate::pending::PendingInput;
+use crate::readiness::daemons::Daemons;
+use crate::watch::pidfd::Watches;
+use crate::watch::proc_stat::{Stat, is_traced};
+
+/// The rest of a killed supervisor.
+#[derive(Default)]
+pub struct Legacy {
+    /// Whether there was one, so that some processes are not children.
+    pub(crate) is_there: bool,
+    /// Its traced processes that had not begun to run. A trap that it had not seen kills them.
+    pub(crate) unborn: Vec<Pid>,
+    /// Its processes that no job has.
+    pub(crate) strays: Strays,
+    /// The descriptors that are open after a crash, and that nothing has taken yet.
+    pub(crate) inherited: Vec<i32>,
+}
+
+/// The parts of the shim that a process needs which is taken over.
+pub(crate) struct Taker<'t> {
+    pub(crate) log: &'t mut MessageLog,
+    pub(crate) programs: &'t Programs,
+    pub(crate) containment: &'t mut Containment,
+    pub(crate) daemons: &'t mut Daemons,
+    pub(crate) watches: &'t mut Watches,
+    pub(crate) epoll: &'t Epoll,
+    pub(crate) ready: &'t mut VecDeque<PendingInput>,
+    pub(crate) legacy: &'t mut Legacy,
+}
+
+impl Taker<'_> {
+    /// Finds the process that the killed supervisor has made for this order.
+    pub(crate) fn take_stray(
+        &mut self,
+        supervisor: &Supervisor<'_>,
+        (job, process, launch): (JobId, Process, Launch),
+    ) -> Option<Pid> {
+        let name = supervisor.class_name(supervisor.class_of(job)?);
+        let stat = self.legacy.strays.take(name, supervisor.instance_name(job))?.stat;
+        let pid = stat.pid;
+        if !self.watch(&stat) {
+            return None;
+        }
+        self.containment.taken_over(job, process, pid, stat.start);
+        if launch.trace {
+            self.legacy.unborn.push(pid);
+        }
+        if launch.contain {
+            self.containment.executables.expect(now(), job, pid);
+        }
+        self.went_on(supervisor, (job, process), &stat);
+        Some(pid)
+    }
+
+    /// Watches a process from now on. Returns whether it is there.
+    pub(crate) fn watch(&mut self, stat: &Stat) -> bool {
+        if is_child(stat.pid.get().cast_signed()) {
+            return true;
+        }
+        self.containment.note_reaper(stat);
+        match self.watches.add(stat.pid, now(), self.epoll) {
+            Ok(there) => there,
+            Err(errno) => {
+                self.log.warn(format_args!("Unable to watch process ({}): {}", stat.pid, errno.desc()));
+                true
+            }
+        }
+    }
+
+    /// A process that was launched by the killed supervisor lives. Its steps meanwhile were not reported.
+    pub(crate) fn went_on(&mut self, supervisor: &Supervisor<'_>, (job, process): (JobId, Process), stat: &Stat) {
+        let pid = stat.pid;
+        if is_traced(pid) != Some(true) || self.legacy.is_there {
+            self.ready.push_back(PendingInput::Executed(pid));
+        }
+        if process != Process::Main {
+            return;
+        }
+        if stat.is_stopped() {
+            self.ready.push_back(PendingInput::Stopped(pid));
+        }
+        let Some(class) = supervisor.class_of(job) else { return };
+        let Some(readiness) = self.programs.settings(class).readiness() else { return };
+        if readiness.descriptor.is_some() {
+            // Its pipe is closed, so that it can report nothing.
+            self.ready.push_back(PendingInput::Ready(job));
+        }
+        if readiness.has_socket()
+            && let Err(errno) = self.hear(job, pid)
+        {
+            self.log.warn(format_args!("Unable to hear process ({pid}): {}", errno.desc()));
+        }
+    }
+
+    /// Listens again at the socket that the environment of a process names.
+    fn hear(&mut self, job: JobId, pid: Pid) -> Result<(), Errno> {
+        let mut address = Vec::new();
+        each_variable(pid, |entry| {
+            if let Some(value) = entry.strip_prefix(b"NOTIFY_SOCKET=") {
+                address = value.to_vec();
+            }
+        })?;
+        self.daemons.reopen(job, pid, &address, self.epoll)
+    }
+}

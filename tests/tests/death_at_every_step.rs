@@ -1,0 +1,201 @@
+//! The death at every step: a session's supervisor is killed at each of its system calls while it carries out a
+//! command, and started again. The command then comes to its end, no job has a second process, and no other job
+//! notices.
+//!
+//! Each command is repeated, with one more system call each time, until it ends before the supervisor is killed. If
+//! that takes too long, system calls are left out, which is printed; `UPHOLD_EVERY_STEP=1` leaves none out.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use uphold_tests::system::processes::{Signal, marked_with};
+use uphold_tests::system::{Launch, System, skipped};
+
+const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
+const KILLER: &str = env!("CARGO_BIN_EXE_killer");
+
+/// The time for one test, unless every step is asked for.
+const TIME: Duration = Duration::from_secs(25);
+
+/// The jobs, each with its text and the number of its processes.
+const JOBS: [(&str, &str, usize); 10] = [
+    ("plain", "respawn\nexec @DAEMON@\n", 1),
+    ("unlogged", "console none\nexec @DAEMON@\n", 1),
+    ("script", "script\n  : two lines\n  exec @DAEMON@\nend script\n", 1),
+    ("fork", "expect fork\nrespawn\nexec @DAEMON@ fork session\n", 1),
+    ("daemon", "expect daemon\nrespawn\nexec @DAEMON@ fork session fork\n", 1),
+    ("stop", "expect stop\nexec @DAEMON@ stop\n", 1),
+    ("notify", "expect notify\nrespawn\nexec @DAEMON@ notify READY=1\n", 1),
+    ("auto", "expect auto\nexec @DAEMON@ fork session\n", 1),
+    ("hooks", "pre-start exec true\npost-start exec true\npre-stop exec true\npost-stop exec true\nexec @DAEMON@\n", 1),
+    ("pair", "start on go\nstop on halt\nexec @DAEMON@ spare\n", 2),
+];
+
+/// The commands, each with the job that it brings to run or to rest.
+const COMMANDS: [(&[&str], &str, bool); 20] = [
+    (&["start", "plain"], "plain", true),
+    (&["stop", "plain"], "plain", false),
+    (&["start", "unlogged"], "unlogged", true),
+    (&["stop", "unlogged"], "unlogged", false),
+    (&["start", "script"], "script", true),
+    (&["stop", "script"], "script", false),
+    (&["start", "fork"], "fork", true),
+    (&["stop", "fork"], "fork", false),
+    (&["start", "daemon"], "daemon", true),
+    (&["stop", "daemon"], "daemon", false),
+    (&["start", "stop"], "stop", true),
+    (&["stop", "stop"], "stop", false),
+    (&["start", "notify"], "notify", true),
+    (&["stop", "notify"], "notify", false),
+    (&["start", "auto"], "auto", true),
+    (&["stop", "auto"], "auto", false),
+    (&["start", "hooks"], "hooks", true),
+    (&["stop", "hooks"], "hooks", false),
+    (&["emit", "go"], "pair", true),
+    (&["emit", "halt"], "pair", false),
+];
+
+/// A program that kills the supervisor at its Nth system call from now.
+struct Killer(Child);
+
+impl Killer {
+    /// `None` if it may not trace the supervisor.
+    fn start(system: &System, count: usize) -> Option<Killer> {
+        let mut command = Command::new(KILLER);
+        command.args([system.pid().to_string(), count.to_string()]).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut killer = Killer(command.spawn().expect("it can be run"));
+        let mut line = String::new();
+        BufReader::new(killer.0.stdout.as_mut()?).read_line(&mut line).expect("it speaks");
+        (line == "ready\n").then_some(killer)
+    }
+}
+
+impl Drop for Killer {
+    fn drop(&mut self) {
+        self.0.kill().unwrap_or_default();
+        self.0.wait().map(drop).unwrap_or_default();
+    }
+}
+
+/// The world of one test.
+struct Steps {
+    system: System,
+    session: String,
+    /// A job that has nothing to do with the commands, and its process.
+    bystander: u32,
+}
+
+impl Steps {
+    fn start() -> Steps {
+        let mut jobs: Vec<(&str, String)> =
+            JOBS.iter().map(|(name, text, _)| (*name, text.replace("@DAEMON@", DAEMON))).collect();
+        jobs.push(("bystander", format!("start on startup\nrespawn\nexec {DAEMON}\n")));
+        let jobs: Vec<(&str, &str)> = jobs.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        let mut system = Launch::new(&jobs).start();
+        let (session, bystander) = (system.session(), system.await_running("bystander"));
+        Steps { system, session, bystander }
+    }
+
+    /// The processes of a job.
+    fn of(&self, job: &str) -> Vec<u32> {
+        let entries = [format!("UPSTART_SESSION={}", self.session), format!("UPSTART_JOB={job}")];
+        marked_with(&entries).into_iter().map(|process| process.pid).collect()
+    }
+
+    /// Runs a command until it has done its work, whatever the supervisor knows of it already.
+    fn complete(&mut self, command: &[&str], job: &str, runs: bool) {
+        let state = if runs { "start/running" } else { "stop/waiting" };
+        let (opposite, begun) = (if runs { "stop/waiting" } else { "start/running" }, Instant::now());
+        loop {
+            let status = self.system.status(job);
+            if status.contains(state) {
+                break;
+            }
+            if status.contains(opposite) {
+                self.system.initctl(command);
+            }
+            assert!(begun.elapsed() < Duration::from_secs(50), "{command:?}: {status}\n{}", self.system.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let count = JOBS.iter().find(|(name, ..)| *name == job).map_or(0, |(.., count)| *count);
+        let count = if runs { count } else { 0 };
+        let mut seen = Vec::new();
+        while begun.elapsed() < Duration::from_secs(50) {
+            seen = self.of(job);
+            if seen.len() == count {
+                let main = self.system.main_process(job);
+                assert!(main.is_none_or(|main| seen.contains(&main)), "{command:?}: {main:?} of {seen:?}");
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let log = || self.system.log();
+        assert_eq!(seen.len(), count, "{command:?}: processes {seen:?}\n{}", log());
+        assert_eq!(self.system.main_process("bystander"), Some(self.bystander), "{command:?}\n{}", log());
+    }
+
+    /// Carries out a command, and kills the supervisor at that system call. Returns whether it was killed; `None` if
+    /// that cannot be done.
+    fn step(&mut self, command: &[&str], job: &str, runs: bool, count: usize) -> Option<bool> {
+        let mut killer = Killer::start(&self.system, count)?;
+        self.system.initctl(command);
+        // The supervisor has more to do when the client has its reply; the last of it may come at any time.
+        let mut killed = killer.0.try_wait().expect("it is our child").is_some();
+        if !killed {
+            std::thread::sleep(Duration::from_millis(30));
+            killed = killer.0.try_wait().expect("it is our child").is_some();
+        }
+        drop(killer);
+        // It may have been killed in the very last moment.
+        killed |= self.system.has_ended();
+        if killed {
+            self.system.kill();
+            self.system.start_again();
+        }
+        self.complete(command, job, runs);
+        Some(killed)
+    }
+}
+
+/// Kills the supervisor in every command of a part of the list.
+fn die_in(commands: &[(&[&str], &str, bool)]) {
+    let every = std::env::var_os("UPHOLD_EVERY_STEP").is_some();
+    let mut steps = Steps::start();
+    let begun = Instant::now();
+    let (mut deaths, mut stride) = (0, 1);
+    for (at, (command, job, runs)) in commands.iter().enumerate() {
+        let inverse = commands[at ^ 1].0;
+        let mut count = 1;
+        loop {
+            match steps.step(command, job, *runs, count) {
+                None => return skipped("another process may not be traced"),
+                Some(false) => break,
+                Some(true) => deaths += 1,
+            }
+            steps.complete(inverse, job, !runs);
+            let share = TIME * (at as u32 + 1) / commands.len() as u32;
+            if !every && begun.elapsed() > share && stride < 7 {
+                stride += 1;
+            }
+            count += stride;
+        }
+        println!("{command:?}: {count} system calls");
+    }
+    println!("killed {deaths} times, at every system call, or at last at every {stride}th");
+    assert!(deaths > commands.len() * 3, "it was killed: {deaths}");
+    let Steps { system, bystander, .. } = steps;
+    assert_eq!(system.main_process("bystander"), Some(bystander));
+    system.order(&["stop", "bystander"]);
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_death_in_the_life_of_plain_jobs_changes_nothing() {
+    die_in(&COMMANDS[..10]);
+}
+
+#[test]
+fn a_death_in_the_life_of_daemons_and_hooks_changes_nothing() {
+    die_in(&COMMANDS[10..]);
+}
