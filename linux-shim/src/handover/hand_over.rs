@@ -17,7 +17,7 @@ use uphold_core::control::{Refusal, Reply};
 use uphold_core::{ClientId, Supervisor};
 
 use super::image::Writer;
-use super::program::{arguments, own_program};
+use super::program::{arguments, own_program, own_words};
 use super::record::{EssentialRecord, HEAD, Own, carry_paths, error_words};
 use crate::clients::published_files::PublishedFiles;
 use crate::containment::cgroup::Cgroups;
@@ -40,7 +40,11 @@ pub fn hand_over(clients: Vec<ClientId>, supervisor: &Supervisor<'_>, linux: &mu
     }
 }
 
-fn write_image(
+/// Writes everything that the next program has to know. `clients` are those that get their reply from it.
+///
+/// # Errors
+/// There is no descriptor or no memory, or the state contradicts itself now.
+pub(crate) fn write_image(
     clients: Vec<ClientId>,
     supervisor: &Supervisor<'_>,
     linux: &mut Linux,
@@ -91,7 +95,7 @@ fn write_image(
 /// Replaces this process with another program, which gets the image and the descriptors named in it.
 fn become_it(program: &Path, image: OwnedFd, linux: &mut Linux) -> Result<Infallible> {
     let path = CString::new(program.as_os_str().as_bytes())?;
-    let mut words = arguments(args_os(), image.as_raw_fd()).into_iter();
+    let mut words = arguments(args_os(), &own_words(image.as_raw_fd())).into_iter();
     let words = words.try_fold(Vec::new(), |mut words, word| {
         words.push(CString::new(word.into_vec())?);
         Ok::<_, Error>(words)

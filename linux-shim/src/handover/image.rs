@@ -64,9 +64,11 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// A reader at the beginning of the image.
-    pub(super) fn new(image: OwnedFd) -> Self {
-        Reader { file: BufReader::new(image.into()), record: Vec::new() }
+    /// A reader at the beginning of the image, which a program that has crashed may have read before.
+    pub(super) fn new(image: OwnedFd) -> Result<Self> {
+        let mut file = File::from(image);
+        file.rewind()?;
+        Ok(Reader { file: BufReader::new(file), record: Vec::new() })
     }
 
     /// The next record.
@@ -93,9 +95,10 @@ impl Reader {
         (0..count).map(|_| self.get()).collect()
     }
 
-    /// Restores the supervisor from the end of the image.
-    pub(super) fn finish(mut self, supervisor: &mut Supervisor<'_>) -> Result<()> {
-        supervisor.restore(&mut Core(&mut self.file)).map_err(|error| Error::other(error.to_string()))
+    /// Restores the supervisor from the end of the image, and returns the image.
+    pub(super) fn finish(mut self, supervisor: &mut Supervisor<'_>) -> Result<OwnedFd> {
+        supervisor.restore(&mut Core(&mut self.file)).map_err(|error| Error::other(error.to_string()))?;
+        Ok(self.file.into_inner().into())
     }
 }
 
@@ -156,7 +159,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8], supervisor: &mut Supervisor<'_>) -> Result<(Vec<u32>, String)> {
-        let mut reader = Reader::new(file_of(bytes));
+        let mut reader = Reader::new(file_of(bytes))?;
         let records = (reader.get_all()?, reader.get()?);
         reader.finish(supervisor)?;
         Ok(records)
@@ -169,7 +172,7 @@ mod tests {
         writer.put(&vec![0_u8; IMAGE_RECORD - 4].as_slice()).unwrap();
         writer.put(&vec![0_u8; IMAGE_RECORD - 3].as_slice()).unwrap_err();
         let storage = &mut Small::new();
-        let mut reader = Reader::new(writer.finish(&storage.supervisor()).unwrap());
+        let mut reader = Reader::new(writer.finish(&storage.supervisor()).unwrap()).unwrap();
         assert_eq!(reader.get::<Vec<u8>>().unwrap().len(), IMAGE_RECORD - 4);
     }
 

@@ -23,6 +23,7 @@ use crate::watch::pidfd;
 
 /// The state of the previous program.
 pub struct State {
+    image: Option<OwnedFd>,
     own: Own,
     clients: Vec<ClientRecord>,
     logs: Vec<LogRecord>,
@@ -47,11 +48,12 @@ pub fn read(number: i32, supervisor: &mut Supervisor<'_>) -> std::result::Result
 
 fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> {
     let number = image.as_raw_fd();
-    let mut reader = Reader::new(image);
+    let mut reader = Reader::new(image)?;
     if reader.get::<(String, u32)>()? != (HEAD.0.to_owned(), HEAD.1) {
         return Err(Error::new(ErrorKind::InvalidData, "another version of the supervisor wrote it"));
     }
-    let state = State {
+    let mut state = State {
+        image: None,
         own: reader.get()?,
         clients: reader.get_all()?,
         logs: reader.get_all()?,
@@ -69,7 +71,7 @@ fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> 
     if !named.into_iter().all(|number| number > 2 && seen.insert(number)) {
         return Err(Error::new(ErrorKind::InvalidData, "a descriptor is named twice"));
     }
-    reader.finish(supervisor)?;
+    state.image = Some(reader.finish(supervisor)?);
     Ok(state)
 }
 
@@ -107,6 +109,11 @@ pub struct Essentials {
 }
 
 impl State {
+    /// Takes the image, which is of use until there is another one. Otherwise it is closed in the end.
+    pub fn take_image(&mut self) -> Option<OwnedFd> {
+        self.image.take()
+    }
+
     /// Takes the descriptors that come first. To be called once.
     pub fn essentials(&self) -> Essentials {
         let EssentialRecord { wait, outputs, slots, has_null } = self.own.essentials;
@@ -120,7 +127,7 @@ impl State {
     /// Continues where the previous program was. The clients that asked for the re-exec get their reply when all is
     /// done.
     pub fn put_back(self, linux: &mut Linux, files: &mut PublishedFiles) {
-        let State { own, clients, logs, watches, daemons, programs } = self;
+        let State { own, clients, logs, watches, daemons, programs, .. } = self;
         linux.tracer = own.tracer.with_room();
         // Measured on Upstart 1.13.2: after a re-exec the priority is `message` if it was lower than `info`.
         linux.log.set_threshold(if own.threshold >= Priority::Info { own.threshold } else { Priority::Message });
