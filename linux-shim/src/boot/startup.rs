@@ -24,6 +24,9 @@ use crate::clock::now;
 use crate::conf::conf_dir::ConfDir;
 use crate::conf::programs::Programs;
 use crate::conf::settings::DEFAULT_UMASK;
+use crate::crash::lifeline::Lifeline;
+use crate::crash::past::Past;
+use crate::crash::strike as crash;
 use crate::descriptors;
 use crate::handover::state::{self, Essentials, State};
 use crate::kernel::error;
@@ -65,8 +68,16 @@ fn complain(text: &str) -> ExitCode {
 }
 
 fn supervise(options: &Options) -> ExitCode {
+    if !options.user
+        && let Err(errno) = crash::prepare(options.rescue.clone(), options.crashed.clone(), options.state_fd)
+    {
+        MessageLog::new(options.threshold).warn(format_args!("Unable to prepare for crashes: {}", errno.desc()));
+    }
     if !options.user && !options.restart {
         first_process::settle_in(options.socket.is_none(), options.groups);
+    }
+    if !options.user {
+        crash::stop_if_too_much(&options.crashed);
     }
     let inherited = umask(Mode::from_bits_truncate(DEFAULT_UMASK.into()));
     let mut mask = DEFAULT_UMASK;
@@ -86,11 +97,14 @@ fn supervise(options: &Options) -> ExitCode {
         Err(problem) => return complain(&format!("init: {problem}")),
     };
     // This comes before any descriptor is opened, so that those of the state are known.
-    let before = options.state_fd.map(|number| state::read(number, &mut supervisor));
+    let crashed = options.crashed != Past::default();
+    let mut before = options.state_fd.map(|number| state::read(number, crashed, &mut supervisor));
+    let image = before.as_mut().and_then(|before| before.as_mut().ok()?.take_image());
+    let lifeline = (!options.user).then(|| Lifeline::begin(image));
     supervisor.set_strict(options.strict_expect);
     match set_up(options, mask, beginning, &mut supervisor, before) {
         Ok((mut linux, files)) => {
-            run_loop::run(&mut supervisor, &mut linux, &files);
+            run_loop::run(&mut supervisor, &mut linux, &files, lifeline);
             leftovers::end_leftovers();
             drop(files);
             ExitCode::SUCCESS
@@ -115,7 +129,10 @@ fn set_up(
     let Essentials { mut wait, outputs, mut slots } = essentials.unwrap_or_default();
     let wait = beginning.insist(&mut log, || Wait::with(&mut wait))?;
     let spawner = beginning.insist(&mut log, || Spawner::with(SPAWN_ROOM, open_files, &mut slots))?;
-    // Now, so that its numbers are low: they are of use under a limit that is lowered later.
+    // Now, so that their numbers are low: they are of use under a limit that is lowered later.
+    if !options.user {
+        Lifeline::set_aside();
+    }
     descriptors::reserve();
     proc_files::prepare();
     let frames = beginning.insist(&mut log, reserve)?;
@@ -175,8 +192,11 @@ fn set_up(
 /// The log, and its first messages: the mistakes of the command line that were passed over.
 fn first_log(options: &Options) -> MessageLog {
     let mut log = MessageLog::new(options.threshold);
-    if options.restart && !options.user {
+    if (options.restart || options.crashed != Past::default()) && !options.user {
         log.open_kernel_log();
+    }
+    if let Some(news) = crash::news(&options.crashed, options.state_fd.is_some()) {
+        log.error(format_args!("{news}"));
     }
     for mistake in &options.mistakes {
         let text = mistake.to_string();

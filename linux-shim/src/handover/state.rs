@@ -32,13 +32,14 @@ pub struct State {
     programs: Vec<ProgramRecord>,
 }
 
-/// Reads the state of the previous program; the supervisor's part goes into the supervisor.
+/// Reads the state of the previous program; the supervisor's part goes into the supervisor. If that program has
+/// crashed, every other descriptor that it had is closed.
 ///
 /// # Errors
 /// The state cannot be read. Nothing of it is kept, and the descriptors that were handed over are closed. So this must
 /// be called before any descriptor is opened.
-pub fn read(number: i32, supervisor: &mut Supervisor<'_>) -> std::result::Result<State, String> {
-    let read = adopt(number).and_then(|image| read_image(image, supervisor));
+pub fn read(number: i32, crashed: bool, supervisor: &mut Supervisor<'_>) -> std::result::Result<State, String> {
+    let read = adopt(number).and_then(|image| read_image(image, crashed, supervisor));
     read.map_err(|problem| {
         // This fails only on kernels without close_range(2); then they stay open.
         close_range(3, i32::MAX, 0).unwrap_or_default();
@@ -46,7 +47,7 @@ pub fn read(number: i32, supervisor: &mut Supervisor<'_>) -> std::result::Result
     })
 }
 
-fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> {
+fn read_image(image: OwnedFd, crashed: bool, supervisor: &mut Supervisor<'_>) -> Result<State> {
     let number = image.as_raw_fd();
     let mut reader = Reader::new(image)?;
     if reader.get::<(String, u32)>()? != (HEAD.0.to_owned(), HEAD.1) {
@@ -72,7 +73,22 @@ fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> 
         return Err(Error::new(ErrorKind::InvalidData, "a descriptor is named twice"));
     }
     state.image = Some(reader.finish(supervisor)?);
+    if crashed {
+        close_all_but(&seen);
+    }
     Ok(state)
+}
+
+/// Closes the descriptors that the previous program had only for itself.
+fn close_all_but(named: &BTreeSet<i32>) {
+    let mut first = 3;
+    for &number in named.iter().chain([&i32::MAX]) {
+        if first < number {
+            // This fails only on kernels without close_range(2); then they stay open.
+            close_range(first, number - 1, 0).unwrap_or_default();
+        }
+        first = number.saturating_add(1);
+    }
 }
 
 /// Takes ownership of descriptors that were handed over together.

@@ -10,6 +10,7 @@
 //! too.
 
 pub(crate) mod attributes;
+pub(crate) mod crash;
 pub mod descriptors;
 pub mod error;
 pub(crate) mod exec;
