@@ -3,13 +3,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use uphold_core::control::{Reply, Request};
 use uphold_core::{Goal, State, Target};
 use uphold_tests::system::client::Client;
 use uphold_tests::system::first::{First, is_possible};
 use uphold_tests::system::processes::{self, Signal, send};
-use uphold_tests::system::programs;
+use uphold_tests::system::{PATIENCE, programs, skipped};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
@@ -54,9 +56,14 @@ struct World {
 
 impl World {
     fn start(init: &Path, jobs: &[(&str, &str)]) -> World {
+        World::start_after("", init, jobs)
+    }
+
+    /// The same after a command.
+    fn start_after(command: &str, init: &Path, jobs: &[(&str, &str)]) -> World {
         let jobs: Vec<_> = jobs.iter().map(|(name, text)| (*name, text.replace("@DAEMON@", DAEMON))).collect();
         let jobs: Vec<_> = jobs.iter().map(|(name, text)| (*name, text.as_str())).collect();
-        let mut first = First::start_program(init, &jobs, COLLECT, &[RESCUE]);
+        let mut first = First::start_program(init, &jobs, &format!("{command}\n{COLLECT}"), &[RESCUE]);
         first.client();
         World { first, crashes: 0 }
     }
@@ -94,6 +101,13 @@ impl World {
 
     fn main_process(&self, job: &str) -> u32 {
         main_process(&self.order(&["status", job])).expect("it runs")
+    }
+
+    /// The limit of open files of a job's process.
+    fn limit_of(&self, job: &str) -> String {
+        let limits = self.first.path_inside(&format!("proc/{}/limits", self.main_process(job)));
+        let limits = fs::read_to_string(limits).expect("it runs");
+        limits.lines().find(|line| line.starts_with("Max open files")).expect("there is that limit").to_owned()
     }
 
     fn processes(&self) -> Vec<u32> {
@@ -152,6 +166,13 @@ fn main_process(line: &str) -> Option<u32> {
     rest.lines().next()?.parse().ok()
 }
 
+/// The process id of a program that was started for a person, the first one or a later one.
+fn rescue_of(first: &First, count: usize) -> Option<u32> {
+    let text = fs::read_to_string(first.folder().path("rescued")).unwrap_or_default();
+    let (whole, _) = text.rsplit_once('\n')?;
+    whole.lines().nth(count - 1)?.parse().ok()
+}
+
 /// Reads the reply to a start: the job has come to this state.
 fn has_come_to(client: &mut Client, goal: Goal, state: State) {
     match client.reply().expect("an answer") {
@@ -168,11 +189,17 @@ fn services_keep_their_processes_whatever_the_signal_is() {
     for signals in [["SEGV", "BUS", "ABRT"], ["ILL", "FPE", "TRAP"]] {
         let mut world = World::with_services(&programs::built().init);
         let before = (world.list(), world.processes());
+        let limit = world.limit_of("plain");
         for signal in signals {
             world.crash_by(signal);
             assert_eq!((world.list(), world.processes()), before, "{signal}");
         }
-        // They are still looked after.
+        // They are still looked after, and new processes inherit nothing from all that.
+        world.order(&["restart", "plain"]);
+        assert_eq!(world.limit_of("plain"), limit);
+        let plain = world.first.path_inside(&format!("proc/{}/fd", world.main_process("plain")));
+        let open = |_: &First| fs::read_dir(&plain).expect("it runs").count();
+        world.first.await_some("three descriptors", |first| (open(first) == 3).then_some(()));
         for (name, _) in SERVICES.iter().filter(|(name, _)| *name != "instance") {
             assert_eq!(world.order(&["stop", name]), format!("{name} stop/waiting\n"));
         }
@@ -309,17 +336,12 @@ fn after_the_fourth_crash_it_only_reaps_and_a_person_gets_a_program() {
     ["SEGV", "ABRT", "SEGV"].into_iter().for_each(|signal| world.crash_by(signal));
     world.first.run_inside("kill -SEGV 1");
     world.await_message("init: Crashed 4 times within 60 seconds (SEGV signal from process ", 1);
-    let rescues = |first: &First, count: usize| {
-        let text = fs::read_to_string(first.folder().path("rescued")).unwrap_or_default();
-        let pids: Vec<u32> = text.lines().map(|line| line.parse().expect("a number")).collect();
-        pids.get(count - 1).copied()
-    };
-    let first = world.first.await_some("a program for a person", |first| rescues(first, 1));
+    let first = world.first.await_some("a program for a person", |first| rescue_of(first, 1));
     let console = fs::read_to_string(world.first.folder().path("console")).expect("it is there");
     assert!(console.starts_with("init only reaps now"), "{console}");
     // It reaps, and starts the program again.
     world.first.run_inside(&format!("kill -0 {stays}; kill -KILL {ends} {first}"));
-    world.first.await_some("another one", |first| rescues(first, 2));
+    world.first.await_some("another one", |first| rescue_of(first, 2));
     let is_there = |world: &World, pid: u32| world.first.path_inside(&format!("proc/{pid}")).exists();
     assert!(!is_there(&world, first) && is_there(&world, stays));
     world
@@ -333,4 +355,90 @@ fn after_the_fourth_crash_it_only_reaps_and_a_person_gets_a_program() {
     assert_eq!(world.main_process("stays"), stays);
     assert_eq!(world.order(&["stop", "stays"]), "stays stop/waiting\n");
     // What has ended meanwhile is not known yet: the kept state is to say so.
+}
+
+#[test]
+fn a_person_can_reboot_from_the_loop() {
+    if !is_possible() {
+        return;
+    }
+    let mut world = World::start(&programs::built().init, &[]);
+    ["SEGV", "ABRT", "SEGV"].into_iter().for_each(|signal| world.crash_by(signal));
+    world.first.run_inside("kill -SEGV 1");
+    world.first.await_some("a program for a person", |first| rescue_of(first, 1));
+    // That of a namespace ends its process 1.
+    world.first.run_inside("kill -INT 1");
+    let end = Instant::now() + PATIENCE;
+    while processes::is_running(world.first.pid) {
+        assert!(Instant::now() < end, "it still runs");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_program_that_cannot_be_run_again_leaves_a_loop_that_reaps() {
+    if !is_possible() {
+        return;
+    }
+    let real = programs::built().init.display();
+    let link = format!("ln -s {real} @FOLDER@/init");
+    let jobs = [("stays", "exec sleep 1000"), ("ends", "exec sleep 1000")];
+    let mut world = World::start_after(&link, Path::new("@FOLDER@/init"), &jobs);
+    let [stays, ends] = ["stays", "ends"].map(|job| {
+        world.order(&["start", job]);
+        world.main_process(job)
+    });
+    world.first.run_inside(&format!("rm {}", world.first.folder().path("init").display()));
+    world.first.run_inside("kill -SEGV 1");
+    world.await_message("), and cannot be run again with its state: No such file or directory", 1);
+    world.first.await_some("a program for a person", |first| rescue_of(first, 1));
+    world.first.run_inside(&format!("kill -KILL {ends}"));
+    let inside = |first: &First, pid: u32| first.path_inside(&format!("proc/{pid}")).exists();
+    world.first.await_some("the end of a job", |first| (!inside(first, ends)).then_some(()));
+    // It still cannot be run.
+    world.first.run_inside("kill -TERM 1");
+    world.await_message("Unable to run ", 1);
+    world.first.run_inside(&format!("ln -s {real} {}; kill -TERM 1", world.first.folder().path("init").display()));
+    world.await_message("init: Run again with the state that was kept: the rescue loop was left", 1);
+    world.first.client();
+    assert_eq!(world.main_process("stays"), stays);
+}
+
+#[test]
+fn a_program_that_crashes_while_it_begins_is_not_run_for_ever() {
+    if !is_possible() || !has_strace() {
+        return;
+    }
+    let mut world = World::start(&programs::built().init, &[("stays", "exec sleep 1000")]);
+    world.order(&["start", "stays"]);
+    let stays = world.main_process("stays");
+    // A fault wherever a program begins to look at job files, and not in a program that runs.
+    let target = world.first.pid.to_string();
+    let mut tracer = Command::new("strace");
+    tracer.args(["-qq", "-o", "/dev/null", "-e", "inject=inotify_init1:signal=SIGSEGV", "-p", &target]);
+    let mut tracer = tracer.stderr(Stdio::null()).spawn().expect("it runs");
+    let is_traced = |first: &First| processes::number_in_status(first.pid, "TracerPid").filter(|&pid| pid != 0);
+    world.first.await_some("a tracer", is_traced);
+    world.first.run_inside("kill -ABRT 1");
+    world.await_message("init: Crashed 4 times within 60 seconds (SEGV signal", 1);
+    world.first.await_some("a program for a person", |first| rescue_of(first, 1));
+    send(tracer.id(), Signal::SIGTERM);
+    tracer.wait().map(drop).expect("it ends");
+    // What it could not take on in all these attempts is still there.
+    world.first.run_inside("kill -TERM 1");
+    world.await_message("init: Run again with the state that was kept: the rescue loop was left", 1);
+    world.first.client();
+    assert_eq!(world.main_process("stays"), stays);
+    assert_eq!(world.order(&["stop", "stays"]), "stays stop/waiting\n");
+}
+
+/// Whether strace can send signals. If not, prints that the test is skipped.
+fn has_strace() -> bool {
+    let traced =
+        Command::new("strace").args(["-qq", "-o", "/dev/null", "-e", "inject=getppid:signal=SIGCHLD", "true"]).status();
+    let has = traced.is_ok_and(|status| status.success());
+    if !has {
+        skipped("strace is not installed, or may not trace");
+    }
+    has
 }

@@ -1,6 +1,7 @@
 //! From the command line to the loop, and after it.
 
 use std::io::{IsTerminal, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -137,14 +138,7 @@ fn set_up(
     proc_files::prepare();
     let frames = beginning.insist(&mut log, reserve)?;
     let programs = Programs::new(options.default_console, mask);
-    let logs = match (log_dir(options), outputs) {
-        (None, _) => None,
-        (Some(directory), Some(handed)) => Some(JobLogs::new(directory, options.log_buffer, Epoll(handed))),
-        (Some(directory), None) => {
-            let epoll = beginning.insist(&mut log, || Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC))?;
-            Some(JobLogs::new(directory, options.log_buffer, epoll))
-        }
-    };
+    let logs = job_logs(options, outputs, &mut beginning, &mut log)?;
     let conf = ConfDir::new((!options.user).then(|| PathBuf::from("/etc/init.conf")), conf_dirs(options));
     let conf = conf.naming(named_conf_dirs(options));
     let mut linux = Linux::new(options.user, log, programs, conf, logs, (wait, spawner, frames));
@@ -187,6 +181,21 @@ fn set_up(
         supervisor.handle(now(), Input::event(event));
     }
     Ok((linux, files))
+}
+
+/// The logs of jobs. `outputs` is the epoll of the previous program.
+fn job_logs(
+    options: &Options,
+    outputs: Option<OwnedFd>,
+    beginning: &mut Beginning,
+    log: &mut MessageLog,
+) -> Result<Option<JobLogs>, String> {
+    let Some(directory) = log_dir(options) else { return Ok(None) };
+    let epoll = match outputs {
+        Some(handed) => Epoll(handed),
+        None => beginning.insist(log, || Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC))?,
+    };
+    Ok(Some(JobLogs::new(directory, options.log_buffer, epoll)))
 }
 
 /// The log, and its first messages: the mistakes of the command line that were passed over.

@@ -30,7 +30,7 @@ impl First {
         First::start_program(&programs::built().init, jobs, command, options)
     }
 
-    /// The same with another `init`, and with `@FOLDER@` in the command and the options.
+    /// The same with another `init`, and with `@FOLDER@` in its path, the command and the options.
     pub fn start_program(init: &Path, jobs: &[(&str, &str)], command: &str, options: &[&str]) -> First {
         let folder = Folder::new();
         for below in ["conf", "log"] {
@@ -40,8 +40,9 @@ impl First {
             folder
                 .write(&format!("conf/{name}.conf"), &text.replace("@FOLDER@", &folder.path("").display().to_string()));
         }
-        let (init, place) = (init.display(), folder.path(""));
+        let place = folder.path("");
         let place = place.display();
+        let init = init.display().to_string().replace("@FOLDER@", &place.to_string());
         let options = options.iter().map(|option| option.replace("@FOLDER@", &place.to_string()));
         let command = command.replace("@FOLDER@", &place.to_string());
         let inside = format!(
