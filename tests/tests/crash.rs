@@ -354,7 +354,7 @@ fn after_the_fourth_crash_it_only_reaps_and_a_person_gets_a_program() {
     world.first.client();
     assert_eq!(world.main_process("stays"), stays);
     assert_eq!(world.order(&["stop", "stays"]), "stays stop/waiting\n");
-    // What has ended meanwhile is not known yet: the kept state is to say so.
+    // The end of the other job is not known yet: the kept state is to correct that.
 }
 
 #[test]
@@ -424,7 +424,7 @@ fn a_program_that_crashes_while_it_begins_is_not_run_for_ever() {
     world.first.await_some("a program for a person", |first| rescue_of(first, 1));
     send(tracer.id(), Signal::SIGTERM);
     tracer.wait().map(drop).expect("it ends");
-    // What it could not take on in all these attempts is still there.
+    // The state is still whole after all these attempts.
     world.first.run_inside("kill -TERM 1");
     world.await_message("init: Run again with the state that was kept: the rescue loop was left", 1);
     world.first.client();

@@ -17,7 +17,7 @@ use crate::kernel::descriptors::{close_range, hand_all_over};
 use crate::kernel::exec::execv;
 use crate::watch::signals;
 
-/// What is prepared.
+/// The preparations for a crash.
 pub(super) struct Prepared {
     /// The path of the program.
     pub(super) program: CString,

@@ -1,4 +1,4 @@
-//! What process 1 does when it crashes: a panic, a fault, or a signal that means one.
+//! Crashes of process 1: a panic, a fault, or a signal that means one.
 //!
 //! If process 1 exits, the kernel panics. So it runs its own program again in its place, with the state that it has
 //! kept outside of its memory: the same happens as in a re-exec (`handover`), except that the crashed program only

@@ -11,7 +11,7 @@ use crate::capacity::{CRASH_SECONDS, CRASHES};
 pub struct Past {
     /// When they happened, the latest last.
     times: heapless::Vec<u64, { CRASHES + 1 }>,
-    /// What happened the last time.
+    /// The description of the latest.
     what: String,
 }
 
@@ -20,7 +20,7 @@ impl Past {
     pub fn parse(word: &[u8]) -> Past {
         let word = String::from_utf8_lossy(word);
         let (times, what) = word.split_once(':').unwrap_or(("", &word));
-        // Only a crash writes this. What is wrong in it is left out.
+        // Only a crash writes this. Wrong times are left out.
         let times = times.split(',').filter_map(|time| time.parse().ok()).take(CRASHES + 1).collect();
         Past { times, what: what.to_owned() }
     }
@@ -40,7 +40,7 @@ impl Past {
         self.count(now) > CRASHES
     }
 
-    /// What happened the last time.
+    /// The description of the latest.
     pub fn what(&self) -> &str {
         &self.what
     }

@@ -36,7 +36,7 @@ static REBOOTS: AtomicU32 = AtomicU32::new(0);
 /// The signals that have an effect.
 const TAKEN: [Signal; 3] = [Signal::SIGCHLD, Signal::SIGINT, Signal::SIGTERM];
 
-/// What a person should know.
+/// The advice for a person.
 const ADVICE: &str = "init only reaps now, and jobs run on unsupervised. \"kill -TERM 1\" runs init again with its last \
                       state, \"reboot -f\" reboots.";
 

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::fmt;
 
-/// A text without control characters. What does not fit is left out.
+/// A text without control characters. It is cut where it does not fit.
 pub(super) struct Text<const SIZE: usize> {
     bytes: [u8; SIZE],
     used: usize,

@@ -25,13 +25,13 @@ pub(crate) struct Fault {
     pub(crate) origin: Origin,
 }
 
-/// What a fault came from.
+/// The origin of a fault.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Origin {
     /// A process has sent the signal: its process id, 0 if that is of another namespace.
     Sent(c_int),
     /// The program itself: the address that the kernel gives, and that of the instruction as it is in the program's
-    /// file, where known.
+    /// file, if it is one of the program.
     Raised(usize, Option<usize>),
 }
 
@@ -40,8 +40,10 @@ type Deed = fn(&Fault);
 
 static DEED: OnceLock<Deed> = OnceLock::new();
 
-/// The address at which the program was loaded, less the one in its file.
+/// The address at which the program was loaded, less the one in its file; and the address behind the program's last one
+/// in its file.
 static BASE: AtomicUsize = AtomicUsize::new(0);
+static END: AtomicUsize = AtomicUsize::new(0);
 
 /// A stack for the handlers, since a fault may come from an overflow of the usual one.
 #[repr(C, align(64))]
@@ -63,7 +65,7 @@ pub(crate) fn is_first_process() -> bool {
 /// # Errors
 /// The kernel refuses the stack or a handler.
 pub(crate) fn take_faults(deed: Deed) -> Result<(), Errno> {
-    note_base();
+    note_place();
     DEED.get_or_init(|| deed);
     let stack = libc::stack_t { ss_sp: STACK.0.get().cast(), ss_flags: 0, ss_size: CRASH_STACK };
     // SAFETY: the stack is static, and the structure outlives the call.
@@ -126,7 +128,8 @@ fn instruction(context: *mut c_void) -> Option<usize> {
     let address = machine.gregs.get(libc::REG_RIP as usize).map(|&address| address as usize);
     #[cfg(target_arch = "aarch64")]
     let address = Some(machine.pc as usize);
-    address.map(|address| address.wrapping_sub(BASE.load(Ordering::Relaxed)))
+    let own = address.map(|address| address.wrapping_sub(BASE.load(Ordering::Relaxed)));
+    own.filter(|&address| address < END.load(Ordering::Relaxed))
 }
 
 /// It is not read on other machines.
@@ -135,11 +138,18 @@ fn instruction(_: *mut c_void) -> Option<usize> {
     None
 }
 
-fn note_base() {
+fn note_place() {
     /// The first object is the program.
     unsafe extern "C" fn note(object: *mut libc::dl_phdr_info, _: usize, _: *mut c_void) -> c_int {
-        // SAFETY: the C library gives a valid pointer.
-        BASE.store(unsafe { (*object).dlpi_addr } as usize, Ordering::Relaxed);
+        // SAFETY: the C library gives a valid pointer, and a list of the stated length.
+        let (base, parts) = unsafe {
+            let object = &*object;
+            (object.dlpi_addr, std::slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()))
+        };
+        let loaded = parts.iter().filter(|part| part.p_type == libc::PT_LOAD);
+        let end = loaded.map(|part| part.p_vaddr + part.p_memsz).max();
+        BASE.store(base as usize, Ordering::Relaxed);
+        END.store(end.unwrap_or_default() as usize, Ordering::Relaxed);
         1
     }
     // SAFETY: the function only reads what it is given.
