@@ -114,6 +114,7 @@
 //! | feature | effect |
 //! |---|---|
 //! | `defmt` | derives `defmt::Format` for inputs, effects, notices, requests, replies, ids and errors |
+//! | `planted-crash` | for tests: the event `uphold-planted-panic-core` makes the supervisor panic |
 //!
 //! No feature is on by default.
 //!

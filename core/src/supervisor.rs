@@ -34,6 +34,9 @@ impl Supervisor<'_> {
             Input::Survivors { job, survivors, complete } => self.surveyed(job, survivors, complete),
             Input::Notified { job, notification } => self.notified(job, notification),
             Input::Command { client, command, target, wait } => self.command(client, command, target, wait),
+            #[cfg(feature = "planted-crash")]
+            #[allow(clippy::panic)]
+            Input::Emit { event: b"uphold-planted-panic-core", .. } => panic!("planted in the core"),
             Input::Emit { client, event, environment, wait } => self.emit_for(client, event, environment, wait),
             Input::Hangup { client } => self.forget_client(client),
             Input::ChangeEnv { client, table, change } => self.change(client, table, change),

@@ -341,6 +341,30 @@ pub const IMAGE_RECORD: usize = 4 << 20;
 /// Bytes of kept output in one record.
 pub const LOG_RECORD: usize = 64 << 10;
 
+// Faults of process 1.
+
+/// Bytes of the stack on which a fault is handled: the kernel stores up to 11 KB of registers there, the arguments of
+/// the next program take 8 KB, and the text of the fault 1 KB.
+pub const CRASH_STACK: usize = 64 << 10;
+
+/// Arguments of the program that runs again. The kernel passes on 32 words of its command line.
+pub const CRASH_WORDS: usize = 1024;
+
+/// Bytes of the text that says what has happened: a place in the sources, and the message of a panic.
+pub const CRASH_TEXT: usize = 512;
+
+/// Crashes within [`CRASH_SECONDS`] after which the program is run again. One more, and it only reaps.
+pub const CRASHES: usize = 3;
+
+/// Seconds after which a crash is forgotten.
+pub const CRASH_SECONDS: u32 = 60;
+
+/// The highest descriptor that there may be: the kernel's own bound, unless it was raised (`fs.nr_open`).
+pub const HIGHEST_DESCRIPTOR: i32 = 1 << 20;
+
+/// How long the rescue program must have ended before it is started again.
+pub const RESCUE_PAUSE: Duration = Duration::from_secs(2);
+
 // Login records.
 
 /// Records of utmp(5) that are read at once: 6 KB of stack.

@@ -82,9 +82,11 @@ pub(crate) struct Reader<R> {
 }
 
 impl Reader<BufReader<File>> {
-    /// A reader at the beginning of the image.
-    pub(crate) fn new(image: OwnedFd) -> Self {
-        Reader::of(BufReader::new(image.into()))
+    /// A reader at the beginning of the image, which a program that has crashed may have read before.
+    pub(crate) fn new(image: OwnedFd) -> Result<Self> {
+        let mut file = File::from(image);
+        file.rewind()?;
+        Ok(Reader::of(BufReader::new(file)))
     }
 }
 
@@ -118,9 +120,10 @@ impl<R: Read> Reader<R> {
         (0..count).map(|_| self.get()).collect()
     }
 
-    /// Restores the supervisor from the end of the image.
-    pub(crate) fn finish(mut self, supervisor: &mut Supervisor<'_>) -> Result<()> {
-        supervisor.restore(&mut Core(&mut self.from)).map_err(|error| Error::other(error.to_string()))
+    /// Restores the supervisor from the end of the image, and returns where it came from.
+    pub(crate) fn finish(mut self, supervisor: &mut Supervisor<'_>) -> Result<R> {
+        supervisor.restore(&mut Core(&mut self.from)).map_err(|error| Error::other(error.to_string()))?;
+        Ok(self.from)
     }
 }
 
@@ -181,7 +184,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8], supervisor: &mut Supervisor<'_>) -> Result<(Vec<u32>, String)> {
-        let mut reader = Reader::new(file_of(bytes));
+        let mut reader = Reader::new(file_of(bytes))?;
         let records = (reader.get_all()?, reader.get()?);
         reader.finish(supervisor)?;
         Ok(records)
@@ -194,7 +197,7 @@ mod tests {
         writer.put(&vec![0_u8; IMAGE_RECORD - 4].as_slice()).unwrap();
         writer.put(&vec![0_u8; IMAGE_RECORD - 3].as_slice()).unwrap_err();
         let storage = &mut Small::new();
-        let mut reader = Reader::new(writer.finish(&storage.supervisor()).unwrap());
+        let mut reader = Reader::new(writer.finish(&storage.supervisor()).unwrap()).unwrap();
         assert_eq!(reader.get::<Vec<u8>>().unwrap().len(), IMAGE_RECORD - 4);
     }
 

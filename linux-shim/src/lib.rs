@@ -7,6 +7,7 @@ pub mod clients;
 pub mod clock;
 pub mod conf;
 pub mod containment;
+pub mod crash;
 pub mod descriptors;
 pub mod handover;
 mod image;

@@ -26,14 +26,21 @@ pub fn run(supervisor: &mut Supervisor<'_>, linux: &mut Linux, files: &Published
         {
             hand_over(clients, supervisor, linux, files);
         }
-        if keep.is_due() && supervisor.is_calm() {
-            linux.control.input_taken();
-            let failed = keep.checkpoint(|writer| write_checkpoint(writer, supervisor, linux, files));
-            if let Some(problem) = failed {
-                linux.log.warn(format_args!("Unable to keep the state: {}", error::words(&problem)));
-            }
-        }
+        keep_state(supervisor, linux, files, keep);
         let input = linux.wait_until(supervisor.next_deadline(), supervisor, keep);
+        #[cfg(feature = "planted-crash")]
+        crate::crash::planted::look_at(&input);
         keep.handle(supervisor, now(), input);
+    }
+}
+
+/// Takes a checkpoint of the state if one is due, and possible now.
+pub(crate) fn keep_state(supervisor: &Supervisor<'_>, linux: &mut Linux, files: &PublishedFiles, keep: &mut Keep) {
+    if keep.is_due() && supervisor.is_calm() {
+        linux.control.input_taken();
+        let failed = keep.checkpoint(|writer| write_checkpoint(writer, supervisor, linux, files));
+        if let Some(problem) = failed {
+            linux.log.warn(format_args!("Unable to keep the state: {}", error::words(&problem)));
+        }
     }
 }

@@ -66,6 +66,7 @@ const SHIM: Layers = &[
     &["run_loop"],
     &["turn"],
     &["repair", "world_requests"],
+    &["crash"],
     &["takeover"],
     &["handover"],
     &["linux"],

@@ -8,6 +8,7 @@ use uphold_core::Priority;
 use uphold_core::conf::Console;
 
 use crate::capacity::{LOG_BUFFER, LOG_BUFFER_MOST};
+use crate::crash::past::Past;
 
 /// The options of the command line.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,6 +43,10 @@ pub struct Options {
     pub restart: bool,
     /// The descriptor of the previous program's state.
     pub state_fd: Option<i32>,
+    /// The crashes of earlier programs.
+    pub crashed: Past,
+    /// The program that runs on the console when process 1 has crashed too often; `None` for none.
+    pub rescue: Option<PathBuf>,
     /// The lowest priority of logged messages.
     pub threshold: Priority,
     /// The mistakes that were passed over.
@@ -66,6 +71,8 @@ impl Default for Options {
             strict_expect: false,
             restart: false,
             state_fd: None,
+            crashed: Past::default(),
+            rescue: Some(PathBuf::from("/bin/sh")),
             threshold: Priority::Message,
             mistakes: Vec::new(),
         }
@@ -189,6 +196,7 @@ const TABLE: &[OptionRow] = &[
     row(None,       "confdir",           "DIR",   "read job files from DIR instead of the usual directories; may be repeated",                    Action::Word(|o, w| { o.conf_dirs.push(path(w)); Ok(()) })),
     row(None,       "debug",             "",      "log everything, and stop jobs with the stanza `debug' before they run their program",          Action::Flag(|o| o.threshold = Priority::Debug)),
     row(None,       "default-console",   "VALUE", "set the console of jobs that do not choose one: none, output, owner, or log (the default)",    Action::Word(set_default_console)),
+    ours("crashed",                      "WORDS", "used by init itself: go on after a crash that is described by WORDS",                            Action::Word(|o, w| { o.crashed = Past::parse(&w); Ok(()) })),
     ours("log-buffer",                   "BYTES", "keep at most BYTES of job output in memory while log files cannot be written",                 Action::Word(set_log_buffer)),
     row(None,       "logdir",            "DIR",   "write the output of jobs to files in DIR",                                                     Action::Word(|o, w| { o.log_dir = Some(path(w)); Ok(()) })),
     row(None,       "no-cgroups",        "",      "do not create control groups for jobs",                                                        Action::Flag(|o| o.groups = false)),
@@ -198,6 +206,7 @@ const TABLE: &[OptionRow] = &[
     row(None,       "no-sessions",       "",      "ignored: there are no chroot sessions",                                                        Action::Flag(nothing)),
     row(None,       "no-startup-event",  "",      "emit no first event",                                                                          Action::Flag(|o| o.startup_event = None)),
     row(None,       "prepend-confdir",   "DIR",   "read job files from DIR before the other directories",                                         Action::Word(|o, w| { o.conf_dirs_before.insert(0, path(w)); Ok(()) })),
+    ours("rescue",                       "PROGRAM", "run PROGRAM on the console (default: /bin/sh) when process 1 has crashed too often; none if empty", Action::Word(|o, w| { o.rescue = Some(path(w)).filter(|path| !path.as_os_str().is_empty()); Ok(()) })),
     row(None,       "restart",           "",      "used by init itself: take over from an earlier run",                                           Action::Flag(|o| o.restart = true)),
     row(None,       "state-fd",          "FD",    "used by init itself: read the state of the earlier run from FD",                               Action::Word(set_state_fd)),
     row(None,       "session",           "",      "ignored: D-Bus is not used",                                                                   Action::Flag(nothing)),

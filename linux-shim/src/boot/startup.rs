@@ -1,6 +1,7 @@
 //! From the command line to the loop, and after it.
 
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -24,6 +25,8 @@ use crate::clock::now;
 use crate::conf::conf_dir::ConfDir;
 use crate::conf::programs::Programs;
 use crate::conf::settings::DEFAULT_UMASK;
+use crate::crash::past::Past;
+use crate::crash::strike as crash;
 use crate::descriptors;
 use crate::handover::state::Essentials;
 use crate::keep::keeper::Keep;
@@ -63,8 +66,16 @@ fn complain(text: &str) -> ExitCode {
 }
 
 fn supervise(options: &Options) -> ExitCode {
+    if !options.user
+        && let Err(errno) = crash::prepare(options.rescue.clone(), options.crashed.clone(), options.state_fd)
+    {
+        MessageLog::new(options.threshold).warn(format_args!("Unable to prepare for crashes: {}", errno.desc()));
+    }
     if !options.user && !options.restart {
         first_process::settle_in(options.socket.is_none(), options.groups);
+    }
+    if !options.user {
+        crash::stop_if_too_much(&options.crashed);
     }
     let inherited = umask(Mode::from_bits_truncate(DEFAULT_UMASK.into()));
     let mut mask = DEFAULT_UMASK;
@@ -114,19 +125,15 @@ fn set_up(
     let Essentials { mut wait, outputs, mut slots } = before.essentials();
     let wait = beginning.insist(&mut log, || Wait::with(&mut wait))?;
     let spawner = beginning.insist(&mut log, || Spawner::with(SPAWN_ROOM, open_files, &mut slots))?;
-    // Now, so that its numbers are low: they are of use under a limit that is lowered later.
+    // Now, so that their numbers are low: they are of use under a limit that is lowered later.
+    if !options.user {
+        crash::set_aside();
+    }
     descriptors::reserve();
     proc_files::prepare();
     let frames = beginning.insist(&mut log, reserve)?;
     let programs = Programs::new(options.default_console, mask);
-    let logs = match (log_dir(options), outputs) {
-        (None, _) => None,
-        (Some(directory), Some(handed)) => Some(JobLogs::new(directory, options.log_buffer, Epoll(handed))),
-        (Some(directory), None) => {
-            let epoll = beginning.insist(&mut log, || Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC))?;
-            Some(JobLogs::new(directory, options.log_buffer, epoll))
-        }
-    };
+    let logs = job_logs(options, outputs, &mut beginning, &mut log)?;
     let conf = ConfDir::new((!options.user).then(|| PathBuf::from("/etc/init.conf")), conf_dirs(options));
     let conf = conf.naming(named_conf_dirs(options));
     let mut linux = Linux::new(options.user, log, programs, conf, logs, (wait, spawner, frames));
@@ -144,7 +151,8 @@ fn set_up(
     }
     let mut files = PublishedFiles::default();
     match before {
-        Before::Handed(Ok(state)) => {
+        Before::Handed(Ok(mut state)) => {
+            let image = state.take_image();
             state.put_back(&mut linux, &mut files);
             linux.tracer.begin_with(beginning.fetched());
             if let Err(error) = linux.reopen_socket() {
@@ -152,7 +160,7 @@ fn set_up(
             }
             linux.configuration(supervisor, |conf, target| conf.load_all(target));
             linux.has_restarted();
-            let keep = begin_to_keep(options, None, supervisor, &mut linux, &mut files);
+            let keep = begin_to_keep(options, None, supervisor, &mut linux, &mut files).holding(image);
             return Ok((linux, files, keep));
         }
         Before::Handed(Err(problem)) => {
@@ -177,18 +185,38 @@ fn set_up(
         first_process::take_keys(&mut linux.log);
     }
     open_sockets(options, supervisor, &mut linux, &mut files, None)?;
-    let keep = begin_to_keep(options, None, supervisor, &mut linux, &mut files);
+    let mut keep = begin_to_keep(options, None, supervisor, &mut linux, &mut files);
+    // Before any job starts, so that none is forgotten.
+    run_loop::keep_state(supervisor, &mut linux, &files, &mut keep);
     if let Some(event) = options.startup_event.as_ref().filter(|_| !options.restart) {
-        supervisor.handle(now(), Input::event(event));
+        keep.handle(supervisor, now(), Input::event(event));
     }
     Ok((linux, files, keep))
+}
+
+/// The logs of jobs. `outputs` is the epoll of the previous program.
+fn job_logs(
+    options: &Options,
+    outputs: Option<OwnedFd>,
+    beginning: &mut Beginning,
+    log: &mut MessageLog,
+) -> Result<Option<JobLogs>, String> {
+    let Some(directory) = log_dir(options) else { return Ok(None) };
+    let epoll = match outputs {
+        Some(handed) => Epoll(handed),
+        None => beginning.insist(log, || Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC))?,
+    };
+    Ok(Some(JobLogs::new(directory, options.log_buffer, epoll)))
 }
 
 /// The log, and its first messages: the mistakes of the command line that were passed over.
 fn first_log(options: &Options) -> MessageLog {
     let mut log = MessageLog::new(options.threshold);
-    if options.restart && !options.user {
+    if (options.restart || options.crashed != Past::default()) && !options.user {
         log.open_kernel_log();
+    }
+    if let Some(news) = crash::news(&options.crashed, options.state_fd.is_some()) {
+        log.error(format_args!("{news}"));
     }
     for mistake in &options.mistakes {
         let text = mistake.to_string();

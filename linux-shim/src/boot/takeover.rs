@@ -12,6 +12,7 @@ use super::sockets::open_sockets;
 use crate::boot::options::Options;
 use crate::clients::published_files::PublishedFiles;
 use crate::clock::now;
+use crate::crash::past::Past;
 use crate::handover::state::{self, Essentials, State};
 use crate::keep::file::KeptFile;
 use crate::keep::keeper::Keep;
@@ -66,7 +67,8 @@ impl Before {
                     }
                 };
             }
-            return Before::Handed(state::read(number, supervisor).map(Box::new));
+            let crashed = options.crashed != Past::default();
+            return Before::Handed(state::read(number, crashed, supervisor).map(Box::new));
         }
         if !options.user {
             return Before::Nothing;
@@ -150,7 +152,9 @@ pub(super) fn revive(
 ) -> Keep {
     let Killed { predecessor, state, inherited } = *crashed;
     if let (Ok((state, began)), Ok(found)) = (state, &predecessor.found) {
-        linux.log.error(format_args!("The supervisor has crashed, and goes on with its last state"));
+        if options.crashed == Past::default() {
+            linux.log.error(format_args!("The supervisor has crashed, and goes on with its last state"));
+        }
         let (clients, lasting) = (state.clients(), state.lasting().collect::<Vec<_>>());
         state.without_passing().put_back(linux, files);
         linux.legacy.inherited = inherited.into_iter().filter(|number| !lasting.contains(number)).collect();

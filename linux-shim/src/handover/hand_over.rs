@@ -16,7 +16,7 @@ use nix::unistd::execv;
 use uphold_core::control::{Refusal, Reply};
 use uphold_core::{ClientId, Supervisor};
 
-use super::program::{arguments, own_program};
+use super::program::{arguments, own_program, own_words};
 use super::record::{EssentialRecord, HEAD, carry_paths, error_words};
 use crate::clients::published_files::PublishedFiles;
 use crate::clock::ticks;
@@ -111,7 +111,7 @@ fn put_many<W: Write>(writer: &mut Writer<W>, linux: &mut Linux) -> Result<()> {
 /// Replaces this process with another program, which gets the image and the descriptors named in it.
 fn become_it(program: &Path, image: OwnedFd, linux: &mut Linux) -> Result<Infallible> {
     let path = CString::new(program.as_os_str().as_bytes())?;
-    let mut words = arguments(args_os(), image.as_raw_fd()).into_iter();
+    let mut words = arguments(args_os(), &own_words(image.as_raw_fd())).into_iter();
     let words = words.try_fold(Vec::new(), |mut words, word| {
         words.push(CString::new(word.into_vec())?);
         Ok::<_, Error>(words)

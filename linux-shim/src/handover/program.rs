@@ -7,16 +7,21 @@ use std::path::PathBuf;
 
 use nix::unistd::{AccessFlags, access};
 
-/// The arguments of this program, and the descriptor of the image.
-pub(super) fn arguments(given: impl Iterator<Item = OsString>, image: i32) -> Vec<OsString> {
-    let mut given = given.peekable();
+/// The words by which a program gets the state of an earlier one.
+pub(super) fn own_words(image: i32) -> [OsString; 3] {
+    ["--restart".into(), "--state-fd".into(), image.to_string().into()]
+}
+
+/// The arguments of this program, with these words instead of those that an earlier program has added.
+pub(crate) fn arguments(given: impl IntoIterator<Item = OsString>, own: &[OsString]) -> Vec<OsString> {
+    let mut given = given.into_iter();
     let mut words: Vec<OsString> = given.next().into_iter().collect();
-    words.extend(["--restart".into(), "--state-fd".into(), image.to_string().into()]);
+    words.extend_from_slice(own);
     while let Some(word) = given.next() {
         match word.as_bytes() {
-            // This was added by the previous re-exec.
             b"--restart" => {}
             b"--state-fd" => drop(given.next()),
+            crashed if crashed.starts_with(b"--crashed=") => {}
             b"--" => {
                 words.push(word);
                 words.extend(given);
@@ -48,10 +53,15 @@ mod tests {
     fn the_new_program_gets_the_old_ones_words_and_the_image() {
         let words = |words: &[&str]| {
             let given = words.iter().map(OsString::from).collect::<Vec<_>>().into_iter();
-            arguments(given, 7).into_iter().map(|word| word.into_string().unwrap()).collect::<Vec<_>>().join(" ")
+            arguments(given, &own_words(7))
+                .into_iter()
+                .map(|word| word.into_string().unwrap())
+                .collect::<Vec<_>>()
+                .join(" ")
         };
         assert_eq!(words(&["/sbin/init"]), "/sbin/init --restart --state-fd 7");
         assert_eq!(words(&["init", "--restart", "--state-fd", "4", "-v"]), "init --restart --state-fd 7 -v");
+        assert_eq!(words(&["init", "--crashed=5:why", "-v"]), "init --restart --state-fd 7 -v");
         assert_eq!(
             words(&["init", "--confdir", "a", "--", "--restart"]),
             "init --restart --state-fd 7 --confdir a -- --restart"

@@ -27,6 +27,7 @@ use crate::watch::trace::Tracer;
 
 /// The state of the previous program.
 pub struct State {
+    image: Option<OwnedFd>,
     own: Own,
     logs: Vec<LogRecord>,
     watches: Vec<pidfd::WatchRecord>,
@@ -35,13 +36,14 @@ pub struct State {
     clients: Vec<ClientRecord<'static>>,
 }
 
-/// Reads the state of the previous program; the supervisor's part goes into the supervisor.
+/// Reads the state of the previous program; the supervisor's part goes into the supervisor. If that program has
+/// crashed, every other descriptor that it had is closed.
 ///
 /// # Errors
 /// The state cannot be read. Nothing of it is kept, and the descriptors that were handed over are closed. So this must
 /// be called before any descriptor is opened.
-pub fn read(number: i32, supervisor: &mut Supervisor<'_>) -> std::result::Result<State, String> {
-    let read = adopt(number).and_then(|image| read_image(image, supervisor));
+pub fn read(number: i32, crashed: bool, supervisor: &mut Supervisor<'_>) -> std::result::Result<State, String> {
+    let read = adopt(number).and_then(|image| read_image(image, crashed, supervisor));
     read.map_err(|problem| {
         // This fails only on kernels without close_range(2); then they stay open.
         close_range(3, i32::MAX, 0).unwrap_or_default();
@@ -60,7 +62,7 @@ pub(crate) fn read_checkpoint(
 ) -> std::result::Result<(State, u64), String> {
     let mut reader = Reader::of(bytes);
     let read = reader.get().and_then(|ticks| Ok((read_records(&mut reader)?, ticks)));
-    let whole = read.and_then(|read| reader.finish(supervisor).map(|()| read));
+    let whole = read.and_then(|read| reader.finish(supervisor).map(|_| read));
     whole.map_err(|problem| error_words(&problem))
 }
 
@@ -69,6 +71,7 @@ fn read_records<R: Read>(reader: &mut Reader<R>) -> Result<State> {
         return Err(Error::new(ErrorKind::InvalidData, "another version of the supervisor wrote it"));
     }
     Ok(State {
+        image: None,
         own: Own::read(reader)?,
         logs: reader.get_all()?,
         watches: reader.get_all()?,
@@ -78,10 +81,10 @@ fn read_records<R: Read>(reader: &mut Reader<R>) -> Result<State> {
     })
 }
 
-fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> {
+fn read_image(image: OwnedFd, crashed: bool, supervisor: &mut Supervisor<'_>) -> Result<State> {
     let number = image.as_raw_fd();
-    let mut reader = Reader::new(image);
-    let state = read_records(&mut reader)?;
+    let mut reader = Reader::new(image)?;
+    let mut state = read_records(&mut reader)?;
     let mut seen = BTreeSet::from([number]);
     let listeners = state.own.listeners.iter().copied().chain(state.own.essentials.descriptors());
     let clients = state.clients.iter().filter_map(ClientRecord::descriptor);
@@ -92,7 +95,10 @@ fn read_image(image: OwnedFd, supervisor: &mut Supervisor<'_>) -> Result<State> 
     if !named.into_iter().all(|number| number > 2 && seen.insert(number)) {
         return Err(Error::new(ErrorKind::InvalidData, "a descriptor is named twice"));
     }
-    reader.finish(supervisor)?;
+    state.image = Some(reader.finish(supervisor)?.into_inner().into());
+    if crashed {
+        close_all_but(&seen);
+    }
     Ok(state)
 }
 
@@ -106,6 +112,18 @@ pub(crate) fn kept(number: i32) -> Option<File> {
     // The owner is the image.
     let _number = file.into_raw_fd();
     None
+}
+
+/// Closes the descriptors that the previous program had only for itself.
+fn close_all_but(named: &BTreeSet<i32>) {
+    let mut first = 3;
+    for &number in named.iter().chain([&i32::MAX]) {
+        if first < number {
+            // This fails only on kernels without close_range(2); then they stay open.
+            close_range(first, number - 1, 0).unwrap_or_default();
+        }
+        first = number.saturating_add(1);
+    }
 }
 
 /// Takes ownership of descriptors that were handed over together.
@@ -142,6 +160,11 @@ pub struct Essentials {
 }
 
 impl State {
+    /// Takes the image, which is of use until there is another one. Otherwise it is closed in the end.
+    pub fn take_image(&mut self) -> Option<OwnedFd> {
+        self.image.take()
+    }
+
     /// The rest of it when every descriptor is closed.
     pub(crate) fn without_descriptors(mut self) -> State {
         self.own.listeners.clear();
@@ -188,7 +211,7 @@ impl State {
     /// Continues where the previous program was. The clients that asked for the re-exec get their reply when all is
     /// done.
     pub fn put_back(self, linux: &mut Linux, files: &mut PublishedFiles) {
-        let State { own, clients, logs, watches, daemons, programs } = self;
+        let State { own, clients, logs, watches, daemons, programs, .. } = self;
         linux.tracer = own.tracer.with_room();
         // Measured on Upstart 1.13.2: after a re-exec the priority is `message` if it was lower than `info`.
         linux.log.set_threshold(if own.threshold >= Priority::Info { own.threshold } else { Priority::Message });

@@ -2,7 +2,7 @@
 //! is full or when the state has changed in another way.
 
 use std::io::Result;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use uphold_core::{Effect, Input, Instant, Supervisor};
@@ -16,13 +16,13 @@ use crate::image::Writer;
 /// Bytes for a record of a checkpoint: only the programs of a job file, and the marks of very many jobs, are longer.
 const RECORD: usize = 64 << 10;
 
-/// The descriptor of the file.
+/// The descriptor of the file, once there is a whole state in it.
 static NUMBER: AtomicI32 = AtomicI32::new(-1);
 
 /// The descriptor of the kept state, for the program that is executed in the place of one that has crashed
 /// (`--restart --state-fd N`). Every other descriptor has to stay open too.
 pub fn number() -> Option<i32> {
-    Some(NUMBER.load(Ordering::Relaxed)).filter(|&number| number > 2)
+    Some(NUMBER.load(Ordering::Acquire)).filter(|&number| number > 2)
 }
 
 /// The supervisor's kept state, if it keeps one.
@@ -38,18 +38,33 @@ pub struct Keep {
     record: Vec<u8>,
     /// The descriptor of the client that has sent the next input.
     client: Option<i32>,
+    /// The state of the previous program, which is of use until the first checkpoint.
+    before: Option<OwnedFd>,
 }
 
 impl Keep {
     /// A supervisor that keeps no state.
     pub const fn off() -> Keep {
-        Keep { kept: None, polled: 0, drained: false, is_stale: false, again: None, record: Vec::new(), client: None }
+        Keep {
+            kept: None,
+            polled: 0,
+            drained: false,
+            is_stale: false,
+            again: None,
+            record: Vec::new(),
+            client: None,
+            before: None,
+        }
     }
 
     /// A supervisor that keeps its state in a file, from its first checkpoint on.
     pub fn new(file: KeptFile) -> Keep {
-        NUMBER.store(file.as_fd().as_raw_fd(), Ordering::Relaxed);
         Keep { kept: Some(file), is_stale: true, record: Vec::with_capacity(RECORD), ..Keep::off() }
+    }
+
+    /// Holds the state of the previous program open until there is one of this program.
+    pub fn holding(self, before: Option<OwnedFd>) -> Keep {
+        Keep { before, ..self }
     }
 
     /// The next effect.
@@ -108,6 +123,9 @@ impl Keep {
         self.record = record;
         match written.and_then(|()| slot.finish()) {
             Ok(()) => {
+                let number = self.kept.as_ref().map_or(-1, |kept| kept.as_fd().as_raw_fd());
+                NUMBER.store(number, Ordering::Release);
+                self.before = None;
                 (self.polled, self.drained, self.is_stale, self.again) = (0, false, false, None);
                 None
             }

@@ -36,6 +36,24 @@ pub(crate) fn close_range(first: c_int, last: c_int, flags: c_uint) -> Result<()
     Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first as c_uint, last as c_uint, flags) }).map(drop)
 }
 
+/// Lets the next program have every descriptor from 3 up to this number: clears their close-on-exec flags.
+pub(crate) fn hand_all_over(most: c_int) {
+    for number in 3..=most {
+        // SAFETY: takes numbers; where there is no such descriptor, nothing happens.
+        unsafe { libc::fcntl(number, libc::F_SETFD, 0) };
+    }
+}
+
+/// Writes to a descriptor if that does not block, and does not allocate.
+pub(crate) fn write_if_ready(number: c_int, text: &[u8]) {
+    let mut about = libc::pollfd { fd: number, events: libc::POLLOUT, revents: 0 };
+    // SAFETY: one structure, which outlives the call.
+    if unsafe { libc::poll(&raw mut about, 1, 0) } == 1 {
+        // SAFETY: the text has the stated length.
+        unsafe { libc::write(number, text.as_ptr().cast(), text.len()) };
+    }
+}
+
 /// Makes `to` a descriptor of the same file as `from`, which programs inherit.
 pub(crate) fn duplicate(from: c_int, to: c_int) -> Result<(), Errno> {
     if from == to {

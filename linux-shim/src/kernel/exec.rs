@@ -1,6 +1,6 @@
 //! Copying this process, and running another program.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int, c_long};
 
 use nix::errno::Errno;
 use uphold_core::Pid;
@@ -20,6 +20,29 @@ pub(crate) fn fork(deed: impl FnOnce()) -> Result<Option<Pid>, Errno> {
         }
         pid => Ok(u32::try_from(pid).ok().and_then(Pid::new)),
     }
+}
+
+/// Makes such a process in the middle of anything: without the C library, which may be what has failed.
+pub(crate) fn fork_bare(deed: impl FnOnce()) -> Result<Option<Pid>, Errno> {
+    const NONE: c_long = 0;
+    // SAFETY: the child has a copy of everything. It makes system calls only, and its stack is where it was.
+    match Errno::result(unsafe { libc::syscall(libc::SYS_clone, c_long::from(libc::SIGCHLD), NONE, NONE, NONE, NONE) })?
+    {
+        0 => {
+            deed();
+            // SAFETY: ends the process without running any of the supervisor's code.
+            unsafe { libc::_exit(FAILED) }
+        }
+        pid => Ok(u32::try_from(pid).ok().and_then(Pid::new)),
+    }
+}
+
+/// execv(3), which gives the program the environment of this one: returns only the error.
+pub(crate) fn execv(path: &CStr, arguments: &[*const c_char]) -> Errno {
+    // SAFETY: the path ends in NUL; the list ends in a null pointer, and its entries are texts that end in NUL and
+    // outlive the call.
+    unsafe { libc::execv(path.as_ptr(), arguments.as_ptr()) };
+    Errno::last()
 }
 
 /// execve(2): returns only the error.

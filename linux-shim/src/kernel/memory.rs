@@ -16,6 +16,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::ftruncate;
 
+use super::crash;
 use crate::capacity::Memory;
 
 /// Types that are valid, and empty, when all their bytes are zero.
@@ -104,36 +105,31 @@ pub(crate) const NO_PAGE: Signal = Signal::SIGBUS;
 
 /// Makes this process wait whenever the kernel has no page for these mappings, instead of ending it.
 fn wait_for_memory() -> Result<(), Errno> {
-    let handler = SigAction::new(SigHandler::SigAction(no_page), SaFlags::SA_SIGINFO, SigSet::empty());
+    let flags = SaFlags::SA_SIGINFO | SaFlags::SA_ONSTACK | SaFlags::SA_NODEFER;
+    let handler = SigAction::new(SigHandler::SigAction(no_page), flags, SigSet::empty());
     // SAFETY: the handler only reads numbers and makes system calls.
     unsafe { sigaction(NO_PAGE, &handler) }?;
     // The previous program may have blocked it: a blocked fault ends the process.
     SigSet::from(NO_PAGE).thread_unblock()
 }
 
-/// Returns after a pause, so that the same access is tried again; any other cause of the signal ends the process at the
-/// next access.
-extern "C" fn no_page(_: c_int, about: *mut libc::siginfo_t, _: *mut c_void) {
+/// Returns after a pause, so that the same access is tried again. Any other cause of the signal is a fault.
+extern "C" fn no_page(signal: c_int, about: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel gives a valid pointer.
     let (code, address) = unsafe { ((*about).si_code, (*about).si_addr().addr()) };
-    if code <= 0 {
-        // A process has sent it.
-        return;
-    }
     let within = |region: &[AtomicUsize; 2]| {
         (region[0].load(Ordering::Relaxed)..region[1].load(Ordering::Relaxed)).contains(&address)
     };
-    let errno = Errno::last_raw();
-    if REGIONS.iter().any(within) {
+    // A code that is not positive means that a process has sent it.
+    if code > 0 && REGIONS.iter().any(within) {
+        let errno = Errno::last_raw();
         let pause = libc::timespec { tv_sec: 0, tv_nsec: 50_000_000 };
         // SAFETY: the time outlives the call.
         unsafe { libc::nanosleep(&raw const pause, ptr::null_mut()) };
-    } else {
-        let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-        // SAFETY: the default has no handler.
-        unsafe { sigaction(NO_PAGE, &default) }.map(drop).unwrap_or_default();
+        Errno::set_raw(errno);
+    } else if !crash::take(signal, about, context) {
+        crash::end_by(signal, about);
     }
-    Errno::set_raw(errno);
 }
 
 #[cfg(test)]

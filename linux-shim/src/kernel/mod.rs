@@ -11,6 +11,7 @@
 
 pub mod allocator;
 pub(crate) mod attributes;
+pub(crate) mod crash;
 pub mod descriptors;
 pub mod error;
 pub(crate) mod exec;

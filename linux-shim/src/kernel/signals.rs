@@ -1,6 +1,9 @@
 //! Dispositions and blocked signals of the calling process alone.
 
 use std::ffi::c_int;
+use std::time::Duration;
+
+use nix::sys::signal::SigSet;
 
 use uphold_core::Signal;
 
@@ -44,4 +47,12 @@ pub(crate) fn block_signals(set: u64) {
     unsafe {
         libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, set.as_ptr(), std::ptr::null::<u64>(), SIGNAL_SET)
     };
+}
+
+/// Waits for one of these signals, which are blocked, for at most so long. Returns its number.
+pub(crate) fn await_signal(signals: &SigSet, most: Duration) -> Option<c_int> {
+    let most = libc::timespec { tv_sec: most.as_secs() as _, tv_nsec: most.subsec_nanos() as _ };
+    // SAFETY: the set and the time outlive the call, and the details of the signal are not requested.
+    let number = unsafe { libc::sigtimedwait(signals.as_ref(), std::ptr::null_mut(), &raw const most) };
+    (number > 0).then_some(number)
 }

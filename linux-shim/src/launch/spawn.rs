@@ -297,7 +297,7 @@ impl Spawner {
         };
         let fork_failed = |errno| failed(SpawnStage::Fork, errno);
         let mask = match self.masks {
-            true => Some(SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(fork_failed)?),
+            true => Some(all_blocked().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(fork_failed)?),
             false => None,
         };
         self.outside = None;
@@ -312,6 +312,13 @@ impl Spawner {
         }
         made.map_err(fork_failed)
     }
+}
+
+/// Every signal but the one by which the kernel says that it has no page: it cannot wait, in the child neither.
+fn all_blocked() -> SigSet {
+    let mut all = SigSet::all();
+    all.remove(NO_PAGE);
+    all
 }
 
 /// Waits until a process with memory of its own has closed its end of the pipe, which exec does.

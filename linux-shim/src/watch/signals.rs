@@ -5,6 +5,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use nix::unistd::read;
 use std::os::fd::OwnedFd;
 
+use crate::kernel::crash;
 use crate::kernel::descriptors::set_signals;
 use crate::kernel::memory::NO_PAGE;
 
@@ -46,10 +47,12 @@ pub(super) fn read_on(handed: &OwnedFd) {
     set_signals(handed, &TAKEN.into_iter().collect()).unwrap_or_default();
 }
 
-/// Blocks every signal, except the one by which the kernel says that it has no page: it cannot wait.
+/// Blocks every signal, except the one by which the kernel says that it has no page, and those of faults: they cannot
+/// wait.
 pub(crate) fn block() -> nix::Result<()> {
     let mut blocked = SigSet::all();
     blocked.remove(NO_PAGE);
+    crash::taken().iter().for_each(|&fault| blocked.remove(fault));
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&blocked), None)
 }
 

@@ -1,5 +1,6 @@
 //! The supervisor as process 1.
 
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,11 @@ impl First {
 
     /// Starts it with these job files and options by a command of the shell, to which the program is appended.
     pub fn start_by(jobs: &[(&str, &str)], command: &str, options: &[&str]) -> First {
+        First::start_program(&programs::built().init, jobs, command, options)
+    }
+
+    /// The same with another `init`, and with `@FOLDER@` in its path, the command and the options.
+    pub fn start_program(init: &Path, jobs: &[(&str, &str)], command: &str, options: &[&str]) -> First {
         let folder = Folder::new();
         for below in ["conf", "log"] {
             folder.below(below);
@@ -34,8 +40,11 @@ impl First {
             folder
                 .write(&format!("conf/{name}.conf"), &text.replace("@FOLDER@", &folder.path("").display().to_string()));
         }
-        let (init, place) = (programs::built().init.display(), folder.path(""));
+        let place = folder.path("");
         let place = place.display();
+        let init = init.display().to_string().replace("@FOLDER@", &place.to_string());
+        let options = options.iter().map(|option| option.replace("@FOLDER@", &place.to_string()));
+        let command = command.replace("@FOLDER@", &place.to_string());
         let inside = format!(
             "{command}{init} --no-startup-event --confdir {place}/conf --logdir {place}/log \
              --socket {place}/control \"$@\""
@@ -66,16 +75,39 @@ impl First {
         }
     }
 
+    /// The folder, in which job files, output and sockets are.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The path of the control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path("control")
+    }
+
+    /// Runs a command of the shell in its namespaces.
+    pub fn run_inside(&self, command: &str) {
+        let target = self.pid.to_string();
+        let inside = ["--target", &target, "--pid", "--mount", "sh", "-c", command];
+        let status = Command::new("nsenter").args(inside).status();
+        assert!(status.is_ok_and(|status| status.success()), "{command}");
+    }
+
+    /// A path in its namespaces.
+    pub fn path_inside(&self, path: &str) -> PathBuf {
+        Path::new(&format!("/proc/{}/root", self.pid)).join(path)
+    }
+
     /// Runs `initctl ARGUMENTS` against it.
     pub fn initctl(&self, arguments: &[&str]) -> Ran {
         let mut command = Command::new(&programs::built().initctl);
-        command.env_clear().arg("--socket").arg(self.folder.path("control")).args(arguments);
+        command.env_clear().arg("--socket").arg(self.socket()).args(arguments);
         run(command)
     }
 
     /// A client that gets replies.
     pub fn client(&mut self) -> Client {
-        self.await_some("a socket", |first| Client::connect(&first.folder.path("control")).ok())
+        self.await_some("a socket", |first| Client::connect(&first.socket()).ok())
     }
 }
 

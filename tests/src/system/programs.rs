@@ -29,6 +29,16 @@ pub fn built() -> &'static Programs {
     })
 }
 
+/// `init` with events that make it crash.
+pub fn planted_init() -> PathBuf {
+    // Features of one build would change the other in the same directory.
+    let root = target_directory().join("planted");
+    let mut command = cargo(&root);
+    command.args(["-p", "uphold-linux", "--bin", "init", "--features", "planted-crash"]);
+    build(command);
+    root.join("debug/init")
+}
+
 /// `init` as built for an appliance image, if the tools for that are installed.
 pub fn appliance_init() -> Option<PathBuf> {
     let mut command = Command::new(workspace().join("tools/build-static"));
