@@ -175,7 +175,7 @@ fn die_in(commands: &[(&[&str], &str, bool)]) {
             }
             steps.complete(inverse, job, !runs);
             let share = TIME * (at as u32 + 1) / commands.len() as u32;
-            if !every && begun.elapsed() > share && stride < 7 {
+            if !every && begun.elapsed() > share && stride < 12 {
                 stride += 1;
             }
             count += stride;
