@@ -60,6 +60,7 @@ impl Follower for Nothing {
         true
     }
     fn done(&mut self, _: &Supervisor<'_>, _: Effect) {}
+    fn left_out(&mut self, _: &Entry<'_>) {}
     fn comes(&mut self, _: &Supervisor<'_>, _: &Entry<'_>) {}
 }
 

@@ -19,6 +19,8 @@ pub trait Follower {
     fn begins(&mut self, number: u32) -> bool;
     /// An effect that was carried out before. The view is that of the supervisor at that time.
     fn done(&mut self, supervisor: &Supervisor<'_>, effect: Effect);
+    /// An input is not handled, since its replay has crashed before.
+    fn left_out(&mut self, entry: &Entry<'_>);
     /// An input is about to be handled.
     fn comes(&mut self, supervisor: &Supervisor<'_>, entry: &Entry<'_>);
 }
@@ -38,9 +40,11 @@ pub fn replay<'e>(
         if entry.stamp.drained && supervisor.poll_effect().is_some() {
             return Replayed::Parted;
         }
-        follower.comes(supervisor, &entry);
         if follower.begins(number) {
+            follower.comes(supervisor, &entry);
             supervisor.handle(entry.stamp.now, entry.input());
+        } else {
+            follower.left_out(&entry);
         }
     }
     Replayed::Whole

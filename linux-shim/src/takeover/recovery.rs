@@ -57,6 +57,13 @@ impl Follower for Recovery<'_> {
         }
     }
 
+    fn left_out(&mut self, entry: &Entry<'_>) {
+        // The client waits for nothing: its connection is closed.
+        if let Some(client) = client_of(&entry.input()) {
+            self.clients.insert((client.slot, client.generation), None);
+        }
+    }
+
     fn comes(&mut self, _: &Supervisor<'_>, entry: &Entry<'_>) {
         let ticks = entry.stamp.ticks;
         self.last = ticks;
@@ -92,16 +99,24 @@ impl Follower for Recovery<'_> {
                 self.known.remove(&pid);
                 self.linux.containment.taken_over_ended(pid);
             }
-            Input::Command { client, .. }
-            | Input::ChangeEnv { client, .. }
-            | Input::Emit { client: Some(client), .. } => {
-                self.clients.insert((client.slot, client.generation), entry.client);
-            }
             Input::Hangup { client } => {
                 self.clients.insert((client.slot, client.generation), None);
             }
-            _ => {}
+            input => {
+                if let Some(client) = client_of(&input) {
+                    self.clients.insert((client.slot, client.generation), entry.client);
+                }
+            }
         }
+    }
+}
+
+/// The client that has sent an input, and may wait for a reply.
+fn client_of(input: &Input<'_>) -> Option<ClientId> {
+    match *input {
+        Input::Command { client, .. } | Input::ChangeEnv { client, .. } => Some(client),
+        Input::Emit { client, .. } => client,
+        _ => None,
     }
 }
 
