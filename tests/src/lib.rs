@@ -16,15 +16,20 @@
 
 pub mod child;
 pub mod choices;
+pub mod drain;
 pub mod explore;
 pub mod happening;
 pub mod invariants;
 pub mod kernel;
+pub mod ledger;
+pub mod memory;
 mod names;
 pub mod page;
 pub mod promises;
 mod released;
 pub mod scenario;
+pub mod simulation;
 pub mod system;
 pub mod walk;
+pub mod whole;
 pub mod world;

@@ -98,13 +98,14 @@ const CLI: Layers = &[
 const KIT: Layers = &[
     &["bin"],
     &["lib"],
+    &["simulation"],
     &["walk", "scenario", "promises"],
     &["choices"],
-    &["explore"],
+    &["explore", "drain"],
     &["world"],
-    &["invariants"],
+    &["invariants", "whole"],
     &["kernel"],
-    &["child", "happening", "names", "released"],
+    &["child", "happening", "ledger", "memory", "names", "released"],
     &["system", "page"],
 ];
 

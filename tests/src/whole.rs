@@ -1,0 +1,121 @@
+//! The invariants of whole systems: what holds between any two inputs, however many jobs wait for each other.
+
+use uphold_core::conf::{ConditionText, Operator};
+use uphold_core::control::{Cause, Holder as Named};
+use uphold_core::{ClientId, Holder, JobId, Process, Supervisor, WaitCause};
+
+use crate::happening::letter;
+use crate::kernel::{Client, Kernel};
+use crate::names::name_of;
+
+/// The end of a chain of waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WaitEnd {
+    /// A job that waits for something other than an event.
+    Job(JobId, WaitCause),
+    /// A condition that waits for other events too.
+    Condition,
+    /// A job of the chain again: none of them will ever go on.
+    Circle,
+    /// An event that nothing blocks.
+    Unblocked(JobId),
+}
+
+/// Follows a job's wait from event to event.
+pub fn end_of_wait(supervisor: &Supervisor<'_>, job: JobId) -> WaitEnd {
+    let mut passed = vec![job];
+    loop {
+        let at = passed[passed.len() - 1];
+        match supervisor.cause(at) {
+            WaitCause::Event(_, None) => return WaitEnd::Unblocked(at),
+            WaitCause::Event(_, Some(holders)) => match holders.first {
+                Holder::Job(next) if passed.contains(&next) => return WaitEnd::Circle,
+                Holder::Job(next) => passed.push(next),
+                Holder::StartOn(_) | Holder::StopOn(_) => return WaitEnd::Condition,
+            },
+            cause => return WaitEnd::Job(at, cause),
+        }
+    }
+}
+
+/// An invariant. Returns the fault if it does not hold.
+type Invariant = fn(&Kernel, &Supervisor<'_>) -> Option<String>;
+
+const INVARIANTS: [Invariant; 4] = [
+    every_wait_has_an_end,
+    every_waiting_client_has_a_cause,
+    no_condition_holds_what_makes_it_true,
+    every_kill_timeout_is_kept,
+];
+
+/// The first invariant that does not hold. The supervisor has done everything that the last input led to.
+pub fn broken(kernel: &Kernel, supervisor: &Supervisor<'_>) -> Option<String> {
+    INVARIANTS.iter().find_map(|invariant| invariant(kernel, supervisor))
+}
+
+fn every_wait_has_an_end(kernel: &Kernel, supervisor: &Supervisor<'_>) -> Option<String> {
+    let doubt = |job| match end_of_wait(supervisor, job) {
+        WaitEnd::Job(_, WaitCause::Nothing | WaitCause::Step) => Some("waits for nothing"),
+        WaitEnd::Circle => Some("waits for itself"),
+        WaitEnd::Unblocked(_) => Some("waits for an event that nothing blocks"),
+        WaitEnd::Job(..) | WaitEnd::Condition => None,
+    };
+    let mut jobs = kernel.ledger.jobs.iter();
+    jobs.find_map(|&job| doubt(job).map(|why| format!("{}: it {why}", name_of(supervisor, job))))
+}
+
+fn every_waiting_client_has_a_cause(kernel: &Kernel, supervisor: &Supervisor<'_>) -> Option<String> {
+    let forgotten = clients(kernel).find(|&client| supervisor.explain_client(client).is_none());
+    forgotten.map(|client| format!("{} waits for nothing", letter(client.slot as usize)))
+}
+
+/// The clients that wait for a reply.
+fn clients(kernel: &Kernel) -> impl Iterator<Item = ClientId> + '_ {
+    let waits = kernel.clients.iter().enumerate().filter(|(_, client)| **client == Client::Waits);
+    waits.map(|(slot, _)| ClientId { slot: slot as u32, generation: 0 })
+}
+
+/// A condition that holds an event waits for another one: alone, the event would have made it true.
+fn no_condition_holds_what_makes_it_true(kernel: &Kernel, supervisor: &Supervisor<'_>) -> Option<String> {
+    clients(kernel).find_map(|client| {
+        let Cause::Event { event, of_failure: false, holder, .. } = supervisor.explain_client(client)?.cause else {
+            return None;
+        };
+        let (job, starts) = match holder {
+            Named::StartOn { job } => (job, true),
+            Named::StopOn { job, .. } => (job, false),
+            _ => return None,
+        };
+        let (start, stop) = supervisor.conditions(supervisor.find_class(job)?);
+        let held_in_vain = is_true_by(if starts { start } else { stop }, event);
+        let words = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        held_in_vain.then(|| format!("a condition of {} holds {}, and is true", words(job), words(event)))
+    })
+}
+
+/// Whether the event makes the condition true by itself. Where it is named twice, its variables may decide.
+fn is_true_by(condition: ConditionText<'_>, event: &[u8]) -> bool {
+    let (mut stack, mut named) = (Vec::new(), 0);
+    for operator in condition.operators() {
+        let value = match operator {
+            Operator::Event(name, _) => {
+                named += usize::from(name == event);
+                name == event
+            }
+            Operator::And => stack.pop().unwrap_or(false) & stack.pop().unwrap_or(false),
+            Operator::Or => stack.pop().unwrap_or(false) | stack.pop().unwrap_or(false),
+        };
+        stack.push(value);
+    }
+    named == 1 && stack == [true]
+}
+
+/// A main process that has its kill signal gets SIGKILL when its time has passed, and not later.
+fn every_kill_timeout_is_kept(kernel: &Kernel, supervisor: &Supervisor<'_>) -> Option<String> {
+    kernel.ledger.killing.iter().find_map(|&(job, since)| {
+        let WaitCause::Ended(Process::Main, pid) = supervisor.cause(job) else { return None };
+        let seconds = kernel.ledger.facts(supervisor.class_of(job)?).kill_timeout;
+        let late = kernel.ledger.now >= since.after_seconds(seconds) && !kernel.killed.contains(&pid);
+        late.then(|| format!("{pid} of {} outlives its time", name_of(supervisor, job)))
+    })
+}
