@@ -8,11 +8,15 @@ use crate::happening::{Happening, Text};
 use crate::kernel::{CLIENTS, Client};
 use crate::memory::Memory;
 use crate::names::name_of;
+use crate::tally::Deed;
 use crate::whole::{WaitEnd, end_of_wait};
 use crate::world::World;
 
 /// The most inputs of a drain. What takes longer goes round in a circle.
 const MOST_INPUTS: usize = 300;
+
+/// Of so many inputs, one is that time passes.
+const TURNS: usize = 8;
 
 /// The time that passes at once in a drain.
 const STEP_MILLISECONDS: u32 = 20_000;
@@ -71,24 +75,33 @@ fn next_of_processes<M: Memory>(world: &mut World<M>) -> Option<Happening> {
 fn recover<M: Memory>(world: &mut World<M>) {
     world.kernel.outcomes.clear();
     (world.kernel.always, world.kernel.hides) = (None, false);
+    // What was given up while it slept has a signal that it dies of now.
+    world.kernel.children.retain(|child| child.watched || !child.sleeps);
     world.kernel.children.iter_mut().for_each(|child| (child.sleeps, child.busy) = (false, false));
+}
+
+/// Whether time passes before this happens: the turns of processes may never end. No time passes before a process dies
+/// of SIGKILL.
+fn is_turn_of_time(input: usize, next: &Happening) -> bool {
+    let dies = matches!(next, Happening::Ends { exit: Exit::Signal(signal), .. } if *signal == Signal::KILL.0);
+    input % TURNS == TURNS - 1 && !dies
 }
 
 /// Lets everything go on that goes on by itself. Returns whether that has ended.
 fn go_on<M: Memory>(world: &mut World<M>) -> bool {
     let (mut quiet, mut orders) = (0, world.kernel.orders);
-    for _ in 0..MOST_INPUTS {
+    for input in 0..MOST_INPUTS {
         if world.kernel.ended || world.kernel.fault.is_some() {
             return true;
         }
-        let happening = if !world.is_calm() {
-            Happening::Turn
-        } else if let Some(next) = next_of_processes(world) {
-            next
-        } else if world.deadline().is_some() && quiet < QUIET_STEPS {
-            Happening::Passes { milliseconds: STEP_MILLISECONDS }
-        } else {
-            return true;
+        let time = Happening::Passes { milliseconds: STEP_MILLISECONDS };
+        let has_deadline = world.deadline().is_some() && quiet < QUIET_STEPS;
+        let happening = match next_of_processes(world) {
+            _ if !world.is_calm() => Happening::Turn,
+            Some(next) if has_deadline && is_turn_of_time(input, &next) => time,
+            Some(next) => next,
+            None if has_deadline => time,
+            None => return true,
         };
         let passes = matches!(happening, Happening::Passes { .. });
         world.happen(&happening);
@@ -105,6 +118,7 @@ fn drain<M: Memory>(world: &mut World<M>) {
     if world.kernel.ended || world.kernel.fault.is_some() {
         return;
     }
+    world.kernel.ledger.tally.note(Deed::Rested);
     let circles = !ended || !world.kernel.ledger.circles.is_empty();
     let strict = world.kernel.strict;
     let supervisor = world.memory.supervisor();
@@ -158,6 +172,7 @@ fn clear<M: Memory>(world: &mut World<M>) {
         world.kernel.wrong(|| format!("left when all is removed: {status:?} {watched:?} {waiting} clients, {left:?}"));
     }
     probe(world);
+    world.kernel.ledger.tally.note(Deed::Cleared);
 }
 
 /// Forces every job to stop.

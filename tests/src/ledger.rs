@@ -3,6 +3,8 @@
 use uphold_core::limits::{EVENTS_PER_DRAIN, KILL_TIMEOUT_SECONDS};
 use uphold_core::{ClassId, Instant, JobId, Notice, Process, State};
 
+use crate::tally::Tally;
+
 /// The notes. They are kept only if the world is checked as a whole.
 #[derive(Clone, Default)]
 pub struct Ledger {
@@ -10,6 +12,8 @@ pub struct Ledger {
     pub keeps: bool,
     /// The current time.
     pub now: Instant,
+    /// What has happened, counted.
+    pub tally: Tally,
     /// The most events of one drain; 0 is the default.
     pub bound: u32,
     /// The number of events that were offered in this drain.
@@ -87,8 +91,11 @@ impl Ledger {
 
     /// Takes a message of the supervisor. Returns the fault, if there is one.
     pub(crate) fn hear(&mut self, notice: Notice) -> Option<String> {
+        if !self.keeps {
+            return None;
+        }
+        self.tally.hear(notice);
         match notice {
-            _ if !self.keeps => {}
             Notice::HandlingEvent(_) => {
                 self.offered += 1;
                 let most = if self.bound == 0 { EVENTS_PER_DRAIN } else { self.bound };

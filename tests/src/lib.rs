@@ -30,6 +30,7 @@ mod released;
 pub mod scenario;
 pub mod simulation;
 pub mod system;
+pub mod tally;
 pub mod walk;
 pub mod whole;
 pub mod world;

@@ -171,13 +171,13 @@ rooms! {
     /// Hardly any waiters beside those that the jobs reserve.
     FewWaiters "few-waiters" { classes: 64, jobs: 56, waiters: 24, text: 49_152, leaves: 400 }
     /// Hardly any operators.
-    FewLeaves "few-leaves" { classes: 64, jobs: 56, text: 49_152, leaves: 90 }
+    FewLeaves "few-leaves" { classes: 64, jobs: 56, text: 49_152, leaves: 56 }
     /// Hardly any event names beside those of forty jobs.
     FewNames "few-names" { classes: 64, jobs: 56, text: 49_152, leaves: 400, names: 70 }
     /// Hardly any bytes of text.
-    LittleText "little-text" { classes: 64, jobs: 56, text: 10_000, leaves: 400 }
+    LittleText "little-text" { classes: 64, jobs: 56, text: 7_600, leaves: 400 }
     /// Hardly any pieces of text.
-    FewPieces "few-pieces" { classes: 64, jobs: 56, text: 49_152, leaves: 400, pieces: 330 }
+    FewPieces "few-pieces" { classes: 64, jobs: 56, text: 49_152, leaves: 400, pieces: 215 }
     /// Hardly any place for job files that change.
     FewClasses "few-classes" { classes: 34, jobs: 56, text: 49_152, leaves: 400 }
 }

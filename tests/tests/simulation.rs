@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use uphold_tests::simulation::shrink::shrink;
 use uphold_tests::simulation::{Run, run};
+use uphold_tests::tally::Tally;
 
 /// The number of seeds.
 const SEEDS: u64 = 100_000;
@@ -20,22 +21,32 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// Runs seeds on all processors. Returns the seeds that fail, and the numbers of jobs and inputs.
-fn run_all(first: u64, seeds: u64) -> (Vec<(u64, Run)>, usize, usize) {
+/// What many seeds have led to.
+#[derive(Default)]
+struct Found {
+    faults: Vec<(u64, Run)>,
+    jobs: usize,
+    inputs: usize,
+    tally: Tally,
+}
+
+/// Runs seeds on all processors.
+fn run_all(first: u64, seeds: u64) -> Found {
     let next = AtomicUsize::new(0);
-    let found = Mutex::new((Vec::new(), 0, 0));
+    let found = Mutex::new(Found::default());
     let work = || {
         loop {
             let place = next.fetch_add(1, Relaxed) as u64;
-            if place >= seeds || found.lock().expect("nobody panics").0.len() >= MOST_FAULTS {
+            if place >= seeds || found.lock().expect("nobody panics").faults.len() >= MOST_FAULTS {
                 return;
             }
             let run = run(first + place);
             let mut found = found.lock().expect("nobody panics");
-            found.1 += run.jobs;
-            found.2 += run.inputs;
+            found.jobs += run.jobs;
+            found.inputs += run.inputs;
+            found.tally.add(&run.tally);
             if run.fault.is_some() {
-                found.0.push((first + place, run));
+                found.faults.push((first + place, run));
             }
         }
     };
@@ -51,8 +62,9 @@ fn run_all(first: u64, seeds: u64) -> (Vec<(u64, Run)>, usize, usize) {
 fn nothing_goes_wrong_in_any_system() {
     let (first, seeds) = (number("FIRST_SEED").unwrap_or(0), number("SEEDS").unwrap_or(SEEDS));
     let begun = Instant::now();
-    let (faults, jobs, inputs) = run_all(first, seeds);
+    let Found { faults, jobs, inputs, tally } = run_all(first, seeds);
     let seconds = begun.elapsed().as_secs_f32();
+    tally.counts().for_each(|(name, count)| println!("{count:9} {name}"));
     println!("{seeds} systems from seed {first} with {jobs} jobs, {inputs} inputs, {seconds:.1} s");
     let report = |(seed, run): &(u64, Run)| {
         let fault = run.fault.as_deref().unwrap_or_default();
@@ -60,4 +72,6 @@ fn nothing_goes_wrong_in_any_system() {
         format!("seed {seed} after {} inputs: {fault}\n{}\n", run.inputs, short.scenario())
     };
     assert!(faults.is_empty(), "{}", faults.iter().map(report).collect::<Vec<_>>().join("\n"));
+    let missing: Vec<&str> = tally.counts().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect();
+    assert!(missing.is_empty() || seeds < SEEDS, "it never came to {missing:?}");
 }

@@ -139,7 +139,10 @@ impl Kernel {
         }
         let group = |child: &Child| scope == Scope::Group && child.session == pid;
         self.note_killed(signal, |child| child.pid == pid || group(child));
-        self.children.iter_mut().filter(|child| child.pid == pid || group(child)).for_each(|child| child.take(signal));
+        self.children.iter_mut().filter(|child| child.pid == pid || group(child)).for_each(|child| {
+            // A single process is only told to reload.
+            child.take(signal, scope == Scope::Group);
+        });
         match self.child(pid) {
             Some(child) if !child.vanished => (signal == Signal::CONT).then_some(Input::Continued { pid }),
             _ => {
@@ -156,7 +159,7 @@ impl Kernel {
         }
         self.note_killed(signal, |child| child.job == job && child.process == Process::Main);
         let own = |child: &&mut Child| child.job == job && child.process == Process::Main;
-        self.children.iter_mut().filter(own).for_each(|child| child.take(signal));
+        self.children.iter_mut().filter(own).for_each(|child| child.take(signal, true));
     }
 
     /// Lets stopped processes continue.
@@ -166,7 +169,7 @@ impl Kernel {
         let stopped: Vec<Pid> =
             self.children.iter().filter(|child| child.paused && is_meant(child)).map(|child| child.pid).collect();
         for pid in stopped {
-            self.child(pid).into_iter().for_each(|child| child.take(Signal::CONT));
+            self.child(pid).into_iter().for_each(|child| child.take(Signal::CONT, false));
             self.note(|| format!("wake {pid}"));
             self.ready.push_back(Input::Continued { pid });
         }

@@ -20,6 +20,7 @@ const SUBJECTS: &[(usize, Subject)] = &[
     (5, Subject::Spawns),
     (4, Subject::Resources),
     (3, Subject::Snapshot),
+    (1, Subject::End),
 ];
 
 #[derive(Clone, Copy)]
@@ -31,6 +32,7 @@ enum Subject {
     Spawns,
     Resources,
     Snapshot,
+    End,
 }
 
 const COMMANDS: &[(usize, JobCommand)] = &[
@@ -91,6 +93,10 @@ impl Life {
                 let size = dice.chance(50).then(|| Text::Borrowed(*dice.pick(SIZES)));
                 Happening::Restores { size }
             }
+            // Once in a few systems.
+            Subject::End if !dice.chance(30) => time(world, dice),
+            Subject::End if dice.chance(50) => Happening::Logout,
+            Subject::End => Happening::Shutdown,
         }
     }
 

@@ -16,6 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::drain::play;
 use crate::happening::Happening;
+use crate::tally::Tally;
 use dice::Dice;
 use life::Life;
 use recipe::{Recipe, panic_words};
@@ -28,6 +29,8 @@ pub struct Run {
     pub inputs: usize,
     /// What went wrong, if anything did.
     pub fault: Option<String>,
+    /// What happened, counted.
+    pub tally: Tally,
     /// How to play it again.
     pub recipe: Recipe,
 }
@@ -51,7 +54,8 @@ fn build(dice: &mut Dice) -> Recipe {
     let large = dice.chance(8);
     let jobs = 20 + dice.roll(if large { 81 } else { 21 });
     let size = if large { "large" } else { dice.weigh(SIZES) };
-    let files = (1..=jobs).map(|number| (town::name(number), town::file(dice, jobs))).collect();
+    let knotted = dice.chance(10);
+    let files = town::files(dice, jobs, knotted);
     let bound = if dice.chance(50) { 0 } else { 1 + dice.roll(30) as u32 };
     Recipe { size, bound, strict: dice.chance(10), files, steps: Vec::new() }
 }
@@ -63,7 +67,7 @@ pub fn run(seed: u64) -> Run {
     let jobs = recipe.files.len();
     let mut life = Life { jobs, files: recipe.files.iter().map(|(_, file)| file.clone()).collect() };
     let mut steps: Vec<Happening> = Vec::new();
-    let (mut inputs, mut fault) = (0, None);
+    let (mut inputs, mut fault, mut tally) = (0, None, Tally::default());
     let ended = catch_unwind(AssertUnwindSafe(|| {
         let mut world = recipe.world();
         let length = 20 + dice.roll(120);
@@ -84,6 +88,7 @@ pub fn run(seed: u64) -> Run {
             world.kernel.rested.clear();
             inputs += 1;
             fault = world.kernel.fault.take();
+            tally = world.kernel.ledger.tally;
             if fault.is_some() || world.kernel.ended {
                 break;
             }
@@ -93,5 +98,5 @@ pub fn run(seed: u64) -> Run {
         fault = Some(panic_words(&*panic));
     }
     recipe.steps = steps;
-    Run { jobs, inputs, fault, recipe }
+    Run { jobs, inputs, fault, tally, recipe }
 }

@@ -110,6 +110,9 @@ const MOST_OF_A_JOB: usize = 5;
 pub fn of_process(world: &World<Room>, place: usize) -> Vec<Happening> {
     let all = &world.kernel.children;
     let child = &all[place];
+    if child.sleeps {
+        return vec![Happening::Ends { pid: child.pid, exit: Exit::Signal(Signal::KILL.0) }];
+    }
     let its: Vec<_> = all.iter().filter(|other| other.job == child.job).copied().collect();
     let room = its.len() < MOST_OF_A_JOB;
     let facts = world.kernel.ledger.facts_of(child.job);

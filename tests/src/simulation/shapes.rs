@@ -39,6 +39,21 @@ pub const PROCESSES: &[(usize, &str)] = &[
     (6, "exec main\npid file /run/a.pid\nrespawn\n"),
 ];
 
+/// The processes of a job that does nothing between one event and the next. Real files have such jobs, but hardly any
+/// two that start each other; here some systems have a knot of them.
+pub const NOTHING: &[(usize, &str)] = &[(6, ""), (2, "task\n"), (1, "exec nothing\n"), (1, "pre-start exec hook\n")];
+
+/// The conditions of such jobs.
+pub const KNOTS: &[(usize, &str)] = &[
+    (4, "stopped J"),
+    (4, "started J"),
+    (2, "starting J"),
+    (2, "stopping J"),
+    (2, "started J or stopped J"),
+    (1, "started J and stopped J"),
+    (3, ""),
+];
+
 /// What may come on top of that.
 pub const EXTRAS: &[(usize, &str)] = &[
     (10, "kill timeout 1\n"),

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::dice::Dice;
-use super::shapes::{EVENTS, EXTRAS, PROCESSES, STARTS, STOPS};
+use super::shapes::{EVENTS, EXTRAS, KNOTS, NOTHING, PROCESSES, STARTS, STOPS};
 
 /// The name of the job with a number. Its processes have ids that begin with the number.
 pub fn name(number: usize) -> String {
@@ -39,14 +39,29 @@ fn condition(dice: &mut Dice, forms: &[(usize, &str)], jobs: usize) -> String {
 
 /// A job file.
 pub fn file(dice: &mut Dice, jobs: usize) -> String {
+    written(dice, jobs, [STARTS, STOPS], PROCESSES)
+}
+
+/// The file of a job that starts and stops others without a process in between.
+pub fn knot(dice: &mut Dice) -> String {
+    written(dice, BUSY, [KNOTS, KNOTS], NOTHING)
+}
+
+/// The job files of a system: with a knot, the first jobs start and stop each other.
+pub fn files(dice: &mut Dice, jobs: usize, knotted: bool) -> Vec<(String, String)> {
+    let file = |number| if knotted && number <= BUSY { knot(dice) } else { file(dice, jobs) };
+    (1..=jobs).map(name).zip((1..=jobs).map(file)).collect()
+}
+
+fn written(dice: &mut Dice, jobs: usize, conditions: [&[(usize, &str)]; 2], processes: &[(usize, &str)]) -> String {
     let mut file = String::new();
-    for (stanza, forms) in [("start on", STARTS), ("stop on", STOPS)] {
+    for (stanza, forms) in ["start on", "stop on"].into_iter().zip(conditions) {
         let condition = condition(dice, forms, jobs);
         if !condition.is_empty() {
             writeln!(file, "{stanza} {condition}").expect("text grows");
         }
     }
-    file.push_str(dice.weigh(PROCESSES));
+    file.push_str(dice.weigh(processes));
     while dice.chance(25) {
         file.push_str(dice.weigh(EXTRAS));
     }

@@ -8,6 +8,7 @@ use crate::child::{Child, Trace};
 use crate::happening::{Happening, Outcome, Saying};
 use crate::kernel::{CLIENTS, Client};
 use crate::memory::Memory;
+use crate::tally::Deed;
 
 /// The most bytes of a command's variables.
 const WORDS: usize = 256;
@@ -61,7 +62,10 @@ impl<M: Memory> World<M> {
             Happening::Sleeps { pid } => self.change(pid, |child| child.sleeps = true),
             Happening::Says { pid, ref saying } => self.say(pid, saying),
             Happening::Passes { milliseconds } => self.pass(milliseconds),
-            Happening::Turn => self.give(Input::Tick),
+            Happening::Turn => {
+                self.kernel.ledger.tally.note(Deed::CutShort);
+                self.give(Input::Tick);
+            }
             Happening::Shutdown => self.give(Input::Shutdown),
             Happening::Logout => self.give(Input::Logout),
             Happening::Spares { works } => self.kernel.always = (!works).then_some(Outcome::Delayed),

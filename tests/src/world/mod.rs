@@ -11,6 +11,7 @@ use crate::invariants::{self, JobStatus, View};
 use crate::kernel::Kernel;
 use crate::memory::image_of;
 pub use crate::memory::{Memory, Room, Small, Tiny};
+use crate::tally::Deed;
 use crate::whole;
 
 /// The most effects of one input.
@@ -84,7 +85,9 @@ impl<M: Memory> World<M> {
     pub fn write(&mut self, name: &str, file: Option<&str>) {
         let written = file.map(|file| self.load(name, file));
         // Without room, the class stays as it is.
-        if !matches!(written, Some(Ok(()) | Err(DefineError::Full(_)))) {
+        if let Some(Err(DefineError::Full(full))) = written {
+            self.kernel.ledger.tally.full(full.limit);
+        } else if !matches!(written, Some(Ok(()))) {
             self.memory.supervisor().delete_class(name.as_bytes());
         }
         self.idle = None;
@@ -117,8 +120,11 @@ impl<M: Memory> World<M> {
             if alike && same { Ok(true) } else { Err("its image is not that of the same state".into()) }
         });
         match taken {
-            Ok(true) => self.memory = memory,
-            Ok(false) => {}
+            Ok(true) => {
+                self.memory = memory;
+                self.kernel.ledger.tally.note(if size.is_some() { Deed::Resized } else { Deed::Replaced });
+            }
+            Ok(false) => self.kernel.ledger.tally.note(Deed::NoRoom),
             Err(fault) => self.kernel.wrong(|| fault),
         }
         let mut supervisor = self.memory.supervisor();
