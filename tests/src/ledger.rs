@@ -1,7 +1,7 @@
 //! What the simulated kernel notes of the supervisor's messages, for the checks of whole systems.
 
 use uphold_core::limits::{EVENTS_PER_DRAIN, KILL_TIMEOUT_SECONDS};
-use uphold_core::{ClassId, Instant, JobId, Notice, Process, State};
+use uphold_core::{ClassId, Goal, Instant, JobId, Notice, Process, State, Supervisor};
 
 use crate::tally::Tally;
 
@@ -21,7 +21,13 @@ pub struct Ledger {
     /// The classes that were reported to be in a circle, and have not left it.
     pub circles: Vec<ClassId>,
     /// What the job file of each class says.
-    files: Vec<(ClassId, FileFacts)>,
+    files: Vec<FileFacts>,
+    /// The waiting clients whose event the `start on` of a class holds, each with the name of the class.
+    pub held: Vec<(usize, String)>,
+    /// The names of the classes that events have started since then, or tried to, or whose `start on` has changed.
+    pub touched: Vec<String>,
+    /// Whether the end was ordered.
+    pub ends: bool,
     /// The class of each job that has processes.
     owners: Vec<(JobId, ClassId)>,
     /// The jobs that are not at rest and have changed their state.
@@ -31,8 +37,12 @@ pub struct Ledger {
 }
 
 /// What a job file says, as far as the checks and the processes need it.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone)]
 pub struct FileFacts {
+    class: ClassId,
+    name: String,
+    /// The stanzas that say when it starts.
+    start: String,
     /// The `kill timeout`, in seconds.
     pub kill_timeout: u32,
     /// Whether the main process reports that it is ready.
@@ -43,26 +53,32 @@ pub struct FileFacts {
 
 impl Ledger {
     /// A class was defined by the text of its job file.
-    pub fn define(&mut self, class: ClassId, file: &str) {
+    pub fn define(&mut self, class: ClassId, name: &str, file: &str) {
         if !self.keeps {
             return;
         }
         let seconds = |line: &str| line.strip_prefix("kill timeout ")?.parse().ok();
         let kill_timeout = file.lines().filter_map(seconds).next_back().unwrap_or(KILL_TIMEOUT_SECONDS);
         let speaks = file.contains("expect notify") || file.contains("expect fd");
-        let facts = FileFacts { kill_timeout, speaks, writes: file.contains("pid file") };
-        self.files.push((class, facts));
+        let start: String = file.lines().filter(|line| line.starts_with("start on") || *line == "manual").collect();
+        let (name, writes) = (name.to_owned(), file.contains("pid file"));
+        self.files.push(FileFacts { class, name, start, kill_timeout, speaks, writes });
     }
 
     pub(crate) fn retire(&mut self, class: ClassId) {
-        self.files.retain(|(known, _)| *known != class);
+        if let Some(place) = self.files.iter().position(|facts| facts.class == class) {
+            let old = self.files.swap_remove(place);
+            let is_same = |facts: &FileFacts| facts.name == old.name && facts.start == old.start;
+            if !self.files.iter().any(is_same) {
+                self.touched.push(old.name);
+            }
+        }
         self.circles.retain(|known| *known != class);
     }
 
-    /// What the job file of a class says. A class whose file is not known says nothing.
-    pub fn facts(&self, class: ClassId) -> FileFacts {
-        let known = self.files.iter().find(|(known, _)| *known == class);
-        known.map_or(FileFacts { kill_timeout: KILL_TIMEOUT_SECONDS, ..FileFacts::default() }, |(_, facts)| *facts)
+    /// What the job file of a class says.
+    pub fn facts(&self, class: ClassId) -> Option<&FileFacts> {
+        self.files.iter().find(|facts| facts.class == class)
     }
 
     /// A process is spawned for a job.
@@ -73,9 +89,13 @@ impl Ledger {
     }
 
     /// What the job file of a job with processes says.
-    pub fn facts_of(&self, job: JobId) -> FileFacts {
-        let owner = self.owners.iter().find(|(known, _)| *known == job);
-        owner.map(|(_, class)| self.facts(*class)).unwrap_or_default()
+    pub fn facts_of(&self, job: JobId) -> Option<&FileFacts> {
+        self.owners.iter().find(|(known, _)| *known == job).and_then(|(_, class)| self.facts(*class))
+    }
+
+    fn touch(&mut self, class: Option<ClassId>) {
+        let name = class.and_then(|class| self.facts(class)).map(|facts| facts.name.clone());
+        self.touched.extend(name);
     }
 
     pub(crate) fn rest(&mut self, job: JobId) {
@@ -90,7 +110,7 @@ impl Ledger {
     }
 
     /// Takes a message of the supervisor. Returns the fault, if there is one.
-    pub(crate) fn hear(&mut self, notice: Notice) -> Option<String> {
+    pub(crate) fn hear(&mut self, supervisor: &Supervisor<'_>, notice: Notice) -> Option<String> {
         if !self.keeps {
             return None;
         }
@@ -117,6 +137,8 @@ impl Ledger {
                 let now = self.now;
                 self.killing.iter_mut().filter(|(known, _)| *known == job).for_each(|(_, since)| *since = now);
             }
+            Notice::GoalChanged { job, to: Goal::Start, .. } => self.touch(supervisor.class_of(job)),
+            Notice::NoInstance { class, .. } | Notice::Full { class, .. } => self.touch(Some(class)),
             Notice::Circle { class } => self.circles.push(class),
             Notice::CircleLeft { class, .. } => self.circles.retain(|known| *known != class),
             _ => {}

@@ -1,8 +1,8 @@
 //! The invariants of whole systems: what holds between any two inputs, however many jobs wait for each other.
 
 use uphold_core::conf::{ConditionText, Operator};
-use uphold_core::control::{Cause, Holder as Named};
-use uphold_core::{ClientId, Holder, JobId, Process, Supervisor, WaitCause};
+use uphold_core::control::{Cause, Holder as Named, Status};
+use uphold_core::{ClientId, Goal, Holder, JobId, Process, Supervisor, WaitCause};
 
 use crate::happening::letter;
 use crate::kernel::{Client, Kernel};
@@ -41,16 +41,21 @@ pub fn end_of_wait(supervisor: &Supervisor<'_>, job: JobId) -> WaitEnd {
 /// An invariant. Returns the fault if it does not hold.
 type Invariant = fn(&Kernel, &Supervisor<'_>) -> Option<String>;
 
-const INVARIANTS: [Invariant; 4] = [
+const INVARIANTS: [Invariant; 5] = [
     every_wait_has_an_end,
     every_waiting_client_has_a_cause,
     no_condition_holds_what_makes_it_true,
+    no_condition_lets_go_without_a_reason,
     every_kill_timeout_is_kept,
 ];
 
 /// The first invariant that does not hold. The supervisor has done everything that the last input led to.
-pub fn broken(kernel: &Kernel, supervisor: &Supervisor<'_>) -> Option<String> {
-    INVARIANTS.iter().find_map(|invariant| invariant(kernel, supervisor))
+pub fn broken(kernel: &mut Kernel, supervisor: &Supervisor<'_>) -> Option<String> {
+    let fault = INVARIANTS.iter().find_map(|invariant| invariant(kernel, supervisor));
+    let held = held(kernel, supervisor).collect();
+    kernel.ledger.touched.clear();
+    kernel.ledger.held = held;
+    fault
 }
 
 fn every_wait_has_an_end(kernel: &Kernel, supervisor: &Supervisor<'_>) -> Option<String> {
@@ -93,6 +98,34 @@ fn no_condition_holds_what_makes_it_true(kernel: &Kernel, supervisor: &Superviso
     })
 }
 
+/// The clients that wait for an event which only the `start on` of a class holds, each with the name of the class.
+fn held<'a>(kernel: &'a Kernel, supervisor: &'a Supervisor<'_>) -> impl Iterator<Item = (usize, String)> + 'a {
+    clients(kernel).filter_map(|client| {
+        let waiting = supervisor.explain_client(client)?;
+        match waiting.cause {
+            // Of the clients that wait for a job, another may end the wait.
+            Cause::Event { holder: Named::StartOn { job }, others: 0, .. } if waiting.job.is_none() => {
+                Some((client.slot as usize, String::from_utf8_lossy(job).into_owned()))
+            }
+            _ => None,
+        }
+    })
+}
+
+/// A `start on` that holds an event releases it when it becomes true or is changed, and not if its file is written anew
+/// and says the same as before.
+fn no_condition_lets_go_without_a_reason(kernel: &Kernel, supervisor: &Supervisor<'_>) -> Option<String> {
+    let ledger = &kernel.ledger;
+    let runs = |name: &str| {
+        let is_it = |status: &Status<'_>| status.job == name.as_bytes() && status.goal == Goal::Start;
+        supervisor.statuses(0).any(|(status, _)| is_it(&status))
+    };
+    let is_free = |client: usize| kernel.clients[client] == Client::Idle && !ledger.ends;
+    let mut freed = ledger.held.iter().filter(|(client, _)| is_free(*client));
+    let released = freed.find(|(_, name)| !ledger.touched.contains(name) && !runs(name));
+    released.map(|(client, name)| format!("{name} lets go of the event that {} waits for", letter(*client)))
+}
+
 /// Whether the event makes the condition true by itself. Where it is named twice, its variables may decide.
 fn is_true_by(condition: ConditionText<'_>, event: &[u8]) -> bool {
     let (mut stack, mut named) = (Vec::new(), 0);
@@ -114,7 +147,7 @@ fn is_true_by(condition: ConditionText<'_>, event: &[u8]) -> bool {
 fn every_kill_timeout_is_kept(kernel: &Kernel, supervisor: &Supervisor<'_>) -> Option<String> {
     kernel.ledger.killing.iter().find_map(|&(job, since)| {
         let WaitCause::Ended(Process::Main, pid) = supervisor.cause(job) else { return None };
-        let seconds = kernel.ledger.facts(supervisor.class_of(job)?).kill_timeout;
+        let seconds = kernel.ledger.facts(supervisor.class_of(job)?)?.kill_timeout;
         let late = kernel.ledger.now >= since.after_seconds(seconds) && !kernel.killed.contains(&pid);
         late.then(|| format!("{pid} of {} outlives its time", name_of(supervisor, job)))
     })

@@ -264,7 +264,7 @@ impl Kernel {
                 _ => self.wrong(|| format!("{pid} is given up, and was not killed")),
             }
         }
-        let faults = [self.released.hear(supervisor, notice), self.ledger.hear(notice)];
+        let faults = [self.released.hear(supervisor, notice), self.ledger.hear(supervisor, notice)];
         for fault in faults.into_iter().flatten() {
             self.wrong(|| fault);
         }

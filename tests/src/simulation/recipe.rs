@@ -116,7 +116,8 @@ pub fn of_process(world: &World<Room>, place: usize) -> Vec<Happening> {
     let its: Vec<_> = all.iter().filter(|other| other.job == child.job).copied().collect();
     let room = its.len() < MOST_OF_A_JOB;
     let facts = world.kernel.ledger.facts_of(child.job);
-    let choices = Choices { speaks: facts.speaks, writes: facts.writes, ..CHOICES };
+    let [speaks, writes] = facts.map_or([false; 2], |facts| [facts.speaks, facts.writes]);
+    let choices = Choices { speaks, writes, ..CHOICES };
     let mut steps = Vec::new();
     choices.of_process(&its, child, true, (room, room), &mut steps);
     steps.into_iter().map(|step| step.happening).collect()

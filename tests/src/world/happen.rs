@@ -16,6 +16,11 @@ const WORDS: usize = 256;
 impl<M: Memory> World<M> {
     /// Makes something happen, and handles all that follows.
     pub fn happen(&mut self, happening: &Happening) {
+        use Happening::{Ask, Emit, HangsUp, Logout, Shutdown};
+        if let Ask { client, .. } | Emit { client, .. } | HangsUp { client } = *happening {
+            self.kernel.ledger.held.retain(|(known, _)| *known != client);
+        }
+        self.kernel.ledger.ends |= matches!(happening, Shutdown | Logout);
         match *happening {
             Happening::Ask { client, wait, .. } | Happening::Emit { client, wait, .. } => {
                 if self.kernel.clients[client] != Client::Idle {

@@ -77,7 +77,7 @@ impl<M: Memory> World<M> {
         let mut supervisor = self.memory.supervisor();
         let class = supervisor.define(name.as_bytes(), &mut text, |_| {})?;
         self.idle = Some(supervisor.occupancy());
-        self.kernel.ledger.define(class, file);
+        self.kernel.ledger.define(class, name, file);
         Ok(())
     }
 
@@ -210,7 +210,7 @@ impl<M: Memory> World<M> {
         }
         if is_calm
             && self.kernel.ledger.keeps
-            && let Some(what) = whole::broken(&self.kernel, &supervisor)
+            && let Some(what) = whole::broken(&mut self.kernel, &supervisor)
         {
             self.kernel.wrong(|| what);
         }
