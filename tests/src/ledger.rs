@@ -1,7 +1,7 @@
 //! What the simulated kernel notes of the supervisor's messages, for the checks of whole systems.
 
 use uphold_core::limits::{EVENTS_PER_DRAIN, KILL_TIMEOUT_SECONDS};
-use uphold_core::{ClassId, Goal, Instant, JobId, Notice, Process, State, Supervisor};
+use uphold_core::{ClassId, Goal, Instant, JobId, Notice, Pid, Process, State, Supervisor};
 
 use crate::tally::Tally;
 
@@ -28,6 +28,15 @@ pub struct Ledger {
     pub touched: Vec<String>,
     /// Whether the end was ordered.
     pub ends: bool,
+    /// Whether no job may start any more: the end was ordered, and none waits for it.
+    pub closed: bool,
+    /// A message that counts as a fault: a test plants one.
+    pub forbidden: Option<fn(&Notice) -> bool>,
+    /// The processes that were born in a traced fork.
+    pub traced: Vec<Pid>,
+    /// The main processes whose parent was made by the launched process and lives: `expect daemon` names the child, and
+    /// the parent is the daemon. Each with its parent, and since when.
+    pub masters: Vec<(Pid, Pid, Instant)>,
     /// The class of each job that has processes.
     owners: Vec<(JobId, ClassId)>,
     /// The jobs that are not at rest and have changed their state.
@@ -115,6 +124,9 @@ impl Ledger {
             return None;
         }
         self.tally.hear(notice);
+        if self.forbidden.is_some_and(|is_forbidden| is_forbidden(&notice)) {
+            return Some("a planted fault".into());
+        }
         match notice {
             Notice::HandlingEvent(_) => {
                 self.offered += 1;
@@ -136,6 +148,10 @@ impl Ledger {
             Notice::Signalling { job, process: Process::Main, .. } => {
                 let now = self.now;
                 self.killing.iter_mut().filter(|(known, _)| *known == job).for_each(|(_, since)| *since = now);
+            }
+            Notice::GoalChanged { job, to: Goal::Start, .. } if self.closed => {
+                self.closed = false;
+                return Some(format!("{} is to start, and the end has begun", supervisor.job_name(job)));
             }
             Notice::GoalChanged { job, to: Goal::Start, .. } => self.touch(supervisor.class_of(job)),
             Notice::NoInstance { class, .. } | Notice::Full { class, .. } => self.touch(Some(class)),

@@ -2,8 +2,9 @@
 
 use uphold_core::conf::{ConditionText, Operator};
 use uphold_core::control::{Cause, Holder as Named, Status};
-use uphold_core::{ClientId, Goal, Holder, JobId, Process, Supervisor, WaitCause};
+use uphold_core::{ClientId, Goal, Holder, Instant, JobId, Process, State, Supervisor, WaitCause};
 
+use crate::child::{Child, Trace};
 use crate::happening::letter;
 use crate::kernel::{Client, Kernel};
 use crate::names::name_of;
@@ -41,16 +42,22 @@ pub fn end_of_wait(supervisor: &Supervisor<'_>, job: JobId) -> WaitEnd {
 /// An invariant. Returns the fault if it does not hold.
 type Invariant = fn(&Kernel, &Supervisor<'_>) -> Option<String>;
 
-const INVARIANTS: [Invariant; 5] = [
+const INVARIANTS: [Invariant; 6] = [
     every_wait_has_an_end,
     every_waiting_client_has_a_cause,
     no_condition_holds_what_makes_it_true,
     no_condition_lets_go_without_a_reason,
     every_kill_timeout_is_kept,
+    no_master_is_taken_for_a_step,
 ];
+
+/// The milliseconds after which a process between the launched one and the daemon is the daemon itself. The supervisor
+/// finds that out in three seconds, unless the job's timer is needed for something else.
+const MASTER_MILLISECONDS: u64 = 20_000;
 
 /// The first invariant that does not hold. The supervisor has done everything that the last input led to.
 pub fn broken(kernel: &mut Kernel, supervisor: &Supervisor<'_>) -> Option<String> {
+    note_masters(kernel, supervisor);
     let fault = INVARIANTS.iter().find_map(|invariant| invariant(kernel, supervisor));
     let held = held(kernel, supervisor).collect();
     kernel.ledger.touched.clear();
@@ -124,6 +131,45 @@ fn no_condition_lets_go_without_a_reason(kernel: &Kernel, supervisor: &Superviso
     let mut freed = ledger.held.iter().filter(|(client, _)| is_free(*client));
     let released = freed.find(|(_, name)| !ledger.touched.contains(name) && !runs(name));
     released.map(|(client, name)| format!("{name} lets go of the event that {} waits for", letter(*client)))
+}
+
+/// Whether any class waits for the end of the session.
+pub fn awaits_the_end(supervisor: &Supervisor<'_>) -> bool {
+    let is_it = |operator| matches!(operator, Operator::Event(b"session-end", _));
+    let waits = |job: &[u8]| {
+        let class = supervisor.find_class(job);
+        class.is_some_and(|class| supervisor.conditions(class).0.operators().any(is_it))
+    };
+    supervisor.statuses(0).any(|(status, _)| waits(status.job))
+}
+
+/// Notes main processes with a parent that was born in a traced fork, like them.
+fn note_masters(kernel: &mut Kernel, supervisor: &Supervisor<'_>) {
+    let before = std::mem::take(&mut kernel.ledger.masters);
+    if kernel.hides || kernel.strict {
+        return;
+    }
+    let now = kernel.ledger.now;
+    let runs = |status: &Status<'_>| (status.goal, status.state) == (Goal::Start, State::Running);
+    for (status, _) in supervisor.statuses(0).filter(|(status, _)| runs(status)) {
+        let main = status.processes.iter().find(|(process, _)| *process == Process::Main);
+        let child = main.and_then(|(_, pid)| kernel.children.iter().find(|child| child.pid.get() == *pid));
+        let Some((pid, parent)) = child.and_then(|child| Some((child.pid, child.parent?))) else { continue };
+        let traced = &kernel.ledger.traced;
+        let is_master = |other: &Child| other.pid == parent && other.trace == Trace::Off && !other.vanished;
+        if traced.contains(&pid) && traced.contains(&parent) && kernel.children.iter().any(is_master) {
+            let known = before.iter().find(|known| (known.0, known.1) == (pid, parent));
+            kernel.ledger.masters.push((pid, parent, known.map_or(now, |known| known.2)));
+        }
+    }
+}
+
+/// The process between the launched one and the one that `expect daemon` names ends. If it stays it is a master, and is
+/// followed.
+fn no_master_is_taken_for_a_step(kernel: &Kernel, _: &Supervisor<'_>) -> Option<String> {
+    let is_late = |since: Instant| kernel.ledger.now.0 >= since.0 + MASTER_MILLISECONDS;
+    let master = kernel.ledger.masters.iter().find(|(_, _, since)| is_late(*since));
+    master.map(|(pid, parent, _)| format!("{pid} is followed, and {parent} is its master"))
 }
 
 /// Whether the event makes the condition true by itself. Where it is named twice, its variables may decide.

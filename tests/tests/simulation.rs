@@ -7,8 +7,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
+use uphold_core::Notice;
+use uphold_tests::scenario::play;
 use uphold_tests::simulation::shrink::shrink;
-use uphold_tests::simulation::{Run, run};
+use uphold_tests::simulation::{Run, run, run_until};
 use uphold_tests::tally::Tally;
 
 /// The number of seeds.
@@ -56,6 +58,29 @@ fn run_all(first: u64, seeds: u64) -> Found {
         }
     });
     found.into_inner().expect("nobody panics")
+}
+
+/// A message is declared a fault: the way to it becomes short, and is written down as a scenario that plays alike.
+#[test]
+fn a_planted_fault_leads_to_a_short_scenario() {
+    let planted: [(fn(&Notice) -> bool, &str); 3] = [
+        (|notice| matches!(notice, Notice::RespawningTooFast { .. }), "respawning too fast"),
+        (|notice| matches!(notice, Notice::WaitCircle { .. }), "the event does not wait"),
+        (|notice| matches!(notice, Notice::NotReady { .. }), "was not ready within"),
+    ];
+    for (forbidden, words) in planted {
+        let run = (0..1000).map(|seed| run_until(seed, Some(forbidden))).find(|run| run.fault.is_some());
+        let run = run.expect("one of the systems comes to it");
+        let fault = run.fault.unwrap_or_default();
+        let short = shrink(&run.recipe, &fault);
+        let (files, steps) = (short.files.len(), short.steps.len());
+        println!("{words}: {} files to {files}, {} steps to {steps}", run.recipe.files.len(), run.recipe.steps.len());
+        assert_eq!(short.fault().as_deref(), Some("a planted fault"));
+        assert!(files <= 3 && steps <= 8, "{short:?}");
+        let scenario = short.scenario();
+        assert!(scenario.contains(words), "{scenario}");
+        assert_eq!(play(&scenario).as_ref(), Ok(&scenario), "it plays alike");
+    }
 }
 
 #[test]

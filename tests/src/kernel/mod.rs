@@ -193,6 +193,7 @@ impl Kernel {
         if self.children.len() == MOST_PROCESSES {
             return None;
         }
+        self.ledger.traced.retain(|&other| other != pid);
         self.children.push(child);
         Some(pid)
     }

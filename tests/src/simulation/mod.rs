@@ -14,6 +14,8 @@ pub mod town;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use uphold_core::Notice;
+
 use crate::drain::play;
 use crate::happening::Happening;
 use crate::tally::Tally;
@@ -57,13 +59,18 @@ fn build(dice: &mut Dice) -> Recipe {
     let knotted = dice.chance(10);
     let files = town::files(dice, jobs, knotted);
     let bound = if dice.chance(50) { 0 } else { 1 + dice.roll(30) as u32 };
-    Recipe { size, bound, strict: dice.chance(10), files, steps: Vec::new() }
+    Recipe { size, bound, strict: dice.chance(10), forbidden: None, files, steps: Vec::new() }
 }
 
 /// Runs the system of a seed.
 pub fn run(seed: u64) -> Run {
+    run_until(seed, None)
+}
+
+/// Runs the system of a seed with a planted fault: a message.
+pub fn run_until(seed: u64, forbidden: Option<fn(&Notice) -> bool>) -> Run {
     let mut dice = Dice::new(seed);
-    let mut recipe = build(&mut dice);
+    let mut recipe = Recipe { forbidden, ..build(&mut dice) };
     let jobs = recipe.files.len();
     let mut life = Life { jobs, files: recipe.files.iter().map(|(_, file)| file.clone()).collect() };
     let mut steps: Vec<Happening> = Vec::new();

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use uphold_core::{Exit, Signal};
+use uphold_core::{Exit, Notice, Signal};
 
 use crate::choices::Choices;
 use crate::drain::play;
@@ -22,6 +22,8 @@ pub struct Recipe {
     pub bound: u32,
     /// Whether `expect` is followed strictly.
     pub strict: bool,
+    /// A message that counts as a fault: a test plants one.
+    pub forbidden: Option<fn(&Notice) -> bool>,
     /// The job files, each with its name.
     pub files: Vec<(String, String)>,
     /// The happenings.
@@ -36,6 +38,7 @@ impl Recipe {
         world.kernel.strict = self.strict;
         world.memory.supervisor().set_strict(self.strict);
         world.check_whole(self.bound);
+        world.kernel.ledger.forbidden = self.forbidden;
         self.files.retain(|(name, file)| world.load(name, file).is_ok());
         world
     }

@@ -9,6 +9,7 @@ use crate::happening::{Happening, Outcome, Saying};
 use crate::kernel::{CLIENTS, Client};
 use crate::memory::Memory;
 use crate::tally::Deed;
+use crate::whole;
 
 /// The most bytes of a command's variables.
 const WORDS: usize = 256;
@@ -20,7 +21,10 @@ impl<M: Memory> World<M> {
         if let Ask { client, .. } | Emit { client, .. } | HangsUp { client } = *happening {
             self.kernel.ledger.held.retain(|(known, _)| *known != client);
         }
-        self.kernel.ledger.ends |= matches!(happening, Shutdown | Logout);
+        if matches!(happening, Shutdown | Logout) && self.kernel.ledger.keeps && !self.kernel.ledger.ends {
+            self.kernel.ledger.ends = true;
+            self.kernel.ledger.closed = self.is_calm() && !whole::awaits_the_end(&self.memory.supervisor());
+        }
         match *happening {
             Happening::Ask { client, wait, .. } | Happening::Emit { client, wait, .. } => {
                 if self.kernel.clients[client] != Client::Idle {
@@ -137,6 +141,9 @@ impl<M: Memory> World<M> {
         let Some(of) = self.kernel.child(parent).copied() else { return };
         let made = self.kernel.make(of.job, of.process, Trace::Newborn, Some(&of));
         let Some(child) = made else { return self.kernel.wrong(|| "too many processes".into()) };
+        if self.kernel.ledger.keeps {
+            self.kernel.ledger.traced.push(child);
+        }
         if stillborn {
             self.kernel.forget(child);
             // The shim reports this when a process that it did not know has ended.
