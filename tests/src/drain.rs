@@ -54,7 +54,6 @@ fn next_of_processes<M: Memory>(world: &mut World<M>) -> Option<Happening> {
             _ if killed.contains(&pid) => Some(Happening::Ends { pid, exit: Exit::Signal(Signal::KILL.0) }),
             Trace::Launched => Some(Happening::Traps { pid }),
             Trace::Newborn => Some(Happening::Stops { pid, signal: Signal::STOP }),
-            Trace::Off if !child.watched => Some(Happening::Ends { pid, exit: Exit::Status(0) }),
             Trace::Off | Trace::Followed => None,
         }
     };

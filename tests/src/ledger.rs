@@ -28,6 +28,8 @@ pub struct Ledger {
     pub touched: Vec<String>,
     /// Whether the end was ordered.
     pub ends: bool,
+    /// The names of the classes of which a job was forced to stop: that gives up what does not end.
+    pub forced: Vec<String>,
     /// Whether no job may start any more: the end was ordered, and none waits for it.
     pub closed: bool,
     /// A message that counts as a fault: a test plants one.
@@ -58,6 +60,8 @@ pub struct FileFacts {
     pub speaks: bool,
     /// Whether a pid file is written.
     pub writes: bool,
+    /// Whether all processes of the job end with it.
+    pub wide: bool,
 }
 
 impl Ledger {
@@ -70,8 +74,9 @@ impl Ledger {
         let kill_timeout = file.lines().filter_map(seconds).next_back().unwrap_or(KILL_TIMEOUT_SECONDS);
         let speaks = file.contains("expect notify") || file.contains("expect fd");
         let start: String = file.lines().filter(|line| line.starts_with("start on") || *line == "manual").collect();
-        let (name, writes) = (name.to_owned(), file.contains("pid file"));
-        self.files.push(FileFacts { class, name, start, kill_timeout, speaks, writes });
+        let name = name.to_owned();
+        let [writes, wide] = ["pid file", "kill scope job"].map(|stanza| file.contains(stanza));
+        self.files.push(FileFacts { class, name, start, kill_timeout, speaks, writes, wide });
     }
 
     pub(crate) fn retire(&mut self, class: ClassId) {
@@ -100,6 +105,11 @@ impl Ledger {
     /// What the job file of a job with processes says.
     pub fn facts_of(&self, job: JobId) -> Option<&FileFacts> {
         self.owners.iter().find(|(known, _)| *known == job).and_then(|(_, class)| self.facts(*class))
+    }
+
+    /// Whether all processes of a job must have ended when it is at rest.
+    pub(crate) fn must_end(&self, job: JobId) -> bool {
+        self.facts_of(job).is_some_and(|facts| facts.wide && !self.forced.contains(&facts.name))
     }
 
     fn touch(&mut self, class: Option<ClassId>) {

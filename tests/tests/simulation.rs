@@ -63,7 +63,8 @@ fn run_all(first: u64, seeds: u64) -> Found {
 /// A message is declared a fault: the way to it becomes short, and is written down as a scenario that plays alike.
 #[test]
 fn a_planted_fault_leads_to_a_short_scenario() {
-    let planted: [(fn(&Notice) -> bool, &str); 3] = [
+    type Planted = (fn(&Notice) -> bool, &'static str);
+    let planted: [Planted; 3] = [
         (|notice| matches!(notice, Notice::RespawningTooFast { .. }), "respawning too fast"),
         (|notice| matches!(notice, Notice::WaitCircle { .. }), "the event does not wait"),
         (|notice| matches!(notice, Notice::NotReady { .. }), "was not ready within"),

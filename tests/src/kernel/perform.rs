@@ -45,8 +45,8 @@ impl Kernel {
                 format!("report who is left of {job}")
             }),
             Effect::Rested { job } => {
-                self.ledger.rest(job);
                 self.let_go(job);
+                self.ledger.rest(job);
             }
             // The world gives the answer: it is too long to be kept here.
             Effect::Survey { .. } => {}
@@ -220,6 +220,15 @@ impl Kernel {
             |child: &&Child| child.job == job && !child.forked && !child.has_forked && !child.vanished && !child.sleeps;
         if let Some(lost) = self.children.iter().find(is_lost).copied() {
             self.wrong(|| format!("{} {} was lost when its job came to rest", lost.process, lost.pid));
+        }
+        let is_left = |child: &&Child| {
+            let own = child.job == job && child.process == Process::Main && child.trace == Trace::Off;
+            own && !child.vanished && !child.sleeps
+        };
+        if self.ledger.must_end(job)
+            && let Some(left) = self.children.iter().find(is_left).copied()
+        {
+            self.wrong(|| format!("{} lives when its job is at rest, with kill scope job", left.pid));
         }
         self.children.retain(|child| child.job != job || child.trace != Trace::Off);
     }

@@ -6,6 +6,7 @@ use super::dice::Dice;
 use super::recipe::of_process;
 use super::shapes::{BROKEN, EMITTED};
 use super::town;
+use crate::child::Trace;
 use crate::happening::{Happening, Outcome, Outcomes, Text};
 use crate::kernel::Client;
 use crate::memory::Room;
@@ -144,7 +145,10 @@ fn emit(dice: &mut Dice, client: usize, world: &World<Room>) -> Happening {
 }
 
 fn process(world: &World<Room>, dice: &mut Dice) -> Happening {
-    let place = dice.roll(world.kernel.children.len());
+    let any = dice.roll(world.kernel.children.len());
+    // What is traced takes its steps at once, and others have days for theirs.
+    let traced = world.kernel.children.iter().position(|child| child.trace != Trace::Off);
+    let place = traced.filter(|_| dice.chance(40)).unwrap_or(any);
     let child = &world.kernel.children[place];
     let pid = child.pid;
     if world.kernel.killed.contains(&pid) && !child.sleeps && dice.chance(60) {
@@ -154,7 +158,10 @@ fn process(world: &World<Room>, dice: &mut Dice) -> Happening {
         0 => Happening::Works { pid, busy: !child.busy },
         1 if child.watched => Happening::Sleeps { pid },
         _ => {
-            let steps = of_process(world, place);
+            let mut steps = of_process(world, place);
+            if child.trace == Trace::Followed && dice.chance(50) {
+                steps.retain(|step| matches!(step, Happening::Forks { stillborn: false, .. }));
+            }
             if steps.is_empty() { Happening::Works { pid, busy: false } } else { dice.pick(&steps).clone() }
         }
     }

@@ -21,6 +21,12 @@ impl<M: Memory> World<M> {
         if let Ask { client, .. } | Emit { client, .. } | HangsUp { client } = *happening {
             self.kernel.ledger.held.retain(|(known, _)| *known != client);
         }
+        if let Ask { command: JobCommand::Force, text, .. } = happening
+            && self.kernel.ledger.keeps
+        {
+            let name = text.split(' ').next().unwrap_or_default();
+            self.kernel.ledger.forced.push(name.to_owned());
+        }
         if matches!(happening, Shutdown | Logout) && self.kernel.ledger.keeps && !self.kernel.ledger.ends {
             self.kernel.ledger.ends = true;
             self.kernel.ledger.closed = self.is_calm() && !whole::awaits_the_end(&self.memory.supervisor());
