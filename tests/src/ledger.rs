@@ -163,7 +163,7 @@ impl Ledger {
                 self.closed = false;
                 return Some(format!("{} is to start, and the end has begun", supervisor.job_name(job)));
             }
-            Notice::GoalChanged { job, to: Goal::Start, .. } => self.touch(supervisor.class_of(job)),
+            Notice::GoalChanged { job, .. } => self.touch(supervisor.class_of(job)),
             Notice::NoInstance { class, .. } | Notice::Full { class, .. } => self.touch(Some(class)),
             Notice::Circle { class } => self.circles.push(class),
             Notice::CircleLeft { class, .. } => self.circles.retain(|known| *known != class),

@@ -123,7 +123,14 @@ pub fn of_process(world: &World<Room>, place: usize) -> Vec<Happening> {
     let choices = Choices { speaks, writes, ..CHOICES };
     let mut steps = Vec::new();
     choices.of_process(&its, child, true, (room, room), &mut steps);
-    steps.into_iter().map(|step| step.happening).collect()
+    let dies = world.kernel.killed.contains(&child.pid);
+    let can = |step: &Happening| match step {
+        Happening::Ends { exit, .. } => *exit == Exit::Signal(Signal::KILL.0),
+        // It may have said that before.
+        Happening::Says { .. } | Happening::Vanishes { .. } | Happening::Missed { .. } => true,
+        _ => false,
+    };
+    steps.into_iter().map(|step| step.happening).filter(|step| !dies || can(step)).collect()
 }
 
 /// Whether something can happen now.
