@@ -81,8 +81,8 @@ impl Choices {
         }
     }
 
-    /// Adds everything that a process can do next, and that the kernel can tell of it. It may fork traced, and leave a
-    /// child behind, if `room` says so.
+    /// Adds everything that a process can do next, and that the kernel can report about it. It may fork traced, and
+    /// leave a child behind, if `room` says so.
     pub fn of_process(
         &self,
         all: &[Child],

@@ -1,5 +1,5 @@
-//! What must come of a whole system when nothing happens from outside any more: all comes to rest, or a reason is
-//! known; and when its jobs are stopped and its job files removed, nothing is left, and all works as before.
+//! The end of a whole system. When nothing happens from outside any more, all comes to rest, or a reason is known. When
+//! its jobs are stopped and its job files removed, nothing is left, and all works as before.
 
 use uphold_core::{Exit, Goal, JobCommand, Pid, Process, Signal, WaitCause};
 
@@ -12,7 +12,7 @@ use crate::tally::Deed;
 use crate::whole::{WaitEnd, end_of_wait};
 use crate::world::World;
 
-/// The most inputs of a drain. What takes longer goes round in a circle.
+/// The most inputs of a drain. A system that takes longer goes round in a circle.
 const MOST_INPUTS: usize = 300;
 
 /// Of so many inputs, one is that time passes.
@@ -43,7 +43,7 @@ pub fn play<M: Memory>(world: &mut World<M>, happening: &Happening) {
     }
 }
 
-/// The next thing that a process does, or that the kernel tells of it, without help from outside.
+/// The next thing that a process does, or that the kernel reports about it, without help from outside.
 fn next_of_processes<M: Memory>(world: &mut World<M>) -> Option<Happening> {
     let ends = |child: &Child| Happening::Ends { pid: child.pid, exit: Exit::Signal(Signal::TERM.0) };
     let killed = world.kernel.killed.clone();
@@ -74,7 +74,7 @@ fn next_of_processes<M: Memory>(world: &mut World<M>) -> Option<Happening> {
 fn recover<M: Memory>(world: &mut World<M>) {
     world.kernel.outcomes.clear();
     (world.kernel.always, world.kernel.hides) = (None, false);
-    // What was given up while it slept has a signal that it dies of now.
+    // A process that was given up while it slept has a signal that it dies of now.
     world.kernel.children.retain(|child| child.watched || !child.sleeps);
     world.kernel.children.iter_mut().for_each(|child| (child.sleeps, child.busy) = (false, false));
 }

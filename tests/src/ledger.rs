@@ -1,4 +1,4 @@
-//! What the simulated kernel notes of the supervisor's messages, for the checks of whole systems.
+//! Notes of the supervisor's messages, for the checks of whole systems.
 
 use uphold_core::limits::{EVENTS_PER_DRAIN, KILL_TIMEOUT_SECONDS};
 use uphold_core::{ClassId, Goal, Instant, JobId, Notice, Pid, Process, State, Supervisor};
@@ -12,7 +12,7 @@ pub struct Ledger {
     pub keeps: bool,
     /// The current time.
     pub now: Instant,
-    /// What has happened, counted.
+    /// The count of all that has happened.
     pub tally: Tally,
     /// The most events of one drain; 0 is the default.
     pub bound: u32,
@@ -20,7 +20,7 @@ pub struct Ledger {
     offered: u32,
     /// The classes that were reported to be in a circle, and have not left it.
     pub circles: Vec<ClassId>,
-    /// What the job file of each class says.
+    /// The content of the job file of each class.
     files: Vec<FileFacts>,
     /// The waiting clients whose event the `start on` of a class holds, each with the name of the class.
     pub held: Vec<(usize, String)>,
@@ -47,7 +47,7 @@ pub struct Ledger {
     pub killing: Vec<(JobId, Instant)>,
 }
 
-/// What a job file says, as far as the checks and the processes need it.
+/// The content of a job file, as far as the checks and the processes need it.
 #[derive(Clone)]
 pub struct FileFacts {
     class: ClassId,
@@ -90,7 +90,7 @@ impl Ledger {
         self.circles.retain(|known| *known != class);
     }
 
-    /// What the job file of a class says.
+    /// The content of the job file of a class.
     pub fn facts(&self, class: ClassId) -> Option<&FileFacts> {
         self.files.iter().find(|facts| facts.class == class)
     }
@@ -102,7 +102,7 @@ impl Ledger {
         }
     }
 
-    /// What the job file of a job with processes says.
+    /// The content of the job file of a job with processes.
     pub fn facts_of(&self, job: JobId) -> Option<&FileFacts> {
         self.owners.iter().find(|(known, _)| *known == job).and_then(|(_, class)| self.facts(*class))
     }

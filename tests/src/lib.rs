@@ -6,6 +6,8 @@
 //! - [`scenario`] plays a written sequence of happenings and shows the effects.
 //! - [`explore`] searches every order of happenings. [`choices`] lists what can happen next in a state, [`invariants`]
 //!   are checked in each state, and [`promises`] say what must follow from each state without help.
+//! - [`simulation`] makes random systems of many jobs. They are checked as a [`whole`] by what the [`ledger`]
+//!   notes, must come to rest ([`drain`]), and are counted ([`tally`]).
 //!
 //! Tests of the whole use the built programs on the real kernel:
 //!

@@ -1,4 +1,4 @@
-//! What has happened in simulated systems, counted: a search that never gets to something proves nothing about it.
+//! A count of all that happens in simulated systems: a search that never gets to something proves nothing about it.
 
 use uphold_core::{Limit, Notice, State};
 

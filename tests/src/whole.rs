@@ -119,8 +119,8 @@ fn held<'a>(kernel: &'a Kernel, supervisor: &'a Supervisor<'_>) -> impl Iterator
     })
 }
 
-/// A `start on` that holds an event releases it when it becomes true or is changed, and not if its file is written anew
-/// and says the same as before.
+/// A `start on` that holds an event releases it when it becomes true or is changed, and not if its file is written
+/// again and says the same as before.
 fn no_condition_lets_go_without_a_reason(kernel: &Kernel, supervisor: &Supervisor<'_>) -> Option<String> {
     let ledger = &kernel.ledger;
     let runs = |name: &str| {

@@ -106,7 +106,7 @@ const KIT: Layers = &[
     &["invariants", "whole"],
     &["kernel"],
     &["child", "happening", "ledger", "memory", "names", "released"],
-    &["system", "page"],
+    &["system", "page", "tally"],
 ];
 
 /// A package to check.

@@ -23,7 +23,7 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// What many seeds have led to.
+/// The outcome of many seeds.
 #[derive(Default)]
 struct Found {
     faults: Vec<(u64, Run)>,

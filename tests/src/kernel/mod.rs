@@ -66,7 +66,7 @@ pub struct Kernel {
     /// Whether the process ids of a job begin with the number in its name. So they do not depend on other jobs, and a
     /// shorter sequence of happenings names the same processes.
     pub numbered: bool,
-    /// What is noted for the checks of whole systems.
+    /// The notes for the checks of whole systems.
     pub ledger: Ledger,
     /// The number of traced forks since a main process was last spawned.
     pub forks: u8,

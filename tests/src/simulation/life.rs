@@ -1,4 +1,4 @@
-//! What happens next in a simulated system, by chance.
+//! The next thing that happens in a simulated system, by chance.
 
 use uphold_core::{Exit, JobCommand, Signal, SpawnStage};
 
@@ -146,7 +146,7 @@ fn emit(dice: &mut Dice, client: usize, world: &World<Room>) -> Happening {
 
 fn process(world: &World<Room>, dice: &mut Dice) -> Happening {
     let any = dice.roll(world.kernel.children.len());
-    // What is traced takes its steps at once, and others have days for theirs.
+    // A traced process takes its steps at once, and others have days for theirs.
     let traced = world.kernel.children.iter().position(|child| child.trace != Trace::Off);
     let place = traced.filter(|_| dice.chance(40)).unwrap_or(any);
     let child = &world.kernel.children[place];

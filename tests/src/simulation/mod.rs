@@ -29,9 +29,9 @@ pub struct Run {
     pub jobs: usize,
     /// The number of things that happened.
     pub inputs: usize,
-    /// What went wrong, if anything did.
+    /// The first fault, if there is one.
     pub fault: Option<String>,
-    /// What happened, counted.
+    /// The count of all that happened.
     pub tally: Tally,
     /// How to play it again.
     pub recipe: Recipe,

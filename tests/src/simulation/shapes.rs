@@ -54,7 +54,7 @@ pub const KNOTS: &[(usize, &str)] = &[
     (3, ""),
 ];
 
-/// What may come on top of that.
+/// More stanzas, which any job may have.
 pub const EXTRAS: &[(usize, &str)] = &[
     (10, "kill timeout 1\n"),
     (10, "kill timeout 2\n"),

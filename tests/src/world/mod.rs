@@ -102,8 +102,8 @@ impl<M: Memory> World<M> {
         self.memory.supervisor().bound_drain(bound);
     }
 
-    /// Another supervisor takes over, in a storage of the same size or of the one with this name. There may be no room
-    /// in that one.
+    /// Another supervisor takes over, in a storage of the same size or of the one with this name. That one may be
+    /// too small.
     pub fn replace_supervisor(&mut self, size: Option<&str>) {
         if self.kernel.ended || !self.is_calm() {
             return;
