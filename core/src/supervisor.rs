@@ -76,12 +76,17 @@ impl Supervisor<'_> {
                 self.step(job);
             } else if let Some(dispatch) = self.globals.dispatch {
                 self.dispatch(dispatch);
-            } else if self.globals.has_drained() {
+            } else if self.globals.has_drained() && self.has_more() {
                 return self.next_answer(true).or_else(|| self.end_drain());
             } else if !(self.next_to_stop() || self.next_event() || self.next_timer() || self.advance_shutdown()) {
                 return self.next_answer(true).or_else(|| self.take_ended()).or_else(|| self.end_drain());
             }
         }
+    }
+
+    /// Whether events or timers are left for the next drain. Otherwise this one is done, and the end may come.
+    fn has_more(&self) -> bool {
+        !self.globals.agenda.is_empty() || self.timers.first().is_some_and(|timer| timer.at <= self.globals.due)
     }
 
     /// Ends a drain. The next one begins a new round.
@@ -102,7 +107,7 @@ impl Supervisor<'_> {
     /// Whether everything that the inputs led to is done. It is not when the world got its turn in the middle of a
     /// drain: then [`next_deadline`](Self::next_deadline) has passed, and [`save`](Self::save) may refuse.
     pub fn is_calm(&self) -> bool {
-        self.globals.is_calm() && self.timers.first().is_none_or(|timer| timer.at > self.globals.due)
+        self.globals.is_calm() && !self.has_more()
     }
 
     /// Sets the most events and timers that are taken before the world has a turn; 0 is [`EVENTS_PER_DRAIN`].

@@ -68,10 +68,10 @@ impl Child {
         }
     }
 
-    /// Takes a signal. A process that is stopped takes none but SIGCONT and SIGKILL.
-    pub(crate) fn take(&mut self, signal: Signal) {
+    /// Takes a signal, which may be meant to end it. A process that is stopped takes none but SIGCONT and SIGKILL.
+    pub(crate) fn take(&mut self, signal: Signal, ends: bool) {
         self.paused &= signal != Signal::CONT;
-        self.doomed = self.paused && (self.doomed || !matches!(signal, Signal::HUP | Signal::KILL));
+        self.doomed = self.paused && (self.doomed || (ends && signal != Signal::KILL));
     }
 
     /// The same process with its process ids mapped to others.

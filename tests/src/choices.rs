@@ -63,25 +63,10 @@ impl Choices {
         }
         let most = PROCESSES + usize::from(self.orphans > 0);
         let (has_deadline, room) = (deadline.is_some(), world.kernel.children.len() < most);
+        let forks = room && world.kernel.forks < self.forks;
+        let leaves = room && world.kernel.left < self.orphans;
         for child in &world.kernel.children {
-            if !child.watched && child.trace == Trace::Off {
-                steps.push(Happening::Ends { pid: child.pid, exit: Exit::Status(0) }.into());
-                continue;
-            }
-            if child.paused {
-                steps.push(Happening::Ends { pid: child.pid, exit: Exit::Signal(Signal::KILL.0) }.into());
-                continue;
-            }
-            self.process(child, has_deadline, steps);
-            if self.is_free(child) && world.kernel.left < self.orphans && room {
-                steps.push(Happening::Leaves { pid: child.pid }.into());
-                steps.push(Happening::Doubles { pid: child.pid }.into());
-            }
-            self.words(&world.kernel.children, child, steps);
-            if child.trace == Trace::Followed && room && world.kernel.forks < self.forks {
-                steps.push(Happening::Forks { pid: child.pid, stillborn: false }.into());
-                steps.push(Happening::Forks { pid: child.pid, stillborn: true }.into());
-            }
+            self.of_process(&world.kernel.children, child, has_deadline, (forks, leaves), steps);
         }
         // A new child stops or dies at once: no client is quick enough to send a request before that.
         let is_newborn = |child: &Child| child.trace == Trace::Newborn && !child.watched;
@@ -93,6 +78,34 @@ impl Choices {
         }
         if self.shutdown {
             steps.push(Happening::Shutdown.into());
+        }
+    }
+
+    /// Adds everything that a process can do next, and that the kernel can report about it. It may fork traced, and
+    /// leave a child behind, if `room` says so.
+    pub fn of_process(
+        &self,
+        all: &[Child],
+        child: &Child,
+        has_deadline: bool,
+        room: (bool, bool),
+        steps: &mut Vec<Step>,
+    ) {
+        if !child.watched && child.trace == Trace::Off {
+            return steps.push(Happening::Ends { pid: child.pid, exit: Exit::Status(0) }.into());
+        }
+        if child.paused {
+            return steps.push(Happening::Ends { pid: child.pid, exit: Exit::Signal(Signal::KILL.0) }.into());
+        }
+        self.process(child, has_deadline, steps);
+        if self.is_free(child) && room.1 {
+            steps.push(Happening::Leaves { pid: child.pid }.into());
+            steps.push(Happening::Doubles { pid: child.pid }.into());
+        }
+        self.words(all, child, steps);
+        if child.trace == Trace::Followed && room.0 {
+            steps.push(Happening::Forks { pid: child.pid, stillborn: false }.into());
+            steps.push(Happening::Forks { pid: child.pid, stillborn: true }.into());
         }
     }
 

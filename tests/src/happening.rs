@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use uphold_core::{Exit, JobCommand, Pid, Signal};
+use uphold_core::{Exit, JobCommand, Pid, Signal, SpawnStage};
 
 /// One thing that happens. `text` is the argument of a command: an event or a job, and its variables.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,6 +52,18 @@ pub enum Happening {
     Turn,
     /// A shutdown is ordered.
     Shutdown,
+    /// The session ends.
+    Logout,
+    /// Processes run out, so that none can be made any more, or can be made again.
+    Spares { works: bool },
+    /// A job file is written, or removed. One with an error counts as removed, as it does for Upstart.
+    File { name: Text, text: Option<Text> },
+    /// Another supervisor takes the state over from a snapshot, in a storage of the same size or of a size by name.
+    Restores { size: Option<Text> },
+    /// Nothing happens from outside any more, until all has come to rest or cannot.
+    Drains,
+    /// All jobs are stopped and all job files removed, which must leave nothing.
+    Clears,
     /// Sets the outcomes of the next spawns.
     Spawns { outcomes: Outcomes },
     /// The environment of a process is logged.
@@ -99,6 +111,8 @@ pub enum Outcome {
     LacksMemory,
     /// A process is made, and the world refuses to trace it. If it is not to be traced, the program is executed.
     Untraced,
+    /// The process cannot be set up at this stage. It was made by then, except for a pipe.
+    FailsAt(SpawnStage),
     /// The program is executed in a process with the id of a vanished one, if there is one; the end of the vanished
     /// process is reported then.
     Reuses,
@@ -115,7 +129,7 @@ const COMMANDS: [(&str, JobCommand); 5] = [
     ("reload", JobCommand::Reload),
 ];
 
-const OUTCOMES: [(&str, Outcome); 7] = [
+const OUTCOMES: [(&str, Outcome); 12] = [
     ("work", Outcome::Works),
     ("fail", Outcome::Fails),
     ("lack-program", Outcome::NoProgram),
@@ -123,6 +137,11 @@ const OUTCOMES: [(&str, Outcome); 7] = [
     ("lack-memory", Outcome::LacksMemory),
     ("refuse-to-trace", Outcome::Untraced),
     ("reuse-a-number", Outcome::Reuses),
+    ("lack-pipe", Outcome::FailsAt(SpawnStage::Pipe)),
+    ("lack-group", Outcome::FailsAt(SpawnStage::Cgroup)),
+    ("lack-directory", Outcome::FailsAt(SpawnStage::Directory)),
+    ("lack-user", Outcome::FailsAt(SpawnStage::FindUser)),
+    ("lack-helper", Outcome::FailsAt(SpawnStage::Helper)),
 ];
 
 /// A client's letter.
@@ -165,6 +184,17 @@ impl fmt::Display for Happening {
             Happening::Passes { milliseconds } => write!(f, "{milliseconds} ms pass"),
             Happening::Turn => f.write_str("turn"),
             Happening::Shutdown => f.write_str("shutdown"),
+            Happening::Logout => f.write_str("logout"),
+            Happening::Spares { works: false } => f.write_str("processes run out"),
+            Happening::Spares { works: true } => f.write_str("processes can be made"),
+            Happening::File { name, text: None } => write!(f, "remove {name}"),
+            Happening::File { name, text: Some(text) } => {
+                write!(f, "write {name}: {}", text.trim_end().replace('\n', "; "))
+            }
+            Happening::Restores { size: None } => f.write_str("snapshot"),
+            Happening::Restores { size: Some(size) } => write!(f, "snapshot into {size}"),
+            Happening::Drains => f.write_str("all comes to rest"),
+            Happening::Clears => f.write_str("all is removed"),
             Happening::Spawns { outcomes } => {
                 f.write_str("spawns")?;
                 let word = |outcome| OUTCOMES.iter().find(|(_, known)| *known == outcome).map_or("", |(word, _)| word);
@@ -187,11 +217,28 @@ impl FromStr for Happening {
     }
 }
 
+fn owned(word: &str) -> Text {
+    Text::Owned(word.to_owned())
+}
+
 fn parse(line: &str) -> Option<Happening> {
     let words: Vec<&str> = line.split_whitespace().collect();
     match words[..] {
         ["turn"] => return Some(Happening::Turn),
         ["shutdown"] => return Some(Happening::Shutdown),
+        ["logout"] => return Some(Happening::Logout),
+        ["processes", "run", "out"] => return Some(Happening::Spares { works: false }),
+        ["processes", "can", "be", "made"] => return Some(Happening::Spares { works: true }),
+        ["remove", name] => return Some(Happening::File { name: owned(name), text: None }),
+        ["write", name, ..] => {
+            let (_, text) = line.split_once(": ")?;
+            let text = Text::Owned(format!("{}\n", text.replace("; ", "\n")));
+            return Some(Happening::File { name: owned(name.strip_suffix(':')?), text: Some(text) });
+        }
+        ["snapshot"] => return Some(Happening::Restores { size: None }),
+        ["snapshot", "into", size] => return Some(Happening::Restores { size: Some(owned(size)) }),
+        ["all", "comes", "to", "rest"] => return Some(Happening::Drains),
+        ["all", "is", "removed"] => return Some(Happening::Clears),
         ["processes", "are", "hidden"] => return Some(Happening::Lists { works: false }),
         ["processes", "are", "shown"] => return Some(Happening::Lists { works: true }),
         [seconds, "second" | "seconds", "pass" | "passes"] => {

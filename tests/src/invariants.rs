@@ -9,27 +9,30 @@ use crate::happening::letter;
 use crate::kernel::{Client, Kernel};
 
 /// The status of a job that is not at rest.
-pub struct JobStatus {
-    /// The text that `initctl status` prints.
-    pub words: String,
+pub struct JobStatus<'a> {
+    status: Status<'a>,
     /// The goal.
     pub goal: Goal,
     /// The state.
     pub state: State,
     /// The processes, each with its id.
-    pub processes: Vec<(Process, Pid)>,
+    pub processes: heapless::Vec<(Process, Pid), { Process::COUNT }>,
 }
 
-impl JobStatus {
-    /// Copies a status.
-    pub fn of(status: &Status<'_>) -> JobStatus {
+impl<'a> JobStatus<'a> {
+    /// The status of a job, unless the job is at rest.
+    pub fn of(status: Status<'a>) -> Option<JobStatus<'a>> {
+        let (goal, state) = (status.goal, status.state);
+        if (goal, state) == (Goal::Stop, State::Waiting) {
+            return None;
+        }
         let processes = status.processes.iter().filter_map(|&(process, pid)| Some((process, Pid::new(pid)?))).collect();
-        JobStatus { words: status.to_string(), goal: status.goal, state: status.state, processes }
+        Some(JobStatus { status, goal, state, processes })
     }
 
-    /// Whether the status shows a process.
-    pub fn has(&self, pid: Pid) -> bool {
-        self.processes.iter().any(|&(_, its)| its == pid)
+    /// The text that `initctl status` prints.
+    pub fn words(&self) -> String {
+        self.status.to_string()
     }
 
     /// Whether the job has reached its goal and runs.
@@ -41,7 +44,9 @@ impl JobStatus {
 /// The supervisor as it is seen between two inputs.
 pub struct View<'a> {
     /// The jobs that are not at rest.
-    pub jobs: &'a [JobStatus],
+    pub jobs: &'a [JobStatus<'a>],
+    /// Their processes, by process id.
+    pub shown: &'a [Pid],
     /// The occupancy of its storage.
     pub occupancy: Occupancy,
     /// The occupancy of its storage when no job lives.
@@ -52,6 +57,16 @@ pub struct View<'a> {
     pub has_deadline: bool,
     /// Whether everything that the last input led to is done.
     pub is_calm: bool,
+    /// Whether events may also be held up by conditions and by jobs without processes. Then [`whole`](crate::whole)
+    /// checks the waits for events.
+    pub is_wide: bool,
+}
+
+impl View<'_> {
+    /// Whether a job shows a process.
+    fn shows(&self, pid: Pid) -> bool {
+        self.shown.binary_search(&pid).is_ok()
+    }
 }
 
 /// An invariant. Returns the fault if it does not hold.
@@ -96,7 +111,7 @@ fn nothing_waits_for_what_cannot_come(kernel: &Kernel, view: &View<'_>) -> Optio
             _ if is_held(job) => None,
             Wait::Goal(goal) if job.goal == goal => Some("it has its goal and does not go"),
             Wait::Goal(_) => None,
-            Wait::Event if !view.is_calm => None,
+            Wait::Event if !view.is_calm || view.is_wide => None,
             Wait::Event => {
                 let holds = |job| has_process(job) || is_held(job) || is_idle(job);
                 (!others().any(holds)).then_some("no live process holds up its event")
@@ -112,7 +127,7 @@ fn nothing_waits_for_what_cannot_come(kernel: &Kernel, view: &View<'_>) -> Optio
         }
     };
     let mut jobs = view.jobs.iter().enumerate();
-    jobs.find_map(|(place, job)| doubt(place, job).map(|why| format!("{}: {why}", job.words)))
+    jobs.find_map(|(place, job)| doubt(place, job).map(|why| format!("{}: {why}", job.words())))
 }
 
 /// A job that waits for readiness is checked from time to time, unless `expect` is followed strictly.
@@ -121,7 +136,7 @@ fn no_start_waits_without_a_bound(kernel: &Kernel, view: &View<'_>) -> Option<St
         return None;
     }
     let unbound = view.jobs.iter().find(|job| job.state.row().wait == Wait::Readiness && !view.has_deadline);
-    unbound.map(|job| format!("{}: nothing bounds its start", job.words))
+    unbound.map(|job| format!("{}: nothing bounds its start", job.words()))
 }
 
 fn every_job_and_process_is_shown(_: &Kernel, view: &View<'_>) -> Option<String> {
@@ -138,9 +153,9 @@ fn no_dead_process_is_shown(kernel: &Kernel, view: &View<'_>) -> Option<String> 
 }
 
 fn no_process_has_two_owners(kernel: &Kernel, view: &View<'_>) -> Option<String> {
-    let owners = |pid| view.jobs.iter().flat_map(|job| &job.processes).filter(|(_, its)| *its == pid).count();
-    let shared = kernel.children.iter().find(|child| owners(child.pid) > 1);
-    shared.map(|child| format!("{} is shown twice", child.pid))
+    let lives = |pid: Pid| kernel.children.iter().any(|child| child.pid == pid);
+    let shared = view.shown.windows(2).find(|pair| pair[0] == pair[1] && lives(pair[0]));
+    shared.map(|pair| format!("{} is shown twice", pair[0]))
 }
 
 fn nothing_traced_stands_still(kernel: &Kernel, _: &View<'_>) -> Option<String> {
@@ -151,7 +166,7 @@ fn nothing_traced_stands_still(kernel: &Kernel, _: &View<'_>) -> Option<String> 
 /// A spawned process is shown while it lives, unless another took its place or nothing can end it.
 fn no_process_is_lost(kernel: &Kernel, view: &View<'_>) -> Option<String> {
     let is_lost = |child: &&Child| {
-        let unseen = child.trace == Trace::Off && !view.jobs.iter().any(|job| job.has(child.pid));
+        let unseen = child.trace == Trace::Off && !view.shows(child.pid);
         unseen && !child.forked && !child.has_forked && !child.sleeps
     };
     kernel.children.iter().find(is_lost).map(|lost| format!("{} {} was lost", lost.process, lost.pid))

@@ -7,6 +7,8 @@
 //! - [`explore`] searches every order of happenings. [`choices`] lists what can happen next in a state, [`invariants`]
 //!   are checked in each state, and [`promises`] say what must follow from each state without help.
 //! - [`fuzz`] has the targets that take any bytes: files, messages, snapshots, sequences of inputs.
+//! - [`simulation`] makes random systems of many jobs. They are checked as a [`whole`] by what the [`ledger`]
+//!   notes, must come to rest ([`drain`]), and are counted ([`tally`]).
 //!
 //! Tests of the whole use the built programs on the real kernel:
 //!
@@ -19,18 +21,23 @@
 pub mod child;
 pub mod choices;
 pub mod compare;
+pub mod drain;
 pub mod explore;
 pub mod fuzz;
 pub mod happening;
 pub mod invariants;
 pub mod journal;
 pub mod kernel;
+pub mod ledger;
 pub mod memory;
 mod names;
 pub mod page;
 pub mod promises;
 mod released;
 pub mod scenario;
+pub mod simulation;
 pub mod system;
+pub mod tally;
 pub mod walk;
+pub mod whole;
 pub mod world;

@@ -7,6 +7,7 @@ use crate::choices::PATIENCE;
 use crate::explore::NOW;
 use crate::happening::{Happening, Text, letter};
 use crate::kernel::{CLIENTS, Client};
+pub use crate::memory::image_of;
 use crate::world::{Memory, World};
 
 /// The most inputs that a forced stop may take.
@@ -89,21 +90,6 @@ pub fn idleness_ends_every_start<M: Memory + Clone>(world: &World<M>) -> Result<
         Some(_) => Ok(()),
         None => Err(format!("{}: idle, and nothing comes of it", before.join("; "))),
     }
-}
-
-/// The image of a state.
-///
-/// # Errors
-/// It is not written; the error says why.
-pub fn image_of<M: Memory>(memory: &mut M) -> Result<Vec<u8>, String> {
-    // More than the image of any storage of the tests.
-    let mut image = vec![0; 1 << 15];
-    let size = image.len();
-    let mut rest = &mut image[..];
-    memory.supervisor().save(&mut rest).map_err(|error| format!("it is not saved: {error:?}"))?;
-    let used = size - rest.len();
-    image.truncate(used);
-    Ok(image)
 }
 
 /// A state is saved, restored, and saved again with the same image: no rule of the snapshot forbids a state that can be

@@ -12,7 +12,9 @@
 //!           | A: svc start/running, process 1           |
 //! ```
 //!
-//! With a line `strict` before the jobs, the supervisor follows `expect` strictly.
+//! With a line `strict` before the jobs, the supervisor follows `expect` strictly. With `storage SIZE` it has a
+//! [`Room`] of that size. With `whole BOUND` the world is checked [as a whole](crate::whole), drains are cut short
+//! after that many events (0 is the default), and the process ids of a job begin with the number in its name.
 //!
 //! A row without an input continues the row above it. Inputs have the syntax of [`Happening`]. Effects are orders,
 //! replies and log messages, without changes of goals and states, which the last column shows. Playing a scenario
@@ -20,8 +22,9 @@
 
 use std::fmt::Write;
 
+use crate::drain;
 use crate::happening::Happening;
-use crate::world::{Small, World};
+use crate::world::{Memory, Room, World};
 
 const HEADING: [&str; 3] = ["input", "effects", "status"];
 
@@ -38,7 +41,8 @@ struct Row {
 /// The text is not a scenario; the error says why.
 pub fn play(text: &str) -> Result<String, String> {
     let (head, table) = text.split_once("\ninput ").ok_or("there is no table")?;
-    let mut world = World::new(Small::new());
+    let size = head.lines().find_map(|line| line.strip_prefix("storage ")).unwrap_or("small");
+    let mut world = World::new(Room::named(size).ok_or(format!("there is no storage {size}"))?);
     (world.kernel.journal, world.kernel.keeps, world.kernel.pauses) = (Some(Vec::new()), true, true);
     load(&mut world, head)?;
     let mut rows = Vec::new();
@@ -52,12 +56,20 @@ pub fn play(text: &str) -> Result<String, String> {
 }
 
 /// Loads the job files: `job NAME`, and below it the indented text of the file.
-pub(crate) fn load(world: &mut World<Small>, head: &str) -> Result<(), String> {
+pub(crate) fn load(world: &mut World<Room>, head: &str) -> Result<(), String> {
     let mut jobs: Vec<(&str, String)> = Vec::new();
     for line in head.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         if line == "strict" {
             world.memory.supervisor().set_strict(true);
             world.kernel.strict = true;
+            continue;
+        }
+        if let Some(bound) = line.strip_prefix("whole ") {
+            world.check_whole(bound.parse().map_err(|_| format!("what is this? {line}"))?);
+            world.kernel.numbered = true;
+            continue;
+        }
+        if line.starts_with("storage ") {
             continue;
         }
         match (line.strip_prefix("job "), line.strip_prefix("    "), jobs.last_mut()) {
@@ -75,10 +87,9 @@ pub(crate) fn load(world: &mut World<Small>, head: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn happen(world: &mut World<Small>, input: &str) -> Result<Row, String> {
+fn happen(world: &mut World<Room>, input: &str) -> Result<Row, String> {
     let happening: Happening = input.parse().map_err(|error| format!("{error:?}"))?;
-    world.happen(&happening);
-    world.check();
+    drain::play(world, &happening);
     let mut effects = world.kernel.journal.replace(Vec::new()).unwrap_or_default();
     effects.extend(world.kernel.fault.take().map(|fault| format!("WRONG: {fault}")));
     Ok(Row { input: input.to_owned(), effects, status: world.status() })

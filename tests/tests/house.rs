@@ -102,16 +102,16 @@ const CLI: Layers = &[
 const KIT: Layers = &[
     &["bin"],
     &["lib"],
-    &["fuzz"],
+    &["fuzz", "simulation"],
     &["compare", "walk", "scenario", "promises"],
     &["choices"],
-    &["explore"],
+    &["explore", "drain"],
     &["world"],
-    &["journal", "memory"],
-    &["invariants"],
+    &["journal"],
+    &["invariants", "whole"],
     &["kernel"],
-    &["child", "happening", "names", "released"],
-    &["system", "page"],
+    &["child", "happening", "ledger", "memory", "names", "released"],
+    &["system", "page", "tally"],
 ];
 
 /// A package to check.

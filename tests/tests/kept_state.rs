@@ -13,7 +13,7 @@ use uphold_linux::keep::origin::Origin;
 use uphold_linux::keep::replay::{Follower, Replayed, replay};
 use uphold_tests::choices::Choices;
 use uphold_tests::journal::Journal;
-use uphold_tests::promises::image_of;
+use uphold_tests::memory::image_of;
 use uphold_tests::world::{Small, World};
 
 const JOBS: [(&str, &str); 7] = [

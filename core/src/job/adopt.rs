@@ -254,6 +254,7 @@ impl Supervisor<'_> {
         if old != pid && self.owner(pid).is_none() {
             self.log(Notice::ProcessBecame { job: id, process: Process::Main, old, new: pid });
             self.take_over(id, old, pid);
+            self.kill_too(id);
         }
         if ready {
             self.observe_job(id, Seen::Ready);

@@ -53,6 +53,16 @@ impl Supervisor<'_> {
         self.kill_now(id, process, pid);
     }
 
+    /// A process has become the main one while the job is being killed. The time that is left is its time too; if none
+    /// is, it is killed as soon as the world has answered that it lives.
+    pub(crate) fn kill_too(&mut self, id: JobId) {
+        if let Some(job) = self.jobs.get_mut(id).filter(|job| job.state.row().kills() && job.killed) {
+            job.killed = false;
+            let now = self.now;
+            self.timers.arm(&mut self.jobs, id, Alarm::End, now);
+        }
+    }
+
     /// Sends SIGKILL to a process that the job waits for.
     fn kill_now(&mut self, id: JobId, process: Process, pid: Pid) {
         let Some(job) = self.jobs.get_mut(id) else { return };

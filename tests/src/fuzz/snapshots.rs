@@ -5,8 +5,8 @@ use uphold_core::control::frame::HEADER;
 
 use super::outcome::{Trait, of, scenarios};
 use crate::happening::Happening;
-use crate::promises::image_of;
-use crate::world::{Small, World};
+use crate::memory::image_of;
+use crate::world::{Memory, Room, Small, World};
 
 /// The images of the scenarios in the middle and at their end, without the checksum.
 pub(super) fn seeds() -> Vec<Vec<u8>> {
@@ -15,7 +15,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
 
 fn images(text: &str) -> Vec<Vec<u8>> {
     let Some((head, table)) = text.split_once("\ninput ") else { return Vec::new() };
-    let mut world = World::new(Small::new());
+    let mut world = World::new(Room::Small(Box::default()));
     (world.kernel.keeps, world.kernel.pauses) = (true, true);
     if crate::scenario::load(&mut world, head).is_err() {
         return Vec::new();

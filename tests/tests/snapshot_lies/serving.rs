@@ -16,7 +16,7 @@ fn kernel_of<M: Memory>(memory: &mut M, old: &Kernel) -> Kernel {
         let Some((job, process)) = supervisor.owner(pid) else { continue };
         let trace = old.children.iter().find(|child| child.pid == pid).map_or(Trace::Off, |child| child.trace);
         let child = Child { trace, ..Child::new(pid, job, process) };
-        kernel.children.push(child).expect("room for the processes");
+        kernel.children.push(child);
     }
     kernel
 }

@@ -1,184 +1,16 @@
-//! The simulated kernel: processes, tracing and clients, and how each effect is performed.
+//! How each effect is performed.
 
-use heapless::{Deque, Vec};
 use uphold_core::{
-    Answer, ClientId, Effect, Input, JobId, Notice, Pid, Process, Scope, ShortName, Signal, SpawnError, SpawnStage,
-    State, Supervisor, Survivor,
+    Answer, ClientId, Effect, Input, JobId, Notice, Pid, Process, Scope, Signal, SpawnError, SpawnStage, State,
+    Supervisor,
 };
 
+use super::{Client, IDS_PER_JOB, Kernel};
 use crate::child::{Child, Trace};
-use crate::happening::{Outcome, Outcomes, letter};
+use crate::happening::{Outcome, letter};
 use crate::names::{is_somebodys, name_of, words};
-use crate::released::Released;
-
-/// The most processes at a time.
-const PROCESSES: usize = 12;
-
-/// The most clients at a time.
-pub const CLIENTS: usize = 4;
-
-/// The state of a client.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub enum Client {
-    /// It is not waiting for a reply.
-    #[default]
-    Idle,
-    /// It has sent a request, which gets its reply before the next input.
-    Asked,
-    /// It has sent a request, which gets its reply when it is done.
-    Waits,
-}
-
-/// Everything outside the supervisor.
-#[derive(Clone, Default)]
-pub struct Kernel {
-    /// The live processes, the oldest first.
-    pub children: Vec<Child, PROCESSES>,
-    /// The clients.
-    pub clients: [Client; CLIENTS],
-    /// The outcomes of the next spawns.
-    pub outcomes: Outcomes,
-    /// The outcome of all spawns that `outcomes` does not name.
-    pub always: Option<Outcome>,
-    /// Whether the search lets spawns fail for want of a resource.
-    pub lacks: bool,
-    /// The number of spawns since `outcomes` was set.
-    pub spawns: usize,
-    /// Whether the supervisor has ordered the end.
-    pub ended: bool,
-    /// The first fault.
-    pub fault: Option<String>,
-    /// A log of all effects, if one is kept.
-    pub journal: Option<std::vec::Vec<String>>,
-    /// Whether a process that the supervisor does not watch stays alive; otherwise it exits at once, unnoticed.
-    pub keeps: bool,
-    /// Whether the kernel cannot list processes: only those that the supervisor launched are known then.
-    pub hides: bool,
-    /// Whether processes that job control stops stay stopped until they are let continue.
-    pub pauses: bool,
-    /// Whether the supervisor follows `expect` strictly.
-    pub strict: bool,
-    /// Whether a client may get an answer that did not ask: the clients of a restored supervisor are not known.
-    pub answers_anyone: bool,
-    /// The number of traced forks since a main process was last spawned.
-    pub forks: u8,
-    /// The number of children left behind since a main process was last spawned.
-    pub left: u8,
-    /// The number of effects that were more than a question.
-    pub orders: usize,
-    /// Processes to which SIGKILL was sent.
-    pub killed: Vec<Pid, PROCESSES>,
-    /// Jobs that have come to rest.
-    pub rested: std::vec::Vec<String>,
-    /// The events of jobs that finished events released, which are to be handled in order.
-    pub(crate) released: Released,
-    /// The process id that the latest process has taken over.
-    pub(crate) reused: Option<Pid>,
-    /// Inputs that are due before all others.
-    pub(crate) ready: Deque<Input<'static>, 16>,
-}
 
 impl Kernel {
-    /// The process with an id.
-    pub fn child(&mut self, pid: Pid) -> Option<&mut Child> {
-        self.children.iter_mut().find(|child| child.pid == pid)
-    }
-
-    /// All process ids in use, in an order that does not depend on their values.
-    pub fn numbers(&self) -> Vec<Pid, { 2 * PROCESSES }> {
-        let mut numbers = Vec::new();
-        for number in self.children.iter().flat_map(|child| [child.pid, child.session]) {
-            if !numbers.contains(&number) {
-                numbers.extend([number]);
-            }
-        }
-        numbers
-    }
-
-    /// Removes a process. Its children become the supervisor's.
-    pub fn forget(&mut self, pid: Pid) {
-        self.children.retain(|child| child.pid != pid);
-        self.children.iter_mut().filter(|child| child.parent == Some(pid)).for_each(|child| child.parent = None);
-        self.killed.retain(|&killed| killed != pid);
-    }
-
-    /// Marks the processes that the supervisor shows as watched, and removes those that belong to no job.
-    pub(crate) fn look_around(&mut self, is_somebodys: impl Fn(Pid) -> bool) {
-        let keeps = self.keeps;
-        self.children.retain(|child| {
-            let strange = child.trace == Trace::Off && !is_somebodys(child.pid);
-            !strange || child.sleeps || (keeps && child.process == Process::Main && !child.vanished)
-        });
-        let live: std::vec::Vec<Pid> = self.children.iter().map(|child| child.pid).collect();
-        for child in &mut self.children {
-            child.watched = is_somebodys(child.pid);
-            child.parent = child.parent.filter(|parent| live.contains(parent));
-        }
-    }
-
-    /// A process leaves a child behind, and the supervisor does not see it.
-    pub fn leave(&mut self, parent: Pid, twin: bool) {
-        let Some(of) = self.child(parent).copied() else { return };
-        let made = self.make(of.job, of.process, Trace::Off, Some(&of));
-        match made.and_then(|pid| self.child(pid)) {
-            Some(child) => {
-                child.twin = twin;
-                self.left = self.left.saturating_add(1);
-            }
-            None => self.wrong(|| "too many processes".into()),
-        }
-    }
-
-    /// A job's live processes, the oldest first, without those that its hooks made. While the kernel hides processes,
-    /// only the launched one is known.
-    pub fn survey(&self, job: JobId) -> Vec<Survivor, PROCESSES> {
-        let is_its = |child: &&Child| child.job == job && child.process == Process::Main && !child.vanished;
-        let is_known = |child: &&Child| !self.hides || !child.forked;
-        let survivor = |child: &Child| Survivor {
-            pid: child.pid,
-            name: ShortName::new(b"daemon"),
-            session: Some(child.session),
-            child: child.parent.is_none(),
-            named: child.named,
-            same_program: child.twin,
-            earlier: child.earlier,
-            idle: !child.busy,
-        };
-        self.children.iter().filter(is_its).filter(is_known).map(survivor).collect()
-    }
-
-    /// Notes a fault. Only the first fault is kept.
-    pub fn wrong(&mut self, what: impl FnOnce() -> String) {
-        self.fault.get_or_insert_with(what);
-    }
-
-    fn note(&mut self, line: impl FnOnce() -> String) {
-        if let Some(journal) = &mut self.journal {
-            journal.push(line());
-        }
-    }
-
-    /// Makes a process with the lowest free id, above the parent's id if another process forked it.
-    pub fn make(&mut self, job: JobId, process: Process, trace: Trace, parent: Option<&Child>) -> Option<Pid> {
-        // The id of a session is not reused while the session has members.
-        let taken =
-            |number: u32| self.children.iter().any(|child| child.pid.get() == number || child.session.get() == number);
-        // Growing ids are easier to read in a log, but there is no bound on them.
-        let lowest = parent.filter(|_| self.journal.is_some()).map_or(1, |parent| parent.pid.get() + 1);
-        let pid = self.reused.or_else(|| (lowest..).find(|&number| !taken(number)).and_then(Pid::new))?;
-        let child = Child {
-            trace,
-            forked: parent.is_some(),
-            watched: parent.is_none(),
-            parent: parent.map(|parent| parent.pid),
-            session: parent.map_or(pid, |parent| parent.session),
-            twin: parent.is_none_or(|parent| parent.twin),
-            ..Child::new(pid, job, process)
-        };
-        self.children.push(child).ok()?;
-        Some(pid)
-    }
-
     /// Performs an effect.
     pub fn perform(&mut self, supervisor: &Supervisor<'_>, effect: Effect) -> Option<Input<'static>> {
         self.orders += usize::from(!matches!(effect, Effect::Survey { .. }));
@@ -212,12 +44,15 @@ impl Kernel {
                 let job = name_of(supervisor, job);
                 format!("report who is left of {job}")
             }),
-            Effect::Rested { job } => self.let_go(job),
+            Effect::Rested { job } => {
+                self.let_go(job);
+                self.ledger.rest(job);
+            }
             // The world gives the answer: it is too long to be kept here.
             Effect::Survey { .. } => {}
             Effect::Reply { client, answer } => self.answer(supervisor, client, answer),
             Effect::Log(notice) => self.hear(supervisor, notice),
-            Effect::Retired(_) => {}
+            Effect::Retired(class) => self.ledger.retire(class),
             Effect::Ended => {
                 if std::mem::replace(&mut self.ended, true) {
                     self.wrong(|| "the end is reported twice".into());
@@ -241,6 +76,7 @@ impl Kernel {
         if supervisor.class_of(job).is_none() {
             self.wrong(|| format!("a {process} process for a job that is no more"));
         }
+        self.ledger.own(job, supervisor.class_of(job));
         let is_its = |child: &Child| child.job == job && child.process == process && child.watched;
         if process == Process::Main {
             (self.left, self.forks) = (0, 0);
@@ -250,8 +86,9 @@ impl Kernel {
             self.wrong(|| format!("a second {process} process"));
         }
         let refused = trace && outcome == Outcome::Untraced;
-        let unmade = matches!(outcome, Outcome::Fails | Outcome::Delayed);
+        let unmade = matches!(outcome, Outcome::Fails | Outcome::Delayed | Outcome::FailsAt(SpawnStage::Pipe));
         let stage = match outcome {
+            Outcome::FailsAt(stage) => stage,
             _ if unmade => SpawnStage::Fork,
             _ if refused => SpawnStage::Trace,
             _ => SpawnStage::Execute,
@@ -260,6 +97,10 @@ impl Kernel {
         let passing = matches!(outcome, Outcome::Delayed | Outcome::LacksMemory);
         if unmade {
             return Some(Input::SpawnFailed { job, process, pid: None, error, passing });
+        }
+        if self.numbered {
+            let digits = name_of(supervisor, job).trim_matches(|letter: char| !letter.is_ascii_digit()).parse();
+            self.lowest = digits.map_or(0, |number: u32| number * IDS_PER_JOB);
         }
         // The id of a session is not reused while the session has members.
         let is_alone = |pid| !self.children.iter().any(|child| child.pid != pid && child.session == pid);
@@ -276,15 +117,13 @@ impl Kernel {
         });
         let next = match outcome {
             _ if refused => Some(Input::SpawnFailed { job, process, pid: Some(pid), error, passing }),
-            Outcome::NoProgram | Outcome::LacksMemory => {
+            Outcome::NoProgram | Outcome::LacksMemory | Outcome::FailsAt(_) => {
                 Some(Input::SpawnFailed { job, process, pid: Some(pid), error, passing })
             }
             _ if trace => None,
             _ => Some(Input::Executed { pid }),
         };
-        if next.is_some_and(|next| self.ready.push_back(next).is_err()) {
-            self.wrong(|| "too many spawns in one go".into());
-        }
+        self.ready.extend(next);
         Some(Input::Spawned { job, process, pid })
     }
 
@@ -300,7 +139,10 @@ impl Kernel {
         }
         let group = |child: &Child| scope == Scope::Group && child.session == pid;
         self.note_killed(signal, |child| child.pid == pid || group(child));
-        self.children.iter_mut().filter(|child| child.pid == pid || group(child)).for_each(|child| child.take(signal));
+        self.children.iter_mut().filter(|child| child.pid == pid || group(child)).for_each(|child| {
+            // A single process is only told to reload.
+            child.take(signal, scope == Scope::Group);
+        });
         match self.child(pid) {
             Some(child) if !child.vanished => (signal == Signal::CONT).then_some(Input::Continued { pid }),
             _ => {
@@ -317,21 +159,19 @@ impl Kernel {
         }
         self.note_killed(signal, |child| child.job == job && child.process == Process::Main);
         let own = |child: &&mut Child| child.job == job && child.process == Process::Main;
-        self.children.iter_mut().filter(own).for_each(|child| child.take(signal));
+        self.children.iter_mut().filter(own).for_each(|child| child.take(signal, true));
     }
 
     /// Lets stopped processes continue.
     fn wake(&mut self, job: JobId, pid: Pid, all: bool) {
         let own = |child: &Child| child.job == job && child.process == Process::Main;
         let is_meant = |child: &Child| if all { own(child) } else { child.pid == pid || child.session == pid };
-        let stopped: Vec<Pid, PROCESSES> =
+        let stopped: Vec<Pid> =
             self.children.iter().filter(|child| child.paused && is_meant(child)).map(|child| child.pid).collect();
         for pid in stopped {
-            self.child(pid).into_iter().for_each(|child| child.take(Signal::CONT));
+            self.child(pid).into_iter().for_each(|child| child.take(Signal::CONT, false));
             self.note(|| format!("wake {pid}"));
-            if self.ready.push_back(Input::Continued { pid }).is_err() {
-                self.wrong(|| "too many facts at one time".into());
-            }
+            self.ready.push_back(Input::Continued { pid });
         }
     }
 
@@ -340,8 +180,8 @@ impl Kernel {
             return;
         }
         for child in self.children.iter().filter(|child| is_meant(child) && !child.vanished) {
-            if !self.killed.contains(&child.pid) && self.killed.push(child.pid).is_err() {
-                break;
+            if !self.killed.contains(&child.pid) {
+                self.killed.push(child.pid);
             }
         }
     }
@@ -360,10 +200,7 @@ impl Kernel {
             None => {
                 self.forget(pid);
                 // The process is reported as gone once, not twice.
-                for _ in 0..self.ready.len() {
-                    let fact = self.ready.pop_front().filter(|fact| *fact != Input::Gone { pid });
-                    let _room = fact.map(|fact| self.ready.push_back(fact));
-                }
+                self.ready.retain(|fact| *fact != Input::Gone { pid });
                 Some(Input::Gone { pid })
             }
         }
@@ -383,6 +220,15 @@ impl Kernel {
             |child: &&Child| child.job == job && !child.forked && !child.has_forked && !child.vanished && !child.sleeps;
         if let Some(lost) = self.children.iter().find(is_lost).copied() {
             self.wrong(|| format!("{} {} was lost when its job came to rest", lost.process, lost.pid));
+        }
+        let is_left = |child: &&Child| {
+            let own = child.job == job && child.process == Process::Main && child.trace == Trace::Off;
+            own && !child.vanished && !child.sleeps
+        };
+        if self.ledger.must_end(job)
+            && let Some(left) = self.children.iter().find(is_left).copied()
+        {
+            self.wrong(|| format!("{} lives when its job is at rest, with kill scope job", left.pid));
         }
         self.children.retain(|child| child.job != job || child.trace != Trace::Off);
     }
@@ -417,7 +263,18 @@ impl Kernel {
         if let Notice::StateChanged { job, to: State::Waiting, .. } = notice {
             self.rested.push(name_of(supervisor, job));
         }
-        if let Some(fault) = self.released.hear(supervisor, notice) {
+        if let Notice::GivenUp { pid, .. } = notice
+            && self.ledger.keeps
+        {
+            // It has outlived SIGKILL, so it sleeps in the kernel.
+            let killed = self.killed.contains(&pid);
+            match self.child(pid) {
+                Some(child) if killed => child.sleeps = true,
+                _ => self.wrong(|| format!("{pid} is given up, and was not killed")),
+            }
+        }
+        let faults = [self.released.hear(supervisor, notice), self.ledger.hear(supervisor, notice)];
+        for fault in faults.into_iter().flatten() {
             self.wrong(|| fault);
         }
         if self.journal.is_none() {
