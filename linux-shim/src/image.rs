@@ -4,50 +4,41 @@
 use crate::capacity::IMAGE_RECORD;
 use crate::descriptors::essential;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Error, ErrorKind, Read, Result, Seek, Write};
-use std::os::fd::OwnedFd;
+use std::io::{BufWriter, Error, ErrorKind, Read, Result, Write};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uphold_core::{Fnv, Supervisor};
 
-/// An image that is being written.
-pub(crate) struct Writer<W> {
-    to: W,
+/// A file in memory for an image.
+///
+/// # Errors
+/// There is no descriptor or no memory.
+pub(crate) fn file_in_memory() -> Result<BufWriter<File>> {
+    Ok(BufWriter::new(File::from(essential(|| memfd_create(c"uphold-state", MFdFlags::MFD_CLOEXEC))?)))
+}
+
+/// An image that is being written. There is one code for all places that it goes to.
+pub(crate) struct Writer<'w> {
+    to: &'w mut dyn Write,
     record: Vec<u8>,
 }
 
-impl Writer<BufWriter<File>> {
-    /// An empty image in memory.
-    pub(crate) fn new() -> Result<Self> {
-        let file = File::from(essential(|| memfd_create(c"uphold-state", MFdFlags::MFD_CLOEXEC))?);
-        Ok(Writer { to: BufWriter::new(file), record: Vec::new() })
-    }
-
-    /// Appends the supervisor's snapshot, which completes the image, and rewinds it.
-    pub(crate) fn finish(mut self, supervisor: &Supervisor<'_>) -> Result<OwnedFd> {
-        self.save(supervisor)?;
-        let mut file = self.to.into_inner()?;
-        file.rewind()?;
-        Ok(file.into())
-    }
-}
-
-impl<W: Write> Writer<W> {
+impl<'w> Writer<'w> {
     /// An image that goes there. The buffer is for one record at a time.
-    pub(crate) fn to(to: W, record: Vec<u8>) -> Self {
+    pub(crate) fn to(to: &'w mut dyn Write, record: Vec<u8>) -> Self {
         Writer { to, record }
     }
 
-    /// Appends the supervisor's snapshot.
+    /// Appends the supervisor's snapshot, which completes the image.
     pub(crate) fn save(&mut self, supervisor: &Supervisor<'_>) -> Result<()> {
-        supervisor.save(&mut Core(&mut self.to)).map_err(|error| Error::other(error.to_string()))
+        supervisor.save(&mut Core(&mut *self.to)).map_err(|error| Error::other(error.to_string()))
     }
 
-    /// Where the image went, and the buffer.
-    pub(crate) fn into_parts(self) -> (W, Vec<u8>) {
-        (self.to, self.record)
+    /// The buffer.
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        self.record
     }
 
     /// Appends one record.
@@ -76,23 +67,14 @@ impl<W: Write> Writer<W> {
 }
 
 /// An image that is being read.
-pub(crate) struct Reader<R> {
-    from: R,
+pub(crate) struct Reader<'r> {
+    from: &'r mut dyn Read,
     record: Vec<u8>,
 }
 
-impl Reader<BufReader<File>> {
-    /// A reader at the beginning of the image, which a program that has crashed may have read before.
-    pub(crate) fn new(image: OwnedFd) -> Result<Self> {
-        let mut file = File::from(image);
-        file.rewind()?;
-        Ok(Reader::of(BufReader::new(file)))
-    }
-}
-
-impl<R: Read> Reader<R> {
+impl<'r> Reader<'r> {
     /// A reader of the image that comes from there.
-    pub(crate) fn of(from: R) -> Self {
+    pub(crate) fn of(from: &'r mut dyn Read) -> Self {
         Reader { from, record: Vec::new() }
     }
 
@@ -120,15 +102,14 @@ impl<R: Read> Reader<R> {
         (0..count).map(|_| self.get()).collect()
     }
 
-    /// Restores the supervisor from the end of the image, and returns where it came from.
-    pub(crate) fn finish(mut self, supervisor: &mut Supervisor<'_>) -> Result<R> {
-        supervisor.restore(&mut Core(&mut self.from)).map_err(|error| Error::other(error.to_string()))?;
-        Ok(self.from)
+    /// Restores the supervisor from the end of the image.
+    pub(crate) fn finish(self, supervisor: &mut Supervisor<'_>) -> Result<()> {
+        supervisor.restore(&mut Core(self.from)).map_err(|error| Error::other(error.to_string()))
     }
 }
 
 /// A file with the traits that the core needs.
-struct Core<'f, F>(&'f mut F);
+struct Core<'f, F: ?Sized>(&'f mut F);
 
 /// The error of a file.
 #[derive(Debug)]
@@ -151,17 +132,17 @@ impl embedded_io::Error for Problem {
     }
 }
 
-impl<F> embedded_io::ErrorType for Core<'_, F> {
+impl<F: ?Sized> embedded_io::ErrorType for Core<'_, F> {
     type Error = Problem;
 }
 
-impl<F: Read> embedded_io::Read for Core<'_, F> {
+impl<F: Read + ?Sized> embedded_io::Read for Core<'_, F> {
     fn read(&mut self, bytes: &mut [u8]) -> std::result::Result<usize, Problem> {
         self.0.read(bytes).map_err(Problem)
     }
 }
 
-impl<F: Write> embedded_io::Write for Core<'_, F> {
+impl<F: Write + ?Sized> embedded_io::Write for Core<'_, F> {
     fn write(&mut self, bytes: &[u8]) -> std::result::Result<usize, Problem> {
         self.0.write(bytes).map_err(Problem)
     }
@@ -176,15 +157,8 @@ mod tests {
 
     type Small = uphold_core::storage! { classes: 2, jobs: 1, text: 256 };
 
-    fn file_of(bytes: &[u8]) -> OwnedFd {
-        let mut file = File::from(memfd_create(c"test", MFdFlags::MFD_CLOEXEC).unwrap());
-        file.write_all(bytes).unwrap();
-        file.rewind().unwrap();
-        file.into()
-    }
-
-    fn read(bytes: &[u8], supervisor: &mut Supervisor<'_>) -> Result<(Vec<u32>, String)> {
-        let mut reader = Reader::new(file_of(bytes))?;
+    fn read(mut bytes: &[u8], supervisor: &mut Supervisor<'_>) -> Result<(Vec<u32>, String)> {
+        let mut reader = Reader::of(&mut bytes);
         let records = (reader.get_all()?, reader.get()?);
         reader.finish(supervisor)?;
         Ok(records)
@@ -192,13 +166,13 @@ mod tests {
 
     #[test]
     fn what_would_not_be_read_is_not_written() {
-        let mut writer = Writer::new().unwrap();
+        let mut image = Vec::new();
+        let mut writer = Writer::to(&mut image, Vec::new());
         // The length takes four bytes.
         writer.put(&vec![0_u8; IMAGE_RECORD - 4].as_slice()).unwrap();
         writer.put(&vec![0_u8; IMAGE_RECORD - 3].as_slice()).unwrap_err();
-        let storage = &mut Small::new();
-        let mut reader = Reader::new(writer.finish(&storage.supervisor()).unwrap()).unwrap();
-        assert_eq!(reader.get::<Vec<u8>>().unwrap().len(), IMAGE_RECORD - 4);
+        let mut rest = &image[..];
+        assert_eq!(Reader::of(&mut rest).get::<Vec<u8>>().unwrap().len(), IMAGE_RECORD - 4);
     }
 
     #[test]
@@ -207,11 +181,11 @@ mod tests {
         let mut supervisor = storage.supervisor();
         let class = supervisor.begin_class(b"a").unwrap();
         supervisor.commit_class(class).unwrap();
-        let mut writer = Writer::new().unwrap();
+        let mut image = Vec::new();
+        let mut writer = Writer::to(&mut image, Vec::new());
         writer.put_all([1_u32, 300].iter()).unwrap();
         writer.put(&"text").unwrap();
-        let mut image = Vec::new();
-        File::from(writer.finish(&supervisor).unwrap()).read_to_end(&mut image).unwrap();
+        writer.save(&supervisor).unwrap();
 
         let mut other = Small::new();
         let mut supervisor = other.supervisor();

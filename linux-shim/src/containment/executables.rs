@@ -151,7 +151,7 @@ impl Executables {
         }
     }
 
-    pub(super) fn carry<W: Write>(&self, writer: &mut Writer<W>) -> Result<()> {
+    pub(super) fn carry(&self, writer: &mut Writer<'_>) -> Result<()> {
         writer.put_all(self.known.iter().copied().flatten())?;
         writer.put_all(self.newcomers.iter())
     }

@@ -2,7 +2,7 @@
 //! main process, and are not worth a message.
 
 use std::collections::VecDeque;
-use std::io::{Result, Write};
+use std::io::Result;
 
 use heapless::Vec as Few;
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,7 @@ impl LeftBehind {
     }
 
     /// The reports that a re-exec carries over.
-    pub(crate) fn carry<W: Write>(&self, writer: &mut Writer<W>) -> Result<()> {
+    pub(crate) fn carry(&self, writer: &mut Writer<'_>) -> Result<()> {
         writer.put_all(self.farewells.iter())?;
         writer.put_all(self.counted.iter())
     }

@@ -1,6 +1,6 @@
 //! The record that a re-exec carries over because it cannot be observed again: the owners of processes, and the groups.
 
-use std::io::{Read, Result, Write};
+use std::io::Result;
 
 use super::attribution::Life;
 use super::evidence::PastProcess;
@@ -23,7 +23,7 @@ pub(crate) struct ContainmentRecord {
 
 impl ContainmentRecord {
     /// Reads the records.
-    pub(crate) fn read<R: Read>(reader: &mut Reader<R>) -> Result<Self> {
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self> {
         Ok(ContainmentRecord {
             lives: reader.get_all()?,
             past: reader.get()?,
@@ -41,7 +41,7 @@ impl ContainmentRecord {
 
 impl Containment {
     /// Writes the records.
-    pub(crate) fn carry<W: Write>(&self, writer: &mut Writer<W>) -> Result<()> {
+    pub(crate) fn carry(&self, writer: &mut Writer<'_>) -> Result<()> {
         writer.put_all(self.attribution.lives())?;
         writer.put(&self.attribution.past())?;
         writer.put(&self.table.entries())?;

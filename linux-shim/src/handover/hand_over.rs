@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::env::args_os;
 use std::ffi::CString;
-use std::io::{Error, Result, Write};
+use std::io::{Error, Result, Seek};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -21,7 +21,7 @@ use super::record::{EssentialRecord, HEAD, carry_paths, error_words};
 use crate::clients::published_files::PublishedFiles;
 use crate::clock::ticks;
 use crate::containment::cgroup::Cgroups;
-use crate::image::Writer;
+use crate::image::{Writer, file_in_memory};
 use crate::launch::open_files::OpenFiles;
 use crate::linux::Linux;
 
@@ -47,17 +47,21 @@ fn write_image(
     linux: &mut Linux,
     files: &PublishedFiles,
 ) -> Result<OwnedFd> {
-    let mut writer = Writer::new()?;
+    let mut to = file_in_memory()?;
+    let mut writer = Writer::to(&mut to, Vec::new());
     put_own(&mut writer, clients, linux, files)?;
     let logs: Vec<_> = linux.job_logs.iter().flat_map(|logs| logs.carry()).collect();
     writer.put_all(logs.iter())?;
     put_many(&mut writer, linux)?;
-    writer.finish(supervisor)
+    writer.save(supervisor)?;
+    let mut file = to.into_inner()?;
+    file.rewind()?;
+    Ok(file.into())
 }
 
 /// Writes a checkpoint of the kept state: the image without the output that is kept. Nothing is allocated.
-pub(crate) fn write_checkpoint<W: Write>(
-    writer: &mut Writer<W>,
+pub(crate) fn write_checkpoint(
+    writer: &mut Writer<'_>,
     supervisor: &Supervisor<'_>,
     linux: &mut Linux,
     files: &PublishedFiles,
@@ -73,12 +77,7 @@ pub(crate) fn write_checkpoint<W: Write>(
 }
 
 /// Writes what occurs once: the records of [`Own`](super::record::Own).
-fn put_own<W: Write>(
-    writer: &mut Writer<W>,
-    clients: &[ClientId],
-    linux: &mut Linux,
-    files: &PublishedFiles,
-) -> Result<()> {
+fn put_own(writer: &mut Writer<'_>, clients: &[ClientId], linux: &mut Linux, files: &PublishedFiles) -> Result<()> {
     writer.put(&HEAD)?;
     writer.put(&clients)?;
     let [epoll, signals] = linux.wait.descriptors();
@@ -101,7 +100,7 @@ fn put_own<W: Write>(
 }
 
 /// Writes what occurs many times, without the logs.
-fn put_many<W: Write>(writer: &mut Writer<W>, linux: &mut Linux) -> Result<()> {
+fn put_many(writer: &mut Writer<'_>, linux: &mut Linux) -> Result<()> {
     writer.put_all(linux.watches.carry())?;
     writer.put_all(linux.daemons.table.carry())?;
     writer.put_all(linux.programs.all())?;

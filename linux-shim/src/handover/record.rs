@@ -1,7 +1,7 @@
 //! The shim's own record in the image, and the form of paths and errors in it.
 
 use std::ffi::OsString;
-use std::io::{Error, Read, Result};
+use std::io::{Error, Result};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
@@ -55,7 +55,7 @@ pub(super) struct Own {
 
 impl Own {
     /// Reads the records.
-    pub(super) fn read<R: Read>(reader: &mut Reader<R>) -> Result<Own> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Own> {
         Ok(Own {
             clients: reader.get()?,
             essentials: reader.get()?,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{Error, ErrorKind, Read, Result};
+use std::io::{BufReader, Error, ErrorKind, Result, Seek};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::path::Path;
 
@@ -60,13 +60,14 @@ pub(crate) fn read_checkpoint(
     bytes: &[u8],
     supervisor: &mut Supervisor<'_>,
 ) -> std::result::Result<(State, u64), String> {
-    let mut reader = Reader::of(bytes);
+    let mut bytes = bytes;
+    let mut reader = Reader::of(&mut bytes);
     let read = reader.get().and_then(|ticks| Ok((read_records(&mut reader)?, ticks)));
-    let whole = read.and_then(|read| reader.finish(supervisor).map(|_| read));
+    let whole = read.and_then(|read| reader.finish(supervisor).map(|()| read));
     whole.map_err(|problem| error_words(&problem))
 }
 
-fn read_records<R: Read>(reader: &mut Reader<R>) -> Result<State> {
+fn read_records(reader: &mut Reader<'_>) -> Result<State> {
     if reader.get::<(String, u32)>()? != (HEAD.0.to_owned(), HEAD.1) {
         return Err(Error::new(ErrorKind::InvalidData, "another version of the supervisor wrote it"));
     }
@@ -83,7 +84,11 @@ fn read_records<R: Read>(reader: &mut Reader<R>) -> Result<State> {
 
 fn read_image(image: OwnedFd, crashed: bool, supervisor: &mut Supervisor<'_>) -> Result<State> {
     let number = image.as_raw_fd();
-    let mut reader = Reader::new(image)?;
+    // A program that has crashed may have read it before.
+    let mut file = File::from(image);
+    file.rewind()?;
+    let mut from = BufReader::new(file);
+    let mut reader = Reader::of(&mut from);
     let mut state = read_records(&mut reader)?;
     let mut seen = BTreeSet::from([number]);
     let listeners = state.own.listeners.iter().copied().chain(state.own.essentials.descriptors());
@@ -95,7 +100,8 @@ fn read_image(image: OwnedFd, crashed: bool, supervisor: &mut Supervisor<'_>) ->
     if !named.into_iter().all(|number| number > 2 && seen.insert(number)) {
         return Err(Error::new(ErrorKind::InvalidData, "a descriptor is named twice"));
     }
-    state.image = Some(reader.finish(supervisor)?.into_inner().into());
+    reader.finish(supervisor)?;
+    state.image = Some(from.into_inner().into());
     if crashed {
         close_all_but(&seen);
     }

@@ -44,6 +44,9 @@ const JOURNAL_MOST: u64 = SLOTS[0] - JOURNAL;
 /// Bytes of the longest entry: a message of a client with room to spare.
 const ENTRY: usize = 256 << 10;
 
+/// Bytes of a checkpoint that are written at once: few, since they stay resident.
+const PIECE: usize = 16 << 10;
+
 /// Bytes of the area for the crash handler.
 pub const CRASH_AREA: usize = 64;
 
@@ -211,10 +214,10 @@ impl Write for SlotWriter<'_> {
         if self.length + (self.pending + bytes.len()) as u64 > most {
             return Err(ErrorKind::FileTooLarge.into());
         }
-        if self.pending == self.kept.buffer.len() {
+        if self.pending == PIECE {
             self.write_out()?;
         }
-        let room = self.kept.buffer.get_mut(self.pending..).unwrap_or_default();
+        let room = self.kept.buffer.get_mut(self.pending..PIECE).unwrap_or_default();
         let count = room.len().min(bytes.len());
         let (place, taken) = (&mut room[..count], &bytes[..count]);
         place.copy_from_slice(taken);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use uphold_core::{Effect, Input, Instant, Supervisor};
 
 use super::entry::{Entry, Stamp};
-use super::file::{KeptFile, SlotWriter};
+use super::file::KeptFile;
 use crate::capacity::CHECKPOINT_PAUSE;
 use crate::clock::{now, ticks};
 use crate::image::Writer;
@@ -112,15 +112,12 @@ impl Keep {
 
     /// Takes a checkpoint. Returns the reason if it cannot be written, once until one can be: it is tried again after
     /// some seconds, and until then the former state is in force, with its journal up to here.
-    pub(crate) fn checkpoint(
-        &mut self,
-        write: impl FnOnce(&mut Writer<SlotWriter<'_>>) -> Result<()>,
-    ) -> Option<std::io::Error> {
+    pub(crate) fn checkpoint(&mut self, write: impl FnOnce(&mut Writer<'_>) -> Result<()>) -> Option<std::io::Error> {
         let kept = self.kept.as_mut()?;
-        let mut writer = Writer::to(kept.checkpoint(), std::mem::take(&mut self.record));
+        let mut slot = kept.checkpoint();
+        let mut writer = Writer::to(&mut slot, std::mem::take(&mut self.record));
         let written = write(&mut writer);
-        let (slot, record) = writer.into_parts();
-        self.record = record;
+        self.record = writer.into_buffer();
         match written.and_then(|()| slot.finish()) {
             Ok(()) => {
                 let number = self.kept.as_ref().map_or(-1, |kept| kept.as_fd().as_raw_fd());

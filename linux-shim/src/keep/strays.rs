@@ -49,7 +49,7 @@ impl Strays {
             !known && Pid::new(stat.parent).and_then(of_session).is_none()
         });
         // The leader of a session was launched itself; the others come after it, the oldest first.
-        all.sort_by_key(|Stray { stat, .. }| (stat.session != stat.pid.get(), stat.start, stat.pid));
+        all.sort_unstable_by_key(|Stray { stat, .. }| (stat.session != stat.pid.get(), stat.start, stat.pid));
         Ok(Strays { all, newborn })
     }
 

@@ -132,12 +132,16 @@ pub(crate) fn recover(
     let mut recovery = Recovery {
         guard: ReplayGuard::new(file, found.generation),
         launch: None,
-        known: supervisor.processes().map(|(_, _, pid)| (pid, began)).collect(),
-        clients: clients.into_iter().map(|(client, waits)| ((client.slot, client.generation), waits)).collect(),
+        known: BTreeMap::new(),
+        clients: BTreeMap::new(),
         newborn: BTreeSet::new(),
         last: began,
         linux,
     };
+    // Extended, and not collected, which takes the code of a sort for each.
+    recovery.known.extend(supervisor.processes().map(|(_, _, pid)| (pid, began)));
+    let waits = |(client, waits): (ClientId, _)| ((client.slot, client.generation), waits);
+    recovery.clients.extend(clients.into_iter().map(waits));
     let replayed = replay(supervisor, found.entries(), &mut recovery);
     recovery.guard.end();
     let Recovery { linux, known, clients, newborn, last, .. } = recovery;
