@@ -3,7 +3,7 @@
 use core::hash::Hash;
 
 use crate::ids::{JobId, ProcessId, kind};
-use crate::memory::index::{Fnv, Indexed};
+use crate::memory::index::Indexed;
 use crate::memory::pool::Record;
 use crate::process::{Pid, Process};
 
@@ -16,9 +16,10 @@ pub(crate) struct LiveProcess {
     pub(crate) chain: Option<ProcessId>,
 }
 
-/// The hash by which a process id is found.
-pub(crate) fn hash(pid: Pid) -> u32 {
-    Fnv::new().with(&pid.get().to_le_bytes()).value()
+/// The hash by which a process id is found: itself. Process ids are given in order, so neighbouring chains are used,
+/// and the memory of the others is never touched.
+pub(crate) const fn hash(pid: Pid) -> u32 {
+    pid.get()
 }
 
 impl Indexed for LiveProcess {
