@@ -45,7 +45,7 @@ const JOURNAL_MOST: u64 = SLOTS[0] - JOURNAL;
 const ENTRY: usize = 256 << 10;
 
 /// Bytes of a checkpoint that are written at once: few, since they stay resident.
-const PIECE: usize = 16 << 10;
+const PIECE: usize = 4 << 10;
 
 /// Bytes of the area for the crash handler.
 pub const CRASH_AREA: usize = 64;
