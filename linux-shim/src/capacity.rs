@@ -321,11 +321,11 @@ pub const LAST_PIECES: usize = 16;
 /// Terminals that may wait to be closed: as many as processes exit in one turn.
 pub const TERMINALS_TO_CLOSE: usize = 64;
 
-/// How often a supervisor looks whether the last process of its killed predecessor runs its program, and the pause in
-/// between, in milliseconds.
+/// How often a supervisor looks whether the last process of its killed predecessor runs its program: for five seconds.
 pub const LOCK_LOOKS: u32 = 1000;
-/// See [`LOCK_LOOKS`].
-pub const LOCK_PAUSE: u64 = 5;
+
+/// The pause between two such looks.
+pub const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// The processes whose children are searched for orphans of a killed predecessor.
 pub const REAPERS: usize = 16;

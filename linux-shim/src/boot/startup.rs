@@ -25,7 +25,6 @@ use crate::clock::now;
 use crate::conf::conf_dir::ConfDir;
 use crate::conf::programs::Programs;
 use crate::conf::settings::DEFAULT_UMASK;
-use crate::crash::past::Past;
 use crate::crash::strike as crash;
 use crate::descriptors;
 use crate::handover::state::Essentials;
@@ -212,7 +211,7 @@ fn job_logs(
 /// The log, and its first messages: the mistakes of the command line that were passed over.
 fn first_log(options: &Options) -> MessageLog {
     let mut log = MessageLog::new(options.threshold);
-    if (options.restart || options.crashed != Past::default()) && !options.user {
+    if (options.restart || !options.crashed.is_empty()) && !options.user {
         log.open_kernel_log();
     }
     if let Some(news) = crash::news(&options.crashed, options.state_fd.is_some()) {

@@ -12,7 +12,6 @@ use super::sockets::open_sockets;
 use crate::boot::options::Options;
 use crate::clients::published_files::PublishedFiles;
 use crate::clock::now;
-use crate::crash::past::Past;
 use crate::handover::state::{self, Essentials, State};
 use crate::keep::file::KeptFile;
 use crate::keep::keeper::Keep;
@@ -67,8 +66,7 @@ impl Before {
                     }
                 };
             }
-            let crashed = options.crashed != Past::default();
-            return Before::Handed(state::read(number, crashed, supervisor).map(Box::new));
+            return Before::Handed(state::read(number, !options.crashed.is_empty(), supervisor).map(Box::new));
         }
         if !options.user {
             return Before::Nothing;
@@ -152,7 +150,7 @@ pub(super) fn revive(
 ) -> Keep {
     let Killed { predecessor, state, inherited } = *crashed;
     if let (Ok((state, began)), Ok(found)) = (state, &predecessor.found) {
-        if options.crashed == Past::default() {
+        if options.crashed.is_empty() {
             linux.log.error(format_args!("The supervisor has crashed, and goes on with its last state"));
         }
         let (clients, lasting) = (state.clients(), state.lasting().collect::<Vec<_>>());

@@ -64,8 +64,7 @@ impl JobCgroups {
         let (home, lock) = settled.unwrap_or(Err(Errno::EBUSY))?;
         // The previous program may have had groups that are not known here.
         remove_below(&home);
-        let used = entries(&home).filter_map(|path| path.file_name()?.to_str()?.parse::<u32>().ok()).max();
-        Ok(JobCgroups { home, lock, next: used.map_or(0, |used| used + 1), left: Vec::with_capacity(LEFT_GROUPS) })
+        Ok(JobCgroups::at(home, lock))
     }
 
     /// Uses the groups of a supervisor that was killed.
@@ -74,10 +73,13 @@ impl JobCgroups {
     /// They are not there, or another supervisor uses them.
     pub(super) fn take_over(home: &Path) -> Result<Self, Errno> {
         stat(home)?;
-        let lock = settle(home)?;
-        let used = entries(home).filter_map(|path| path.file_name()?.to_str()?.parse::<u32>().ok()).max();
-        let next = used.map_or(0, |used| used + 1);
-        Ok(JobCgroups { home: home.to_owned(), lock, next, left: Vec::with_capacity(LEFT_GROUPS) })
+        Ok(JobCgroups::at(home.to_owned(), settle(home)?))
+    }
+
+    /// The groups in a home, which goes on after the largest number in it.
+    fn at(home: PathBuf, lock: Lock) -> Self {
+        let used = entries(&home).filter_map(|path| path.file_name()?.to_str()?.parse::<u32>().ok()).max();
+        JobCgroups { home, lock, next: used.map_or(0, |used| used + 1), left: Vec::with_capacity(LEFT_GROUPS) }
     }
 
     /// The directory of the groups.

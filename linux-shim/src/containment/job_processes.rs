@@ -176,7 +176,7 @@ impl Containment {
 
     /// A traced process has forked.
     pub fn forked(&mut self, parent: Pid, child: Pid, is_called: IsCalled<'_>) {
-        let world = Proc { is_called, moved: false, session: &[] };
+        let world = Proc::of(is_called);
         let by_session = || self.attribution.by_session(&world.stat(parent).ok()??, &world).ok()?;
         let owner = self.table.get(parent).or_else(by_session);
         let start = match world.stat(child) {
@@ -200,9 +200,7 @@ impl Containment {
         match owner {
             // A process that a hook leaves behind must not be taken for the main process's. If nothing can be seen now,
             // a later look tells them apart by their sessions.
-            Owner::Hook(_) => {
-                self.look(&Proc { is_called, moved: false, session: &[] }, &mut |_| {}).unwrap_or_default()
-            }
+            Owner::Hook(_) => self.look(&Proc::of(is_called), &mut |_| {}).unwrap_or_default(),
             // Its orphans are looked at while their descent can still be read: in this turn.
             _ => self.leavings.want_look(),
         }
@@ -217,7 +215,7 @@ impl Containment {
             found.alive.clear();
             found.add(pid);
             // A process that cannot be seen is not noted: it may be lost then, but no stranger is taken.
-            self.find_descendants(job, &mut found, &Proc { is_called, moved: false, session: &[] }).unwrap_or_default();
+            self.find_descendants(job, &mut found, &Proc::of(is_called)).unwrap_or_default();
             self.found = found;
         }
     }
@@ -348,7 +346,7 @@ impl Containment {
         let grouped = self.find_in_group(job, found)?;
         let strays = self.attribution.life(job).is_some_and(|life| life.strays);
         if !grouped || strays || (anywhere && found.alive.is_empty()) {
-            let world = Proc { is_called, moved: grouped, session: &[] };
+            let world = Proc { moved: grouped, ..Proc::of(is_called) };
             self.look(&world, &mut |pid| found.note_end(pid))?;
             let of_session = Proc { session: &self.abroad.session, ..world };
             self.abroad.each_orphan(|stat| {

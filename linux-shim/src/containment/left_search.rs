@@ -57,7 +57,7 @@ impl Containment {
             is_called(job, named) || jobs.iter().any(leaves)
         };
         let mut seen = match self.leavings.look {
-            true => self.look(&Proc { is_called: &is_its, moved: false, session: &[] }, &mut |_| {}),
+            true => self.look(&Proc::of(&is_its), &mut |_| {}),
             false => Ok(()),
         };
         let mut told = 0;

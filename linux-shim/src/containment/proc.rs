@@ -21,6 +21,13 @@ pub(super) struct Proc<'f> {
     pub(super) session: &'f [u8],
 }
 
+impl<'f> Proc<'f> {
+    /// Any process counts, of whatever session.
+    pub(super) const fn of(is_called: IsCalled<'f>) -> Self {
+        Proc { is_called, moved: false, session: &[] }
+    }
+}
+
 impl World for Proc<'_> {
     fn stat(&self, pid: Pid) -> Result<Option<Stat>, Errno> {
         Stat::of(pid)

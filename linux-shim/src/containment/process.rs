@@ -10,27 +10,15 @@ use crate::watch::proc_files::{Reading, each_piece, open_in_proc};
 /// The job and the instance that a process claims.
 pub type ClaimedName = [heapless::Vec<u8, NAME_IN_ENVIRONMENT>; 2];
 
-/// The variables with these names.
-const NAMES: [&[u8]; 2] = [b"UPSTART_JOB=", b"UPSTART_INSTANCE="];
-
-/// The variable with the address of the session.
-const SESSION: &[u8] = b"UPSTART_SESSION=";
+/// The variables with the job, the instance and the address of the session.
+const MARKS: [&[u8]; 3] = [b"UPSTART_JOB=", b"UPSTART_INSTANCE=", b"UPSTART_SESSION="];
 
 /// The job and instance in the environment with which a process began. `None` if the process has overwritten it.
 ///
 /// # Errors
 /// The kernel does not tell now.
 pub fn named(pid: Pid) -> Result<Option<ClaimedName>, Errno> {
-    let mut found: [Option<heapless::Vec<u8, NAME_IN_ENVIRONMENT>>; 2] = [None, None];
-    each_variable(pid, |entry| {
-        for (name, place) in NAMES.iter().zip(&mut found) {
-            if let Some(value) = entry.strip_prefix(*name) {
-                *place = heapless::Vec::from_slice(value).ok();
-            }
-        }
-    })?;
-    let [job, instance] = found;
-    Ok(job.map(|job| [job, instance.unwrap_or_default()]))
+    Ok(marked(pid)?.map(|marked| marked.name))
 }
 
 /// A process that a supervisor launched, or a descendant of it, by its environment.
@@ -46,9 +34,9 @@ pub(crate) struct Marked {
 /// # Errors
 /// The kernel does not tell now.
 pub(crate) fn marked(pid: Pid) -> Result<Option<Marked>, Errno> {
-    let mut found = [const { None }; 3];
+    let mut found = [const { None }; MARKS.len()];
     each_variable(pid, |entry| {
-        for (name, place) in NAMES.iter().chain([&SESSION]).zip(&mut found) {
+        for (name, place) in MARKS.iter().zip(&mut found) {
             if let Some(value) = entry.strip_prefix(*name) {
                 *place = heapless::Vec::from_slice(value).ok();
             }

@@ -25,6 +25,11 @@ impl Past {
         Past { times, what: what.to_owned() }
     }
 
+    /// Whether neither a crash nor the rescue loop came before this program.
+    pub fn is_empty(&self) -> bool {
+        *self == Past::default()
+    }
+
     /// The times that count now.
     fn recent(&self, now: Instant) -> impl Iterator<Item = u64> {
         self.times.iter().copied().filter(move |&time| Instant(time).after_seconds(CRASH_SECONDS) > now)

@@ -64,7 +64,7 @@ pub fn news(past: &Past, has_state: bool) -> Option<String> {
     let (what, count) = (past.what(), past.count(now()));
     let state = if has_state { "with the state that was kept" } else { "without a state, since there was none yet" };
     match past.has_crashed() {
-        _ if *past == Past::default() => None,
+        _ if past.is_empty() => None,
         false => Some(format!("Run again {state}: {what}")),
         true => Some(format!(
             "Crashed ({what}), and run again {state}; that is crash {count} of at most {CRASHES} in {CRASH_SECONDS} \

@@ -4,7 +4,6 @@
 //! |------------|------------------------------------------------------------------------------------------------|
 //! | 0          | the origin: which program and process wrote it ([`Origin`])                                     |
 //! | 512, 1024  | of each slot: the generation of its checkpoint, its length and checksum                        |
-//! | 2048       | 64 bytes for the times of crashes ([`KeptFile::crashes`])                                       |
 //! | 3072       | the entry that is being replayed, and entries whose replay has crashed                          |
 //! | 4096       | the journal: the entries since the last checkpoint, which bear its generation                   |
 //! | 16 MiB     | the first slot                                                                                  |
@@ -30,7 +29,6 @@ use super::origin::Origin;
 
 const SLOT_HEADS: [u64; 2] = [512, 1024];
 /// The place of the area for the crash handler.
-pub const CRASHES: u64 = 2048;
 const REPLAY: u64 = 3072;
 const JOURNAL: u64 = 4096;
 const SLOTS: [u64; 2] = [16 << 20, 1 << 30];
@@ -46,9 +44,6 @@ const ENTRY: usize = 256 << 10;
 
 /// Bytes of a checkpoint that are written at once: few, since they stay resident.
 const PIECE: usize = 4 << 10;
-
-/// Bytes of the area for the crash handler.
-pub const CRASH_AREA: usize = 64;
 
 /// The checkpoint in a slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -146,24 +141,6 @@ impl KeptFile {
     pub fn checkpoint(&mut self) -> SlotWriter<'_> {
         let slot = 1 - self.slot;
         SlotWriter { kept: self, slot, sum: Fnv::new(), length: 0, pending: 0 }
-    }
-
-    /// The area in which the times of crashes are noted.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn crashes(file: &File) -> Result<[u8; CRASH_AREA]> {
-        let mut area = [0; CRASH_AREA];
-        file.read_exact_at(&mut area, CRASHES)?;
-        Ok(area)
-    }
-
-    /// Writes the area in which the times of crashes are noted.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn note_crashes(file: &File, area: &[u8; CRASH_AREA]) -> Result<()> {
-        file.write_all_at(area, CRASHES)
     }
 }
 

@@ -132,9 +132,4 @@ impl Keep {
             }
         }
     }
-
-    /// The descriptor of the file.
-    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.kept.as_ref().map(AsFd::as_fd)
-    }
 }

@@ -7,7 +7,6 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use nix::unistd::geteuid;
 use uphold_core::Pid;
@@ -109,7 +108,7 @@ fn is_dead(file: &File, origin: Option<&Origin>) -> bool {
         match file.try_lock() {
             Ok(()) => return true,
             Err(TryLockError::WouldBlock) if lives() => return false,
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(LOCK_PAUSE)),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
             Err(TryLockError::Error(_)) => return false,
         }
     }

@@ -31,7 +31,7 @@ pub struct Legacy {
     pub(crate) inherited: Vec<i32>,
 }
 
-/// The parts of the shim that a process needs which is taken over.
+/// The parts of the shim that are needed to take over a process.
 pub(crate) struct Taker<'t> {
     pub(crate) log: &'t mut MessageLog,
     pub(crate) programs: &'t Programs,
