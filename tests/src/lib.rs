@@ -21,6 +21,7 @@
 pub mod child;
 pub mod choices;
 pub mod compare;
+pub mod dice;
 pub mod drain;
 pub mod explore;
 pub mod fuzz;

@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 
 use uphold_core::snapshot::Unsaved;
-use uphold_core::{Storage, Supervisor, storage};
+use uphold_core::{Fnv, Storage, Supervisor, storage};
 
 /// A storage of any size.
 pub trait Memory: Hash {
@@ -40,6 +40,18 @@ impl<
     fn another(&self, _: Option<&str>) -> Self {
         Storage::new()
     }
+}
+
+/// The image with these records, each with its length, and their checksum.
+pub fn with_sum(records: &[u8]) -> Vec<u8> {
+    let mut sum = Fnv::new().with(records).value();
+    let mut number = Vec::new();
+    while sum >= 0x80 {
+        number.push(sum as u8 | 0x80);
+        sum >>= 7;
+    }
+    number.push(sum as u8);
+    [records, &(number.len() as u32).to_le_bytes(), &number].concat()
 }
 
 /// More bytes than the image of any storage has.

@@ -7,7 +7,7 @@ use crate::choices::PATIENCE;
 use crate::explore::NOW;
 use crate::happening::{Happening, Text, letter};
 use crate::kernel::{CLIENTS, Client};
-pub use crate::memory::image_of;
+use crate::memory::image_of;
 use crate::world::{Memory, World};
 
 /// The most inputs that a forced stop may take.

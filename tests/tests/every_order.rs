@@ -264,7 +264,7 @@ fn for_all<K: Sync>(
             let begun = std::time::Instant::now();
             let found = explore(kind);
             let seconds = begun.elapsed().as_secs_f32();
-            let mut results = results.lock().expect("nobody panics");
+            let mut results = results.lock().expect("no thread panics");
             match found {
                 Ok(seen) => {
                     results.0.states += seen.states;
@@ -281,7 +281,7 @@ fn for_all<K: Sync>(
             scope.spawn(work);
         }
     });
-    let (seen, mut violations) = results.into_inner().expect("nobody panics");
+    let (seen, mut violations) = results.into_inner().expect("no thread panics");
     println!("{} kinds, {} states, {} transitions", kinds.len(), seen.states, seen.transitions);
     violations.sort_by_key(|violation| violation.lines().count());
     assert!(

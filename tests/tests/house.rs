@@ -111,7 +111,7 @@ const KIT: Layers = &[
     &["invariants", "whole"],
     &["kernel"],
     &["child", "happening", "ledger", "memory", "names", "released"],
-    &["system", "page", "tally"],
+    &["dice", "system", "page", "tally"],
 ];
 
 /// A package to check.

@@ -3,6 +3,7 @@
 use uphold_core::bytes::Strings;
 use uphold_core::conf::{ConditionText, ErrorKind, Operator, Parser, Stanza, stanza_rows};
 use uphold_core::limits::NESTING;
+use uphold_tests::dice::Dice;
 
 #[path = "job_files/corners.rs"]
 mod corners;
@@ -284,16 +285,6 @@ fn every_row_of_the_table_is_read() {
     }
 }
 
-/// A random number generator with a fixed sequence (Knuth's MMIX).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 33) as usize % limit.max(1)
-    }
-}
-
 #[test]
 fn no_file_is_too_odd_to_be_read() {
     const PIECES: [&str; 25] = [
@@ -323,15 +314,15 @@ fn no_file_is_too_odd_to_be_read() {
         "oom ",
         "\0",
     ];
-    let mut random = Random(1);
+    let mut dice = Dice(1);
     let mut stanzas = 0;
     for _ in 0..20_000 {
-        let mut file: Vec<u8> = (0..random.below(12)).flat_map(|_| PIECES[random.below(24)].bytes()).collect();
-        for _ in 0..random.below(3) {
-            let (at, piece) = (random.below(file.len()), PIECES[random.below(25)]);
-            match random.below(3) {
+        let mut file: Vec<u8> = (0..dice.throw(12)).flat_map(|_| PIECES[dice.throw(24)].bytes()).collect();
+        for _ in 0..dice.throw(3) {
+            let (at, piece) = (dice.throw(file.len()), PIECES[dice.throw(25)]);
+            match dice.throw(3) {
                 0 if !file.is_empty() => drop(file.remove(at)),
-                1 if !file.is_empty() => file[at] = random.below(256) as u8,
+                1 if !file.is_empty() => file[at] = dice.throw(256) as u8,
                 _ => drop(file.splice(at..at, piece.bytes())),
             }
         }

@@ -12,6 +12,7 @@ use uphold_linux::keep::file::{Found, KeptFile, ReplayGuard};
 use uphold_linux::keep::origin::Origin;
 use uphold_linux::keep::replay::{Follower, Replayed, replay};
 use uphold_tests::choices::Choices;
+use uphold_tests::dice::Dice;
 use uphold_tests::journal::Journal;
 use uphold_tests::memory::image_of;
 use uphold_tests::world::{Small, World};
@@ -41,16 +42,6 @@ const CHOICES: Choices = Choices {
     lacks: true,
     hides: true,
 };
-
-/// A random number generator with a fixed sequence.
-struct Dice(u64);
-
-impl Dice {
-    fn throw(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % sides
-    }
-}
 
 /// Only the core is replayed.
 struct Nothing;

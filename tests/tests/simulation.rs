@@ -39,11 +39,11 @@ fn run_all(first: u64, seeds: u64) -> Found {
     let work = || {
         loop {
             let place = next.fetch_add(1, Relaxed) as u64;
-            if place >= seeds || found.lock().expect("nobody panics").faults.len() >= MOST_FAULTS {
+            if place >= seeds || found.lock().expect("no thread panics").faults.len() >= MOST_FAULTS {
                 return;
             }
             let run = run(first + place);
-            let mut found = found.lock().expect("nobody panics");
+            let mut found = found.lock().expect("no thread panics");
             found.jobs += run.jobs;
             found.inputs += run.inputs;
             found.tally.add(&run.tally);
@@ -57,7 +57,7 @@ fn run_all(first: u64, seeds: u64) -> Found {
             scope.spawn(work);
         }
     });
-    found.into_inner().expect("nobody panics")
+    found.into_inner().expect("no thread panics")
 }
 
 /// A message is declared a fault: the way to it becomes short, and is written down as a scenario that plays alike.

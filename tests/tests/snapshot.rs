@@ -3,8 +3,9 @@
 use uphold_core::snapshot::{Unreadable, Unsaved};
 use uphold_core::{Exit, Limit, storage};
 use uphold_tests::choices::Choices;
+use uphold_tests::dice::Dice;
 use uphold_tests::happening::Happening;
-use uphold_tests::promises::image_of;
+use uphold_tests::memory::image_of;
 use uphold_tests::world::{Small, World};
 
 const JOBS: [(&str, &str); 6] = [
@@ -31,16 +32,6 @@ const CHOICES: Choices = Choices {
     lacks: false,
     hides: false,
 };
-
-/// A random number generator with a fixed sequence.
-struct Dice(u64);
-
-impl Dice {
-    fn throw(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % sides
-    }
-}
 
 fn new_world() -> World<Small> {
     let mut world = World::new(Small::new());

@@ -20,9 +20,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use lies::{Lie, image_of, lies, records, told};
 use serving::try_out;
 use uphold_core::storage;
-use uphold_tests::promises;
+use uphold_tests::dice::Dice;
+use uphold_tests::memory;
 use uphold_tests::world::{Small, World};
-use worlds::{Dice, PASTS, live, random};
+use worlds::{PASTS, live, random};
 
 /// The number of random worlds.
 const RANDOM: u64 = 40;
@@ -36,7 +37,7 @@ struct Saved {
 }
 
 fn save(name: String, mut world: World<Small>) -> Saved {
-    let image = promises::image_of(&mut world.memory).expect(&name);
+    let image = memory::image_of(&mut world.memory).expect(&name);
     let records = records(&image);
     assert_eq!(image_of(&records), image, "{name}: an image is put together as the supervisor does");
     Saved { name, world, records }

@@ -1,13 +1,16 @@
-//! Random numbers with a fixed sequence (Knuth's MMIX).
+//! Random choices of a case.
+
+use crate::dice::Dice;
 
 /// A sequence of numbers that its seed determines.
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub struct Random(Dice);
 
 impl Random {
     /// The sequence of a case, by its seed and its number.
     pub fn of(seed: u64, number: u64) -> Random {
-        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number.wrapping_mul(0xD1B5_4A32_D192_ED03));
+        let start = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number.wrapping_mul(0xD1B5_4A32_D192_ED03);
+        let mut random = Random(Dice(start));
         // The first numbers of similar seeds are similar.
         for _ in 0..4 {
             random.below(2);
@@ -17,8 +20,7 @@ impl Random {
 
     /// A number below the limit.
     pub fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 33) as usize % limit.max(1)
+        self.0.throw(limit)
     }
 
     /// A number of a range, both ends included.

@@ -1,6 +1,7 @@
 //! Changes of an input.
 
 use super::outcome::Trait;
+use crate::dice::Dice;
 use std::collections::HashSet;
 
 /// The most bytes of an input. Most mistakes need few, and short inputs are tried fast.
@@ -17,13 +18,13 @@ const BYTES: &[u8] = b"\0\x01\x7f\x80\xff\n\r\t '\"\\$#{}()[]!*?-=&|:0129azAZ_/"
 pub struct Mutator {
     pool: Vec<Vec<u8>>,
     seen: HashSet<Trait>,
-    state: u64,
+    dice: Dice,
 }
 
 impl Mutator {
     /// Begins with these inputs.
     pub fn new(pool: Vec<Vec<u8>>, seed: u64) -> Mutator {
-        Mutator { pool, seen: HashSet::new(), state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 }
+        Mutator { pool, seen: HashSet::new(), dice: Dice(seed) }
     }
 
     /// The number of different traits that were seen.
@@ -31,20 +32,11 @@ impl Mutator {
         self.seen.len()
     }
 
-    /// A number below `bound` (xorshift64*).
-    fn throw(&mut self, bound: usize) -> usize {
-        self.state ^= self.state >> 12;
-        self.state ^= self.state << 25;
-        self.state ^= self.state >> 27;
-        let number = self.state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-        usize::try_from(number).unwrap_or(0) % bound.max(1)
-    }
-
     /// Another input: one of those that are kept, with some changes.
     pub fn next_input(&mut self) -> Vec<u8> {
-        let at = self.throw(self.pool.len());
+        let at = self.dice.throw(self.pool.len());
         let mut input = self.pool[at].clone();
-        for _ in 0..=self.throw(4) {
+        for _ in 0..=self.dice.throw(4) {
             self.change(&mut input);
         }
         input.truncate(MOST);
@@ -60,9 +52,9 @@ impl Mutator {
 
     /// A part of an input: mostly whole lines or a few bytes.
     fn part(&mut self, input: &[u8]) -> std::ops::Range<usize> {
-        let start = self.throw(input.len() + 1);
-        if self.throw(2) == 0 {
-            let end = start + self.throw(8.min(input.len() - start) + 1);
+        let start = self.dice.throw(input.len() + 1);
+        if self.dice.throw(2) == 0 {
+            let end = start + self.dice.throw(8.min(input.len() - start) + 1);
             return start..end;
         }
         let is_end = |byte: &u8| *byte == b'\n';
@@ -73,33 +65,33 @@ impl Mutator {
 
     fn change(&mut self, input: &mut Vec<u8>) {
         let part = self.part(input);
-        let at = self.throw(input.len() + 1);
-        match self.throw(7) {
+        let at = self.dice.throw(input.len() + 1);
+        match self.dice.throw(7) {
             0 => drop(input.drain(part)),
             1 => {
                 let copy = input[part].to_vec();
                 input.splice(at..at, copy);
             }
             2 | 3 => {
-                let other = self.throw(self.pool.len());
+                let other = self.dice.throw(self.pool.len());
                 let other = self.pool[other].clone();
                 let from = self.part(&other);
-                let place = if self.throw(2) == 0 { part } else { at..at };
+                let place = if self.dice.throw(2) == 0 { part } else { at..at };
                 input.splice(place, other[from].iter().copied());
             }
             4 => {
-                let bit = self.throw(8);
+                let bit = self.dice.throw(8);
                 if let Some(byte) = input.get_mut(at) {
                     *byte ^= 1 << bit;
                 }
             }
             5 => {
-                let byte = BYTES[self.throw(BYTES.len())];
+                let byte = BYTES[self.dice.throw(BYTES.len())];
                 if let Some(place) = input.get_mut(at) {
                     *place = byte;
                 }
             }
-            _ => input.insert(at, BYTES[self.throw(BYTES.len())]),
+            _ => input.insert(at, BYTES[self.dice.throw(BYTES.len())]),
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Snapshots: any image with a right checksum is refused, or gives a state that can be saved and restored.
 
-use uphold_core::Fnv;
 use uphold_core::control::frame::HEADER;
 
 use super::outcome::{Trait, of, scenarios};
 use crate::happening::Happening;
-use crate::memory::image_of;
+use crate::memory::{image_of, with_sum};
 use crate::world::{Memory, Room, Small, World};
 
 /// The images of the scenarios in the middle and at their end, without the checksum.
@@ -41,18 +40,6 @@ fn without_sum(image: &[u8]) -> Option<Vec<u8>> {
         rest = behind.get(u32::from_le_bytes(*header) as usize..)?;
     }
     Some(image[..end].to_vec())
-}
-
-/// An image with the checksum of these records.
-fn with_sum(records: &[u8]) -> Vec<u8> {
-    let mut sum = Fnv::new().with(records).value();
-    let mut number = Vec::new();
-    while sum >= 0x80 {
-        number.push(sum as u8 | 0x80);
-        sum >>= 7;
-    }
-    number.push(sum as u8);
-    [records, &(number.len() as u32).to_le_bytes(), &number].concat()
 }
 
 pub(super) fn check(records: &[u8]) -> Trait {

@@ -1,7 +1,7 @@
 //! Images, and the changes that make them lie.
 
-use uphold_core::Fnv;
 use uphold_core::control::frame::HEADER;
+use uphold_tests::memory::with_sum;
 
 /// The records of an image, without the checksum.
 pub fn records(image: &[u8]) -> Vec<Vec<u8>> {
@@ -17,21 +17,8 @@ pub fn records(image: &[u8]) -> Vec<Vec<u8>> {
 
 /// An image of these records, with the right checksum.
 pub fn image_of(records: &[Vec<u8>]) -> Vec<u8> {
-    let mut image = Vec::new();
-    let put = |image: &mut Vec<u8>, record: &[u8]| {
-        image.extend_from_slice(&(record.len() as u32).to_le_bytes());
-        image.extend_from_slice(record);
-    };
-    records.iter().for_each(|record| put(&mut image, record));
-    let mut sum = Fnv::new().with(&image).value();
-    let mut number = Vec::new();
-    while sum >= 0x80 {
-        number.push(sum as u8 | 0x80);
-        sum >>= 7;
-    }
-    number.push(sum as u8);
-    put(&mut image, &number);
-    image
+    let framed = |record: &Vec<u8>| [&(record.len() as u32).to_le_bytes(), &record[..]].concat();
+    with_sum(&records.iter().flat_map(framed).collect::<Vec<u8>>())
 }
 
 /// A change of an image. A place is a record and a byte in it.

@@ -3,6 +3,7 @@
 use uphold_core::Exit;
 use uphold_core::bytes::Strings;
 use uphold_tests::choices::Choices;
+use uphold_tests::dice::Dice;
 use uphold_tests::happening::{Happening, Outcome};
 use uphold_tests::world::{Small, World};
 
@@ -230,17 +231,6 @@ const CHOICES: Choices = Choices {
     lacks: true,
     hides: true,
 };
-
-/// A random number generator with a fixed sequence.
-pub struct Dice(pub u64);
-
-impl Dice {
-    /// A number below that of the sides.
-    pub fn throw(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % sides
-    }
-}
 
 fn world_with(files: &[(&str, &str)]) -> World<Small> {
     let mut world = World::new(Small::new());
