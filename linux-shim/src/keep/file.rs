@@ -28,7 +28,6 @@ use super::entry::Entry;
 use super::origin::Origin;
 
 const SLOT_HEADS: [u64; 2] = [512, 1024];
-/// The place of the area for the crash handler.
 const REPLAY: u64 = 3072;
 const JOURNAL: u64 = 4096;
 const SLOTS: [u64; 2] = [16 << 20, 1 << 30];

@@ -78,11 +78,7 @@ impl Side {
             true => Ok(run),
             false => {
                 let ended = run.ended().unwrap_or("it hangs".into());
-                Err(format!(
-                    "init does not start: {ended}
-{}",
-                    run.said()
-                ))
+                Err(format!("init does not start: {ended}\n{}", run.said()))
             }
         }
     }
