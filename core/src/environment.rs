@@ -78,6 +78,11 @@ impl Supervisor<'_> {
         Ok(())
     }
 
+    /// The environment that every job begins with.
+    pub fn base_environment(&self) -> Strings<'_> {
+        Strings(self.text.get(self.globals.base_environment))
+    }
+
     /// Sets the supervisor's own environment, from which `env NAME` without a value copies.
     ///
     /// # Errors

@@ -30,6 +30,7 @@ use crate::target::{EnvTable, Target};
 /// | [`Command`](Input::Command), [`ChangeEnv`](Input::ChangeEnv), [`Hangup`](Input::Hangup) | if it has clients |
 /// | [`Emit`](Input::Emit) | as it likes: an event is how jobs start by themselves |
 /// | [`Shutdown`](Input::Shutdown), [`Logout`](Input::Logout) | if it ends before the power does |
+/// | [`Found`](Input::Found) | if its processes may outlive its state |
 #[derive(Clone, Copy, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Input<'a> {
@@ -199,6 +200,18 @@ pub enum Input<'a> {
     /// The session ends: every job is stopped except those that wait for the event session-end, which get some seconds;
     /// then as for [`Shutdown`](Input::Shutdown).
     Logout,
+    /// A job's main process runs already: an earlier supervisor has launched it, whose state is lost. The job runs from
+    /// now on with this process; no hook is run, and no event is emitted. Nothing happens if the job exists already, if
+    /// there is no such job, or no room for it: the process then has no [`owner`](crate::Supervisor::owner).
+    Found {
+        /// The job, and the variables with which it was started.
+        #[serde(borrow)]
+        target: Target<'a>,
+        /// The instance's name; nothing happens if the `instance` stanza gives another one with these variables.
+        instance: &'a [u8],
+        /// The process id.
+        pid: Pid,
+    },
 }
 
 impl<'a> Input<'a> {

@@ -112,6 +112,9 @@ impl State {
     /// The state of a job at rest, in which an instance begins and ends.
     pub const REST: State = State::Waiting;
 
+    /// The state of a job that has nothing to do but to run.
+    pub const RUN: State = State::Running;
+
     /// The number of states.
     pub const COUNT: usize = 17;
 

@@ -42,6 +42,7 @@ impl Supervisor<'_> {
             Input::ChangeEnv { client, table, change } => self.change(client, table, change),
             Input::Shutdown => self.begin_shutdown(),
             Input::Logout => self.begin_logout(),
+            Input::Found { target, instance, pid } => self.found(target, instance, pid),
         }
     }
 

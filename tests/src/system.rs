@@ -113,6 +113,11 @@ impl Launch {
 }
 
 impl Settings {
+    /// The socket that the options name.
+    fn socket(&self) -> Option<&str> {
+        self.options.iter().find_map(|option| option.strip_prefix("--socket="))
+    }
+
     /// The command that starts the supervisor.
     fn command(&self, folder: &Folder) -> Command {
         let messages = File::options().create(true).append(true).open(folder.path("messages"));
@@ -197,7 +202,8 @@ impl System {
 
     /// The path of the control socket.
     pub fn socket(&self) -> PathBuf {
-        self.folder.path("run/uphold").join(self.pid().to_string()).join("control")
+        let usual = || self.folder.path("run/uphold").join(self.pid().to_string()).join("control");
+        self.settings.socket().map_or_else(usual, PathBuf::from)
     }
 
     /// The address of the socket for users that cannot look into this user's directories: `unix:abstract=NAME`.
@@ -212,7 +218,8 @@ impl System {
 
     fn client(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&programs::built().initctl);
-        command.env_clear().env("XDG_RUNTIME_DIR", self.folder.path("run")).args(["--user"]).args(arguments);
+        command.env_clear().env("XDG_RUNTIME_DIR", self.folder.path("run")).args(["--user"]);
+        command.args(self.settings.socket().map(|path| format!("--socket={path}"))).args(arguments);
         command
     }
 

@@ -292,13 +292,13 @@ fn a_state_that_cannot_be_read_is_done_without() {
     system.initctl(&["restart-init"]);
     system.await_some("a message", |system| system.log().contains("Unable to read the state").then_some(()));
     system.await_some("an answer", |system| (system.initctl(&["version"]).code == 0).then_some(()));
-    assert_eq!(system.status("service"), "service stop/waiting");
-    assert!(is_running(service), "it was let be");
+    assert_eq!(system.await_running("service"), service, "it is known by its environment");
     system.order(&["start", "other"]);
     let other = system.await_running("other");
     await_three_descriptors(&mut system, other);
     send(service, Signal::SIGKILL);
-    system.await_some("its end", |_| (!Path::new(&format!("/proc/{service}")).exists()).then_some(()));
+    system.await_state("service", "stop/waiting");
+    assert!(!Path::new(&format!("/proc/{service}")).exists());
     system.order(&["start", "service"]);
     system.end(Signal::SIGTERM);
 }

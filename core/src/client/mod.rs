@@ -2,6 +2,7 @@
 
 pub mod cause;
 mod command;
+mod found;
 pub mod requests;
 mod set_env;
 mod view;

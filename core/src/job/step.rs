@@ -5,7 +5,7 @@ use crate::job::waiters::WaitResult;
 use crate::machine::Supervisor;
 use crate::memory::arena::TextHandle;
 use crate::notice::Notice;
-use crate::process::Process;
+use crate::process::{Pid, Process};
 use crate::records::job::{FollowState, SurveyReason};
 use crate::state::{Goal, JobEvent, State};
 use crate::tables::lifecycle::{Entry, Follow, Next, Wait};
@@ -126,6 +126,17 @@ impl Supervisor<'_> {
         if let Some(next) = job.next_environment.take() {
             self.text.replace(&mut job.environment, next);
         }
+    }
+
+    /// Puts a new job where its launch would have led, with a process that runs already.
+    pub(crate) fn run_on(&mut self, id: JobId, pid: Pid) {
+        self.begin(id);
+        self.remember_process(id, Process::Main, pid);
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        job.goal = Goal::Start;
+        job.state = State::RUN;
+        job.follow = FollowState { launched: Some(pid), ..FollowState::default() };
+        self.bound_wait(id);
     }
 
     /// The job runs. If its stop was called off, it has been running all along.

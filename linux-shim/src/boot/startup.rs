@@ -37,6 +37,7 @@ use crate::linux::Linux;
 use crate::output::job_log::JobLogs;
 use crate::output::message_log::MessageLog;
 use crate::run_loop;
+use crate::takeover::lost;
 use crate::watch::proc_files;
 use crate::watch::wait::Wait;
 
@@ -184,6 +185,11 @@ fn set_up(
         first_process::take_keys(&mut linux.log);
     }
     open_sockets(options, supervisor, &mut linux, &mut files, None)?;
+    if options.restart {
+        // The state of the program before is lost, but not its processes.
+        let session = String::from_utf8_lossy(supervisor.session()).into_owned();
+        lost::take_on(supervisor, &mut linux, &session);
+    }
     let mut keep = begin_to_keep(options, None, supervisor, &mut linux, &mut files);
     // Before any job starts, so that none is forgotten.
     run_loop::keep_state(supervisor, &mut linux, &files, &mut keep);

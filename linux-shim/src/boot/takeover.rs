@@ -19,7 +19,7 @@ use crate::keep::origin::Origin;
 use crate::keep::predecessor::{self, Predecessor};
 use crate::kernel::error;
 use crate::linux::Linux;
-use crate::takeover::{crash, recovery};
+use crate::takeover::{crash, lost, recovery};
 
 /// The supervisor before this one.
 pub(super) enum Before {
@@ -114,7 +114,8 @@ pub(super) fn take_over(
             state.without_descriptors().put_back(linux, &mut old);
             recovery::begin(linux, &session);
             recovery::recover(supervisor, linux, (found, &predecessor.file), began, clients);
-            recovery::tell_strays(supervisor, linux, true);
+            let left = linux.legacy.strays.take_all();
+            recovery::tell_strays(supervisor, linux, left);
             supervisor.set_strict(options.strict_expect);
             linux.configuration(supervisor, |conf, target| conf.load_all(target));
             open_sockets(options, supervisor, linux, files, Some(&session))?;
@@ -128,16 +129,18 @@ pub(super) fn take_over(
             set_environment(options, supervisor, linux);
             linux.configuration(supervisor, |conf, target| conf.load_all(target));
             open_sockets(options, supervisor, linux, files, Some(&session))?;
-            recovery::look_for_strays(supervisor, linux, &session);
+            recovery::begin(linux, &session);
+            lost::take_on(supervisor, linux, &session);
             if let Some(event) = &options.startup_event {
                 supervisor.handle(now(), Input::event(event));
             }
             recovery::drain(supervisor, linux);
-            recovery::tell_strays(supervisor, linux, false);
         }
     }
+    let keep = begin_to_keep(options, Some(predecessor), supervisor, linux, files);
+    // Afterwards, since the file of the state may have the same name.
     files.clear_away(&mut old);
-    Ok(begin_to_keep(options, Some(predecessor), supervisor, linux, files))
+    Ok(keep)
 }
 
 /// Goes on in the process that has crashed, which has its children, and descriptors, still.

@@ -11,7 +11,7 @@ use crate::watch::proc_files::{Reading, each_piece, open_in_proc};
 pub type ClaimedName = [heapless::Vec<u8, NAME_IN_ENVIRONMENT>; 2];
 
 /// The variables with the job, the instance and the address of the session.
-const MARKS: [&[u8]; 3] = [b"UPSTART_JOB=", b"UPSTART_INSTANCE=", b"UPSTART_SESSION="];
+pub(crate) const MARKS: [&[u8]; 3] = [b"UPSTART_JOB=", b"UPSTART_INSTANCE=", b"UPSTART_SESSION="];
 
 /// The job and instance in the environment with which a process began. `None` if the process has overwritten it.
 ///

@@ -62,11 +62,6 @@ impl Strays {
         Stat::of(found.stat.pid).is_ok_and(|stat| stat.is_some_and(|it| it.start == found.stat.start)).then_some(found)
     }
 
-    /// These processes.
-    pub(crate) fn of(all: Vec<Stray>) -> Strays {
-        Strays { all, newborn: Vec::new() }
-    }
-
     /// Every process of the session that began since then, with descendants: a tracer that is killed leaves the stop at
     /// their birth to them.
     pub(crate) fn newborn(&self) -> impl Iterator<Item = Pid> {

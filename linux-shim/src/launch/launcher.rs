@@ -209,7 +209,7 @@ impl Launcher<'_> {
 }
 
 /// Variables that only the supervisor sets for a process that reports to it.
-const OWN_VARIABLES: [&[u8]; 3] = [b"NOTIFY_SOCKET=", b"WATCHDOG_USEC=", b"WATCHDOG_PID="];
+pub(crate) const OWN_VARIABLES: [&[u8]; 3] = [b"NOTIFY_SOCKET=", b"WATCHDOG_USEC=", b"WATCHDOG_PID="];
 
 /// The warnings that were logged, and are not logged again.
 #[derive(Default)]

@@ -2,5 +2,6 @@
 //! very process, after a crash.
 
 pub(crate) mod crash;
+pub(crate) mod lost;
 pub(crate) mod recovery;
 pub(crate) mod taken;

@@ -193,12 +193,6 @@ fn compare(pid: Pid, known: Option<u64>, linux: &mut Linux) -> Option<Stat> {
     }
 }
 
-/// Searches all processes of a killed supervisor of which nothing else is known: they are taken when their jobs start.
-pub(crate) fn look_for_strays(supervisor: &Supervisor<'_>, linux: &mut Linux, session: &str) {
-    begin(linux, session);
-    find_strays(supervisor, linux, session, 0);
-}
-
 /// The processes of a killed supervisor's session are not children of this one.
 pub(crate) fn begin(linux: &mut Linux, session: &str) {
     linux.legacy.is_there = true;
@@ -207,7 +201,7 @@ pub(crate) fn begin(linux: &mut Linux, session: &str) {
 }
 
 /// Searches processes of a session that no job has.
-fn find_strays(supervisor: &Supervisor<'_>, linux: &mut Linux, session: &str, since: u64) {
+pub(super) fn find_strays(supervisor: &Supervisor<'_>, linux: &mut Linux, session: &str, since: u64) {
     match Strays::search(session.as_bytes(), since, supervisor) {
         Ok(strays) => {
             if linux.legacy.is_there {
@@ -229,8 +223,7 @@ pub(crate) fn drain(supervisor: &mut Supervisor<'_>, linux: &mut Linux) {
 }
 
 /// Logs the processes that no job has taken. Those of a job that runs are found as its own.
-pub(crate) fn tell_strays(supervisor: &Supervisor<'_>, linux: &mut Linux, for_good: bool) {
-    let mut left = linux.legacy.strays.take_all();
+pub(crate) fn tell_strays(supervisor: &Supervisor<'_>, linux: &mut Linux, mut left: Vec<Stray>) {
     left.retain(|stray| !supervisor.jobs().any(|job| is_called(supervisor, job, &stray.name)));
     for Stray { stat, name: [job, instance] } in &left {
         let (job, instance) = (uphold_core::bytes::Show(job), uphold_core::bytes::Show(instance));
@@ -239,8 +232,5 @@ pub(crate) fn tell_strays(supervisor: &Supervisor<'_>, linux: &mut Linux, for_go
             "Process {pid} ({}) of the previous supervisor's job {job} ({instance}) is not known, and runs on",
             stat.name
         ));
-    }
-    if !for_good {
-        linux.legacy.strays = Strays::of(left);
     }
 }

@@ -88,6 +88,11 @@ const BETTER: &[(&str, &str, &str)] = &[
         "`tests/tests/better.rs::a_condition_that_is_half_true_stays_so_over_a_re_exec`",
     ),
     (
+        "a re-exec whose state cannot be read",
+        "jobs run on with the processes that bear their names; in Upstart these processes belong to no job",
+        "`tests/tests/reexec.rs::a_state_that_cannot_be_read_is_done_without`",
+    ),
+    (
         "an instance name that is not ASCII",
         "it is a name like any other; Upstart's init crashes",
         "`tests/tests/better.rs::instance_names_need_not_be_ascii`",
