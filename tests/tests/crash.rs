@@ -64,7 +64,7 @@ fn without_a_state_services_are_known_by_their_environment() {
     let mut world = World::with_services(&programs::built().init);
     let before = (world.list(), world.processes());
     for _ in 0..2 {
-        // What another version of the program has written would be refused in the same way.
+        // A state that another version of the program has written is refused in the same way.
         spoil_kept_state(world.first.pid);
         world.first.run_inside("kill -SEGV 1");
         world.await_crash("SEGV signal from process ", 1);

@@ -1,5 +1,5 @@
-//! Taking over from a supervisor whose state is lost: broken, or another version's. What it launched bears its job's
-//! name in its environment, and each job runs on with its oldest process.
+//! Taking over from a supervisor whose state is lost: broken, or another version's. Each process that it launched bears
+//! its job's name in its environment, and each job runs on with its oldest process.
 
 use uphold_core::bytes::Strings;
 use uphold_core::{Input, Process, Select, Supervisor, Target};
@@ -16,7 +16,7 @@ use crate::linux::Linux;
 pub(crate) fn take_on(supervisor: &mut Supervisor<'_>, linux: &mut Linux, session: &str) {
     find_strays(supervisor, linux, session, 0);
     let mut strays = linux.legacy.strays.take_all();
-    // The first one of a job is its main process; nothing is said of the others, which are found as the job's.
+    // The first one of a job is its main process. The others are found as the job's, and not logged.
     strays.retain(|stray| !take_on_one(supervisor, linux, stray));
     tell_strays(supervisor, linux, strays);
     trace_on(supervisor, linux);
@@ -25,7 +25,7 @@ pub(crate) fn take_on(supervisor: &mut Supervisor<'_>, linux: &mut Linux, sessio
 /// Whether a job runs with this process from now on.
 fn take_on_one(supervisor: &mut Supervisor<'_>, linux: &mut Linux, stray: &Stray) -> bool {
     let Stray { stat, name: [job, instance] } = stray;
-    // What cannot be read is taken for an empty environment, which gives an instance without a name.
+    // An environment that cannot be read counts as empty, which gives an instance without a name.
     let environment = std::fs::read(format!("/proc/{}/environ", stat.pid)).unwrap_or_default();
     let environment = own_part(&environment, supervisor.base_environment());
     let target = Target { job, select: Select::Environment(Strings(&environment)) };
