@@ -1,8 +1,8 @@
 //! The death at every step: a session's supervisor is killed at each of its system calls while it carries out a
-//! command, and started again. The command then comes to its end, no job has a second process, and no other job
-//! notices.
+//! command, and started again; or it crashes there, and executes itself again as process 1 does. The command then comes
+//! to its end, no job has a second process, and no other job notices.
 //!
-//! Each command is repeated, with one more system call each time, until it ends before the supervisor is killed. If
+//! Each command is repeated, with one more system call each time, until it ends before the supervisor does. If
 //! that takes too long, system calls are left out, which is printed; `UPHOLD_EVERY_STEP=1` leaves none out.
 
 use std::io::{BufRead, BufReader};
@@ -14,6 +14,7 @@ use uphold_tests::system::{Launch, System, skipped};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 const KILLER: &str = env!("CARGO_BIN_EXE_killer");
+const CRASHING_INIT: &str = env!("CARGO_BIN_EXE_crashing_init");
 
 /// The time for one test, unless every step is asked for.
 const TIME: Duration = Duration::from_secs(25);
@@ -56,14 +57,24 @@ const COMMANDS: [(&[&str], &str, bool); 20] = [
     (&["emit", "halt"], "pair", false),
 ];
 
+/// The ways in which a supervisor dies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Death {
+    /// It is killed, and started again.
+    Kill,
+    /// It crashes, and executes itself again.
+    Crash,
+}
+
 /// A program that kills the supervisor at its Nth system call from now.
 struct Killer(Child);
 
 impl Killer {
     /// `None` if it may not trace the supervisor.
-    fn start(system: &System, count: usize) -> Option<Killer> {
+    fn start(system: &System, count: usize, death: Death) -> Option<Killer> {
         let mut command = Command::new(KILLER);
-        command.args([system.pid().to_string(), count.to_string()]).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.args([system.pid().to_string(), count.to_string()]);
+        command.args((death == Death::Crash).then_some("crash")).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut killer = Killer(command.spawn().expect("it can be run"));
         let mut line = String::new();
         BufReader::new(killer.0.stdout.as_mut()?).read_line(&mut line).expect("it speaks");
@@ -80,6 +91,7 @@ impl Drop for Killer {
 
 /// The world of one test.
 struct Steps {
+    death: Death,
     system: System,
     session: String,
     /// A job that has nothing to do with the commands, and its process.
@@ -87,14 +99,16 @@ struct Steps {
 }
 
 impl Steps {
-    fn start() -> Steps {
+    fn start(death: Death) -> Steps {
         let mut jobs: Vec<(&str, String)> =
             JOBS.iter().map(|(name, text, _)| (*name, text.replace("@DAEMON@", DAEMON))).collect();
         jobs.push(("bystander", format!("start on startup\nrespawn\nexec {DAEMON}\n")));
         let jobs: Vec<(&str, &str)> = jobs.iter().map(|(name, text)| (*name, text.as_str())).collect();
-        let mut system = Launch::new(&jobs).start();
+        let launch = Launch::new(&jobs);
+        let launch = if death == Death::Crash { launch.program(CRASHING_INIT.as_ref()) } else { launch };
+        let mut system = launch.start();
         let (session, bystander) = (system.session(), system.await_running("bystander"));
-        Steps { system, session, bystander }
+        Steps { death, system, session, bystander }
     }
 
     /// The processes of a job.
@@ -139,7 +153,7 @@ impl Steps {
     /// Carries out a command, and kills the supervisor at that system call. Returns whether it was killed; `None` if
     /// that cannot be done.
     fn step(&mut self, command: &[&str], job: &str, runs: bool, count: usize) -> Option<bool> {
-        let mut killer = Killer::start(&self.system, count)?;
+        let mut killer = Killer::start(&self.system, count, self.death)?;
         self.system.initctl(command);
         // The supervisor has more to do when the client has its reply; the last of it may come at any time.
         let mut killed = killer.0.try_wait().expect("it is our child").is_some();
@@ -148,11 +162,16 @@ impl Steps {
             killed = killer.0.try_wait().expect("it is our child").is_some();
         }
         drop(killer);
-        // It may have been killed in the very last moment.
-        killed |= self.system.has_ended();
-        if killed {
-            self.system.kill();
-            self.system.start_again();
+        match self.death {
+            Death::Kill => {
+                // It may have been killed in the very last moment.
+                killed |= self.system.has_ended();
+                if killed {
+                    self.system.kill();
+                    self.system.start_again();
+                }
+            }
+            Death::Crash => assert!(!self.system.has_ended(), "it is executed again\n{}", self.system.log()),
         }
         self.complete(command, job, runs);
         Some(killed)
@@ -160,9 +179,9 @@ impl Steps {
 }
 
 /// Kills the supervisor in every command of a part of the list.
-fn die_in(commands: &[(&[&str], &str, bool)]) {
+fn die_in(commands: &[(&[&str], &str, bool)], death: Death) {
     let every = std::env::var_os("UPHOLD_EVERY_STEP").is_some();
-    let mut steps = Steps::start();
+    let mut steps = Steps::start(death);
     let begun = Instant::now();
     let (mut deaths, mut stride) = (0, 1);
     for (at, (command, job, runs)) in commands.iter().enumerate() {
@@ -193,10 +212,20 @@ fn die_in(commands: &[(&[&str], &str, bool)]) {
 
 #[test]
 fn a_death_in_the_life_of_plain_jobs_changes_nothing() {
-    die_in(&COMMANDS[..10]);
+    die_in(&COMMANDS[..10], Death::Kill);
 }
 
 #[test]
 fn a_death_in_the_life_of_daemons_and_hooks_changes_nothing() {
-    die_in(&COMMANDS[10..]);
+    die_in(&COMMANDS[10..], Death::Kill);
+}
+
+#[test]
+fn a_crash_in_the_life_of_plain_jobs_changes_nothing() {
+    die_in(&COMMANDS[..10], Death::Crash);
+}
+
+#[test]
+fn a_crash_in_the_life_of_daemons_and_hooks_changes_nothing() {
+    die_in(&COMMANDS[10..], Death::Crash);
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::FileExt;
+use std::process::{Command, Stdio};
 
 use uphold_tests::system::processes::{Signal, is_running, send};
 use uphold_tests::system::{Launch, System};
@@ -74,6 +75,11 @@ fn counts(system: &System) -> BTreeMap<String, usize> {
     counts
 }
 
+/// A shell's child has its name until it runs its program.
+fn await_no_second_copy(system: &mut System, before: &BTreeMap<String, usize>) {
+    system.await_some("no second copy", |system| (counts(system) == *before).then_some(()));
+}
+
 #[test]
 fn a_new_supervisor_goes_on_with_every_job() {
     let mut system = start();
@@ -83,8 +89,7 @@ fn a_new_supervisor_goes_on_with_every_job() {
         system.kill();
         system.start_again();
         system.await_some("the same jobs", |system| (list(system) == before.0).then_some(()));
-        // A shell's child has its name until it runs its program.
-        system.await_some("no second copy", |system| (counts(system) == before.1).then_some(()));
+        await_no_second_copy(&mut system, &before.1);
     }
     system.folder().write("go", "");
     for job in ["before", "after"] {
@@ -243,20 +248,16 @@ fn after_an_orderly_end_nothing_is_kept() {
     assert!(!file.exists() && !is_running(service));
 }
 
+const KILLER: &str = env!("CARGO_BIN_EXE_killer");
 const CRASHING_INIT: &str = env!("CARGO_BIN_EXE_crashing_init");
 
 /// Makes the supervisor execute itself again without writing anything.
 fn crash(system: &mut System) {
     let before = system.log().matches("has crashed").count();
-    system.folder().write("crash", "");
+    let killed = Command::new(KILLER).args([&system.pid().to_string(), "1", "crash"]).stdout(Stdio::null()).status();
+    assert!(killed.is_ok_and(|status| status.success()), "it may be traced");
     system.await_some("a crash", |system| (system.log().matches("has crashed").count() > before).then_some(()));
     system.await_some("an answer", |system| (system.initctl(&["version"]).code == 0).then_some(()));
-}
-
-fn start_crashing(jobs: &[(&str, &str)]) -> System {
-    let launch = Launch::new(jobs).program(CRASHING_INIT.as_ref());
-    let file = launch.folder().path("crash").display().to_string();
-    launch.variable("UPHOLD_TEST_CRASH", &file).start()
 }
 
 #[test]
@@ -266,13 +267,14 @@ fn a_supervisor_that_is_executed_anew_without_a_word_goes_on() {
     let talker = format!("start on startup\nscript\n  {wait}\n  echo after\n  exec sleep 1000\nend script\n");
     let says = format!("start on startup\nexpect notify\nexec {DAEMON} until @FOLDER@/go notify READY=1\n");
     let fork = format!("start on startup\nrespawn\nexpect fork\nexec {DAEMON} fork session\n");
-    let mut system = start_crashing(&[
+    let jobs = [
         ("plain", "start on startup\nrespawn\nexec sleep 1000\n"),
         ("slow", &slow),
         ("talker", &talker),
         ("says", &says),
         ("fork", &fork),
-    ]);
+    ];
+    let mut system = Launch::new(&jobs).program(CRASHING_INIT.as_ref()).start();
     for job in ["plain", "talker", "fork"] {
         system.await_running(job);
     }
@@ -282,7 +284,8 @@ fn a_supervisor_that_is_executed_anew_without_a_word_goes_on() {
     let (supervisor, before) = (system.pid(), (list(&system), counts(&system)));
     for _ in 0..3 {
         crash(&mut system);
-        assert_eq!((system.pid(), list(&system), counts(&system)), (supervisor, before.0.clone(), before.1.clone()));
+        assert_eq!((system.pid(), list(&system)), (supervisor, before.0.clone()));
+        await_no_second_copy(&mut system, &before.1);
     }
     system.folder().write("go", "");
     assert!(starter.wait().expect("it is our child").success(), "the client got its reply\n{}", system.log());

@@ -16,7 +16,7 @@ use crate::handover::state::{self, Essentials, State};
 use crate::keep::file::KeptFile;
 use crate::keep::keeper::Keep;
 use crate::keep::origin::Origin;
-use crate::keep::predecessor::{self, Predecessor};
+use crate::keep::predecessor::{self, Predecessor, await_lock, open_again};
 use crate::kernel::error;
 use crate::linux::Linux;
 use crate::takeover::{crash, lost, recovery};
@@ -62,6 +62,7 @@ impl Before {
                     Err(problem) => {
                         let problem = problem.clone();
                         crash::close(killed.inherited);
+                        await_lock(&open_again(killed.predecessor.file));
                         Before::Handed(Err(problem))
                     }
                 };
@@ -151,7 +152,11 @@ pub(super) fn revive(
     linux: &mut Linux,
     files: &mut PublishedFiles,
 ) -> Keep {
-    let Killed { predecessor, state, inherited } = *crashed;
+    let Killed { mut predecessor, state, inherited } = *crashed;
+    predecessor.file = open_again(predecessor.file);
+    if linux.spawner.slots_mut().hold(&predecessor.file).is_ok() {
+        await_lock(&predecessor.file);
+    }
     if let (Ok((state, began)), Ok(found)) = (state, &predecessor.found) {
         if options.crashed.is_empty() {
             linux.log.error(format_args!("The supervisor has crashed, and goes on with its last state"));
@@ -192,10 +197,15 @@ fn open(
     files: &mut PublishedFiles,
 ) -> Result<KeptFile> {
     if !options.user {
-        if let Some(Predecessor { file, .. }) = predecessor {
-            return KeptFile::new(file, &Origin::own(""));
-        }
-        let file = File::from(memfd_create(c"uphold-kept", MFdFlags::MFD_CLOEXEC)?);
+        let file = match predecessor {
+            Some(Predecessor { file, .. }) => file,
+            None => {
+                let file = File::from(memfd_create(c"uphold-kept", MFdFlags::MFD_CLOEXEC)?);
+                file.try_lock()?;
+                file
+            }
+        };
+        linux.spawner.slots_mut().hold(&file)?;
         return KeptFile::new(file, &Origin::own(""));
     }
     let Some(socket) = files.socket() else { return Err(std::io::ErrorKind::NotFound.into()) };

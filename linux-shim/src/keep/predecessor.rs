@@ -5,10 +5,12 @@
 //! that the environment of each of its processes names the job.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::unistd::geteuid;
+use nix::fcntl::OFlag;
+use nix::unistd::{dup3, geteuid};
 use uphold_core::Pid;
 
 use super::file::Found;
@@ -62,6 +64,28 @@ pub fn crashed(file: File) -> Predecessor {
         _ => Found::read(&file).map_err(|problem| problem.to_string()),
     };
     Predecessor { file, path: PathBuf::new(), origin, found }
+}
+
+/// Opens the file of this very process again under the same number. The lock is on the open file, so only processes on
+/// their way to their programs have the former one then, if this process has no other descriptor of it.
+pub fn open_again(file: File) -> File {
+    let mut number = OwnedFd::from(file);
+    let again = File::options().read(true).write(true).open(format!("/proc/self/fd/{}", number.as_raw_fd()));
+    // Without it, such a process may be taken for one that was never made.
+    if let Ok(again) = again {
+        dup3(&again, &mut number, OFlag::O_CLOEXEC).unwrap_or_default();
+    }
+    number.into()
+}
+
+/// Waits until no process is on its way to its program, but not longer than a while.
+pub fn await_lock(file: &File) {
+    for _ in 0..LOCK_LOOKS {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Ok(()) | Err(TryLockError::Error(_)) => return,
+        }
+    }
 }
 
 /// The killed predecessor of a session's supervisor with that control socket, or with the default one.

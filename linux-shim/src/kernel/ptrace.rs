@@ -1,6 +1,7 @@
 //! The requests of ptrace(2).
 
 use std::ffi::{c_int, c_void};
+use std::mem::MaybeUninit;
 
 use nix::errno::Errno;
 use uphold_core::{Pid, Signal};
@@ -13,6 +14,7 @@ const CONTINUE: u32 = 7;
 const DETACH: u32 = 17;
 const SET_OPTIONS: u32 = 0x4200;
 const GET_EVENT_MESSAGE: u32 = 0x4201;
+const GET_SIGNAL_INFORMATION: u32 = 0x4202;
 const SET_SIGNAL_MASK: u32 = 0x420b;
 
 /// One ptrace(2) request with a number as data.
@@ -49,6 +51,22 @@ pub(crate) fn event_message(pid: Pid) -> Result<Option<Pid>, Errno> {
     let mut message: libc::c_ulong = 0;
     ptrace(GET_EVENT_MESSAGE, pid, 0, (&raw mut message).expose_provenance())?;
     Ok(u32::try_from(message).ok().and_then(Pid::new))
+}
+
+/// PTRACE_GETSIGINFO: the stop in which a tracee is, as waitid(2) reports it (`si_status`).
+pub(crate) fn stop_status(pid: Pid) -> Result<c_int, Errno> {
+    let mut information = MaybeUninit::<libc::siginfo_t>::zeroed();
+    match ptrace(GET_SIGNAL_INFORMATION, pid, 0, information.as_mut_ptr().expose_provenance()) {
+        Ok(()) => {
+            // SAFETY: all zeroes are a valid value too.
+            let information = unsafe { information.assume_init() };
+            let is_event = information.si_code & 0xff == libc::SIGTRAP && information.si_signo == libc::SIGTRAP;
+            Ok(if is_event { information.si_code } else { information.si_signo })
+        }
+        // It was stopped by the signal itself, which has been delivered.
+        Err(Errno::EINVAL) => Ok(libc::SIGSTOP),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// PTRACE_SETSIGMASK (Linux 3.11): unblocks every signal of a stopped tracee.

@@ -1,6 +1,7 @@
 //! The descriptors of a process that has crashed as another program. Those of clients that wait, and the terminals of
 //! jobs, are used on; what cannot be attributed is closed.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 
@@ -12,7 +13,9 @@ use crate::handover::state::adopt;
 use crate::kernel::terminal::terminal_number;
 use crate::linux::Linux;
 use crate::output::log_record::LogRecord;
+use crate::watch::proc_files::each_process;
 use crate::watch::proc_stat::is_traced;
+use crate::watch::reap::{self, ChildChange};
 
 /// Every open descriptor except the standard ones and that file. To be called before any is opened.
 pub(crate) fn open_descriptors(but: &File) -> Vec<i32> {
@@ -69,4 +72,15 @@ pub(crate) fn reconnect_logs(supervisor: &Supervisor<'_>, linux: &mut Linux) {
 pub(crate) fn trace_on(supervisor: &Supervisor<'_>, linux: &mut Linux) {
     let traced = supervisor.processes().map(|(.., pid)| pid).filter(|&pid| is_traced(pid) == Some(true));
     traced.for_each(|pid| linux.tracer.expect(pid));
+}
+
+/// The stops of tracees that were fetched before the crash, and not handled. To be called when everything else is
+/// handled that happened before it.
+pub(crate) fn fetched_stops(linux: &Linux) -> VecDeque<ChildChange> {
+    let mut stops = VecDeque::new();
+    if linux.tracer.is_tracing() {
+        // If they cannot be listed now, such a process waits for the deadline of its job.
+        each_process(|pid| stops.extend(reap::fetched_stop(pid))).unwrap_or_default();
+    }
+    stops
 }

@@ -4,7 +4,7 @@
 use uphold_core::bytes::Strings;
 use uphold_core::{Input, Process, Select, Supervisor, Target};
 
-use super::crash::trace_on;
+use super::crash::{fetched_stops, trace_on};
 use super::recovery::{drain, find_strays, tell_strays};
 use crate::clock::now;
 use crate::containment::process::MARKS;
@@ -20,6 +20,8 @@ pub(crate) fn take_on(supervisor: &mut Supervisor<'_>, linux: &mut Linux, sessio
     strays.retain(|stray| !take_on_one(supervisor, linux, stray));
     tell_strays(supervisor, linux, strays);
     trace_on(supervisor, linux);
+    let stops = fetched_stops(linux);
+    linux.tracer.begin_with(stops);
 }
 
 /// Whether a job runs with this process from now on.

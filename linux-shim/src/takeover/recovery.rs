@@ -178,6 +178,10 @@ pub(crate) fn recover(
     let session = String::from_utf8_lossy(supervisor.session()).into_owned();
     find_strays(supervisor, linux, &session, last.saturating_sub(SLACK));
     drain(supervisor, linux);
+    if crashed {
+        let stops = crash::fetched_stops(linux);
+        linux.tracer.begin_with(stops);
+    }
 }
 
 /// The process, which is watched from now on, if it is the one that was known then.

@@ -57,6 +57,16 @@ pub fn next_change() -> Option<ChildChange> {
     }
 }
 
+/// The stop in which a tracee of this process is, if it was fetched before.
+pub(crate) fn fetched_stop(pid: Pid) -> Option<ChildChange> {
+    // It stays stopped meanwhile, unless it is killed: then its exit is next.
+    let status = kernel::ptrace::stop_status(pid).ok()?;
+    if kernel::process::peek(pid).is_some() {
+        return None;
+    }
+    Some(ChildChange { pid, kind: kind_of(Waited { pid, code: libc::CLD_TRAPPED, status })? })
+}
+
 fn kind_of(Waited { pid, code, status }: Waited) -> Option<ChangeKind> {
     let low = (status & 0x7f) as u8;
     match code {

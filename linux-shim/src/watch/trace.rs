@@ -135,6 +135,11 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
         there(kernel::ptrace::resume(pid, signal))
     }
 
+    /// Whether any process is traced, as far as known.
+    pub(crate) fn is_tracing(&self) -> bool {
+        !self.known.is_empty()
+    }
+
     /// Whether the process is traced, as far as known, or is a new child whose fork was reported.
     pub fn knows(&self, pid: Pid) -> bool {
         self.known.contains(&pid)
