@@ -46,6 +46,7 @@ fn services_keep_their_processes_whatever_the_signal_is() {
             world.crash_by(signal);
             assert_eq!((world.list(), world.processes()), before, "{signal}");
         }
+        assert!(!world.messages().contains("Unable to"), "{}", world.messages());
         // They are still looked after, and new processes inherit nothing from all that.
         world.order(&["restart", "plain"]);
         assert_eq!(world.limit_of("plain"), limit);
@@ -106,6 +107,8 @@ fn what_has_begun_goes_on() {
             ("stubborn", "kill timeout 5\nexec @DAEMON@ ignore TERM pid @FOLDER@/deaf"),
             ("following", "expect fork\nexec @DAEMON@ until @FOLDER@/go fork"),
             ("twice", "expect daemon\nexec @DAEMON@ fork until @FOLDER@/go fork"),
+            ("says", "expect notify\nstart timeout 600\nexec @DAEMON@ until @FOLDER@/go notify READY=1"),
+            ("writes", "expect fd 3\nstart timeout 600\nexec @DAEMON@ until @FOLDER@/go line 3"),
             ("limited", "respawn\nrespawn limit 2 600\nexec sleep 1000"),
         ],
     );
@@ -113,13 +116,16 @@ fn what_has_begun_goes_on() {
     let deaf = world.first.folder().path("deaf");
     world.first.await_some("deaf ears", |_| deaf.exists().then_some(()));
     world.order(&["start", "limited"]);
-    let mut waiting = [world.starter("slow"), world.starter("following"), world.starter("twice")];
+    let jobs = ["slow", "following", "twice", "says", "writes"];
+    let mut waiting: Vec<_> = jobs.iter().map(|job| world.starter(job)).collect();
     let mut for_the_task = world.starter("task");
     for (job, state) in [
         ("slow", "start/pre-start"),
         ("task", "start/running"),
         ("following", "start/spawned"),
         ("twice", "start/spawned"),
+        ("says", "start/spawned"),
+        ("writes", "start/spawned"),
     ] {
         world.await_status(job, state);
     }

@@ -6,7 +6,6 @@ use std::io::{BufReader, Error, ErrorKind, Result, Seek};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::path::Path;
 
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use uphold_core::{ClientId, Priority, Supervisor};
 
 use super::record::{EssentialRecord, HEAD, Own, error_words, paths};
@@ -16,7 +15,7 @@ use crate::clock::now;
 use crate::conf::programs::ProgramRecord;
 use crate::image::Reader;
 use crate::keep::origin::Origin;
-use crate::kernel::descriptors::{adopt_descriptor, close_range};
+use crate::kernel::descriptors::{adopt, close_range};
 use crate::kernel::error;
 use crate::launch::slots::Slots;
 use crate::linux::Linux;
@@ -136,22 +135,6 @@ fn close_all_but(named: &BTreeSet<i32>) {
 fn adopt_all<const COUNT: usize>(numbers: [i32; COUNT]) -> Option<[OwnedFd; COUNT]> {
     let adopted: Vec<OwnedFd> = numbers.into_iter().filter_map(|number| adopt(number).ok()).collect();
     adopted.try_into().ok()
-}
-
-/// Takes ownership of a descriptor that was handed over.
-pub(crate) fn adopt(number: i32) -> Result<OwnedFd> {
-    if number <= 2 {
-        return Err(ErrorKind::InvalidInput.into());
-    }
-    let descriptor = adopt_descriptor(number);
-    match fcntl(&descriptor, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)) {
-        Ok(_) => Ok(descriptor),
-        Err(errno) => {
-            // There is no such descriptor, so it must not be closed.
-            let _number = descriptor.into_raw_fd();
-            Err(errno.into())
-        }
-    }
 }
 
 /// The descriptors without which nothing can be supervised, as far as the previous program handed them over.

@@ -1,9 +1,12 @@
 //! Processes of a killed supervisor, which this one goes on supervising although they are not its children.
 
 use std::collections::VecDeque;
+use std::fs::read_link;
+use std::os::fd::{OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::epoll::Epoll;
+use nix::sys::socket::{UnixAddr, getsockname};
 use uphold_core::{JobId, Launch, Pid, Process, Supervisor};
 
 use super::strays::Strays;
@@ -11,6 +14,7 @@ use crate::clock::now;
 use crate::conf::programs::Programs;
 use crate::containment::job_processes::Containment;
 use crate::containment::process::each_variable;
+use crate::kernel::descriptors::adopt;
 use crate::kernel::process::is_child;
 use crate::output::message_log::MessageLog;
 use crate::pending::PendingInput;
@@ -29,6 +33,26 @@ pub struct Legacy {
     pub(crate) strays: Strays,
     /// The descriptors that are open after a crash, and that nothing has taken yet.
     pub(crate) inherited: Vec<i32>,
+}
+
+impl Legacy {
+    /// Takes a descriptor that is open after a crash, and that nothing has taken yet.
+    pub(crate) fn take(&mut self, is_it: impl Fn(RawFd) -> bool) -> Option<OwnedFd> {
+        let at = self.inherited.iter().position(|&number| is_it(number))?;
+        adopt(self.inherited.swap_remove(at)).ok()
+    }
+
+    /// Takes the socket of that abstract name.
+    fn take_socket(&mut self, name: &[u8]) -> Option<OwnedFd> {
+        self.take(|number| getsockname::<UnixAddr>(number).is_ok_and(|own| own.as_abstract() == Some(name)))
+    }
+
+    /// Takes the other end of the pipe that a process has at that number.
+    fn take_pipe(&mut self, pid: Pid, number: u16) -> Option<OwnedFd> {
+        let pipe = read_link(format!("/proc/{pid}/fd/{number}")).ok()?;
+        let is_pipe = pipe.to_str().is_some_and(|name| name.starts_with("pipe:"));
+        self.take(|number| is_pipe && read_link(format!("/proc/self/fd/{number}")).is_ok_and(|own| own == pipe))
+    }
 }
 
 /// The parts of the shim that are needed to take over a process.
@@ -96,25 +120,27 @@ impl Taker<'_> {
         }
         let Some(class) = supervisor.class_of(job) else { return };
         let Some(readiness) = self.programs.settings(class).readiness() else { return };
-        if readiness.descriptor.is_some() {
-            // Its pipe is closed, so that it can report nothing.
-            self.ready.push_back(PendingInput::Ready(job));
-        }
-        if readiness.has_socket()
-            && let Err(errno) = self.hear(job, pid)
-        {
+        if let Err(errno) = self.hear((job, pid), readiness.has_socket(), readiness.descriptor) {
             self.log.warn(format_args!("Unable to hear process ({pid}): {}", errno.desc()));
         }
     }
 
-    /// Listens again at the socket that the environment of a process names.
-    fn hear(&mut self, job: JobId, pid: Pid) -> Result<(), Errno> {
+    /// Listens again at the socket that the environment of a process names, and at the pipe that it has at that number.
+    fn hear(&mut self, (job, pid): (JobId, Pid), has_socket: bool, number: Option<u16>) -> Result<(), Errno> {
         let mut address = Vec::new();
-        each_variable(pid, |entry| {
-            if let Some(value) = entry.strip_prefix(b"NOTIFY_SOCKET=") {
-                address = value.to_vec();
-            }
-        })?;
-        self.daemons.reopen(job, pid, &address, self.epoll)
+        if has_socket {
+            each_variable(pid, |entry| {
+                if let Some(value) = entry.strip_prefix(b"NOTIFY_SOCKET=") {
+                    address = value.to_vec();
+                }
+            })?;
+        }
+        let socket = address.strip_prefix(b"@").and_then(|name| self.legacy.take_socket(name));
+        let pipe = number.and_then(|number| self.legacy.take_pipe(pid, number));
+        if number.is_some() && pipe.is_none() {
+            // It is closed, so that the process can report nothing.
+            self.ready.push_back(PendingInput::Ready(job));
+        }
+        self.daemons.listen_again((job, pid), &address, [socket, pipe], self.epoll)
     }
 }

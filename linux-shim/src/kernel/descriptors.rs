@@ -1,9 +1,10 @@
 //! File descriptors and directories.
 
 use std::ffi::{CStr, c_int, c_uint};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::epoll::{Epoll, EpollEvent};
 use nix::sys::signal::SigSet;
 
@@ -12,6 +13,22 @@ pub fn adopt_descriptor(number: RawFd) -> OwnedFd {
     // SAFETY: the caller guarantees that the descriptor has no owner. If that is wrong, a descriptor is closed too
     // early, which affects what is read and written, but not memory.
     unsafe { OwnedFd::from_raw_fd(number) }
+}
+
+/// Takes ownership of a descriptor that was handed over.
+pub(crate) fn adopt(number: i32) -> std::io::Result<OwnedFd> {
+    if number <= 2 {
+        return Err(Errno::EINVAL.into());
+    }
+    let descriptor = adopt_descriptor(number);
+    match fcntl(&descriptor, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)) {
+        Ok(_) => Ok(descriptor),
+        Err(errno) => {
+            // There is no such descriptor, so it must not be closed.
+            let _number = descriptor.into_raw_fd();
+            Err(errno.into())
+        }
+    }
 }
 
 /// Adds a descriptor to an epoll, or changes what is reported of it: a descriptor that was handed over may be in the

@@ -1,5 +1,7 @@
 //! Notifications of daemons that are still to be delivered.
 
+use std::os::fd::OwnedFd;
+
 use heapless::Vec;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -89,17 +91,30 @@ impl Daemons {
         Ok(voice)
     }
 
-    /// Listens again at the socket by which a main process reports: that of the supervisor that launched it is closed.
-    pub(crate) fn reopen(&mut self, job: JobId, pid: Pid, address: &[u8], epoll: &Epoll) -> Result<(), Errno> {
-        let name = name_in(address).ok_or(Errno::EINVAL)?;
+    /// Listens again at the socket or the pipe by which a main process reports. Without a `socket` of before, one is
+    /// opened with the address that the process knows.
+    pub(crate) fn listen_again(
+        &mut self,
+        (job, pid): (JobId, Pid),
+        address: &[u8],
+        [socket, pipe]: [Option<OwnedFd>; 2],
+        epoll: &Epoll,
+    ) -> Result<(), Errno> {
         let index = self.table.make_room(job).ok_or(Errno::ENOMEM)?;
-        let socket = dispensable(|| open_named(name)).inspect_err(note_if_short)?;
-        watch(epoll, &socket, Source::Message(index as u32))?;
-        let place = &mut self.table.places[index];
+        let mut place = std::mem::take(&mut self.table.places[index]);
         if place.job != Some(job) {
-            *place = DaemonSlot { job: Some(job), session: pid.get(), ..DaemonSlot::default() };
+            place = DaemonSlot { job: Some(job), session: pid.get(), ..DaemonSlot::default() };
         }
-        (place.name, place.socket, place.main) = (name, Some(socket), sender::main(pid));
+        if let Some(name) = name_in(address) {
+            let socket = socket.map_or_else(|| dispensable(|| open_named(name)).inspect_err(note_if_short), Ok)?;
+            watch(epoll, &socket, Source::Message(index as u32))?;
+            (place.name, place.socket, place.main) = (name, Some(socket), sender::main(pid));
+        }
+        if let Some(pipe) = pipe {
+            watch(epoll, &pipe, Source::Descriptor(index as u32))?;
+            place.pipe = Some(pipe);
+        }
+        self.table.places[index] = place;
         self.table.mains[index] = pid.get();
         Ok(())
     }

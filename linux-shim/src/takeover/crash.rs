@@ -9,7 +9,7 @@ use uphold_core::{ClientId, JobId, Pid, Supervisor};
 
 use crate::clients::client_record::ClientRecord;
 use crate::clock::now;
-use crate::handover::state::adopt;
+use crate::kernel::descriptors::adopt;
 use crate::kernel::terminal::terminal_number;
 use crate::linux::Linux;
 use crate::output::log_record::LogRecord;
@@ -31,15 +31,9 @@ pub(crate) fn close(numbers: Vec<i32>) {
     numbers.into_iter().for_each(|number| drop(adopt(number)));
 }
 
-fn take(linux: &mut Linux, number: i32) -> bool {
-    let before = linux.legacy.inherited.len();
-    linux.legacy.inherited.retain(|&inherited| inherited != number);
-    linux.legacy.inherited.len() < before
-}
-
 /// A client that waited for a reply still does.
 pub(crate) fn reconnect(linux: &mut Linux, client: ClientId, number: i32) -> bool {
-    let Some(connection) = take(linux, number).then(|| adopt(number).ok()).flatten() else { return false };
+    let Some(connection) = linux.legacy.take(|inherited| inherited == number) else { return false };
     let record = ClientRecord::waiting(client, number, now());
     linux.control.clients().put_back(record, Some(connection), &linux.wait.epoll);
     true
@@ -59,7 +53,7 @@ pub(crate) fn reconnect_logs(supervisor: &Supervisor<'_>, linux: &mut Linux) {
         if !name.ends_with("ptmx") {
             continue;
         }
-        let Some(terminal) = take(linux, number).then(|| adopt(number).ok()).flatten() else { continue };
+        let Some(terminal) = linux.legacy.take(|inherited| inherited == number) else { continue };
         let place = terminal_number(&terminal).map(|number| format!("/dev/pts/{number}"));
         let found = outputs.iter().find(|(.., path)| place.as_ref() == Ok(path));
         if let (Some(&(job, pid, _)), Some(logs)) = (found, &mut linux.job_logs) {
