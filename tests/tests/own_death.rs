@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::process::{Command, Stdio};
 
+use uphold_tests::system::limits::no_room_beyond;
 use uphold_tests::system::processes::{Signal, is_running, send};
 use uphold_tests::system::{Launch, System};
 
@@ -235,6 +236,38 @@ fn a_broken_state_is_not_believed_and_daemons_are_known_by_their_marks() {
     }
     system.order(&["stop", "many", "N=7"]);
     system.await_processes(0);
+    system.end(Signal::SIGTERM);
+}
+
+/// The place of the journal in the file of the kept state.
+const JOURNAL: u64 = 4096;
+
+#[test]
+fn without_room_for_the_state_jobs_run_on_and_what_began_meanwhile_is_taken_over() {
+    let mut system = System::start(&[
+        ("early", "respawn\nexec sleep 1000\n"),
+        ("late", "respawn\npre-start exec true\nexec sleep 1000\n"),
+        ("ended", "exec sleep 1000\n"),
+    ]);
+    for name in ["early", "ended"] {
+        system.order(&["start", name]);
+    }
+    let [early, ended] = ["early", "ended"].map(|name| system.await_running(name));
+    no_room_beyond(system.pid(), JOURNAL);
+    system.order(&["start", "late"]);
+    let late = system.await_running("late");
+    system.order(&["stop", "ended"]);
+    system.await_log("Unable to keep the state: File too large");
+    assert!(!is_running(ended));
+    // Every new supervisor has room again.
+    for _ in 0..2 {
+        system.kill();
+        system.start_again();
+        assert_eq!(["early", "late"].map(|name| system.await_running(name)), [early, late]);
+        assert_eq!(system.status("ended"), "ended stop/waiting");
+    }
+    send(late, Signal::SIGKILL);
+    system.await_replacement("late", late);
     system.end(Signal::SIGTERM);
 }
 

@@ -115,10 +115,9 @@ pub(super) fn take_over(
             state.without_descriptors().put_back(linux, &mut old);
             recovery::begin(linux, &session);
             recovery::recover(supervisor, linux, (found, &predecessor.file), began, clients);
-            let left = linux.legacy.strays.take_all();
-            recovery::tell_strays(supervisor, linux, left);
             supervisor.set_strict(options.strict_expect);
             linux.configuration(supervisor, |conf, target| conf.load_all(target));
+            lost::take_on_rest(supervisor, linux);
             open_sockets(options, supervisor, linux, files, Some(&session))?;
         }
         (state, found) => {
@@ -169,6 +168,7 @@ pub(super) fn revive(
     }
     supervisor.set_strict(options.strict_expect);
     linux.configuration(supervisor, |conf, target| conf.load_all(target));
+    lost::take_on_rest(supervisor, linux);
     begin_to_keep(options, Some(predecessor), supervisor, linux, files)
 }
 

@@ -1,5 +1,6 @@
-//! Taking over from a supervisor whose state is lost: broken, or another version's. Each process that it launched bears
-//! its job's name in its environment, and each job runs on with its oldest process.
+//! Taking over from a supervisor whose state is lost: broken, another version's, or older than what it did last, since
+//! there was no room for more. Each process that it launched bears its job's name in its environment, and each job runs
+//! on with its oldest process.
 
 use uphold_core::bytes::Strings;
 use uphold_core::{Input, Process, Select, Supervisor, Target};
@@ -22,6 +23,14 @@ pub(crate) fn take_on(supervisor: &mut Supervisor<'_>, linux: &mut Linux, sessio
     trace_on(supervisor, linux);
     let stops = fetched_stops(linux);
     linux.tracer.begin_with(stops);
+}
+
+/// The same after a recovery, for processes that are younger than the state: a process that was launched itself leads a
+/// session, and others may be what a job has left behind that rests by now.
+pub(crate) fn take_on_rest(supervisor: &mut Supervisor<'_>, linux: &mut Linux) {
+    let mut strays = linux.legacy.strays.take_all();
+    strays.retain(|stray| stray.stat.session != stray.stat.pid.get() || !take_on_one(supervisor, linux, stray));
+    tell_strays(supervisor, linux, strays);
 }
 
 /// Whether a job runs with this process from now on.

@@ -1,4 +1,4 @@
-//! Limits of open files.
+//! Limits of open files, and of their size.
 
 use std::fs;
 use std::process::Command;
@@ -32,6 +32,11 @@ impl Drop for Limited {
     fn drop(&mut self) {
         prlimit(self.pid, &[&format!("--nofile={}", self.before)]);
     }
+}
+
+/// No file can grow beyond this size any more by what a process writes, as on a full disk.
+pub fn no_room_beyond(pid: u32, size: u64) {
+    prlimit(pid, &[&format!("--fsize={size}:")]);
 }
 
 fn prlimit(pid: u32, arguments: &[&str]) -> String {
