@@ -8,6 +8,9 @@ use crate::containment::process::{ClaimedName, Marked, marked};
 use crate::watch::proc_files::each_process;
 use crate::watch::proc_stat::Stat;
 
+/// The most processes on a daemon's way that may end while it is searched, and more to spare.
+const STEPS: usize = 8;
+
 /// Such a process.
 #[derive(Clone, Debug)]
 pub(crate) struct Stray {
@@ -22,6 +25,8 @@ pub(crate) struct Strays {
     all: Vec<Stray>,
     /// Every process of the session that began since then, with descendants.
     newborn: Vec<Pid>,
+    session: Vec<u8>,
+    since: u64,
 }
 
 impl Strays {
@@ -50,16 +55,32 @@ impl Strays {
         });
         // The leader of a session was launched itself; the others come after it, the oldest first.
         all.sort_unstable_by_key(|Stray { stat, .. }| (stat.session != stat.pid.get(), stat.start, stat.pid));
-        Ok(Strays { all, newborn })
+        Ok(Strays { all, newborn, session: session.to_vec(), since })
     }
 
-    /// Takes the process of a job.
-    pub(crate) fn take(&mut self, job: &[u8], instance: &[u8]) -> Option<Stray> {
-        let at = self.all.iter().position(|stray| stray.name[0] == job && stray.name[1] == instance)?;
-        let found = self.all.remove(at);
-        // Its relatives are found as the job's from now on.
-        self.all.retain(|other| other.stat.session != found.stat.session);
-        Stat::of(found.stat.pid).is_ok_and(|stat| stat.is_some_and(|it| it.start == found.stat.start)).then_some(found)
+    /// Takes the process of a job that `watch` finds there. One that has ended since the search may have left a daemon,
+    /// which was its descendant then: so it is searched again.
+    pub(crate) fn take(
+        &mut self,
+        job: &[u8],
+        instance: &[u8],
+        supervisor: &Supervisor<'_>,
+        mut watch: impl FnMut(&Stat) -> bool,
+    ) -> Option<Stray> {
+        for _ in 0..STEPS {
+            let at = self.all.iter().position(|stray| stray.name[0] == job && stray.name[1] == instance)?;
+            let found = self.all.remove(at);
+            let is_it = |stat: Option<Stat>| stat.is_some_and(|it| it.start == found.stat.start && it.is_alive());
+            if Stat::of(found.stat.pid).is_ok_and(is_it) && watch(&found.stat) {
+                // Its relatives are found as the job's from now on.
+                self.all.retain(|other| other.stat.session != found.stat.session);
+                return Some(found);
+            }
+            if let Ok(again) = Strays::search(&self.session, self.since, supervisor) {
+                *self = again;
+            }
+        }
+        None
     }
 
     /// Every process of the session that began since then, with descendants: a tracer that is killed leaves the stop at

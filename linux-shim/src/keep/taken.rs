@@ -75,11 +75,11 @@ impl Taker<'_> {
         (job, process, launch): (JobId, Process, Launch),
     ) -> Option<Pid> {
         let name = supervisor.class_name(supervisor.class_of(job)?);
-        let stat = self.legacy.strays.take(name, supervisor.instance_name(job))?.stat;
+        let mut strays = std::mem::take(&mut self.legacy.strays);
+        let found = strays.take(name, supervisor.instance_name(job), supervisor, |stat| self.watch(stat));
+        self.legacy.strays = strays;
+        let stat = found?.stat;
         let pid = stat.pid;
-        if !self.watch(&stat) {
-            return None;
-        }
         self.containment.taken_over(job, process, pid, stat.start);
         if launch.trace {
             self.legacy.unborn.push(pid);
