@@ -275,3 +275,29 @@ impl Supervisor<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::fmt::Write;
+
+    use super::*;
+    use crate::process::Process;
+
+    /// The text for a failure of the main process is as `fmt` would write it.
+    fn assert_written(exit: Exit, name: &str, value: impl core::fmt::Display) {
+        let mut written = ResultText::new();
+        let failure = Failure { process: Some(Process::Main), exit: Some(exit) };
+        write_result(&mut written, Some(failure)).expect("it is the longest text, or shorter");
+        let mut expected: heapless::String<RESULT_TEXT> = heapless::String::new();
+        write!(expected, "RESULT=failed\0PROCESS=main\0{name}={value}\0").expect("room");
+        assert_eq!(written, expected.as_bytes());
+    }
+
+    #[test]
+    fn every_exit_is_written() {
+        for number in 0..=u8::MAX {
+            assert_written(Exit::Status(number), "EXIT_STATUS", number);
+            assert_written(Exit::Signal(number), "EXIT_SIGNAL", Signal(number));
+        }
+    }
+}

@@ -217,7 +217,7 @@ impl Reader {
         let (directive, operand) = words(line);
         let bytes = match directive {
             ".byte" => vec![operand.parse().expect("a byte")],
-            ".ascii" => unescaped(operand.trim_matches('"')),
+            ".ascii" => unescaped(operand.strip_prefix('"').and_then(|text| text.strip_suffix('"')).expect("a string")),
             _ if is_value(directive) => {
                 self.begins = Some(operand.to_owned());
                 return;
