@@ -1,5 +1,5 @@
-//! The stack that the supervisor's calls need in practice: what is below the caller's frame is painted before a call, and
-//! afterwards the paint shows how deep the call has been. Only on a thread that asks for it.
+//! The stack that the supervisor's calls need in practice: what is below the caller's frame is painted before a call,
+//! and afterwards the paint shows how deep the call has been. Only on a thread that asks for it.
 
 use std::cell::Cell;
 use std::hint::black_box;

@@ -1,6 +1,6 @@
-//! The core cannot panic, does not recurse, and needs no more stack than `docs/proof.md` states: read from the assembly of
-//! every call that an embedder makes into it (`core/examples/doors`), for two machines, optimised for speed and for size.
-//! What was measured in practice is compared with it.
+//! The core cannot panic, does not recurse, and needs no more stack than `docs/proof.md` states: read from the assembly
+//! of every call that an embedder makes into it (`core/examples/doors`), for two machines, optimised for speed and for
+//! size. What was measured in practice is compared with it.
 //!
 //! `cargo test -p uphold-tests --test bounded -- --nocapture` prints what was found.
 
