@@ -55,7 +55,8 @@ impl Machine {
             Some(through) => through.strip_suffix("@GOTPCREL(%rip)")?,
             None => operands.strip_suffix("@PLT").unwrap_or(operands),
         };
-        (!symbol.starts_with(".L") && !(self == Machine::Thumb && is_thumb_register(symbol))).then_some(symbol)
+        let is_register = self == Machine::Thumb && is_thumb_register(symbol);
+        (!symbol.starts_with(".L") && !is_register).then_some(symbol)
     }
 
     /// Whether a branch goes to an address in a register or in memory. A return does not count.
