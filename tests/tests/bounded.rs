@@ -1,8 +1,8 @@
 //! The core cannot panic, does not recurse, and needs no more stack than `docs/proof.md` states: read from the assembly
 //! of every call that an embedder makes into it (`core/examples/doors`), for two machines, optimised for speed and for
-//! size. What was measured in practice is compared with it.
+//! size. Measurements in practice are compared with it.
 //!
-//! `cargo test -p uphold-tests --test bounded -- --nocapture` prints what was found.
+//! `cargo test -p uphold-tests --test bounded -- --nocapture` prints the findings.
 
 #[path = "bounded/assembly.rs"]
 mod assembly;
@@ -39,7 +39,7 @@ fn assembly_of(build: &Build) -> Result<String, String> {
     Ok(fs::read_to_string(path.trim()).expect("the assembly is a text"))
 }
 
-/// What is behind each door, by the door's name.
+/// The findings behind each door, by the door's name.
 fn behind_the_doors(build: &Build) -> Option<BTreeMap<String, Findings>> {
     let program = match assembly_of(build) {
         Ok(assembly) => Program::read(&assembly),
@@ -92,7 +92,7 @@ fn faults(build: &Build, door: &Door, found: &Findings) -> Vec<String> {
     faults
 }
 
-/// Prints what is behind a door.
+/// Prints the findings behind a door.
 fn show(door: &str, found: &Findings) {
     let depth = found.deepest.as_ref().map_or("?".to_owned(), |deepest| deepest.0.to_string());
     let (functions, indirect, cycles) = (found.functions, found.indirect.len(), found.cycles.len());

@@ -1,4 +1,4 @@
-//! What can happen after a door was entered: the functions that are called, the deepest stack, the ways to a panic.
+//! The consequences of entering a door: the functions that are called, the deepest stack, the ways to a panic.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use super::assembly::{Function, Program};
 /// A routine of the platform, which the assembly does not contain, and the bytes of stack that it takes at most.
 pub type Routine = (&'static str, u64);
 
-/// What was found behind a door.
+/// The findings behind a door.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// Functions that are entered, the door included.
@@ -63,7 +63,7 @@ impl<'p> Behind<'p> {
             let taken = match program.functions.get(symbol) {
                 Some(function) => {
                     behind.reached.insert(symbol);
-                    // What a panic does is of no interest: the program has ended.
+                    // The way of a panic is of no interest: the program has ended.
                     if is_panic(&plain(symbol)) {
                         continue;
                     }

@@ -1,4 +1,4 @@
-//! What is allowed: the bounds of the stack, the routines of the platforms, and the panics that are left.
+//! The limits: the bounds of the stack, the routines of the platforms, and the panics that are left.
 
 use super::graph::Routine;
 
@@ -101,7 +101,7 @@ pub const DOORS: &[Door] = &[
     // The image of the state.
     door("save", 4_864, 4_352),
     door("restore", 5_632, 4_608),
-    // What is behind an id.
+    // The things behind an id.
     door("environment", 7_168, 3_840),
     door("find_class", 256, 256),
     door("class_of", 256, 256),

@@ -1,5 +1,5 @@
-//! What two machines call a call, and which constants are in their registers: a call through a register that was given
-//! the address of a function, or an entry of a jump table, is no call to anywhere.
+//! Calls and jumps of two machines, and the constants in their registers. A call through a register that has just got
+//! the address of a function is a call of that function; a jump through an entry of a jump table stays in its function.
 
 use std::collections::BTreeMap;
 

@@ -18,7 +18,7 @@ use uphold_core::{
 /// As many as Uphold's own `init` has. The code is the same for every size, but for what lends the memory.
 type Memory = storage! { classes: 12_288, jobs: 10_240 };
 
-/// The wire, the file: what the core reads from and writes to belongs to the embedder.
+/// The wire, or the file: both belong to the embedder.
 struct Transport(u8);
 
 impl ErrorType for Transport {
@@ -123,7 +123,7 @@ doors! {
     }
 }
 
-// What is behind an id.
+// The things behind an id.
 doors! {
     fn find_class(supervisor: &Supervisor<'_>, name: &[u8]) -> Option<ClassId> {
         supervisor.find_class(name)
@@ -234,7 +234,7 @@ doors! {
     }
 }
 
-/// Where words go.
+/// The end of all texts.
 struct Words(usize);
 
 impl Write for Words {
