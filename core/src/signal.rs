@@ -41,7 +41,7 @@ impl Signal {
 
     /// The signal of that name, with or without `SIG`, in capitals (init(5), `kill signal`).
     pub fn by_name(name: &[u8]) -> Option<Signal> {
-        let bare = name.strip_prefix(b"SIG").unwrap_or(name);
+        let bare = if let [b'S', b'I', b'G', bare @ ..] = name { bare } else { name };
         let position = match bare {
             b"IOT" => return Some(Signal(6)),
             b"CLD" => return Some(Signal(17)),

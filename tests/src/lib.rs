@@ -6,6 +6,7 @@
 //! - [`scenario`] plays a written sequence of happenings and shows the effects.
 //! - [`explore`] searches every order of happenings. [`choices`] lists what can happen next in a state, [`invariants`]
 //!   are checked in each state, and [`promises`] say what must follow from each state without help.
+//! - [`depth`] measures the stack of the supervisor's calls.
 //! - [`fuzz`] has the targets that take any bytes: files, messages, snapshots, sequences of inputs.
 //! - [`simulation`] makes random systems of many jobs. They are checked as a [`whole`] by what the [`ledger`]
 //!   notes, must come to rest ([`drain`]), and are counted ([`tally`]).
@@ -21,6 +22,7 @@
 pub mod child;
 pub mod choices;
 pub mod compare;
+pub mod depth;
 pub mod dice;
 pub mod drain;
 pub mod explore;

@@ -111,7 +111,7 @@ const KIT: Layers = &[
     &["invariants", "whole"],
     &["kernel"],
     &["child", "happening", "ledger", "memory", "names", "released"],
-    &["dice", "system", "page", "tally"],
+    &["depth", "dice", "system", "page", "tally"],
 ];
 
 /// A package to check.

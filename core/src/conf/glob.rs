@@ -111,7 +111,7 @@ fn contains(mut members: &[u8], byte: u8) -> bool {
         let found = match first {
             Member::Class(name) => class(name, byte),
             Member::Byte(low) => {
-                let range = rest.strip_prefix(b"-").and_then(member);
+                let range = rest.split_first().filter(|(dash, _)| **dash == b'-').and_then(|(_, rest)| member(rest));
                 match range {
                     Some((Member::Byte(high), rest)) => {
                         members = rest;

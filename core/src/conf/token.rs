@@ -331,9 +331,9 @@ impl<'t> Scanner<'t> {
     /// Whether this line is `end script`, apart from a comment.
     fn at_block_end(&self) -> bool {
         let Some(rest) = self.bytes.get(self.blanks_from(self.at).end..) else { return false };
-        let Some(rest) = rest.strip_prefix(b"end") else { return false };
+        let [b'e', b'n', b'd', rest @ ..] = rest else { return false };
         let gap = rest.iter().take_while(|&&byte| is_blank(byte)).count();
-        let Some(rest) = rest.get(gap..).and_then(|rest| rest.strip_prefix(b"script")) else { return false };
+        let Some([b's', b'c', b'r', b'i', b'p', b't', rest @ ..]) = rest.get(gap..) else { return false };
         gap > 0 && matches!(rest.iter().find(|&&byte| !is_blank(byte)), None | Some(b'#' | b'\n'))
     }
 }

@@ -167,7 +167,7 @@ impl Supervisor<'_> {
                 (argument, found, false)
             }
             Some(pattern) => {
-                let (name, negated) = key.strip_suffix(b"!").map_or((key, false), |name| (name, true));
+                let (name, negated) = if let [name @ .., b'!'] = key { (name, true) } else { (key, false) };
                 (pattern, variables.find(|variable| split_variable(variable).0 == name), negated)
             }
         };

@@ -1,8 +1,6 @@
 //! Events: how they are emitted, blocked and freed, and the variables of those that jobs emit (init(5) "Event
 //! definition", initctl(8) `emit`; the order was measured on Upstart 1.13.2).
 
-use core::fmt::Write;
-
 use crate::bytes::Strings;
 use crate::environment::find_value;
 use crate::ids::{ClientId, EventId, JobId};
@@ -24,16 +22,38 @@ pub(crate) const FAILED: &[u8] = b"/failed";
 /// The longest text of `RESULT`, `PROCESS` and `EXIT_STATUS` or `EXIT_SIGNAL` of stopped(7), each with its NUL.
 const RESULT_TEXT: usize = "RESULT=failed PROCESS=post-start EXIT_STATUS=255 ".len() + "EXIT_SIGNAL=STKFLT ".len();
 
-/// `RESULT` and, for a failure, `PROCESS` and how it exited.
-fn write_result(out: &mut impl Write, failure: Option<Failure>) -> core::fmt::Result {
-    let Some(failure) = failure else { return out.write_str("RESULT=ok\0") };
-    let process = failure.process.map_or("respawn", |process| process.name());
-    write!(out, "RESULT=failed\0PROCESS={process}\0")?;
+type ResultText = heapless::Vec<u8, RESULT_TEXT>;
+
+/// Writes `RESULT` and, for a failure, `PROCESS` and how it exited. Without `fmt`, which calls through pointers: the
+/// depth of the stack would have no bound that can be computed.
+fn write_result(out: &mut ResultText, failure: Option<Failure>) -> Result<(), heapless::CapacityError> {
+    let Some(failure) = failure else { return out.extend_from_slice(b"RESULT=ok\0") };
+    out.extend_from_slice(b"RESULT=failed\0PROCESS=")?;
+    out.extend_from_slice(failure.process.map_or("respawn", |process| process.name()).as_bytes())?;
     match failure.exit {
-        Some(Exit::Status(status)) => write!(out, "EXIT_STATUS={status}\0"),
-        Some(Exit::Signal(signal)) => write!(out, "EXIT_SIGNAL={}\0", Signal(signal)),
-        Some(Exit::Unknown) | None => Ok(()),
+        Some(Exit::Status(status)) => {
+            out.extend_from_slice(b"\0EXIT_STATUS=")?;
+            write_decimal(out, status)?;
+        }
+        Some(Exit::Signal(signal)) => {
+            out.extend_from_slice(b"\0EXIT_SIGNAL=")?;
+            match Signal(signal).name() {
+                Some(name) => out.extend_from_slice(name.as_bytes())?,
+                None => write_decimal(out, signal)?,
+            }
+        }
+        Some(Exit::Unknown) | None => {}
     }
+    out.extend_from_slice(b"\0")
+}
+
+fn write_decimal(out: &mut ResultText, number: u8) -> Result<(), heapless::CapacityError> {
+    for digits in [number / 100, number / 10] {
+        if digits > 0 {
+            out.extend_from_slice(&[b'0'.saturating_add(digits % 10)])?;
+        }
+    }
+    out.extend_from_slice(&[b'0'.saturating_add(number % 10)])
 }
 
 impl Supervisor<'_> {
@@ -65,7 +85,7 @@ impl Supervisor<'_> {
 
     pub(crate) fn event_is_named(&self, id: EventId, name: &[u8]) -> bool {
         let (first, rest) = self.event_name(id);
-        name.strip_prefix(first) == Some(rest)
+        name.split_at_checked(first.len()) == Some((first, rest))
     }
 
     /// The variables of an event.
@@ -150,16 +170,15 @@ impl Supervisor<'_> {
         self.text.push(b"\0INSTANCE=")?;
         self.text.push_text(instance)?;
         self.text.push(b"\0")?;
-        let mut result: heapless::String<RESULT_TEXT> = heapless::String::new();
+        let mut result = ResultText::new();
         if kind.has_result() {
             // The constant is the length of the longest text.
             let _fits = write_result(&mut result, failure);
-            self.text.push(result.as_bytes())?;
+            self.text.push(&result)?;
         }
         // An export never replaces a variable that the event has already.
-        let is_own = |name: &[u8]| {
-            name == b"JOB" || name == b"INSTANCE" || find_value(Strings(result.as_bytes()), name).is_some()
-        };
+        let is_own =
+            |name: &[u8]| name == b"JOB" || name == b"INSTANCE" || find_value(Strings(&result), name).is_some();
         let mut from = 0;
         loop {
             let (before, exported) = self.text.get(exports).split_at_checked(from).unwrap_or_default();
@@ -254,5 +273,31 @@ impl Supervisor<'_> {
             event.waiters.push(&mut self.waiters, waiter);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::fmt::Write;
+
+    use super::*;
+    use crate::process::Process;
+
+    /// The text for a failure of the main process is as `fmt` would write it.
+    fn assert_written(exit: Exit, name: &str, value: impl core::fmt::Display) {
+        let mut written = ResultText::new();
+        let failure = Failure { process: Some(Process::Main), exit: Some(exit) };
+        write_result(&mut written, Some(failure)).expect("it is the longest text, or shorter");
+        let mut expected: heapless::String<RESULT_TEXT> = heapless::String::new();
+        write!(expected, "RESULT=failed\0PROCESS=main\0{name}={value}\0").expect("room");
+        assert_eq!(written, expected.as_bytes());
+    }
+
+    #[test]
+    fn every_exit_is_written() {
+        for number in 0..=u8::MAX {
+            assert_written(Exit::Status(number), "EXIT_STATUS", number);
+            assert_written(Exit::Signal(number), "EXIT_SIGNAL", Signal(number));
+        }
     }
 }

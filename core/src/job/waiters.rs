@@ -60,7 +60,10 @@ impl Supervisor<'_> {
         if self.jobs.get(job).is_none_or(|job| job.blocker.is_none()) {
             return false;
         }
-        let mut found: heapless::Vec<JobId, WAIT_CIRCLE> = blocked_by(event).into_iter().collect();
+        let mut found: heapless::Vec<JobId, WAIT_CIRCLE> = heapless::Vec::new();
+        if blocked_by(event).is_some_and(|owner| found.push(owner).is_err()) {
+            return false;
+        }
         let mut place: usize = 0;
         while let Some(&next) = found.get(place) {
             if next == job {

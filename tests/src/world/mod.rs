@@ -7,6 +7,7 @@ use std::hash::{Hash, Hasher};
 use uphold_core::snapshot::Unreadable;
 use uphold_core::{DefineError, Effect, Input, Instant, Occupancy, Pid, Supervisor, Usage};
 
+use crate::depth::{self, Call};
 use crate::invariants::{self, JobStatus, View};
 use crate::journal::Journal;
 use crate::kernel::Kernel;
@@ -151,13 +152,13 @@ impl<M: Memory> World<M> {
         let (now, mut inputs) = (self.now, self.inputs.as_mut());
         let handle = |supervisor: &mut Supervisor<'_>, inputs: &mut Option<&mut Journal>, input: Input<'_>| {
             inputs.iter_mut().for_each(|inputs| inputs.write(now, input));
-            supervisor.handle(now, input);
+            depth::of(Call::Handle, || supervisor.handle(now, input));
         };
         let mut supervisor = self.memory.supervisor();
         handle(&mut supervisor, &mut inputs, input);
         let mut effects = 0;
         loop {
-            while let Some(effect) = supervisor.poll_effect() {
+            while let Some(effect) = depth::of(Call::PollEffect, || supervisor.poll_effect()) {
                 effects += 1;
                 inputs.iter_mut().for_each(|inputs| inputs.polled += 1);
                 if effects > MOST_EFFECTS {

@@ -99,7 +99,9 @@ fn main() -> ! {
     // On QEMU's board, a write below the memory is lost without a fault.
     let (size, used) = stack::size_and_use();
     defmt::assert!(used < size, "the stack has outgrown its room");
+    let (handle, poll_effect) = stack::of_calls();
     defmt::info!("stack: {=usize} of {=usize} bytes used", used, size);
+    defmt::info!("calls: handle {=usize}, poll_effect {=usize}", handle, poll_effect);
     debug::exit(debug::EXIT_SUCCESS);
     unreachable!()
 }
@@ -131,13 +133,13 @@ impl System<'_> {
 
     /// Gives the supervisor an input.
     fn give(&mut self, input: Input<'_>) {
-        self.supervisor.handle(self.board.now, input);
+        stack::handle(&mut self.supervisor, self.board.now, input);
     }
 
     /// The contract: one input in, every effect out, then the next input; until that time, or the end.
     fn run_until(&mut self, time: Instant) {
         loop {
-            while let Some(effect) = self.supervisor.poll_effect() {
+            while let Some(effect) = stack::poll_effect(&mut self.supervisor) {
                 if let Some(answer) = self.board.perform(&self.supervisor, effect) {
                     self.give(answer);
                 }

@@ -9,6 +9,8 @@ use uphold_core::control::frame::{HEADER, Inbox, Outbox, PAGE_OVERHEAD, PageRead
 use uphold_core::control::{Refusal, Reply, Request};
 use uphold_core::{ClientId, Host, Instant, Peer, Priority, Response, Supervisor};
 
+use crate::stack;
+
 /// Longest frame to the supervisor, in bytes: a request that names a job of 16 bytes takes 23.
 const REQUEST: usize = 32;
 
@@ -42,7 +44,7 @@ impl Wire {
         let request = defmt::unwrap!(Request::decode(message));
         match supervisor.respond(&request, &mut self.peer, HOST, &mut page) {
             Response::Reply(reply) => defmt::unwrap!(self.outbox.put_reply(&reply)),
-            Response::Input(input) => supervisor.handle(now, input),
+            Response::Input(input) => stack::handle(supervisor, now, input),
             // This world has no job files to load again, and no program to run again.
             Response::World(_) => defmt::unwrap!(self.outbox.put_reply(&Reply::Error(Refusal::PermissionDenied))),
         }
