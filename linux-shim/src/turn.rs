@@ -153,6 +153,9 @@ impl Linux {
         self.children = if self.more_children { CHILDREN_AT_ONCE } else { 0 };
         if let Some(logs) = &mut self.job_logs {
             logs.tidy();
+            if logs.is_behind() {
+                self.repairs.plan();
+            }
         }
         self.tell_lack(now);
         match self.wait.wait(now, deadline) {
