@@ -53,6 +53,7 @@ impl Linux {
                 self.repairs.deadline(),
                 self.control.deadline(),
                 self.watches.deadline(),
+                keep.deadline().filter(|_| supervisor.is_calm()),
             ];
             let deadline = own.into_iter().chain([deadline]).flatten().min();
             if let Some(found) = self.find(deadline, supervisor) {
