@@ -1,4 +1,4 @@
-//! Repeated attempts at things that the kernel has refused for want of descriptors or memory.
+//! Repeated attempts at things that the kernel has refused for want of descriptors, memory or disk.
 
 use uphold_core::{Instant, Supervisor};
 
@@ -22,7 +22,12 @@ impl Linux {
         let outputs = self.await_outputs().map_err(std::io::Error::from);
         let again = self.control.listen_again(&self.wait.epoll);
         let socket = self.reopen_socket();
-        match [outputs, again, socket].iter().any(|done| done.as_ref().is_err_and(|problem| may_pass(errno(problem)))) {
+        let is_behind = self.job_logs.as_mut().is_some_and(|logs| {
+            logs.write_kept(supervisor, &mut self.log);
+            logs.is_behind()
+        });
+        let is_refused = |done: &std::io::Result<()>| done.as_ref().is_err_and(|problem| may_pass(errno(problem)));
+        match is_behind || [outputs, again, socket].iter().any(is_refused) {
             true => self.repairs.plan(),
             false => self.repairs.end(),
         }

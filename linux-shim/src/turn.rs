@@ -53,6 +53,7 @@ impl Linux {
                 self.repairs.deadline(),
                 self.control.deadline(),
                 self.watches.deadline(),
+                keep.deadline().filter(|_| supervisor.is_calm()),
             ];
             let deadline = own.into_iter().chain([deadline]).flatten().min();
             if let Some(found) = self.find(deadline, supervisor) {
@@ -153,6 +154,9 @@ impl Linux {
         self.children = if self.more_children { CHILDREN_AT_ONCE } else { 0 };
         if let Some(logs) = &mut self.job_logs {
             logs.tidy();
+            if logs.is_behind() {
+                self.repairs.plan();
+            }
         }
         self.tell_lack(now);
         match self.wait.wait(now, deadline) {

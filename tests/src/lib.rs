@@ -15,6 +15,8 @@
 //!
 //! - [`system`] starts `init --user` with job files, and commands it with `initctl`.
 //! - [`compare`] plays random job files, command lines and small worlds on two systems, and finds differences.
+//! - [`injector`] makes single system calls of the supervisor fail.
+//! - [`soak`] runs many jobs under random trouble, and counts what is left.
 //! - [`walk`] runs many jobs at once, and reports the outcome of each.
 //!
 //! [`page`] compares the generated pages of `docs/` with the tables that they are generated from.
@@ -28,6 +30,7 @@ pub mod drain;
 pub mod explore;
 pub mod fuzz;
 pub mod happening;
+pub mod injector;
 pub mod invariants;
 pub mod journal;
 pub mod kernel;
@@ -39,6 +42,7 @@ pub mod promises;
 mod released;
 pub mod scenario;
 pub mod simulation;
+pub mod soak;
 pub mod system;
 pub mod tally;
 pub mod walk;

@@ -103,7 +103,7 @@ const KIT: Layers = &[
     &["bin"],
     &["lib"],
     &["fuzz", "simulation"],
-    &["compare", "walk", "scenario", "promises"],
+    &["compare", "injector", "soak", "walk", "scenario", "promises"],
     &["choices"],
     &["explore", "drain"],
     &["world"],

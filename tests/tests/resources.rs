@@ -1,60 +1,9 @@
 //! A kernel that lacks something for a while: nothing is lost, and everything works again when there is room.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use nix::unistd::geteuid;
+use uphold_tests::system::limits::ProcessLimit;
 use uphold_tests::system::processes::{Signal, send};
 use uphold_tests::system::{System, skipped};
-
-/// Where the controller of process numbers may be mounted (cgroups(7)).
-const CONTROLLERS: [&str; 2] = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"];
-
-/// A bound on the number of processes of a supervisor and its jobs.
-struct ProcessLimit {
-    folder: PathBuf,
-}
-
-impl ProcessLimit {
-    /// Puts a supervisor under a bound, which is not in force yet.
-    fn of(pid: u32) -> Option<ProcessLimit> {
-        let folder = CONTROLLERS.iter().find_map(|controller| {
-            let folder = Path::new(controller).join(format!("uphold-test-{pid}"));
-            fs::create_dir(&folder).ok()?;
-            let usable =
-                folder.join("pids.max").exists() && fs::write(folder.join("cgroup.procs"), pid.to_string()).is_ok();
-            if !usable {
-                fs::remove_dir(&folder).ok()?;
-            }
-            usable.then_some(folder)
-        })?;
-        Some(ProcessLimit { folder })
-    }
-
-    /// Leaves room for so many processes fewer than there are.
-    fn leave_less(&self, fewer: usize) {
-        let now = fs::read_to_string(self.folder.join("pids.current")).expect("the number of processes");
-        let now: usize = now.trim().parse().expect("a number");
-        fs::write(self.folder.join("pids.max"), (now - fewer).to_string()).expect("the bound is set");
-    }
-
-    /// Lifts the bound.
-    fn lift(&self) {
-        fs::write(self.folder.join("pids.max"), "max").expect("the bound is lifted");
-    }
-}
-
-impl Drop for ProcessLimit {
-    fn drop(&mut self) {
-        // A process that is still about to end keeps the folder.
-        for _ in 0..100 {
-            if fs::remove_dir(&self.folder).is_ok() {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-    }
-}
 
 #[test]
 fn a_process_that_cannot_be_made_is_made_when_there_is_room() {
@@ -118,5 +67,22 @@ fn a_job_that_starts_itself_leaves_the_machine_usable() {
     assert_eq!(system.order(&["stop", "a"]), "a stop/waiting\n");
     assert_eq!(system.status("a"), "a stop/waiting");
     system.order(&["start", "--no-wait", "a"]);
+    system.end(Signal::SIGTERM);
+}
+
+/// A job that prints once and then nothing: its line does not wait for the next one.
+#[test]
+fn output_that_could_not_be_written_is_written_by_itself() {
+    let mut system = System::start(&[("terse", "exec sh -c 'echo hello; touch @FOLDER@/done; exec sleep 1000'")]);
+    let (directory, done) = (system.folder().path("log"), system.folder().path("done"));
+    std::fs::remove_dir(&directory).expect("it is empty");
+    system.order(&["start", "terse"]);
+    system.await_some("its output", |_| done.exists().then_some(()));
+    // The line was printed before these are asked, so it has been read when they are answered.
+    for _ in 0..3 {
+        system.status("terse");
+    }
+    std::fs::create_dir(&directory).expect("it was removed");
+    system.await_some("the line", |system| (system.output("terse") == "hello\r\n").then_some(()));
     system.end(Signal::SIGTERM);
 }

@@ -110,6 +110,12 @@ impl Keep {
         due && self.again.is_none_or(|again| again <= now())
     }
 
+    /// The time at which a checkpoint that has failed is tried again. Without it an idle supervisor would leave an old
+    /// state in its file.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.again.filter(|_| self.kept.is_some())
+    }
+
     /// Takes a checkpoint. Returns the reason if it cannot be written, once until one can be: it is tried again after
     /// some seconds, and until then the former state is in force, with its journal up to here.
     pub(crate) fn checkpoint(&mut self, write: impl FnOnce(&mut Writer<'_>) -> Result<()>) -> Option<std::io::Error> {

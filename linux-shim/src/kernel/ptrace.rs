@@ -18,10 +18,14 @@ const GET_SIGNAL_INFORMATION: u32 = 0x4202;
 const SET_SIGNAL_MASK: u32 = 0x420b;
 
 /// One ptrace(2) request with a number as data.
+///
+/// A tracee that is not resumed or released stands still for good, so a refusal is not taken for the last word: the
+/// request is made again. Of a process that is gone the kernel says the same twice.
 fn ptrace(request: u32, pid: Pid, address: usize, data: usize) -> Result<(), Errno> {
+    let pid = as_pid(pid)?;
     // SAFETY: every request of this module has a number as data, or a pointer that the caller guarantees to be valid.
-    let done = unsafe { libc::ptrace(request as _, as_pid(pid)?, address as *mut c_void, data as *mut c_void) };
-    Errno::result(done).map(drop)
+    let made = || unsafe { libc::ptrace(request as _, pid, address as *mut c_void, data as *mut c_void) };
+    Errno::result(made()).or_else(|_| Errno::result(made())).map(drop)
 }
 
 /// PTRACE_TRACEME.

@@ -2,8 +2,8 @@
 //! The file is opened again for each piece, so that a removed or renamed file is followed by a new one.
 //!
 //! Output that cannot be written yet is kept in memory of a fixed size: while the process lives, and after its exit if
-//! the file may become writable later. Output that does not fit is counted, and the count is written when the file
-//! becomes writable.
+//! the file may become writable later. It is tried again with the next output, and after a pause. Output that does not
+//! fit is counted, and the count is written when the file becomes writable.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
@@ -74,6 +74,8 @@ pub struct JobLogs {
     pub(super) ended: Vec<Backlog>,
     /// Bytes that were dropped because not even the file's name fitted.
     pub(super) dropped: u64,
+    /// Whether any output may be kept.
+    pub(super) is_behind: bool,
     pub(super) kept: Kept,
 }
 
@@ -89,6 +91,7 @@ impl JobLogs {
             free: Vec::with_capacity(JOB_LOGS),
             ended: Vec::with_capacity(kept.blocks()),
             dropped: 0,
+            is_behind: false,
             kept,
         }
     }
@@ -189,7 +192,7 @@ impl JobLogs {
         if !self.ended.is_empty() {
             self.write_ended(Some(name), log);
         }
-        let JobLogs { entries, kept, .. } = self;
+        let JobLogs { entries, kept, is_behind, .. } = self;
         let backlog = &mut entries[index].backlog;
         let written = match open_log(path) {
             Ok(file) if backlog.is_empty() => write_all(&file, piece).0,
@@ -200,6 +203,7 @@ impl JobLogs {
             Err(_) => 0,
         };
         keep(backlog, kept, name, &piece[written..]);
+        *is_behind |= !backlog.is_empty();
         true
     }
 
@@ -238,7 +242,8 @@ impl JobLogs {
 
     /// Keeps the output of a process that has exited, after that of others of its job.
     pub(super) fn leave(&mut self, mut backlog: Backlog) {
-        let JobLogs { ended, kept, .. } = self;
+        let JobLogs { ended, kept, is_behind, .. } = self;
+        *is_behind = true;
         let same = ended.iter_mut().find(|ended| kept.head(ended.name) == kept.head(backlog.name));
         match same {
             Some(same) => {
@@ -251,12 +256,19 @@ impl JobLogs {
         }
     }
 
+    /// Whether any output may be kept.
+    pub(crate) const fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
     /// Writes kept output, as far as files can be written now.
     pub fn write_kept(&mut self, supervisor: &Supervisor<'_>, log: &mut MessageLog) {
         self.write_ended(None, log);
+        self.is_behind = !self.ended.is_empty();
         for index in 0..self.entries.len() {
             let entry = &self.entries[index];
             if entry.terminal.is_some() && !entry.backlog.is_empty() {
+                // Notes whether there is still a rest.
                 self.append(index, &[], supervisor, log);
             }
         }

@@ -98,6 +98,7 @@ impl JobLogs {
         let LogRecord { live, name, kept, dropped } = carried;
         let mut backlog = Backlog { name: Chain::EMPTY, kept: Chain::EMPTY, dropped };
         keep(&mut backlog, &mut self.kept, &name, &kept);
+        self.is_behind |= !backlog.is_empty();
         match (live, terminal) {
             (Some(Live { descriptor: _, job, pid, heir }), Some(terminal)) if self.entries.len() < JOB_LOGS => {
                 let event = EpollEvent::new(EpollFlags::EPOLLIN, self.entries.len() as u64);

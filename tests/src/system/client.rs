@@ -55,7 +55,16 @@ impl Client {
 
     /// The same with variables, each followed by a NUL.
     pub fn emit_with(&mut self, event: &[u8], variables: &[u8]) -> Result<()> {
-        match self.ask(&Request::Emit { event, environment: Strings(variables), wait: true })? {
+        self.emit_and(event, variables, true)
+    }
+
+    /// The same without waiting until the event has been handled.
+    pub fn emit_and_leave(&mut self, event: &[u8], variables: &[u8]) -> Result<()> {
+        self.emit_and(event, variables, false)
+    }
+
+    fn emit_and(&mut self, event: &[u8], variables: &[u8], wait: bool) -> Result<()> {
+        match self.ask(&Request::Emit { event, environment: Strings(variables), wait })? {
             Reply::Done => Ok(()),
             other => Err(Error::other(format!("{other:?}"))),
         }

@@ -50,6 +50,12 @@ pub fn stands_still(pid: u32) -> bool {
     Process::of(pid).is_some_and(|process| process.stopped)
 }
 
+/// Whether a process with this id is stopped, by a signal or by its tracer.
+pub fn is_held(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 't']))
+}
+
 fn all() -> impl Iterator<Item = Process> {
     let entries = fs::read_dir("/proc").expect("/proc is mounted");
     entries.flatten().filter_map(|entry| Process::of(entry.file_name().to_str()?.parse().ok()?))

@@ -87,7 +87,7 @@ fn build(mut command: Command) {
     assert!(status.success(), "{command:?}: {status}");
 }
 
-/// The location of the running test: `ROOT/[TARGET/]PROFILE/deps/TEST`.
+/// The location of the running test, or of a program of this package: `ROOT/[TARGET/]PROFILE/[deps/]TEST`.
 struct Place {
     root: PathBuf,
     target: Option<String>,
@@ -97,7 +97,9 @@ struct Place {
 impl Place {
     fn of_this_test() -> Place {
         let test = std::env::current_exe().expect("a program knows its own path");
-        let directory = test.ancestors().nth(2).expect("cargo has put it there").to_owned();
+        let directory = test.parent().expect("cargo has put it there");
+        let directory = if directory.ends_with("deps") { directory.parent() } else { Some(directory) };
+        let directory = directory.expect("profiles have directories").to_owned();
         let above = directory.parent().expect("profiles are below the target directory");
         // Cargo writes this file to the target directory itself.
         match above.parent().filter(|root| !above.join(INFO).exists() && root.join(INFO).exists()) {
