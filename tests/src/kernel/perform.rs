@@ -280,13 +280,11 @@ impl Kernel {
         if self.journal.is_none() {
             return;
         }
-        let quiet = matches!(
-            notice,
-            Notice::GoalChanged { .. }
-                | Notice::StateChanged { .. }
-                | Notice::ProcessStarted { .. }
-                | Notice::Signalling { .. }
-        );
+        let quiet = match notice {
+            Notice::GoalChanged { .. } | Notice::StateChanged { .. } => !self.moves,
+            Notice::ProcessStarted { .. } | Notice::Signalling { .. } => true,
+            _ => false,
+        };
         if !quiet {
             let (_, words) = supervisor.message(notice, |_| "No such file or directory");
             self.note(|| words.to_string());
