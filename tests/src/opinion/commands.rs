@@ -79,6 +79,10 @@ impl Init {
         job.next_variables = Some(variables);
         job.stop_variables = Variables::default();
         self.promise(client, wait, number, "Job failed to restart");
+        // What is to be respawned is run again anyhow.
+        if self.job(number).goal == Goal::Respawn {
+            return;
+        }
         self.set_goal(number, Goal::Stop);
         // Upstart calls the stop off if there is a pre-stop process.
         let is_put_off = self.job(number).state == State::PreStop;

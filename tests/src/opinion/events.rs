@@ -175,10 +175,12 @@ impl Init {
                 let name = self.job(number).name();
                 let event = self.event(cause).clone();
                 let owner = event.holds.map(|owner| self.job(owner).name()).unwrap_or_default();
-                self.note(format!(
-                    "{name} waits for the event {} of {owner}, which would wait for {name}: the event does not wait",
-                    event.name
-                ));
+                let waits = format!("{name} waits for the event {} of {owner}", event.name);
+                let line = format!("{waits}, which would wait for {name}: the event does not wait");
+                // One event may have made two parts true.
+                if self.record().last() != Some(&line) {
+                    self.note(line);
+                }
             } else {
                 self.event(cause).blockers += 1;
                 self.job(number).waiters.push(Waiter::Event(cause));
@@ -195,13 +197,16 @@ impl Init {
         })
     }
 
-    /// Nothing holds an event up any more.
+    /// Nothing holds an event up any more. First the job that waited for it moves: so far as init moves it, which is up
+    /// to the next spawn. Then the failure of the event is told to all, and then that of the spawn, if it fails.
     fn finish_event(&mut self, number: u32) {
         let event = self.event(number).clone();
         self.events.retain(|event| event.number != number);
         if let Some(job) = event.holds {
+            self.unanswered = Some(None);
             self.go_on(job);
         }
+        let refused = self.unanswered.take().flatten();
         match event.client {
             Some(client) if event.failed => self.refuse(client, "Event failed".to_owned()),
             Some(client) => self.answer(client, "done".to_owned()),
@@ -210,6 +215,10 @@ impl Init {
         if event.failed && !event.name.ends_with("/failed") {
             let name = format!("{}/failed", event.name);
             self.emit(&name, event.variables);
+        }
+        if let Some((job, process)) = refused {
+            self.not_spawned(job, process, "fork");
+            self.go_on(job);
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct Init {
     outcomes: VecDeque<Outcome>,
     /// Processes that are about to run their programs, or to fail to.
     begun: VecDeque<(u32, Process, u32, Outcome)>,
+    /// Whether the failure of a spawn has to wait, and the one that does.
+    pub(super) unanswered: Option<Option<(u32, Process)>>,
     record: Vec<String>,
 }
 
@@ -49,6 +51,7 @@ impl Init {
             handled: 0,
             outcomes: VecDeque::new(),
             begun: VecDeque::new(),
+            unanswered: None,
             record: Vec::new(),
         }
     }
@@ -144,12 +147,17 @@ impl Init {
         self.jobs.iter().filter_map(|job| Some((job.kill_at?, job.number))).min()
     }
 
-    /// Does all that follows: events, then the processes that run their programs by now, then what is due.
+    /// Does all that follows: events, then what is due, then the processes that run their programs by now.
     fn settle(&mut self) {
         loop {
             self.send_answers();
             self.poll_events();
-            if let Some((number, process, pid, outcome)) = self.begun.pop_front() {
+            if let Some((_, number)) = self.next_kill().filter(|(at, _)| *at <= self.now) {
+                let job = self.job(number);
+                job.kill_at = None;
+                let pid = job.pid(Process::Main).expect("what is to be killed lives");
+                self.note(format!("{} to group {pid}", Signal::KILL));
+            } else if let Some((number, process, pid, outcome)) = self.begun.pop_front() {
                 // It may have been killed meanwhile.
                 let is_its = self.owner(pid).is_some_and(|(job, its)| (job.number, its) == (number, process));
                 if is_its && outcome == Outcome::NoProgram {
@@ -157,24 +165,23 @@ impl Init {
                 } else if is_its && process == Process::Main && self.job(number).state == State::Spawned {
                     self.go_on(number);
                 }
-            } else if let Some((_, number)) = self.next_kill().filter(|(at, _)| *at <= self.now) {
-                let job = self.job(number);
-                job.kill_at = None;
-                let pid = job.pid(Process::Main).expect("what is to be killed lives");
-                self.note(format!("{} to group {pid}", Signal::KILL));
             } else {
                 return;
             }
         }
     }
 
-    /// Spawns a process, if the job has it. Nothing is waited for.
+    /// Spawns a process, if the job has it. Returns whether the job waits for that.
     pub(super) fn spawn(&mut self, number: u32, process: Process) -> bool {
         if !self.class(number).has(process) {
             return false;
         }
         let outcome = self.outcomes.pop_front().unwrap_or(Outcome::Works);
         if outcome == Outcome::Fails {
+            if let Some(refused) = &mut self.unanswered {
+                *refused = Some((number, process));
+                return true;
+            }
             self.not_spawned(number, process, "fork");
             return false;
         }

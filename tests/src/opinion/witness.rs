@@ -96,10 +96,11 @@ fn is_reply(line: &str) -> bool {
     line.as_bytes().get(1) == Some(&b':') && line.as_bytes()[0].is_ascii_uppercase()
 }
 
-/// A reply without the status of the job: Upstart's initctl asks for that later, when the job may have moved on.
+/// A reply without the status of the job: Upstart's initctl asks for that later, when the job may have moved on, or may
+/// have come to its end.
 fn without_status(line: &str) -> String {
-    let name = [" start/", " stop/", " respawn/"].iter().find_map(|goal| Some(line.split_once(goal)?.0));
-    name.unwrap_or(line).to_owned()
+    let shows_status = [" start/", " stop/", " respawn/"].iter().any(|goal| line.contains(goal));
+    if shows_status { line.split(' ').take(2).collect::<Vec<_>>().join(" ") } else { line.to_owned() }
 }
 
 /// Two lists are the same; otherwise both are shown.
