@@ -30,8 +30,8 @@ pub(super) struct Job {
     pub respawns: u32,
     /// When the first respawn of the window was, in seconds.
     pub window: u64,
-    /// When SIGKILL is due.
-    pub kill_at: Option<u64>,
+    /// When SIGKILL is due; of two that are due at the same time, the lower number is first.
+    pub kill_at: Option<(u64, u32)>,
     /// Clients and events that wait for it.
     pub waiters: Vec<Waiter>,
 }

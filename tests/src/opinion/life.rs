@@ -104,7 +104,7 @@ impl Init {
     /// Sends the kill signal. Returns whether there was a process.
     fn kill(&mut self, number: u32) -> bool {
         let seconds = self.class(number).kill_timeout;
-        let due = self.now + seconds * 1000;
+        let due = (self.now + seconds * 1000, self.next_number());
         let job = self.job(number);
         let Some(pid) = job.pid(Process::Main) else { return false };
         job.kill_at = Some(due);

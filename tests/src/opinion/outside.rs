@@ -135,7 +135,7 @@ impl Init {
 
     fn pass(&mut self, milliseconds: u64) {
         let end = self.now + milliseconds;
-        while let Some((at, _)) = self.next_kill().filter(|(at, _)| *at <= end) {
+        while let Some(((at, _), _)) = self.next_kill().filter(|((at, _), _)| *at <= end) {
             self.now = at;
             self.settle();
         }
@@ -143,7 +143,7 @@ impl Init {
     }
 
     /// When the next SIGKILL is due, and for which job.
-    fn next_kill(&self) -> Option<(u64, u32)> {
+    fn next_kill(&self) -> Option<((u64, u32), u32)> {
         self.jobs.iter().filter_map(|job| Some((job.kill_at?, job.number))).min()
     }
 
@@ -152,7 +152,7 @@ impl Init {
         loop {
             self.send_answers();
             self.poll_events();
-            if let Some((_, number)) = self.next_kill().filter(|(at, _)| *at <= self.now) {
+            if let Some((_, number)) = self.next_kill().filter(|((at, _), _)| *at <= self.now) {
                 let job = self.job(number);
                 job.kill_at = None;
                 let pid = job.pid(Process::Main).expect("what is to be killed lives");

@@ -73,11 +73,14 @@ impl Witness {
             all
         };
         alike("the replies", &meant(&replies), &meant(&own_replies))?;
+        let expected_spawns: Vec<String> = expected.into_iter().filter(|line| line.starts_with("spawn ")).collect();
         let (mut found, mut expected) = (self.world.status(), model.status());
         found.sort();
         expected.sort();
         alike("the status", &found, &expected)?;
-        for (_, _, process, pid) in model.processes() {
+        // A process gets its environment when it is spawned.
+        let is_new = |pid: u32| expected_spawns.iter().any(|line| line.ends_with(&format!(": {pid}")));
+        for (_, _, process, pid) in model.processes().into_iter().filter(|(.., pid)| is_new(*pid)) {
             let found = self.environment(pid);
             alike(&format!("the environment of {process} {pid}"), &found, &model.environment(pid))?;
         }
