@@ -91,7 +91,8 @@ fn both_explorers_find_the_same_states() {
         for hooks in *hooks {
             let file = file(*hooks, stanzas);
             let name = file.trim_end().replace('\n', ", ");
-            let seen = ours(&Machine::new(file.clone(), *limits, None)).unwrap_or_else(|violation| panic!("{violation}"));
+            let seen =
+                ours(&Machine::new(file.clone(), *limits, None)).unwrap_or_else(|violation| panic!("{violation}"));
             let begun = std::time::Instant::now();
             let (states, transitions) = theirs(Machine::new(file, *limits, None)).expect("no violation");
             println!("{states:8} states {transitions:9} transitions {:6.1} s: {name}", begun.elapsed().as_secs_f32());

@@ -28,7 +28,8 @@ impl Init {
     pub(super) fn emit(&mut self, name: &str, variables: Variables) -> u32 {
         let number = self.next_number();
         let name = name.to_owned();
-        let event = Event { number, name, variables, offered: false, failed: false, blockers: 0, holds: None, client: None };
+        let event =
+            Event { number, name, variables, offered: false, failed: false, blockers: 0, holds: None, client: None };
         self.events.push(event);
         number
     }

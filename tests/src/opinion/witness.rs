@@ -1,14 +1,17 @@
 //! The core, in the simulated world, beside the model.
 
 use std::fmt::Write;
+use std::hash::Hasher;
 
 use uphold_core::Pid;
 
 use super::outside::Init;
+use crate::explore::{Mixer, NOW};
 use crate::happening::Happening;
 use crate::world::{Small, World};
 
 /// The core in a world, to which the same happens as to the model.
+#[derive(Clone)]
 pub struct Witness {
     world: World<Small>,
     /// What has happened, as a scenario.
@@ -60,6 +63,14 @@ impl Witness {
         self.world.check();
         let fault = self.world.kernel.fault.take().map_or(Ok(()), Err);
         fault.and_then(|()| self.compare(&found, model)).map_err(|what| format!("{}\n{what}", self.story))
+    }
+
+    /// A number for the state of the core, with all clocks set back: two states with the same number are the same.
+    pub fn state(&mut self) -> u64 {
+        self.world.rebase_time(NOW);
+        let mut mixer = Mixer::default();
+        self.world.fingerprint(&mut mixer);
+        mixer.finish()
     }
 
     fn compare(&mut self, found: &[String], model: &Init) -> Result<(), String> {

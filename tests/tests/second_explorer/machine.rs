@@ -291,7 +291,13 @@ impl Machine {
                 .map(|(from, ..)| *from)
                 .collect();
             if more.is_empty() {
-                return steps.iter().flat_map(|(from, to, _)| [from, to]).collect::<HashSet<_>>().iter().filter(|state| !good.contains(state)).count();
+                return steps
+                    .iter()
+                    .flat_map(|(from, to, _)| [from, to])
+                    .collect::<HashSet<_>>()
+                    .iter()
+                    .filter(|state| !good.contains(state))
+                    .count();
             }
             good.extend(more);
         }

@@ -46,10 +46,12 @@ pub fn shrink(mut classes: Vec<Class>, mut steps: Vec<Happening>, mut what: Stri
                 (steps, what) = (fewer, difference);
             }
         }
-        while let Some((simpler, difference)) = simpler_worlds(&classes).into_iter().find_map(|simpler| match play(&simpler, &steps) {
-            End::Differed(difference) => Some((simpler, difference)),
-            End::Agreed { .. } => None,
-        }) {
+        while let Some((simpler, difference)) =
+            simpler_worlds(&classes).into_iter().find_map(|simpler| match play(&simpler, &steps) {
+                End::Differed(difference) => Some((simpler, difference)),
+                End::Agreed { .. } => None,
+            })
+        {
             (classes, what) = (simpler, difference);
         }
         if (&classes, &steps) == (&before.0, &before.1) {
@@ -114,7 +116,8 @@ fn simpler_conditions(condition: &Option<Condition>) -> Vec<Option<Condition>> {
                 _ => Condition::Or(left.clone().into(), right.clone().into()),
             };
             all.extend([Some((**left).clone()), Some((**right).clone())]);
-            let (lefts, rights) = (simpler_conditions(&Some((**left).clone())), simpler_conditions(&Some((**right).clone())));
+            let (lefts, rights) =
+                (simpler_conditions(&Some((**left).clone())), simpler_conditions(&Some((**right).clone())));
             all.extend(lefts.into_iter().flatten().map(|left| Some(join(&left, right))));
             all.extend(rights.into_iter().flatten().map(|right| Some(join(left, &right))));
         }

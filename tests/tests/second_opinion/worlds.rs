@@ -76,11 +76,7 @@ impl ReferenceStateMachine for Model {
 fn class() -> impl Strategy<Value = Class> {
     let sometimes = |weight| prop::bool::weighted(weight);
     let hooks = [sometimes(0.8), sometimes(0.25), sometimes(0.25), sometimes(0.25), sometimes(0.25)];
-    let limit = prop_oneof![
-        Just(Some((10, 5))),
-        (0..3_u32, 0..6_u64).prop_map(Some),
-        Just(None),
-    ];
+    let limit = prop_oneof![Just(Some((10, 5))), (0..3_u32, 0..6_u64).prop_map(Some), Just(None),];
     let normal = subsequence(vec!["3", "TERM", "0"], 0..=2);
     let env = option::weighted(0.3, select(&[("N", "1"), ("V", "file"), ("V", "")][..]));
     let export = subsequence(vec!["V", "N"], 0..=2);
@@ -157,8 +153,7 @@ fn leaf(stops: bool) -> impl Strategy<Value = Leaf> {
 fn ask(model: &Init, idle: Option<usize>) -> BoxedStrategy<Happening> {
     use JobCommand::{Reload, Restart, Start, Stop};
     let commands = &[Start, Start, Start, Stop, Stop, Stop, Restart, Restart, Reload][..];
-    let names: Vec<(&str, bool)> =
-        model.classes().iter().map(|class| (class.name, class.instance.is_some())).collect();
+    let names: Vec<(&str, bool)> = model.classes().iter().map(|class| (class.name, class.instance.is_some())).collect();
     let variables = select(&["", "", " V=x", " N=1", " N=2 V=xy"][..]);
     (select(commands), select(names), variables, select(vec![" N=1", " N=2", ""]), any::<bool>())
         .prop_map(move |(command, (name, instances), variables, instance, wait)| {
