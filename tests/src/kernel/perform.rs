@@ -280,12 +280,14 @@ impl Kernel {
         if self.journal.is_none() {
             return;
         }
-        let quiet = match notice {
-            Notice::GoalChanged { .. } | Notice::StateChanged { .. } => !self.moves,
-            Notice::ProcessStarted { .. } | Notice::Signalling { .. } => true,
-            _ => false,
-        };
-        if !quiet {
+        let quiet = matches!(
+            notice,
+            Notice::GoalChanged { .. }
+                | Notice::StateChanged { .. }
+                | Notice::ProcessStarted { .. }
+                | Notice::Signalling { .. }
+        );
+        if self.verbose || !quiet {
             let (_, words) = supervisor.message(notice, |_| "No such file or directory");
             self.note(|| words.to_string());
         }
