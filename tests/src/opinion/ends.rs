@@ -105,8 +105,7 @@ impl Init {
         }
     }
 
-    /// A process could not be spawned, or could not run its program. Returns nothing: where the job waits for it, the
-    /// job goes on.
+    /// A process could not be spawned, or could not run its program. The job does not move by this.
     pub(super) fn not_spawned(&mut self, number: u32, process: Process, stage: &str) {
         let name = self.job(number).name();
         self.note(format!("Failed to spawn {name} {process} process: unable to {stage}: No such file or directory"));

@@ -151,7 +151,7 @@ impl Init {
         }
         for key in exports {
             if let Some(value) = job.variables.get(key) {
-                variables.set(key, &value.to_owned());
+                variables.set(key, value);
             }
         }
         let event = self.emit(name, variables);

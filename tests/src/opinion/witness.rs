@@ -57,7 +57,9 @@ impl Witness {
         self.world.happen(happening);
         let mut found = self.world.kernel.journal.replace(Vec::new()).unwrap_or_default();
         // The order to spawn and the order to send a signal say the same.
-        found.retain(|line| !line.starts_with("Sending ") && !(line.contains(" process (") && line.ends_with(')')));
+        let is_said_twice =
+            |line: &str| line.starts_with("Sending ") || (line.contains(" process (") && line.ends_with(')'));
+        found.retain(|line| !is_said_twice(line));
         self.slowed = found.iter().any(|line| line.contains(SLOWED));
         if self.slowed {
             return Ok(());
