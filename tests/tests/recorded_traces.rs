@@ -1,5 +1,5 @@
-//! Replays the transcripts recorded from Upstart 1.13.2 with `--verbose` on the core in the simulated world: every goal,
-//! state, event and process in the same order. [`recorded`](../recorded.rs) plays all transcripts on the built programs.
+//! Replays the transcripts recorded from Upstart 1.13.2 with `--verbose` on the core in the simulated world: every
+//! goal, state, event and process in the same order. The test `recorded` plays all of them on the built programs.
 //!
 //! They are beside the checkout, not in it.
 

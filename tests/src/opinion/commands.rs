@@ -2,16 +2,9 @@
 
 use uphold_core::{Goal, JobCommand, Process, Signal, State};
 
-use super::job::{Job, Waiter};
-use super::outside::Init;
+use super::job::Waiter;
+use super::state::Init;
 use super::variables::Variables;
-
-/// A reply that is on its way: about an instance, it shows the status that the instance has when it is sent.
-#[derive(Clone, Debug)]
-pub(super) enum Answer {
-    Status { client: usize, number: u32, class: &'static str },
-    Words { client: usize, words: String },
-}
 
 impl Init {
     /// A client asks something about a job. `words` are its name and its variables.
@@ -49,13 +42,6 @@ impl Init {
         self.job(number).next_variables = Some(variables);
         self.promise(client, wait, number, "Job failed to start");
         self.start(number);
-    }
-
-    /// Gives the goal start. A job that is to be respawned is respawned all the same.
-    pub(super) fn start(&mut self, number: u32) {
-        if self.job(number).goal != Goal::Respawn {
-            self.set_goal(number, Goal::Start);
-        }
     }
 
     fn ask_stop(&mut self, client: usize, wait: bool, number: u32, given: Variables) {
@@ -131,34 +117,6 @@ impl Init {
             self.job(number).waiters.push(Waiter::Client(client, words));
         } else {
             self.answer_with_status(client, number);
-        }
-    }
-
-    pub(super) fn refuse(&mut self, client: usize, words: String) {
-        self.answers.push(Answer::Words { client, words });
-    }
-
-    pub(super) fn answer(&mut self, client: usize, words: String) {
-        self.answers.push(Answer::Words { client, words });
-    }
-
-    pub(super) fn answer_with_status(&mut self, client: usize, number: u32) {
-        let class = self.job(number).class_name;
-        self.answers.push(Answer::Status { client, number, class });
-    }
-
-    /// Sends the replies that are on their way.
-    pub(super) fn send_answers(&mut self) {
-        for answer in std::mem::take(&mut self.answers) {
-            let (client, words) = match answer {
-                Answer::Words { client, words } => (client, words),
-                Answer::Status { client, number, class } => {
-                    let job = self.jobs.iter().find(|job| job.number == number);
-                    (client, job.map_or(format!("{class} stop/waiting"), Job::to_string))
-                }
-            };
-            self.waiting.retain(|known| *known != client);
-            self.note(format!("{}: {words}", crate::happening::letter(client)));
         }
     }
 }

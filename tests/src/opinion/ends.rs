@@ -3,7 +3,7 @@
 use uphold_core::{Exit, Goal, Process, Signal, State};
 
 use super::job;
-use super::outside::Init;
+use super::state::Init;
 
 /// What is to come of a job whose main process has ended.
 enum Verdict {
@@ -102,16 +102,6 @@ impl Init {
                 (job.window, job.respawns) = (now, 1);
                 false
             }
-        }
-    }
-
-    /// A process could not be spawned, or could not run its program. The job does not move by this.
-    pub(super) fn not_spawned(&mut self, number: u32, process: Process, stage: &str) {
-        let name = self.job(number).name();
-        self.note(format!("Failed to spawn {name} {process} process: unable to {stage}: No such file or directory"));
-        if matches!(process, Process::Main | Process::PreStart | Process::PostStop) {
-            self.fail(number, Some(process), None);
-            self.change_goal(number, Goal::Stop);
         }
     }
 

@@ -4,47 +4,10 @@ use uphold_core::Goal;
 
 use super::condition::Condition;
 use super::job::Waiter;
-use super::outside::Init;
+use super::state::{Event, Init};
 use super::variables::Variables;
 
-/// An event that is not finished.
-#[derive(Clone, Debug)]
-pub(super) struct Event {
-    pub number: u32,
-    pub name: String,
-    pub variables: Variables,
-    pub offered: bool,
-    pub failed: bool,
-    /// How many conditions and jobs hold it up.
-    pub blockers: usize,
-    /// The job that waits until it is finished.
-    pub holds: Option<u32>,
-    /// The client that waits until it is finished.
-    pub client: Option<usize>,
-}
-
 impl Init {
-    /// Adds an event to the queue.
-    pub(super) fn emit(&mut self, name: &str, variables: Variables) -> u32 {
-        let number = self.next_number();
-        let name = name.to_owned();
-        let event =
-            Event { number, name, variables, offered: false, failed: false, blockers: 0, holds: None, client: None };
-        self.events.push(event);
-        number
-    }
-
-    pub(super) fn event(&mut self, number: u32) -> &mut Event {
-        self.events.iter_mut().find(|event| event.number == number).expect("what is held up is there")
-    }
-
-    /// Something does not hold an event up any more.
-    pub(super) fn unblock(&mut self, number: u32, failed: bool) {
-        let event = self.event(number);
-        event.failed |= failed;
-        event.blockers -= 1;
-    }
-
     /// Handles events in their order, until none is left that can be handled.
     pub(super) fn poll_events(&mut self) {
         let mut last = 0;
@@ -99,15 +62,6 @@ impl Init {
             }
         }
         matched && condition.is_true()
-    }
-
-    /// Forgets all that a condition has seen.
-    pub(super) fn reset(&mut self, condition: &mut Condition) {
-        for leaf in condition.leaves() {
-            if let Some(event) = leaf.held.take() {
-                self.unblock(event, false);
-            }
-        }
     }
 
     /// The variables of the events that made a condition true, and their names.

@@ -3,9 +3,10 @@
 use uphold_core::{Exit, Goal, Process, Signal, State};
 
 use super::job::{Failure, Waiter};
-use super::outside::Init;
+use super::state::Init;
 use super::table;
 use super::variables::Variables;
+use crate::happening::Outcome;
 
 impl Init {
     /// Gives a job a goal. It acts by itself where the job rests, and a stop also where the job is not ready yet.
@@ -158,5 +159,44 @@ impl Init {
         if waits {
             self.event(event).holds = Some(number);
         }
+    }
+
+    /// Gives the goal start. A job that is to be respawned is respawned all the same.
+    pub(super) fn start(&mut self, number: u32) {
+        if self.job(number).goal != Goal::Respawn {
+            self.set_goal(number, Goal::Start);
+        }
+    }
+
+    /// A process could not be spawned, or could not run its program. The job does not move by this.
+    pub(super) fn not_spawned(&mut self, number: u32, process: Process, stage: &str) {
+        let name = self.job(number).name();
+        self.note(format!("Failed to spawn {name} {process} process: unable to {stage}: No such file or directory"));
+        if matches!(process, Process::Main | Process::PreStart | Process::PostStop) {
+            self.fail(number, Some(process), None);
+            self.change_goal(number, Goal::Stop);
+        }
+    }
+
+    /// Spawns a process, if the job has it. Returns whether the job waits for that.
+    pub(super) fn spawn(&mut self, number: u32, process: Process) -> bool {
+        if !self.class(number).has(process) {
+            return false;
+        }
+        let outcome = self.outcomes.pop_front().unwrap_or(Outcome::Works);
+        if outcome == Outcome::Fails {
+            if let Some(refused) = &mut self.unanswered {
+                *refused = Some((number, process));
+                return true;
+            }
+            self.not_spawned(number, process, "fork");
+            return false;
+        }
+        let pid = (1..).find(|&pid| self.owner(pid).is_none()).expect("numbers do not end");
+        self.job(number).pids[process.index()] = Some(pid);
+        self.begun.push_back((number, process, pid, outcome));
+        let name = self.job(number).class_name;
+        self.note(format!("spawn {name} {process}: {pid}"));
+        false
     }
 }

@@ -1,9 +1,9 @@
-//! A second opinion: a model of init(8), small, slow and plain, that was written from the manual pages and from what was
-//! measured on Upstart, and not from the core.
+//! A second opinion: a model of init(8), small, slow and plain, that was written from the manual pages and from what
+//! was measured on Upstart, and not from the core.
 //!
 //! [`Init`] takes the [happenings](crate::happening) that the simulated world takes, and records what init is to do, in
-//! the words of the world's journal: which event is handled, where goals and states go, which process is spawned or gets a
-//! signal, which client gets which reply. A [`Witness`] lets the same happen to the core, and compares.
+//! the words of the world's journal: which event is handled, where goals and states go, which process is spawned or
+//! gets a signal, which client gets which reply. A [`Witness`] lets the same happen to the core, and compares.
 //!
 //! The model covers jobs with hooks, `respawn` and its limit, `normal exit`, `kill timeout`, `task`, `instance`, `env`,
 //! `export`, and `start on` and `stop on`; spawns that fail; clients that wait and hang up. It knows no `expect`, no
@@ -17,7 +17,8 @@
 //! | `job`, `table` | an instance; where each state leads |
 //! | `life`, `ends` | what entering a state does; what the end of a process means |
 //! | `events`, `commands` | events and whom they hold up; clients |
-//! | `outside` | processes, spawns and time |
+//! | `state` | what init knows, and the small things that all else is made of |
+//! | `outside` | happenings, and time |
 //! | `witness` | the core beside the model |
 
 mod class;
@@ -29,11 +30,12 @@ mod glob;
 mod job;
 mod life;
 mod outside;
+mod state;
 mod table;
 mod variables;
 mod witness;
 
 pub use class::Class;
 pub use condition::{Argument, Condition, Leaf};
-pub use outside::Init;
+pub use state::Init;
 pub use witness::Witness;

@@ -5,7 +5,7 @@ use std::hash::Hasher;
 
 use uphold_core::Pid;
 
-use super::outside::Init;
+use super::state::Init;
 use crate::explore::{Mixer, NOW};
 use crate::happening::Happening;
 use crate::world::{Small, World};

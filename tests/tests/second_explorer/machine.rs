@@ -1,8 +1,8 @@
 //! The core in its simulated world as a machine for stateright.
 //!
-//! What can happen is listed anew here, and states are told apart by all that they have: nothing of the explorer's
-//! own lists, numbers and hashes is used. All clocks are set back after each step, as the explorer does, since otherwise
-//! no state would come again.
+//! What can happen is listed anew here, and states are told apart by all that they have: nothing of the explorer's own
+//! lists, numbers and hashes is used. All clocks are set back after each step, as the explorer does: otherwise no state
+//! would come again.
 
 use std::cell::RefCell;
 use std::collections::HashSet;

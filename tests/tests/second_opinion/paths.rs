@@ -1,5 +1,5 @@
-//! The model along every path of an exploration: from each state of the core, everything that can happen next happens to
-//! both. A state is that of the core; the model is the one that came there first.
+//! The model along every path of an exploration: from each state of the core, everything that can happen next happens
+//! to both. A state is that of the core; the model is the one that came there first.
 
 use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
