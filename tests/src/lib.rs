@@ -8,6 +8,7 @@
 //!   are checked in each state, and [`promises`] say what must follow from each state without help.
 //! - [`depth`] measures the stack of the supervisor's calls.
 //! - [`fuzz`] has the targets that take any bytes: files, messages, snapshots, sequences of inputs.
+//! - [`opinion`] is a second opinion: a model of init(8) that knows nothing of the core.
 //! - [`simulation`] makes random systems of many jobs. They are checked as a [`whole`] by what the [`ledger`]
 //!   notes, must come to rest ([`drain`]), and are counted ([`tally`]).
 //!
@@ -37,6 +38,7 @@ pub mod kernel;
 pub mod ledger;
 pub mod memory;
 mod names;
+pub mod opinion;
 pub mod page;
 pub mod promises;
 mod released;

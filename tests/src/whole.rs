@@ -123,8 +123,9 @@ fn held<'a>(kernel: &'a Kernel, supervisor: &'a Supervisor<'_>) -> impl Iterator
 /// again and says the same as before.
 fn no_condition_lets_go_without_a_reason(kernel: &Kernel, supervisor: &Supervisor<'_>) -> Option<String> {
     let ledger = &kernel.ledger;
+    // A job that is to be restarted keeps its goal until then, and takes the start all the same.
     let runs = |name: &str| {
-        let is_it = |status: &Status<'_>| status.job == name.as_bytes() && status.goal == Goal::Start;
+        let is_it = |status: &Status<'_>| status.job == name.as_bytes() && status.goal != Goal::Stop;
         supervisor.statuses(0).any(|(status, _)| is_it(&status))
     };
     let is_free = |client: usize| kernel.clients[client] == Client::Idle && !ledger.ends;

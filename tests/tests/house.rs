@@ -104,7 +104,7 @@ const KIT: Layers = &[
     &["lib"],
     &["fuzz", "simulation"],
     &["compare", "injector", "soak", "walk", "scenario", "promises"],
-    &["choices"],
+    &["choices", "opinion"],
     &["explore", "drain"],
     &["world"],
     &["journal"],

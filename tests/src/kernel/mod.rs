@@ -53,6 +53,8 @@ pub struct Kernel {
     pub fault: Option<String>,
     /// A log of all effects, if one is kept.
     pub journal: Option<Vec<String>>,
+    /// Whether the log has every message, also those about goals, states, new processes and signals.
+    pub verbose: bool,
     /// Whether a process that the supervisor does not watch stays alive; otherwise it exits at once, unnoticed.
     pub keeps: bool,
     /// Whether the kernel cannot list processes: only those that the supervisor launched are known then.

@@ -287,7 +287,7 @@ impl Kernel {
                 | Notice::ProcessStarted { .. }
                 | Notice::Signalling { .. }
         );
-        if !quiet {
+        if self.verbose || !quiet {
             let (_, words) = supervisor.message(notice, |_| "No such file or directory");
             self.note(|| words.to_string());
         }
