@@ -48,7 +48,7 @@ fn plain(line: &str) -> String {
     parts.fold(first, |text, part| text + "(PID)" + part.split_once(')').map_or("", |(_, rest)| rest))
 }
 
-/// What the original logged.
+/// The log of the original.
 fn recorded(name: &str) -> Vec<String> {
     let text = fs::read_to_string(scenarios().join(name).join("expected.txt")).expect("a transcript");
     text.lines()
@@ -59,7 +59,7 @@ fn recorded(name: &str) -> Vec<String> {
         .collect()
 }
 
-/// What the core logs.
+/// The log of the core.
 fn logged(name: &str, happenings: &[&str]) -> Vec<String> {
     let mut world = World::new(Small::new());
     (world.kernel.journal, world.kernel.verbose) = (Some(Vec::new()), true);

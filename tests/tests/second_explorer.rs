@@ -2,7 +2,7 @@
 //! transitions as our own explorer does, and the same violations in as many steps.
 //!
 //! Our explorer runs without its symmetries here (`exact`): process ids and texts tell states apart. Neither tells
-//! them apart by time. What can happen is listed twice, once for each explorer.
+//! them apart by time. The possible happenings are listed twice, once for each explorer.
 
 #[path = "second_explorer/machine.rs"]
 mod machine;
@@ -103,7 +103,7 @@ fn both_explorers_find_the_same_states() {
     assert!(all >= 30, "only {all} kinds");
 }
 
-/// What must not be found, and is: by both in as few steps.
+/// Both find a forbidden status in as few steps.
 #[test]
 fn both_explorers_find_the_same_violations() {
     const FORBIDDEN: &[(usize, &[&str], &str)] = &[

@@ -34,7 +34,7 @@ fn the_model_and_the_core_agree() {
         cases: variable("CASES", CASES.into()) as u32,
         rng_seed: RngSeed::Fixed(variable("SEED", 1)),
         failure_persistence: None,
-        // What is left is made small by leaving things out.
+        // A second shrinker leaves things out afterwards.
         max_shrink_iters: 200,
         ..Config::default()
     };

@@ -1,4 +1,4 @@
-//! What a job file says.
+//! The contents of a job file.
 
 use std::fmt;
 
@@ -13,13 +13,13 @@ pub struct Class {
     pub name: &'static str,
     pub start_on: Option<Condition>,
     pub stop_on: Option<Condition>,
-    /// Which processes there are.
+    /// For each process whether the file defines it.
     pub has: [bool; Process::COUNT],
     pub task: bool,
     pub respawn: bool,
     /// The count and the seconds of `respawn limit`; without a count, `unlimited`.
     pub limit: Option<(u32, u64)>,
-    /// What `normal exit` lists: words, each a status or the name of a signal.
+    /// The words of `normal exit`, each a status or the name of a signal.
     pub normal_exit: Vec<&'static str>,
     pub kill_timeout: u64,
     /// The variable that names the instance.

@@ -1,4 +1,4 @@
-//! What clients ask, and what they are told.
+//! The requests of clients, and the replies.
 
 use uphold_core::{Goal, JobCommand, Process, Signal, State};
 
@@ -65,7 +65,7 @@ impl Init {
         job.next_variables = Some(variables);
         job.stop_variables = Variables::default();
         self.promise(client, wait, number, "Job failed to restart");
-        // What is to be respawned is run again anyhow.
+        // A job with goal respawn is run again anyhow.
         if self.job(number).goal == Goal::Respawn {
             return;
         }
@@ -111,7 +111,7 @@ impl Init {
         self.waiting.retain(|known| *known != client);
     }
 
-    /// A client waits for a job, or is told its status at once.
+    /// A client waits for a job, or gets its status at once.
     fn promise(&mut self, client: usize, wait: bool, number: u32, words: &'static str) {
         if wait {
             self.job(number).waiters.push(Waiter::Client(client, words));

@@ -1,11 +1,11 @@
-//! What the end of a process means for its job.
+//! The meaning of the end of a process for its job.
 
 use uphold_core::{Exit, Goal, Process, Signal, State};
 
 use super::job;
 use super::state::Init;
 
-/// What is to come of a job whose main process has ended.
+/// The judgement of a job whose main process has ended.
 enum Verdict {
     Finished,
     Respawned,

@@ -152,8 +152,8 @@ impl Init {
         })
     }
 
-    /// Nothing holds an event up any more. First the job that waited for it moves: so far as init moves it, which is up
-    /// to the next spawn. Then the failure of the event is told to all, and then that of the spawn, if it fails.
+    /// Nothing holds an event up any more. First the job that waited for it moves, as far as the next spawn. Then the
+    /// failure of the event is emitted. The failure of that spawn comes last.
     fn finish_event(&mut self, number: u32) {
         let event = self.event(number).clone();
         self.events.retain(|event| event.number != number);

@@ -21,9 +21,9 @@ pub(super) struct Job {
     /// The process ids, in the order of [`Process::ALL`].
     pub pids: [Option<u32>; Process::COUNT],
     pub variables: Variables,
-    /// What the next start brings.
+    /// The variables of the next start.
     pub next_variables: Option<Variables>,
-    /// What the stop brought.
+    /// The variables of the stop.
     pub stop_variables: Variables,
     pub stop_on: Option<Condition>,
     pub failure: Option<Failure>,
@@ -43,7 +43,7 @@ pub(super) struct Failure {
     pub exit: Option<Exit>,
 }
 
-/// What waits for a job.
+/// An event or a client that waits for a job.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Waiter {
     Event(u32),
@@ -82,7 +82,7 @@ impl fmt::Display for Job {
     }
 }
 
-/// What a message says about the end of a process.
+/// The words of a message about the end of a process.
 pub(super) fn words(exit: Exit) -> String {
     match exit {
         Exit::Status(0) => "exited normally".to_owned(),

@@ -11,12 +11,12 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `class` | what a job file says, and its text |
+//! | `class` | a job file, and its text |
 //! | `condition`, `glob` | `start on` and `stop on` |
 //! | `variables` | environments |
 //! | `job`, `table` | an instance; where each state leads |
 //! | `life`, `ends` | what entering a state does; what the end of a process means |
-//! | `events`, `commands` | events and whom they hold up; clients |
+//! | `events`, `commands` | events and the jobs that they hold up; clients |
 //! | `state` | what init knows, and the small things that all else is made of |
 //! | `outside` | happenings, and time |
 //! | `witness` | the core beside the model |

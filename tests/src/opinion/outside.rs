@@ -1,4 +1,4 @@
-//! What happens to init from outside, time among it, and what is seen of it from there.
+//! The outside of init: happenings, time, and the views of its state.
 
 use uphold_core::{Process, Signal, State};
 

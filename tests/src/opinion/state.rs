@@ -162,7 +162,7 @@ impl Init {
         self.jobs.retain(|job| job.number != number);
     }
 
-    /// What the last happening led to.
+    /// The consequences of the last happening.
     pub fn record(&self) -> &[String] {
         &self.record
     }

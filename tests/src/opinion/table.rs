@@ -24,7 +24,7 @@ pub(super) fn next(state: State, goal: Goal, lives: bool) -> State {
         (PreStopping, _) => PreStop,
         (PreStop, Start) => Running,
         (PreStop, Stop) => Stopping,
-        // What has ended meanwhile, or is to be restarted, is run again. Upstart runs without what ended in `spawned`.
+        // The main process is run again. Upstart goes on without one that ended in `spawned`.
         (_, Respawn) if state != Stopping => Stopping,
         (Stopping, _) => Killed,
         (Killed, _) => PostStopping,

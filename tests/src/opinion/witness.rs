@@ -14,13 +14,13 @@ use crate::world::{Small, World};
 #[derive(Clone)]
 pub struct Witness {
     world: World<Small>,
-    /// What has happened, as a scenario.
+    /// The happenings so far, as a scenario.
     story: String,
     /// Whether the core slows a circle of jobs down. Upstart does not, and neither does the model.
     slowed: bool,
 }
 
-/// What the core says when it slows a circle down.
+/// The message of the core when it slows a circle down.
 const SLOWED: &str = "from now on each start waits";
 
 impl Witness {

@@ -1,8 +1,8 @@
 //! The core in its simulated world as a machine for stateright.
 //!
-//! What can happen is listed anew here, and states are told apart by all that they have: nothing of the explorer's own
-//! lists, numbers and hashes is used. All clocks are set back after each step, as the explorer does: otherwise no state
-//! would come again.
+//! The possible happenings are listed here a second time, and states differ by all that they have: nothing of the
+//! explorer's own lists, numbers and hashes is used. All clocks are set back after each step, as the explorer does:
+//! otherwise no state would come again.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -25,7 +25,7 @@ const LATE: u32 = 90;
 /// A signal without a meaning.
 const USR1: Signal = Signal(10);
 
-/// What a kind of job is, and may do.
+/// The bounds of a kind of job.
 #[derive(Clone, Copy)]
 pub struct Limits {
     /// How many clients may wait.
@@ -159,7 +159,7 @@ impl Machine {
         world
     }
 
-    /// What can happen, if all spawns work.
+    /// The possible happenings, if all spawns work.
     fn happenings(&self, state: &State) -> Vec<Action> {
         let mut world = self.world(state);
         let has_deadline = world.deadline().is_some();
@@ -280,7 +280,7 @@ impl Model for Machine {
 }
 
 impl Machine {
-    /// How many known states have no way to one of the good ones, by any steps or by those that nobody asks for.
+    /// The number of known states without a way to one of the good ones. With `unasked`, requests do not count.
     pub fn lost(&self, good: &Mutex<HashSet<u64>>, unasked: bool) -> usize {
         let steps = self.steps.lock().expect("no panic");
         let mut good = good.lock().expect("no panic").clone();

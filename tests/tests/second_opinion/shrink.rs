@@ -10,7 +10,7 @@ use super::worlds::Model;
 pub enum End {
     /// The two agreed to its end, and a number of happenings were compared.
     Agreed { compared: usize, slowed: bool },
-    /// They differed.
+    /// The core and the model differed; the text shows how.
     Differed(String),
 }
 
