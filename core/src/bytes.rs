@@ -64,3 +64,48 @@ pub fn split_variable(entry: &[u8]) -> (&[u8], Option<&[u8]>) {
     let mut halves = entry.splitn(2, |&byte| byte == b'=');
     (halves.next().unwrap_or_default(), halves.next())
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::string::ToString;
+    use std::vec::Vec;
+
+    use super::{Show, Strings, copy_within, split_variable};
+
+    #[test]
+    fn broken_text_is_shown_with_a_sign_for_each_broken_sequence() {
+        assert_eq!(Show(b"a\xffb\xc3\xa4\xe2\x82").to_string(), "a\u{fffd}b\u{e4}\u{fffd}");
+        assert_eq!(Show(b"").to_string(), "");
+    }
+
+    #[test]
+    fn every_entry_of_a_list_ends_in_nul() {
+        let entries = |bytes| Strings(bytes).iter().collect::<Vec<&[u8]>>();
+        assert_eq!(entries(b"a\0\0bc\0"), [&b"a"[..], b"", b"bc"]);
+        assert_eq!((entries(b"\0"), entries(b"").len(), entries(b"a\0b").len()), (std::vec![&b""[..]], 0, 0));
+        let kind = |bytes| (Strings(bytes).is_empty(), Strings(bytes).is_well_formed());
+        assert_eq!([kind(b""), kind(b"\0"), kind(b"a")], [(true, true), (false, true), (false, false)]);
+    }
+
+    #[test]
+    fn bytes_are_copied_where_both_places_exist() {
+        let copied = |from, len, to| {
+            let mut bytes = *b"abcdef";
+            copy_within(&mut bytes, from, len, to);
+            bytes
+        };
+        assert_eq!([copied(0, 3, 3), copied(3, 3, 0), copied(1, 4, 2)], [*b"abcabc", *b"defdef", *b"abbcde"]);
+        for (from, len, to) in [(4, 3, 0), (0, 3, 4), (0, 7, 0), (usize::MAX, 2, 0), (0, usize::MAX, 0)] {
+            assert_eq!(copied(from, len, to), *b"abcdef");
+        }
+    }
+
+    #[test]
+    fn a_variable_is_split_at_its_first_sign() {
+        assert_eq!(split_variable(b"A=b=c"), (&b"A"[..], Some(&b"b=c"[..])));
+        assert_eq!(split_variable(b"A="), (&b"A"[..], Some(&b""[..])));
+        assert_eq!(split_variable(b"A"), (&b"A"[..], None));
+    }
+}

@@ -61,3 +61,41 @@ impl fmt::Display for Signal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::string::ToString;
+
+    use super::Signal;
+
+    #[test]
+    fn signals_have_the_numbers_of_linux() {
+        let known: [(&[u8], u8); 12] = [
+            (b"HUP", 1),
+            (b"SIGTRAP", 5),
+            (b"ABRT", 6),
+            (b"SIGIOT", 6),
+            (b"KILL", 9),
+            (b"TERM", 15),
+            (b"CHLD", 17),
+            (b"CLD", 17),
+            (b"CONT", 18),
+            (b"IO", 29),
+            (b"SIGPOLL", 29),
+            (b"SYS", 31),
+        ];
+        for (name, number) in known {
+            assert_eq!(Signal::by_name(name), Some(Signal(number)));
+        }
+        for name in [&b"term"[..], b"", b"SIG", b"SIGSIGHUP", b"9"] {
+            assert_eq!(Signal::by_name(name), None);
+        }
+        assert_eq!(
+            [0, 1, 31, 32, 64].map(|number| Signal(number).name()),
+            [None, Some("HUP"), Some("SYS"), None, None]
+        );
+        assert_eq!((Signal(2).to_string().as_str(), Signal(34).to_string().as_str()), ("INT", "34"));
+    }
+}

@@ -54,3 +54,24 @@ impl Backoff {
         steps
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Backoff, Instant};
+
+    #[test]
+    fn moments_are_counted_in_milliseconds_and_never_pass_the_last() {
+        assert_eq!(Instant(5).after_seconds(3), Instant(3005));
+        assert_eq!(Instant(5).after_milliseconds(3), Instant(8));
+        assert_eq!((Instant(1999).whole_seconds(), Instant(2000).whole_seconds()), (1, 2));
+        assert_eq!(Instant(u64::MAX).after_seconds(1).after_milliseconds(1), Instant(u64::MAX));
+    }
+
+    #[test]
+    fn each_pause_is_twice_as_long_as_the_one_before_up_to_the_longest() {
+        let pauses = Backoff::new(3, 20);
+        assert_eq!([0, 1, 2, 3, 4, 99].map(|attempts| pauses.after(attempts)), [3, 6, 12, 20, 20, 20]);
+        assert_eq!((pauses.steps(), Backoff::new(20, 20).steps(), Backoff::new(3, 24).steps()), (3, 0, 3));
+        assert_eq!(Backoff::new(1, u32::MAX).after(17), 1 << 16, "no pause is shifted out of its number");
+    }
+}

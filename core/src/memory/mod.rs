@@ -7,3 +7,6 @@ pub(crate) mod pool;
 pub(crate) mod queue;
 pub(crate) mod texts;
 pub(crate) mod timers;
+
+#[cfg(test)]
+mod tests;

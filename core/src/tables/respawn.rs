@@ -54,3 +54,46 @@ impl Respawns {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{RespawnLimit, Respawns};
+    use crate::time::Instant;
+
+    const LIMIT: RespawnLimit = RespawnLimit { count: 2, interval: 5 };
+
+    #[test]
+    fn the_window_opens_with_the_first_respawn_and_counts_whole_seconds() {
+        let mut respawns = Respawns::default();
+        let mut admit = |milliseconds| respawns.admit(Instant(milliseconds), LIMIT);
+        assert_eq!([admit(10_900), admit(11_000), admit(15_999)], [true, true, true]);
+        assert_eq!([admit(16_000), admit(19_999), admit(19_999)], [true, false, false]);
+        assert_eq!([admit(20_000), admit(24_999), admit(24_999), admit(25_000)], [true, true, false, true]);
+    }
+
+    #[test]
+    fn without_a_number_or_a_window_there_is_no_limit() {
+        for limit in [RespawnLimit { count: 0, ..LIMIT }, RespawnLimit { interval: 0, ..LIMIT }] {
+            let mut respawns = Respawns::default();
+            assert!((0..9).all(|_| respawns.admit(Instant(99_000), limit)));
+            assert_eq!(respawns, Respawns::default());
+        }
+    }
+
+    #[test]
+    fn a_window_moves_with_the_clock_and_a_closed_one_is_dropped() {
+        let mut respawns = Respawns::default();
+        respawns.admit(Instant(100_000), LIMIT);
+        let (mut open, mut closed) = (respawns, respawns);
+        open.rebase_time(Instant(104_999), LIMIT, 30_000);
+        closed.rebase_time(Instant(105_000), LIMIT, 30_000);
+        assert_eq!((open, closed), (Respawns { window: 70, count: 1 }, Respawns::default()));
+    }
+
+    #[test]
+    fn respawns_beyond_the_limit_are_all_alike() {
+        let mut respawns = Respawns::default();
+        let admitted = (0..9).filter(|_| respawns.admit(Instant(100_000), LIMIT)).count();
+        assert_eq!((admitted, respawns), (2, Respawns { window: 100, count: 3 }));
+    }
+}

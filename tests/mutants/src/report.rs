@@ -1,0 +1,64 @@
+//! The printed tables and lists.
+
+use std::collections::BTreeMap;
+
+use crate::core::Core;
+use crate::levels::LEVELS;
+use crate::trial::Fate;
+
+/// The most characters of a mutant's text that are printed.
+const MOST: usize = 100;
+
+fn mutant(core: &Core, number: usize) -> String {
+    let mutant = &core.mutants[number];
+    let cut = |text: &str| match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    };
+    let to = if mutant.to.is_empty() { "(nothing)".to_owned() } else { cut(&mutant.to) };
+    format!("{number} {}:{}: {} → {to}", mutant.file, mutant.line, cut(&mutant.from))
+}
+
+/// Prints how many mutants there are.
+pub fn size(core: &Core, chosen: &[usize]) {
+    let (all, wrong) = (core.mutants.len(), core.left_out.len());
+    println!("{} mutants; {wrong} more do not compile", all - wrong);
+    println!("left out: {} rows of tables and {} functions that are constant", core.fixed_rows, core.constant);
+    println!("{} chosen", chosen.len());
+}
+
+/// Prints the mutants.
+pub fn list(core: &Core, chosen: &[usize]) {
+    chosen.iter().for_each(|&number| println!("{}", mutant(core, number)));
+}
+
+/// Prints the fates of the mutants, and gives the number of survivors.
+pub fn fates(core: &Core, fates: &[(usize, Fate)], last: usize) -> usize {
+    let levels = &LEVELS[..=last];
+    let mut files: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let width = levels.len();
+    for (number, fate) in fates {
+        let place = match fate {
+            Fate::Killed(level) => *level,
+            Fate::Survived => width,
+            Fate::Unreached => width + 1,
+        };
+        for name in [core.mutants[*number].file.as_str(), "~ all"] {
+            files.entry(name).or_insert_with(|| vec![0; width + 2])[place] += 1;
+        }
+    }
+    let names = levels.iter().map(|level| level.name).chain(["survive", "unreached"]);
+    println!("{:40} {:>10}{}", "", "mutants", names.map(|name| format!(" {name:>10}")).collect::<String>());
+    for (file, counts) in &files {
+        let cells: String = counts.iter().map(|count| format!(" {count:>10}")).collect();
+        println!("{file:40} {:>10}{cells}", counts.iter().sum::<usize>());
+    }
+    let survivors = fates.iter().filter(|(_, fate)| !matches!(fate, Fate::Killed(_)));
+    let lines: Vec<String> = survivors
+        .map(|(number, fate)| {
+            format!("{}{}", mutant(core, *number), if *fate == Fate::Unreached { " (not reached)" } else { "" })
+        })
+        .collect();
+    lines.iter().for_each(|line| println!("{line}"));
+    lines.len()
+}
