@@ -349,9 +349,14 @@ fn what_hooks_leave_behind_is_left_out() {
         bench.end(before);
         let left = bench.noted("before");
         let main = bench.main(0, "pid @main");
-        let hook = bench.launch(0, Process::PostStart, "fork session fork pid @after");
+        let hook = bench.launch(0, Process::PostStart, "fork until @seen session fork pid @after");
         bench.end(hook);
+        // A child that has a session of its own before it is seen bears only the job's name, as the main process's do.
+        std::fs::write(bench.folder.path("seen"), "").expect("it is written");
         let also = bench.noted("after");
+        // Its parent led its session; the supervisor reaps before it looks at anything.
+        let parent = processes::number_in_status(also.get(), "NSsid").expect("it is in a session");
+        bench.reap(Pid::new(parent as u32).expect("its parent led it"));
         let running = bench.launch(0, Process::PreStop, "spare pid @running");
         bench.noted("running");
         assert_eq!(bench.pids(0), [main]);
