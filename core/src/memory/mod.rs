@@ -5,5 +5,6 @@ mod by_content;
 pub mod index;
 pub(crate) mod pool;
 pub(crate) mod queue;
+mod span;
 pub(crate) mod texts;
 pub(crate) mod timers;
