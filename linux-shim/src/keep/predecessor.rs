@@ -78,14 +78,23 @@ pub fn open_again(file: File) -> File {
     number.into()
 }
 
-/// Waits until no process is on its way to its program, but not longer than a while.
-pub fn await_lock(file: &File) {
+/// Takes the lock, for which it waits until the processes on their way to their programs have arrived, but not longer
+/// than a while. Returns false if `is_held` says that the holder stays, or if the kernel refuses locks.
+fn lock(file: &File, is_held: impl Fn() -> bool) -> bool {
     for _ in 0..LOCK_LOOKS {
         match file.try_lock() {
+            Ok(()) => return true,
+            Err(TryLockError::WouldBlock) if is_held() => return false,
             Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
-            Ok(()) | Err(TryLockError::Error(_)) => return,
+            Err(TryLockError::Error(_)) => return false,
         }
     }
+    true
+}
+
+/// Takes the lock on the file of this very process, which processes on their way to their programs have too.
+pub fn await_lock(file: &File) {
+    lock(file, || false);
 }
 
 /// The killed predecessor of a session's supervisor with that control socket, or with the default one.
@@ -128,13 +137,5 @@ fn is_dead(file: &File, origin: Option<&Origin>) -> bool {
             |stat| !matches!(stat, Ok(stat) if stat.is_none_or(|it| it.start != origin.start || !it.is_alive())),
         )
     };
-    for _ in 0..LOCK_LOOKS {
-        match file.try_lock() {
-            Ok(()) => return true,
-            Err(TryLockError::WouldBlock) if lives() => return false,
-            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
-            Err(TryLockError::Error(_)) => return false,
-        }
-    }
-    true
+    lock(file, lives)
 }

@@ -141,6 +141,10 @@ impl Taker<'_> {
             // It is closed, so that the process can report nothing.
             self.ready.push_back(PendingInput::Ready(job));
         }
-        self.daemons.listen_again((job, pid), &address, [socket, pipe], self.epoll)
+        if !has_socket && pipe.is_none() {
+            return Ok(());
+        }
+        let address = has_socket.then_some(&address[..]);
+        self.daemons.listen_again((job, pid), address, [socket, pipe], self.epoll)
     }
 }

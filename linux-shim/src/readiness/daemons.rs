@@ -91,31 +91,31 @@ impl Daemons {
         Ok(voice)
     }
 
-    /// Listens again at the socket or the pipe by which a main process reports. Without a `socket` of before, one is
-    /// opened with the address that the process knows.
+    /// Listens again at the socket and the pipe by which a main process reports. The address names the socket; without
+    /// a `socket` of before, one is opened with that name.
     pub(crate) fn listen_again(
         &mut self,
         (job, pid): (JobId, Pid),
-        address: &[u8],
+        address: Option<&[u8]>,
         [socket, pipe]: [Option<OwnedFd>; 2],
         epoll: &Epoll,
     ) -> Result<(), Errno> {
         let index = self.table.make_room(job).ok_or(Errno::ENOMEM)?;
-        let mut place = std::mem::take(&mut self.table.places[index]);
+        let place = &mut self.table.places[index];
         if place.job != Some(job) {
-            place = DaemonSlot { job: Some(job), session: pid.get(), ..DaemonSlot::default() };
+            *place = DaemonSlot { job: Some(job), session: pid.get(), ..DaemonSlot::default() };
         }
-        if let Some(name) = name_in(address) {
-            let socket = socket.map_or_else(|| dispensable(|| open_named(name)).inspect_err(note_if_short), Ok)?;
-            watch(epoll, &socket, Source::Message(index as u32))?;
-            (place.name, place.socket, place.main) = (name, Some(socket), sender::main(pid));
-        }
+        self.table.mains[index] = pid.get();
         if let Some(pipe) = pipe {
             watch(epoll, &pipe, Source::Descriptor(index as u32))?;
             place.pipe = Some(pipe);
         }
-        self.table.places[index] = place;
-        self.table.mains[index] = pid.get();
+        if let Some(address) = address {
+            let name = name_in(address).ok_or(Errno::EINVAL)?;
+            let socket = socket.map_or_else(|| dispensable(|| open_named(name)).inspect_err(note_if_short), Ok)?;
+            watch(epoll, &socket, Source::Message(index as u32))?;
+            (place.name, place.socket, place.main) = (name, Some(socket), sender::main(pid));
+        }
         Ok(())
     }
 

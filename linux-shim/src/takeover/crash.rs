@@ -15,7 +15,7 @@ use crate::linux::Linux;
 use crate::output::log_record::LogRecord;
 use crate::watch::proc_files::each_process;
 use crate::watch::proc_stat::is_traced;
-use crate::watch::reap::{self, ChildChange};
+use crate::watch::reap;
 
 /// Every open descriptor except the standard ones and that file. To be called before any is opened.
 pub(crate) fn open_descriptors(but: &File) -> Vec<i32> {
@@ -68,13 +68,13 @@ pub(crate) fn trace_on(supervisor: &Supervisor<'_>, linux: &mut Linux) {
     traced.for_each(|pid| linux.tracer.expect(pid));
 }
 
-/// The stops of tracees that were fetched before the crash, and not handled. To be called when everything else is
-/// handled that happened before it.
-pub(crate) fn fetched_stops(linux: &Linux) -> VecDeque<ChildChange> {
+/// Reports the stops of tracees that were fetched before the crash, and not handled. To be called when everything else
+/// is handled that happened before it.
+pub(crate) fn report_fetched_stops(linux: &mut Linux) {
     let mut stops = VecDeque::new();
     if linux.tracer.is_tracing() {
         // If they cannot be listed now, such a process waits for the deadline of its job.
         each_process(|pid| stops.extend(reap::fetched_stop(pid))).unwrap_or_default();
     }
-    stops
+    linux.tracer.begin_with(stops);
 }

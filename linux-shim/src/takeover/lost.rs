@@ -5,7 +5,7 @@
 use uphold_core::bytes::Strings;
 use uphold_core::{Input, Process, Select, Supervisor, Target};
 
-use super::crash::{fetched_stops, trace_on};
+use super::crash::{report_fetched_stops, trace_on};
 use super::recovery::{drain, find_strays, tell_strays};
 use crate::clock::now;
 use crate::containment::process::MARKS;
@@ -21,8 +21,7 @@ pub(crate) fn take_on(supervisor: &mut Supervisor<'_>, linux: &mut Linux, sessio
     strays.retain(|stray| !take_on_one(supervisor, linux, stray));
     tell_strays(supervisor, linux, strays);
     trace_on(supervisor, linux);
-    let stops = fetched_stops(linux);
-    linux.tracer.begin_with(stops);
+    report_fetched_stops(linux);
 }
 
 /// The same after a recovery, for processes that are younger than the state: a process that was launched itself leads a

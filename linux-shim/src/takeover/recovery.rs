@@ -179,8 +179,7 @@ pub(crate) fn recover(
     find_strays(supervisor, linux, &session, last.saturating_sub(SLACK));
     drain(supervisor, linux);
     if crashed {
-        let stops = crash::fetched_stops(linux);
-        linux.tracer.begin_with(stops);
+        crash::report_fetched_stops(linux);
     }
 }
 
