@@ -327,6 +327,9 @@ pub const LOCK_LOOKS: u32 = 1000;
 /// The pause between two such looks.
 pub const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
+/// How often a supervisor looks, with that pause, whether a process of its predecessor has stopped: for a second.
+pub const FIRST_STOP_LOOKS: u32 = 200;
+
 /// The processes whose children are searched for orphans of a killed predecessor.
 pub const REAPERS: usize = 16;
 

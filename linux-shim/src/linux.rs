@@ -21,6 +21,7 @@ use crate::containment::job_processes::{Containment, Survey};
 use crate::containment::left_behind::LeftBehind;
 use crate::containment::process::ClaimedName;
 use crate::containment::unseen::Unseen;
+use crate::keep::first_steps;
 use crate::keep::keeper::Keep;
 use crate::keep::stops::{let_go_on, note_stops};
 use crate::keep::taken::{Legacy, Taker};
@@ -216,6 +217,9 @@ impl Linux {
             }
             Effect::Release { pid } => {
                 let there = self.tracer.release(pid);
+                if self.legacy.is_there && !self.tracer.knows(pid) {
+                    let_go_on(&self.watches, pid);
+                }
                 self.check_trace(pid, there);
             }
             Effect::Watch { pid, instead_of } => {
@@ -260,6 +264,9 @@ impl Linux {
         (job, process, launch): (JobId, Process, Launch),
     ) -> Input<'static> {
         if let Some(pid) = self.taker().take_stray(supervisor, (job, process, launch)) {
+            if launch.trace && !self.legacy.is_there {
+                first_steps::trace_on(pid, &mut self.tracer);
+            }
             return Input::Spawned { job, process, pid };
         }
         self.make_room_for(job, supervisor);

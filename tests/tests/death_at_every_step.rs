@@ -148,6 +148,18 @@ impl Steps {
         let log = || self.system.log();
         assert!(has_come(&seen, main), "{command:?}: main process {main:?}, processes {seen:?}\n{}", log());
         assert_eq!(self.system.main_process("bystander"), Some(self.bystander), "{command:?}\n{}", log());
+        for sign in self.signs_of_loss() {
+            assert!(!self.system.log().contains(sign), "{command:?}: {sign}\n{}", log());
+        }
+    }
+
+    /// The words of the log about a daemon that was not followed to its end, or does not hear signals. A tracer that is
+    /// killed leaves its tracees, so that a daemon may be lost.
+    fn signs_of_loss(&self) -> &'static [&'static str] {
+        match self.death {
+            Death::Kill => &["killed by KILL signal"],
+            Death::Crash => &["killed by KILL signal", "respawning"],
+        }
     }
 
     /// Carries out a command, and kills the supervisor at that system call. Returns whether it was killed; `None` if

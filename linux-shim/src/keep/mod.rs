@@ -5,6 +5,7 @@
 
 pub mod entry;
 pub mod file;
+pub(crate) mod first_steps;
 pub mod keeper;
 pub mod origin;
 pub mod predecessor;

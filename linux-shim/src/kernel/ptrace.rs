@@ -15,6 +15,8 @@ const DETACH: u32 = 17;
 const SET_OPTIONS: u32 = 0x4200;
 const GET_EVENT_MESSAGE: u32 = 0x4201;
 const GET_SIGNAL_INFORMATION: u32 = 0x4202;
+const SEIZE: u32 = 0x4206;
+const INTERRUPT: u32 = 0x4207;
 const SET_SIGNAL_MASK: u32 = 0x420b;
 
 /// One ptrace(2) request with a number as data.
@@ -71,6 +73,12 @@ pub(crate) fn stop_status(pid: Pid) -> Result<c_int, Errno> {
         Err(Errno::EINVAL) => Ok(libc::SIGSTOP),
         Err(errno) => Err(errno),
     }
+}
+
+/// PTRACE_SEIZE and PTRACE_INTERRUPT: the thread is traced from now on, and stops soon.
+pub(crate) fn seize(thread: Pid) -> Result<(), Errno> {
+    ptrace(SEIZE, thread, 0, 0)?;
+    ptrace(INTERRUPT, thread, 0, 0)
 }
 
 /// PTRACE_SETSIGMASK (Linux 3.11): unblocks every signal of a stopped tracee.

@@ -40,6 +40,10 @@ pub(crate) fn default_signals(signals: u64) {
 /// The size of the kernel's set of signals in bytes: one bit for each signal.
 const SIGNAL_SET: usize = (Signal::MAX as usize).div_ceil(64) * 8;
 
+/// The signals that are blocked in a process that is to be traced, until its tracer unblocks them at the stop of its
+/// exec: all but the trap of that stop.
+pub(crate) const BLOCKED_FOR_TRACE: u64 = !(1 << (Signal::TRAP.0 - 1));
+
 /// Blocks exactly the signals whose bits are set; bit 0 is signal 1.
 pub(crate) fn block_signals(set: u64) {
     let set = [set; SIGNAL_SET / 8];

@@ -9,6 +9,7 @@ use crate::capacity::HELPER_WORDS;
 use crate::conf::settings::{DEFAULT_UMASK, ResourceLimit, Settings, TextSetting};
 use crate::kernel;
 use crate::kernel::exec::{execve, fork};
+use crate::kernel::signals::BLOCKED_FOR_TRACE;
 use crate::launch::accounts;
 use crate::launch::preparation::Helper;
 use nix::errno::Errno;
@@ -18,7 +19,7 @@ use nix::unistd::{chdir, chroot, getegid, geteuid, getpid, setsid, write};
 use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::os::fd::AsRawFd;
 use uphold_core::conf::Console;
-use uphold_core::{Resource, Signal, SpawnError, SpawnStage};
+use uphold_core::{Resource, SpawnError, SpawnStage};
 
 const CONSOLE_DEVICE: &CStr = c"/dev/console";
 const SHELL: &CStr = c"/bin/sh";
@@ -59,7 +60,10 @@ pub(crate) struct Orders<'a> {
     pub(crate) disposed: u64,
     /// Whether to switch to the AppArmor profile of the settings.
     pub(crate) confined: bool,
+    /// Whether the supervisor traces the process.
     pub(crate) trace: bool,
+    /// The supervisor.
+    pub(crate) supervisor: u32,
     pub(crate) stop_before_exec: bool,
     pub(crate) system_mode: bool,
     /// Whether the supervisor waits until the program runs.
@@ -342,8 +346,14 @@ fn signals(orders: &Orders<'_>) -> Step {
         // A signal would stop a traced process at once, and the supervisor, which waits for its exec, would have to
         // kill it. So only the trap of exec gets through, and STOP, which cannot be blocked. The supervisor unblocks
         // the rest at that stop; if it does not wait for the process, nothing is blocked.
-        kernel::signals::block_signals(if orders.awaited { !(1 << (Signal::TRAP.0 - 1)) } else { 0 });
-        return kernel::ptrace::trace_me().map_err(at(SpawnStage::Trace));
+        kernel::signals::block_signals(if orders.awaited { BLOCKED_FOR_TRACE } else { 0 });
+        kernel::ptrace::trace_me().map_err(at(SpawnStage::Trace))?;
+        // The tracer is the parent, which is another process if the supervisor was killed. That one would leave the
+        // process at the stop of its exec; the next supervisor makes a new one.
+        return match std::os::unix::process::parent_id() == orders.supervisor {
+            true => Ok(()),
+            false => Err(failed(SpawnStage::Trace, Errno::ESRCH)),
+        };
     }
     kernel::signals::block_signals(0);
     Ok(())

@@ -289,6 +289,7 @@ impl Spawner {
             disposed: self.disposed,
             confined: plan.confined,
             trace: plan.trace,
+            supervisor: std::process::id(),
             stop_before_exec: plan.stop_before_exec,
             system_mode: plan.system_mode,
             awaited: reports || bond != Bond::None,

@@ -1,7 +1,7 @@
 //! The descriptors of a process that has crashed as another program. Those of clients that wait, and the terminals of
 //! jobs, are used on; what cannot be attributed is closed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 
@@ -62,10 +62,14 @@ pub(crate) fn reconnect_logs(supervisor: &Supervisor<'_>, linux: &mut Linux) {
     }
 }
 
-/// The processes that are traced still are.
-pub(crate) fn trace_on(supervisor: &Supervisor<'_>, linux: &mut Linux) {
-    let traced = supervisor.processes().map(|(.., pid)| pid).filter(|&pid| is_traced(pid) == Some(true));
-    traced.for_each(|pid| linux.tracer.expect(pid));
+/// The processes that are traced still are. Those that were leaving are released when they stop.
+pub(crate) fn trace_on(supervisor: &Supervisor<'_>, linux: &mut Linux, leaving: &BTreeSet<Pid>) {
+    for pid in supervisor.processes().map(|(.., pid)| pid).filter(|&pid| is_traced(pid) == Some(true)) {
+        linux.tracer.expect(pid);
+        if leaving.contains(&pid) {
+            linux.tracer.leave(pid);
+        }
+    }
 }
 
 /// Reports the stops of tracees that were fetched before the crash, and not handled. To be called when everything else

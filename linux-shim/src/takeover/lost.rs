@@ -2,6 +2,8 @@
 //! there was no room for more. Each process that it launched bears its job's name in its environment, and each job runs
 //! on with its oldest process.
 
+use std::collections::BTreeSet;
+
 use uphold_core::bytes::Strings;
 use uphold_core::{Input, Process, Select, Supervisor, Target};
 
@@ -20,7 +22,7 @@ pub(crate) fn take_on(supervisor: &mut Supervisor<'_>, linux: &mut Linux, sessio
     // The first one of a job is its main process. The others are found as the job's, and not logged.
     strays.retain(|stray| !take_on_one(supervisor, linux, stray));
     tell_strays(supervisor, linux, strays);
-    trace_on(supervisor, linux);
+    trace_on(supervisor, linux, &BTreeSet::new());
     report_fetched_stops(linux);
 }
 

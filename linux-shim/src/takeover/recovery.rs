@@ -8,6 +8,7 @@ use uphold_core::{ClientId, Effect, Input, JobId, Launch, Notification, Pid, Pro
 use crate::clock::now;
 use crate::keep::entry::Entry;
 use crate::keep::file::{Found, ReplayGuard};
+use crate::keep::first_steps;
 use crate::keep::keeper::Keep;
 use crate::keep::replay::{Follower, Replayed, replay};
 use crate::keep::stops::let_go_on;
@@ -33,6 +34,8 @@ struct Recovery<'r> {
     clients: BTreeMap<(u32, u32), Option<i32>>,
     /// Traced processes that have not begun to run, as far as is known.
     newborn: BTreeSet<Pid>,
+    /// Processes that got a stop signal so that they can be released.
+    leaving: BTreeSet<Pid>,
     /// The time of the last entry.
     last: u64,
 }
@@ -48,6 +51,7 @@ impl Follower for Recovery<'_> {
             Effect::Reply { client, .. } => {
                 self.clients.insert((client.slot, client.generation), None);
             }
+            Effect::Release { pid } => drop(self.leaving.insert(pid)),
             Effect::Retired(class) => self.linux.programs.retire(class),
             Effect::Rested { job } => {
                 self.linux.containment.rested(job);
@@ -97,6 +101,7 @@ impl Follower for Recovery<'_> {
             }
             Input::Exited { pid, .. } | Input::Gone { pid } => {
                 self.known.remove(&pid);
+                self.leaving.remove(&pid);
                 self.linux.containment.taken_over_ended(pid);
             }
             Input::Hangup { client } => {
@@ -135,6 +140,7 @@ pub(crate) fn recover(
         known: BTreeMap::new(),
         clients: BTreeMap::new(),
         newborn: BTreeSet::new(),
+        leaving: BTreeSet::new(),
         last: began,
         linux,
     };
@@ -144,13 +150,13 @@ pub(crate) fn recover(
     recovery.clients.extend(clients.into_iter().map(waits));
     let replayed = replay(supervisor, found.entries(), &mut recovery);
     recovery.guard.end();
-    let Recovery { linux, known, clients, newborn, last, .. } = recovery;
+    let Recovery { linux, known, clients, newborn, leaving, last, .. } = recovery;
     if replayed == Replayed::Parted {
         linux.log.warn(format_args!("The end of the kept state contradicts its beginning, and is left out"));
     }
     let crashed = !linux.legacy.is_there;
     if crashed {
-        crash::trace_on(supervisor, linux);
+        crash::trace_on(supervisor, linux, &leaving);
         crash::reconnect_logs(supervisor, linux);
     }
     for ((slot, generation), waits) in clients {
@@ -169,7 +175,7 @@ pub(crate) fn recover(
             }
             Some(stat) => {
                 linux.taker().went_on(supervisor, (job, process), &stat);
-                if linux.legacy.is_there && newborn.contains(&pid) {
+                if linux.legacy.is_there && (newborn.contains(&pid) || leaving.contains(&pid)) {
                     let_go_on(&linux.watches, pid);
                 }
             }
@@ -177,7 +183,9 @@ pub(crate) fn recover(
     }
     let session = String::from_utf8_lossy(supervisor.session()).into_owned();
     find_strays(supervisor, linux, &session, last.saturating_sub(SLACK));
+    linux.tracer.repeat_orders(crashed);
     drain(supervisor, linux);
+    linux.tracer.repeat_orders(false);
     if crashed {
         crash::report_fetched_stops(linux);
     }
@@ -208,7 +216,13 @@ pub(super) fn find_strays(supervisor: &Supervisor<'_>, linux: &mut Linux, sessio
     match Strays::search(session.as_bytes(), since, supervisor) {
         Ok(strays) => {
             if linux.legacy.is_there {
-                strays.newborn().for_each(|pid| let_go_on(&linux.watches, pid));
+                for pid in strays.newborn() {
+                    let_go_on(&linux.watches, pid);
+                    if let Err(errno) = first_steps::unblock_signals(pid) {
+                        let why = errno.desc();
+                        linux.log.warn(format_args!("Unable to unblock the signals of process ({pid}): {why}"));
+                    }
+                }
             }
             linux.legacy.strays = strays;
         }

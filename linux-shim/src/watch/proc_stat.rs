@@ -3,7 +3,7 @@
 use std::fmt::Arguments;
 
 use nix::errno::Errno;
-use uphold_core::{Pid, ShortName};
+use uphold_core::{Pid, ShortName, Signal};
 
 use crate::kernel;
 use crate::kernel::error::is_absence;
@@ -109,7 +109,11 @@ pub(crate) fn each_child(of: Pid, threads: u32, mut take: impl FnMut(Pid)) -> Re
     if threads <= 1 { of_thread(of) } else { each_thread(of, of_thread) }
 }
 
-fn each_thread(of: Pid, mut take: impl FnMut(Pid) -> Result<(), Errno>) -> Result<(), Errno> {
+/// The threads of a process.
+///
+/// # Errors
+/// The kernel does not tell now: there may be more.
+pub(crate) fn each_thread(of: Pid, mut take: impl FnMut(Pid) -> Result<(), Errno>) -> Result<(), Errno> {
     let Some(directory) = open_in_proc(format_args!("{of}/task"))? else { return Ok(()) };
     let mut all = Ok(());
     let read = kernel::descriptors::each_entry(&directory, |name, _| {
@@ -157,12 +161,28 @@ pub(crate) fn has_terminal(pid: Pid) -> Option<bool> {
 
 /// Whether the process is traced; `None` if there is no such process, or the kernel does not tell.
 pub(crate) fn is_traced(pid: Pid) -> Option<bool> {
-    /// It comes early in the text.
-    const TRACER: &str = "TracerPid:\t";
+    of_status(pid, "TracerPid:\t", |tracer| tracer != b"0")
+}
+
+/// Whether the first thread was sent a signal that it has not taken yet, as far as the kernel tells.
+pub(crate) fn is_pending(pid: Pid, signal: Signal) -> bool {
+    of_status(pid, "SigPnd:\t", signals).flatten().is_some_and(|pending| pending >> (signal.0 - 1) & 1 == 1)
+}
+
+/// The signals that the first thread blocks, bit 0 for signal 1; `None` if the kernel does not tell.
+pub(crate) fn blocked_signals(pid: Pid) -> Option<u64> {
+    of_status(pid, "SigBlk:\t", signals).flatten()
+}
+
+fn signals(digits: &[u8]) -> Option<u64> {
+    u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// The value of a line of `/proc/PID/status`. The line must come early in the text.
+fn of_status<T>(pid: Pid, line: &str, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
     let mut text = [0; LINE];
     let mut lines = fill(&open_file(pid, "status").ok()??, &mut text).ok()??.split(|&byte| byte == b'\n');
-    let tracer = lines.find_map(|line| line.strip_prefix(TRACER.as_bytes()))?;
-    Some(tracer != b"0")
+    lines.find_map(|found| found.strip_prefix(line.as_bytes())).map(read)
 }
 
 /// A field by its number in proc(5), which is 3 or more.

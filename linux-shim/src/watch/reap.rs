@@ -2,6 +2,7 @@
 
 use crate::kernel;
 use crate::kernel::process::Waited;
+use crate::watch::proc_stat::is_pending;
 use uphold_core::{Exit, Pid, Signal};
 
 /// A change of a process.
@@ -65,6 +66,12 @@ pub(crate) fn fetched_stop(pid: Pid) -> Option<ChildChange> {
         return None;
     }
     Some(ChildChange { pid, kind: kind_of(Waited { pid, code: libc::CLD_TRAPPED, status })? })
+}
+
+/// Whether a stop signal was sent to a tracee, and its stop was not handled.
+pub(crate) fn is_about_to_stop(pid: Pid) -> bool {
+    // In this order: a signal that is not pending any more has stopped the tracee.
+    is_pending(pid, Signal::STOP) || kernel::ptrace::stop_status(pid) == Ok(Signal::STOP.0.into())
 }
 
 fn kind_of(Waited { pid, code, status }: Waited) -> Option<ChangeKind> {

@@ -32,6 +32,9 @@ pub struct Tracer<const TRACEES: usize> {
     fetched: VecDeque<ChildChange>,
     /// The number of children that were released untraced for want of room.
     dropped: u32,
+    /// Whether orders are given that may have been carried out before a crash.
+    #[serde(skip)]
+    repeats: bool,
 }
 
 /// The handling of a change.
@@ -59,7 +62,7 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     /// A tracer without tracees.
     pub fn new() -> Self {
         let (known, early, leaving) = (Vec::new(), heapless::Vec::new(), Vec::new());
-        Tracer { known, early, leaving, due: None, fetched: VecDeque::new(), dropped: 0 }.with_room()
+        Tracer { known, early, leaving, due: None, fetched: VecDeque::new(), dropped: 0, repeats: false }.with_room()
     }
 
     /// Handles changes that were fetched earlier before those that the kernel has now.
@@ -73,6 +76,17 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
             list.reserve_exact(TRACEES.saturating_sub(list.len()));
         }
         self
+    }
+
+    /// Whether the orders from now on may have been carried out before a crash.
+    pub(crate) fn repeat_orders(&mut self, repeats: bool) {
+        self.repeats = repeats;
+    }
+
+    /// Whether the order for a stopped tracee was carried out before the crash. An order is about a stop that was
+    /// fetched: a tracee that stands in a later one would lose what it stopped for.
+    fn was_ordered(&self, pid: Pid) -> bool {
+        self.repeats && reap::fetched_stop(pid).is_none()
     }
 
     /// Whether another process and its first child can be traced. To be checked before spawning with `trace`.
@@ -123,6 +137,9 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     /// The kernel refuses for another reason than that the process is gone.
     pub fn follow(&mut self, pid: Pid) -> Result<bool, Errno> {
         self.note(pid);
+        if self.was_ordered(pid) {
+            return Ok(true);
+        }
         let options = libc::PTRACE_O_TRACEFORK | libc::PTRACE_O_TRACEEXEC;
         there(kernel::ptrace::set_options(pid, options).and_then(|()| kernel::ptrace::resume(pid, None)))
     }
@@ -132,6 +149,9 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
     /// # Errors
     /// The kernel refuses for another reason than that the process is gone.
     pub fn resume(&mut self, pid: Pid, signal: Option<Signal>) -> Result<bool, Errno> {
+        if self.was_ordered(pid) {
+            return Ok(true);
+        }
         there(kernel::ptrace::resume(pid, signal))
     }
 
@@ -189,8 +209,16 @@ impl<const TRACEES: usize> Tracer<TRACEES> {
         if self.leaving.contains(&pid) || self.leaving.len() >= TRACEES {
             return Ok(true);
         }
-        self.leaving.push(pid);
+        self.leave(pid);
+        if self.repeats && reap::is_about_to_stop(pid) {
+            return Ok(true);
+        }
         there(kernel::process::signal_first_thread(pid, Signal::STOP))
+    }
+
+    /// Notes a tracee that has got its stop signal, and is released when it stops.
+    pub(crate) fn leave(&mut self, pid: Pid) {
+        self.leaving.push(pid);
     }
 
     fn note(&mut self, pid: Pid) {
