@@ -70,12 +70,14 @@ impl Follower for Recovery<'_> {
 
     fn comes(&mut self, _: &Supervisor<'_>, entry: &Entry<'_>) {
         let ticks = entry.stamp.ticks;
-        self.last = ticks;
+        // A launch begins after the entry before it. It is noted when its process is there, which by then may have
+        // forked a daemon.
+        let before = std::mem::replace(&mut self.last, ticks);
         let launch = self.launch.take();
         match entry.input() {
             Input::Spawned { job, process, pid } => {
                 self.known.insert(pid, ticks);
-                self.linux.containment.taken_over(job, process, pid, ticks);
+                self.linux.containment.taken_over(job, process, pid, before);
                 if launch.is_some_and(|launch| launch.contain) {
                     self.linux.containment.executables.expect(now(), job, pid);
                 }
