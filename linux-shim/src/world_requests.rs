@@ -3,7 +3,7 @@
 use uphold_core::control::Reply;
 use uphold_core::{ClientId, Input, Supervisor, WorldRequest};
 
-use crate::handover::program::own_program;
+use crate::keep::program::own_program;
 use crate::kernel::error;
 use crate::linux::Linux;
 

@@ -153,6 +153,21 @@ fn what_ended_meanwhile_is_noticed() {
 }
 
 #[test]
+fn a_supervisor_that_was_executed_anew_is_found_too() {
+    let mut system = start();
+    let before = list(&system);
+    for _ in 0..2 {
+        system.order(&["restart-init"]);
+        system.kill();
+        system.start_again();
+        system.await_some("the same jobs", |system| (list(system) == before).then_some(()));
+    }
+    system.folder().write("go", "");
+    ["before", "after"].iter().for_each(|job| drop(system.await_running(job)));
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
 fn a_kill_timer_runs_on() {
     let job =
         "kill timeout 4\nscript\n  trap '' TERM\n  touch @FOLDER@/ready\n  while :; do sleep 0.1; done\nend script\n";

@@ -19,7 +19,7 @@ use super::text::Text;
 use crate::capacity::{CRASH_SECONDS, CRASH_TEXT, CRASHES};
 use crate::clock::now;
 use crate::descriptors::essential;
-use crate::handover::program::{arguments, own_program};
+use crate::keep::program::{arguments, own_program};
 use crate::kernel::crash::{Fault, Origin, is_first_process, take_faults};
 
 /// The process id of the only process to which this applies.

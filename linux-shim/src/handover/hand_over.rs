@@ -16,12 +16,12 @@ use nix::unistd::execv;
 use uphold_core::control::{Refusal, Reply};
 use uphold_core::{ClientId, Supervisor};
 
-use super::program::{arguments, own_program, own_words};
 use super::record::{EssentialRecord, HEAD, carry_paths, error_words};
 use crate::clients::published_files::PublishedFiles;
 use crate::clock::ticks;
 use crate::containment::cgroup::Cgroups;
 use crate::image::{Writer, file_in_memory};
+use crate::keep::program::{arguments, own_program, own_words};
 use crate::launch::open_files::OpenFiles;
 use crate::linux::Linux;
 

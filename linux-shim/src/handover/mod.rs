@@ -8,6 +8,5 @@
 //! to the state.
 
 pub mod hand_over;
-pub(crate) mod program;
 mod record;
 pub mod state;

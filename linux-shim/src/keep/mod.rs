@@ -9,6 +9,7 @@ pub(crate) mod first_steps;
 pub mod keeper;
 pub mod origin;
 pub mod predecessor;
+pub mod program;
 pub mod replay;
 pub(crate) mod stops;
 pub(crate) mod strays;

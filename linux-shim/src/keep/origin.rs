@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use uphold_core::snapshot::{SHAPE, VERSION};
 use uphold_core::{Fnv, Pid};
 
+use super::program;
 use crate::watch::proc_stat::Stat;
 
 /// The version of the file. Raised when the meaning of a record changes.
@@ -43,8 +44,9 @@ impl Origin {
         let stat = Pid::new(pid).and_then(|pid| Stat::of(pid).ok().flatten());
         let boot = fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let namespace = fs::metadata("/proc/self/ns/pid").map_or(0, |found| found.ino());
-        let words = std::env::args_os().skip(1);
-        let arguments = words.fold(Fnv::new(), |sum, word| sum.with(word.as_bytes()).with(&[0])).value();
+        // A program that was executed anew has words that say so.
+        let words = program::arguments(std::env::args_os(), &[]);
+        let arguments = words.iter().skip(1).fold(Fnv::new(), |sum, word| sum.with(word.as_bytes()).with(&[0])).value();
         Origin {
             versions: [FORMAT, VERSION, SHAPE],
             pid,

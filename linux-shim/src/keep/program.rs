@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use nix::unistd::{AccessFlags, access};
 
 /// The words by which a program gets the state of an earlier one.
-pub(super) fn own_words(image: i32) -> [OsString; 3] {
+pub(crate) fn own_words(image: i32) -> [OsString; 3] {
     ["--restart".into(), "--state-fd".into(), image.to_string().into()]
 }
 
