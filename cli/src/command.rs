@@ -9,7 +9,7 @@ use crate::invocation::Invocation;
 use crate::options::{self, OptionSpec, Options, Origin};
 use crate::print::{ErrorHint, ReplyFormat};
 use crate::requests::RequestResult;
-use crate::{environment, requests, sessions};
+use crate::{environment, requests, sessions, why};
 use ErrorHint::{ShowUsage, Without};
 use Group::{Configuration, Environment, Events, Jobs, Supervisor};
 use Origin::{Uphold, Upstart};
@@ -84,7 +84,8 @@ pub const COMMANDS: &[Subcommand] = &[
     ask("stop",                          Jobs,          Upstart, "JOB [KEY=VALUE]...",   &options::STOP,         requests::stop,                           Status,  ShowUsage, about::STOP),
     ask("restart",                       Jobs,          Upstart, "JOB [KEY=VALUE]...",   &options::RESTART,      requests::restart,                        Status,  Without,   about::RESTART),
     ask("reload",                        Jobs,          Upstart, "JOB [KEY=VALUE]...",   &[],                    requests::reload,                         Nothing, ShowUsage, about::RELOAD),
-    ask("status",                        Jobs,          Upstart, "JOB [KEY=VALUE]...",   &[],                    requests::status,                         Status,  ShowUsage, about::STATUS),
+    own("status",                        Jobs,          Upstart, "JOB [KEY=VALUE]...",   &[],                    Action::Do(why::status),                                      about::STATUS),
+    own("why",                           Jobs,          Uphold,  "JOB [KEY=VALUE]...",   &[],                    Action::Do(why::why),                                         about::WHY),
     ask("list",                          Jobs,          Upstart, "",                     &[],                    requests::list,                           List,    Without,   about::LIST),
     ask("usage",                         Jobs,          Upstart, "JOB",                  &[],                    requests::usage,                          Usage,   Without,   about::USAGE),
     ask("emit",                          Events,        Upstart, "EVENT [KEY=VALUE]...", &options::EMIT,         requests::emit,                           Nothing, Without,   about::EMIT),

@@ -61,6 +61,18 @@ pub const STATUS: Description = Description::new(
     "Print the goal, the state and the processes of a job.",
     &[
         "The line reads JOB [(INSTANCE)] GOAL/STATE[, process PID]. Further processes follow on lines of their own.",
+        "On a terminal, or with --verbose, more lines say since when, how the last main process ended, why the job does \
+         not run, what its `expect' should be, and the end of its output.",
+        INSTANCES,
+        OWN_JOB,
+    ],
+);
+pub const WHY: Description = Description::new(
+    "Print why a job does, or does not, run.",
+    &[
+        "After the lines of `status --verbose' come the events of its `start on' and which of them have happened, what \
+         has happened to the job, and the chain of jobs that it waits for. The supervisor remembers the last 1024 \
+         happenings of all jobs, and for each job how its last main process ended and the last failure.",
         INSTANCES,
         OWN_JOB,
     ],

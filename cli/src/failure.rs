@@ -69,6 +69,11 @@ pub fn unreadable_list(broken: Broken) -> Failure {
     Failure::new(format_args!("The supervisor sent a list that cannot be read: {broken}"))
 }
 
+/// The failure for the answer to `why` that cannot be decoded.
+pub fn unreadable_answer(broken: Broken) -> Failure {
+    Failure::new(format_args!("The supervisor sent an answer that cannot be read: {broken}"))
+}
+
 /// The system's text for an error, without the error number.
 pub fn error_text(error: &io::Error) -> String {
     let mut text = error.to_string();

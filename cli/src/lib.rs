@@ -29,6 +29,7 @@ mod sessions;
 mod system;
 pub mod tools;
 mod wait_reporter;
+mod why;
 
 pub use dispatch::main_as;
 pub use system::utmp;

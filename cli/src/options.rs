@@ -52,6 +52,8 @@ pub(crate) enum Info {
 pub struct Options {
     /// `--quiet`: print errors only.
     pub(crate) quiet: bool,
+    /// `--verbose`: print more.
+    pub(crate) verbose: bool,
     /// `--help` or `--version`.
     pub(crate) info: Option<Info>,
     /// `--system`: connect to the system's supervisor, even inside a session.
@@ -134,8 +136,8 @@ pub const COMMON_WITHOUT_H: &[OptionSpec] = &common(None);
 #[rustfmt::skip]
 const fn common(help_letter: Option<u8>) -> [OptionSpec; 4] {
     [
-        row(Some(b'q'),  "quiet",   None, |to, _| to.quiet = true,              "print errors only"),
-        row(Some(b'v'),  "verbose", None, |to, _| to.quiet = false,             "cancel an earlier --quiet"),
+        row(Some(b'q'),  "quiet",   None, |to, _| (to.quiet, to.verbose) = (true, false), "print errors only"),
+        row(Some(b'v'),  "verbose", None, |to, _| (to.quiet, to.verbose) = (false, true), "print more, if there is more; cancels --quiet"),
         row(help_letter, "help",    None, |to, _| to.info = Some(Info::Help),    "print this help"),
         row(None,        "version", None, |to, _| to.info = Some(Info::Version), "print the version and the licence"),
     ]

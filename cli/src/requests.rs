@@ -30,11 +30,6 @@ pub fn reload<'a>(invocation: &'a Invocation, options: &Options) -> RequestResul
     invocation.target(options).map(|(target, _)| Request::Reload { target })
 }
 
-/// `status`
-pub fn status<'a>(invocation: &'a Invocation, options: &Options) -> RequestResult<'a> {
-    invocation.target(options).map(|(target, _)| Request::Status { target })
-}
-
 /// `list`
 pub fn list<'a>(_: &'a Invocation, _: &Options) -> RequestResult<'a> {
     Ok(Request::List { from: 0 })

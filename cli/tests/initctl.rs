@@ -61,7 +61,7 @@ fn each_command_sends_its_request_and_prints_its_reply() {
         (&["--quiet", "start", "svc"],                   Request::Start { target: svc, wait: true },       running(),     ""),
         (&["status", "-q", "svc"],                       Request::Status { target: svc },                  running(),     ""),
         (&["-q", "version"],                             Request::Version,                                 text(b"init"), ""),
-        (&["-q", "-v", "status", "svc"],                 Request::Status { target: svc },                  running(),     UP),
+        (&["-q", "-v", "start", "svc"],                  Request::Start { target: svc, wait: true },       running(),     UP),
         (&["--session", "--dest=a.b", "--dest", "c", "status", "svc"], Request::Status { target: svc },    running(),     UP),
         (&["--user", "status", "--system", "svc"],       Request::Status { target: svc },                  running(),     UP),
     ];

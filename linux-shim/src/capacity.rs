@@ -324,6 +324,12 @@ pub const TERMINALS_TO_CLOSE: usize = 64;
 /// How often a supervisor looks whether the last process of its killed predecessor runs its program: for five seconds.
 pub const LOCK_LOOKS: u32 = 1000;
 
+/// Happenings of jobs that are remembered for `initctl why`: some thirty for a start and a stop. Each takes 20 bytes.
+pub const HISTORY: usize = 1024;
+
+/// Bytes of happenings in one reply to `initctl why`: a hundred or more of them.
+pub const HISTORY_PAGE: usize = 1024;
+
 /// The pause between two such looks.
 pub const LOCK_PAUSE: Duration = Duration::from_millis(5);
 

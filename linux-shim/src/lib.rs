@@ -10,6 +10,7 @@ pub mod containment;
 pub mod crash;
 pub mod descriptors;
 pub mod handover;
+mod history;
 mod image;
 pub mod keep;
 #[allow(unsafe_code)]

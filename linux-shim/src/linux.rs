@@ -21,6 +21,7 @@ use crate::containment::job_processes::{Containment, Survey};
 use crate::containment::left_behind::LeftBehind;
 use crate::containment::process::ClaimedName;
 use crate::containment::unseen::Unseen;
+use crate::history::History;
 use crate::keep::first_steps;
 use crate::keep::keeper::Keep;
 use crate::keep::stops::{let_go_on, note_stops};
@@ -98,6 +99,8 @@ pub struct Linux {
     /// Whether it was logged that descriptors are too few.
     pub(crate) lack: Trouble,
     ended: bool,
+    /// The history of jobs.
+    pub(crate) history: History,
     /// The rest of a supervisor that was killed.
     pub(crate) legacy: Legacy,
     /// Whether the supervisor's state has changed otherwise than by an input.
@@ -150,6 +153,7 @@ impl Linux {
             unseen: Unseen::default(),
             lack: Trouble::new(LACK_SECONDS),
             ended: false,
+            history: History::new(),
             legacy: Legacy::default(),
             has_changed: false,
         });
@@ -248,6 +252,7 @@ impl Linux {
                 if let Notice::ProcessEnded { pid, .. } = notice {
                     login_records::mark_dead(pid);
                 }
+                self.history.note(supervisor, &notice, now());
                 let (priority, words) = supervisor.message(notice, error::explain);
                 self.log.say(priority, format_args!("{words}"));
             }

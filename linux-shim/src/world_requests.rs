@@ -1,11 +1,19 @@
 //! Requests of clients that the shim carries out, since they do not concern jobs.
 
-use uphold_core::control::Reply;
-use uphold_core::{ClientId, Input, Supervisor, WorldRequest};
+use uphold_core::conf::Console;
+use uphold_core::control::frame::MAX_PAGE;
+use uphold_core::control::why::{Happening, Record, Why};
+use uphold_core::control::{Refusal, Reply};
+use uphold_core::{ClassId, ClientId, Input, JobId, Supervisor, WorldRequest};
 
+use crate::capacity::HISTORY_PAGE;
+use crate::clock::now;
+use crate::conf::command::Command;
+use crate::history::tenths;
 use crate::keep::program::own_program;
 use crate::kernel::error;
 use crate::linux::Linux;
+use crate::output::job_log::LOG_PATH;
 
 impl Linux {
     /// Carries out a request, and replies. Returns what the supervisor has to know of it.
@@ -17,6 +25,10 @@ impl Linux {
     ) -> Option<Input<'static>> {
         let mut input = None;
         match request {
+            WorldRequest::Why(class, job) => {
+                self.tell_why(client, (class, job), supervisor);
+                return None;
+            }
             WorldRequest::ReloadConfiguration => self.reload(supervisor),
             WorldRequest::SetLogPriority(threshold) => self.log.set_threshold(threshold),
             WorldRequest::WriteKeptOutput => self.write_kept(supervisor),
@@ -28,6 +40,36 @@ impl Linux {
         }
         self.control.reply(client, &Reply::Done, &self.wait.epoll);
         input
+    }
+
+    /// Replies with the state of a job and what has happened to it.
+    fn tell_why(&mut self, client: ClientId, (class, job): (ClassId, Option<JobId>), supervisor: &Supervisor<'_>) {
+        let name = supervisor.class_name(class);
+        let past = self.history.past(name);
+        let (mut records, mut path) = ([0; HISTORY_PAGE], [0; LOG_PATH]);
+        let logged = self.programs.settings(class).console == Console::Log;
+        let logs = self.job_logs.as_ref().filter(|_| logged);
+        let instance = job.map_or(&[][..], |job| supervisor.instance_name(job));
+        let failed = match past.failure {
+            Some(Record { what: Happening::SpawnFailed(process, _), .. }) => self.programs.command(class, process),
+            _ => None,
+        };
+        let mut answer = Why {
+            now: tenths(now()),
+            past,
+            log: logs.and_then(|logs| logs.path(name, instance, &mut path)).unwrap_or_default(),
+            program: failed.map_or(&[][..], Command::program),
+            forgotten: self.history.has_forgotten(),
+            records: self.history.last(name, &mut records),
+            ..supervisor.why(class, job)
+        };
+        let mut page = [0; MAX_PAGE];
+        if answer.encode(&mut page).is_err() {
+            // A very long condition or path.
+            answer.records = &[];
+        }
+        let reply = answer.encode(&mut page).map_or(Reply::Error(Refusal::TOO_LONG), Reply::Why);
+        self.control.reply(client, &reply, &self.wait.epoll);
     }
 
     /// Writes the job output that was kept, as far as possible now.

@@ -163,7 +163,9 @@ fn a_supervisor_that_was_executed_anew_is_found_too() {
         system.await_some("the same jobs", |system| (list(system) == before).then_some(()));
     }
     system.folder().write("go", "");
-    ["before", "after"].iter().for_each(|job| drop(system.await_running(job)));
+    for job in ["before", "after"] {
+        system.await_running(job);
+    }
     system.end(Signal::SIGTERM);
 }
 

@@ -52,6 +52,13 @@ impl Event {
         (job.map(|word| word.strip_prefix(b"JOB=").unwrap_or(word)), rest)
     }
 
+    /// The form of a job file.
+    pub fn text(&self) -> Vec<u8> {
+        let mut text = self.name.clone();
+        append(&mut text, self.arguments.iter().map(Vec::as_slice));
+        text
+    }
+
     /// The form of `show-config --enumerate`: `NAME (job: JOB, env: ARGUMENTS)`.
     pub fn enumerated(&self) -> Vec<u8> {
         let (job, arguments) = self.job();
@@ -103,10 +110,7 @@ impl Condition {
 
     fn write(&self, text: &mut Vec<u8>) {
         match self {
-            Condition::Event(event) => {
-                text.extend_from_slice(&event.name);
-                append(text, event.arguments.iter().map(Vec::as_slice));
-            }
+            Condition::Event(event) => text.extend_from_slice(&event.text()),
             Condition::Binary(left, connective, right) => {
                 text.push(b'(');
                 left.write(text);

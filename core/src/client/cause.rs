@@ -152,7 +152,7 @@ impl Supervisor<'_> {
         }
     }
 
-    fn name_cause(&self, cause: WaitCause) -> control::Cause<'_> {
+    pub(super) fn name_cause(&self, cause: WaitCause) -> control::Cause<'_> {
         match cause {
             WaitCause::Step => control::Cause::Step,
             WaitCause::Goal(goal) => control::Cause::Goal(goal),

@@ -6,3 +6,4 @@ mod found;
 pub mod requests;
 mod set_env;
 mod view;
+mod why;

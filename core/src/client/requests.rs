@@ -5,7 +5,7 @@ use crate::bytes::Strings;
 use crate::control::frame::{self, Broken, Outbox, PageWriter};
 use crate::control::{PROTOCOL, Refusal, Reply, Request};
 use crate::environment::Variable;
-use crate::ids::{ClassId, ClientId};
+use crate::ids::{ClassId, ClientId, JobId};
 use crate::input::{EnvChange, Input, JobCommand};
 use crate::machine::Supervisor;
 use crate::notice::Priority;
@@ -57,6 +57,9 @@ pub enum Response<'a, 'r> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum WorldRequest {
+    /// Reply with [`Supervisor::why`] of this class and instance, to which only the program around the supervisor can
+    /// add what has happened, and when.
+    Why(ClassId, Option<JobId>),
     /// Load all job files again.
     ReloadConfiguration,
     /// Log messages of this priority and above from now on.
@@ -93,6 +96,8 @@ enum Action<'r> {
     OfHost(fn(Host) -> Reply<'static>),
     /// The reply is the status of an instance.
     Status(Target<'r>),
+    /// The reply is about an instance and its past.
+    Why(Target<'r>),
     /// The reply is what this client waits for.
     Explain(ClientId),
     /// The reply is about the class of this name.
@@ -123,7 +128,7 @@ struct Row<'r> {
 #[rustfmt::skip]
 fn row<'r>(request: &Request<'r>, client: ClientId) -> Row<'r> {
     use Access::{Anyone, Session, Trusted};
-    use Action::{Explain, List, OfClass, OfHost, Say, Status, Variable, Variables, World};
+    use Action::{Explain, List, OfClass, OfHost, Say, Status, Variable, Variables, Why, World};
     use EnvChange::{Reset, Set, Unset};
     use JobCommand::{Force, Reload, Restart, Start, Stop};
     use {Request as R, WorldRequest as W};
@@ -146,6 +151,7 @@ fn row<'r>(request: &Request<'r>, client: ClientId) -> Row<'r> {
         R::Hello { protocol: _ }             => row(Anyone,  Say(HELLO),                     true),
         R::Version                           => row(Anyone,  Say(Reply::Text(VERSION)),      true),
         R::Status { target }                 => row(Anyone,  Status(target),                 fine(target)),
+        R::Why { target }                    => row(Anyone,  Why(target),                    fine(target)),
         R::List { from }                     => row(Anyone,  List(from),                     true),
         R::Usage { job }                     => row(Anyone,  OfClass(usage, job),            true),
         R::ShowConfig { job }                => row(Anyone,  OfClass(config, job),           true),
@@ -304,6 +310,10 @@ impl<'s> Supervisor<'s> {
             Action::Say(reply) => reply,
             Action::OfHost(tell) => tell(host),
             Action::Status(target) => self.status(target).map_or_else(Reply::Error, Reply::Job),
+            Action::Why(target) => match self.asked_about(target) {
+                Ok((class, job)) => return Response::World(WorldRequest::Why(class, job)),
+                Err(denial) => Reply::Error(self.refusal(denial)),
+            },
             Action::Explain(client) => self.explain_client(client).map_or(Reply::Done, Reply::Waiting),
             Action::OfClass(tell, job) => match self.find_class(job) {
                 Some(class) => tell(self, class),

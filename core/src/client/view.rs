@@ -21,11 +21,20 @@ impl Supervisor<'_> {
     /// # Errors
     /// There is no such job, or the variables do not give its name.
     pub fn status(&mut self, target: Target<'_>) -> Result<Status<'_>, Refusal<'_>> {
-        match self.resolve_job(target) {
+        match self.asked_about(target) {
             Ok((_, Some(job))) => Ok(Status { status_text: self.status_text(job), ..self.job_status(job) }),
-            Ok((class, None)) if target.select == Select::Environment(Strings::EMPTY) => Ok(self.class_status(class)),
-            Ok((class, None)) => Err(self.refusal(Denial::UnknownInstance(class))),
+            Ok((class, None)) => Ok(self.class_status(class)),
             Err(denial) => Err(self.refusal(denial)),
+        }
+    }
+
+    /// The class and the instance of a target. Without variables the instance may be at rest.
+    pub(super) fn asked_about(&mut self, target: Target<'_>) -> Result<(ClassId, Option<JobId>), Denial> {
+        match self.resolve_job(target)? {
+            (class, None) if target.select != Select::Environment(Strings::EMPTY) => {
+                Err(Denial::UnknownInstance(class))
+            }
+            found => Ok(found),
         }
     }
 
@@ -69,11 +78,11 @@ impl Supervisor<'_> {
         core::iter::successors(class.first_job, |&job| self.jobs.get(job)?.after)
     }
 
-    fn class_status(&self, class: ClassId) -> Status<'_> {
+    pub(super) fn class_status(&self, class: ClassId) -> Status<'_> {
         Status { job: self.class_name(class), ..Status::default() }
     }
 
-    fn job_status(&self, id: JobId) -> Status<'_> {
+    pub(super) fn job_status(&self, id: JobId) -> Status<'_> {
         let Some(job) = self.jobs.get(id) else { return Status::default() };
         if job.state.row().is_rest() && job.goal == Goal::Stop {
             return self.class_status(job.class);

@@ -6,6 +6,7 @@
 
 pub mod frame;
 mod texts;
+pub mod why;
 
 use crate::bytes::Strings;
 use crate::expect::Expect;
@@ -17,7 +18,7 @@ use crate::target::{EnvTable, Target};
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol, which must be the same on both sides.
-pub const PROTOCOL: u16 = 3;
+pub const PROTOCOL: u16 = 4;
 
 /// A request of a client. Byte strings are text as the kernel has it, in no particular encoding.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -74,6 +75,11 @@ pub enum Request<'a> {
     Explain {
         /// The client: the reply to its [`Identify`](Request::Identify).
         client: ClientId,
+    },
+    /// Why a job does, or does not, run.
+    Why {
+        /// The job.
+        target: Target<'a>,
     },
     /// The status of every job, a page at a time.
     List {
@@ -199,6 +205,8 @@ pub enum Reply<'a> {
     },
     /// To `Explain`; `Done` if the client waits for nothing.
     Waiting(Waiting<'a>),
+    /// To `Why`: a postcard-encoded [`Why`](why::Why).
+    Why(&'a [u8]),
     /// The request was refused, or it failed.
     Error(Refusal<'a>),
     /// To `Identify`.

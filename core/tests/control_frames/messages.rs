@@ -21,6 +21,7 @@ pub fn requests() -> Vec<Request<'static>> {
         Request::Explain { client: CLIENT },
         Request::Reload { target: INSTANCE },
         Request::Status { target: Target { job: b"", select: Select::Environment(Strings::EMPTY) } },
+        Request::Why { target: BY_VARIABLES },
         Request::List { from: u32::MAX },
         Request::Emit { event: b"net-up", environment: Strings(b"IFACE=lo\0\0"), wait: true },
         Request::Usage { job: b"tty" },
@@ -168,6 +169,7 @@ pub fn replies() -> Vec<Reply<'static>> {
         Reply::Priority(Priority::Fatal),
         Reply::Variables { next: Some(4), entries: Strings(b"A=\xff\0B=\0") },
         Reply::Client(CLIENT),
+        Reply::Why(b"\x00\xff"),
     ];
     let causes = [Cause::Step, Cause::Goal(Goal::Respawn), Cause::Nothing];
     replies.extend(causes.map(|cause| Reply::Waiting(Waiting { job: Some(JobName(b"svc", b"")), cause })));

@@ -73,6 +73,16 @@ impl<'a> Command<'a> {
         }
     }
 
+    /// The program: the shell, or the first word of the line.
+    pub(crate) fn program(self) -> &'a [u8] {
+        match self.form() {
+            Form::Direct(line) | Form::Replace(line) => {
+                line.split(|byte| byte.is_ascii_whitespace()).find(|word| !word.is_empty()).unwrap_or_default()
+            }
+            Form::Line(_) | Form::File(_) => SHELL,
+        }
+    }
+
     /// The arguments in order; the first names the program. A long script is read at that place.
     pub fn arguments(self, place: &ScriptPlace) -> impl Iterator<Item = Argument<'a>> {
         let form = self.form();

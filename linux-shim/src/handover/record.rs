@@ -18,7 +18,7 @@ use crate::watch::trace::Tracer;
 
 /// The beginning of the image. The number is raised when the meaning of a record changes; a change of the number of
 /// records or of their fields is noticed while reading.
-pub(super) const HEAD: (&str, u32) = ("uphold", 6);
+pub(super) const HEAD: (&str, u32) = ("uphold", 7);
 
 /// The descriptors without which nothing can be supervised: the next program needs no new ones.
 #[derive(Serialize, Deserialize)]

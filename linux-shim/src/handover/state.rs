@@ -13,6 +13,7 @@ use crate::clients::client_record::ClientRecord;
 use crate::clients::published_files::PublishedFiles;
 use crate::clock::now;
 use crate::conf::programs::ProgramRecord;
+use crate::history::{Remembered, RingEntry};
 use crate::image::Reader;
 use crate::keep::origin::Origin;
 use crate::kernel::descriptors::{adopt, close_range};
@@ -32,6 +33,7 @@ pub struct State {
     watches: Vec<pidfd::WatchRecord>,
     daemons: Vec<DaemonRecord>,
     programs: Vec<ProgramRecord<'static>>,
+    history: (Vec<Remembered>, Vec<RingEntry>),
     clients: Vec<ClientRecord<'static>>,
 }
 
@@ -77,6 +79,7 @@ fn read_records(reader: &mut Reader<'_>) -> Result<State> {
         watches: reader.get_all()?,
         daemons: reader.get_all()?,
         programs: reader.get_all()?,
+        history: (reader.get_all()?, reader.get_all()?),
         clients: reader.get_all()?,
     })
 }
@@ -200,7 +203,7 @@ impl State {
     /// Continues where the previous program was. The clients that asked for the re-exec get their reply when all is
     /// done.
     pub fn put_back(self, linux: &mut Linux, files: &mut PublishedFiles) {
-        let State { own, clients, logs, watches, daemons, programs, .. } = self;
+        let State { own, clients, logs, watches, daemons, programs, history, .. } = self;
         linux.tracer = own.tracer.with_room();
         // Measured on Upstart 1.13.2: after a re-exec the priority is `message` if it was lower than `info`.
         linux.log.set_threshold(if own.threshold >= Priority::Info { own.threshold } else { Priority::Message });
@@ -237,6 +240,7 @@ impl State {
             let descriptors = daemon.descriptors().map(|number| number.and_then(|number| adopt(number).ok()));
             linux.daemons.table.put_back(daemon, descriptors, &linux.wait.epoll);
         }
+        linux.history.put_back(history);
         programs.into_iter().for_each(|program| linux.programs.put_back(program));
     }
 }

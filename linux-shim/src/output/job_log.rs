@@ -34,7 +34,7 @@ const TURN: usize = LOG_TURN / PIECE;
 const SUFFIX: &[u8] = b".log";
 
 /// Bytes for the path of a log file; a longer one could not be opened.
-const PATH: usize = libc::PATH_MAX as usize;
+pub(crate) const LOG_PATH: usize = libc::PATH_MAX as usize;
 
 /// The part of a log that could not be written yet.
 #[derive(Default)]
@@ -186,7 +186,7 @@ impl JobLogs {
 
     /// Appends to the job's file, and keeps what cannot be written now. Returns whether the job is still known.
     fn append(&mut self, index: usize, piece: &[u8], supervisor: &Supervisor<'_>, log: &mut MessageLog) -> bool {
-        let mut room = [0; PATH];
+        let mut room = [0; LOG_PATH];
         let Some(path) = path_of(&self.directory, self.entries[index].job, supervisor, &mut room) else { return false };
         let name = path.get(self.directory.len() + 1..).unwrap_or_default();
         if !self.ended.is_empty() {
@@ -256,6 +256,11 @@ impl JobLogs {
         }
     }
 
+    /// The path of the file of a job's output; `None` if it is too long.
+    pub(crate) fn path<'r>(&self, job: &[u8], instance: &[u8], room: &'r mut [u8; LOG_PATH]) -> Option<&'r [u8]> {
+        log_path(&self.directory, job, instance, room)
+    }
+
     /// Whether any output may be kept.
     pub(crate) const fn is_behind(&self) -> bool {
         self.is_behind
@@ -295,7 +300,7 @@ impl JobLogs {
 
     /// Writes a backlog to its file; `None` if nothing is left of it.
     fn write_backlog(&mut self, backlog: &mut Backlog, log: &mut MessageLog) -> Option<Errno> {
-        let (mut room, mut own) = ([0; PATH], [0; LOG_BLOCK]);
+        let (mut room, mut own) = ([0; LOG_PATH], [0; LOG_BLOCK]);
         let name = own.get_mut(..self.kept.head(backlog.name).len())?;
         name.copy_from_slice(self.kept.head(backlog.name));
         let Some(path) = join(&[&self.directory, b"/", name], &mut room) else { return Some(Errno::ENAMETOOLONG) };
@@ -368,21 +373,21 @@ fn path_of<'r>(
     directory: &[u8],
     job: JobId,
     supervisor: &Supervisor<'_>,
-    room: &'r mut [u8; PATH],
+    room: &'r mut [u8; LOG_PATH],
 ) -> Option<&'r [u8]> {
     let class = supervisor.class_of(job)?;
     log_path(directory, supervisor.class_name(class), supervisor.instance_name(job), room)
 }
 
 /// `DIRECTORY/JOB[-INSTANCE].log`; slashes in names become `_`.
-fn log_path<'r>(directory: &[u8], job: &[u8], instance: &[u8], room: &'r mut [u8; PATH]) -> Option<&'r [u8]> {
+fn log_path<'r>(directory: &[u8], job: &[u8], instance: &[u8], room: &'r mut [u8; LOG_PATH]) -> Option<&'r [u8]> {
     let dash: &[u8] = if instance.is_empty() { b"" } else { b"-" };
     let path = join(&[directory, b"/", job, dash, instance, SUFFIX], room)?;
     path[directory.len() + 1..].iter_mut().filter(|byte| **byte == b'/').for_each(|byte| *byte = b'_');
     Some(path)
 }
 
-fn join<'r>(pieces: &[&[u8]], room: &'r mut [u8; PATH]) -> Option<&'r mut [u8]> {
+fn join<'r>(pieces: &[&[u8]], room: &'r mut [u8; LOG_PATH]) -> Option<&'r mut [u8]> {
     let mut used = 0;
     for piece in pieces {
         room.get_mut(used..used + piece.len())?.copy_from_slice(piece);
@@ -397,9 +402,9 @@ mod tests {
 
     #[test]
     fn slashes_in_names_do_not_lead_anywhere() {
-        let mut room = [0; PATH];
+        let mut room = [0; LOG_PATH];
         assert_eq!(log_path(b"/l/d", b"sub/job", b"a/b", &mut room), Some(&b"/l/d/sub_job-a_b.log"[..]));
         assert_eq!(log_path(b"/l", b"a", b"", &mut room), Some(&b"/l/a.log"[..]));
-        assert_eq!(log_path(b"/l", &[b'x'; PATH], b"", &mut room), None);
+        assert_eq!(log_path(b"/l", &[b'x'; LOG_PATH], b"", &mut room), None);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use uphold_core::{ClientId, Effect, Input, JobId, Launch, Notification, Pid, Process, Supervisor};
+use uphold_core::{ClientId, Effect, Input, Instant, JobId, Launch, Notification, Pid, Process, Supervisor};
 
 use crate::clock::now;
 use crate::keep::entry::Entry;
@@ -36,8 +36,10 @@ struct Recovery<'r> {
     newborn: BTreeSet<Pid>,
     /// Processes that got a stop signal so that they can be released.
     leaving: BTreeSet<Pid>,
-    /// The time of the last entry.
+    /// The time of the last entry, in ticks since boot.
     last: u64,
+    /// The same as the supervisor's time.
+    now: Instant,
 }
 
 impl Follower for Recovery<'_> {
@@ -45,8 +47,9 @@ impl Follower for Recovery<'_> {
         self.guard.begin(number)
     }
 
-    fn done(&mut self, _: &Supervisor<'_>, effect: Effect) {
+    fn done(&mut self, supervisor: &Supervisor<'_>, effect: Effect) {
         match effect {
+            Effect::Log(notice) => self.linux.history.note(supervisor, &notice, self.now),
             Effect::Spawn { launch, .. } => self.launch = Some(launch),
             Effect::Reply { client, .. } => {
                 self.clients.insert((client.slot, client.generation), None);
@@ -73,6 +76,7 @@ impl Follower for Recovery<'_> {
         // A launch begins after the entry before it. It is noted when its process is there, which by then may have
         // forked a daemon.
         let before = std::mem::replace(&mut self.last, ticks);
+        self.now = entry.stamp.now;
         let launch = self.launch.take();
         match entry.input() {
             Input::Spawned { job, process, pid } => {
@@ -144,6 +148,7 @@ pub(crate) fn recover(
         newborn: BTreeSet::new(),
         leaving: BTreeSet::new(),
         last: began,
+        now: now(),
         linux,
     };
     // Extended, and not collected, which takes the code of a sort for each.

@@ -29,6 +29,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
         Request::Restart { target, wait: false },
         Request::Reload { target: named },
         Request::Status { target: named },
+        Request::Why { target },
         Request::List { from: 0 },
         Request::Emit { event: b"event", environment: Strings(b"A=b\0C=d\0"), wait: true },
         Request::Usage { job: b"job" },

@@ -1,0 +1,134 @@
+//! `initctl status` for a person, and `initctl why`: why a job does, or does not, run.
+
+mod history;
+mod output;
+mod reasons;
+mod words;
+
+use std::io::{IsTerminal, stdout};
+use std::os::unix::ffi::OsStrExt;
+
+use uphold_core::control::why::Why;
+use uphold_core::control::{Cause, Holder, Reply, Request, Waiting, frame};
+use uphold_core::{Select, Target};
+
+use crate::config::condition::Condition;
+use crate::connection::Connection;
+use crate::context::Context;
+use crate::failure::{Failure, error_text, unreadable_answer};
+use crate::print::{self, ErrorHint, ReplyFormat};
+
+/// The lines of a job's output that `status` and `why` show.
+const TAIL: usize = 3;
+
+/// The longest chain of waits that is followed. A longer one has no other cause.
+const LONGEST_CHAIN: usize = 32;
+
+/// `status`: the lines of Upstart, and for a person the reasons below.
+///
+/// # Errors
+/// The supervisor cannot be reached or refuses the request.
+pub fn status(context: &mut Context<'_>) -> Result<(), Failure> {
+    let (target, _) = context.invocation.target(context.options).map_err(|missing| context.usage_error(missing))?;
+    let mut connection = context.connect()?;
+    let reply = connection.ask(&Request::Status { target })?;
+    let quiet = context.options.quiet;
+    print::reply(context.out, quiet, ReplyFormat::Status, ErrorHint::ShowUsage, &reply)?;
+    let for_a_person = context.options.verbose || (!quiet && stdout().is_terminal());
+    if !for_a_person {
+        return Ok(());
+    }
+    // An older supervisor does not know the question: then there is nothing to add.
+    match connection.ask(&Request::Why { target })? {
+        Reply::Why(bytes) => report(context, &decode(bytes)?),
+        _ => Ok(()),
+    }
+}
+
+/// `why`: the reasons, the condition, the chain of waits, and what has happened.
+///
+/// # Errors
+/// The supervisor cannot be reached or refuses the request.
+pub fn why(context: &mut Context<'_>) -> Result<(), Failure> {
+    let (target, _) = context.invocation.target(context.options).map_err(|missing| context.usage_error(missing))?;
+    let mut connection = context.connect()?;
+    let mut next = {
+        let bytes = ask(&mut connection, target)?;
+        let why = decode(&bytes)?;
+        writeln!(context.out, "{}", why.status)?;
+        report(context, &why)?;
+        condition(context, &why)?;
+        history::print(context.out, &why)?;
+        holder(&why)
+    };
+    let mut seen = vec![];
+    while let Some(job) = next.take().filter(|_| seen.len() < LONGEST_CHAIN) {
+        if seen.contains(&job) {
+            writeln!(
+                context.out,
+                "The chain of waits is a circle. `initctl stop --force' on one of its jobs ends it."
+            )?;
+            break;
+        }
+        let bytes = ask(&mut connection, Target { job: &job.0, select: Select::Name(&job.1) })?;
+        let why = decode(&bytes)?;
+        writeln!(context.out, "{}", why.status)?;
+        writeln!(context.out, "  It is {}.", Waiting { job: None, cause: why.cause })?;
+        next = holder(&why);
+        seen.push(job);
+    }
+    Ok(())
+}
+
+fn ask(connection: &mut Connection, target: Target<'_>) -> Result<Vec<u8>, Failure> {
+    match connection.ask(&Request::Why { target })? {
+        Reply::Why(bytes) => Ok(bytes.to_vec()),
+        other => Err(Failure::of(&other)),
+    }
+}
+
+fn decode(bytes: &[u8]) -> Result<Why<'_>, Failure> {
+    frame::decode(bytes).map_err(unreadable_answer)
+}
+
+/// The job that holds the event for which a job waits: its name and its instance's.
+fn holder(why: &Why<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
+    match why.cause {
+        Cause::Event { holder: Holder::Job { job, instance }, .. } => Some((job.to_vec(), instance.to_vec())),
+        _ => None,
+    }
+}
+
+/// Prints the reasons, and the end of the output.
+fn report(context: &mut Context<'_>, why: &Why<'_>) -> Result<(), Failure> {
+    for line in reasons::of(why) {
+        writeln!(context.out, "  {line}")?;
+    }
+    if why.log.is_empty() {
+        return Ok(());
+    }
+    let path = std::path::Path::new(std::ffi::OsStr::from_bytes(why.log));
+    match output::last_lines(path, TAIL) {
+        Ok(lines) if lines.is_empty() => {}
+        Ok(lines) => {
+            writeln!(context.out, "  The end of its output ({}):", path.display())?;
+            for line in lines {
+                print::line(context.out, b"    ", &line)?;
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => writeln!(context.out, "  Its output is in {}: {}", path.display(), error_text(&error))?,
+    }
+    Ok(())
+}
+
+/// Prints `start on` with the events that have happened.
+fn condition(context: &mut Context<'_>, why: &Why<'_>) -> Result<(), Failure> {
+    let Some(Some(tree)) = Condition::read(why.start_on) else { return Ok(()) };
+    print::line(context.out, b"start on ", &tree.infix())?;
+    for (at, event) in tree.events().into_iter().enumerate() {
+        let mark = if why.happened >> at & 1 == 1 { "  has happened: " } else { "  missing:      " };
+        print::line(context.out, mark.as_bytes(), &event.text())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! The lasting part of each job's history, however much has happened since.
+
+use uphold_core::control::why::{Happening, Past, Record, Tenths};
+use uphold_core::{Exit, Goal, Process};
+
+use crate::capacity::CLASSES;
+
+/// A row of the table; there is one for each class.
+#[derive(Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Remembered {
+    /// The hash of the job's name; 0 if the row is free.
+    name: u32,
+    /// When the last main process was spawned.
+    launched: Tenths,
+    past: Past,
+}
+
+const _: () = assert!(size_of::<Remembered>() <= 64, "the memory of a job");
+
+/// The table, by the index of the class.
+pub(super) struct Table(Vec<Remembered>);
+
+impl Table {
+    pub(super) fn new() -> Table {
+        Table(Vec::with_capacity(CLASSES))
+    }
+
+    /// Notes what has happened to a job.
+    pub(super) fn note(&mut self, index: usize, name: u32, record: Record) {
+        let Some(Remembered { launched, past, .. }) = self.row(index, name) else { return };
+        match record.what {
+            Happening::State(_) => past.since = Some(record.at),
+            Happening::Goal(Goal::Start) => past.failure = None,
+            Happening::Started(Process::Main, _) => *launched = record.at,
+            Happening::Ended(Process::Main, _) => {
+                past.end = Some(record);
+                past.lived = Tenths(record.at.0.saturating_sub(launched.0));
+            }
+            Happening::Mistaken(expect, right) => past.lesson = Some((expect, right)),
+            Happening::Ended(_, Exit::Status(0)) => {}
+            Happening::Ended(..)
+            | Happening::SpawnFailed(..)
+            | Happening::RespawningTooFast
+            | Happening::NotReady(_)
+            | Happening::HookOverdue(..)
+            | Happening::WatchdogMissed(_)
+            | Happening::GivenUp(_) => past.failure = Some(record),
+            Happening::Goal(_)
+            | Happening::Started(..)
+            | Happening::Became(_)
+            | Happening::SpawnDelayed(..)
+            | Happening::Signalled(..)
+            | Happening::Respawning
+            | Happening::Outlived(_) => {}
+        }
+    }
+
+    /// The lasting part of a job's history.
+    pub(super) fn past(&self, name: u32) -> Past {
+        self.0.iter().find(|row| row.name == name).map_or(Past::default(), |row| row.past)
+    }
+
+    /// The row of a class. A class that has taken the place of another of its name, since its file was changed, goes on
+    /// with that one's row, but for the lesson, which was about the other file.
+    fn row(&mut self, index: usize, name: u32) -> Option<&mut Remembered> {
+        if index >= self.0.len() && index < self.0.capacity() {
+            self.0.resize(index + 1, Remembered::default());
+        }
+        if self.0.get(index)?.name != name {
+            let before = self.0.iter_mut().find(|row| row.name == name).map(std::mem::take).unwrap_or_default();
+            let past = Past { lesson: None, ..before.past };
+            *self.0.get_mut(index)? = Remembered { name, past, ..before };
+        }
+        self.0.get_mut(index)
+    }
+
+    /// Every row, for the next program.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Remembered> + Clone {
+        self.0.iter()
+    }
+
+    /// Takes the rows of another program.
+    pub(super) fn put_back(&mut self, rows: &[Remembered]) {
+        let room = self.0.capacity();
+        self.0.extend_from_slice(rows.get(..room).unwrap_or(rows));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(tenths: u32, what: Happening) -> Record {
+        Record { at: Tenths(tenths), what }
+    }
+
+    #[test]
+    fn a_changed_file_keeps_the_past_and_drops_the_lesson() {
+        let mut table = Table::new();
+        table.note(3, 7, at(10, Happening::Started(Process::Main, 5)));
+        table.note(3, 7, at(30, Happening::Ended(Process::Main, Exit::Status(1))));
+        table.note(3, 7, at(30, Happening::Mistaken(Default::default(), None)));
+        assert_eq!((table.past(7).lived, table.past(7).lesson), (Tenths(20), Some((Default::default(), None))));
+        table.note(1, 7, at(40, Happening::Goal(Goal::Start)));
+        assert_eq!(table.past(7).end, Some(at(30, Happening::Ended(Process::Main, Exit::Status(1)))));
+        assert_eq!(table.past(7).lesson, None);
+        assert_eq!(table.rows().filter(|row| row.name == 7).count(), 1);
+    }
+
+    #[test]
+    fn a_failure_is_remembered_until_the_next_start() {
+        let mut table = Table::new();
+        table.note(0, 7, at(1, Happening::Ended(Process::PreStart, Exit::Status(3))));
+        table.note(0, 7, at(2, Happening::Goal(Goal::Stop)));
+        assert_eq!(table.past(7).failure, Some(at(1, Happening::Ended(Process::PreStart, Exit::Status(3)))));
+        table.note(0, 7, at(3, Happening::Goal(Goal::Start)));
+        assert_eq!(table.past(7).failure, None);
+    }
+
+    #[test]
+    fn a_class_beyond_the_capacity_is_not_remembered() {
+        let mut table = Table::new();
+        let beyond = table.0.capacity();
+        table.note(beyond, 7, at(1, Happening::Respawning));
+        assert_eq!((table.past(7), table.0.len()), (Past::default(), 0));
+    }
+}
