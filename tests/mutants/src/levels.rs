@@ -22,7 +22,11 @@ pub const LEVELS: [Level; 9] = [
     Level { name: "unit", programs: &["uphold_core", "control_frames"], ..TESTS },
     Level { name: "tables", programs: &["tables", "job_files", "logins", "pages", "stanza_values"], ..TESTS },
     Level { name: "scenarios", programs: &["play"], folder: Some("scenarios"), ..TESTS },
-    Level { name: "kit", programs: &["causes", "classes", "environments", "found", "requests"], ..TESTS },
+    Level {
+        name: "kit",
+        programs: &["causes", "classes", "definitions", "environments", "found", "requests"],
+        ..TESTS
+    },
     Level { name: "simulation", programs: &["simulate"], arguments: &["0", "400"], ..TESTS },
     Level {
         name: "opinion",
