@@ -15,7 +15,7 @@ use crate::levels::{LEVELS, Level};
 /// The tests of a program take at most so many times as much of a processor with a mutant as they all take time without.
 const PATIENCE: u32 = 10;
 /// The shortest limit of a processor's time, in seconds.
-const SHORTEST: u64 = 2;
+const SHORTEST: u64 = 1;
 /// A process that has not ended after so many times its limit waits for something.
 const STUCK: u32 = 20;
 /// The number of no mutant.
