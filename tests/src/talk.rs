@@ -29,6 +29,8 @@ pub struct Talk<M> {
     pub world: World<M>,
     /// Whether the client has greeted.
     pub greeted: bool,
+    /// The log and the replies of the last request that was an input, and of what happened before it.
+    pub said: Vec<String>,
     /// The size of a page.
     pub page: usize,
     /// The place where the next page begins.
@@ -42,7 +44,7 @@ impl<M: Memory> Talk<M> {
         let base = Strings(b"PATH=/bin\0TERM=linux\0");
         world.memory.supervisor().set_base_environment(base).expect("room");
         world.kernel.journal = Some(Vec::new());
-        Talk { world, greeted: true, page: MAX_PAGE, next: None }
+        Talk { world, greeted: true, said: vec![], page: MAX_PAGE, next: None }
     }
 
     /// Loads a job file.
@@ -70,8 +72,8 @@ impl<M: Memory> Talk<M> {
         self.world.kernel.clients[CLIENT.slot as usize] = if request.waits() { Client::Waits } else { Client::Asked };
         self.world.give(input);
         assert_eq!(self.world.kernel.fault, None, "{request:?}");
-        let said = self.world.kernel.journal.replace(Vec::new()).unwrap_or_default();
-        said.iter().rev().find_map(|line| line.strip_prefix("C: ")).unwrap_or_default().to_owned()
+        self.said = self.world.kernel.journal.replace(Vec::new()).unwrap_or_default();
+        self.said.iter().rev().find_map(|line| line.strip_prefix("C: ")).unwrap_or_default().to_owned()
     }
 
     /// The whole of a list, page by page.
