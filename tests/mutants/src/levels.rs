@@ -27,7 +27,7 @@ pub const LEVELS: [Level; 9] = [
         programs: &["causes", "classes", "definitions", "environments", "found", "no_room", "requests"],
         ..TESTS
     },
-    Level { name: "simulation", programs: &["simulate"], arguments: &["0", "400"], ..TESTS },
+    Level { name: "simulation", programs: &["simulate"], arguments: &["0", "100"], ..TESTS },
     Level {
         name: "opinion",
         programs: &["second_opinion"],
