@@ -307,6 +307,34 @@ fn a_condition_has_a_longest_name_and_a_greatest_number_of_events() {
     }
 }
 
+/// The reason for which a file defines no class, in words.
+#[test]
+fn an_error_says_the_line_and_the_reason() {
+    use std::error::Error;
+    type Mine = storage! { classes: 2, jobs: 1 };
+    let mut memory = Mine::new();
+    let mut supervisor = memory.supervisor();
+    let mut error = |file: &str| supervisor.define(b"a", &mut file.as_bytes().to_vec(), |_| {}).expect_err("an error");
+    let wrong = error("exec main\nno-such-stanza\n");
+    assert_eq!(wrong.to_string(), "line 2: Unknown stanza");
+    assert_eq!(wrong.source().map(ToString::to_string), Some("Unknown stanza".to_owned()));
+    let full = error(&format!("start on {}\n", "x".repeat(EVENT_NAME + 1)));
+    assert_eq!(full.to_string(), full.source().expect("a reason").to_string());
+    assert!(full.to_string().contains("event name in a condition"), "{full}");
+}
+
+/// The world keeps what it needs of a file: it is given each stanza, in order.
+#[test]
+fn every_stanza_is_given_to_the_world() {
+    type Mine = storage! { classes: 2, jobs: 1 };
+    let mut memory = Mine::new();
+    let mut supervisor = memory.supervisor();
+    let mut kept = 0;
+    let mut file = b"exec main\nchdir /tmp\nrespawn\n".to_vec();
+    supervisor.define(b"a", &mut file, |_| kept += 1).expect("a good file");
+    assert_eq!(kept, 3);
+}
+
 /// `manual` takes an earlier `start on` back.
 #[test]
 fn a_manual_job_starts_by_no_event() {

@@ -31,8 +31,8 @@ fn occupancy(talk: &mut Talk<impl Memory>) -> Occupancy {
     talk.world.memory.supervisor().occupancy()
 }
 
-/// Fills the text of the storage to the last byte.
-fn fill(talk: &mut Talk<impl Memory>) {
+/// Fills the text of the storage, but for some bytes.
+fn fill(talk: &mut Talk<impl Memory>, room: usize) {
     let mut supervisor = talk.world.memory.supervisor();
     let (mut fits, mut too_much) = (0, 1 << 16);
     while too_much - fits > 1 {
@@ -44,7 +44,7 @@ fn fill(talk: &mut Talk<impl Memory>) {
         // Otherwise both texts must fit at once.
         supervisor.set_own_environment(Strings::EMPTY).expect("nothing always fits");
     }
-    supervisor.set_own_environment(Strings(&vec![0; fits])).expect("it has fitted before");
+    supervisor.set_own_environment(Strings(&vec![0; fits.saturating_sub(room)])).expect("it has fitted before");
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_job_that_runs_can_report_its_end_whatever_fills_the_text() {
                 talk.load("a-job-with-a-name", &file);
                 start(&mut talk, "a-job-with-a-name", &format!("I=an instance\0{given}"));
                 talk.world.happen(&"20 seconds pass".parse().expect("words that are known"));
-                fill(&mut talk);
+                fill(&mut talk, 0);
                 talk.world.kernel.journal = Some(Vec::new());
                 talk.world.happen(&end.parse().expect("words that are known"));
                 let said = talk.world.kernel.journal.replace(Vec::new()).unwrap_or_default();
@@ -72,6 +72,81 @@ fn a_job_that_runs_can_report_its_end_whatever_fills_the_text() {
             }
         }
     }
+}
+
+/// A change of every environment is made whole or not at all, however much room there is.
+#[test]
+fn every_environment_is_changed_or_none() {
+    use uphold_core::EnvTable;
+    type Mine = storage! { classes: 4, jobs: 3, text: 3072 };
+    let tables = [EnvTable::Global]
+        .into_iter()
+        .chain([b"1", b"2", b"3"].map(|instance| EnvTable::Job { job: b"one", instance }));
+    let tables: Vec<EnvTable<'_>> = tables.collect();
+    let (mut done, mut refused) = (0, 0);
+    for room in 0..500 {
+        for entry in ["A", "A=12345678901234567890"] {
+            let mut talk = Talk::new(Mine::new());
+            talk.load("one", "instance $N\nexport A\nexec main\n");
+            for n in ["N=1\0", "N=2\0", "N=3\0W=a long value of a variable that only this instance has\0"] {
+                start(&mut talk, "one", n);
+            }
+            fill(&mut talk, room);
+            let request = Request::SetEnvironment { table: EnvTable::Global, entry: entry.as_bytes(), replace: true };
+            let said = talk.ask(From::User, request);
+            for table in &tables {
+                let request = Request::GetEnvironment { table: *table, name: b"A" };
+                let value = talk.ask(From::User, request);
+                let wanted = if said == "done" { entry.get(2..).unwrap_or("") } else { "No such variable: A" };
+                assert_eq!(value, wanted, "{room}: {said}: {table:?}");
+            }
+            if said == "done" {
+                done += 1
+            } else {
+                refused += 1
+            }
+            fill(&mut talk, 0);
+            let request = Request::UnsetEnvironment { table: EnvTable::Global, name: b"PATH" };
+            let said = talk.ask(From::User, request);
+            for table in &tables {
+                let request = Request::GetEnvironment { table: *table, name: b"PATH" };
+                let value = talk.ask(From::User, request);
+                assert_eq!(value == "/bin", said != "done", "{room}: {said}: {table:?}");
+            }
+        }
+    }
+    assert!(done > 100 && refused > 100, "{done} {refused}");
+}
+
+/// Events that are not finished may use up the room for them, but not that for the events of jobs.
+#[test]
+fn an_event_that_has_no_room_leaves_nothing_behind() {
+    type Mine = storage! { classes: 4, jobs: 1, events: 5 };
+    let mut talk = Talk::new(Mine::new());
+    talk.load("svc", "exec main\n");
+    for n in 1..=3 {
+        talk.load(&format!("hold{n}"), &format!("start on (held{n} and never)\n"));
+    }
+    start(&mut talk, "svc", "");
+    let before = occupancy(&mut talk);
+    for n in 1..=3 {
+        assert_eq!(emit(&mut talk, &format!("held{n}"), "X=1\0", false), "done");
+    }
+    let held = occupancy(&mut talk);
+    for wait in [false, true] {
+        let full = "The supervisor's capacity is exhausted: events";
+        assert_eq!(emit(&mut talk, "one-more", "X=1\0", wait), full);
+        assert_eq!(occupancy(&mut talk), held);
+    }
+    assert_eq!(stop(&mut talk, "svc", ""), "svc stop/killed, process 1");
+    talk.world.happen(&"1 dies of TERM".parse().expect("words that are known"));
+    assert_eq!(occupancy(&mut talk).jobs.used, 0);
+    for n in 1..=3 {
+        talk.world.memory.supervisor().delete_class(format!("hold{n}").as_bytes());
+    }
+    talk.world.happen(&"1 second passes".parse().expect("words that are known"));
+    let (after, before) = (occupancy(&mut talk).events, before.events);
+    assert_eq!((after.used, after.reserved), (0, 0), "{before:?}");
 }
 
 /// An event reaches jobs although its variables cannot be copied: those that it stops are stopped.

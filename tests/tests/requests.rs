@@ -188,7 +188,72 @@ fn a_status_text_is_in_the_status_only() {
     assert_eq!(talk.ask(From::Anyone, Request::Status { target: SVC }), "svc start/running, process 1\n\tbusy");
     let list = "svc start/running, process 1; one stop/waiting";
     assert_eq!(talk.ask(From::Anyone, Request::List { from: 0 }), list);
-    assert_eq!(talk.ask(From::Root, Request::Stop { target: SVC, wait: false }), "svc stop/killed, process 1");
+    // The next process has said nothing yet.
+    talk.load("hooked", "exec main\nrespawn\npost-stop exec hook\n");
+    let hooked = Target::named(b"hooked");
+    talk.ask(From::Root, Request::Start { target: hooked, wait: false });
+    talk.world.happen(&"2 says STATUS busy".parse().expect("words that are known"));
+    talk.world.happen(&"2 exits 1".parse().expect("words that are known"));
+    assert_eq!(talk.ask(From::Anyone, Request::Status { target: hooked }), "hooked start/post-stop, process 2");
+    talk.world.happen(&"2 exits 0".parse().expect("words that are known"));
+    assert_eq!(talk.ask(From::Anyone, Request::Status { target: hooked }), "hooked start/running, process 2");
+}
+
+/// A job's own processes name their instance, and give no variables.
+#[test]
+fn an_instance_is_found_by_its_name() {
+    let mut talk = talk();
+    let by = |name: &'static [u8]| Target { job: b"one", select: Select::Name(name) };
+    let target = Target { job: b"one", select: Select::Environment(Strings(b"N=1\0V=2\0")) };
+    let start = |target| Request::Start { target, wait: false };
+    let stop = |target| Request::Stop { target, wait: false };
+    let restart = |target| Request::Restart { target, wait: false };
+    #[rustfmt::skip]
+    let steps = [
+        (start(by(b"1")),                "Unknown instance: 1"),
+        (start(target),                  "one (1) start/spawned, process 1"),
+        (start(by(b"1")),                "Job is already running: one (1)"),
+        (restart(by(b"2")),              "Unknown instance: 2"),
+        (restart(by(b"1")),              "one (1) start/killed, process 1"),
+        (stop(by(b"1")),                 "one (1) stop/killed, process 1"),
+        (stop(by(b"1")),                 "Job has already been stopped: one (1)"),
+        (stop(target),                   "Job has already been stopped: one (1)"),
+        (restart(by(b"1")),              "Job has already been stopped: one (1)"),
+        (restart(target),                "Job has already been stopped: 1"),
+        (Request::Reload { target: by(b"1") }, "done"),
+        (start(by(b"1")),                "one (1) start/killed, process 1"),
+    ];
+    for (request, wanted) in steps {
+        assert_eq!(talk.ask(From::Root, request), wanted, "{request:?}");
+    }
+    // The variables are those of the last start that gave any.
+    talk.world.happen(&"1 dies of TERM".parse().expect("words that are known"));
+    let table = uphold_core::EnvTable::Job { job: b"one", instance: b"1" };
+    assert_eq!(talk.ask(From::Root, Request::GetEnvironment { table, name: b"V" }), "2");
+}
+
+/// A forced stop kills at once, and can follow a plain one.
+#[test]
+fn a_forced_stop_kills_at_once() {
+    let orders = |talk: &Talk<Small>| {
+        let is_signal = |line: &&String| line.starts_with("TERM") || line.starts_with("KILL");
+        talk.said.iter().filter(is_signal).cloned().collect::<Vec<_>>()
+    };
+    for (requests, wanted) in [
+        (&[Request::Stop { target: SVC, wait: false }][..], &["TERM to group 1"][..]),
+        (&[Request::Force { target: SVC, wait: false }], &["KILL to group 1", "KILL to all of svc"]),
+        (
+            &[Request::Stop { target: SVC, wait: false }, Request::Force { target: SVC, wait: false }],
+            &["KILL to group 1", "KILL to all of svc"],
+        ),
+    ] {
+        let mut talk = talk();
+        talk.ask(From::Root, Request::Start { target: SVC, wait: false });
+        for request in requests {
+            assert_eq!(talk.ask(From::Root, *request), "svc stop/killed, process 1");
+        }
+        assert_eq!(orders(&talk), wanted, "{requests:?}");
+    }
 }
 
 /// A reply is no longer than the memory that its sender has.
