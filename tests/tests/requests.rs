@@ -199,6 +199,19 @@ fn a_status_text_is_in_the_status_only() {
     assert_eq!(talk.ask(From::Anyone, Request::Status { target: hooked }), "hooked start/running, process 2");
 }
 
+/// A status text that is too long is cut.
+#[test]
+fn a_status_text_has_a_greatest_length() {
+    let mut talk = talk();
+    talk.ask(From::Root, Request::Start { target: SVC, wait: false });
+    let most = uphold_core::limits::STATUS;
+    for length in [most - 1, most, most + 1, 2 * most] {
+        talk.world.happen(&format!("1 says STATUS {}", "x".repeat(length)).parse().expect("words that are known"));
+        let wanted = format!("svc start/running, process 1\n\t{}", "x".repeat(length.min(most)));
+        assert_eq!(talk.ask(From::Anyone, Request::Status { target: SVC }), wanted, "{length}");
+    }
+}
+
 /// A job's own processes name their instance, and give no variables.
 #[test]
 fn an_instance_is_found_by_its_name() {
