@@ -209,6 +209,61 @@ fn an_instance_has_a_longest_name() {
     assert_eq!(occupancy(&mut talk).jobs.used, 1);
 }
 
+/// The places for the events that may wait for a job are reserved when it is made, and given back with it.
+#[test]
+fn the_events_of_a_condition_have_their_places() {
+    type Mine = storage! { classes: 4, jobs: 3, waiters: 20 };
+    let mut talk = Talk::new(Mine::new());
+    talk.load("svc", "instance $N\nstart on (a and b)\nstop on c or (d and e)\npre-start exec hook\nexec main\n");
+    let places = |talk: &mut Talk<Mine>| {
+        let waiters = occupancy(talk).waiters;
+        (waiters.used, waiters.reserved)
+    };
+    start(&mut talk, "svc", "N=1\0");
+    let (_, of_one) = places(&mut talk);
+    start(&mut talk, "svc", "N=2\0");
+    assert_eq!(places(&mut talk), (0, 2 * of_one));
+    assert!(of_one >= 2);
+    for _ in 0..3 {
+        emit(&mut talk, "a", "N=3\0", false);
+        emit(&mut talk, "b", "", false);
+        assert_eq!(places(&mut talk), (2, 3 * of_one - 2));
+        stop(&mut talk, "svc", "N=3\0");
+        assert_eq!(places(&mut talk), (0, 3 * of_one));
+        talk.world.happen(&"3 exits 0".parse().expect("words that are known"));
+        assert_eq!(places(&mut talk), (0, 2 * of_one));
+    }
+}
+
+/// All events of the longest condition count.
+#[test]
+fn the_last_event_of_the_longest_condition_counts() {
+    use uphold_core::limits::CONDITION_EVENTS;
+    type Mine =
+        storage! { classes: 2, jobs: 2, events: 140, waiters: 400, leaves: 300, names: 200, text: 65536, pieces: 800 };
+    let mut talk = Talk::new(Mine::new());
+    let all = |letter: char| (0..CONDITION_EVENTS).map(|n| format!("{letter}{n}")).collect::<Vec<_>>();
+    let conditions = format!("start on {}\nstop on {}\n", all('a').join(" and "), all('b').join(" and "));
+    talk.load("svc", &format!("{conditions}exec main\npost-stop exec hook\n"));
+    for (letter, list) in [('a', "UPSTART_EVENTS="), ('b', "UPSTART_STOP_EVENTS=")] {
+        for n in 0..CONDITION_EVENTS {
+            assert_eq!(emit(&mut talk, &format!("{letter}{n}"), &format!("{letter}V{n}=1\0"), false), "done");
+        }
+        let supervisor = talk.world.memory.supervisor();
+        let job = supervisor.jobs().next().expect("a job");
+        let variables = supervisor.environment(job, uphold_core::Process::PostStop);
+        let variables: Vec<String> =
+            variables.map(|entry| String::from_utf8_lossy(&[entry.0, entry.1].concat()).into_owned()).collect();
+        let count = variables.iter().filter(|entry| entry.starts_with(&format!("{letter}V"))).count();
+        assert_eq!(count, CONDITION_EVENTS);
+        assert!(variables.contains(&format!("{list}{}", all(letter).join(" "))), "{variables:?}");
+    }
+    talk.world.happen(&"1 dies of TERM".parse().expect("words that are known"));
+    talk.world.happen(&"1 exits 0".parse().expect("words that are known"));
+    let left = occupancy(&mut talk);
+    assert_eq!((left.events.used, left.jobs.used, left.waiters.used), (0, 0, 0));
+}
+
 /// A client that would have to wait, and for which there is no place, changes nothing.
 #[test]
 fn a_client_for_which_there_is_no_place_changes_nothing() {
