@@ -24,7 +24,7 @@ pub const LEVELS: [Level; 8] = [
     Level { name: "scenarios", programs: &["play"], folder: Some("scenarios"), ..TESTS },
     Level {
         name: "kit",
-        programs: &["causes", "classes", "definitions", "environments", "found", "no_room", "requests"],
+        programs: &["causes", "classes", "definitions", "environments", "found", "launches", "no_room", "requests"],
         ..TESTS
     },
     Level { name: "simulation", programs: &["simulate"], arguments: &["0", "100"], ..TESTS },
