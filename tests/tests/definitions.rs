@@ -258,7 +258,7 @@ macro_rules! storages {
         fn $name() {
             type Mine = storage! { classes: 12, jobs: 5, leaves: 64, names: 64, text: 16384, pieces: 400, $($field: $count),+ };
             let mut refused = 0;
-            let has_room = stringify!($name) == "with_all_room";
+            let has_room = ["with_all_room", "with_one_chain"].contains(&stringify!($name));
             for seed in 0..60 {
                 refused += play(&mut Mine::new(), seed, has_room);
             }
@@ -270,6 +270,7 @@ macro_rules! storages {
 
 storages! {
     with_all_room { classes: 12 }
+    with_one_chain { chains: 1 }
     with_few_classes { classes: 5 }
     with_few_leaves { leaves: 14 }
     with_few_names { names: 9 }
@@ -335,7 +336,7 @@ fn every_stanza_is_given_to_the_world() {
     assert_eq!(kept, 3);
 }
 
-/// `manual` takes an earlier `start on` back.
+/// The last `start on` counts, and `manual` takes it back.
 #[test]
 fn a_manual_job_starts_by_no_event() {
     type Mine = storage! { classes: 2, jobs: 1 };
@@ -346,8 +347,13 @@ fn a_manual_job_starts_by_no_event() {
         give(supervisor, Input::Emit { client: None, event: b"go", environment, wait: false }, &mut vec![]);
         supervisor.jobs().count()
     };
-    for (file, jobs) in [("start on go\nmanual\n", 0), ("manual\nstart on go\n", 1)] {
+    for (file, leaves, jobs) in [
+        ("start on go\nmanual\n", 0, 0),
+        ("start on go or no or never\nstart on no or never\n", 2, 0),
+        ("manual\nstart on go\n", 1, 1),
+    ] {
         supervisor.define(b"a", &mut file.as_bytes().to_vec(), |_| {}).expect("a good file");
+        assert_eq!(supervisor.occupancy().leaves.used, leaves, "{file}");
         assert_eq!(event(&mut supervisor), jobs, "{file}");
     }
 }

@@ -209,6 +209,26 @@ fn an_instance_has_a_longest_name() {
     assert_eq!(occupancy(&mut talk).jobs.used, 1);
 }
 
+/// A definition that waits for the end of the old one takes effect, whatever has filled the text since.
+#[test]
+fn a_replacement_finds_the_room_that_it_was_promised() {
+    type Mine = storage! { classes: 4, jobs: 2, text: 4096 };
+    for name in ["e", "an-event-with-a-name", "an-event-with-a-name-that-is-not-so-short-as-the-others"] {
+        let mut talk = Talk::new(Mine::new());
+        talk.load("svc", "exec main\n");
+        start(&mut talk, "svc", "");
+        talk.load("svc", &format!("start on {name} or b{name}\nstop on c{name}\nexec main\n"));
+        fill(&mut talk, 0);
+        stop(&mut talk, "svc", "");
+        talk.world.happen(&"1 dies of TERM".parse().expect("words that are known"));
+        let now = occupancy(&mut talk);
+        assert_eq!((now.names.used, now.interests.used, now.classes.used), (3, 3, 1), "{name}");
+        talk.world.memory.supervisor().set_own_environment(Strings::EMPTY).expect("nothing always fits");
+        assert_eq!(emit(&mut talk, &format!("b{name}"), "", false), "done");
+        assert_eq!(occupancy(&mut talk).jobs.used, 1);
+    }
+}
+
 /// The places for the events that may wait for a job are reserved when it is made, and given back with it.
 #[test]
 fn the_events_of_a_condition_have_their_places() {
