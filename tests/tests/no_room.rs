@@ -243,7 +243,8 @@ fn the_events_of_a_condition_have_their_places() {
     let (_, of_one) = places(&mut talk);
     start(&mut talk, "svc", "N=2\0");
     assert_eq!(places(&mut talk), (0, 2 * of_one));
-    assert!(of_one >= 2);
+    // Three events may stop it, and two start it, but not both at once.
+    assert!(of_one >= 3);
     for _ in 0..3 {
         emit(&mut talk, "a", "N=3\0", false);
         emit(&mut talk, "b", "", false);
