@@ -1,5 +1,5 @@
-//! The fates of the mutants, kept in a file from one run to the next, so that a round can go on where it was, and a later
-//! level takes only what the earlier ones left.
+//! The fates of the mutants, kept in a file from one run to the next, so that a round can go on where it was, and a
+//! later level takes only what the earlier ones left.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -12,7 +12,8 @@ use std::{fs, thread};
 use crate::cargo;
 use crate::levels::{LEVELS, Level};
 
-/// The tests of a program take at most so many times as much of a processor with a mutant as they all take time without.
+/// The tests of a program take at most so many times as much of a processor with a mutant as they all take time
+/// without.
 const PATIENCE: u32 = 10;
 /// The shortest limit of a processor's time, in seconds.
 const SHORTEST: u64 = 1;
@@ -150,8 +151,8 @@ pub enum Fate {
     Unreached,
 }
 
-/// Runs the tests that come by a mutant, level after level up to the last, until one fails. A mutant that no test comes by
-/// has survived them if a test of an earlier run came by it.
+/// Runs the tests that come by a mutant, level after level up to the last, until one fails. A mutant that no test comes
+/// by has survived them if a test of an earlier run came by it.
 ///
 /// # Errors
 /// A test cannot be run.
