@@ -57,7 +57,7 @@ impl Definition {
     }
 }
 
-/// What should be there of a name.
+/// The expected definitions of a name.
 #[derive(Clone, Copy, Default)]
 struct Named {
     current: Option<Definition>,
@@ -66,7 +66,7 @@ struct Named {
     runs: bool,
 }
 
-/// What should be there.
+/// The expected definitions.
 #[derive(Default)]
 struct Expected {
     names: BTreeMap<&'static str, Named>,
@@ -225,7 +225,7 @@ fn play(memory: &mut impl Memory, seed: u64, has_room: bool) -> usize {
             }
         }
         if !has_room {
-            // What has no room is not started.
+            // A job without room is not started.
             for (name, named) in &mut expected.names {
                 let status = supervisor.status(Target::named(name.as_bytes()));
                 named.runs &= status.is_ok_and(|it| !it.state.row().is_rest());

@@ -80,7 +80,7 @@ fn an_environment_is_changed_where_it_was_asked_for() {
         (keep(svc, "OWN=7"),        "done"),
         (get(svc, "DECLARED"),      "file"),
         (get(svc, "OWN"),           "6"),
-        // A job's own variables are no other's.
+        // A job's own variables are not seen in others.
         (set(svc, "OWN=8"),         "done"),
         (set(svc, "A=9"),           "done"),
         (get(one, "OWN"),           "No such variable: OWN"),
@@ -88,7 +88,7 @@ fn an_environment_is_changed_where_it_was_asked_for() {
         (get(GLOBAL, "A"),          "3"),
         (get(one, "A"),             "3"),
         (list(svc),                 "PATH=/bin TERM= A=9 B=2 C=5 DECLARED=file GIVEN=it OWN=8"),
-        // What is removed is hidden from a job, wherever it is from.
+        // A removed variable is hidden from a job, wherever it is from.
         (unset(svc, "DECLARED"),    "done"),
         (unset(svc, "B"),           "done"),
         (unset(svc, "NO"),          "done"),
@@ -184,7 +184,7 @@ type Tight = storage! {
     pieces: 90,
 };
 
-/// What does not fit is refused, and nothing is changed, neither the base nor any job.
+/// A change that does not fit is refused, and changes neither the base nor any job.
 #[test]
 fn a_change_that_does_not_fit_changes_nothing() {
     let mut talk = Talk::new(Tight::new());

@@ -1,4 +1,4 @@
-//! What the supervisor says to the world about each process that it orders, and about each search for processes.
+//! The orders of processes and of searches for processes, as the world gets them.
 
 use uphold_core::bytes::Strings;
 use uphold_core::{
@@ -97,7 +97,7 @@ fn a_slow_search_is_ordered_only_for_what_may_be_a_daemon() {
         let (_, searches) = give(&mut supervisor, Instant(*time), exit_of(Process::Main, *exit));
         assert_eq!(searches.first(), Some(slow), "{file} {time} {exit:?}");
     }
-    // What is being killed is where it was.
+    // Processes that are being killed are where they were.
     let mut memory = Small::new();
     let mut supervisor = memory.supervisor();
     supervisor.define(b"svc", &mut b"exec m\nkill scope job\n".to_vec(), |_| {}).expect("a good file");

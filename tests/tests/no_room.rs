@@ -7,7 +7,7 @@ use uphold_core::{Occupancy, Select, Target, storage};
 use uphold_tests::talk::{From, Talk};
 use uphold_tests::world::Memory;
 
-/// What the log says about what has no room.
+/// The messages about full storages.
 fn complaints(said: &[String]) -> Vec<&str> {
     said.iter().filter(|line| line.starts_with("No room")).map(String::as_str).collect()
 }

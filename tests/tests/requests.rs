@@ -136,7 +136,7 @@ fn only_commands_and_events_wait_and_only_they_are_inputs() {
     }
 }
 
-/// What is listed does not depend on the size of the pages, and a page that holds nothing says so.
+/// A list does not depend on the size of its pages, and a page that holds nothing is refused.
 #[test]
 fn a_list_is_the_same_in_pages_of_any_size() {
     let mut talk = talk();
@@ -179,7 +179,7 @@ fn a_job_is_listed_once_while_its_file_has_changed() {
     assert_eq!(talk.ask(From::Root, Request::Usage { job: b"svc" }), "new help");
 }
 
-/// The status text of a main process is told to those that ask for the status of the job, and ends with the process.
+/// The status text of a main process is in the status of its job, in no other reply, and ends with the process.
 #[test]
 fn a_status_text_is_in_the_status_only() {
     let mut talk = talk();

@@ -133,7 +133,7 @@ fn a_count_that_is_too_large_changes_nothing_beyond_the_buffer() {
     assert_eq!(outbox.flush(&mut Boasts), Ok(0));
 }
 
-/// What is on its way when the supervisor's program is replaced goes on in the memory of the next one.
+/// Bytes that are on their way when the supervisor's program is replaced go on in the memory of the next one.
 #[test]
 fn what_has_arrived_and_what_is_still_to_be_sent_goes_into_other_boxes() {
     let mut frame = [0; 32];
@@ -199,7 +199,7 @@ fn a_page_of_entries_keeps_whole_entries() {
     assert_eq!(page.push_entry(b"", b""), Err(Broken::TooLarge));
 }
 
-/// However large the buffer is, no frame is longer than the longest.
+/// The longest frame is the same in any larger buffer.
 #[test]
 fn a_larger_buffer_makes_no_longer_frame() {
     let (text, mut buffer) = (vec![b'x'; MAX_MESSAGE], vec![0; 2 * MAX_FRAME]);

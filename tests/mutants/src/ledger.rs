@@ -10,9 +10,9 @@ use std::sync::Mutex;
 use crate::levels::LEVELS;
 use crate::trial::Fate;
 
-/// What the file calls a mutant that no test comes by.
+/// The word for a mutant that no test comes by.
 const UNREACHED: &str = "unreached";
-/// What comes before the name of the last level that a mutant survived.
+/// The beginning of the word for a mutant that survived; the name of the last level follows.
 const SURVIVED: &str = "survived-";
 
 /// The file: a line for each fate, the fate and the mutant's description. A later line replaces an earlier one.
