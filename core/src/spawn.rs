@@ -163,3 +163,55 @@ impl fmt::Display for SpawnError {
 }
 
 impl core::error::Error for SpawnError {}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::string::ToString;
+
+    use super::{Resource, SpawnError, SpawnStage};
+
+    #[test]
+    fn every_stage_is_said_in_words() {
+        use SpawnStage as S;
+        #[rustfmt::skip]
+        let table = [
+            (S::Limit(Resource::Nofile), "set \"nofile\" resource limit"),
+            (S::Limit(Resource::Stack),  "set \"stack\" resource limit"),
+            (S::Pipe,             "create pipe"),
+            (S::Fork,             "fork"),
+            (S::Console,          "open console"),
+            (S::CgroupController, "use cgroup controller"),
+            (S::CgroupSettings,   "set up cgroup"),
+            (S::Cgroup,           "enter cgroup"),
+            (S::Profile,          "switch security profile"),
+            (S::Helper,           "prepare process"),
+            (S::Priority,         "set priority"),
+            (S::OomAdjustment,    "set oom adjustment"),
+            (S::Root,             "change root directory"),
+            (S::Directory,        "change working directory"),
+            (S::FindUser,         "getpwnam"),
+            (S::FindGroup,        "getgrnam"),
+            (S::FindOwnUser,      "getpwuid"),
+            (S::FindOwnGroup,     "getgrgid"),
+            (S::Groups,           "initgroups"),
+            (S::SetGroup,         "setgid"),
+            (S::SetUser,          "setuid"),
+            (S::Trace,            "set trace"),
+            (S::Execute,          "execute"),
+        ];
+        for (stage, words) in table {
+            assert_eq!(stage.to_string(), words);
+            let error = SpawnError { stage, code: 13 };
+            assert_eq!(error.to_string(), std::format!("unable to {words}: error 13"));
+        }
+    }
+
+    #[test]
+    fn every_resource_has_its_word() {
+        for (word, resource) in Resource::TABLE {
+            assert_eq!(resource.name(), word);
+        }
+    }
+}

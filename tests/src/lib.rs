@@ -11,6 +11,7 @@
 //! - [`opinion`] is a second opinion: a model of init(8) that knows nothing of the core.
 //! - [`simulation`] makes random systems of many jobs. They are checked as a [`whole`] by what the [`ledger`]
 //!   notes, must come to rest ([`drain`]), and are counted ([`tally`]).
+//! - [`talk`] sends requests, and gives the words of the replies.
 //!
 //! Tests of the whole use the built programs on the real kernel:
 //!
@@ -46,6 +47,7 @@ pub mod scenario;
 pub mod simulation;
 pub mod soak;
 pub mod system;
+pub mod talk;
 pub mod tally;
 pub mod walk;
 pub mod whole;

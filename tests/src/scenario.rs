@@ -12,7 +12,8 @@
 //!           | A: svc start/running, process 1           |
 //! ```
 //!
-//! With a line `strict` before the jobs, the supervisor follows `expect` strictly. With `storage SIZE` it has a
+//! With a line `strict` before the jobs, the supervisor follows `expect` strictly. With a line `verbose`, the effects
+//! have every message, also those about goals, states, new processes and signals. With `storage SIZE` it has a
 //! [`Room`] of that size. With `whole BOUND` the world is checked [as a whole](crate::whole), drains are cut short
 //! after that many events (0 is the default), and the process ids of a job begin with the number in its name.
 //!
@@ -62,6 +63,10 @@ pub(crate) fn load(world: &mut World<Room>, head: &str) -> Result<(), String> {
         if line == "strict" {
             world.memory.supervisor().set_strict(true);
             world.kernel.strict = true;
+            continue;
+        }
+        if line == "verbose" {
+            world.kernel.verbose = true;
             continue;
         }
         if let Some(bound) = line.strip_prefix("whole ") {

@@ -72,6 +72,25 @@ fn it_is_supervised_as_if_it_had_been_launched() {
 }
 
 #[test]
+fn it_has_the_variables_it_was_found_with_and_its_watchdog_begins() {
+    let mut world = world();
+    find(&mut world, "many", "N=7\0V=8\0", "7", 900);
+    find(&mut world, "watched", "", "", 901);
+    let supervisor = world.memory.supervisor();
+    let job = supervisor.jobs().next().expect("a job");
+    let variables = supervisor.environment(job, Process::Main).map(|entry| [entry.0, entry.1].concat());
+    let wanted = [&b"N=7"[..], b"V=8", b"UPSTART_JOB=many", b"UPSTART_INSTANCE=7"];
+    assert_eq!(variables.collect::<Vec<_>>(), wanted);
+    let mut after = |seconds: u32| {
+        world.happen(&format!("{} ms pass", seconds * 1000).parse().expect("words that are known"));
+        world.kernel.journal.replace(Vec::new()).expect("a journal is kept")
+    };
+    assert_eq!(after(4), [""; 0]);
+    let missed = "watched main process (901) has not said for 5 seconds that it is alive";
+    assert_eq!(after(1).first().map(String::as_str), Some(missed));
+}
+
+#[test]
 fn what_no_job_can_have_changes_nothing() {
     let mut world = world();
     find(&mut world, "service", "", "", 900);

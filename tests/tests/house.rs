@@ -105,7 +105,7 @@ const KIT: Layers = &[
     &["fuzz", "simulation"],
     &["compare", "injector", "soak", "walk", "scenario", "promises"],
     &["choices", "opinion"],
-    &["explore", "drain"],
+    &["explore", "drain", "talk"],
     &["world"],
     &["journal"],
     &["invariants", "whole"],

@@ -1,6 +1,7 @@
 //! Frames and messages of the control protocol: messages arrive whole, in whatever pieces they are sent; rubbish is an
 //! error.
 
+mod lines;
 mod messages;
 
 use std::collections::VecDeque;

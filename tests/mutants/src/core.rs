@@ -73,7 +73,7 @@ impl Core {
     }
 
     /// Names of the mutants that stay the same when other text changes: the change, and how many before are alike.
-    fn descriptions(&self) -> Vec<String> {
+    pub fn descriptions(&self) -> Vec<String> {
         let mut counts = BTreeMap::new();
         let mut describe = |Mutant { file, from, to, .. }: &Mutant| {
             let what = format!("{file}: {from} → {to}");

@@ -18,18 +18,34 @@ pub struct Level {
 const TESTS: Level = Level { name: "", programs: &[], only: &[], environment: &[], arguments: &[], folder: None };
 
 /// All levels. A mutant that one kills does not come to the next.
-pub const LEVELS: [Level; 7] = [
+pub const LEVELS: [Level; 8] = [
     Level { name: "unit", programs: &["uphold_core", "control_frames"], ..TESTS },
     Level { name: "tables", programs: &["tables", "job_files", "logins", "pages", "stanza_values"], ..TESTS },
     Level { name: "scenarios", programs: &["play"], folder: Some("scenarios"), ..TESTS },
-    Level { name: "kit", programs: &["causes", "classes", "kept_state", "snapshot"], ..TESTS },
-    Level { name: "simulation", programs: &["simulate"], arguments: &["0", "400"], ..TESTS },
+    Level {
+        name: "kit",
+        programs: &["causes", "classes", "definitions", "environments", "found", "launches", "no_room", "requests"],
+        ..TESTS
+    },
+    Level { name: "simulation", programs: &["simulate"], arguments: &["0", "100"], ..TESTS },
+    Level {
+        name: "opinion",
+        programs: &["second_opinion"],
+        only: &["the_model"],
+        environment: &[("CASES", "400")],
+        ..TESTS
+    },
+    Level {
+        name: "long",
+        programs: &["circles", "kept_state", "snapshot", "snapshot_lies"],
+        environment: &[("LIES", "1000")],
+        ..TESTS
+    },
     Level {
         name: "orders",
-        programs: &["every_order"],
-        only: &["one_job_of", "two_jobs_that_have"],
+        programs: &["every_order", "full"],
+        only: &["one_job_of", "two_jobs_that_have", "events", "waiters", "leaves", "text", "pieces"],
         environment: &[("ONLY", "start on go\nstop on halt\nexec main\nnormal exit 3\nexpect daemon")],
         ..TESTS
     },
-    Level { name: "long", programs: &["circles", "snapshot_lies"], environment: &[("LIES", "1000")], ..TESTS },
 ];

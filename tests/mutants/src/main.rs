@@ -9,6 +9,7 @@ mod constant;
 mod copy;
 mod core;
 mod finder;
+mod ledger;
 mod levels;
 mod operators;
 mod options;
@@ -23,8 +24,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use crate::core::Core;
+use crate::ledger::Ledger;
 use crate::options::Options;
-use crate::trial::{Fate, Test};
+use crate::trial::Fate;
 
 /// The number of tests that run at the same time.
 const AT_ONCE: usize = 2;
@@ -45,27 +47,38 @@ fn run(options: &Options) -> io::Result<usize> {
     let mut core = Core::read(&options.root)?;
     copy::renew(&options.root, &options.copy)?;
     core.compile(&options.copy, &options.copy.with_extension("left-out"))?;
-    let chosen = options.chosen(&core);
+    let ledger = Ledger::new(&options.copy.with_extension("fates"), core.descriptions());
+    let known = ledger.fates();
+    let chosen = options.chosen(&core, &known);
     report::size(&core, &chosen);
     if options.list {
         report::list(&core, &chosen);
         return Ok(0);
     }
-    let tests = trial::tests(&options.copy, options.level)?;
-    let fates = judge_all(options, &tests, &chosen)?;
-    Ok(report::fates(&core, &fates, options.level))
+    if options.known {
+        let fates: Vec<(usize, Fate)> =
+            chosen.iter().filter_map(|number| Some((*number, *known.get(number)?))).collect();
+        return Ok(report::fates(&core, &fates));
+    }
+    let tests = trial::tests(&options.copy, options.first..=options.last)?;
+    let judge = |mutant: usize| {
+        let fate = trial::judge(&options.copy, &tests, options.last, mutant, known.get(&mutant).copied())?;
+        ledger.keep(mutant, fate).map(|()| fate)
+    };
+    let fates = judge_all(&chosen, &judge)?;
+    Ok(report::fates(&core, &fates))
 }
 
 /// Judges mutants, some at the same time. Each survivor is named as soon as it is known.
-fn judge_all(options: &Options, tests: &[Test], chosen: &[usize]) -> io::Result<Vec<(usize, Fate)>> {
+fn judge_all(chosen: &[usize], judge: &(dyn Fn(usize) -> io::Result<Fate> + Sync)) -> io::Result<Vec<(usize, Fate)>> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut fates = vec![];
         loop {
             let place = next.fetch_add(1, Relaxed);
             let Some(&mutant) = chosen.get(place) else { return Ok(fates) };
-            let fate = trial::judge(&options.copy, tests, mutant)?;
-            if fate == Fate::Survived {
+            let fate = judge(mutant)?;
+            if matches!(fate, Fate::Survived(_)) {
                 eprintln!("{mutant} survives");
             }
             if place % 500 == 499 {

@@ -1,9 +1,11 @@
 //! The command line.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::core::Core;
 use crate::levels::LEVELS;
+use crate::trial::Fate;
 
 /// The wishes of the user.
 pub struct Options {
@@ -11,10 +13,15 @@ pub struct Options {
     pub root: PathBuf,
     /// The copy in which the mutants are built.
     pub copy: PathBuf,
-    /// The place of the last level that is run.
-    pub level: usize,
+    /// The places of the first and the last level that are run.
+    pub first: usize,
+    pub last: usize,
     /// Whether the mutants are only listed.
     pub list: bool,
+    /// Whether only what earlier runs found is printed.
+    pub known: bool,
+    /// Whether those that an earlier run killed are left out.
+    left: bool,
     file: Option<String>,
     mutant: Option<usize>,
     sample: Option<usize>,
@@ -32,29 +39,40 @@ impl Options {
         let mut options = Options {
             root,
             copy,
-            level: LEVELS.len() - 1,
+            first: 0,
+            last: LEVELS.len() - 1,
             list: false,
+            known: false,
+            left: false,
             file: None,
             mutant: None,
             sample: None,
             seed: 1,
         };
         while let Some(name) = arguments.next() {
-            if name == "--list" {
-                options.list = true;
+            let flag = match name.as_str() {
+                "--list" => Some(&mut options.list),
+                "--known" => Some(&mut options.known),
+                "--left" => Some(&mut options.left),
+                _ => None,
+            };
+            if let Some(flag) = flag {
+                *flag = true;
                 continue;
             }
             let value = arguments.next().ok_or(format!("{name} wants a value"))?;
             let number = || value.parse::<usize>().map_err(|_| format!("{value} is not a number"));
+            let level = || {
+                let place = LEVELS.iter().position(|level| level.name == value);
+                place.ok_or(format!("no level is called {value}"))
+            };
             match name.as_str() {
                 "--file" => options.file = Some(value),
                 "--mutant" => options.mutant = Some(number()?),
                 "--sample" => options.sample = Some(number()?),
                 "--seed" => options.seed = number()? as u64,
-                "--level" => {
-                    let place = LEVELS.iter().position(|level| level.name == value);
-                    options.level = place.ok_or(format!("no level is called {value}"))?;
-                }
+                "--level" => options.last = level()?,
+                "--from" => options.first = level()?,
                 _ => return Err(format!("{name} is not an option")),
             }
         }
@@ -62,9 +80,11 @@ impl Options {
     }
 
     /// The numbers of the mutants that are wanted.
-    pub fn chosen(&self, core: &Core) -> Vec<usize> {
+    pub fn chosen(&self, core: &Core, known: &BTreeMap<usize, Fate>) -> Vec<usize> {
         let is_wanted = |number: &usize| {
+            let is_dead = matches!(known.get(number), Some(Fate::Killed(_)));
             !core.left_out.contains(number)
+                && (!self.left || !is_dead)
                 && self.mutant.is_none_or(|mutant| mutant == *number)
                 && self.file.as_ref().is_none_or(|file| core.mutants[*number].file.contains(file.as_str()))
         };

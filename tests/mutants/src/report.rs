@@ -33,21 +33,20 @@ pub fn list(core: &Core, chosen: &[usize]) {
 }
 
 /// Prints the fates of the mutants, and gives the number of survivors.
-pub fn fates(core: &Core, fates: &[(usize, Fate)], last: usize) -> usize {
-    let levels = &LEVELS[..=last];
+pub fn fates(core: &Core, fates: &[(usize, Fate)]) -> usize {
     let mut files: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    let width = levels.len();
+    let width = LEVELS.len();
     for (number, fate) in fates {
         let place = match fate {
             Fate::Killed(level) => *level,
-            Fate::Survived => width,
+            Fate::Survived(_) => width,
             Fate::Unreached => width + 1,
         };
         for name in [core.mutants[*number].file.as_str(), "~ all"] {
             files.entry(name).or_insert_with(|| vec![0; width + 2])[place] += 1;
         }
     }
-    let names = levels.iter().map(|level| level.name).chain(["survive", "unreached"]);
+    let names = LEVELS.iter().map(|level| level.name).chain(["survive", "unreached"]);
     println!("{:40} {:>10}{}", "", "mutants", names.map(|name| format!(" {name:>10}")).collect::<String>());
     for (file, counts) in &files {
         let cells: String = counts.iter().map(|count| format!(" {count:>10}")).collect();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::ops::RangeInclusive;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -11,10 +12,15 @@ use std::{fs, thread};
 use crate::cargo;
 use crate::levels::{LEVELS, Level};
 
-/// A test takes at most so many times as long with a mutant as without.
+/// The tests of a program take at most so many times as much of a processor with a mutant as they all take time
+/// without.
 const PATIENCE: u32 = 10;
-/// The shortest time limit.
-const SHORTEST: Duration = Duration::from_secs(4);
+/// The shortest limit of a processor's time, in seconds.
+const SHORTEST: u64 = 1;
+/// A process that has not ended after so many times its limit waits for something.
+const STUCK: u32 = 20;
+/// The number of no mutant.
+const NONE: &str = "4000000000";
 /// The most memory of a test, in kilobytes.
 const MEMORY: u32 = 4_000_000;
 
@@ -26,8 +32,9 @@ pub struct Test {
     /// The test's name, or the arguments of the program.
     arguments: Vec<String>,
     is_test: bool,
-    /// The time that it takes.
+    /// The time that it takes alone, and that all tests of the level and the program take together.
     time: Duration,
+    all: Duration,
     /// The mutants that it comes by.
     reached: BTreeSet<usize>,
 }
@@ -36,10 +43,9 @@ pub struct Test {
 ///
 /// # Errors
 /// A test cannot be built or run.
-pub fn tests(copy: &Path, last: usize) -> io::Result<Vec<Test>> {
-    let levels = &LEVELS[..=last];
+pub fn tests(copy: &Path, levels: RangeInclusive<usize>) -> io::Result<Vec<Test>> {
     let (mut of_tests, mut of_others) = (vec!["--lib"], vec![]);
-    for level in levels {
+    for level in &LEVELS[levels.clone()] {
         let is_test = level.arguments.is_empty() && level.folder.is_none();
         for name in level.programs.iter().filter(|name| **name != "uphold_core") {
             if is_test { of_tests.extend(["--test", name]) } else { of_others.extend(["--example", name]) }
@@ -51,7 +57,8 @@ pub fn tests(copy: &Path, last: usize) -> io::Result<Vec<Test>> {
         said.extend(cargo::build(copy, &[&["build"], &packages[..], &of_others].concat())?);
     }
     let mut tests = vec![];
-    for (number, level) in levels.iter().enumerate() {
+    for number in levels {
+        let level = &LEVELS[number];
         for name in level.programs {
             let made = said.iter().rfind(|line| line["target"]["name"] == *name && line["executable"].is_string());
             let made = made.and_then(|line| line["executable"].as_str());
@@ -71,6 +78,7 @@ fn of_program(copy: &Path, number: usize, level: &Level, program: &Path) -> io::
         arguments,
         is_test,
         time: Duration::ZERO,
+        all: Duration::ZERO,
         reached: BTreeSet::new(),
     };
     let mut tests = vec![];
@@ -91,7 +99,7 @@ fn of_program(copy: &Path, number: usize, level: &Level, program: &Path) -> io::
     for test in &mut tests {
         let _ = fs::remove_file(&file);
         let begun = Instant::now();
-        let mut command = command(copy, &[test], "reached");
+        let mut command = command(copy, &[test], "reached", u64::from(u32::MAX));
         let status = command.env("MUTANTS_REACHED", &file).spawn()?.wait()?;
         if !status.success() {
             let name = test.arguments.join(" ");
@@ -104,13 +112,24 @@ fn of_program(copy: &Path, number: usize, level: &Level, program: &Path) -> io::
             .map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]) as usize)
             .collect();
     }
+    let begun = Instant::now();
+    if !tests.is_empty() {
+        let together: Vec<&Test> = tests.iter().collect();
+        command(copy, &together, NONE, u64::from(u32::MAX)).spawn()?.wait()?;
+    }
+    let all = begun.elapsed();
+    tests.iter_mut().for_each(|test| test.all = all);
     Ok(tests)
 }
 
-/// The command that runs some tests of one program.
-fn command(copy: &Path, tests: &[&Test], mutant: &str) -> Command {
+/// The command that runs some tests of one program, with a limit of the processor's time in seconds.
+fn command(copy: &Path, tests: &[&Test], mutant: &str, limit: u64) -> Command {
     let mut command = Command::new("sh");
-    command.arg("-c").arg(format!("ulimit -v {MEMORY}; exec \"$@\"")).arg("sh").arg(&tests[0].program);
+    command
+        .arg("-c")
+        .arg(format!("ulimit -v {MEMORY}; ulimit -t {limit}; exec \"$@\""))
+        .arg("sh")
+        .arg(&tests[0].program);
     if tests[0].is_test {
         command.args(["--exact", "--test-threads=1", "--quiet"]);
     }
@@ -126,31 +145,33 @@ fn command(copy: &Path, tests: &[&Test], mutant: &str) -> Command {
 pub enum Fate {
     /// A test of this level failed, or took too long.
     Killed(usize),
-    Survived,
+    /// It survived all levels up to this one.
+    Survived(usize),
     /// No test comes by it.
     Unreached,
 }
 
-/// Runs the tests that come by a mutant, level after level, until one fails.
+/// Runs the tests that come by a mutant, level after level up to the last, until one fails. A mutant that no test comes
+/// by has survived them if a test of an earlier run came by it.
 ///
 /// # Errors
 /// A test cannot be run.
-pub fn judge(copy: &Path, tests: &[Test], mutant: usize) -> io::Result<Fate> {
+pub fn judge(copy: &Path, tests: &[Test], last: usize, mutant: usize, known: Option<Fate>) -> io::Result<Fate> {
     let mut left: Vec<&Test> = tests.iter().filter(|test| test.reached.contains(&mutant)).collect();
-    if left.is_empty() {
+    if left.is_empty() && !matches!(known, Some(Fate::Survived(_))) {
         return Ok(Fate::Unreached);
     }
     while let Some(first) = left.first().copied() {
         let is_same = |test: &&Test| test.level == first.level && test.program == first.program;
         let (together, others): (Vec<&Test>, Vec<&Test>) = left.into_iter().partition(is_same);
         left = others;
-        let time: Duration = together.iter().map(|test| test.time).sum();
-        let child = command(copy, &together, &mutant.to_string()).spawn()?;
-        if !ends_well(child, (time * PATIENCE).max(SHORTEST))? {
+        let limit = (first.all * PATIENCE).as_secs().max(SHORTEST);
+        let child = command(copy, &together, &mutant.to_string(), limit).spawn()?;
+        if !ends_well(child, Duration::from_secs(limit) * STUCK)? {
             return Ok(Fate::Killed(first.level));
         }
     }
-    Ok(Fate::Survived)
+    Ok(Fate::Survived(last))
 }
 
 /// Waits for the end of a process, which is killed if it takes too long.

@@ -1,0 +1,109 @@
+//! The orders of processes and of searches for processes, as the world gets them.
+
+use uphold_core::bytes::Strings;
+use uphold_core::{
+    ClientId, Effect, Exit, Input, Instant, JobCommand, Launch, Pid, Process, Select, Supervisor, Target,
+};
+use uphold_tests::world::Small;
+
+/// Gives an input and answers the orders of processes; returns these, and whether each search is worth a slow one.
+fn give(supervisor: &mut Supervisor<'_>, now: Instant, input: Input<'_>) -> (Vec<(Process, Launch)>, Vec<bool>) {
+    let (mut launches, mut searches) = (vec![], vec![]);
+    supervisor.handle(now, input);
+    while let Some(effect) = supervisor.poll_effect() {
+        match effect {
+            Effect::Spawn { job, process, launch } => {
+                launches.push((process, launch));
+                let pid = Pid::new(100 + process as u32).expect("a process id");
+                supervisor.handle(now, Input::Spawned { job, process, pid });
+            }
+            Effect::Survey { job, anywhere } => {
+                searches.push(anywhere);
+                supervisor.handle(now, Input::Survivors { job, survivors: &[], complete: true });
+            }
+            _ => {}
+        }
+    }
+    (launches, searches)
+}
+
+fn command(command: JobCommand) -> Input<'static> {
+    let target = Target { job: b"svc", select: Select::Environment(Strings::EMPTY) };
+    Input::Command { client: ClientId { slot: 0, generation: 0 }, command, target, wait: false }
+}
+
+fn pid(process: Process) -> Pid {
+    Pid::new(100 + process as u32).expect("a process id")
+}
+
+const HOOKS: &str = "post-start exec h\npre-stop exec h\npost-stop exec h\n";
+
+#[test]
+fn the_first_process_is_known_and_what_the_main_one_needs() {
+    const NO: Launch = Launch { first: false, confine: false, trace: false, contain: false };
+    let main = |first, trace, contain| Launch { first, confine: true, trace, contain };
+    #[rustfmt::skip]
+    let table = [
+        // file                                     pre-start                               main
+        ("exec m\n",                                None,                                   main(true, false, false)),
+        ("respawn\nexec m\n",                       None,                                   main(true, false, true)),
+        ("pre-start exec h\nexec m\n",              Some(Launch { first: true, ..NO }),     main(false, false, false)),
+        ("expect fork\nexec m\n",                   None,                                   main(true, true, true)),
+        ("expect daemon\npre-start exec h\nexec m\n", Some(Launch { first: true, ..NO }),   main(false, true, true)),
+        ("expect stop\nexec m\n",                   None,                                   main(true, false, true)),
+        ("task\nexec m\n",                          None,                                   main(true, false, false)),
+        ("task\nkill scope job\nexec m\n",          None,                                   main(true, false, true)),
+    ];
+    for (file, pre_start, main) in table {
+        let mut memory = Small::new();
+        let mut supervisor = memory.supervisor();
+        supervisor.define(b"svc", &mut format!("{file}{HOOKS}").into_bytes(), |_| {}).expect("a good file");
+        let mut all = give(&mut supervisor, Instant(0), command(JobCommand::Start)).0;
+        let mut after = |process, exit| all.extend(give(&mut supervisor, Instant(1), exit_of(process, exit)).0);
+        if pre_start.is_some() {
+            after(Process::PreStart, Exit::Status(0));
+        }
+        let launch = |process| all.iter().find(|(other, _)| *other == process).map(|(_, launch)| *launch);
+        assert_eq!(launch(Process::PreStart), pre_start, "{file}");
+        assert_eq!(launch(Process::Main), Some(main), "{file}");
+        for (process, launch) in &all {
+            assert!(matches!(process, Process::PreStart | Process::Main) || *launch == NO, "{file}: {process}");
+        }
+    }
+}
+
+fn exit_of(process: Process, exit: Exit) -> Input<'static> {
+    Input::Exited { pid: pid(process), exit }
+}
+
+/// A slow search is ordered where a daemon may have left its place, and not where it is certain that there is none.
+#[test]
+fn a_slow_search_is_ordered_only_for_what_may_be_a_daemon() {
+    #[rustfmt::skip]
+    let table: &[(&str, u64, Exit, bool)] = &[
+        // file                           exits after (ms)  how              slow
+        ("respawn\nexec m\n",             1,                Exit::Status(0), true),
+        ("respawn\nexec m\n",             1,                Exit::Status(1), false),
+        ("respawn\nexec m\n",             60_000,           Exit::Status(0), false),
+        ("expect fork\nexec m\n",         1,                Exit::Status(0), true),
+        ("expect fork\nexec m\n",         1,                Exit::Signal(9), false),
+    ];
+    for (file, time, exit, slow) in table {
+        let mut memory = Small::new();
+        let mut supervisor = memory.supervisor();
+        supervisor.define(b"svc", &mut file.as_bytes().to_vec(), |_| {}).expect("a good file");
+        give(&mut supervisor, Instant(0), command(JobCommand::Start));
+        give(&mut supervisor, Instant(0), Input::Executed { pid: pid(Process::Main) });
+        let (_, searches) = give(&mut supervisor, Instant(*time), exit_of(Process::Main, *exit));
+        assert_eq!(searches.first(), Some(slow), "{file} {time} {exit:?}");
+    }
+    // Processes that are being killed are where they were.
+    let mut memory = Small::new();
+    let mut supervisor = memory.supervisor();
+    supervisor.define(b"svc", &mut b"exec m\nkill scope job\n".to_vec(), |_| {}).expect("a good file");
+    give(&mut supervisor, Instant(0), command(JobCommand::Start));
+    give(&mut supervisor, Instant(0), Input::Executed { pid: pid(Process::Main) });
+    give(&mut supervisor, Instant(1), command(JobCommand::Stop));
+    let (_, searches) = give(&mut supervisor, Instant(2), exit_of(Process::Main, Exit::Status(0)));
+    assert_eq!(searches, [false]);
+}
