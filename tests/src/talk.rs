@@ -132,6 +132,7 @@ fn words(reply: &Reply<'_>) -> (String, Option<u32>) {
         Reply::Waiting(waiting) => waiting.to_string(),
         Reply::Error(refusal) => refusal.to_string(),
         Reply::Client(client) => format!("client {}", client.slot),
+        Reply::Why(_) => "why".to_owned(),
     };
     (words, None)
 }

@@ -44,7 +44,7 @@ impl Origin {
         let stat = Pid::new(pid).and_then(|pid| Stat::of(pid).ok().flatten());
         let boot = fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let namespace = fs::metadata("/proc/self/ns/pid").map_or(0, |found| found.ino());
-        // A program that was executed anew has words that say so.
+        // A program that was executed again has words that say so.
         let words = program::arguments(std::env::args_os(), &[]);
         let arguments = words.iter().skip(1).fold(Fnv::new(), |sum, word| sum.with(word.as_bytes()).with(&[0])).value();
         Origin {
