@@ -1,0 +1,94 @@
+//! The processes of an observation: which of them made which, and which of them stay.
+
+use crate::probe::facts::{Birth, End, Fact, Observation, What};
+
+/// A process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Process {
+    /// The process id.
+    pub pid: u32,
+    /// The process that made it, and how; `None` for the first one.
+    pub made: Option<(u32, Birth)>,
+    /// When it was made, in microseconds.
+    pub born: u64,
+    /// The command line of the last program that it ran, or that its parent ran.
+    pub program: String,
+    /// How many threads it made.
+    pub threads: usize,
+    /// When it made a session.
+    pub session: Option<u64>,
+    /// When and how it ended; `None` if it stays.
+    pub end: Option<(u64, End)>,
+    /// Whether it ended after its parent.
+    pub orphan: bool,
+}
+
+/// The part of the facts that shows how the program starts: those before it was ended from outside, if no process
+/// was left after that.
+pub fn start_up(seen: &Observation) -> &[Fact] {
+    let all = &seen.facts[..];
+    let ends = all.iter().filter(|fact| matches!(fact.what, What::Exit(_))).count();
+    let births = all.iter().filter(|fact| matches!(fact.what, What::Born { .. })).count();
+    let killed = |fact: &Fact| matches!(fact.what, What::Told | What::Exit(End::Signal(9)));
+    match all.iter().position(killed) {
+        Some(end) if ends > births => &all[..end],
+        _ => all,
+    }
+}
+
+/// The processes in the order in which they were made.
+pub fn processes(first: u32, facts: &[Fact]) -> Vec<Process> {
+    let new = |pid, made, born, program| {
+        let (threads, session, end, orphan) = (0, None, None, false);
+        Process { pid, made, born, program, threads, session, end, orphan }
+    };
+    let mut all = vec![new(first, None, facts.first().map_or(0, |fact| fact.at), String::new())];
+    for Fact { at, pid, what } in facts {
+        let Some(place) = place(&all, *pid) else { continue };
+        match what {
+            What::Born { child, how, .. } => {
+                let program = all[place].program.clone();
+                all.push(new(*child, Some((*pid, *how)), *at, program));
+            }
+            What::Thread => all[place].threads += 1,
+            What::Exec(program) => all[place].program = program.clone(),
+            What::Exit(end) => {
+                let parent = all[place].made.and_then(|(parent, _)| find(&all, parent));
+                all[place].orphan = parent.is_some_and(|parent| parent.end.is_some());
+                all[place].end = Some((*at, *end));
+            }
+            What::Session => all[place].session = Some(*at),
+            _ => {}
+        }
+    }
+    all
+}
+
+/// The place of the last process with that id: ids are used again.
+fn place(all: &[Process], pid: u32) -> Option<usize> {
+    all.iter().rposition(|process| process.pid == pid)
+}
+
+/// The process with that id.
+pub fn find(all: &[Process], pid: u32) -> Option<&Process> {
+    place(all, pid).map(|place| &all[place])
+}
+
+/// The processes that stay and have no ancestor that stays: orphans, or the first process.
+pub fn tops(all: &[Process]) -> Vec<u32> {
+    let stays = |process: &&Process| process.end.is_none();
+    all.iter().filter(stays).filter(|process| living_ancestor(all, process).is_none()).map(|top| top.pid).collect()
+}
+
+/// The nearest ancestor that stays.
+pub fn living_ancestor(all: &[Process], process: &Process) -> Option<u32> {
+    let mut at = process;
+    // Bounded, because ids may be used again.
+    for _ in 0..all.len() {
+        at = find(all, at.made?.0)?;
+        if at.end.is_none() {
+            return Some(at.pid);
+        }
+    }
+    None
+}
