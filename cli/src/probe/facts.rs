@@ -112,6 +112,8 @@ pub struct Observation {
     pub first: u32,
     /// The facts, in the order in which they happened. Facts of one process are always in order.
     pub facts: Vec<Fact>,
+    /// Whether it was read from a log, which may go on until someone has ended the program.
+    pub is_log: bool,
     /// Whether the facts have times.
     pub timed: bool,
     /// Whether it was quiet in the end, so that nothing more is expected.

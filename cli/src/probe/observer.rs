@@ -123,7 +123,7 @@ impl Observer {
             progress.tell(living.len(), &self.tracer.facts);
         }
         let (first, facts) = (self.tracer.first, self.tracer.facts.clone());
-        Observation { command, first, facts, timed: true, quiet: is_quiet }
+        Observation { command, first, facts, is_log: false, timed: true, quiet: is_quiet }
     }
 
     /// Sends SIGTERM to the process group of the daemon, as a supervisor does, and observes how it ends. Returns the

@@ -23,17 +23,42 @@ pub struct Process {
     pub orphan: bool,
 }
 
-/// The part of the facts that shows how the program starts: those before it was ended from outside, if no process
-/// was left after that.
+/// The part of the facts that shows how the program starts. In a log this is the part before it was ended, if no
+/// process was left after that: before the signal, or before the exit of a daemon that was ended in another way.
 pub fn start_up(seen: &Observation) -> &[Fact] {
     let all = &seen.facts[..];
-    let ends = all.iter().filter(|fact| matches!(fact.what, What::Exit(_))).count();
-    let births = all.iter().filter(|fact| matches!(fact.what, What::Born { .. })).count();
-    let killed = |fact: &Fact| matches!(fact.what, What::Told | What::Exit(End::Signal(9)));
-    match all.iter().position(killed) {
-        Some(end) if ends > births => &all[..end],
-        _ => all,
+    let count = |what: fn(&What) -> bool| all.iter().filter(|fact| what(&fact.what)).count();
+    let ends = count(|what| matches!(what, What::Exit(_)));
+    if !seen.is_log || ends <= count(|what| matches!(what, What::Born { .. })) {
+        return all;
     }
+    let killed = |fact: &Fact| matches!(fact.what, What::Told | What::Exit(End::Signal(9)));
+    let exit = || {
+        let last = all.iter().rposition(|fact| matches!(fact.what, What::Exit(End::Status(_))))?;
+        serves(seen.first, all, all[last].pid).then_some(last)
+    };
+    let end = all.iter().position(killed).or_else(exit);
+    &all[..end.unwrap_or(all.len())]
+}
+
+/// Whether a process behaves as a daemon: a pid file names it, or it or an ancestor listens.
+fn serves(first: u32, facts: &[Fact], pid: u32) -> bool {
+    let mut line = vec![pid];
+    while let Some(parent) = line.last().filter(|last| **last != first).and_then(|last| parent(facts, *last)) {
+        if line.contains(&parent) {
+            break;
+        }
+        line.push(parent);
+    }
+    facts.iter().any(|fact| match &fact.what {
+        What::PidFile { holds, .. } => *holds == pid,
+        What::Listens(_) => line.contains(&fact.pid),
+        _ => false,
+    })
+}
+
+fn parent(facts: &[Fact], pid: u32) -> Option<u32> {
+    facts.iter().find(|fact| matches!(fact.what, What::Born { child, .. } if child == pid)).map(|fact| fact.pid)
 }
 
 /// The processes in the order in which they were made.

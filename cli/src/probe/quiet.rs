@@ -4,21 +4,21 @@ use crate::probe::facts::{Fact, Observation};
 use crate::probe::judge;
 use crate::probe::proc_files as proc;
 use nix::libc;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 /// The time between two samples.
 const SAMPLE: Duration = Duration::from_millis(100);
 /// Quiet samples that are needed when the first process has left a daemon behind.
-const FEW: u32 = 20;
+const FEW: usize = 20;
 /// The same when the first process stays: it may still fork.
-const MORE: u32 = 30;
+const MORE: usize = 30;
 /// The same when it stays and sleeps or has children: it may wait for them.
-const MANY: u32 = 60;
+const MANY: usize = 60;
 /// Samples without a change of the judgement after which helpers that come and go count for nothing.
-const STEADY: u32 = 150;
-/// Of so many samples one may be busy: a daemon that wakes now and then is quiet all the same.
-const ONE_IN: u32 = 4;
+const STEADY: usize = 150;
+/// Of so many samples one must be idle: a daemon that wakes ten times in a second waits for a processor each time.
+const ONE_IN: usize = 2;
 /// The ticks of a sample in which a program computes.
 const TICKS: u64 = 3;
 
@@ -27,17 +27,17 @@ pub struct Quiet {
     sampled: Instant,
     facts: usize,
     ticks: HashMap<u32, u64>,
-    calm: u32,
-    busy: u32,
+    /// Whether each sample since the last fact was busy; the last ones at the end.
+    samples: VecDeque<bool>,
     judged: Option<(Option<u32>, judge::Verdict)>,
-    steady: u32,
+    steady: usize,
 }
 
 impl Quiet {
     /// Nothing has been sampled.
     pub fn new() -> Self {
-        let (ticks, judged) = (HashMap::new(), None);
-        Quiet { sampled: Instant::now(), facts: 0, ticks, calm: 0, busy: 0, judged, steady: 0 }
+        let (ticks, samples, judged) = (HashMap::new(), VecDeque::new(), None);
+        Quiet { sampled: Instant::now(), facts: 0, ticks, samples, judged, steady: 0 }
     }
 
     /// Takes a sample when it is time. Returns whether the program is quiet.
@@ -47,15 +47,20 @@ impl Quiet {
         }
         self.sampled = Instant::now();
         let is_busy = self.sample(living);
-        let is_idle = self.calm_enough(is_busy);
+        self.steady += 1;
         if facts.len() != self.facts {
             self.facts = facts.len();
-            (self.calm, self.busy) = (0, 0);
+            self.samples.clear();
             self.compare(first, facts);
-            return self.steady >= STEADY && is_idle;
+            return self.steady >= STEADY && !is_busy;
         }
-        self.steady += 1;
-        self.calm >= needed(first, living) && is_idle
+        let needed = needed(first, living);
+        self.samples.push_back(is_busy);
+        while self.samples.len() > needed {
+            self.samples.pop_front();
+        }
+        let busy = self.samples.iter().filter(|busy| **busy).count();
+        self.samples.len() >= needed && busy * ONE_IN <= needed && !is_busy
     }
 
     /// Whether a process computes, or waits for a processor or a disk.
@@ -69,32 +74,19 @@ impl Quiet {
         is_busy
     }
 
-    fn calm_enough(&mut self, is_busy: bool) -> bool {
-        if is_busy {
-            self.busy += 1;
-        }
-        if self.busy * ONE_IN > self.calm + ONE_IN {
-            (self.calm, self.busy) = (0, 0);
-        }
-        self.calm += 1;
-        !is_busy
-    }
-
     /// Judges what is known so far, and counts how long that has not changed.
     fn compare(&mut self, first: u32, facts: &[Fact]) {
         let seen = Observation { first, facts: facts.to_vec(), ..Observation::default() };
         let judgement = judge::judge(&seen);
         let now = Some((judgement.daemon, judgement.verdict));
-        if self.judged == now {
-            self.steady += 1;
-        } else {
+        if self.judged != now {
             (self.judged, self.steady) = (now, 0);
         }
     }
 }
 
 /// The quiet samples that are needed.
-fn needed(first: u32, living: &[u32]) -> u32 {
+fn needed(first: u32, living: &[u32]) -> usize {
     let sleeps = [libc::SYS_clock_nanosleep, libc::SYS_nanosleep];
     let waits = || proc::waits_in(first).is_some_and(|call| sleeps.iter().any(|sleep| *sleep as u64 == call));
     match living.contains(&first) {

@@ -67,7 +67,7 @@ pub fn observation(texts: &[(Option<u32>, String)]) -> Observation {
     let first = reader.first.unwrap_or(0);
     let has_run = reader.facts.iter().any(|fact| matches!(fact.what, What::Exec(_)));
     let facts = if has_run { reader.facts } else { vec![] };
-    Observation { command: reader.command, first, facts, timed, quiet: true }
+    Observation { command: reader.command, first, facts, is_log: true, timed, quiet: true }
 }
 
 /// An event of a thread.
@@ -102,8 +102,14 @@ fn collect<'a>(own: Option<u32>, text: &'a str, all: &mut Vec<Entry<'a>>) {
                 Some(time + base)
             }
         };
-        after_end |=
-            matches!(line.event, Event::Signal("SIGTERM" | "SIGINT" | "SIGQUIT", _) | Event::Killed("SIGKILL"));
+        after_end |= match line.event {
+            Event::Signal(name, _) => ["SIGTERM", "SIGINT", "SIGQUIT"].contains(&name),
+            Event::Killed(name) => name == "SIGKILL",
+            Event::Call(name, _, result) | Event::Resumed(name, _, result) => {
+                name == "rt_sigtimedwait" && result.contains("SIGTERM")
+            }
+            _ => false,
+        };
         all.push(Entry { thread: line.thread.unwrap_or(own), at: now, after_end, event: line.event });
     }
 }

@@ -149,6 +149,10 @@ impl Reader {
                     }
                 }
             }
+            // A signal that a thread waits for is not delivered.
+            "rt_sigtimedwait" if ENDING.iter().any(|signal| result.contains(signal)) => {
+                self.note(process, at, What::Told);
+            }
             "sendto" | "sendmsg" => {
                 if let Some(text) = quoted(arguments).into_iter().find(|text| text.contains("READY=1")) {
                     self.note(process, at, What::Notified(text));

@@ -90,6 +90,12 @@ fn a_log_ends_where_the_daemon_was_ended_from_outside() {
     ));
     assert_eq!((judged.verdict, judged.daemon), (Verdict::Upstart(Expect::Fork), Some(6)));
     assert_eq!(text(&format!("{start}6 +++ killed by SIGKILL +++\n")).daemon, Some(6));
+    let waits = "6 rt_sigtimedwait([TERM], {si_signo=SIGTERM}, NULL, 8) = 15 (SIGTERM)\n6 +++ exited with 0 +++\n";
+    assert_eq!(text(&format!("{start}{waits}")).daemon, Some(6));
+    // One that was ended by a command has written its pid file, or listens.
+    let file = "6 openat(AT_FDCWD, \"/run/d\", O_CREAT) = 3\n6 write(3, \"6\\n\", 2) = 2\n6 +++ exited with 0 +++\n";
+    assert_eq!(text(&format!("{start}{file}")).daemon, Some(6));
+    assert_eq!(text(&format!("{start}6 +++ exited with 0 +++\n")).verdict, Verdict::Task);
     // A program that ends another one of its own, or fails by itself, was not ended from outside.
     let own = "6 --- SIGTERM {si_signo=SIGTERM, si_code=SI_USER, si_pid=5, si_uid=0} ---\n6 +++ exited with 1 +++\n";
     assert_eq!(text(&format!("{start}{own}")).daemon, None);
