@@ -1,5 +1,6 @@
-//! `initctl probe` with daemons from Debian's packages: run, and by a log of strace, it names the right stanza, and the job file that it
-//! prints supervises the daemon. Daemons that are not installed, or need rights that the test lacks, are skipped.
+//! `initctl probe` with daemons from Debian's packages: run, and by a log of strace, it names the right stanza, and the
+//! job file that it prints supervises the daemon. Daemons that are not installed, or need rights that the test lacks,
+//! are skipped.
 //!
 //! `PROBE_TIMES=10` tries each ten times, on a machine that computes on every processor.
 

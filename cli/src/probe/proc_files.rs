@@ -47,19 +47,30 @@ fn stat(pid: u32) -> Option<String> {
     text.rsplit_once(") ").map(|(_, fields)| fields.to_owned())
 }
 
-/// Whether some thread of a process computes or waits for a disk, and the ticks that it has computed so far.
-pub fn activity(pid: u32) -> (bool, u64) {
+/// The activity of a process at a moment.
+#[derive(Clone, Copy, Default)]
+pub struct Activity {
+    /// Whether a thread computes, or waits for a processor.
+    pub runs: bool,
+    /// Whether a thread waits for a disk.
+    pub reads: bool,
+    /// The ticks that the process has computed so far.
+    pub ticks: u64,
+}
+
+/// The activity of a process.
+pub fn activity(pid: u32) -> Activity {
     let ticks = stat(pid).map_or(0, |stat| {
         let field = |at: usize| stat.split(' ').nth(at).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
         field(11) + field(12)
     });
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let works = |tid: u32| {
-        let state = fs::read_to_string(format!("/proc/{pid}/task/{tid}/stat")).unwrap_or_default();
-        state.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with(['R', 'D']))
+    let state = |tid: std::ffi::OsString| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/task/{}/stat", tid.to_str()?)).ok()?;
+        stat.rsplit_once(") ").and_then(|(_, fields)| fields.chars().next())
     };
-    let busy = threads.filter_map(|thread| thread.file_name().to_str()?.parse().ok()).any(works);
-    (busy, ticks)
+    let states: Vec<char> = threads.filter_map(|thread| state(thread.file_name())).collect();
+    Activity { runs: states.contains(&'R'), reads: states.contains(&'D'), ticks }
 }
 
 /// The name of the system call in which the first thread of a process waits.

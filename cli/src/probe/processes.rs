@@ -37,7 +37,8 @@ pub fn start_up(seen: &Observation) -> &[Fact] {
         let last = all.iter().rposition(|fact| matches!(fact.what, What::Exit(End::Status(_))))?;
         serves(seen.first, all, all[last].pid).then_some(last)
     };
-    let end = all.iter().position(killed).or_else(exit);
+    // In a log of several files the signal may be in the file of a thread that is read later.
+    let end = all.iter().position(killed).into_iter().chain(exit()).min();
     &all[..end.unwrap_or(all.len())]
 }
 

@@ -17,18 +17,29 @@ const MORE: usize = 30;
 const MANY: usize = 60;
 /// Samples without a change of the judgement after which helpers that come and go count for nothing.
 const STEADY: usize = 150;
-/// Of so many samples one must be idle: a daemon that wakes ten times in a second waits for a processor each time.
-const ONE_IN: usize = 2;
+/// On a busy machine a daemon that wakes ten times in a second always waits for a processor. So many times the samples
+/// are enough if it has hardly computed in them: a program that does not get on would have taken all that it got.
+const LONGER: usize = 3;
+/// The most ticks, of ten in a sample, in which a program has hardly computed: for so many samples one.
+const SAMPLES_FOR_A_TICK: usize = 5;
 /// The ticks of a sample in which a program computes.
 const TICKS: u64 = 3;
+
+/// A sample of all processes.
+#[derive(Clone, Copy, Default)]
+struct Sample {
+    runs: bool,
+    reads: bool,
+    ticks: u64,
+}
 
 /// The samples since the last change.
 pub struct Quiet {
     sampled: Instant,
     facts: usize,
     ticks: HashMap<u32, u64>,
-    /// Whether each sample since the last fact was busy; the last ones at the end.
-    samples: VecDeque<bool>,
+    /// The samples since the last fact.
+    samples: VecDeque<Sample>,
     judged: Option<(Option<u32>, judge::Verdict)>,
     steady: usize,
 }
@@ -46,32 +57,44 @@ impl Quiet {
             return false;
         }
         self.sampled = Instant::now();
-        let is_busy = self.sample(living);
+        let sample = self.sample(living);
         self.steady += 1;
         if facts.len() != self.facts {
             self.facts = facts.len();
             self.samples.clear();
             self.compare(first, facts);
-            return self.steady >= STEADY && !is_busy;
+            return self.steady >= STEADY && !sample.runs && !sample.reads;
         }
         let needed = needed(first, living);
-        self.samples.push_back(is_busy);
-        while self.samples.len() > needed {
-            self.samples.pop_front();
-        }
-        let busy = self.samples.iter().filter(|busy| **busy).count();
-        self.samples.len() >= needed && busy * ONE_IN <= needed && !is_busy
+        self.samples.push_front(sample);
+        self.samples.truncate(LONGER * needed);
+        self.is_idle(needed)
     }
 
-    /// Whether a process computes, or waits for a processor or a disk.
-    fn sample(&mut self, living: &[u32]) -> bool {
-        let mut is_busy = false;
-        for pid in living {
-            let (works, ticks) = proc::activity(*pid);
-            let before = self.ticks.insert(*pid, ticks).unwrap_or(ticks);
-            is_busy |= works || ticks >= before + TICKS;
+    /// Whether the samples are enough, and show no activity that counts.
+    fn is_idle(&self, needed: usize) -> bool {
+        let count = |of: usize, what: fn(&Sample) -> bool| self.samples.iter().take(of).filter(|at| what(at)).count();
+        let busy = count(needed, |sample| sample.runs || sample.reads);
+        if self.samples.len() >= needed && 2 * busy <= needed {
+            return true;
         }
-        is_busy
+        let longer = LONGER * needed;
+        let ticks: u64 = self.samples.iter().map(|sample| sample.ticks).sum();
+        let reads = count(longer, |sample| sample.reads);
+        self.samples.len() >= longer && ticks as usize <= longer / SAMPLES_FOR_A_TICK && 4 * reads <= longer
+    }
+
+    /// Takes a sample of all processes.
+    fn sample(&mut self, living: &[u32]) -> Sample {
+        let mut all = Sample::default();
+        for pid in living {
+            let now = proc::activity(*pid);
+            let ticks = now.ticks.saturating_sub(self.ticks.insert(*pid, now.ticks).unwrap_or(now.ticks));
+            all.runs |= now.runs || ticks >= TICKS;
+            all.reads |= now.reads;
+            all.ticks += ticks;
+        }
+        all
     }
 
     /// Judges what is known so far, and counts how long that has not changed.

@@ -50,7 +50,9 @@ fn pieces(log: &Path) -> Vec<(u32, PathBuf)> {
 /// The observation that texts of logs describe, each with the thread that it is about, if it is about one.
 pub fn observation(texts: &[(Option<u32>, String)]) -> Observation {
     let mut events = vec![];
-    for (thread, text) in texts {
+    let root = root(texts);
+    let (of_root, others): (Vec<_>, Vec<_>) = texts.iter().partition(|(thread, _)| *thread == root);
+    for (thread, text) in of_root.into_iter().chain(others) {
         collect(*thread, text, &mut events);
     }
     let timed = !events.is_empty() && events.iter().all(|event| event.at.is_some());
@@ -70,6 +72,25 @@ pub fn observation(texts: &[(Option<u32>, String)]) -> Observation {
     Observation { command: reader.command, first, facts, is_log: true, timed, quiet: true }
 }
 
+/// The thread that none of the others made: numbers begin again, so it need not be the lowest.
+fn root(texts: &[(Option<u32>, String)]) -> Option<u32> {
+    let lines = || texts.iter().flat_map(|(_, text)| text.lines().filter_map(Line::parse));
+    let children: Vec<u32> = lines().filter_map(|line| child(&line)).collect();
+    texts.iter().filter_map(|(thread, _)| *thread).find(|thread| !children.contains(thread))
+}
+
+/// The process or thread that a line's call has made.
+fn child(line: &Line<'_>) -> Option<u32> {
+    match line.event {
+        Event::Call(name, _, result) | Event::Resumed(name, _, result)
+            if ["fork", "vfork", "clone", "clone3"].contains(&name) =>
+        {
+            line::number(result)
+        }
+        _ => None,
+    }
+}
+
 /// An event of a thread.
 struct Entry<'a> {
     thread: u32,
@@ -82,11 +103,7 @@ struct Entry<'a> {
 fn collect<'a>(own: Option<u32>, text: &'a str, all: &mut Vec<Entry<'a>>) {
     let lines: Vec<Line<'a>> = text.lines().filter_map(Line::parse).collect();
     // Without `-o` the first process has no number until there is a second one.
-    let made = |line: &Line<'_>| match line.event {
-        Event::Call(name, _, result) if ["fork", "vfork", "clone", "clone3"].contains(&name) => line::number(result),
-        _ => None,
-    };
-    let children: Vec<u32> = lines.iter().filter_map(made).collect();
+    let children: Vec<u32> = lines.iter().filter_map(child).collect();
     let unnamed = || lines.iter().filter_map(|line| line.thread).find(|thread| !children.contains(thread));
     let own = own.or_else(unnamed).unwrap_or(1);
     let (mut now, mut base, mut after_end) = (None::<u64>, 0, false);

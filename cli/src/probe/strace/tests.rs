@@ -48,6 +48,23 @@ fn any_file_of_a_divided_log_stands_for_all() {
 }
 
 #[test]
+fn the_files_of_a_divided_log_come_in_any_order() {
+    let parent =
+        "execve(\"/d\", [\"d\"], 0x1) = 0\nclone(child_stack=NULL, flags=SIGCHLD) = 7\n+++ exited with 0 +++\n";
+    let child = "clone3({flags=CLONE_THREAD}, 88) = 8\nwrite(1, \"x\", 1) = 1\n";
+    let file = "openat(AT_FDCWD, \"/run/d\", O_CREAT) = 3\nwrite(3, \"7\\n\", 2) = 2\n";
+    let thread = "rt_sigtimedwait([TERM], {}, NULL, 8) = 15 (SIGTERM)\n+++ exited with 0 +++\n";
+    let texts = [
+        (Some(7), format!("{child}{file}+++ exited with 0 +++\n")),
+        (Some(8), thread.to_owned()),
+        // Its number is from before they began again.
+        (Some(32_000), parent.to_owned()),
+    ];
+    let judged = judge(&observation(&texts));
+    assert_eq!((judged.verdict, judged.daemon), (Verdict::Upstart(Expect::Fork), Some(7)));
+}
+
+#[test]
 fn threads_are_counted_and_are_not_processes() {
     let judged = judge(&log("threads.log"));
     let threads: Vec<usize> = judged.processes.iter().map(|process| process.threads).collect();
