@@ -1,6 +1,7 @@
 //! Shows on standard error that a probe goes on.
 
 use crate::probe::facts::Fact;
+use crate::probe::words::seconds as seconds_of;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -27,17 +28,17 @@ impl Progress {
 
     /// The program runs.
     pub fn tell(&mut self, living: usize, facts: &[Fact]) {
-        let seconds = self.start.elapsed().as_secs_f32();
-        let event = facts.last().map_or(0.0, |fact| fact.at as f32 / 1e6);
+        let seconds = self.start.elapsed().as_secs();
+        let event = seconds_of(facts.last().map_or(0, |fact| fact.at));
         self.show(|| {
             let plural = if living == 1 { "process" } else { "processes" };
-            format!("waits until it is quiet: {seconds:.0} s, {living} {plural}, last change after {event:.1} s")
+            format!("waits until it is quiet: {seconds} s, {living} {plural}, last change after {event}")
         });
     }
 
     /// The program has got SIGTERM.
     pub fn ending(&mut self, since: Duration) {
-        self.show(|| format!("waits until it ends: SIGTERM was sent {:.0} s ago", since.as_secs_f32()));
+        self.show(|| format!("waits until it ends: SIGTERM was sent {} s ago", since.as_secs()));
     }
 
     fn show(&mut self, text: impl FnOnce() -> String) {

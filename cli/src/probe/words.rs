@@ -2,7 +2,8 @@
 
 /// A time in seconds.
 pub fn seconds(micros: u64) -> String {
-    format!("{:.3} s", micros as f64 / 1e6)
+    // Not as a floating-point number: their conversion is large, and the program is to be small.
+    format!("{}.{:03} s", micros / 1_000_000, micros / 1000 % 1000)
 }
 
 /// The name of a program, from its command line.

@@ -62,25 +62,33 @@ fn thread(text: &str) -> (Option<u32>, &str) {
 /// `12:34:56`, `12:34:56.789`, `1700000000.123456`, `0.000123`, and `(+ 0.000123)` of newer versions.
 fn time(text: &str) -> (Option<Time>, &str) {
     if let Some((span, rest)) = text.strip_prefix("(+").and_then(|rest| rest.split_once(')')) {
-        return (span.trim().parse().ok().map(|span: f64| Time::After(micros(span))), rest.trim_start());
+        return (micros(span.trim()).map(Time::After), rest.trim_start());
     }
     let Some((word, rest)) = text.split_once(char::is_whitespace) else { return (None, text) };
     let is_time = word.starts_with(|letter: char| letter.is_ascii_digit())
         && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b':' || byte == b'.');
-    let mut parts = word.split(':').rev().map(str::parse::<f64>);
-    let time = match (is_time, parts.next(), parts.next(), parts.next()) {
-        (true, Some(Ok(seconds)), Some(Ok(minutes)), Some(Ok(hours))) => {
-            Time::Since(micros(hours * 3600.0 + minutes * 60.0 + seconds))
+    let mut parts = word.rsplit(':');
+    let seconds = parts.next().and_then(micros);
+    let mut whole = || parts.next().map(|part| part.parse::<u64>().ok());
+    let time = match (is_time, seconds, whole(), whole()) {
+        (true, Some(seconds), Some(Some(minutes)), Some(Some(hours))) => {
+            Time::Since((hours * 3600 + minutes * 60) * 1_000_000 + seconds)
         }
-        (true, Some(Ok(seconds)), None, None) if seconds > 1e8 => Time::Since(micros(seconds)),
-        (true, Some(Ok(seconds)), None, None) => Time::After(micros(seconds)),
+        (true, Some(seconds), None, None) if seconds > YEARS => Time::Since(seconds),
+        (true, Some(seconds), None, None) => Time::After(seconds),
         _ => return (None, text),
     };
     (Some(time), rest.trim_start())
 }
 
-fn micros(seconds: f64) -> u64 {
-    (seconds * 1e6).round() as u64
+/// Three years in microseconds: a larger number counts from 1970.
+const YEARS: u64 = 100_000_000_000_000;
+
+/// The microseconds of `SECONDS` or `SECONDS.FRACTION`.
+fn micros(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits: String = fraction.chars().chain("000000".chars()).take(6).collect();
+    Some(whole.parse::<u64>().ok()? * 1_000_000 + digits.parse::<u64>().ok()?)
 }
 
 /// Without the address (`-i`) or the number (`-n`) before a call.
