@@ -113,6 +113,18 @@ pub const CHECK_CONF: Description = Description::new(
 );
 pub const USAGE: Description =
     Description::new("Print the usage text of a job.", &["The text comes from the stanza `usage' of the job file."]);
+pub const PROBE: Description = Description::new(
+    "Run a daemon once and say which expect its job file needs.",
+    &[
+        "The command runs as in a job, traced, until it is quiet; then it gets SIGTERM, and everything that it started \
+         is killed. As root it runs in namespaces of its own: it has its own processes, an empty network with \
+         127.0.0.1, and what it writes below /run is thrown away. Other files are those of the system.",
+        "The report draws the processes that it makes, names the process that each expect of Upstart would follow, and \
+         ends with a verdict: the stanza that is right, which Upstart takes too, or one of Uphold's own if none of \
+         Upstart's is right.",
+        "The exit code is 1 if the command cannot be run, or fails.",
+    ],
+);
 pub const VERSION: Description = Description::new("Print the version of the running supervisor.", &[]);
 pub const LOG_PRIORITY: Description = Description::new(
     "Print or set the lowest priority of the messages that the supervisor logs.",

@@ -9,13 +9,16 @@ use crate::print::{ErrorHint, ReplyFormat};
 use crate::requests::RequestResult;
 use crate::tools::{self, Tool};
 use crate::wait_reporter::WaitReporter;
-use crate::{help, print};
+use crate::{help, print, probe};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Runs the program of that name with these arguments.
 pub fn main_as(name: &str, arguments: Vec<OsString>) -> ExitCode {
+    if let Some(code) = probe::stage::run(name, &arguments) {
+        return code;
+    }
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut arguments = arguments.into_iter();
     let result = match tools::find(name) {

@@ -24,6 +24,7 @@ pub mod help;
 mod invocation;
 pub mod options;
 mod print;
+mod probe;
 mod requests;
 mod sessions;
 mod system;

@@ -96,6 +96,16 @@ pub struct Options {
     pub(crate) force: bool,
     /// `reboot --wtmp-only`: write the record in wtmp and do nothing else.
     pub(crate) wtmp_only: bool,
+    /// `probe --conf`: print a job file.
+    pub(crate) conf: bool,
+    /// `--json`: print JSON.
+    pub(crate) json: bool,
+    /// `probe --here`: use no namespaces.
+    pub(crate) here: bool,
+    /// `probe --strace-log`: the log to read instead of running a command.
+    pub(crate) strace_log: Option<OsString>,
+    /// `probe --timeout`: the most seconds until a program is quiet.
+    pub(crate) timeout: Option<OsString>,
 }
 
 /// The action after a shutdown.
@@ -183,6 +193,17 @@ pub(crate) const CHECK_CONFIG: [OptionSpec; 2] = [
 /// The option of `check-conf`.
 pub(crate) const CHECK_CONF: [OptionSpec; 1] =
     [row(Some(b's'), "noscript", None, |to, _| to.no_script = true, "do not check the syntax of scripts")];
+
+/// The options of `probe`.
+#[rustfmt::skip]
+pub(crate) const PROBE: [OptionSpec; 6] = [
+    ours("conf",       None,              |to, _| to.conf = true,                        "print a job file instead of the report"),
+    ours("json",       None,              |to, _| to.json = true,                        "print the facts and the verdict as JSON (docs/json.md)"),
+    ours("strace-log", Some("FILE"),      |to, file| to.strace_log = Some(file),         "run nothing: judge FILE, which `strace -f -o FILE COMMAND' wrote, or the files of -ff that begin with FILE"),
+    ours("timeout",    Some("SECONDS"),   |to, seconds| to.timeout = Some(seconds),      "judge after SECONDS even if it is not quiet (default: 60)"),
+    ours("env",        Some("KEY=VALUE"), |to, variable| to.variables.push(variable),    "give it a variable; may be repeated. It gets PATH and TERM, as jobs do, and no others"),
+    ours("here",       None,              |to, _| to.here = true,                        "use no namespaces: for a program that needs the network or the processes of the system"),
+];
 
 const GLOBAL: OptionSpec = row(
     Some(b'g'),

@@ -4,113 +4,19 @@
 //! Their files are in the test's folder. Daemons that need fixed paths or ports run in mount and network namespaces of
 //! their own. Daemons that are not installed, or need rights that the test lacks, are skipped.
 
+#[path = "real_daemons/setup.rs"]
+mod setup;
 #[path = "real_daemons/table.rs"]
 mod table;
 
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-use nix::unistd::{User, geteuid};
 use table::{DAEMONS, Daemon};
-use uphold_tests::system::programs::{built, installed};
-use uphold_tests::system::{Folder, Launch, System, skipped};
-use uphold_tests::walk::{Group, Job, Outcome, play};
+use uphold_tests::system::{System, skipped};
+use uphold_tests::walk::{Group, Outcome, play};
 
 /// The settings to try with each daemon: of the first three, one is right and two are wrong.
 const SETTINGS: [&str; 4] = ["none", "fork", "daemon", "auto"];
 
-/// Whether namespaces are available.
-fn can_unshare() -> bool {
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--net", "true"]).stdin(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
-
-/// Paths of the system that daemons use, and their replacements.
-#[rustfmt::skip]
-const PLACES: [(&str, &str); 4] = [
-    ("system-run",   "/run"),
-    ("spool",        "/var/spool/cron"),
-    ("cron.d",       "/etc/cron.d"),
-    ("crontab",      "/etc/crontab"),
-];
-
-/// A script that executes the supervisor in namespaces of its own.
-fn private_init(folder: &Folder) -> PathBuf {
-    for directory in
-        ["system-run", "system-run/sshd", "spool", "spool/crontabs", "spool/atjobs", "spool/atspool", "cron.d"]
-    {
-        std::fs::set_permissions(folder.below(directory), PermissionsExt::from_mode(0o755))
-            .expect("the folder is ours");
-    }
-    folder.write("crontab", "");
-    if let Ok(Some(user)) = User::from_name("daemon") {
-        for directory in ["spool/atjobs", "spool/atspool"] {
-            chown(folder.path(directory), Some(user.uid.as_raw()), Some(user.gid.as_raw()))
-                .expect("the folder is ours");
-        }
-    }
-    let exists = |(_, place): &&(&str, &str)| Path::new(place).exists();
-    let bind =
-        |(from, place): &(&str, &str)| format!("mount --bind '{}' {place} || exit\n", folder.path(from).display());
-    let binds: String = PLACES.iter().filter(exists).map(bind).collect();
-    folder.write("prepare", &format!("mount --make-rprivate / || exit\n{binds}exec \"$@\"\n"));
-    let init = built().init.display();
-    let prepare = folder.path("prepare");
-    let text = format!("#!/bin/sh\nexec unshare --mount --net sh '{}' '{init}' \"$@\"\n", prepare.display());
-    folder.script("private-init", &text)
-}
-
 impl Daemon {
-    /// The reason to skip the daemon, if there is one.
-    fn obstacle(&self) -> Option<String> {
-        if installed(self.program).is_none() {
-            return Some(format!("{} is not installed", self.program));
-        }
-        let refused = self.private && !(geteuid().is_root() && can_unshare());
-        refused.then(|| format!("{} needs namespaces, and root", self.program))
-    }
-
-    fn fill(&self, text: &str, folder: &Folder) -> String {
-        let root = if geteuid().is_root() { self.as_root } else { "" };
-        let program = installed(self.program).unwrap_or_default().display().to_string();
-        text.replace("@ROOT@", root)
-            .replace("@PROGRAM@", &program)
-            .replace("@FOLDER@", &folder.path("").display().to_string())
-    }
-
-    /// A supervisor whose one job is this daemon.
-    fn group(&self, setting: &str) -> Group {
-        let launch = Launch::new(&[]);
-        let folder = launch.folder();
-        folder.below("data");
-        folder.write("settings", &self.fill(self.settings, folder));
-        if self.needs_key {
-            let mut command = Command::new("ssh-keygen");
-            command.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(folder.path("key")).stdin(Stdio::null());
-            assert!(command.status().is_ok_and(|status| status.success()), "{command:?}");
-        }
-        let job = format!("respawn\nrespawn limit 3 60\nexpect {setting}\n{}\n", self.fill(self.job, folder));
-        folder.write(&format!("conf/{}.conf", self.program), &job);
-        let notes = vec![PathBuf::from(self.fill(self.pid_file, folder))];
-        let job = Job {
-            name: self.program.into(),
-            at: folder.path("data"),
-            notes,
-            stays: self.stays,
-            may_leave: false,
-            may_stand: false,
-        };
-        let launch = if self.private {
-            let program = private_init(folder);
-            launch.program(&program)
-        } else {
-            launch
-        };
-        Group::new(launch.start(), vec![job])
-    }
-
     /// Compares an outcome with the required one. Returns the difference.
     fn mistake(&self, setting: &str, outcome: &Outcome) -> Option<String> {
         match outcome {
@@ -145,11 +51,16 @@ impl Daemon {
 
 /// Tries a daemon with every setting at the same time.
 fn try_out(program: &str) {
-    let daemon = DAEMONS.iter().find(|daemon| daemon.program == program).expect("it has a row");
+    let daemon = Daemon::of(program);
     if let Some(why) = daemon.obstacle() {
         return skipped(&why);
     }
-    let mut groups: Vec<Group> = SETTINGS.iter().map(|setting| daemon.group(setting)).collect();
+    let group = |setting: &&str| {
+        let launch = daemon.launch();
+        let stanzas = daemon.stanzas(launch.folder());
+        daemon.group(launch, &format!("respawn\nrespawn limit 3 60\nexpect {setting}\n{stanzas}\n"))
+    };
+    let mut groups: Vec<Group> = SETTINGS.iter().map(group).collect();
     play(&mut groups);
     let mut mistakes = Vec::new();
     for (setting, group) in SETTINGS.iter().zip(&groups) {
