@@ -7,6 +7,7 @@ use crate::ids::kind;
 use crate::limits::{EVENTS_PER_JOB, Limit};
 use crate::machine::{Globals, Supervisor};
 use crate::memory::arena::Arena;
+use crate::memory::copy;
 use crate::memory::index::Index;
 use crate::memory::pool::Pool;
 use crate::memory::timers::{Timer, Timers};
@@ -24,7 +25,7 @@ use crate::time::Instant;
 ///
 /// The parameters are the fields of [`Capacity`], in its order. [`storage!`](crate::storage) names the type without
 /// writing them out.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Storage<
     const CLASSES: usize,
     const JOBS: usize,
@@ -55,6 +56,47 @@ pub struct Storage<
     globals: Globals,
     /// Memory whose content is not kept between two steps.
     scratch: Vec<u8, SCRATCH>,
+}
+
+impl<
+    const CLASSES: usize,
+    const JOBS: usize,
+    const PROCESSES: usize,
+    const EVENTS: usize,
+    const WAITERS: usize,
+    const LEAVES: usize,
+    const NAMES: usize,
+    const TEXT: usize,
+    const PIECES: usize,
+    const CHAINS: usize,
+    const SCRATCH: usize,
+> Clone for Storage<CLASSES, JOBS, PROCESSES, EVENTS, WAITERS, LEAVES, NAMES, TEXT, PIECES, CHAINS, SCRATCH>
+{
+    fn clone(&self) -> Self {
+        let mut copy = Storage::new();
+        copy.clone_from(self);
+        copy
+    }
+
+    /// Copies what is used only.
+    fn clone_from(&mut self, other: &Self) {
+        self.classes.clone_from(&other.classes);
+        self.jobs.clone_from(&other.jobs);
+        self.processes.clone_from(&other.processes);
+        self.events.clone_from(&other.events);
+        self.waiters.clone_from(&other.waiters);
+        self.leaves.clone_from(&other.leaves);
+        self.names.clone_from(&other.names);
+        self.interests.clone_from(&other.interests);
+        self.text.clone_from(&other.text);
+        copy(&mut self.timers, &other.timers);
+        self.class_index.clone_from(&other.class_index);
+        self.job_index.clone_from(&other.job_index);
+        self.pid_index.clone_from(&other.pid_index);
+        self.name_index.clone_from(&other.name_index);
+        self.globals.clone_from(&other.globals);
+        copy(&mut self.scratch, &other.scratch);
+    }
 }
 
 impl<

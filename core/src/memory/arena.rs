@@ -11,6 +11,8 @@ use heapless::{Vec, VecView};
 use crate::bytes::copy_within;
 use crate::limits::{Full, Limit, TEXT_SLACK};
 use crate::memory::by_content::ByContent;
+use crate::memory::copy;
+use crate::memory::span::{HEADER, Span, by_content, end, span_of, text_at};
 
 /// The handle of a piece of text; the empty text takes no room.
 ///
@@ -54,17 +56,6 @@ impl TextHandle {
     }
 }
 
-/// The place of a piece: `start` is the offset of its header, `len` the number of its bytes. A free handle links to the
-/// next.
-#[derive(Clone, Copy, Debug)]
-enum Span {
-    Used { start: u32, len: u32 },
-    Free { next: u32 },
-}
-
-/// Bytes in front of each piece: its handle (0 for a hole) and its length.
-const HEADER: usize = 8;
-
 /// The use of an arena.
 #[derive(Clone, Copy, Debug)]
 struct Tally {
@@ -84,7 +75,7 @@ impl Tally {
 }
 
 /// Memory for `BYTES` bytes of text in up to `PIECES` pieces.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Arena<const BYTES: usize, const PIECES: usize> {
     bytes: Vec<u8, BYTES>,
     spans: Vec<Span, PIECES>,
@@ -102,16 +93,31 @@ impl<const BYTES: usize, const PIECES: usize> Arena<BYTES, PIECES> {
         &'t self,
         hasher: &'h mut H,
     ) -> ByContent<'h, H, impl Fn(u32) -> &'t [u8]> {
-        let text = |handle: u32| match span_of(&self.spans, handle) {
-            Some((start, len)) => text_at(&self.bytes, start, len),
-            None => &[],
-        };
-        ByContent { hasher, text }
+        by_content(&self.bytes, &self.spans, hasher)
     }
 
     /// Lends the arena.
     pub fn lend(&mut self) -> ArenaView<'_> {
         ArenaView { bytes: self.bytes.as_mut_view(), spans: self.spans.as_mut_view(), tally: &mut self.tally }
+    }
+}
+
+impl<const BYTES: usize, const PIECES: usize> Clone for Arena<BYTES, PIECES> {
+    /// Copies all bytes at once: the clone of a heapless vector copies them one by one.
+    fn clone(&self) -> Self {
+        let mut bytes = [0; BYTES];
+        if let Some(written) = bytes.get_mut(..self.bytes.len()) {
+            written.copy_from_slice(&self.bytes);
+        }
+        let mut bytes: Vec<u8, BYTES> = Vec::from_array(bytes);
+        bytes.truncate(self.bytes.len());
+        Arena { bytes, spans: self.spans.clone(), tally: self.tally }
+    }
+
+    fn clone_from(&mut self, other: &Self) {
+        copy(&mut self.bytes, &other.bytes);
+        copy(&mut self.spans, &other.spans);
+        self.tally = other.tally;
     }
 }
 
@@ -126,6 +132,14 @@ const NO_BYTES: Full = Full { limit: Limit::Text };
 const NO_PIECES: Full = Full { limit: Limit::Pieces };
 
 impl ArenaView<'_> {
+    /// A hasher that hashes texts by their content.
+    pub(crate) fn by_content<'h, 't, H: Hasher>(
+        &'t self,
+        hasher: &'h mut H,
+    ) -> ByContent<'h, H, impl Fn(u32) -> &'t [u8]> {
+        by_content(self.bytes, self.spans, hasher)
+    }
+
     /// The bytes of a piece.
     pub fn get(&self, text: TextHandle) -> &[u8] {
         match self.span(text) {
@@ -423,24 +437,6 @@ impl ArenaView<'_> {
         self.bytes.truncate(to);
         self.tally.holes = 0;
     }
-}
-
-/// The end of a piece with `len` bytes after the header at `start`.
-const fn end(start: usize, len: usize) -> usize {
-    start.saturating_add(HEADER).saturating_add(len)
-}
-
-/// The offset and the length of the piece of a handle, if it is in use.
-fn span_of(spans: &[Span], handle: u32) -> Option<(usize, usize)> {
-    match spans.get((handle as usize).checked_sub(1)?) {
-        Some(&Span::Used { start, len }) => Some((start as usize, len as usize)),
-        _ => None,
-    }
-}
-
-/// The bytes of a piece.
-fn text_at(bytes: &[u8], start: usize, len: usize) -> &[u8] {
-    bytes.get(end(start, 0)..end(start, len)).unwrap_or(&[])
 }
 
 /// The number of bytes that a piece of `len` bytes takes in the arena.

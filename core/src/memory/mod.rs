@@ -5,8 +5,18 @@ mod by_content;
 pub mod index;
 pub(crate) mod pool;
 pub(crate) mod queue;
+mod span;
 pub(crate) mod texts;
 pub(crate) mod timers;
+
+/// Makes a vector a copy of another one. What is not in use is not copied, as it is when a new copy is made.
+pub(crate) fn copy<T: Clone, const N: usize>(to: &mut heapless::Vec<T, N>, from: &heapless::Vec<T, N>) {
+    to.clear();
+    if to.extend_from_slice(from).is_err() {
+        // There is room: they have the same capacity.
+        *to = from.clone();
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use heapless::{Vec, VecView};
 
 use crate::ids::Id;
 use crate::limits::{Full, Limit};
+use crate::memory::copy;
 
 /// A thing that can live in a pool.
 pub(crate) trait Record {
@@ -39,7 +40,7 @@ pub(crate) struct Tally {
 }
 
 /// Memory for up to `N` things.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Pool<T, const N: usize> {
     slots: Vec<Slot<T>, N>,
     tally: Tally,
@@ -54,6 +55,17 @@ impl<T, const N: usize> Pool<T, N> {
     /// Lends the pool.
     pub fn lend(&mut self, limit: Limit) -> PoolView<'_, T> {
         PoolView { slots: self.slots.as_mut_view(), tally: &mut self.tally, limit }
+    }
+}
+
+impl<T: Clone, const N: usize> Clone for Pool<T, N> {
+    fn clone(&self) -> Self {
+        Pool { slots: self.slots.clone(), tally: self.tally }
+    }
+
+    fn clone_from(&mut self, other: &Self) {
+        copy(&mut self.slots, &other.slots);
+        self.tally = other.tally;
     }
 }
 

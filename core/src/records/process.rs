@@ -34,13 +34,6 @@ impl Indexed for LiveProcess {
     }
 }
 
-impl LiveProcess {
-    pub(crate) fn renumber_processes(&mut self, number: impl Fn(Pid) -> Pid) {
-        // The order of a chain depends on the old process id.
-        (self.pid, self.chain) = (number(self.pid), None);
-    }
-}
-
 impl Record for LiveProcess {
     type Kind = kind::Process;
 }
