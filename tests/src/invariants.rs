@@ -102,8 +102,8 @@ pub fn broken(kernel: &Kernel, view: &View<'_>) -> Option<String> {
     INVARIANTS.iter().find_map(|invariant| invariant(kernel, view))
 }
 
-/// A job that waits has a live cause: a process, another job with a process that holds up its event, or a condition that
-/// does.
+/// A job that waits has a live cause: a process, another job with a process that holds up its event, or a condition
+/// that does.
 fn nothing_waits_for_what_cannot_come(kernel: &Kernel, view: &View<'_>) -> Option<String> {
     let lives = |pid: Pid| kernel.children.iter().any(|child| child.pid == pid);
     let has_process = |job: &JobStatus| job.processes.iter().any(|&(_, pid)| lives(pid));

@@ -41,7 +41,7 @@ const LEFT_OUT: [&str; 10] = [
 ];
 
 /// The fewest states that the test must have seen in all.
-const FEWEST_STATES: usize = 20_000_000;
+const FEWEST_STATES: usize = 4_000_000;
 
 /// A storage for the versions of one job file.
 type Versions = storage! {
@@ -216,8 +216,8 @@ fn everything_happens_in_every_order() {
 /// The most states of a kind of two or three jobs in which the ignored differences are tried out.
 const COMPARED: usize = 40_000;
 
-/// The differences that the search ignores decide nothing: the same follows from all states that are alike without them,
-/// and with them there are exactly the same states.
+/// The differences that the search ignores decide nothing: the same follows from all states that are alike without
+/// them, and with them there are exactly the same states.
 #[test]
 fn names_and_texts_decide_nothing() {
     for kind in kinds::to_compare().into_iter().chain(tied::to_compare(COMPARED)) {

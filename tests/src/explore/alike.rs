@@ -9,8 +9,8 @@ use super::graph::Number;
 pub(super) struct Alike {
     /// The fingerprint of each state without the distinctions.
     pub(super) of_states: Vec<u64>,
-    /// For each such fingerprint, the first state that was expanded, and what follows from it: fingerprints, each with a
-    /// state.
+    /// For each such fingerprint, the first state that was expanded, and what follows from it: fingerprints, each with
+    /// a state.
     futures: HashMap<u64, (Number, BTreeMap<u64, Number>)>,
 }
 
