@@ -9,7 +9,7 @@ mod span;
 pub(crate) mod texts;
 pub(crate) mod timers;
 
-/// Makes a vector a copy of another one. What is not in use is not copied, as it is when a new copy is made.
+/// Makes a vector a copy of another one. A new copy would be moved with its unused part.
 pub(crate) fn copy<T: Clone, const N: usize>(to: &mut heapless::Vec<T, N>, from: &heapless::Vec<T, N>) {
     to.clear();
     if to.extend_from_slice(from).is_err() {

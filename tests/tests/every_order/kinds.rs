@@ -95,13 +95,17 @@ pub fn of_every_kind() -> Vec<Kind> {
 /// Each job file can be replaced by another and by itself, and removed, at any time, also with a half-true `start on`.
 pub fn whose_files_change() -> Vec<Kind> {
     const OTHER: &str = "start on come and go\nstop on halt\nexec main\npost-stop exec hook\n";
+    // With it, a half-true condition becomes true, and no event is to come that would act on it.
+    const LESS: &str = "start on go\nstop on halt\nexec main\n";
     let mut kinds = Vec::new();
     for hooks in [0, 1, 2, 4, 8, 15] {
         for expect in EXPECTATIONS {
             for respawn in RESPAWNS {
                 let file = job(hooks, &["exec main", expect, respawn]).replacen("go", "go and come", 1);
                 let same: &'static str = file.clone().leak();
-                let files: &'static [_] = vec![("a", Some(OTHER)), ("a", Some(same)), ("a", None)].leak();
+                let less = (hooks == 0 && expect.is_empty()).then_some(("a", Some(LESS)));
+                let files = [("a", Some(OTHER)), ("a", Some(same)), ("a", None)].into_iter().chain(less);
+                let files: &'static [_] = files.collect::<Vec<_>>().leak();
                 let mut kind = kind(file, 1, hooks == 0).of_part("changing files");
                 (kind.choices.files, kind.choices.events) = (files, &["go", "come", "halt"]);
                 (kind.choices.ends, kind.choices.late_ends) = (TWO_ENDS, false);
@@ -216,6 +220,6 @@ pub fn to_compare() -> Vec<Kind> {
     let mut auto = wrong(1, &["exec main", "expect auto"], 0);
     // Each multiplies the states that differ in nothing relevant.
     (daemon.choices.force, auto.choices.force, auto.choices.waiting, file.choices.waiting) = (false, false, 0, 0);
-    file.choices.events = &["go", "come"];
+    (file.choices.events, file.choices.files) = (&["go", "come"], &file.choices.files[..3]);
     vec![daemon, kind(job(15, &["exec main", RESPAWN]), 1, false), kind(job(9, &[""]), 2, true), auto, file]
 }
