@@ -25,7 +25,7 @@ use uphold_tests::world::{Memory, Tiny, World};
 /// The combinations that are not explored, since they would take too long. They are printed with the number of explored
 /// kinds.
 const LEFT_OUT: [&str; 11] = [
-    "interrupted drains: some states, since two that are taken for one may differ in what follows",
+    "interrupted drains and three jobs: perhaps some states, since two that are taken for one may differ in what follows",
     "children left behind unseen: by those that speak (`expect notify` and `expect fd`)",
     "children left behind unseen: with two hooks or more, in tasks, with `normal exit`, and more than two of them",
     "two clients that wait: with hooks and a main process, for two jobs, and more than two clients",
