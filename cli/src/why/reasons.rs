@@ -1,7 +1,7 @@
 //! The reasons for which a job does, or does not, run: one sentence each.
 
 use uphold_core::bytes::Show;
-use uphold_core::control::why::{Happening, Record, Tenths, Why};
+use uphold_core::control::why::{Happening, MainEnd, Tenths, Why};
 use uphold_core::control::{JobName, Waiting};
 use uphold_core::{Expect, Goal, Process, State};
 
@@ -57,8 +57,8 @@ fn starter(why: &Why<'_>) -> String {
 
 /// The last end of a main process.
 fn last_end(why: &Why<'_>) -> Option<String> {
-    let Record { at, what: Happening::Ended(_, exit) } = why.past.end? else { return None };
-    let (ago, lived) = (ago(why, at), span(why.past.lived));
+    let MainEnd { at, exit, lived } = why.past.end?;
+    let (ago, lived) = (ago(why, at), span(lived));
     Some(format!("Its last main process {}, {ago}; it had lived for {lived}.", end(exit)))
 }
 
@@ -171,6 +171,7 @@ fn lesson(why: &Why<'_>) -> Option<String> {
 mod tests {
     use super::*;
     use uphold_core::Exit;
+    use uphold_core::control::why::Record;
 
     fn at_rest() -> Why<'static> {
         uphold_core::control::why::Why {

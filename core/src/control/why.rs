@@ -101,6 +101,18 @@ pub struct Record {
     pub what: Happening,
 }
 
+/// The end of a main process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct MainEnd {
+    /// The time.
+    pub at: Tenths,
+    /// The way in which the process ended.
+    pub exit: Exit,
+    /// How long the process lived, in tenths of a second.
+    pub lived: Tenths,
+}
+
 /// The lasting part of a job's history, whatever else has happened since.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -108,9 +120,7 @@ pub struct Past {
     /// When the state last changed.
     pub since: Option<Tenths>,
     /// The last end of a main process.
-    pub end: Option<Record>,
-    /// How long that process lived, in tenths of a second.
-    pub lived: Tenths,
+    pub end: Option<MainEnd>,
     /// The last failure since the job was last told to start.
     pub failure: Option<Record>,
     /// The `expect` of the job file and the right one, if the last daemon did something else.

@@ -1,6 +1,6 @@
 //! The lasting part of each job's history, however much has happened since.
 
-use uphold_core::control::why::{Happening, Past, Record, Tenths};
+use uphold_core::control::why::{Happening, MainEnd, Past, Record, Tenths};
 use uphold_core::{Exit, Goal, Process};
 
 use crate::capacity::CLASSES;
@@ -15,7 +15,7 @@ pub(crate) struct Remembered {
     past: Past,
 }
 
-const _: () = assert!(size_of::<Remembered>() <= 64, "the memory of a job");
+const _: () = assert!(size_of::<Remembered>() <= 48, "the memory of a job");
 
 /// The table, by the index of the class.
 pub(super) struct Table(Vec<Remembered>);
@@ -32,9 +32,9 @@ impl Table {
             Happening::State(_) => past.since = Some(record.at),
             Happening::Goal(Goal::Start) => past.failure = None,
             Happening::Started(Process::Main, _) => *launched = record.at,
-            Happening::Ended(Process::Main, _) => {
-                past.end = Some(record);
-                past.lived = Tenths(record.at.0.saturating_sub(launched.0));
+            Happening::Ended(Process::Main, exit) => {
+                let lived = Tenths(record.at.0.saturating_sub(launched.0));
+                past.end = Some(MainEnd { at: record.at, exit, lived });
             }
             Happening::Mistaken(expect, right) => past.lesson = Some((expect, right)),
             Happening::Ended(_, Exit::Status(0)) => {}
@@ -100,9 +100,10 @@ mod tests {
         table.note(3, 7, at(10, Happening::Started(Process::Main, 5)));
         table.note(3, 7, at(30, Happening::Ended(Process::Main, Exit::Status(1))));
         table.note(3, 7, at(30, Happening::Mistaken(Default::default(), None)));
-        assert_eq!((table.past(7).lived, table.past(7).lesson), (Tenths(20), Some((Default::default(), None))));
+        let end = Some(MainEnd { at: Tenths(30), exit: Exit::Status(1), lived: Tenths(20) });
+        assert_eq!((table.past(7).end, table.past(7).lesson), (end, Some((Default::default(), None))));
         table.note(1, 7, at(40, Happening::Goal(Goal::Start)));
-        assert_eq!(table.past(7).end, Some(at(30, Happening::Ended(Process::Main, Exit::Status(1)))));
+        assert_eq!(table.past(7).end, end);
         assert_eq!(table.past(7).lesson, None);
         assert_eq!(table.rows().filter(|row| row.name == 7).count(), 1);
     }
