@@ -29,6 +29,10 @@ const PREDICAMENTS: &[Row] = &[
     // it ended
     ("loop",    "respawn\nrespawn limit 3 60\nexec sh -c 'exit 1'", &[&["start", "-n", "loop"]],              "It does not run because it ended more than 3 times within 60 seconds, and was given up (respawn limit)."),
     ("once",    "exec @DAEMON@ exit 7",                            &[&["start", "-n", "once"]],               "Nothing told it to stop, and without `respawn' in once.conf it is not started again."),
+    ("worked",  "task\nexec @DAEMON@ exit 0",                      &[&["start", "worked"]],                   "It is a task, and has done its work."),
+    ("failing", "task\nexec @DAEMON@ exit 5",                      &[&["start", "failing"]],                  "It is a task, and has failed."),
+    ("normal",  "respawn\nnormal exit 4\nexec @DAEMON@ exit 4",    &[&["start", "-n", "normal"]],             "It ended in a way that normal.conf takes for its normal end."),
+    ("leaving", "post-stop exec sh -c 'exit 9'\nexec @DAEMON@",    &[&["start", "leaving"], &["stop", "leaving"]], "It has no `start on': `initctl start leaving' starts it."),
     // it runs
     ("by-hand", "exec @DAEMON@",                                   &[&["start", "by-hand"]],                  ", started by a command."),
     ("by-name", "start on this-event\nexec @DAEMON@",              &[&["emit", "this-event"]],                ", started by the event this-event."),

@@ -3,7 +3,7 @@
 use uphold_core::bytes::Show;
 use uphold_core::control::why::{Happening, MainEnd, Tenths, Why};
 use uphold_core::control::{JobName, Waiting};
-use uphold_core::{Expect, Goal, Process, State};
+use uphold_core::{Exit, Expect, Goal, Process, State};
 
 use super::words::{end, process, span, spawn_error};
 use crate::config::condition::Condition;
@@ -69,8 +69,16 @@ fn reason_for_rest(why: &Why<'_>) -> Vec<String> {
         return vec![format!("It does not run because {}.", failed(why, failure.what))];
     }
     let mut lines = vec![];
-    if ended_by_itself(why) && why.respawn.is_none() {
-        lines.push(format!("Nothing told it to stop, and without `respawn' in {job}.conf it is not started again."));
+    if ended_by_itself(why) {
+        let ended_well = why.past.end.is_some_and(|end| end.exit == Exit::Status(0));
+        lines.push(match (why.task, ended_well, why.respawn) {
+            (true, true, _) => "It is a task, and has done its work.".to_owned(),
+            (true, false, None) => "It is a task, and has failed.".to_owned(),
+            (_, _, Some(_)) => format!("It ended in a way that {job}.conf takes for its normal end."),
+            (false, _, None) => {
+                format!("Nothing told it to stop, and without `respawn' in {job}.conf it is not started again.")
+            }
+        });
     }
     match Condition::read(why.start_on) {
         Some(Some(condition)) => lines.extend(missing(why, &condition)),
@@ -170,7 +178,6 @@ fn lesson(why: &Why<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uphold_core::Exit;
     use uphold_core::control::why::Record;
 
     fn at_rest() -> Why<'static> {
@@ -180,6 +187,7 @@ mod tests {
             started_by: b"",
             start_on: b"",
             happened: 0,
+            task: false,
             expect: Expect::None,
             respawn: Some((10, 5)),
             now: Tenths(600),

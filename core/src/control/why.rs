@@ -121,7 +121,7 @@ pub struct Past {
     pub since: Option<Tenths>,
     /// The last end of a main process.
     pub end: Option<MainEnd>,
-    /// The last failure since the job was last told to start.
+    /// The last failure that keeps the job from running, since it was last told to start or has run.
     pub failure: Option<Record>,
     /// The `expect` of the job file and the right one, if the last daemon did something else.
     pub lesson: Option<(Expect, Option<Expect>)>,
@@ -143,6 +143,8 @@ pub struct Why<'a> {
     pub start_on: &'a [u8],
     /// The events of `start on` that have happened, as bits in the order of the file.
     pub happened: u64,
+    /// Whether the job is a task.
+    pub task: bool,
     /// The `expect` of the job file.
     pub expect: Expect,
     /// `respawn limit`, count and seconds; `None` without `respawn`.

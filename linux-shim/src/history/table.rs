@@ -1,7 +1,7 @@
 //! The lasting part of each job's history, however much has happened since.
 
 use uphold_core::control::why::{Happening, MainEnd, Past, Record, Tenths};
-use uphold_core::{Exit, Goal, Process};
+use uphold_core::{Exit, Goal, Process, State};
 
 use crate::capacity::CLASSES;
 
@@ -12,10 +12,12 @@ pub(crate) struct Remembered {
     name: u32,
     /// When the last main process was spawned.
     launched: Tenths,
+    /// Whether the job is to run.
+    is_wanted: bool,
     past: Past,
 }
 
-const _: () = assert!(size_of::<Remembered>() <= 48, "the memory of a job");
+const _: () = assert!(size_of::<Remembered>() <= 52, "the memory of a job");
 
 /// The table, by the index of the class.
 pub(super) struct Table(Vec<Remembered>);
@@ -27,10 +29,21 @@ impl Table {
 
     /// Notes what has happened to a job.
     pub(super) fn note(&mut self, index: usize, name: u32, record: Record) {
-        let Some(Remembered { launched, past, .. }) = self.row(index, name) else { return };
+        let Some(Remembered { launched, is_wanted, past, .. }) = self.row(index, name) else { return };
+        let keeps_from_running = |process| match process {
+            Process::Main | Process::PreStart => true,
+            Process::PostStop => *is_wanted,
+            Process::PostStart | Process::PreStop => false,
+        };
         match record.what {
-            Happening::State(_) => past.since = Some(record.at),
-            Happening::Goal(Goal::Start) => past.failure = None,
+            Happening::State(state) => {
+                past.since = Some(record.at);
+                past.failure = past.failure.filter(|_| state != State::Running);
+            }
+            Happening::Goal(goal) => {
+                past.failure = past.failure.filter(|_| goal != Goal::Start);
+                *is_wanted = goal != Goal::Stop;
+            }
             Happening::Started(Process::Main, _) => *launched = record.at,
             Happening::Ended(Process::Main, exit) => {
                 let lived = Tenths(record.at.0.saturating_sub(launched.0));
@@ -38,6 +51,7 @@ impl Table {
             }
             Happening::Mistaken(expect, right) => past.lesson = Some((expect, right)),
             Happening::Ended(_, Exit::Status(0)) => {}
+            Happening::Ended(process, _) | Happening::SpawnFailed(process, _) if !keeps_from_running(process) => {}
             Happening::Ended(..)
             | Happening::SpawnFailed(..)
             | Happening::RespawningTooFast
@@ -45,8 +59,7 @@ impl Table {
             | Happening::HookOverdue(..)
             | Happening::WatchdogMissed(_)
             | Happening::GivenUp(_) => past.failure = Some(record),
-            Happening::Goal(_)
-            | Happening::Started(..)
+            Happening::Started(..)
             | Happening::Became(_)
             | Happening::SpawnDelayed(..)
             | Happening::Signalled(..)
@@ -116,6 +129,23 @@ mod tests {
         assert_eq!(table.past(7).failure, Some(at(1, Happening::Ended(Process::PreStart, Exit::Status(3)))));
         table.note(0, 7, at(3, Happening::Goal(Goal::Start)));
         assert_eq!(table.past(7).failure, None);
+    }
+
+    #[test]
+    fn only_what_keeps_a_job_from_running_is_a_failure() {
+        let mut table = Table::new();
+        let mut noted = |what| {
+            table.note(0, 7, at(1, what));
+            table.past(7).failure.map(|record| record.what)
+        };
+        let ended = |process| Happening::Ended(process, Exit::Status(1));
+        noted(Happening::Goal(Goal::Start));
+        assert_eq!(noted(ended(Process::PostStart)), None);
+        assert_eq!(noted(ended(Process::PostStop)), Some(ended(Process::PostStop)), "before a respawn");
+        assert_eq!(noted(Happening::State(State::Running)), None, "it runs all the same");
+        noted(Happening::Goal(Goal::Stop));
+        assert_eq!(noted(ended(Process::PreStop)), None);
+        assert_eq!(noted(ended(Process::PostStop)), None, "it was to stop");
     }
 
     #[test]
