@@ -158,7 +158,7 @@ impl Steps {
     fn signs_of_loss(&self) -> &'static [&'static str] {
         match self.death {
             Death::Kill => &["killed by KILL signal"],
-            Death::Crash => &["killed by KILL signal", "respawning"],
+            Death::Crash => &["killed by KILL signal", "respawning", ", saw "],
         }
     }
 
