@@ -77,6 +77,15 @@ pub const WHY: Description = Description::new(
         OWN_JOB,
     ],
 );
+pub const LOG: Description = Description::new(
+    "Print the end of a job's output.",
+    &[
+        "The output of jobs with `console log' (the default) is in a file for each instance. This command asks the \
+         supervisor where that file is, and reads it itself.",
+        INSTANCES,
+        OWN_JOB,
+    ],
+);
 pub const LIST: Description = Description::new("Print the status of every job and instance.", &[]);
 pub const EMIT: Description = Description::new(
     "Announce an event to all jobs.",

@@ -30,7 +30,7 @@ pub fn main_as(name: &str, arguments: Vec<OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.report(name);
-            ExitCode::FAILURE
+            failure.code().into()
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use uphold_core::control::Reply;
 use uphold_core::control::frame::Broken;
 
-/// Why a command failed. The exit code is 1 in all cases.
+/// Why a command failed.
 #[derive(Debug)]
 pub enum Failure {
     /// A message, with an optional line of help.
@@ -19,6 +19,10 @@ pub enum Failure {
     AlreadyReported,
     /// Standard output was closed by its reader, as in `initctl list | head`. No message is printed.
     OutputClosed,
+    /// `status --exit-code`: the job does not run. No message is printed.
+    NotRunning,
+    /// `status --exit-code`: the status is not known, for this reason.
+    NotKnown(Box<Failure>),
 }
 
 impl Failure {
@@ -42,9 +46,22 @@ impl Failure {
         }
     }
 
+    /// The exit code: 1, or those of the Linux Standard Base for the action status of an init script.
+    pub fn code(&self) -> u8 {
+        match self {
+            Failure::Message { .. } | Failure::AlreadyReported | Failure::OutputClosed => 1,
+            Failure::NotRunning => 3,
+            Failure::NotKnown(_) => 4,
+        }
+    }
+
     /// Prints the failure on standard error.
     pub fn report(&self, program: &str) {
-        let Failure::Message { text, hint } = self else { return };
+        let (text, hint) = match self {
+            Failure::Message { text, hint } => (text, hint),
+            Failure::NotKnown(why) => return why.report(program),
+            Failure::AlreadyReported | Failure::OutputClosed | Failure::NotRunning => return,
+        };
         let mut lines = format!("{program}: {text}\n");
         if let Some(hint) = hint {
             lines.push_str(hint);

@@ -104,6 +104,12 @@ pub struct Options {
     pub(crate) here: bool,
     /// `probe --strace-log`: the log to read instead of running a command.
     pub(crate) strace_log: Option<OsString>,
+    /// `status --exit-code`: the exit code tells whether the job runs.
+    pub(crate) exit_code: bool,
+    /// `log --lines`: how many lines are printed first.
+    pub(crate) lines: Option<OsString>,
+    /// `log --follow`: print what is appended.
+    pub(crate) follow: bool,
     /// `probe --timeout`: the most seconds until a program is quiet.
     pub(crate) timeout: Option<OsString>,
 }
@@ -203,6 +209,20 @@ pub(crate) const PROBE: [OptionSpec; 6] = [
     ours("timeout",    Some("SECONDS"),   |to, seconds| to.timeout = Some(seconds),      "judge after SECONDS even if it is not quiet (default: 60)"),
     ours("env",        Some("KEY=VALUE"), |to, variable| to.variables.push(variable),    "give it a variable; may be repeated. It gets PATH and TERM, as jobs do, and no others"),
     ours("here",       None,              |to, _| to.here = true,                        "use no namespaces: for a program that needs the network or the processes of the system"),
+];
+
+/// The option of `status`.
+pub(crate) const STATUS: [OptionSpec; 1] = [ours(
+    "exit-code",
+    None,
+    |to, _| to.exit_code = true,
+    "exit with 0 if the job runs, 3 if not, 4 if that is not known",
+)];
+/// The options of `log`.
+#[rustfmt::skip]
+pub(crate) const LOG: [OptionSpec; 2] = [
+    OptionSpec { short: Some(b'n'), ..ours("lines", Some("N"), |to, lines| to.lines = Some(lines), "print the last N lines first (default: 10)") },
+    OptionSpec { short: Some(b'f'), ..ours("follow", None, |to, _| to.follow = true, "go on with what the job writes from now on") },
 ];
 
 const GLOBAL: OptionSpec = row(

@@ -102,6 +102,41 @@ fn the_end_of_the_output_is_shown() {
 }
 
 #[test]
+fn the_log_is_printed_wherever_it_is() {
+    let jobs = [
+        ("talks", "exec sh -c 'for i in 1 2 3 4; do echo line $i; done; exec sleep 1000'\n"),
+        ("mute", "console none\nexec sleep 1000\n"),
+    ];
+    let mut system = Launch::new(&jobs).start();
+    let none = system.initctl(&["log", "talks"]);
+    assert!(
+        none.code == 1 && none.err.starts_with("initctl: talks has written nothing yet: there is no "),
+        "{}",
+        none.err
+    );
+    system.order(&["start", "talks"]);
+    system.await_some("its output", |system| (system.output("talks").lines().count() == 4).then_some(()));
+    assert_eq!(system.order(&["log", "-n", "2", "talks"]), "line 3\r\nline 4\r\n");
+    assert_eq!(system.order(&["log", "talks"]).lines().count(), 4);
+    assert!(
+        system.initctl(&["log", "mute"]).err.starts_with("initctl: mute has no log: mute.conf needs `console log'")
+    );
+    assert!(system.initctl(&["log", "-n", "x", "talks"]).err.starts_with("initctl: not a number of lines: x\n"));
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn an_exit_code_tells_whether_a_job_runs() {
+    let system = start(PREDICAMENTS);
+    let code = |system: &System, job: &str| system.initctl(&["status", "--exit-code", job]).code;
+    assert_eq!([code(&system, "never"), code(&system, "nosuch")], [3, 4]);
+    system.order(&["start", "never"]);
+    assert_eq!(code(&system, "never"), 0);
+    assert_eq!(system.initctl(&["status", "nosuch"]).code, 1, "as Upstart's, without the option");
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
 fn a_chain_of_waits_is_followed() {
     let mut system = start(PREDICAMENTS);
     system.order(&["start", "-n", "blocked"]);

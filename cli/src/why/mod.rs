@@ -1,6 +1,7 @@
 //! `initctl status` for a person, and `initctl why`: why a job does, or does not, run.
 
 mod history;
+pub mod log;
 mod output;
 mod reasons;
 mod words;
@@ -10,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use uphold_core::control::why::Why;
 use uphold_core::control::{Cause, Holder, Reply, Request, Waiting, frame};
-use uphold_core::{Select, Target};
+use uphold_core::{Select, State, Target};
 
 use crate::config::condition::Condition;
 use crate::connection::Connection;
@@ -28,21 +29,35 @@ const LONGEST_CHAIN: usize = 32;
 ///
 /// # Errors
 /// The supervisor cannot be reached or refuses the request.
+///
+/// With `--exit-code`, a job that does not run, and one that is not known, are failures with codes of their own.
 pub fn status(context: &mut Context<'_>) -> Result<(), Failure> {
+    let for_a_script = context.options.exit_code;
+    match print_status(context) {
+        Ok(true) => Ok(()),
+        Ok(false) if for_a_script => Err(Failure::NotRunning),
+        Ok(false) => Ok(()),
+        Err(failure) if for_a_script => Err(Failure::NotKnown(Box::new(failure))),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Prints the status. Returns whether the job runs.
+fn print_status(context: &mut Context<'_>) -> Result<bool, Failure> {
     let (target, _) = context.invocation.target(context.options).map_err(|missing| context.usage_error(missing))?;
     let mut connection = context.connect()?;
     let reply = connection.ask(&Request::Status { target })?;
     let quiet = context.options.quiet;
     print::reply(context.out, quiet, ReplyFormat::Status, ErrorHint::ShowUsage, &reply)?;
+    let runs = matches!(&reply, Reply::Job(status) if status.state == State::Running);
     let for_a_person = context.options.verbose || (!quiet && stdout().is_terminal());
     if !for_a_person {
-        return Ok(());
+        return Ok(runs);
     }
-    // An older supervisor does not know the question: then there is nothing to add.
-    match connection.ask(&Request::Why { target })? {
-        Reply::Why(bytes) => report(context, &decode(bytes)?),
-        _ => Ok(()),
+    if let Reply::Why(bytes) = connection.ask(&Request::Why { target })? {
+        report(context, &decode(bytes)?)?;
     }
+    Ok(runs)
 }
 
 /// `why`: the reasons, the condition, the chain of waits, and what has happened.
