@@ -107,9 +107,6 @@ fn strace(daemon: &Daemon, folder: &Folder, options: &str) -> String {
     log
 }
 
-/// Daemons whose log gives `expect none` on some machines. The reason is not known yet.
-const JUDGED_WRONG_BY_LOG: [&str; 2] = ["cron", "haproxy"];
-
 fn try_out(program: &str) {
     let daemon = Daemon::of(program);
     if let Some(why) = daemon.obstacle() {
@@ -127,10 +124,6 @@ fn try_out(program: &str) {
         assert!(!found["sigterm"]["end"].is_null(), "{found:#}");
     }
     for time in 0..times {
-        if JUDGED_WRONG_BY_LOG.contains(&program) {
-            skipped("its log of strace is judged wrong on some machines, which is an open fault");
-            continue;
-        }
         if installed("strace").is_none() {
             skipped("strace is not installed");
             break;

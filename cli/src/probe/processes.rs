@@ -32,18 +32,19 @@ pub fn start_up(seen: &Observation) -> &[Fact] {
     if !seen.is_log || ends <= count(|what| matches!(what, What::Born { .. })) {
         return all;
     }
-    let killed = |fact: &Fact| matches!(fact.what, What::Told | What::Exit(End::Signal(9)));
-    let exit = || {
-        let last = all.iter().rposition(|fact| matches!(fact.what, What::Exit(End::Status(_))))?;
-        serves(seen.first, all, all[last].pid).then_some(last)
-    };
+    let killed = all.iter().position(|fact| matches!(fact.what, What::Told | What::Exit(End::Signal(9))));
+    let last = all.iter().rposition(|fact| matches!(fact.what, What::Exit(End::Status(_))));
+    // A parent that exits is part of the start, even if a pid file has named it.
+    let line = killed.map_or(vec![], |at| line(seen.first, all, all[at].pid));
+    let is_parent = |pid: u32| line.iter().skip(1).any(|ancestor| *ancestor == pid);
+    let exit = last.filter(|&at| serves(seen.first, all, all[at].pid) && !is_parent(all[at].pid));
     // In a log of several files the signal may be in the file of a thread that is read later.
-    let end = all.iter().position(killed).into_iter().chain(exit()).min();
+    let end = killed.into_iter().chain(exit).min();
     &all[..end.unwrap_or(all.len())]
 }
 
-/// Whether a process behaves as a daemon: a pid file names it, or it or an ancestor listens.
-fn serves(first: u32, facts: &[Fact], pid: u32) -> bool {
+/// A process and its ancestors, up to the first process.
+fn line(first: u32, facts: &[Fact], pid: u32) -> Vec<u32> {
     let mut line = vec![pid];
     while let Some(parent) = line.last().filter(|last| **last != first).and_then(|last| parent(facts, *last)) {
         if line.contains(&parent) {
@@ -51,6 +52,12 @@ fn serves(first: u32, facts: &[Fact], pid: u32) -> bool {
         }
         line.push(parent);
     }
+    line
+}
+
+/// Whether a process behaves as a daemon: a pid file names it, or it or an ancestor listens.
+fn serves(first: u32, facts: &[Fact], pid: u32) -> bool {
+    let line = line(first, facts, pid);
     facts.iter().any(|fact| match &fact.what {
         What::PidFile { holds, .. } => *holds == pid,
         What::Listens(_) => line.contains(&fact.pid),

@@ -17,7 +17,7 @@ fn text(text: &str) -> Judgement {
 
 /// Each log, the options with which strace wrote it, and the verdict.
 #[rustfmt::skip]
-const LOGS: [(&str, &str, Verdict); 11] = [
+const LOGS: [(&str, &str, Verdict); 12] = [
     ("fork.log",    "-f",       Verdict::Upstart(Expect::Fork)),
     ("threads.log", "-f -tt",   Verdict::Upstart(Expect::Fork)),
     ("spawn.log",   "-f -t",    Verdict::Auto),
@@ -29,6 +29,7 @@ const LOGS: [(&str, &str, Verdict); 11] = [
     ("sshd.log",    "-f",       Verdict::Upstart(Expect::Fork)),
     ("dnsmasq.log", "-f",       Verdict::Upstart(Expect::Daemon)),
     ("haproxy.log", "-f",       Verdict::Upstart(Expect::Fork)),
+    ("cron.log",    "-f",       Verdict::Upstart(Expect::Fork)),
 ];
 
 #[test]
