@@ -2,9 +2,9 @@
 
 use std::io::{Result, Write};
 
-use uphold_core::control::why::{Happening, Record, Tenths, Why};
+use uphold_core::control::why::{Happening, Record, Why};
 
-use super::words::{end, process, span, spawn_error};
+use super::words::{end, process, since_then, spawn_error};
 
 /// Prints the records, the oldest first.
 pub(super) fn print(out: &mut dyn Write, why: &Why<'_>) -> Result<()> {
@@ -12,8 +12,8 @@ pub(super) fn print(out: &mut dyn Write, why: &Why<'_>) -> Result<()> {
         writeln!(out, "What happened before is forgotten.")?;
     }
     for Record { at, what } in why.history() {
-        let ago = span(Tenths(why.now.0.saturating_sub(at.0)));
-        writeln!(out, "{ago:>18} ago  {}", happening(what, why.program))?;
+        let since = since_then(why, at);
+        writeln!(out, "{since:>18} ago  {}", happening(what, why.program))?;
     }
     Ok(())
 }

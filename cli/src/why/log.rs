@@ -4,11 +4,12 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::output::{BLOCK, start_of_last};
 use super::{ask, decode};
 use crate::context::Context;
 use crate::failure::{Failure, error_text};
@@ -18,9 +19,6 @@ const LINES: usize = 10;
 
 /// The pause between two looks at the file.
 const PAUSE: Duration = Duration::from_millis(200);
-
-/// Bytes that are read at once.
-const BLOCK: usize = 8192;
 
 /// `log`: prints the end of a job's output, and with `--follow` what comes.
 ///
@@ -46,7 +44,7 @@ pub fn log(context: &mut Context<'_>) -> Result<(), Failure> {
     let unreadable = |error: io::Error| Failure::new(format_args!("{}: {}", path.display(), error_text(&error)));
     match File::open(path) {
         Ok(file) => {
-            let from = start_of_last(&file, lines).map_err(unreadable)?;
+            let from = start_of_last(&file, lines, u64::MAX).map_err(unreadable)?;
             let to = print_from(&file, from, context.out)?;
             if context.options.follow { follow(path, file, to, context.out) } else { Ok(()) }
         }
@@ -56,34 +54,6 @@ pub fn log(context: &mut Context<'_>) -> Result<(), Failure> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => follow(path, await_file(path), 0, context.out),
         Err(error) => Err(unreadable(error)),
     }
-}
-
-/// The place in a file at which its last lines begin.
-fn start_of_last(file: &File, lines: usize) -> io::Result<u64> {
-    let length = file.metadata()?.len();
-    let mut block = [0; BLOCK];
-    let (mut at, mut left) = (length, lines);
-    if lines == 0 {
-        return Ok(length);
-    }
-    while at > 0 {
-        let from = at.saturating_sub(BLOCK as u64);
-        let part = &mut block[..(at - from) as usize];
-        file.read_exact_at(part, from)?;
-        for (place, _) in part.iter().enumerate().rev().filter(|&(_, &byte)| byte == b'\n') {
-            let next = from + place as u64 + 1;
-            // The newline at the end begins no line.
-            if next == length {
-                continue;
-            }
-            left -= 1;
-            if left == 0 {
-                return Ok(next);
-            }
-        }
-        at = from;
-    }
-    Ok(0)
 }
 
 /// Prints a file from a place on. Returns the place of its end.
@@ -129,31 +99,5 @@ fn await_file(path: &Path) -> File {
             Ok(file) => return file,
             Err(_) => sleep(PAUSE),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn last(text: &[u8], lines: usize) -> Vec<u8> {
-        let path = std::env::temp_dir().join(format!("initctl-log-{}-{lines}-{}", std::process::id(), text.len()));
-        std::fs::write(&path, text).unwrap();
-        let file = File::open(&path).unwrap();
-        let mut out = vec![];
-        print_from(&file, start_of_last(&file, lines).unwrap(), &mut out).unwrap();
-        std::fs::remove_file(&path).unwrap();
-        out
-    }
-
-    #[test]
-    fn the_last_lines_are_found_from_the_end() {
-        assert_eq!(last(b"one\ntwo\nthree\n", 2), b"two\nthree\n");
-        assert_eq!(last(b"one\ntwo\nthree", 2), b"two\nthree");
-        assert_eq!(last(b"one\n", 5), b"one\n");
-        assert_eq!(last(b"", 5), b"");
-        assert_eq!(last(b"one\ntwo\n", 0), b"");
-        let long = [b"x".repeat(BLOCK), b"\n".to_vec()].concat();
-        assert_eq!(last(&long.repeat(4), 3), long.repeat(3));
     }
 }

@@ -67,17 +67,16 @@ fn print_status(context: &mut Context<'_>) -> Result<bool, Failure> {
 pub fn why(context: &mut Context<'_>) -> Result<(), Failure> {
     let (target, _) = context.invocation.target(context.options).map_err(|missing| context.usage_error(missing))?;
     let mut connection = context.connect()?;
-    let mut next = {
+    let (mut next, mut seen) = {
         let bytes = ask(&mut connection, target)?;
         let why = decode(&bytes)?;
         writeln!(context.out, "{}", why.status)?;
         report(context, &why)?;
         condition(context, &why)?;
         history::print(context.out, &why)?;
-        holder(&why)
+        (holder(&why), vec![(why.status.job.to_vec(), why.status.instance.to_vec())])
     };
-    let mut seen = vec![];
-    while let Some(job) = next.take().filter(|_| seen.len() < LONGEST_CHAIN) {
+    while let Some(job) = next.take().filter(|_| seen.len() <= LONGEST_CHAIN) {
         if seen.contains(&job) {
             writeln!(
                 context.out,
@@ -142,7 +141,7 @@ fn condition(context: &mut Context<'_>, why: &Why<'_>) -> Result<(), Failure> {
     let Some(Some(tree)) = Condition::read(why.start_on) else { return Ok(()) };
     print::line(context.out, b"start on ", &tree.infix())?;
     for (at, event) in tree.events().into_iter().enumerate() {
-        let mark = if why.happened >> at & 1 == 1 { "  has happened: " } else { "  missing:      " };
+        let mark = if why.has_happened(at) { "  has happened: " } else { "  missing:      " };
         print::line(context.out, mark.as_bytes(), &event.text())?;
     }
     Ok(())

@@ -1,11 +1,11 @@
 //! The reasons for which a job does, or does not, run: one sentence each.
 
 use uphold_core::bytes::Show;
-use uphold_core::control::why::{Happening, MainEnd, Tenths, Why};
-use uphold_core::control::{JobName, Waiting};
+use uphold_core::control::Waiting;
+use uphold_core::control::why::{Happening, MainEnd, Why};
 use uphold_core::{Exit, Expect, Goal, Process, State};
 
-use super::words::{end, process, span, spawn_error};
+use super::words::{end, process, since_then, span, spawn_error};
 use crate::config::condition::Condition;
 
 /// The sentences about a job, in order.
@@ -23,14 +23,9 @@ fn is_at_rest(why: &Why<'_>) -> bool {
     why.status.goal == Goal::Stop && why.status.state == State::REST
 }
 
-fn ago(why: &Why<'_>, at: Tenths) -> String {
-    format!("{} ago", span(Tenths(why.now.0.saturating_sub(at.0))))
-}
-
 /// How long the job has been as it is, and why it is so.
 fn standing(why: &Why<'_>) -> String {
-    let since = why.past.since.map(|since| span(Tenths(why.now.0.saturating_sub(since.0))));
-    let since = since.map_or(String::new(), |since| format!(" for {since}"));
+    let since = why.past.since.map_or(String::new(), |since| format!(" for {}", since_then(why, since)));
     if is_at_rest(why) {
         return match why.past.since {
             Some(_) => format!("It has been at rest{since}."),
@@ -58,8 +53,8 @@ fn starter(why: &Why<'_>) -> String {
 /// The last end of a main process.
 fn last_end(why: &Why<'_>) -> Option<String> {
     let MainEnd { at, exit, lived } = why.past.end?;
-    let (ago, lived) = (ago(why, at), span(lived));
-    Some(format!("Its last main process {}, {ago}; it had lived for {lived}.", end(exit)))
+    let (since, lived) = (since_then(why, at), span(lived));
+    Some(format!("Its last main process {}, {since} ago; it had lived for {lived}.", end(exit)))
 }
 
 /// Why a job at rest does not run.
@@ -105,9 +100,8 @@ fn ended_by_itself(why: &Why<'_>) -> bool {
 /// The events that `start on` still needs.
 fn missing(why: &Why<'_>, condition: &Condition) -> Vec<String> {
     let events = condition.events();
-    let has_happened = |at: usize| why.happened >> at & 1 == 1;
     let list = |wanted: bool| -> Vec<String> {
-        let some = events.iter().enumerate().filter(|&(at, _)| has_happened(at) == wanted);
+        let some = events.iter().enumerate().filter(|&(at, _)| why.has_happened(at) == wanted);
         some.map(|(_, event)| String::from_utf8_lossy(&event.text()).into_owned()).collect()
     };
     let whole = format!("It starts on {}.", Show(&condition.infix()));
@@ -149,8 +143,7 @@ fn failed(why: &Why<'_>, what: Happening) -> String {
 /// The lesson about `expect`, if the supervisor has learnt one.
 fn lesson(why: &Why<'_>) -> Option<String> {
     let (expected, right) = why.past.lesson?;
-    let JobName(job, _) = JobName(why.status.job, why.status.instance);
-    let job = Show(job);
+    let job = Show(why.status.job);
     let did = match right {
         None => {
             let says = match expected {
@@ -178,7 +171,7 @@ fn lesson(why: &Why<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uphold_core::control::why::Record;
+    use uphold_core::control::why::{Record, Tenths};
 
     fn at_rest() -> Why<'static> {
         uphold_core::control::why::Why {
@@ -188,7 +181,6 @@ mod tests {
             start_on: b"",
             happened: 0,
             task: false,
-            expect: Expect::None,
             respawn: Some((10, 5)),
             now: Tenths(600),
             past: Default::default(),

@@ -1,7 +1,7 @@
 //! Times, ends and errors in words.
 
 use nix::errno::Errno;
-use uphold_core::control::why::Tenths;
+use uphold_core::control::why::{Tenths, Why};
 use uphold_core::{Exit, Process, Signal, SpawnError, SpawnStage};
 
 /// A span of time, in its largest unit and the next one.
@@ -18,6 +18,11 @@ pub(super) fn span(tenths: Tenths) -> String {
         3600..86400 => two(seconds / 3600, "h", seconds / 60 % 60, "min"),
         _ => two(seconds / 86400, "d", seconds / 3600 % 24, "h"),
     }
+}
+
+/// The time that has passed since then.
+pub(super) fn since_then(why: &Why<'_>, then: Tenths) -> String {
+    span(Tenths(why.now.0.saturating_sub(then.0)))
 }
 
 /// How a process ended.

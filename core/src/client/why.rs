@@ -18,9 +18,9 @@ impl Supervisor<'_> {
         let cause = job.map_or(WaitCause::Goal(Goal::Start), |job| self.cause(job));
         let (_, leaves) = self.condition_of(ConditionOf::Start(class));
         let happened = self.holds(leaves).take(64).zip(0..).fold(0, |bits, (held, at)| bits | u64::from(held) << at);
-        let (task, expect, respawn) = self.classes.get(class).map_or(Default::default(), |class| {
+        let (task, respawn) = self.classes.get(class).map_or(Default::default(), |class| {
             let RespawnLimit { count, interval } = class.limit;
-            (class.task, class.expect, class.respawn.then_some((count, interval)))
+            (class.task, class.respawn.then_some((count, interval)))
         });
         Why {
             status: job.map_or_else(|| self.class_status(class), |job| self.job_status(job)),
@@ -29,7 +29,6 @@ impl Supervisor<'_> {
             start_on: self.conditions(class).0.0,
             happened,
             task,
-            expect,
             respawn,
             now: Tenths::default(),
             past: Past::default(),

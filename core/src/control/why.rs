@@ -145,8 +145,6 @@ pub struct Why<'a> {
     pub happened: u64,
     /// Whether the job is a task.
     pub task: bool,
-    /// The `expect` of the job file.
-    pub expect: Expect,
     /// `respawn limit`, count and seconds; `None` without `respawn`.
     pub respawn: Option<(u32, u32)>,
     /// The time now.
@@ -171,6 +169,12 @@ impl<'a> Why<'a> {
     /// [`Broken::TooLarge`]: the buffer is too small.
     pub fn encode<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], Broken> {
         postcard::to_slice(self, buffer).map(|bytes| &*bytes).map_err(|_| Broken::TooLarge)
+    }
+
+    /// Whether the event at that place of `start on` has happened.
+    pub fn has_happened(&self, place: usize) -> bool {
+        let bit = u32::try_from(place).ok().and_then(|place| 1_u64.checked_shl(place));
+        bit.is_some_and(|bit| self.happened & bit != 0)
     }
 
     /// The records, the oldest first. The list ends before bytes that cannot be decoded.
