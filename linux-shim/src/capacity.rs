@@ -333,8 +333,8 @@ pub const HISTORY_PAGE: usize = 1024;
 /// The pause between two such looks.
 pub const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
-/// How often a supervisor looks, with that pause, whether a process of its predecessor has stopped: for a second.
-pub const FIRST_STOP_LOOKS: u32 = 200;
+/// How long a supervisor waits for the stop of a process that its predecessor has launched.
+pub const FIRST_STOP: Duration = Duration::from_secs(1);
 
 /// The processes whose children are searched for orphans of a killed predecessor.
 pub const REAPERS: usize = 16;

@@ -1,16 +1,14 @@
 //! The rest of a launch that a killed or crashed supervisor had begun, of a process to be traced: its signals are
 //! blocked until the stop of its exec.
 
-use std::thread::sleep;
-
 use nix::errno::Errno;
 use uphold_core::Pid;
 
-use crate::capacity::{FIRST_STOP_LOOKS, LOCK_PAUSE, TRACEES};
-use crate::kernel::process::peek;
+use crate::capacity::{FIRST_STOP, TRACEES};
 use crate::kernel::ptrace;
 use crate::kernel::signals::BLOCKED_FOR_TRACE;
 use crate::watch::proc_stat::{blocked_signals, each_thread, is_traced};
+use crate::watch::reap::changes_within;
 use crate::watch::trace::Tracer;
 
 /// A process that was made before a crash is traced by this program, which is the same process.
@@ -19,7 +17,7 @@ pub(crate) fn trace_on(pid: Pid, tracer: &mut Tracer<TRACEES>) {
         return;
     }
     tracer.expect(pid);
-    if has_launch_mask(pid) && stops(pid) {
+    if has_launch_mask(pid) && changes_within(pid, FIRST_STOP) {
         // If it was killed, its exit is reported.
         ptrace::unblock_signals(pid).unwrap_or_default();
     }
@@ -53,22 +51,11 @@ fn unblock(thread: Pid) -> Result<(), Errno> {
         Err(Errno::ESRCH) => return Ok(()),
         seized => seized?,
     }
-    if stops(thread) {
+    if changes_within(thread, FIRST_STOP) {
         ptrace::unblock_signals(thread)?;
     }
     match ptrace::detach(thread, None) {
         Err(Errno::ESRCH) => Ok(()),
         detached => detached,
     }
-}
-
-/// Waits until a tracee stops, but not longer than a while.
-fn stops(pid: Pid) -> bool {
-    (0..FIRST_STOP_LOOKS).any(|_| {
-        let has_stopped = peek(pid).is_some();
-        if !has_stopped {
-            sleep(LOCK_PAUSE);
-        }
-        has_stopped
-    })
 }

@@ -12,6 +12,7 @@ use uphold_core::{Instant, Pid, Signal};
 use crate::capacity::{LAUNCH_LAST, LAUNCH_LOOK};
 use crate::clock::now;
 use crate::kernel;
+use crate::watch::reap;
 
 /// The result of the wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,14 +72,8 @@ impl LaunchWait {
 /// Waits until a process that runs its program has reached its first stop. A process that does not get there is killed;
 /// its exit is reported like any other.
 pub(crate) fn await_stop(pid: Pid, most: Duration) {
-    let mut pause = Duration::from_micros(20);
-    let began = now();
-    while kernel::process::peek(pid).is_none() {
-        if now().0.saturating_sub(began.0) >= milliseconds(most) {
-            return kernel::process::kill(pid, false, Signal::KILL).unwrap_or_default();
-        }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(LAUNCH_LOOK);
+    if !reap::changes_within(pid, most) {
+        kernel::process::kill(pid, false, Signal::KILL).unwrap_or_default();
     }
 }
 

@@ -1,5 +1,9 @@
 //! Changes of processes: exits, stops and the events of tracing, one at a time.
 
+use std::time::Duration;
+
+use crate::capacity::LAUNCH_LOOK;
+use crate::clock::now;
 use crate::kernel;
 use crate::kernel::process::Waited;
 use crate::watch::proc_stat::is_pending;
@@ -66,6 +70,20 @@ pub(crate) fn fetched_stop(pid: Pid) -> Option<ChildChange> {
         return None;
     }
     Some(ChildChange { pid, kind: kind_of(Waited { pid, code: libc::CLD_TRAPPED, status })? })
+}
+
+/// Waits until a child or tracee has stopped or exited; false if that takes longer.
+pub(crate) fn changes_within(pid: Pid, most: Duration) -> bool {
+    let mut pause = Duration::from_micros(20);
+    let began = now();
+    while kernel::process::peek(pid).is_none() {
+        if u128::from(now().0.saturating_sub(began.0)) >= most.as_millis() {
+            return false;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LAUNCH_LOOK);
+    }
+    true
 }
 
 /// Whether a stop signal was sent to a tracee, and its stop was not handled.
