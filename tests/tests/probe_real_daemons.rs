@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use table::{DAEMONS, Daemon};
+use table::Daemon;
 use uphold_tests::system::processes::{Signal, send};
 use uphold_tests::system::programs::{built, installed};
 use uphold_tests::system::{Folder, Ran, run_within, skipped};
@@ -171,34 +171,4 @@ fn supervise(daemon: &Daemon) {
     }
 }
 
-/// One test for each row of the table.
-macro_rules! tests {
-    ($($name:ident: $program:literal,)*) => {
-        $(#[test]
-        fn $name() {
-            try_out($program);
-        })*
-
-        #[test]
-        fn every_row_is_a_test() {
-            let tried = [$($program),*];
-            let rows: Vec<&str> = DAEMONS.iter().map(|daemon| daemon.program).collect();
-            assert_eq!(rows, tried);
-        }
-    };
-}
-
-tests! {
-    nginx: "nginx",
-    redis: "redis-server",
-    memcached: "memcached",
-    openssh: "sshd",
-    cron: "cron",
-    at: "atd",
-    rsyslog: "rsyslogd",
-    dnsmasq: "dnsmasq",
-    lighttpd: "lighttpd",
-    haproxy: "haproxy",
-    dbus: "dbus-daemon",
-    mariadb: "mariadbd",
-}
+table::one_test_each!(try_out);

@@ -9,7 +9,7 @@ mod setup;
 #[path = "real_daemons/table.rs"]
 mod table;
 
-use table::{DAEMONS, Daemon};
+use table::Daemon;
 use uphold_tests::system::{System, skipped};
 use uphold_tests::walk::{Group, Outcome, play};
 
@@ -79,34 +79,4 @@ fn try_out(program: &str) {
     groups.into_iter().for_each(Group::end);
 }
 
-/// One test for each row of the table.
-macro_rules! tests {
-    ($($name:ident: $program:literal,)*) => {
-        $(#[test]
-        fn $name() {
-            try_out($program);
-        })*
-
-        #[test]
-        fn every_row_is_a_test() {
-            let tried = [$($program),*];
-            let rows: Vec<&str> = DAEMONS.iter().map(|daemon| daemon.program).collect();
-            assert_eq!(rows, tried);
-        }
-    };
-}
-
-tests! {
-    nginx: "nginx",
-    redis: "redis-server",
-    memcached: "memcached",
-    openssh: "sshd",
-    cron: "cron",
-    at: "atd",
-    rsyslog: "rsyslogd",
-    dnsmasq: "dnsmasq",
-    lighttpd: "lighttpd",
-    haproxy: "haproxy",
-    dbus: "dbus-daemon",
-    mariadb: "mariadbd",
-}
+table::one_test_each!(try_out);

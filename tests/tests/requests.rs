@@ -19,7 +19,7 @@ fn talk() -> Talk<Small> {
 fn each_request_is_for_some_clients_only_and_gets_its_reply() {
     const DENIED: &str = "Permission denied";
     let empty = Strings::EMPTY;
-    let nobody = ClientId { slot: 4, generation: 9 };
+    let stranger = ClientId { slot: 4, generation: 9 };
     let environment = EnvTable::Global;
     let of_one = Target { job: b"one", select: Select::Environment(Strings(b"N=1\0")) };
     let refused_one = Target { job: b"one", select: Select::Environment(Strings(b"N\0")) };
@@ -43,7 +43,7 @@ fn each_request_is_for_some_clients_only_and_gets_its_reply() {
         (Request::ShowConfig { job: b"no" },                "Unknown job: no",    "Unknown job: no",      "Unknown job: no"),
         (Request::LogPriority,                              "Warn",               "Warn",                 "Warn"),
         (Request::Identify,                                 "client 2",           "client 2",             "client 2"),
-        (Request::Explain { client: nobody },               DENIED,               "done",                 "done"),
+        (Request::Explain { client: stranger },             DENIED,               "done",                 "done"),
         (Request::Start { target: SVC, wait: false },       DENIED,               "svc start/spawned, process 1", "svc start/spawned, process 1"),
         (Request::Stop { target: SVC, wait: false },        DENIED,               "Unknown instance: ",   "Unknown instance: "),
         (Request::Force { target: SVC, wait: false },       DENIED,               "Unknown instance: ",   "Unknown instance: "),

@@ -121,3 +121,38 @@ pub static DAEMONS: [Daemon; 12] = [
     )
     .root("user = root"),
 ];
+
+/// One test for each row of the table: a function that tries out the program of that name.
+macro_rules! one_test_each {
+    ($try_out:ident) => {
+        crate::table::one_test_each! {
+            $try_out:
+            nginx: "nginx",
+            redis: "redis-server",
+            memcached: "memcached",
+            openssh: "sshd",
+            cron: "cron",
+            at: "atd",
+            rsyslog: "rsyslogd",
+            dnsmasq: "dnsmasq",
+            lighttpd: "lighttpd",
+            haproxy: "haproxy",
+            dbus: "dbus-daemon",
+            mariadb: "mariadbd",
+        }
+    };
+    ($try_out:ident: $($name:ident: $program:literal,)*) => {
+        $(#[test]
+        fn $name() {
+            $try_out($program);
+        })*
+
+        #[test]
+        fn every_row_is_a_test() {
+            let tried = [$($program),*];
+            let rows: Vec<&str> = crate::table::DAEMONS.iter().map(|daemon| daemon.program).collect();
+            assert_eq!(rows, tried);
+        }
+    };
+}
+pub(crate) use one_test_each;
