@@ -1,15 +1,17 @@
 //! The job file that a probe writes.
 
+use crate::probe::facts::{End, signal_name};
 use crate::probe::findings::Findings;
 use crate::probe::judge::{Expect, Verdict};
 use crate::probe::strace::CUT;
-use crate::probe::words::name;
+use crate::probe::words::{name, seconds};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Letters that no parser and no shell takes for more than themselves.
-fn is_plain(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || "_@%+=:,./-".contains(letter)
+/// Whether no parser and no shell takes a word for more than itself.
+fn is_plain(word: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_@%+=:,./-".contains(letter);
+    !word.is_empty() && word.chars().all(is_plain)
 }
 
 /// Prints the job file.
@@ -33,13 +35,13 @@ pub fn print(out: &mut dyn Write, found: &Findings) -> io::Result<()> {
     }
     if let Some((after, end)) = found.ending.as_ref().and_then(|ending| ending.end) {
         let status = match end {
-            crate::probe::facts::End::Status(status) => status.to_string(),
-            crate::probe::facts::End::Signal(signal) => signal_word(signal),
+            End::Status(status) => status.to_string(),
+            End::Signal(signal) => signal_word(signal),
         };
-        let seconds = crate::probe::words::seconds(after);
+        let after = seconds(after);
         writeln!(
             out,
-            "# After SIGTERM it ended in {seconds}. To leave it ended when it was told to by others than init:"
+            "# After SIGTERM it ended in {after}. To leave it ended when it was told to by others than init:"
         )?;
         writeln!(out, "#normal exit {status}")?;
     }
@@ -64,7 +66,7 @@ pub fn print(out: &mut dyn Write, found: &Findings) -> io::Result<()> {
 const OURS: &str = "# No expect of Upstart is right. This one is Uphold's; Upstart refuses it.\n";
 
 fn signal_word(signal: i32) -> String {
-    crate::probe::facts::signal_name(signal).trim_start_matches("SIG").to_owned()
+    signal_name(signal).trim_start_matches("SIG").to_owned()
 }
 
 /// The variables and the directory with which the program was run.
@@ -90,11 +92,7 @@ fn is_needed(directory: &str, command: &[String]) -> bool {
 
 /// A word of a stanza.
 fn word(text: &str) -> String {
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text.to_owned()
-    } else {
-        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-    }
+    if is_plain(text) { text.to_owned() } else { format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")) }
 }
 
 /// The pid file and the sockets in the file system that the daemon made.
@@ -106,10 +104,10 @@ fn leftovers(found: &Findings) -> Vec<String> {
 
 /// The stanza that runs a command: `exec`, or a script if a word needs quoting.
 fn command(hook: &str, words: &[String]) -> String {
-    if words.iter().all(|word| !word.is_empty() && word.chars().all(is_plain)) {
+    if words.iter().all(|word| is_plain(word)) {
         return format!("{hook}exec {}", words.join(" "));
     }
-    let quote = |word: &String| match !word.is_empty() && word.chars().all(is_plain) {
+    let quote = |word: &String| match is_plain(word) {
         true => word.clone(),
         false => format!("'{}'", word.replace('\'', "'\\''")),
     };

@@ -1,7 +1,7 @@
 //! Runs a program, observes it until it is quiet, and ends it.
 
 use crate::failure::{Failure, error_text};
-use crate::probe::facts::{Fact, Observation, What};
+use crate::probe::facts::{End, Fact, Observation, What};
 use crate::probe::notifications::Notifications;
 use crate::probe::proc_files as proc;
 use crate::probe::progress::Progress;
@@ -88,7 +88,7 @@ impl Observer {
     /// The errno of a program that could not be run.
     fn not_run(&self) -> Option<i32> {
         self.tracer.facts.iter().find_map(|fact| match fact.what {
-            What::Exit(crate::probe::facts::End::Status(errno)) if !self.tracer.runs => Some(errno),
+            What::Exit(End::Status(errno)) if !self.tracer.runs => Some(errno),
             _ => None,
         })
     }

@@ -137,10 +137,7 @@ fn ending(found: &Findings) -> Option<String> {
     };
     let left = match ending.left.len() {
         0 => String::new(),
-        many => format!(
-            "; leaves {}, which `kill scope job' would end",
-            count(many, "other process").replace("processs", "processes")
-        ),
+        many => format!("; leaves {}, which `kill scope job' would end", count(many, "other process")),
     };
     Some(format!("{end} after {}; {enough}{left}", seconds(after)))
 }

@@ -14,12 +14,13 @@ pub fn name(command: &str) -> String {
 
 /// A count of something: `no fork`, `one fork`, `two forks`, `7 forks`.
 pub fn count(number: usize, thing: &str) -> String {
+    let ending = if thing.ends_with('s') { "es" } else { "s" };
     match number {
         0 => format!("no {thing}"),
         1 => format!("one {thing}"),
-        2 => format!("two {thing}s"),
-        3 => format!("three {thing}s"),
-        more => format!("{more} {thing}s"),
+        2 => format!("two {thing}{ending}"),
+        3 => format!("three {thing}{ending}"),
+        more => format!("{more} {thing}{ending}"),
     }
 }
 
