@@ -96,6 +96,41 @@ fn a_daemon_that_replaces_itself_at_any_time_is_followed() {
     system.end(Signal::SIGTERM);
 }
 
+/// Between the last instruction of a process and its end lies a time in which it has no program any more, and its child
+/// is not the supervisor's yet: here, half a second.
+#[test]
+fn a_process_that_is_about_to_end_leaves_an_heir() {
+    let jobs = ["", "expect fork", "expect auto"].map(|expect| {
+        let name = format!("slow{}", expect.strip_prefix("expect ").unwrap_or_default());
+        let first = if expect.is_empty() { "" } else { "fork" };
+        let file = format!("@FOLDER@/{name}");
+        let replace =
+            |go: &str| format!("until @FOLDER@/{go} relay {file}-{go} session cling pid {file} pid {file}-{go}");
+        let run = format!("exec {DAEMON} {first} pid {file} {} {}", replace("go"), replace("again"));
+        (name, format!("{expect}\nrespawn\n{run}\n"))
+    });
+    let mut system = start(&jobs);
+    let mut mains = jobs.each_ref().map(|(name, _)| {
+        system.order(&["start", name]);
+        await_noted(&mut system, name, 0)
+    });
+    for go in ["go", "again"] {
+        std::thread::sleep(LATE);
+        system.folder().write(go, "");
+        for ((name, _), main) in jobs.iter().zip(&mut mains) {
+            *main = await_noted(&mut system, name, *main);
+            await_main(&mut system, name, *main);
+        }
+        system.await_processes(jobs.len());
+    }
+    for (name, _) in &jobs {
+        system.order(&["stop", name]);
+    }
+    system.await_processes(0);
+    assert_eq!(complaints(&system), [""; 0], "{}", system.log());
+    system.end(Signal::SIGTERM);
+}
+
 /// Other processes that outlive a main process are not its successors: the job runs again, as with Upstart.
 #[test]
 fn what_a_shell_or_a_console_leaves_is_no_daemon() {

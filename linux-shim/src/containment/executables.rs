@@ -117,6 +117,10 @@ impl Executables {
         let Newcomer { job, pid, .. } = newcomer;
         // A process that cannot be seen now is looked at once more.
         let Ok(stat) = Stat::of(pid) else { return self.put_off(newcomer) };
+        // A process that is exiting has no program any more; its heir is compared with what was known before.
+        if stat.is_some_and(|stat| stat.exits) {
+            return;
+        }
         let name = stat.filter(|_| has_terminal(pid) == Some(false)).map(|stat| stat.name);
         let found = name.and_then(|name| Executable::of(pid, name));
         self.put(job, found);

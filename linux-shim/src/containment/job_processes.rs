@@ -40,22 +40,13 @@ pub struct Containment {
     wants_groups: bool,
     pub(super) groups: Option<JobCgroups>,
     orphans: Vec<Pid>,
-    found: Scan,
-    survivors: Vec<Survivor>,
+    pub(super) found: Scan,
+    pub(super) survivors: Vec<Survivor>,
     pub(super) leavings: Leavings,
     /// The programs of main processes.
     pub(crate) executables: Executables,
     /// Where processes of a killed supervisor are.
     pub(super) abroad: Abroad,
-}
-
-/// The answer to a survey.
-#[derive(Clone, Copy, Debug)]
-pub struct Survey<'f> {
-    /// The live processes that were found, the oldest first; those of an earlier main process come last.
-    pub survivors: &'f [Survivor],
-    /// Why there may be more; `None` if these are all.
-    pub unknown: Option<Errno>,
 }
 
 impl Default for Containment {
@@ -234,6 +225,20 @@ impl Containment {
                 orphans.push(child);
             }
         });
+        // An exiting process shows no environment any more; each of its children is judged by itself.
+        let mut at = 0;
+        while let Some(&parent) = orphans.get(at) {
+            if let Ok(Some(stat)) = Stat::of(parent)
+                && stat.is_exiting() == Ok(true)
+            {
+                all = all.and(each_child(parent, stat.threads, |child| {
+                    if orphans.len() < orphans.capacity() {
+                        orphans.push(child);
+                    }
+                }));
+            }
+            at += 1;
+        }
         if orphans.len() == orphans.capacity() {
             // The others are examined when these are known.
             all = all.and(Err(Errno::EAGAIN));
@@ -266,7 +271,7 @@ impl Containment {
             return Ok(true);
         }
         let Some(stat) = Stat::of(orphan)? else { return Ok(true) };
-        if last && !stat.is_alive() {
+        if last && (!stat.is_alive() || stat.is_exiting()?) {
             return Ok(false);
         }
         match self.attribution.judge(&stat, world)? {
@@ -289,33 +294,6 @@ impl Containment {
             None => {}
         }
         Ok(true)
-    }
-
-    /// The live processes of a job.
-    ///
-    /// `named` is the process that a file names as the job's main one. `anywhere`: if no process is in the job's group,
-    /// a program may have moved to another group; then those count whose session or environment names the job.
-    pub fn survey(&mut self, job: JobId, named: Option<Pid>, anywhere: bool, is_called: IsCalled<'_>) -> Survey<'_> {
-        self.find(job, anywhere, is_called);
-        self.survivors.clear();
-        let own = self.own.map_or(0, Pid::get);
-        let mut unknown = self.found.unknown;
-        let life = self.attribution.life(job);
-        for stat in &self.found.alive {
-            let idle = stat.is_idle();
-            unknown = unknown.or(idle.err());
-            self.survivors.push(Survivor {
-                pid: stat.pid,
-                name: stat.name,
-                session: Pid::new(stat.session),
-                child: stat.parent == own,
-                named: named == Some(stat.pid),
-                earlier: life.is_some_and(|life| life.has_before(stat)),
-                same_program: stat.parent == own && self.executables.is_same(job, stat),
-                idle: idle.unwrap_or(false),
-            });
-        }
-        Survey { survivors: &self.survivors, unknown }
     }
 
     /// The processes that were found last, in the form of `/proc`.
@@ -404,7 +382,7 @@ impl Containment {
             if !has_ended && !found.alive.iter().any(|stat| stat.pid == pid) {
                 let name = ShortName::default();
                 let (group, session, threads, start) = (0, 0, 1, 0);
-                found.add_alive(Stat { pid, name, state: b'S', parent, group, session, threads, start });
+                found.add_alive(Stat { pid, name, state: b'S', exits: false, parent, group, session, threads, start });
             }
         }
     }

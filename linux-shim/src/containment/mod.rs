@@ -16,6 +16,7 @@ mod owner;
 mod proc;
 pub mod process;
 pub(crate) mod record;
+pub mod survey;
 mod sweep;
 mod table;
 mod takeover;

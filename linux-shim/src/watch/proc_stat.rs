@@ -18,6 +18,9 @@ pub struct Stat {
     pub name: ShortName,
     /// The state, as one letter.
     pub state: u8,
+    /// Whether the first thread has begun to exit. From then until it is a zombie, the process has no program
+    /// any more, and keeps its children.
+    pub exits: bool,
     /// The process id of the parent.
     pub parent: u32,
     /// The process group.
@@ -53,13 +56,14 @@ impl Stat {
         let state = *fields.next()?.first()?;
         let mut next = |skipped: usize| number(fields.nth(skipped)?);
         let (parent, group, session) = (next(0)?, next(0)?, next(0)?);
-        let (threads, start) = (next(13)?, next(1)?);
+        let (flags, threads, start) = (next(2)?, next(10)?, next(1)?);
         let name = ShortName::new(text.get(from..to)?);
         let short = |number: u64| u32::try_from(number).unwrap_or(0);
         Some(Stat {
             pid,
             name,
             state,
+            exits: flags & EXITING != 0,
             parent: short(parent),
             group: short(group),
             session: short(session),
@@ -71,6 +75,23 @@ impl Stat {
     /// Whether the process is alive. A process whose first thread has exited lives on in the others.
     pub fn is_alive(&self) -> bool {
         !matches!(self.state, b'Z' | b'X' | b'x') || self.threads > 1
+    }
+
+    /// Whether the process is alive, but runs its program no longer and never will: all its threads have begun to exit.
+    ///
+    /// # Errors
+    /// The kernel does not tell now.
+    pub fn is_exiting(&self) -> Result<bool, Errno> {
+        let mut all = self.exits && self.is_alive();
+        if all && self.threads > 1 {
+            let pid = self.pid;
+            each_thread(pid, |thread| {
+                let stat = Stat::read(thread, format_args!("{pid}/task/{thread}/stat"))?;
+                all &= stat.is_none_or(|stat| stat.exits);
+                Ok(())
+            })?;
+        }
+        Ok(all)
     }
 
     /// Whether a signal has stopped the process.
@@ -128,6 +149,9 @@ pub(crate) fn each_thread(of: Pid, mut take: impl FnMut(Pid) -> Result<(), Errno
         read => read,
     })
 }
+
+/// `PF_EXITING` among the flags of a thread (proc(5), field 9).
+const EXITING: u64 = 4;
 
 /// More than the longest line: 52 numbers, and a name of at most 64 bytes.
 const LINE: usize = 1536;
@@ -230,7 +254,9 @@ mod tests {
         let stat = Stat::parse(Pid::MIN, text).unwrap();
         assert_eq!(stat.name, ShortName::new(b"a) Z 1 (x"));
         assert_eq!((stat.state, stat.parent, stat.group, stat.session), (b'S', 3, 4, 5));
-        assert_eq!((stat.threads, stat.start), (9, 12345));
+        assert_eq!((stat.exits, stat.threads, stat.start), (false, 9, 12345));
+        let text = b"7 (a) R 3 4 5 0 -1 4194564 1 2 3 4 5 6 7 8 20 0 9 0 12345 1 2\n";
+        assert!(Stat::parse(Pid::MIN, text).unwrap().exits);
         assert_eq!(Stat::parse(Pid::MIN, b"7 (a) S 3"), None);
     }
 
@@ -240,6 +266,7 @@ mod tests {
         let stat = Stat::of(own).unwrap().unwrap();
         assert_eq!(stat.parent, std::os::unix::process::parent_id());
         assert!(stat.is_alive() && stat.threads > 0 && stat.start > 0);
+        assert_eq!(stat.is_exiting(), Ok(false));
     }
 
     #[test]

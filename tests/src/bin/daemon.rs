@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::mem::ManuallyDrop;
+use std::num::NonZeroUsize;
 use std::os::fd::FromRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
@@ -19,11 +20,16 @@ use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap};
 use nix::sys::ptrace;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, raise};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::{ForkResult, Pid, User, fork, getpid, setgid, setgroups, setsid, setuid};
+use nix::unistd::{ForkResult, Pid, User, fork, ftruncate, getpid, setgid, setgroups, setsid, setuid};
+
+/// How often a burden of 32 MB is mapped: unmapping takes 0.2 to 0.5 s.
+const BURDENS: usize = 512;
 
 /// A word, its arguments, its description, and its action.
 type Row = (&'static str, &'static str, &'static str, fn(&mut Words));
@@ -34,6 +40,7 @@ static WORDS: &[Row] = &[
     ("fork",     "",               "forks; the parent exits, the child goes on",                    |_| leave(|_| {})),
     ("handover", "",               "forks; the parent notifies MAINPID of the child, and exits",    |_| leave(|child| notify(&format!("MAINPID={child}")))),
     ("linger",   "MS",             "forks; the parent exits after that time",                       |w| { let ms = w.number(); leave(|_| sleep(ms)) }),
+    ("relay",    "FILE",           "forks; the parent exits when the file exists",                  |w| { let file = w.next(); leave(|_| wait_for(&file)) }),
     ("wait",     "MS",             "forks; the parent reaps the child, and exits after that time",  |w| { let ms = w.number(); leave(|child| { reap(child); sleep(ms) }) }),
     ("far",      "",               "forks in another thread; the parent exits",                     |w| fork_in_a_thread(w)),
     ("headless", "",               "goes on in another thread, and ends the first one",             |w| go_on_headless(w)),
@@ -75,8 +82,9 @@ static WORDS: &[Row] = &[
     ("flood",    "SOCKET N FILE",  "connects for ever, holds the last N or more, notes its pid then", flood),
     // time and end
     ("sleep",    "MS",             "waits for that time",                                           |w| sleep(w.number())),
-    ("until",    "FILE",           "waits until the file exists",                                   |w| { let file = w.next(); while !Path::new(&file).exists() { sleep(2) } }),
+    ("until",    "FILE",           "waits until the file exists",                                   |w| wait_for(&w.next())),
     ("once",     "FILE",           "exits with 1 unless the file exists; creates it",               |w| end_once(Path::new(&w.next()))),
+    ("cling",    "",               "forks; the parent takes a good part of a second to exit",       |_| { burden(); leave(|_| {}) }),
     ("exit",     "STATUS",         "exits",                                                         |w| exit(w.number() as i32)),
 ];
 
@@ -136,6 +144,12 @@ fn stay() -> ! {
     }
 }
 
+fn wait_for(file: &str) {
+    while !Path::new(file).exists() {
+        sleep(2);
+    }
+}
+
 fn sleep(ms: u64) {
     std::thread::sleep(Duration::from_millis(ms));
 }
@@ -154,6 +168,20 @@ fn leave(parent: impl FnOnce(Pid)) {
     if let Some(child) = make_child() {
         parent(child);
         exit(0);
+    }
+}
+
+/// Maps a small file so often that the kernel takes a while to unmap it all when the process exits. A child does not
+/// inherit that: the pages of a shared file are mapped where they are used.
+fn burden() {
+    const LENGTH: usize = 32 << 20;
+    let file = memfd_create("burden", MFdFlags::empty()).expect("there is memory for it");
+    ftruncate(&file, LENGTH as i64).expect("there is memory for it");
+    let flags = MapFlags::MAP_SHARED | MapFlags::MAP_POPULATE;
+    for _ in 0..BURDENS {
+        let length = NonZeroUsize::new(LENGTH).expect("a length");
+        // SAFETY: the kernel chooses a free place, and nothing uses it.
+        unsafe { mmap(None, length, ProtFlags::PROT_READ, flags, &file, 0) }.expect("there is room");
     }
 }
 

@@ -32,7 +32,7 @@ fn pid(number: u32) -> Pid {
 /// A process: its process id, its session, its start time, and whether it has exited.
 fn process(number: u32, session: u32, start: u64, ended: bool) -> Stat {
     let (name, state) = (ShortName::default(), if ended { b'Z' } else { b'S' });
-    Stat { pid: pid(number), name, state, parent: 1, group: session, session, threads: 1, start }
+    Stat { pid: pid(number), name, state, exits: false, parent: 1, group: session, session, threads: 1, start }
 }
 
 /// Processes, and the jobs that their environments name.
