@@ -25,52 +25,51 @@ impl Containment {
         let mut unknown = None;
         for _ in 0..LOOKS_AT_A_JOB {
             self.find(job, anywhere, is_called);
-            let described = self.describe(job, named);
-            unknown = self.found.unknown.or(described.err());
-            if described != Ok(false) {
+            unknown = self.found.unknown.or(self.describe(job, named).err());
+            if unknown.is_some() || !self.begins_to_exit() {
                 break;
             }
         }
         Survey { survivors: &self.survivors, unknown }
     }
 
-    /// Describes the processes that were found. Returns false if one has begun to exit since then: what it leaves was
-    /// not described as orphans.
+    /// Describes the processes that were found. The heir of a job is among the processes that an exiting one is about to
+    /// leave, and is not that process itself.
     ///
     /// # Errors
-    /// The kernel does not tell now.
-    fn describe(&mut self, job: JobId, named: Option<Pid>) -> Result<bool, Errno> {
+    /// The kernel does not tell everything now.
+    fn describe(&mut self, job: JobId, named: Option<Pid>) -> Result<(), Errno> {
         self.survivors.clear();
         let life = self.attribution.life(job);
-        let (mut all, mut fresh) = (Ok(()), true);
-        // The processes that a process leaves at its exit are its heirs before it has ended; itself it is none.
-        for exiting in [false, true] {
-            for stat in &self.found.alive {
-                let exits = stat.is_exiting();
-                all = all.and(exits.map(drop));
-                if exits.unwrap_or(false) != exiting {
-                    continue;
-                }
-                let idle = stat.is_idle();
-                all = all.and(idle.map(drop));
-                let child = !exiting && self.is_orphan(stat);
-                let same_program = child && self.executables.is_same(job, stat);
-                if child && !same_program {
-                    fresh &= Stat::of(stat.pid)?.is_some_and(|now| now.is_alive() && now.exits == stat.exits);
-                }
-                self.survivors.push(Survivor {
-                    pid: stat.pid,
-                    name: stat.name,
-                    session: Pid::new(stat.session),
-                    child,
-                    named: named == Some(stat.pid),
-                    earlier: life.is_some_and(|life| life.has_before(stat)),
-                    same_program,
-                    idle: idle.unwrap_or(false),
-                });
-            }
+        let alive = &self.found.alive;
+        let mut all = Ok(());
+        for stat in alive.iter().filter(|stat| !stat.exits).chain(alive.iter().filter(|stat| stat.exits)) {
+            let idle = stat.is_idle();
+            all = all.and(idle.map(drop));
+            let child = !stat.exits && self.is_orphan(stat);
+            self.survivors.push(Survivor {
+                pid: stat.pid,
+                name: stat.name,
+                session: Pid::new(stat.session),
+                child,
+                named: named == Some(stat.pid),
+                earlier: life.is_some_and(|life| life.has_before(stat)),
+                same_program: child && self.executables.is_same(job, stat),
+                idle: idle.unwrap_or(false),
+            });
         }
-        all.map(|()| fresh)
+        all
+    }
+
+    /// Whether an orphan that has shown no program has begun to exit since it was found: then the processes that it is
+    /// about to leave were not described as orphans.
+    fn begins_to_exit(&self) -> bool {
+        let mut unproved = self.survivors.iter().filter(|survivor| survivor.child && !survivor.same_program);
+        unproved.any(|survivor| match Stat::of(survivor.pid) {
+            Ok(Some(stat)) => !stat.is_alive() || stat.is_exiting() == Ok(true),
+            Ok(None) => true,
+            Err(_) => false,
+        })
     }
 
     /// Whether a process is the supervisor's child, or will be when processes that are exiting have ended.
@@ -82,7 +81,7 @@ impl Containment {
             if parent == own {
                 return true;
             }
-            let mut exiting = self.found.alive.iter().filter(|other| other.is_exiting().unwrap_or(false));
+            let mut exiting = self.found.alive.iter().filter(|other| other.exits);
             let Some(next) = exiting.find(|other| other.pid.get() == parent) else { return false };
             parent = next.parent;
         }
