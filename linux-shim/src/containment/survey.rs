@@ -33,8 +33,8 @@ impl Containment {
         Survey { survivors: &self.survivors, unknown }
     }
 
-    /// Describes the processes that were found. The heir of a job is among the processes that an exiting one is about to
-    /// leave, and is not that process itself.
+    /// Describes the processes that were found. The heir of a job is among the processes that an exiting one is about
+    /// to leave, and is not that process itself.
     ///
     /// # Errors
     /// The kernel does not tell everything now.
