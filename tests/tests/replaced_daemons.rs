@@ -97,7 +97,7 @@ fn a_daemon_that_replaces_itself_at_any_time_is_followed() {
 }
 
 /// Between the last instruction of a process and its end lies a time in which it has no program any more, and its child
-/// is not the supervisor's yet: here, half a second.
+/// is not the supervisor's yet: here, some tenths of a second.
 #[test]
 fn a_process_that_is_about_to_end_leaves_an_heir() {
     let jobs = ["", "expect fork", "expect auto"].map(|expect| {

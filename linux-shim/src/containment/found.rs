@@ -49,11 +49,8 @@ impl Scan {
         }
     }
 
-    /// Adds a process that lives; `exits` speaks of the whole process then.
+    /// Adds a process that lives.
     pub(super) fn add_alive(&mut self, stat: Stat) {
-        let exits = stat.is_exiting();
-        self.unknown = self.unknown.or(exits.err());
-        let stat = Stat { exits: exits.unwrap_or(false), ..stat };
         if self.alive.len() == self.alive.capacity() {
             self.full = true;
         } else {

@@ -220,22 +220,19 @@ impl Containment {
         let Some(own) = self.own.map(Stat::of).transpose()?.flatten() else { return Err(Errno::EIO) };
         let (orphans, table) = (&mut self.orphans, &self.table);
         orphans.clear();
-        let mut all = each_child(own.pid, own.threads, |child| {
+        let gather = |orphans: &mut Vec<Pid>, child| {
             if table.get(child).is_none() && orphans.len() < orphans.capacity() {
                 orphans.push(child);
             }
-        });
+        };
+        let mut all = each_child(own.pid, own.threads, |child| gather(orphans, child));
         // An exiting process shows no environment any more; each of its children is judged by itself.
         let mut at = 0;
         while let Some(&parent) = orphans.get(at) {
             if let Ok(Some(stat)) = Stat::of(parent)
-                && stat.is_exiting() == Ok(true)
+                && stat.exits
             {
-                all = all.and(each_child(parent, stat.threads, |child| {
-                    if orphans.len() < orphans.capacity() {
-                        orphans.push(child);
-                    }
-                }));
+                all = all.and(each_child(parent, stat.threads, |child| gather(orphans, child)));
             }
             at += 1;
         }
@@ -271,7 +268,7 @@ impl Containment {
             return Ok(true);
         }
         let Some(stat) = Stat::of(orphan)? else { return Ok(true) };
-        if last && (!stat.is_alive() || stat.is_exiting()?) {
+        if last && (stat.exits || !stat.is_alive()) {
             return Ok(false);
         }
         match self.attribution.judge(&stat, world)? {

@@ -10,7 +10,8 @@ use crate::watch::proc_stat::Stat;
 /// The answer to a survey.
 #[derive(Clone, Copy, Debug)]
 pub struct Survey<'f> {
-    /// The live processes that were found, the oldest first; those of an earlier main process come last.
+    /// The live processes that were found, the oldest first; then those of an earlier main process; those that are
+    /// exiting come last.
     pub survivors: &'f [Survivor],
     /// Why there may be more; `None` if these are all.
     pub unknown: Option<Errno>,
@@ -66,7 +67,7 @@ impl Containment {
     fn begins_to_exit(&self) -> bool {
         let mut unproved = self.survivors.iter().filter(|survivor| survivor.child && !survivor.same_program);
         unproved.any(|survivor| match Stat::of(survivor.pid) {
-            Ok(Some(stat)) => !stat.is_alive() || stat.is_exiting() == Ok(true),
+            Ok(Some(stat)) => stat.exits || !stat.is_alive(),
             Ok(None) => true,
             Err(_) => false,
         })

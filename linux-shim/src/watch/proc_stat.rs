@@ -18,8 +18,8 @@ pub struct Stat {
     pub name: ShortName,
     /// The state, as one letter.
     pub state: u8,
-    /// Whether the first thread has begun to exit. From then until it is a zombie, the process has no program
-    /// any more, and keeps its children.
+    /// Whether all threads have begun to exit. From then until it is a zombie, the process has no program and no
+    /// environment any more, and keeps its children.
     pub exits: bool,
     /// The process id of the parent.
     pub parent: u32,
@@ -39,7 +39,10 @@ impl Stat {
     /// # Errors
     /// The kernel does not tell now.
     pub fn of(pid: Pid) -> Result<Option<Stat>, Errno> {
-        Stat::read(pid, format_args!("{pid}/stat"))
+        let Some(stat) = Stat::read(pid, format_args!("{pid}/stat"))? else { return Ok(None) };
+        // The line tells it of the first thread.
+        let exits = stat.exits && stat.all_threads(|thread| thread.exits)?;
+        Ok(Some(Stat { exits, ..stat }))
     }
 
     fn read(pid: Pid, place: Arguments<'_>) -> Reading<Stat> {
@@ -77,23 +80,6 @@ impl Stat {
         !matches!(self.state, b'Z' | b'X' | b'x') || self.threads > 1
     }
 
-    /// Whether the process is alive, but runs its program no longer and never will: all its threads have begun to exit.
-    ///
-    /// # Errors
-    /// The kernel does not tell now.
-    pub fn is_exiting(&self) -> Result<bool, Errno> {
-        let mut all = self.exits && self.is_alive();
-        if all && self.threads > 1 {
-            let pid = self.pid;
-            each_thread(pid, |thread| {
-                let stat = Stat::read(thread, format_args!("{pid}/task/{thread}/stat"))?;
-                all &= stat.is_none_or(|stat| stat.exits);
-                Ok(())
-            })?;
-        }
-        Ok(all)
-    }
-
     /// Whether a signal has stopped the process.
     pub fn is_stopped(&self) -> bool {
         self.state == b'T'
@@ -104,17 +90,22 @@ impl Stat {
     /// # Errors
     /// The kernel does not tell now.
     pub fn is_idle(&self) -> Result<bool, Errno> {
-        let pid = self.pid;
-        let waits = |state| !matches!(state, b'R' | b'D');
-        let mut idle = waits(self.state);
-        if self.threads > 1 {
-            each_thread(pid, |thread| {
-                let stat = Stat::read(thread, format_args!("{pid}/task/{thread}/stat"))?;
-                idle &= stat.is_none_or(|stat| waits(stat.state));
-                Ok(())
-            })?;
+        let waits = |thread: &Stat| !matches!(thread.state, b'R' | b'D');
+        Ok(self.all_threads(waits)? && waits(self))
+    }
+
+    /// Whether something is so of every thread.
+    fn all_threads(&self, is_so: impl Fn(&Stat) -> bool) -> Result<bool, Errno> {
+        if self.threads <= 1 {
+            return Ok(is_so(self));
         }
-        Ok(idle)
+        let (pid, mut all) = (self.pid, true);
+        each_thread(pid, |thread| {
+            let stat = Stat::read(thread, format_args!("{pid}/task/{thread}/stat"))?;
+            all &= stat.is_none_or(|stat| is_so(&stat));
+            Ok(())
+        })?;
+        Ok(all)
     }
 }
 
@@ -266,7 +257,7 @@ mod tests {
         let stat = Stat::of(own).unwrap().unwrap();
         assert_eq!(stat.parent, std::os::unix::process::parent_id());
         assert!(stat.is_alive() && stat.threads > 0 && stat.start > 0);
-        assert_eq!(stat.is_exiting(), Ok(false));
+        assert!(!stat.exits);
     }
 
     #[test]

@@ -41,6 +41,7 @@ static WORDS: &[Row] = &[
     ("handover", "",               "forks; the parent notifies MAINPID of the child, and exits",    |_| leave(|child| notify(&format!("MAINPID={child}")))),
     ("linger",   "MS",             "forks; the parent exits after that time",                       |w| { let ms = w.number(); leave(|_| sleep(ms)) }),
     ("relay",    "FILE",           "forks; the parent exits when the file exists",                  |w| { let file = w.next(); leave(|_| wait_for(&file)) }),
+    ("cling",    "",               "forks; the parent takes a good part of a second to exit",       |_| { burden(); leave(|_| {}) }),
     ("wait",     "MS",             "forks; the parent reaps the child, and exits after that time",  |w| { let ms = w.number(); leave(|child| { reap(child); sleep(ms) }) }),
     ("far",      "",               "forks in another thread; the parent exits",                     |w| fork_in_a_thread(w)),
     ("headless", "",               "goes on in another thread, and ends the first one",             |w| go_on_headless(w)),
@@ -84,7 +85,6 @@ static WORDS: &[Row] = &[
     ("sleep",    "MS",             "waits for that time",                                           |w| sleep(w.number())),
     ("until",    "FILE",           "waits until the file exists",                                   |w| wait_for(&w.next())),
     ("once",     "FILE",           "exits with 1 unless the file exists; creates it",               |w| end_once(Path::new(&w.next()))),
-    ("cling",    "",               "forks; the parent takes a good part of a second to exit",       |_| { burden(); leave(|_| {}) }),
     ("exit",     "STATUS",         "exits",                                                         |w| exit(w.number() as i32)),
 ];
 
