@@ -21,8 +21,17 @@ pub struct Choices {
     pub late_ends: bool,
     /// The number of clients that may wait at the same time. One more client never waits.
     pub waiting: usize,
+    /// Whether that one asks always. Otherwise it asks only if no client is free to wait: where its request leads to,
+    /// one that waits and hangs up leads too.
+    pub always: bool,
     /// Whether a shutdown may be ordered.
     pub shutdown: bool,
+    /// Whether the session may end.
+    pub logout: bool,
+    /// Whether a stop may be forced.
+    pub force: bool,
+    /// The job files that may be written at any time, each with the name of its job; `None` removes the file.
+    pub files: &'static [(&'static str, Option<&'static str>)],
     /// The most traced forks in one run of a job.
     pub forks: u8,
     /// The number of children that a main process may leave behind unnoticed. With 0, processes that are not watched
@@ -54,6 +63,27 @@ const NOBODY: Pid = Pid::new(99).expect("not zero");
 const USR1: Signal = Signal(10);
 
 impl Choices {
+    /// One client that never waits, and nothing else that need not be.
+    pub const PLAIN: Choices = Choices {
+        jobs: &["a"],
+        events: &["go", "halt"],
+        ends: &[Exit::Status(0), Exit::Status(1), Exit::Status(3), Exit::Signal(15)],
+        late_ends: false,
+        waiting: 0,
+        always: true,
+        shutdown: false,
+        logout: false,
+        force: false,
+        files: &[],
+        forks: 2,
+        orphans: 0,
+        speaks: false,
+        writes: false,
+        busy: false,
+        lacks: false,
+        hides: false,
+    };
+
     /// Adds everything that can happen next to `steps`.
     pub fn list<M: Memory + Clone>(&self, world: &mut World<M>, steps: &mut Vec<Step>) {
         let deadline = world.deadline();
@@ -78,6 +108,13 @@ impl Choices {
         }
         if self.shutdown {
             steps.push(Happening::Shutdown.into());
+        }
+        if self.logout {
+            steps.push(Happening::Logout.into());
+        }
+        for &(name, text) in self.files {
+            let (name, text) = (Text::Borrowed(name), text.map(Text::Borrowed));
+            steps.push(Happening::File { name, text }.into());
         }
     }
 
@@ -150,15 +187,17 @@ impl Choices {
     }
 
     fn clients(&self, clients: &[Client], steps: &mut Vec<Step>) {
-        use JobCommand::{Reload, Restart, Start, Stop};
+        use JobCommand::{Force, Reload, Restart, Start, Stop};
         let free = clients.iter().take(self.waiting).position(|&client| client == Client::Idle);
-        let askers = [Some((self.waiting, false)), free.map(|client| (client, true))];
+        let hasty = (self.always || free.is_none()).then_some((self.waiting, false));
+        let askers = [hasty, free.map(|client| (client, true))];
         for (client, wait) in askers.into_iter().flatten() {
             for &job in self.jobs {
-                for command in [Start, Stop, Restart] {
+                let commands = [Start, Stop, Restart].into_iter().chain(self.force.then_some(Force));
+                for command in commands {
                     steps.push(Happening::Ask { client, command, wait, text: Text::Borrowed(job) }.into());
                 }
-                if !wait {
+                if !wait || hasty.is_none() {
                     steps.push(Happening::Ask { client, command: Reload, wait, text: Text::Borrowed(job) }.into());
                 }
             }

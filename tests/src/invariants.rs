@@ -1,6 +1,6 @@
 //! The invariants: what holds between any two inputs, one function each.
 
-use uphold_core::control::Status;
+use uphold_core::control::{JobName, Status};
 use uphold_core::tables::lifecycle::Wait;
 use uphold_core::{Goal, Occupancy, Pid, Process, State};
 
@@ -35,6 +35,16 @@ impl<'a> JobStatus<'a> {
         self.status.to_string()
     }
 
+    /// Whether it is a job by its name.
+    pub fn is(&self, name: JobName<'_>) -> bool {
+        JobName(self.status.job, self.status.instance) == name
+    }
+
+    /// Whether the job waits for an event.
+    pub fn awaits_event(&self) -> bool {
+        matches!(self.state.row().wait, Wait::Event)
+    }
+
     /// Whether the job has reached its goal and runs.
     pub fn is_settled(&self) -> bool {
         (self.goal, self.state) == (Goal::Start, State::Running)
@@ -57,9 +67,11 @@ pub struct View<'a> {
     pub has_deadline: bool,
     /// Whether everything that the last input led to is done.
     pub is_calm: bool,
-    /// Whether events may also be held up by conditions and by jobs without processes. Then [`whole`](crate::whole)
-    /// checks the waits for events.
+    /// Whether events may also be held up by jobs without processes. Then [`whole`](crate::whole) checks the waits for
+    /// events.
     pub is_wide: bool,
+    /// Whether a condition that waits for other events too holds up the event of a job, or that of the job that does.
+    pub is_held_by_condition: &'a dyn Fn(&JobStatus<'_>) -> bool,
 }
 
 impl View<'_> {
@@ -90,7 +102,8 @@ pub fn broken(kernel: &Kernel, view: &View<'_>) -> Option<String> {
     INVARIANTS.iter().find_map(|invariant| invariant(kernel, view))
 }
 
-/// A job that waits has a live cause: a process, or another job with a process that holds up its event.
+/// A job that waits has a live cause: a process, another job with a process that holds up its event, or a condition
+/// that does.
 fn nothing_waits_for_what_cannot_come(kernel: &Kernel, view: &View<'_>) -> Option<String> {
     let lives = |pid: Pid| kernel.children.iter().any(|child| child.pid == pid);
     let has_process = |job: &JobStatus| job.processes.iter().any(|&(_, pid)| lives(pid));
@@ -114,7 +127,8 @@ fn nothing_waits_for_what_cannot_come(kernel: &Kernel, view: &View<'_>) -> Optio
             Wait::Event if !view.is_calm || view.is_wide => None,
             Wait::Event => {
                 let holds = |job| has_process(job) || is_held(job) || is_idle(job);
-                (!others().any(holds)).then_some("no live process holds up its event")
+                let ends = others().any(holds) || (view.is_held_by_condition)(job);
+                (!ends).then_some("no live process holds up its event")
             }
             Wait::Nothing => Some("there is nothing to wait for"),
             Wait::Spawned(_) => Some("the spawn was answered"),

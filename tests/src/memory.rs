@@ -62,8 +62,16 @@ const MOST_IMAGE: usize = 1 << 20;
 /// # Errors
 /// It is not written; the error says why.
 pub fn image_of<M: Memory>(memory: &mut M) -> Result<Vec<u8>, String> {
-    // More than the image of any storage of the tests; most are small.
-    let mut image = vec![0; 1 << 15];
+    let mut image = Vec::new();
+    write_image(memory, &mut image).map(|()| image)
+}
+
+/// The same in a buffer, whose room is used again.
+///
+/// # Errors
+/// It is not written; the error says why.
+pub fn write_image<M: Memory>(memory: &mut M, image: &mut Vec<u8>) -> Result<(), String> {
+    image.resize(image.capacity().max(1 << 14), 0);
     loop {
         let size = image.len();
         let mut rest = &mut image[..];
@@ -71,7 +79,7 @@ pub fn image_of<M: Memory>(memory: &mut M) -> Result<Vec<u8>, String> {
             Ok(()) => {
                 let used = size - rest.len();
                 image.truncate(used);
-                return Ok(image);
+                return Ok(());
             }
             Err(Unsaved::Frame(_)) if size < MOST_IMAGE => image.resize(MOST_IMAGE, 0),
             Err(error) => return Err(format!("it is not saved: {error:?}")),

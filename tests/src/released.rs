@@ -42,6 +42,10 @@ impl Released {
             Notice::HandlingEvent(event) => {
                 self.pauses();
                 let owner = supervisor.event_owner(event)?;
+                // Most events are of no concern, and writing their names takes time.
+                if !self.emitted.iter().any(|&(job, _)| job == owner) {
+                    return None;
+                }
                 let words = supervisor.message(notice, |_| "").1.to_string();
                 let held = match words.as_str() {
                     "Handling starting/failed event" => State::Starting,

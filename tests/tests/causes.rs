@@ -153,14 +153,7 @@ fn nothing_waits_for_what_cannot_come() {
         ends: &[Exit::Status(0), Exit::Status(1), Exit::Signal(15)],
         late_ends: true,
         waiting: 3,
-        shutdown: false,
-        forks: 2,
-        orphans: 0,
-        speaks: false,
-        writes: false,
-        busy: false,
-        lacks: false,
-        hides: false,
+        ..Choices::PLAIN
     };
     let (mut world, mut dice) = (world(), 1_u64);
     for _ in 0..2_000 {

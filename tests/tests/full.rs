@@ -3,7 +3,7 @@
 
 use uphold_core::{Exit, storage};
 use uphold_tests::choices::Choices;
-use uphold_tests::explore::{Seen, explore};
+use uphold_tests::explore::{Bounds, Seen, explore};
 use uphold_tests::world::{Memory, World};
 
 /// Two instances with capacity for one, two clients of which one waits, and events.
@@ -11,16 +11,8 @@ const CHOICES: Choices = Choices {
     jobs: &["a N=1", "a N=2"],
     events: &["go N=1 X=long", "halt", "go N=2"],
     ends: &[Exit::Status(0), Exit::Status(1)],
-    late_ends: false,
     waiting: 1,
-    shutdown: false,
-    forks: 2,
-    orphans: 0,
-    speaks: false,
-    writes: false,
-    busy: false,
-    lacks: false,
-    hides: false,
+    ..Choices::PLAIN
 };
 
 const FILE: &str = "start on go\nstop on halt\ninstance $N\nexport X\npost-stop exec hook\nexec main\n";
@@ -29,7 +21,7 @@ fn search<M: Memory + Clone>(memory: M) -> Option<Seen> {
     let mut world = World::new(memory);
     // There is nothing to explore if not even the class fits.
     world.load("a", FILE).ok()?;
-    match explore(world, &|world, steps| CHOICES.list(world, steps), &|_| Ok(())) {
+    match explore(world, Bounds::NONE, &|world, steps| CHOICES.list(world, steps), &|_, _| Ok(())) {
         Ok(seen) => Some(seen),
         Err(violation) => panic!("{violation}"),
     }

@@ -33,14 +33,10 @@ const CHOICES: Choices = Choices {
     ends: &[Exit::Status(0), Exit::Status(1), Exit::Signal(15)],
     late_ends: true,
     waiting: 3,
-    shutdown: false,
-    forks: 2,
     orphans: 1,
-    speaks: false,
-    writes: false,
-    busy: false,
     lacks: true,
     hides: true,
+    ..Choices::PLAIN
 };
 
 /// Only the core is replayed.

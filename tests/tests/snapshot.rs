@@ -23,14 +23,7 @@ const CHOICES: Choices = Choices {
     ends: &[Exit::Status(0), Exit::Status(1), Exit::Signal(15)],
     late_ends: true,
     waiting: 3,
-    shutdown: false,
-    forks: 2,
-    orphans: 0,
-    speaks: false,
-    writes: false,
-    busy: false,
-    lacks: false,
-    hides: false,
+    ..Choices::PLAIN
 };
 
 fn new_world() -> World<Small> {

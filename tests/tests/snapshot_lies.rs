@@ -79,7 +79,8 @@ fn an_image_that_lies_is_refused_or_serves_to_its_end() {
     let (next, refused, accepted) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let harm = Mutex::new(Vec::new());
     let work = || {
-        let (memory, all) = (Small::new(), all.clone());
+        // A world stays in its thread; all threads make the same ones.
+        let (memory, all) = (Small::new(), all_worlds());
         while let Some((number, lies)) = changes.get(next.fetch_add(1, Ordering::Relaxed)) {
             let Saved { name, world, records } = &all[*number];
             let image = told(lies, records);

@@ -44,8 +44,8 @@ pub const LEVELS: [Level; 8] = [
     Level {
         name: "orders",
         programs: &["every_order", "full"],
-        only: &["one_job_of", "two_jobs_that_have", "events", "waiters", "leaves", "text", "pieces"],
-        environment: &[("ONLY", "start on go\nstop on halt\nexec main\nnormal exit 3\nexpect daemon")],
+        only: &["everything_happens", "events", "waiters", "leaves", "text", "pieces"],
+        environment: &[("EVERY", "12"), ("MOST", "2500")],
         ..TESTS
     },
 ];

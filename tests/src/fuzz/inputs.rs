@@ -26,6 +26,7 @@ const CHOICES: Choices = Choices {
     hides: true,
     busy: true,
     lacks: true,
+    ..Choices::PLAIN
 };
 
 /// The line between the files and the choices.
@@ -98,7 +99,7 @@ pub(super) fn check(input: &[u8]) -> Trait {
         world.check();
         let fault = world.kernel.fault.take();
         assert!(fault.is_none(), "{}\n{path}", fault.unwrap_or_default());
-        (world.kernel.killed, world.kernel.rested) = Default::default();
+        world.kernel.killed.clear();
         states.extend(world.status().into_iter().map(|line| line.split(", ").next().unwrap_or_default().to_owned()));
         if world.kernel.ended {
             break;

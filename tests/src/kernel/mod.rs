@@ -59,6 +59,8 @@ pub struct Kernel {
     pub keeps: bool,
     /// Whether the kernel cannot list processes: only those that the supervisor launched are known then.
     pub hides: bool,
+    /// Whether a process that is given up, since not even SIGKILL ends it, is gone from then on.
+    pub drops: bool,
     /// Whether processes that job control stops stay stopped until they are let continue.
     pub pauses: bool,
     /// Whether the supervisor follows `expect` strictly.
@@ -78,8 +80,6 @@ pub struct Kernel {
     pub orders: usize,
     /// Processes to which SIGKILL was sent.
     pub killed: Vec<Pid>,
-    /// Jobs that have come to rest.
-    pub rested: Vec<String>,
     /// The events of jobs that finished events released, which are to be handled in order.
     pub(crate) released: Released,
     /// The lowest process id of the job whose process is being spawned.

@@ -1,8 +1,7 @@
 //! How each effect is performed.
 
 use uphold_core::{
-    Answer, ClientId, Effect, Input, JobId, Notice, Pid, Process, Scope, Signal, SpawnError, SpawnStage, State,
-    Supervisor,
+    Answer, ClientId, Effect, Input, JobId, Notice, Pid, Process, Scope, Signal, SpawnError, SpawnStage, Supervisor,
 };
 
 use super::{Client, IDS_PER_JOB, Kernel};
@@ -260,10 +259,11 @@ impl Kernel {
     }
 
     fn hear(&mut self, supervisor: &Supervisor<'_>, notice: Notice) {
-        if let Notice::StateChanged { job, to: State::Waiting, .. } = notice {
-            self.rested.push(name_of(supervisor, job));
-        }
         if let Notice::GivenUp { pid, .. } = notice
+            && self.drops
+        {
+            self.forget(pid);
+        } else if let Notice::GivenUp { pid, .. } = notice
             && self.ledger.keeps
         {
             // It has outlived SIGKILL, so it sleeps in the kernel.

@@ -92,7 +92,6 @@ pub fn run_until(seed: u64, forbidden: Option<fn(&Notice) -> bool>) -> Run {
             };
             steps.push(happening.clone());
             play(&mut world, &happening);
-            world.kernel.rested.clear();
             inputs += 1;
             fault = world.kernel.fault.take();
             tally = world.kernel.ledger.tally;

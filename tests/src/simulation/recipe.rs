@@ -104,6 +104,7 @@ pub const CHOICES: Choices = Choices {
     busy: true,
     lacks: true,
     hides: true,
+    ..Choices::PLAIN
 };
 
 /// The most processes that a job has before it forks no more.

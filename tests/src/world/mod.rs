@@ -2,7 +2,10 @@
 
 mod happen;
 
-use std::hash::{Hash, Hasher};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
 
 use uphold_core::snapshot::Unreadable;
 use uphold_core::{DefineError, Effect, Input, Instant, Occupancy, Pid, Supervisor, Usage};
@@ -14,7 +17,7 @@ use crate::kernel::Kernel;
 use crate::memory::image_of;
 pub use crate::memory::{Memory, Room, Small, Tiny};
 use crate::tally::Deed;
-use crate::whole;
+use crate::whole::{self, WaitEnd};
 
 /// The most effects of one input.
 const MOST_EFFECTS: usize = 20_000;
@@ -42,9 +45,33 @@ pub struct World<M> {
     pub interrupts: bool,
     /// The journal of the inputs, as the shim writes it; `None` to write none.
     pub inputs: Option<Journal>,
-    /// The occupancy when no job lives and no client waits; `None` if that is not known, as after a job file has
-    /// changed.
-    idle: Option<Occupancy>,
+    /// The job files in force.
+    files: Rc<Files>,
+    /// The occupancy when no job lives and no client waits, as far as it is known; by the job files in force.
+    idle: Rc<RefCell<HashMap<u64, Occupancy>>>,
+}
+
+/// The job files in force, by their names.
+#[derive(Clone, Default)]
+struct Files(Vec<(String, u64)>);
+
+impl Files {
+    fn write(&mut self, name: &str, text: Option<&str>) {
+        self.0.retain(|(known, _)| known != name);
+        self.0.extend(text.map(|text| (name.to_owned(), sum(text))));
+        self.0.sort_unstable();
+    }
+
+    /// A number for them all.
+    fn sum(&self) -> u64 {
+        sum(&self.0)
+    }
+}
+
+fn sum(thing: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    thing.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The state of a world after an input and all its effects.
@@ -52,14 +79,14 @@ pub struct World<M> {
 pub struct Calm {
     /// No job lives and no event is unfinished, or the supervisor has ended.
     pub rests: bool,
-    /// Every job is at rest or runs, or the supervisor has ended.
+    /// Every job is at rest, runs, or waits for an event that a condition holds; or the supervisor has ended.
     pub settled: bool,
 }
 
 impl<M: Memory> World<M> {
     /// A world without jobs.
     pub fn new(memory: M) -> Self {
-        let mut world = World {
+        World {
             memory,
             kernel: Kernel::default(),
             now: Instant(1_000_000),
@@ -67,10 +94,9 @@ impl<M: Memory> World<M> {
             exact: false,
             interrupts: false,
             inputs: None,
-            idle: None,
-        };
-        world.idle = Some(world.memory.supervisor().occupancy());
-        world
+            files: Rc::default(),
+            idle: Rc::default(),
+        }
     }
 
     /// Loads a job file.
@@ -81,8 +107,8 @@ impl<M: Memory> World<M> {
         let mut text = file.as_bytes().to_vec();
         let mut supervisor = self.memory.supervisor();
         let class = supervisor.define(name.as_bytes(), &mut text, |_| {})?;
-        self.idle = Some(supervisor.occupancy());
         self.kernel.ledger.define(class, name, file);
+        Rc::make_mut(&mut self.files).write(name, Some(file));
         Ok(())
     }
 
@@ -94,8 +120,8 @@ impl<M: Memory> World<M> {
             self.kernel.ledger.tally.full(full.limit);
         } else if !matches!(written, Some(Ok(()))) {
             self.memory.supervisor().delete_class(name.as_bytes());
+            Rc::make_mut(&mut self.files).write(name, None);
         }
-        self.idle = None;
         self.give(Input::Tick);
     }
 
@@ -227,17 +253,28 @@ impl<M: Memory> World<M> {
         {
             self.kernel.wrong(|| what);
         }
-        let idle = if rests { *self.idle.get_or_insert(occupancy) } else { occupancy };
+        let idle = match rests {
+            true => *self.idle.borrow_mut().entry(self.files.sum()).or_insert(occupancy),
+            false => occupancy,
+        };
         let jobs: Vec<JobStatus<'_>> = supervisor.statuses(0).filter_map(|(status, _)| JobStatus::of(status)).collect();
         let mut shown: Vec<Pid> = jobs.iter().flat_map(|job| job.processes.iter().map(|its| its.1)).collect();
         shown.sort_unstable();
         let is_wide = self.kernel.ledger.keeps;
-        let view = View { jobs: &jobs, shown: &shown, occupancy, idle, rests, has_deadline, is_calm, is_wide };
+        let by_condition = |job: &JobStatus<'_>| {
+            let mut ids = supervisor.jobs().filter(|&id| job.is(supervisor.job_name(id)));
+            ids.any(|id| whole::end_of_wait(&supervisor, id) == WaitEnd::Condition)
+        };
+        let is_held_by_condition = &by_condition;
+        let (jobs, shown) = (&jobs[..], &shown[..]);
+        let view = View { jobs, shown, occupancy, idle, rests, has_deadline, is_calm, is_wide, is_held_by_condition };
         if let Some(what) = invariants::broken(&self.kernel, &view) {
             self.kernel.wrong(|| what);
         }
         self.kernel.look_around(|pid| shown.binary_search(&pid).is_ok());
-        let (over, settled) = (self.kernel.ended, jobs.iter().all(JobStatus::is_settled));
+        // A condition lets go of an event only if another one comes.
+        let is_settled = |job: &JobStatus<'_>| job.is_settled() || (job.awaits_event() && by_condition(job));
+        let (over, settled) = (self.kernel.ended, jobs.iter().all(is_settled));
         Calm { rests: rests || over, settled: settled || over }
     }
 
@@ -253,6 +290,17 @@ impl<M: Memory> World<M> {
 }
 
 impl<M: Memory + Clone> World<M> {
+    /// Becomes a copy of another world, faster than a new copy is made.
+    pub fn copy_from(&mut self, other: &Self) {
+        let World { memory, kernel, now, heeds_texts, exact, interrupts, inputs, files, idle } = other;
+        self.memory.clone_from(memory);
+        self.kernel.clone_from(kernel);
+        (self.now, self.heeds_texts, self.exact, self.interrupts) = (*now, *heeds_texts, *exact, *interrupts);
+        self.inputs.clone_from(inputs);
+        self.files.clone_from(files);
+        self.idle.clone_from(idle);
+    }
+
     /// Hashes all that matters of a world. Process ids serve as names only: the order of the processes says which is
     /// older.
     pub fn fingerprint(&mut self, hasher: &mut impl Hasher) {
@@ -278,7 +326,7 @@ impl<M: Memory + Clone> World<M> {
             child.renumbered(number).hash(hasher);
         }
         self.kernel.clients.hash(hasher);
-        (self.kernel.ended, self.kernel.hides).hash(hasher);
+        (self.kernel.ended, self.kernel.hides, self.kernel.always.is_some()).hash(hasher);
         (self.kernel.left, self.kernel.forks).hash(hasher);
     }
 }

@@ -138,7 +138,7 @@ impl Machine {
         world.rebase_time(NOW);
         let kernel = &mut world.kernel;
         (kernel.outcomes, kernel.spawns, kernel.orders) = (Outcomes::new(), 0, 0);
-        (kernel.killed, kernel.rested) = Default::default();
+        kernel.killed.clear();
         let mut fault = kernel.fault.take();
         if let Some(forbidden) = self.forbidden
             && world.status().iter().any(|status| status.contains(forbidden))

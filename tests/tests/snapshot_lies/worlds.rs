@@ -222,14 +222,13 @@ const CHOICES: Choices = Choices {
     ends: &[Exit::Status(0), Exit::Status(1), Exit::Signal(15)],
     late_ends: true,
     waiting: 3,
-    shutdown: false,
-    forks: 2,
     orphans: 1,
     speaks: true,
     writes: true,
     busy: true,
     lacks: true,
     hides: true,
+    ..Choices::PLAIN
 };
 
 fn world_with(files: &[(&str, &str)]) -> World<Small> {
