@@ -2,8 +2,8 @@
 
 use uphold_core::bytes::Strings;
 use uphold_core::{
-    ClientId, Effect, Exit, Input, Instant, JobCommand, JobId, Notice, Notification, Pid, Process, Select, Supervisor,
-    ShortName, Survivor, Target,
+    ClientId, Effect, Exit, Input, Instant, JobCommand, JobId, Notice, Notification, Pid, Process, Select, ShortName,
+    Supervisor, Survivor, Target,
 };
 use uphold_tests::world::Small;
 
@@ -52,7 +52,12 @@ struct Outcome {
 }
 
 /// Gives an input, answers the orders of processes, and says that those live.
-fn give(supervisor: &mut Supervisor<'_>, now: Instant, input: Input<'_>, lives: &[Survivor]) -> (Outcome, Option<JobId>) {
+fn give(
+    supervisor: &mut Supervisor<'_>,
+    now: Instant,
+    input: Input<'_>,
+    lives: &[Survivor],
+) -> (Outcome, Option<JobId>) {
     let (mut outcome, mut known) = (Outcome::default(), None);
     supervisor.handle(now, input);
     while let Some(effect) = supervisor.poll_effect() {

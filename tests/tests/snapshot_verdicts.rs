@@ -1,7 +1,7 @@
-//! The verdicts on snapshots that lie: how many of all single changes of an image are refused, for which reason, and how
-//! many are taken, since they are the image of another state that is possible. The figures are in
-//! `snapshot-verdicts.txt`; `BLESS=1` writes them, for review. A figure that has changed says that a check refuses more
-//! than it did, or less; `snapshot_lies` says whether what is taken does harm.
+//! The verdicts on snapshots that lie: how many of all single changes of an image are refused, for which reason, and
+//! how many are taken, since they are the image of another state that is possible. The figures are in
+//! `snapshot-verdicts.txt`; `BLESS=1` writes them, for review. A figure that has changed says that a check refuses
+//! more than it did, or less; `snapshot_lies` says whether what is taken does harm.
 
 #[path = "snapshot_lies/lies.rs"]
 mod lies;
@@ -41,8 +41,8 @@ fn verdict<M: Memory>(image: &[u8], memory: &mut M) -> String {
     }
 }
 
-/// A change by which a record is longer or shorter, so a thing is there that was not, or is not there that was: bytes are
-/// added at a place, and some give way to them.
+/// A change by which a record is longer or shorter, so a thing is there that was not, or is not there that was: bytes
+/// are added at a place, and some give way to them.
 #[derive(Clone, Copy)]
 struct Splice {
     at: usize,

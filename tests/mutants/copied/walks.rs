@@ -1,6 +1,6 @@
 //! Random small systems, each written as a scenario with its effects. `walks make FIRST COUNT FOLDER` writes those of
-//! some seeds; `walks differ FILE...` prints the files whose effects are others now, and `walks bless FILE...` writes the
-//! effects into them. This file is in the copy of the workspace only.
+//! some seeds; `walks differ FILE...` prints the files whose effects are others now, and `walks bless FILE...` writes
+//! the effects into them. This file is in the copy of the workspace only.
 
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -24,7 +24,17 @@ pub const LEVELS: [Level; 9] = [
     Level { name: "scenarios", programs: &["play"], folder: Some("scenarios"), ..TESTS },
     Level {
         name: "kit",
-        programs: &["causes", "classes", "definitions", "environments", "found", "heirs", "launches", "no_room", "requests"],
+        programs: &[
+            "causes",
+            "classes",
+            "definitions",
+            "environments",
+            "found",
+            "heirs",
+            "launches",
+            "no_room",
+            "requests",
+        ],
         ..TESTS
     },
     Level { name: "images", programs: &["snapshot_verdicts"], ..TESTS },
