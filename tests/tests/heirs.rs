@@ -40,7 +40,7 @@ fn earlier(number: u32) -> Survivor {
     Survivor { earlier: true, ..orphan(number) }
 }
 
-/// What an input led to.
+/// The consequences of an input.
 #[derive(Default, Debug, PartialEq, Eq)]
 struct Outcome {
     /// The process that is watched instead of the main one.
@@ -96,13 +96,20 @@ fn exit(file: &str, seconds: u32, exit: Exit, lives: &[Survivor]) -> Outcome {
     give(&mut supervisor, Instant(1_000).after_seconds(seconds), Input::Exited { pid: main, exit }, lives).0
 }
 
+/// A job file, the seconds until its main process exits and how it does, those that live then, and the heir.
+type Claims<'t> = (&'t str, u32, Exit, &'t [Survivor], Option<u32>);
+
+/// A job file, how its main process exits, those that live then, and what the log says: whether it reports them, and
+/// which one has outlived the main process.
+type Left<'t> = (&'t str, Exit, &'t [Survivor], bool, Option<u32>);
+
 #[test]
 fn of_several_processes_the_one_with_the_best_claim_is_the_daemon() {
     const PLAIN: &str = "respawn\nexec m\n";
     const SAYS: &str = "expect notify\nexec m\n";
     let (ok, failed) = (Exit::Status(0), Exit::Status(1));
     #[rustfmt::skip]
-    let table: &[(&str, u32, Exit, &[Survivor], Option<u32>)] = &[
+    let table: &[Claims<'_>] = &[
         // Soon after the start, an exit may be a step: the oldest orphan, or else the oldest process.
         (PLAIN,  1, ok,     &[orphan(2), orphan(3)],                 Some(2)),
         (PLAIN,  1, ok,     &[other(2), orphan(3)],                  Some(3)),
@@ -140,7 +147,7 @@ fn the_log_says_who_is_left_behind() {
     let hook = other(LAUNCHED + Process::PostStart as u32);
     let (ok, failed) = (Exit::Status(0), Exit::Status(1));
     #[rustfmt::skip]
-    let table: &[(&str, Exit, &[Survivor], bool, Option<u32>)] = &[
+    let table: &[Left<'_>] = &[
         ("respawn\nexec m\n",                  failed, &[],                                    false, None),
         ("respawn\nexec m\n",                  failed, &[orphan(2)],                           true,  None),
         ("respawn\nexec m\n",                  failed, &[orphan(2), earlier(3), earlier(4)],   true,  Some(3)),
