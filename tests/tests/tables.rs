@@ -325,3 +325,20 @@ fn every_lesson_can_be_learnt_and_names_another_stanza_or_takes_that_back() {
         assert_eq!(follow::advice(row.expect, row.forks.unwrap_or(0), row.relation), (row.saw, row.right));
     }
 }
+
+#[test]
+fn a_short_name_has_sixteen_bytes_at_most() {
+    let shown = |name: &[u8]| uphold_core::ShortName::new(name).to_string();
+    assert_eq!(shown(b""), "");
+    assert_eq!(shown(b"sh"), "sh");
+    assert_eq!(shown(b"sixteen-letters-"), "sixteen-letters-");
+    assert_eq!(shown(b"seventeen-letters"), "seventeen-letter");
+    assert_eq!(shown(b"ends\0here"), "ends");
+}
+
+#[test]
+fn a_socket_is_needed_for_messages_only() {
+    use Expect::*;
+    let with = [None, Stop, Fork, Daemon, Notify, Descriptor, PidFile, Auto].map(Expect::has_messages);
+    assert_eq!(with, [false, false, false, false, true, false, false, false]);
+}

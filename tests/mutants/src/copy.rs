@@ -6,10 +6,11 @@ use std::io;
 use std::path::Path;
 
 /// The files that the copy has beside the workspace's.
-const ADDED: [(&str, &str); 3] = [
+const ADDED: [(&str, &str); 4] = [
     ("core/src/mutant.rs", include_str!("../copied/mutant.rs")),
     ("tests/examples/play.rs", include_str!("../copied/play.rs")),
     ("tests/examples/simulate.rs", include_str!("../copied/simulate.rs")),
+    ("tests/examples/walks.rs", include_str!("../copied/walks.rs")),
 ];
 
 /// Where the sources are that become mutants.

@@ -18,15 +18,26 @@ pub struct Level {
 const TESTS: Level = Level { name: "", programs: &[], only: &[], environment: &[], arguments: &[], folder: None };
 
 /// All levels. A mutant that one kills does not come to the next.
-pub const LEVELS: [Level; 8] = [
+pub const LEVELS: [Level; 9] = [
     Level { name: "unit", programs: &["uphold_core", "control_frames"], ..TESTS },
     Level { name: "tables", programs: &["tables", "job_files", "logins", "pages", "stanza_values"], ..TESTS },
     Level { name: "scenarios", programs: &["play"], folder: Some("scenarios"), ..TESTS },
     Level {
         name: "kit",
-        programs: &["causes", "classes", "definitions", "environments", "found", "launches", "no_room", "requests"],
+        programs: &[
+            "causes",
+            "classes",
+            "definitions",
+            "environments",
+            "found",
+            "heirs",
+            "launches",
+            "no_room",
+            "requests",
+        ],
         ..TESTS
     },
+    Level { name: "images", programs: &["snapshot_verdicts"], ..TESTS },
     Level { name: "simulation", programs: &["simulate"], arguments: &["0", "100"], ..TESTS },
     Level {
         name: "opinion",

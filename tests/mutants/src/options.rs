@@ -22,7 +22,8 @@ pub struct Options {
     pub known: bool,
     /// Whether those that an earlier run killed are left out.
     left: bool,
-    file: Option<String>,
+    /// Parts of the paths of the files whose mutants are wanted, in the order in which they are; none for all.
+    files: Vec<String>,
     mutant: Option<usize>,
     sample: Option<usize>,
     seed: u64,
@@ -44,7 +45,7 @@ impl Options {
             list: false,
             known: false,
             left: false,
-            file: None,
+            files: vec![],
             mutant: None,
             sample: None,
             seed: 1,
@@ -67,7 +68,7 @@ impl Options {
                 place.ok_or(format!("no level is called {value}"))
             };
             match name.as_str() {
-                "--file" => options.file = Some(value),
+                "--file" => options.files.push(value),
                 "--mutant" => options.mutant = Some(number()?),
                 "--sample" => options.sample = Some(number()?),
                 "--seed" => options.seed = number()? as u64,
@@ -86,9 +87,11 @@ impl Options {
             !core.left_out.contains(number)
                 && (!self.left || !is_dead)
                 && self.mutant.is_none_or(|mutant| mutant == *number)
-                && self.file.as_ref().is_none_or(|file| core.mutants[*number].file.contains(file.as_str()))
+                && (self.files.is_empty() || self.files.iter().any(|file| core.mutants[*number].file.contains(file)))
         };
         let mut chosen: Vec<usize> = (0..core.mutants.len()).filter(is_wanted).collect();
+        // Stable, so the mutants of the files that were named first come first.
+        chosen.sort_by_key(|&number| self.files.iter().position(|file| core.mutants[number].file.contains(file)));
         if let Some(sample) = self.sample {
             let mut state = self.seed;
             for place in 0..sample.min(chosen.len()) {
