@@ -3,7 +3,11 @@
 use uphold_core::limits::{EVENTS_PER_DRAIN, KILL_TIMEOUT_SECONDS};
 use uphold_core::{ClassId, Goal, Instant, JobId, Notice, Pid, Process, State, Supervisor};
 
+use crate::duties::{Declared, Duties};
 use crate::tally::Tally;
+
+/// The most events that follow from each other at one moment. Circles of jobs are slowed long before.
+const EVENTS_AT_ONCE: u32 = 10_000;
 
 /// The notes. They are kept only if the world is checked as a whole.
 #[derive(Clone, Default)]
@@ -45,6 +49,8 @@ pub struct Ledger {
     pub jobs: Vec<JobId>,
     /// The jobs that are being killed, and since when.
     pub killing: Vec<(JobId, Instant)>,
+    /// The duties to daemons.
+    pub(crate) duties: Duties,
 }
 
 /// The content of a job file, as far as the checks and the processes need it.
@@ -62,6 +68,7 @@ pub struct FileFacts {
     pub writes: bool,
     /// Whether all processes of the job end with it.
     pub wide: bool,
+    pub(crate) declared: Declared,
 }
 
 impl Ledger {
@@ -76,7 +83,8 @@ impl Ledger {
         let start: String = file.lines().filter(|line| line.starts_with("start on") || *line == "manual").collect();
         let name = name.to_owned();
         let [writes, wide] = ["pid file", "kill scope job"].map(|stanza| file.contains(stanza));
-        self.files.push(FileFacts { class, name, start, kill_timeout, speaks, writes, wide });
+        let declared = Declared::of(file);
+        self.files.push(FileFacts { class, name, start, kill_timeout, speaks, writes, wide, declared });
     }
 
     pub(crate) fn retire(&mut self, class: ClassId) {
@@ -109,7 +117,12 @@ impl Ledger {
 
     /// Whether all processes of a job must have ended when it is at rest.
     pub(crate) fn must_end(&self, job: JobId) -> bool {
-        self.facts_of(job).is_some_and(|facts| facts.wide && !self.forced.contains(&facts.name))
+        self.facts_of(job).is_some_and(|facts| facts.wide) && !self.is_forced(job)
+    }
+
+    /// Whether a job was forced to stop, which gives up what does not end.
+    pub(crate) fn is_forced(&self, job: JobId) -> bool {
+        self.facts_of(job).is_some_and(|facts| self.forced.contains(&facts.name))
     }
 
     fn touch(&mut self, class: Option<ClassId>) {
@@ -118,9 +131,21 @@ impl Ledger {
     }
 
     pub(crate) fn rest(&mut self, job: JobId) {
+        self.duties.rest(job);
         self.owners.retain(|(known, _)| *known != job);
         self.jobs.retain(|known| *known != job);
         self.killing.retain(|(known, _)| *known != job);
+    }
+
+    /// The most events that one drain offers.
+    fn most_offered(&self) -> u32 {
+        if self.bound == 0 { EVENTS_PER_DRAIN } else { self.bound }
+    }
+
+    /// Whether events have followed from each other, in so many drains without any time in between, that nothing slows
+    /// the jobs which emit them.
+    pub(crate) fn runs_round(&self, drains: u32) -> bool {
+        self.keeps && drains.saturating_mul(self.most_offered()) > EVENTS_AT_ONCE
     }
 
     /// The drain has ended, or was cut short.
@@ -137,10 +162,14 @@ impl Ledger {
         if self.forbidden.is_some_and(|is_forbidden| is_forbidden(&notice)) {
             return Some("a planted fault".into());
         }
+        let is_pressed = self.ends || !self.forced.is_empty();
+        if let Some(fault) = self.duties.hear(supervisor, notice, is_pressed) {
+            return Some(fault);
+        }
         match notice {
             Notice::HandlingEvent(_) => {
                 self.offered += 1;
-                let most = if self.bound == 0 { EVENTS_PER_DRAIN } else { self.bound };
+                let most = self.most_offered();
                 if self.offered > most {
                     return Some(format!("a drain offers {} events, and may offer {most}", self.offered));
                 }

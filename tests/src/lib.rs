@@ -29,6 +29,7 @@ pub mod compare;
 pub mod depth;
 pub mod dice;
 pub mod drain;
+mod duties;
 pub mod explore;
 pub mod fuzz;
 pub mod happening;

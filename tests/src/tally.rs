@@ -3,7 +3,7 @@
 use uphold_core::{Limit, Notice, State};
 
 /// The counted things, in the order of [`Tally`]'s counts.
-const NAMES: [&str; 33] = [
+const NAMES: [&str; 35] = [
     "jobs that ran",
     "respawns",
     "respawns that were too fast",
@@ -37,6 +37,8 @@ const NAMES: [&str; 33] = [
     "supervisors that had no room",
     "systems that came to rest",
     "systems that were cleared",
+    "daemons that left a successor",
+    "forks of daemons that were being killed",
 ];
 
 /// The counts.
@@ -59,6 +61,8 @@ pub enum Deed {
     NoRoom,
     Rested,
     Cleared,
+    Succeeded,
+    ForkedLate,
 }
 
 fn place_of_limit(limit: Limit) -> Option<usize> {

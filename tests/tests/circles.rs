@@ -6,7 +6,7 @@ use std::fmt::Write;
 use uphold_core::bytes::Strings;
 use uphold_core::{ClientId, Effect, Goal, Input, JobCommand, Pid, Process, Select, State, Supervisor, Target};
 use uphold_tests::happening::{Happening, Outcome};
-use uphold_tests::world::{Small, World};
+use uphold_tests::world::{Room, Small, World};
 
 /// A generator of pseudo-random numbers (xorshift).
 struct Dice(u64);
@@ -105,6 +105,28 @@ fn two_jobs_start_each_other() {
     assert!(!said.is_empty() && said.len() <= 2, "once for each way round: {said:?}");
     assert!(said.iter().any(|line| line.contains("a, b start each other") || line.contains("b, a start each other")));
     shut_down(&mut world);
+}
+
+/// In a storage with hardly any room for events beside those that jobs reserve, finished events make room for the next
+/// ones, and for the jobs that these start.
+#[test]
+fn a_wide_circle_fills_no_table() {
+    const RING: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let mut world = World::new(Room::named("few-events").expect("a size that exists"));
+    world.kernel.journal = Some(Vec::new());
+    for (place, name) in RING.iter().enumerate() {
+        let before = RING[(place + RING.len() - 1) % RING.len()];
+        let file = format!("start on stopped {before}\nstop on started {name}\n");
+        world.load(name, &file).expect("the file is right");
+    }
+    for happening in ["start --no-wait a", "60000 ms pass"] {
+        world.happen(&happening.parse().expect("a happening"));
+    }
+    let lines = world.kernel.journal.take().unwrap_or_default();
+    assert_eq!(lines.iter().find(|line| line.contains("No room")), None);
+    let circles = lines.iter().filter(|line| line.contains("start each other")).count();
+    assert_eq!(circles, RING.len(), "each member is recognised once: {lines:?}");
+    assert_eq!(world.kernel.fault, None);
 }
 
 #[test]

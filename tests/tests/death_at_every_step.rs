@@ -162,6 +162,13 @@ impl Steps {
         }
     }
 
+    /// Makes the supervisor execute its program again. Its jobs go on.
+    fn execute_again(&mut self) {
+        self.system.order(&["restart-init"]);
+        let bystander = self.system.await_running("bystander");
+        assert_eq!(bystander, self.bystander, "{}", self.system.log());
+    }
+
     /// Carries out a command, and kills the supervisor at that system call. Returns whether it was killed; `None` if
     /// that cannot be done.
     fn step(&mut self, command: &[&str], job: &str, runs: bool, count: usize) -> Option<bool> {
@@ -197,6 +204,10 @@ fn die_in(commands: &[(&[&str], &str, bool)], death: Death) {
     let begun = Instant::now();
     let (mut deaths, mut stride) = (0, 1);
     for (at, (command, job, runs)) in commands.iter().enumerate() {
+        // Half of the commands are given to a supervisor that has executed itself again.
+        if at % 4 == 2 {
+            steps.execute_again();
+        }
         let inverse = commands[at ^ 1].0;
         let mut count = 1;
         loop {

@@ -112,7 +112,9 @@ const KIT: Layers = &[
     &["journal"],
     &["invariants", "whole"],
     &["kernel"],
-    &["child", "happening", "ledger", "memory", "names", "released"],
+    &["ledger"],
+    &["duties"],
+    &["child", "happening", "memory", "names", "released"],
     &["depth", "dice", "system", "page", "tally"],
 ];
 

@@ -2,11 +2,12 @@
 //!
 //! A round goes from the oldest event to the newest, including those that are emitted meanwhile. It offers pending
 //! events and finishes those that nothing blocks any more; an event that becomes finished behind it has its turn in the
-//! next round. Every input begins a new round, and so does a table of events that is full of finished ones: a circle of
-//! jobs never reaches the end of a round. Upstart works in rounds too, and the order can be seen in its log and in
-//! which job starts first.
+//! next round. Every input begins a new round, and so does a table of events that finished ones have left hardly
+//! any room in: a circle of jobs never reaches the end of a round. Upstart works in rounds too, and the order can be
+//! seen in its log and in which job starts first.
 
 use crate::ids::EventId;
+use crate::limits::EVENTS_PER_JOB;
 use crate::machine::Supervisor;
 
 impl Supervisor<'_> {
@@ -45,7 +46,8 @@ impl Supervisor<'_> {
 
     /// Takes the next event that is pending or finished.
     pub(crate) fn next_on_agenda(&mut self) -> Option<EventId> {
-        if self.events.room() == 0 && self.globals.agenda.finished > 0 {
+        // An event may start a job, which reserves room for events of its own.
+        if self.events.room() < EVENTS_PER_JOB && self.globals.agenda.finished > 0 {
             self.globals.agenda.end_round();
         }
         while self.globals.agenda.ready > 0 {

@@ -102,7 +102,7 @@ const NO_ALLOCATION: &str = "a program that gets no memory when it starts is end
 
 /// The pairs.
 #[rustfmt::skip]
-pub const FAULTS: [Fault; 59] = [
+pub const FAULTS: [Fault; 61] = [
     fault("clone",         CLONE,                            Errno::EAGAIN),
     fault("clone",         CLONE,                            Errno::ENOMEM),
     fault("pidfd_open",    &[libc::SYS_pidfd_open],          Errno::EMFILE),
@@ -142,6 +142,8 @@ pub const FAULTS: [Fault; 59] = [
     fault("accept4",       &[libc::SYS_accept4],             Errno::ENOMEM),
     fault("accept4",       &[libc::SYS_accept4],             Errno::ECONNABORTED),
     fault("accept4",       &[libc::SYS_accept4],             Errno::EINTR),
+    fault("epoll_create1", &[libc::SYS_epoll_create1],       Errno::EMFILE),
+    fault("signalfd4",     &[libc::SYS_signalfd4],           Errno::EMFILE),
     fault("epoll_ctl",     &[libc::SYS_epoll_ctl],           Errno::ENOMEM),
     fault("epoll_ctl",     &[libc::SYS_epoll_ctl],           Errno::ENOSPC),
     fault("epoll_wait",    numbers::WAIT,                    Errno::EINTR),

@@ -4,12 +4,13 @@ mod perform;
 
 use std::collections::VecDeque;
 
-use uphold_core::{Input, JobId, Pid, Process, ShortName, Survivor};
+use uphold_core::{Exit, Input, JobId, Pid, Process, ShortName, Survivor};
 
 use crate::child::{Child, Trace};
 use crate::happening::{Outcome, Outcomes};
 use crate::ledger::Ledger;
 use crate::released::Released;
+use crate::tally::Deed;
 
 /// More processes than any test needs. Beyond this number something makes them without end.
 const MOST_PROCESSES: usize = 1000;
@@ -112,6 +113,7 @@ impl Kernel {
         self.children.retain(|child| child.pid != pid);
         self.children.iter_mut().filter(|child| child.parent == Some(pid)).for_each(|child| child.parent = None);
         self.killed.retain(|&killed| killed != pid);
+        self.ledger.duties.gone(pid);
     }
 
     /// Marks the processes that the supervisor shows as watched, and removes those that belong to no job.
@@ -135,10 +137,34 @@ impl Kernel {
         match made.and_then(|pid| self.child(pid)) {
             Some(child) => {
                 child.twin = twin;
+                let child = *child;
                 self.left = self.left.saturating_add(1);
+                self.owe(&child);
             }
             None => self.wrong(|| "too many processes".into()),
         }
+    }
+
+    /// Notes the duty to a process that was forked without the supervisor's knowledge.
+    fn owe(&mut self, child: &Child) {
+        let hopeless = self.hides || !self.ledger.keeps;
+        let declared = self.ledger.facts_of(child.job).map(|facts| facts.declared).filter(|_| !hopeless);
+        if declared.is_some_and(|declared| self.ledger.duties.forked(child, declared)) {
+            self.ledger.tally.note(Deed::ForkedLate);
+        }
+    }
+
+    /// A process ends. If it was a daemon, notes whether it has left a successor.
+    pub fn end(&mut self, pid: Pid, exit: Exit) {
+        let facts = |child: &Child| self.ledger.facts_of(child.job).map(|facts| facts.declared);
+        let hopeless = self.hides || self.strict || !self.ledger.keeps;
+        let main = self.children.iter().find(|child| child.pid == pid && child.process == Process::Main).copied();
+        if let Some((main, declared)) = main.filter(|_| !hopeless).and_then(|main| Some((main, facts(&main)?)))
+            && self.ledger.duties.ends(&main, exit, &self.children, declared)
+        {
+            self.ledger.tally.note(Deed::Succeeded);
+        }
+        self.forget(pid);
     }
 
     /// A job's live processes, the oldest first, without those that its hooks made. While the kernel hides processes,
@@ -196,6 +222,7 @@ impl Kernel {
             return None;
         }
         self.ledger.traced.retain(|&other| other != pid);
+        self.ledger.duties.gone(pid);
         self.children.push(child);
         Some(pid)
     }

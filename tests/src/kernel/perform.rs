@@ -6,6 +6,7 @@ use uphold_core::{
 
 use super::{Client, IDS_PER_JOB, Kernel};
 use crate::child::{Child, Trace};
+use crate::duties::{LACKS, UNTRACED};
 use crate::happening::{Outcome, letter};
 use crate::names::{is_somebodys, name_of, words};
 
@@ -76,6 +77,9 @@ impl Kernel {
             self.wrong(|| format!("a {process} process for a job that is no more"));
         }
         self.ledger.own(job, supervisor.class_of(job));
+        if let Some(fault) = self.ledger.duties.spawned(job, process) {
+            self.wrong(|| fault);
+        }
         let is_its = |child: &Child| child.job == job && child.process == process && child.watched;
         if process == Process::Main {
             (self.left, self.forks) = (0, 0);
@@ -92,8 +96,13 @@ impl Kernel {
             _ if refused => SpawnStage::Trace,
             _ => SpawnStage::Execute,
         };
-        let error = SpawnError { stage, code: 2 };
         let passing = matches!(outcome, Outcome::Delayed | Outcome::LacksMemory);
+        let code = match refused && !self.strict {
+            true => UNTRACED,
+            false if passing => LACKS,
+            false => 2,
+        };
+        let error = SpawnError { stage, code };
         if unmade {
             return Some(Input::SpawnFailed { job, process, pid: None, error, passing });
         }
@@ -228,6 +237,11 @@ impl Kernel {
             && let Some(left) = self.children.iter().find(is_left).copied()
         {
             self.wrong(|| format!("{} lives when its job is at rest, with kill scope job", left.pid));
+        }
+        let is_forced = self.ledger.is_forced(job);
+        let had_to_end = |child: &&Child| !is_forced && is_left(child) && self.ledger.duties.had_to_end(child);
+        if let Some(late) = self.children.iter().find(had_to_end).copied() {
+            self.wrong(|| format!("{} was forked while its job was being killed, and lives", late.pid));
         }
         self.children.retain(|child| child.job != job || child.trace != Trace::Off);
     }

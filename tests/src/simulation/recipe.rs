@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use uphold_core::{Exit, Notice, Signal};
+use uphold_core::{Exit, Notice, Process, Signal};
 
+use crate::child::Trace;
 use crate::choices::Choices;
 use crate::drain::play;
 use crate::happening::Happening;
@@ -124,6 +125,14 @@ pub fn of_process(world: &World<Room>, place: usize) -> Vec<Happening> {
     let choices = Choices { speaks, writes, ..CHOICES };
     let mut steps = Vec::new();
     choices.of_process(&its, child, true, (room, room), &mut steps);
+    let is_daemons = child.process == Process::Main && child.trace == Trace::Off && !child.vanished;
+    // A process that a daemon has left goes on by itself: it forks, and writes itself into the pid file.
+    if is_daemons && room && !child.watched {
+        steps.push(Happening::Leaves { pid: child.pid }.into());
+    }
+    if is_daemons && writes && !child.named {
+        steps.push(Happening::Named { pid: child.pid }.into());
+    }
     let dies = world.kernel.killed.contains(&child.pid);
     let can = |step: &Happening| match step {
         Happening::Ends { exit, .. } => *exit == Exit::Signal(Signal::KILL.0),

@@ -18,6 +18,7 @@ impl<M: Memory> World<M> {
     /// Makes something happen, and handles all that follows.
     pub fn happen(&mut self, happening: &Happening) {
         use Happening::{Ask, Emit, HangsUp, Logout, Shutdown};
+        self.kernel.ledger.duties.begin_input();
         if let Ask { client, .. } | Emit { client, .. } | HangsUp { client } = *happening {
             self.kernel.ledger.held.retain(|(known, _)| *known != client);
         }
@@ -47,7 +48,7 @@ impl<M: Memory> World<M> {
                 self.give(Input::Hangup { client: id(client) });
             }
             Happening::Ends { pid, exit } => {
-                self.kernel.forget(pid);
+                self.kernel.end(pid, exit);
                 self.give(Input::Exited { pid, exit });
             }
             Happening::Lists { works } => self.kernel.hides = !works,
@@ -73,7 +74,7 @@ impl<M: Memory> World<M> {
             }
             Happening::Leads { pid } => self.change(pid, |child| child.session = pid),
             Happening::Works { pid, busy } => self.change(pid, |child| child.busy = busy),
-            Happening::Named { pid } => self.change(pid, |child| child.named = true),
+            Happening::Named { pid } => self.name(pid),
             Happening::Sleeps { pid } => self.change(pid, |child| child.sleeps = true),
             Happening::Says { pid, ref saying } => self.say(pid, saying),
             Happening::Passes { milliseconds } => self.pass(milliseconds),
@@ -100,6 +101,13 @@ impl<M: Memory> World<M> {
             Some(child) => change(child),
             None => self.kernel.wrong(|| format!("there is no process {pid}")),
         }
+    }
+
+    /// A process is written into the pid file of its job, instead of another one.
+    fn name(&mut self, pid: Pid) {
+        let job = self.kernel.child(pid).map(|child| child.job);
+        self.kernel.children.iter_mut().filter(|child| Some(child.job) == job).for_each(|child| child.named = false);
+        self.change(pid, |child| child.named = true);
     }
 
     fn ask(&mut self, happening: &Happening) {
@@ -174,10 +182,15 @@ impl<M: Memory> World<M> {
 
     fn pass(&mut self, milliseconds: u32) {
         let end = self.now.after_milliseconds(milliseconds);
+        let mut drains = 0;
         while let Some(deadline) = self.deadline().filter(|&deadline| deadline <= end) {
+            drains = if deadline == self.now { drains + 1 } else { 0 };
             self.now = deadline;
             self.give(Input::Tick);
-            if self.kernel.ended {
+            if self.kernel.ledger.runs_round(drains) {
+                self.kernel.wrong(|| "jobs start each other without a pause".into());
+            }
+            if self.kernel.ended || (self.kernel.ledger.keeps && self.kernel.fault.is_some()) {
                 break;
             }
         }
