@@ -103,7 +103,7 @@ pub type Small = storage! {
 pub type Tiny = storage! {
     classes: 1,
     jobs: 1,
-    events: 4,
+    events: 6,
     waiters: 6,
     leaves: 2,
     names: 2,

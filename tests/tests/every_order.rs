@@ -51,7 +51,7 @@ const FEWEST_STATES: usize = 20_000_000;
 type Versions = storage! {
     classes: 3,
     jobs: 1,
-    events: 5,
+    events: 7,
     waiters: 7,
     leaves: 8,
     names: 10,
@@ -64,7 +64,7 @@ type Versions = storage! {
 type Pair = storage! {
     classes: 2,
     jobs: 2,
-    events: 7,
+    events: 9,
     waiters: 12,
     leaves: 8,
     names: 8,
@@ -77,7 +77,7 @@ type Pair = storage! {
 type Triple = storage! {
     classes: 3,
     jobs: 3,
-    events: 9,
+    events: 12,
     waiters: 16,
     leaves: 12,
     names: 12,
