@@ -18,6 +18,8 @@ mod connection;
 mod context;
 pub mod descriptions;
 mod dispatch;
+#[doc(hidden)]
+pub mod dry_run;
 mod environment;
 mod failure;
 pub mod help;

@@ -87,7 +87,7 @@ const CLI: Layers = &[
     &["dispatch"],
     &["help"],
     &["command", "tools"],
-    &["descriptions", "environment", "sessions", "why"],
+    &["descriptions", "dry_run", "environment", "sessions", "why"],
     &["requests"],
     &["config", "probe", "system"],
     &["wait_reporter"],

@@ -70,6 +70,9 @@ pub enum WorldRequest {
     EndSession,
     /// Run the supervisor's program again, with its whole state.
     Reexecute,
+    /// Reply with the part of the image that begins at this byte ([`Supervisor::save_part`]), or with
+    /// [`Refusal::Busy`].
+    Image(u32),
 }
 
 impl Refusal<'_> {
@@ -177,6 +180,7 @@ fn row<'r>(request: &Request<'r>, client: ClientId) -> Row<'r> {
         R::NotifyCgroupManagerAddress(_)     => row(Trusted, Say(Reply::Done),               true),
         R::EndSession                        => row(end,     World(W::EndSession),           true),
         R::Reexecute                         => row(Trusted, World(W::Reexecute),            true),
+        R::Image { from }                    => row(Trusted, World(W::Image(from)),          true),
     }
 }
 
