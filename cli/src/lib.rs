@@ -24,6 +24,7 @@ mod environment;
 mod failure;
 pub mod help;
 mod invocation;
+mod jobs;
 pub mod options;
 mod print;
 mod probe;

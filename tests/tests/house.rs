@@ -87,6 +87,7 @@ const CLI: Layers = &[
     &["dispatch"],
     &["help"],
     &["command", "tools"],
+    &["jobs"],
     &["descriptions", "dry_run", "environment", "sessions", "why"],
     &["requests"],
     &["config", "probe", "system"],

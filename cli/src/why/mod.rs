@@ -4,7 +4,7 @@ mod history;
 pub mod log;
 mod output;
 mod reasons;
-mod words;
+pub mod words;
 
 use std::io::{IsTerminal, stdout};
 use std::os::unix::ffi::OsStrExt;
