@@ -9,7 +9,7 @@ use crate::invocation::Invocation;
 use crate::options::{self, OptionSpec, Options, Origin};
 use crate::print::{ErrorHint, ReplyFormat};
 use crate::requests::RequestResult;
-use crate::{environment, jobs, probe, requests, sessions, why};
+use crate::{environment, jobs, monitor, probe, requests, sessions, why};
 use ErrorHint::{ShowUsage, Without};
 use Group::{Configuration, Environment, Events, Jobs, Supervisor};
 use Origin::{Uphold, Upstart};
@@ -89,6 +89,7 @@ pub const COMMANDS: &[Subcommand] = &[
     own("log",                           Jobs,          Uphold,  "JOB [KEY=VALUE]...",   &options::LOG,          Action::Do(why::log::log),                                    about::LOG),
     own("list",                          Jobs,          Upstart, "",                     &[],                    Action::Do(jobs::list),                                       about::LIST),
     own("tree",                          Jobs,          Uphold,  "[JOB]",                &[],                    Action::Do(jobs::tree),                                       about::TREE),
+    own("monitor",                       Jobs,          Uphold,  "[JOB]",                &[],                    Action::Do(monitor::monitor),                                 about::MONITOR),
     ask("usage",                         Jobs,          Upstart, "JOB",                  &[],                    requests::usage,                          Usage,   Without,   about::USAGE),
     ask("emit",                          Events,        Upstart, "EVENT [KEY=VALUE]...", &options::EMIT,         requests::emit,                           Nothing, Without,   about::EMIT),
     ask("get-env",                       Environment,   Upstart, "VARIABLE",             &options::ENVIRONMENT,  requests::get_env,                        Text,    Without,   about::GET_ENV),

@@ -97,6 +97,14 @@ pub const TREE: Description = Description::new(
        job, or if it descends from such a process. Jobs without processes are printed only with --verbose, or when \
        JOB names them."],
 );
+pub const MONITOR: Description = Description::new(
+    "Print what happens to jobs, and events, until it is interrupted.",
+    &[
+        "Each line begins with the seconds since the system was booted. With JOB, only lines about this job are printed. \
+       If this program does not read fast enough, messages are left out, and a line says how many. After a re-exec of \
+       the supervisor the output goes on. Only users that may control the supervisor may do this.",
+    ],
+);
 pub const EMIT: Description = Description::new(
     "Announce an event to all jobs.",
     &[

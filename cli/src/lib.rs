@@ -25,6 +25,7 @@ mod failure;
 pub mod help;
 mod invocation;
 mod jobs;
+mod monitor;
 pub mod options;
 mod print;
 mod probe;

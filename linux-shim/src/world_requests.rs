@@ -29,6 +29,10 @@ impl Linux {
                 self.tell_why(client, (class, job), supervisor);
                 return None;
             }
+            WorldRequest::Monitor => {
+                self.control.monitor(client, &self.wait.epoll);
+                return None;
+            }
             WorldRequest::Image(from) => {
                 self.tell_state(client, from, supervisor);
                 return None;

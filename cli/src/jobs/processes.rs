@@ -60,7 +60,7 @@ impl Processes {
         self.all.get(&pid).map(|found| found.parent)
     }
 
-    /// The resident memory of processes together, in kilobytes. What they share counts for each.
+    /// The resident memory of processes together, in kilobytes. Memory that they share counts for each.
     pub(super) fn memory(&self, pids: &[u32]) -> u64 {
         pids.iter().filter_map(|pid| self.all.get(pid)).map(|found| found.memory).sum()
     }

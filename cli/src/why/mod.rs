@@ -1,6 +1,6 @@
 //! `initctl status` for a person, and `initctl why`: why a job does, or does not, run.
 
-mod history;
+pub mod history;
 pub mod log;
 mod output;
 mod reasons;

@@ -5,6 +5,7 @@
 //! Lists are fetched in pages, so that neither side ever holds more than one frame.
 
 pub mod frame;
+pub mod news;
 mod texts;
 pub mod why;
 
@@ -161,6 +162,9 @@ pub enum Request<'a> {
     Reexecute,
     /// The id of this connection, for [`Explain`](Request::Explain).
     Identify,
+    /// The reply is `Done`, and then every message about jobs and events, as it comes, in a reply of its own. The
+    /// client sends nothing more.
+    Monitor,
     /// A part of the image of the whole state, with all environments: for a client that tries on a copy what would
     /// happen.
     Image {
@@ -218,6 +222,8 @@ pub enum Reply<'a> {
     Error(Refusal<'a>),
     /// To `Identify`.
     Client(ClientId),
+    /// After the reply to `Monitor`: a postcard-encoded [`Told`](news::Told).
+    Told(&'a [u8]),
     /// To `Image`. The parts belong together if nothing has happened in between, which the checksum at the end tells.
     Image {
         /// The time of the supervisor's clock.

@@ -41,6 +41,7 @@ pub fn requests() -> Vec<Request<'static>> {
         Request::Reexecute,
         Request::Identify,
         Request::Image { from: 70_000 },
+        Request::Monitor,
     ]
 }
 
@@ -172,6 +173,7 @@ pub fn replies() -> Vec<Reply<'static>> {
         Reply::Variables { next: Some(4), entries: Strings(b"A=\xff\0B=\0") },
         Reply::Client(CLIENT),
         Reply::Why(b"\x00\xff"),
+        Reply::Told(b"\x00\xff"),
         Reply::Image { now: Instant(1_000_000), next: Some(70_000), bytes: b"\x00\xff" },
     ];
     let causes = [Cause::Step, Cause::Goal(Goal::Respawn), Cause::Nothing];
