@@ -9,11 +9,11 @@ use crate::invocation::Invocation;
 use crate::options::{self, OptionSpec, Options, Origin};
 use crate::print::{ErrorHint, ReplyFormat};
 use crate::requests::RequestResult;
-use crate::{environment, probe, requests, sessions, why};
+use crate::{environment, jobs, monitor, probe, requests, sessions, why};
 use ErrorHint::{ShowUsage, Without};
 use Group::{Configuration, Environment, Events, Jobs, Supervisor};
 use Origin::{Uphold, Upstart};
-use ReplyFormat::{List, Nothing, Status, Text, Usage};
+use ReplyFormat::{Nothing, Status, Text, Usage};
 
 /// A command of `initctl`.
 pub struct Subcommand {
@@ -61,7 +61,7 @@ impl Group {
 
 /// How a command is carried out.
 pub(crate) enum Action {
-    /// By one request to the supervisor. A list takes one for each page.
+    /// By one request to the supervisor.
     Ask {
         /// Makes the request.
         request: for<'a> fn(&'a Invocation, &Options) -> RequestResult<'a>,
@@ -87,7 +87,9 @@ pub const COMMANDS: &[Subcommand] = &[
     own("status",                        Jobs,          Upstart, "JOB [KEY=VALUE]...",   &options::STATUS,       Action::Do(why::status),                                      about::STATUS),
     own("why",                           Jobs,          Uphold,  "JOB [KEY=VALUE]...",   &[],                    Action::Do(why::why),                                         about::WHY),
     own("log",                           Jobs,          Uphold,  "JOB [KEY=VALUE]...",   &options::LOG,          Action::Do(why::log::log),                                    about::LOG),
-    ask("list",                          Jobs,          Upstart, "",                     &[],                    requests::list,                           List,    Without,   about::LIST),
+    own("list",                          Jobs,          Upstart, "",                     &[],                    Action::Do(jobs::list),                                       about::LIST),
+    own("tree",                          Jobs,          Uphold,  "[JOB]",                &[],                    Action::Do(jobs::tree),                                       about::TREE),
+    own("monitor",                       Jobs,          Uphold,  "[JOB]",                &[],                    Action::Do(monitor::monitor),                                 about::MONITOR),
     ask("usage",                         Jobs,          Upstart, "JOB",                  &[],                    requests::usage,                          Usage,   Without,   about::USAGE),
     ask("emit",                          Events,        Upstart, "EVENT [KEY=VALUE]...", &options::EMIT,         requests::emit,                           Nothing, Without,   about::EMIT),
     ask("get-env",                       Environment,   Upstart, "VARIABLE",             &options::ENVIRONMENT,  requests::get_env,                        Text,    Without,   about::GET_ENV),

@@ -122,6 +122,14 @@ impl Connection {
             Err(FrameError::Io(error)) if error.0.kind() == io::ErrorKind::BrokenPipe => {}
             Err(error) => return Err(Failure::new(format_args!("Unable to send the request: {error}"))),
         }
+        self.receive()
+    }
+
+    /// Waits for a reply without sending anything.
+    ///
+    /// # Errors
+    /// The connection breaks, or the bytes are not a reply.
+    pub fn receive(&mut self) -> Result<Reply<'_>, Failure> {
         let message = frame::read_frame(&mut self.link, &mut self.frame[..]).map_err(|error| match error {
             FrameError::Closed => hung_up(),
             // The error when the supervisor closes a connection without reading the request.
@@ -203,7 +211,19 @@ impl Endpoint {
     /// # Errors
     /// No supervisor listens any more, or it has another protocol version.
     pub fn connect(&self) -> Result<Connection, Failure> {
-        let stream = self.open().and_then(|stream| stream.set_read_timeout(Some(REPLY_TIMEOUT)).map(|()| stream));
+        self.connect_within(Some(REPLY_TIMEOUT))
+    }
+
+    /// The same without a time limit.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn connect_for_long(&self) -> Result<Connection, Failure> {
+        self.connect_within(None)
+    }
+
+    fn connect_within(&self, limit: Option<Duration>) -> Result<Connection, Failure> {
+        let stream = self.open().and_then(|stream| stream.set_read_timeout(limit).map(|()| stream));
         let stream = stream.map_err(|error| unable(format_args!("{self}: {}", error_text(&error))))?;
         Connection::greet(stream, self.clone())
     }

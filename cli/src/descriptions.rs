@@ -86,7 +86,25 @@ pub const LOG: Description = Description::new(
         OWN_JOB,
     ],
 );
-pub const LIST: Description = Description::new("Print the status of every job and instance.", &[]);
+pub const LIST: Description = Description::new(
+    "Print the status of every job and instance.",
+    &["On a terminal the output has columns, sorted by name: the state, the process id of the main process, how long \
+       that has run, and the memory of all processes of the job. In a pipe it has the lines of status."],
+);
+pub const TREE: Description = Description::new(
+    "Print jobs with their processes.",
+    &["A process belongs to a job if the supervisor has started it for the job, if it is in the control group of the \
+       job, or if it descends from such a process. Jobs without processes are printed only with --verbose, or when \
+       JOB names them."],
+);
+pub const MONITOR: Description = Description::new(
+    "Print what happens to jobs, and events, until it is interrupted.",
+    &[
+        "Each line begins with the seconds since the system was booted. With JOB, only lines about this job are printed. \
+       If this program does not read fast enough, messages are left out, and a line says how many. After a re-exec of \
+       the supervisor the output goes on. Only users that may control the supervisor may do this.",
+    ],
+);
 pub const EMIT: Description = Description::new(
     "Announce an event to all jobs.",
     &[

@@ -9,7 +9,7 @@ use crate::print::{ErrorHint, ReplyFormat};
 use crate::requests::RequestResult;
 use crate::tools::{self, Tool};
 use crate::wait_reporter::WaitReporter;
-use crate::{help, print, probe};
+use crate::{dry_run, help, print, probe};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -104,15 +104,13 @@ fn run_request(
     format: ReplyFormat,
     hint: ErrorHint,
 ) -> Result<(), Failure> {
-    let mut request = make(&context.invocation, context.options).map_err(|missing| context.usage_error(missing))?;
+    let request = make(&context.invocation, context.options).map_err(|missing| context.usage_error(missing))?;
+    if context.options.dry_run {
+        return dry_run::run(context, make, hint);
+    }
     let mut connection = context.connect()?;
     let reports_waits = request.waits() && !context.options.quiet;
     let _reporter = if reports_waits { WaitReporter::start(context.program, &mut connection) } else { None };
-    loop {
-        let reply = connection.ask(&request)?;
-        match print::reply(context.out, context.options.quiet, format, hint, &reply)? {
-            Some(from) => request = uphold_core::control::Request::List { from },
-            None => return Ok(()),
-        }
-    }
+    print::reply(context.out, context.options.quiet, format, hint, &connection.ask(&request)?)?;
+    Ok(())
 }

@@ -18,10 +18,14 @@ mod connection;
 mod context;
 pub mod descriptions;
 mod dispatch;
+#[doc(hidden)]
+pub mod dry_run;
 mod environment;
 mod failure;
 pub mod help;
 mod invocation;
+mod jobs;
+mod monitor;
 pub mod options;
 mod print;
 mod probe;

@@ -110,6 +110,8 @@ pub struct Options {
     pub(crate) lines: Option<OsString>,
     /// `log --follow`: print what is appended.
     pub(crate) follow: bool,
+    /// `--dry-run`: say what would happen, and do nothing.
+    pub(crate) dry_run: bool,
     /// `probe --timeout`: the most seconds until a program is quiet.
     pub(crate) timeout: Option<OsString>,
 }
@@ -169,14 +171,14 @@ pub(crate) const UTMP: OptionSpec =
 pub(crate) const WTMP: OptionSpec =
     ours("wtmp", Some("FILE"), |to, path| to.wtmp = Some(path), "use FILE instead of /var/log/wtmp");
 
-/// The option of `start`.
-pub(crate) const START: [OptionSpec; 1] = [no_wait("do not wait until the job runs")];
+/// The options of `start`.
+pub(crate) const START: [OptionSpec; 2] = [no_wait("do not wait until the job runs"), DRY_RUN];
 /// The options of `stop`.
-pub(crate) const STOP: [OptionSpec; 2] = [no_wait("do not wait until the job has stopped"), FORCE];
-/// The option of `restart`.
-pub(crate) const RESTART: [OptionSpec; 1] = [no_wait("do not wait until the job runs again")];
-/// The option of `emit`.
-pub(crate) const EMIT: [OptionSpec; 1] = [no_wait("do not wait until the event is finished")];
+pub(crate) const STOP: [OptionSpec; 3] = [no_wait("do not wait until the job has stopped"), FORCE, DRY_RUN];
+/// The options of `restart`.
+pub(crate) const RESTART: [OptionSpec; 2] = [no_wait("do not wait until the job runs again"), DRY_RUN];
+/// The options of `emit`.
+pub(crate) const EMIT: [OptionSpec; 2] = [no_wait("do not wait until the event is finished"), DRY_RUN];
 /// The option of the environment commands.
 pub(crate) const ENVIRONMENT: [OptionSpec; 1] = [GLOBAL];
 /// The options of `set-env`.
@@ -236,6 +238,9 @@ const GLOBAL: OptionSpec = row(
 const fn no_wait(help: &'static str) -> OptionSpec {
     row(Some(b'n'), "no-wait", None, |to, _| to.no_wait = true, help)
 }
+
+const DRY_RUN: OptionSpec =
+    ours("dry-run", None, |to, _| to.dry_run = true, "print what would start and stop, in order, and do nothing");
 
 const FORCE: OptionSpec = ours(
     "force",

@@ -63,7 +63,7 @@ pub fn reply(
 }
 
 /// The failure for a request that the supervisor refused.
-fn refused(refusal: &Refusal<'_>, hint: ErrorHint) -> Failure {
+pub fn refused(refusal: &Refusal<'_>, hint: ErrorHint) -> Failure {
     let hint = match (hint, refusal) {
         (ErrorHint::ShowUsage, Refusal::UnknownParameter { usage, .. }) if !usage.is_empty() => {
             Some(format!("Usage: {}", Show(usage)))

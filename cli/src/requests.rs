@@ -30,11 +30,6 @@ pub fn reload<'a>(invocation: &'a Invocation, options: &Options) -> RequestResul
     invocation.target(options).map(|(target, _)| Request::Reload { target })
 }
 
-/// `list`
-pub fn list<'a>(_: &'a Invocation, _: &Options) -> RequestResult<'a> {
-    Ok(Request::List { from: 0 })
-}
-
 /// `emit`
 pub fn emit<'a>(invocation: &'a Invocation, options: &Options) -> RequestResult<'a> {
     let event = invocation.required("missing event name")?;

@@ -29,6 +29,16 @@ pub const CLIENTS: usize = 128;
 /// long variables. The memory of the rest is given back when such a message is done with.
 pub const ORDINARY_MESSAGE: usize = 32 << 10;
 
+/// Bytes of the state that a client gets with one reply: a thousand jobs have some fifty of these, and each costs as
+/// much time as a checkpoint at most.
+pub const IMAGE_PART: usize = 16 << 10;
+
+/// Bytes of one message for the clients that get the news: more than any but an event with very long variables.
+pub const NEWS: usize = 8 << 10;
+
+/// Bytes of news that a client has not read yet, beside those in its socket: some two hundred messages.
+pub const UNREAD_NEWS: usize = 16 << 10;
+
 /// Places that are reserved for clients that do not wait, so that a person can always look into what is going on.
 pub const CLIENTS_RESERVED: usize = 16;
 

@@ -254,6 +254,7 @@ impl Linux {
                     login_records::mark_dead(pid);
                 }
                 self.history.note(supervisor, &notice, now());
+                self.control.tell(supervisor, notice, now(), &self.wait.epoll);
                 let (priority, words) = supervisor.message(notice, error::explain);
                 self.log.say(priority, format_args!("{words}"));
             }

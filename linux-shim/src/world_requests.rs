@@ -6,7 +6,7 @@ use uphold_core::control::why::{Happening, Record, Why};
 use uphold_core::control::{Refusal, Reply};
 use uphold_core::{ClassId, ClientId, Input, JobId, Supervisor, WorldRequest};
 
-use crate::capacity::HISTORY_PAGE;
+use crate::capacity::{HISTORY_PAGE, IMAGE_PART};
 use crate::clock::now;
 use crate::conf::command::Command;
 use crate::history::tenths;
@@ -27,6 +27,14 @@ impl Linux {
         match request {
             WorldRequest::Why(class, job) => {
                 self.tell_why(client, (class, job), supervisor);
+                return None;
+            }
+            WorldRequest::Monitor => {
+                self.control.monitor(client, &self.wait.epoll);
+                return None;
+            }
+            WorldRequest::Image(from) => {
+                self.tell_state(client, from, supervisor);
                 return None;
             }
             WorldRequest::ReloadConfiguration => self.reload(supervisor),
@@ -69,6 +77,18 @@ impl Linux {
             answer.records = &[];
         }
         let reply = answer.encode(&mut page).map_or(Reply::Error(Refusal::TOO_LONG), Reply::Why);
+        self.control.reply(client, &reply, &self.wait.epoll);
+    }
+
+    /// Replies with a part of the state.
+    fn tell_state(&mut self, client: ClientId, from: u32, supervisor: &Supervisor<'_>) {
+        let mut part = [0; IMAGE_PART];
+        let saved = supervisor.save_part(from as usize, &mut part);
+        let reply = saved.map_or(Reply::Error(Refusal::Busy), |(used, has_more)| Reply::Image {
+            now: now(),
+            next: has_more.then_some(from.saturating_add(used as u32)),
+            bytes: part.get(..used).unwrap_or_default(),
+        });
         self.control.reply(client, &reply, &self.wait.epoll);
     }
 

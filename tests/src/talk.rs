@@ -133,6 +133,8 @@ fn words(reply: &Reply<'_>) -> (String, Option<u32>) {
         Reply::Error(refusal) => refusal.to_string(),
         Reply::Client(client) => format!("client {}", client.slot),
         Reply::Why(_) => "why".to_owned(),
+        Reply::Told(_) => "news".to_owned(),
+        Reply::Image { .. } => "image".to_owned(),
     };
     (words, None)
 }

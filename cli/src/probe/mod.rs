@@ -12,7 +12,7 @@ mod judge;
 mod namespaces;
 mod notifications;
 mod observer;
-mod proc_files;
+pub mod proc_files;
 mod processes;
 mod progress;
 mod quiet;
@@ -22,7 +22,7 @@ pub mod stage;
 mod strace;
 mod system_calls;
 mod tracer;
-mod tree;
+pub mod tree;
 mod words;
 
 use crate::context::Context;

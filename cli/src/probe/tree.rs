@@ -11,11 +11,11 @@ const MOST: usize = 60;
 const COLUMN: usize = 34;
 
 /// The lines that a tree is made of.
-struct Lines {
-    branch: &'static str,
-    last: &'static str,
-    stem: &'static str,
-    gap: &'static str,
+pub struct Lines {
+    pub branch: &'static str,
+    pub last: &'static str,
+    pub stem: &'static str,
+    pub gap: &'static str,
     mark: &'static str,
 }
 
@@ -24,7 +24,7 @@ const ASCII: Lines = Lines { branch: "|-", last: "`-", stem: "| ", gap: "  ", ma
 
 /// Draws the tree.
 pub fn draw(seen: &Observation, judgement: &Judgement) -> Vec<String> {
-    let drawing = Drawing { lines: if is_unicode() { &UNICODE } else { &ASCII }, seen, judgement };
+    let drawing = Drawing { lines: lines(), seen, judgement };
     let mut rows = vec![];
     let first = judgement.processes.iter().take(1).collect::<Vec<_>>();
     drawing.draw(&first, "", &mut rows);
@@ -36,6 +36,11 @@ pub fn draw(seen: &Observation, judgement: &Judgement) -> Vec<String> {
         all.push(format!("  … and {left} more processes"));
     }
     all
+}
+
+/// The lines that the terminal shows.
+pub fn lines() -> &'static Lines {
+    if is_unicode() { &UNICODE } else { &ASCII }
 }
 
 /// Whether the terminal shows more than ASCII, by its locale.

@@ -18,7 +18,8 @@ pub(super) fn print(out: &mut dyn Write, why: &Why<'_>) -> Result<()> {
     Ok(())
 }
 
-fn happening(what: Happening, program: &[u8]) -> String {
+/// A thing that has happened to a job, in words. `program` is the one that could not be started.
+pub fn happening(what: Happening, program: &[u8]) -> String {
     match what {
         Happening::Goal(goal) => format!("goal {goal}"),
         Happening::State(state) => format!("state {state}"),

@@ -1,10 +1,10 @@
 //! `initctl status` for a person, and `initctl why`: why a job does, or does not, run.
 
-mod history;
+pub mod history;
 pub mod log;
 mod output;
 mod reasons;
-mod words;
+pub mod words;
 
 use std::io::{IsTerminal, stdout};
 use std::os::unix::ffi::OsStrExt;

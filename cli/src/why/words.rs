@@ -5,7 +5,7 @@ use uphold_core::control::why::{Tenths, Why};
 use uphold_core::{Exit, Process, Signal, SpawnError, SpawnStage};
 
 /// A span of time, in its largest unit and the next one.
-pub(super) fn span(tenths: Tenths) -> String {
+pub fn span(tenths: Tenths) -> String {
     let seconds = u64::from(tenths.0) / 10;
     let two = |count: u64, unit: &str, rest: u64, smaller: &str| match rest {
         0 => format!("{count} {unit}"),

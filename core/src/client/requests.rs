@@ -70,6 +70,11 @@ pub enum WorldRequest {
     EndSession,
     /// Run the supervisor's program again, with its whole state.
     Reexecute,
+    /// Send the client the [news](crate::control::news) from now on.
+    Monitor,
+    /// Reply with the part of the image that begins at this byte ([`Supervisor::save_part`]), or with
+    /// [`Refusal::Busy`].
+    Image(u32),
 }
 
 impl Refusal<'_> {
@@ -177,6 +182,8 @@ fn row<'r>(request: &Request<'r>, client: ClientId) -> Row<'r> {
         R::NotifyCgroupManagerAddress(_)     => row(Trusted, Say(Reply::Done),               true),
         R::EndSession                        => row(end,     World(W::EndSession),           true),
         R::Reexecute                         => row(Trusted, World(W::Reexecute),            true),
+        R::Monitor                           => row(Trusted, World(W::Monitor),              true),
+        R::Image { from }                    => row(Trusted, World(W::Image(from)),          true),
     }
 }
 
@@ -194,9 +201,13 @@ impl<'r> Request<'r> {
         })
     }
 
-    /// Whether the client wants no reply before the goal is reached or the event is finished. A program that limits the
-    /// clients that wait refuses such a request instead of passing it to [`respond`](Supervisor::respond).
+    /// Whether the client wants no reply before the goal is reached or the event is finished, or replies without end. A
+    /// program that limits the clients that wait refuses such a request instead of passing it to
+    /// [`respond`](Supervisor::respond).
     pub fn waits(&self) -> bool {
+        if *self == Request::Monitor {
+            return true;
+        }
         matches!(self.input(ANY_CLIENT), Some(Input::Command { wait: true, .. } | Input::Emit { wait: true, .. }))
     }
 

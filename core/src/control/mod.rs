@@ -5,6 +5,7 @@
 //! Lists are fetched in pages, so that neither side ever holds more than one frame.
 
 pub mod frame;
+pub mod news;
 mod texts;
 pub mod why;
 
@@ -15,10 +16,11 @@ use crate::notice::Priority;
 use crate::process::Process;
 use crate::state::{Goal, State};
 use crate::target::{EnvTable, Target};
+use crate::time::Instant;
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol, which must be the same on both sides.
-pub const PROTOCOL: u16 = 4;
+pub const PROTOCOL: u16 = 5;
 
 /// A request of a client. Byte strings are text as the kernel has it, in no particular encoding.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -160,6 +162,15 @@ pub enum Request<'a> {
     Reexecute,
     /// The id of this connection, for [`Explain`](Request::Explain).
     Identify,
+    /// The reply is `Done`, and then every message about jobs and events, as it comes, in a reply of its own. The
+    /// client sends nothing more.
+    Monitor,
+    /// A part of the image of the whole state, with all environments: for a client that tries on a copy what would
+    /// happen.
+    Image {
+        /// The start of the part: 0 at first, then the reply's `next`.
+        from: u32,
+    },
 }
 
 /// A reply to a client.
@@ -211,6 +222,17 @@ pub enum Reply<'a> {
     Error(Refusal<'a>),
     /// To `Identify`.
     Client(ClientId),
+    /// After the reply to `Monitor`: a postcard-encoded [`Told`](news::Told).
+    Told(&'a [u8]),
+    /// To `Image`. The parts belong together if nothing has happened in between, which the checksum at the end tells.
+    Image {
+        /// The time of the supervisor's clock.
+        now: Instant,
+        /// The start of the next part; `None` after the last.
+        next: Option<u32>,
+        /// The bytes.
+        bytes: &'a [u8],
+    },
 }
 
 /// The status of an instance, or of a job without instances. Its `Display` gives the lines of `initctl status`.
@@ -410,4 +432,6 @@ pub enum Refusal<'a> {
     Full(&'a str),
     /// The supervisor's program could not be re-executed. Contains the reason.
     NotReexecuted(&'a str),
+    /// The state cannot be read between two steps of what is going on.
+    Busy,
 }

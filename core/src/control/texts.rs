@@ -49,6 +49,7 @@ impl fmt::Display for Refusal<'_> {
             Refusal::NoBusInSystem => f.write_str("Not permissible to notify D-Bus address for PID 1"),
             Refusal::ShuttingDown => f.write_str("Supervisor is shutting down"),
             Refusal::Malformed => f.write_str("The supervisor does not understand the request"),
+            Refusal::Busy => f.write_str("The supervisor is in the middle of something: try again"),
             Refusal::NotReexecuted(reason) => write!(f, "Unable to run the supervisor anew: {reason}"),
             Refusal::Full(limit) => write!(f, "The supervisor's capacity is exhausted: {limit}"),
         }

@@ -67,6 +67,12 @@ impl Supervisor<'_> {
         (name, if event.of_failure { FAILED } else { &[] })
     }
 
+    /// An event: its name, whether `/failed` follows that, and its variables.
+    pub fn event(&self, id: EventId) -> (&[u8], bool, Strings<'_>) {
+        let (name, rest) = self.event_name(id);
+        (name, !rest.is_empty(), self.event_environment(id))
+    }
+
     /// Appends the name of an event to the text that is being written.
     pub(crate) fn push_event_name(&mut self, id: EventId) -> Result<(), Full> {
         let Some(event) = self.events.get(id) else { return Ok(()) };

@@ -19,6 +19,7 @@ mod error;
 #[cfg(test)]
 mod fields;
 mod image;
+mod part;
 mod pool;
 
 use embedded_io::{Read, Write};

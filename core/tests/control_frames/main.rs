@@ -92,13 +92,13 @@ fn there_is_one_message_of_every_kind() {
         R::ShowConfig { .. }, R::LogPriority, R::SetLogPriority(_), R::ListEnvironment { .. }, R::GetEnvironment { .. },
         R::SetEnvironment { .. }, R::UnsetEnvironment { .. }, R::ResetEnvironment { .. }, R::NotifyDiskWriteable,
         R::NotifyDbusAddress(_), R::NotifyCgroupManagerAddress(_), R::EndSession, R::Reexecute,
-        R::Identify, R::Why { .. },
+        R::Identify, R::Why { .. }, R::Image { .. }, R::Monitor,
     );
     let replies = replies();
     assert_every_kind!(
         replies.iter(),
         A::Hello { .. }, A::Text(_), A::Done, A::Job(_), A::Page { .. }, A::Config { .. }, A::Priority(_),
-        A::Variables { .. }, A::Waiting(_), A::Error(_), A::Client(_), A::Why(_),
+        A::Variables { .. }, A::Waiting(_), A::Error(_), A::Client(_), A::Why(_), A::Image { .. }, A::Told(_),
     );
     let causes = || replies.iter().filter_map(|reply| if let A::Waiting(waiting) = reply { Some(waiting.cause) } else { None });
     assert_every_kind!(
@@ -115,7 +115,7 @@ fn there_is_one_message_of_every_kind() {
         F::AlreadyRunning { .. }, F::AlreadyStopped { .. }, F::RestartStopped(_), F::NotRunning { .. }, F::NoSuchProcess,
         F::FailedToStart, F::FailedToStop, F::FailedToRestart, F::EventFailed, F::UnknownInstanceOf { .. },
         F::NoSuchVariable(_), F::EmptyVariable, F::EmptyJob, F::NotInSystem, F::NoBusInSystem, F::BadEnvironment,
-        F::EmptyName, F::PermissionDenied, F::ShuttingDown, F::Malformed, F::Full(_), F::NotReexecuted(_),
+        F::EmptyName, F::PermissionDenied, F::ShuttingDown, F::Malformed, F::Full(_), F::NotReexecuted(_), F::Busy,
     );
 }
 

@@ -2,7 +2,7 @@
 
 use uphold_core::bytes::Strings;
 use uphold_core::control::{Cause, Holder, JobName, Refusal, Reply, Request, Status, Waiting};
-use uphold_core::{ClientId, EnvTable, Expect, Goal, Priority, Process, Select, State, Target};
+use uphold_core::{ClientId, EnvTable, Expect, Goal, Instant, Priority, Process, Select, State, Target};
 
 pub const INSTANCE: Target<'_> = Target { job: b"tty", select: Select::Name(b"tty1") };
 pub const CLIENT: ClientId = ClientId { slot: 127, generation: u32::MAX };
@@ -40,6 +40,8 @@ pub fn requests() -> Vec<Request<'static>> {
         Request::EndSession,
         Request::Reexecute,
         Request::Identify,
+        Request::Image { from: 70_000 },
+        Request::Monitor,
     ]
 }
 
@@ -72,6 +74,7 @@ pub fn refusals() -> Vec<(Refusal<'static>, &'static str)> {
         (Refusal::NotInSystem, "Not permissible to modify PID 1 job environment"),
         (Refusal::NoBusInSystem, "Not permissible to notify D-Bus address for PID 1"),
         (Refusal::ShuttingDown, "Supervisor is shutting down"),
+        (Refusal::Busy, "The supervisor is in the middle of something: try again"),
         (Refusal::NotReexecuted("Permission denied"), "Unable to run the supervisor anew: Permission denied"),
         (Refusal::Malformed, "The supervisor does not understand the request"),
         (Refusal::Full("job instances"), "The supervisor's capacity is exhausted: job instances"),
@@ -170,6 +173,8 @@ pub fn replies() -> Vec<Reply<'static>> {
         Reply::Variables { next: Some(4), entries: Strings(b"A=\xff\0B=\0") },
         Reply::Client(CLIENT),
         Reply::Why(b"\x00\xff"),
+        Reply::Told(b"\x00\xff"),
+        Reply::Image { now: Instant(1_000_000), next: Some(70_000), bytes: b"\x00\xff" },
     ];
     let causes = [Cause::Step, Cause::Goal(Goal::Respawn), Cause::Nothing];
     replies.extend(causes.map(|cause| Reply::Waiting(Waiting { job: Some(JobName(b"svc", b"")), cause })));

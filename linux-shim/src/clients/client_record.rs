@@ -60,9 +60,10 @@ impl ClientRecord<'_> {
 }
 
 impl ClientTable {
-    /// The connections.
+    /// The connections that are carried over: a client that gets the news connects again.
     pub(crate) fn connections(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.places.iter().filter_map(|place| Some(place.stream.as_ref()?.as_fd()))
+        let carried = self.places.iter().enumerate().filter(|(slot, _)| !self.is_monitor(*slot));
+        carried.filter_map(|(_, place)| Some(place.stream.as_ref()?.as_fd()))
     }
 
     /// The connection of a client.
@@ -76,7 +77,7 @@ impl ClientTable {
             self.places.iter().zip(self.buffers.iter()).enumerate().filter(|(_, (place, _))| place.generation > 0);
         used.map(|(slot, (place, buffers))| {
             let ClientSlot { ref stream, generation, heard, trusted, greeted, waiting, closing, .. } = *place;
-            let descriptor = stream.as_ref().map(AsRawFd::as_raw_fd);
+            let descriptor = stream.as_ref().filter(|_| !self.is_monitor(slot)).map(AsRawFd::as_raw_fd);
             let live = |bytes| Cow::Borrowed(if descriptor.is_some() { bytes } else { &[][..] });
             ClientRecord {
                 slot: slot as u32,
@@ -85,7 +86,7 @@ impl ClientTable {
                 heard,
                 trusted,
                 greeted,
-                waiting,
+                waiting: waiting && descriptor.is_some(),
                 closing,
                 inbox: live(buffers.inbox.bytes()),
                 outbox: live(buffers.outbox.bytes()),
@@ -104,8 +105,18 @@ impl ClientTable {
         let stream = connection.map(Into::into);
         let user = stream.as_ref().and_then(user_of);
         let connected = stream.as_ref().map(|_| Connected::new());
-        self.places[slot] =
-            ClientSlot { stream, connected, generation, user, heard, armed: None, trusted, greeted, waiting, closing };
+        self.places[slot] = ClientSlot {
+            stream,
+            connected,
+            generation,
+            user,
+            heard,
+            trusted,
+            greeted,
+            waiting,
+            closing,
+            ..ClientSlot::default()
+        };
         let buffers = &mut self.buffers[slot];
         buffers.inbox.clear();
         // The buffer held these bytes before, so there is room.

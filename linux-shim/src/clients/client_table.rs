@@ -76,6 +76,8 @@ pub struct ClientSlot {
     pub waiting: bool,
     /// Whether the client is dropped once it has the last reply.
     pub closing: bool,
+    /// The news that the client did not get, since it has not read those before.
+    pub(super) lost: u32,
 }
 
 /// The places for clients.
@@ -84,6 +86,8 @@ pub struct ClientTable {
     pub(super) buffers: Vec<Buffers>,
     /// The clients whose inbox has another request: one bit each.
     pub(super) backlog: u128,
+    /// The clients that get the news: one bit each.
+    pub(super) monitors: u128,
 }
 
 /// The result of a read from a client.
@@ -104,7 +108,7 @@ impl ClientTable {
             grown: false,
         };
         let buffers = frames.iter_mut().map(buffers).collect();
-        ClientTable { places: std::array::from_fn(|_| ClientSlot::default()), buffers, backlog: 0 }
+        ClientTable { places: std::array::from_fn(|_| ClientSlot::default()), buffers, backlog: 0, monitors: 0 }
     }
 
     /// The id of the client in a place.
@@ -223,6 +227,7 @@ impl ClientTable {
         }
         place.connected = None;
         self.backlog &= !(1 << slot);
+        self.monitors &= !(1 << slot);
     }
 
     /// Tells the kernel which events of a client to report: only its end while it waits for a reply.

@@ -149,6 +149,11 @@ impl ControlSocket {
             return RequestOutcome::Nothing;
         }
         let gone = flags.intersects(EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
+        if self.clients.is_monitor(slot) && !gone {
+            self.clients.send(slot, epoll);
+            self.clients.tell_lost(slot, now, epoll);
+            return RequestOutcome::Nothing;
+        }
         let (place, buffers) = self.clients.parts(slot);
         if place.waiting || (gone && !buffers.outbox.is_empty()) {
             return if gone { self.hang_up(slot, epoll) } else { RequestOutcome::Nothing };

@@ -1,0 +1,61 @@
+//! All jobs with their processes: `list` and `tree`.
+
+mod list;
+mod processes;
+mod tree;
+
+use uphold_core::control::frame::PageReader;
+use uphold_core::control::{JobName, Reply, Request};
+use uphold_core::{Goal, Process, State};
+
+use crate::connection::Connection;
+use crate::failure::{Failure, unreadable_list};
+
+pub use list::list;
+pub use tree::tree;
+
+/// The status of an instance, or of a job without instances.
+struct Job {
+    name: Vec<u8>,
+    instance: Vec<u8>,
+    goal: Goal,
+    state: State,
+    processes: Vec<(Process, u32)>,
+}
+
+impl Job {
+    /// The name as messages have it: `JOB`, or `JOB (INSTANCE)`.
+    fn title(&self) -> String {
+        JobName(&self.name, &self.instance).to_string()
+    }
+
+    fn state(&self) -> String {
+        format!("{}/{}", self.goal, self.state)
+    }
+
+    fn pids(&self) -> Vec<u32> {
+        self.processes.iter().map(|&(_, pid)| pid).collect()
+    }
+}
+
+/// All jobs, sorted by name and instance.
+fn all(connection: &mut Connection) -> Result<Vec<Job>, Failure> {
+    let (mut jobs, mut from) = (vec![], Some(0));
+    while let Some(start) = from {
+        let reply = connection.ask(&Request::List { from: start })?;
+        let Reply::Page { next, statuses } = reply else { return Err(Failure::of(&reply)) };
+        for status in PageReader::new(statuses) {
+            let status = status.map_err(unreadable_list)?;
+            jobs.push(Job {
+                name: status.job.to_vec(),
+                instance: status.instance.to_vec(),
+                goal: status.goal,
+                state: status.state,
+                processes: status.processes.iter().copied().collect(),
+            });
+        }
+        from = next;
+    }
+    jobs.sort_by(|one, other| (&one.name, &one.instance).cmp(&(&other.name, &other.instance)));
+    Ok(jobs)
+}
