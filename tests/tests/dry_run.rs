@@ -149,7 +149,6 @@ fn settled(seed: u64) -> Option<(Recipe, World<Room>, Dice)> {
         }
     }
     play(&mut world, &Happening::Drains);
-    world.kernel.rested.clear();
     // The state does not name the processes that a main process has made, and they end when they like.
     world.kernel.children.retain(|child| child.watched);
     let supervisor = world.memory.supervisor();

@@ -29,7 +29,7 @@ use uphold_tests::world::{Memory, Tiny, World};
 const LEFT_OUT: [&str; 12] = [
     "children left behind unseen: by those that speak (`expect notify` and `expect fd`)",
     "children left behind unseen: with two hooks or more, in tasks, with `normal exit`, and more than two of them",
-    "tasks, and `expect fd`: with two or three hooks",
+    "tasks: with two hooks or more; `expect fd`: with any",
     "two clients that wait: with hooks and a main process, and for two jobs; three clients: but for two plain jobs",
     "the end of everything: with hooks and a main process, but for all hooks without `expect`",
     "more than four traced forks a run, more than two with any hook, and in a launch that is traced to learn more \

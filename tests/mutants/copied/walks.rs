@@ -116,7 +116,6 @@ fn walk(seed: u64) -> Option<String> {
         };
         recipe.steps.push(happening.clone());
         play(&mut world, &happening);
-        world.kernel.rested.clear();
         if world.kernel.fault.is_some() {
             return None;
         }

@@ -65,7 +65,7 @@ fn tied(part: &'static str, stanzas: &[&str], bounds: Bounds) -> Kind {
 }
 
 /// About the most states of two jobs.
-const STATES_OF_TWO: usize = 80_000;
+const STATES_OF_TWO: usize = 75_000;
 
 /// Pairs, with one client that waits beside one that does not, and with the end of everything.
 pub fn pairs() -> Vec<Kind> {
@@ -83,7 +83,7 @@ pub fn pairs() -> Vec<Kind> {
 }
 
 /// About the most states of three jobs. With it the whole test takes as long as it may.
-const STATES_OF_THREE: usize = 150_000;
+const STATES_OF_THREE: usize = 100_000;
 
 /// Triples. Their states are many, so there is a bound on them.
 pub fn triples() -> Vec<Kind> {
