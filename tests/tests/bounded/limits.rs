@@ -140,7 +140,7 @@ const OF_POSTCARD: Left = Left {
 };
 
 /// All of them.
-pub const LEFT: [Left; 2] = [OF_POSTCARD, Left { target: "thumbv7m-none-eabi", places: 1, ..OF_POSTCARD }];
+pub const LEFT: [Left; 2] = [OF_POSTCARD, Left { target: "thumbv7m-none-eabi", ..OF_POSTCARD }];
 
 /// Whether a function is one of those that make text.
 pub fn is_of_words(plain: &str) -> bool {
