@@ -1,17 +1,22 @@
 //! A daemon that another process reaps: the supervisor notices its end all the same, and sends no signal to a later
 //! process with the same id.
 
+#[path = "pidfds/few_pids.rs"]
+mod few_pids;
+
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
+use few_pids::{Stranger, among_few_pids, await_end, spawn_and_wait};
+use nix::sys::wait::waitpid;
 use uphold_core::Target;
 use uphold_core::control::Request;
 use uphold_tests::system::client::Client;
 use uphold_tests::system::processes::{Process, Signal, is_running, send};
-use uphold_tests::system::{Folder, Launch, PATIENCE, System, programs, skipped};
+use uphold_tests::system::{Launch, PATIENCE, System};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
@@ -171,111 +176,6 @@ fn stop(job: &str) -> Request<'_> {
     Request::Stop { target: target(job), wait: false }
 }
 
-/// Runs this test again as process 1 of a pid namespace with few process ids, in which each id is soon reused. Returns
-/// whether the caller is inside. Outside, the test has run when this returns.
-fn among_few_pids(test: &str) -> bool {
-    const INSIDE: &str = "UPHOLD_TEST_FEW_PIDS";
-    if std::env::var_os(INSIDE).is_some() {
-        // The build of the programs needs more process ids.
-        programs::built();
-        std::fs::write(PID_MAX, FEW_PIDS).expect("the namespace is ours");
-        // The kernel gives out the first 300 only once.
-        while spawn_and_wait("true") < 300 {}
-        return true;
-    }
-    programs::built();
-    if !has_pid_max_of_its_own() {
-        skipped("a pid namespace here has no pid_max of its own (Linux 6.14, and root's rights)");
-        return false;
-    }
-    let folder = Folder::new();
-    let mut command = Command::new("unshare");
-    // The names of some sockets contain process ids, so the network namespace is separate too.
-    command.args(["--pid", "--mount", "--net", "--fork", "--mount-proc", "--kill-child"]);
-    command.arg(std::env::current_exe().expect("a program knows its own path"));
-    command.args(["--exact", test, "--nocapture"]).env(INSIDE, "").env("TMPDIR", folder.path(""));
-    // The waits inside have time limits of their own.
-    let ran = uphold_tests::system::run_within(command, 10 * PATIENCE);
-    assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
-    assert!(ran.out.contains("1 passed"), "{}", ran.out);
-    false
-}
-
-const PID_MAX: &str = "/proc/sys/kernel/pid_max";
-
-/// A limit that leaves a hundred ids.
-const FEW_PIDS: &str = "400";
-
-fn has_pid_max_of_its_own() -> bool {
-    // Before that version the limit was global, and the test must not change it.
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut numbers = release.split(|byte: char| !byte.is_ascii_digit()).map(|word| word.parse().unwrap_or(0));
-    let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if version < (6, 14) {
-        return false;
-    }
-    let mut command = Command::new("unshare");
-    command.args(["--pid", "--mount", "--fork", "--mount-proc"]);
-    command.args(["sh", "-c", &format!("echo {FEW_PIDS} > {PID_MAX}")]);
-    command.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-}
-
-fn spawn_and_wait(program: &str) -> u32 {
-    let mut child = Command::new(program).spawn().expect("it is made");
-    child.wait().expect("it is our child");
-    child.id()
-}
-
-/// A process with the id of an earlier process. It writes every signal that it gets to a file.
-struct Stranger {
-    process: Child,
-    notes: std::path::PathBuf,
-}
-
-impl Stranger {
-    /// Spawns processes until one has the id.
-    fn with_number(pid: u32, folder: &Folder) -> Stranger {
-        let notes = folder.path(&format!("signals-of-{pid}"));
-        let ready = folder.path(&format!("ready-{pid}"));
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let mut command = Command::new(DAEMON);
-            for signal in ["HUP", "INT", "QUIT", "TERM", "CONT", "USR1", "USR2", "PWR"] {
-                command.arg("count").arg(signal).arg(&notes);
-            }
-            command.arg("pid").arg(&ready);
-            let mut process = command.process_group(0).spawn().expect("it is made");
-            if process.id() == pid {
-                while !ready.exists() {
-                    assert!(Instant::now() < end, "it does not get ready");
-                    std::thread::yield_now();
-                }
-                return Stranger { process, notes };
-            }
-            process.kill().expect("it is our child");
-            process.wait().expect("it is our child");
-            assert!(Instant::now() < end, "{pid} never came round");
-        }
-    }
-
-    fn assert_unharmed(mut self) {
-        assert_eq!(std::fs::read_to_string(&self.notes).unwrap_or_default(), "", "it was signalled");
-        assert_eq!(self.process.try_wait().expect("it is our child"), None, "it was killed");
-        assert_eq!(Process::of(self.process.id()).map(|process| process.name), Some("daemon".to_owned()));
-        self.process.kill().expect("it is our child");
-        self.process.wait().expect("it is our child");
-    }
-}
-
-/// Waits until a process has ended and was reaped.
-fn await_end(pid: u32) {
-    let end = Instant::now() + PATIENCE;
-    while Process::of(pid).is_some() {
-        assert!(Instant::now() < end, "its parent does not reap it");
-        std::thread::yield_now();
-    }
-}
-
 /// While the supervisor is stopped, the job's daemon dies and is reaped, and a stranger gets its id.
 fn usurp(system: &System, daemon: u32, meanwhile: impl FnOnce()) -> Stranger {
     send(system.pid(), Signal::SIGSTOP);
@@ -315,6 +215,29 @@ fn a_stranger_with_a_daemons_number_gets_no_signal() {
             end(&parent);
         }
     }
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_stranger_with_the_number_of_a_daemon_without_a_supervisor_is_not_taken_over() {
+    if !among_few_pids("a_stranger_with_the_number_of_a_daemon_without_a_supervisor_is_not_taken_over") {
+        return;
+    }
+    // The stranger even runs the same program.
+    let mut system = System::start(&[("plain", &format!("respawn\nexec {DAEMON}\n"))]);
+    system.order(&["start", "plain"]);
+    let daemon = system.await_running("plain");
+    system.kill();
+    // Times of birth are noted to about a second.
+    std::thread::sleep(Duration::from_secs(2));
+    // It is the child of this process now, which is process 1.
+    send(daemon, Signal::SIGKILL);
+    waitpid(nix::unistd::Pid::from_raw(daemon as i32), None).expect("it is our child");
+    let stranger = Stranger::with_number(daemon, system.folder());
+    system.start_again();
+    system.await_replacement("plain", daemon);
+    system.order(&["stop", "plain"]);
+    stranger.assert_unharmed();
     system.end(Signal::SIGTERM);
 }
 

@@ -1,5 +1,6 @@
 //! Processes that another supervisor launched, which was killed: they are children of another process now.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use uphold_core::{JobId, Pid, Process};
@@ -55,6 +56,15 @@ impl Containment {
     pub(crate) fn taken_over_ended(&mut self, pid: Pid) {
         if let Some(owner) = self.forget_child(pid) {
             self.attribution.ended(owner, pid);
+        }
+    }
+
+    /// Forgets the processes that the killed supervisor knew, but for those that were compared with the kernel: a
+    /// stranger may have the number of one that has exited. Orphans among them are found again by their marks.
+    pub(crate) fn know_only(&mut self, compared: &BTreeSet<Pid>) {
+        let known: Vec<Pid> = self.table.entries().iter().map(|known| known.pid).collect();
+        for pid in known.into_iter().filter(|pid| !compared.contains(pid)) {
+            self.forget_child(pid);
         }
     }
 

@@ -174,19 +174,25 @@ pub(crate) fn recover(
         }
     }
     let all: Vec<(JobId, Process, Pid)> = supervisor.processes().collect();
+    let mut compared = BTreeSet::new();
     for (job, process, pid) in all {
         match compare(pid, known.get(&pid).copied(), linux) {
             None => {
+                linux.containment.taken_over_ended(pid);
                 let gone = linux.never_began(supervisor, pid).unwrap_or(PendingInput::Gone(pid));
                 linux.ready.push_back(gone);
             }
             Some(stat) => {
+                compared.insert(pid);
                 linux.taker().went_on(supervisor, (job, process), &stat);
                 if linux.legacy.is_there && (newborn.contains(&pid) || leaving.contains(&pid)) {
                     let_go_on(&linux.watches, pid);
                 }
             }
         }
+    }
+    if linux.legacy.is_there {
+        linux.containment.know_only(&compared);
     }
     let session = String::from_utf8_lossy(supervisor.session()).into_owned();
     find_strays(supervisor, linux, &session, last.saturating_sub(SLACK));
