@@ -106,7 +106,7 @@ fn run_request(
 ) -> Result<(), Failure> {
     let request = make(&context.invocation, context.options).map_err(|missing| context.usage_error(missing))?;
     if context.options.dry_run {
-        return dry_run::run(context, make, hint);
+        return dry_run::of(context, &request, hint)?.print(context.out, context.options.quiet);
     }
     let mut connection = context.connect()?;
     let reports_waits = request.waits() && !context.options.quiet;

@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::thread;
 use std::time::Duration;
 
-use uphold_core::bytes::Show;
+use uphold_core::bytes::{Printable, Show};
 use uphold_core::control::news::{News, Told};
 use uphold_core::control::why::Tenths;
 use uphold_core::control::{Refusal, Reply, Request, frame};
@@ -90,8 +90,7 @@ fn line(Tenths(at): Tenths, news: &News<'_>) -> String {
         News::Message { text, .. } => Show(text).to_string(),
         News::Lost(count) => format!("{count} more were lost: this program did not read them in time"),
     };
-    let shown = text.chars().map(|it| if it.is_control() { '\u{fffd}' } else { it });
-    format!("[{:>7}.{}] {}", at / 10, at % 10, shown.collect::<String>())
+    format!("[{:>7}.{}] {}", at / 10, at % 10, Printable(text.as_bytes()))
 }
 
 #[cfg(test)]

@@ -18,6 +18,21 @@ impl fmt::Display for Show<'_> {
     }
 }
 
+/// Text from another program, for a terminal: bytes and characters that do not print are shown as U+FFFD.
+#[derive(Clone, Copy)]
+pub struct Printable<'a>(pub &'a [u8]);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.utf8_chunks().try_for_each(|chunk| {
+            let broken = if chunk.invalid().is_empty() { "" } else { "\u{fffd}" };
+            let mut shown = chunk.valid().chars().map(|it| if it.is_control() { '\u{fffd}' } else { it });
+            shown.try_for_each(|it| fmt::Write::write_char(f, it))?;
+            f.write_str(broken)
+        })
+    }
+}
+
 /// A list of byte strings in one piece of memory: each entry is followed by a NUL byte, as in `/proc/PID/environ`.
 ///
 /// The form in which environments, arguments and names travel: from the parser to the storage, through the

@@ -5,37 +5,18 @@ pub mod copy;
 pub mod pretend;
 mod steps;
 
+use uphold_core::control::Request;
+
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::invocation::Invocation;
-use crate::options::Options;
-use crate::print::{self, ErrorHint};
-use crate::requests::RequestResult;
+use crate::print::ErrorHint;
 use steps::Steps;
 
-/// Prints what the request of a command would lead to.
+/// The consequences of a request.
 ///
 /// # Errors
-/// The request would be refused, or would fail, or would never be done.
-pub fn run(
-    context: &mut Context<'_>,
-    make: for<'a> fn(&'a Invocation, &Options) -> RequestResult<'a>,
-    hint: ErrorHint,
-) -> Result<(), Failure> {
-    let steps = {
-        let request = make(&context.invocation, context.options).map_err(|missing| context.usage_error(missing))?;
-        let command = request.input(pretend::CLIENT).ok_or_else(|| context.usage_error("there is no dry run of it"))?;
-        copy::with(&mut context.connect()?, |supervisor, now| steps::foresee(supervisor, now, command, hint))?
-    };
-    let Steps { lines, refused, is_done } = steps;
-    if !context.options.quiet {
-        for line in &lines {
-            print::line(context.out, b"", line.to_string().as_bytes())?;
-        }
-    }
-    match refused {
-        Some(refused) => Err(refused),
-        None if is_done => Ok(()),
-        None => Err(Failure::AlreadyReported),
-    }
+/// The supervisor does not give its state.
+pub fn of(context: &Context<'_>, request: &Request<'_>, hint: ErrorHint) -> Result<Steps, Failure> {
+    let command = request.input(pretend::CLIENT).ok_or_else(|| context.usage_error("there is no dry run of it"))?;
+    copy::with(&mut context.connect()?, |supervisor, now| steps::foresee(supervisor, now, command, hint))
 }

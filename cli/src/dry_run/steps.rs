@@ -1,6 +1,7 @@
 //! The steps of a dry run, in words.
 
 use std::fmt;
+use std::io::Write;
 
 use uphold_core::bytes::{Show, split_variable};
 use uphold_core::control::{JobName, Reply, Waiting};
@@ -9,15 +10,15 @@ use uphold_core::{ClassId, Input, Instant, JobCommand, JobId, Notice, Process, S
 use super::pretend::{self, Seen};
 use crate::config::condition::Condition;
 use crate::failure::Failure;
-use crate::print::{ErrorHint, refused};
+use crate::print::{self, ErrorHint, refused};
 
 /// The variables with the events that have started and stopped a job (init(7)).
 const STARTED_BY: &[u8] = b"UPSTART_EVENTS";
 const STOPPED_BY: &[u8] = b"UPSTART_STOP_EVENTS";
 
-/// The deeds of a job. Each has its word in JSON and its words for people.
+/// The deeds of a job.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deed {
+enum Deed {
     Start,
     Run,
     Stop,
@@ -31,31 +32,31 @@ pub(super) enum Deed {
 }
 
 impl Deed {
-    pub(super) const fn words(self) -> (&'static str, &'static str) {
+    const fn words(self) -> &'static str {
         match self {
-            Deed::Start => ("start", "would start"),
-            Deed::Run => ("run", "would run"),
-            Deed::Stop => ("stop", "would stop"),
-            Deed::Rest => ("rest", "would be at rest"),
-            Deed::Wait => ("wait", "would wait"),
-            Deed::GoOn => ("go-on", "is taken to go on: it waits"),
-            Deed::NotStart => ("not-start", "would not start yet"),
+            Deed::Start => "would start",
+            Deed::Run => "would run",
+            Deed::Stop => "would stop",
+            Deed::Rest => "would be at rest",
+            Deed::Wait => "would wait",
+            Deed::GoOn => "is taken to go on: it waits",
+            Deed::NotStart => "would not start yet",
         }
     }
 }
 
 /// One step. `because` explains it; it may be empty.
-pub(super) struct Step {
-    pub(super) job: Vec<u8>,
-    pub(super) instance: Vec<u8>,
-    pub(super) deed: Deed,
-    pub(super) because: String,
+struct Step {
+    job: Vec<u8>,
+    instance: Vec<u8>,
+    deed: Deed,
+    because: String,
 }
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Step { job, instance, deed, because } = self;
-        write!(f, "{} {}", JobName(job, instance), deed.words().1)?;
+        write!(f, "{} {}", JobName(job, instance), deed.words())?;
         match deed {
             _ if because.is_empty() => Ok(()),
             Deed::Wait | Deed::GoOn => write!(f, " {because}"),
@@ -65,30 +66,33 @@ impl fmt::Display for Step {
     }
 }
 
-/// A line of the output.
-pub(super) enum Line {
-    Step(Step),
-    /// About all.
-    All(String),
-}
-
-impl fmt::Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Line::Step(step) => step.fmt(f),
-            Line::All(text) => f.write_str(text),
-        }
-    }
-}
-
 /// The whole of a dry run.
 #[derive(Default)]
-pub(super) struct Steps {
-    pub(super) lines: Vec<Line>,
+pub struct Steps {
+    lines: Vec<String>,
     /// The error of the real command.
-    pub(super) refused: Option<Failure>,
+    refused: Option<Failure>,
     /// Whether the real command would be done at some time.
-    pub(super) is_done: bool,
+    is_done: bool,
+}
+
+impl Steps {
+    /// Prints the steps, unless the command is to be quiet.
+    ///
+    /// # Errors
+    /// The real command would be refused, or would fail, or would never be done.
+    pub fn print(self, out: &mut dyn Write, quiet: bool) -> Result<(), Failure> {
+        if !quiet {
+            for line in &self.lines {
+                print::line(out, b"", line.as_bytes())?;
+            }
+        }
+        match self.refused {
+            Some(refused) => Err(refused),
+            None if self.is_done => Ok(()),
+            None => Err(Failure::AlreadyReported),
+        }
+    }
 }
 
 /// Gives the copy a command, and notes each step.
@@ -99,31 +103,31 @@ pub(super) fn foresee(supervisor: &mut Supervisor<'_>, now: Instant, command: In
     let mut tell = |supervisor: &Supervisor<'_>, seen: Seen| match seen {
         Seen::Notice(Notice::StateChanged { job, to, .. }) => {
             let asked = asked.as_ref().is_some_and(|asked| asked.is_why(supervisor, job, to));
-            steps.lines.extend(step_of(supervisor, job, to, asked).map(Line::Step));
+            steps.lines.extend(step_of(supervisor, job, to, asked).map(|step| step.to_string()));
         }
         Seen::Notice(_) => {}
         Seen::Reply(answer) => match supervisor.reply(answer) {
             Reply::Error(refusal) => steps.refused = Some(refused(&refusal, hint)),
             _ => steps.is_done = true,
         },
-        Seen::Waits(job) => steps.lines.push(Line::Step(waiting(supervisor, job, Deed::Wait))),
-        Seen::Under(job) => steps.lines.push(Line::Step(waiting(supervisor, job, Deed::GoOn))),
+        Seen::Waits(job) => steps.lines.push(waiting(supervisor, job, Deed::Wait).to_string()),
+        Seen::Under(job) => steps.lines.push(waiting(supervisor, job, Deed::GoOn).to_string()),
     };
     let has_end = pretend::foresee(supervisor, now, command, &mut tell);
     if steps.lines.is_empty() && steps.refused.is_none() {
-        steps.lines.push(Line::All("Nothing would start or stop.".to_owned()));
+        steps.lines.push("Nothing would start or stop.".to_owned());
     }
     for (class, happened) in half_true(supervisor) {
         let known = before.iter().find(|known| known.0 == class).map_or(0, |known| known.1);
         if happened & !known != 0 {
-            steps.lines.extend(not_yet(supervisor, class).map(Line::Step));
+            steps.lines.extend(not_yet(supervisor, class).map(|step| step.to_string()));
         }
     }
     if !has_end {
-        steps.lines.push(Line::All("This would go on without end: jobs start each other again and again.".to_owned()));
+        steps.lines.push("This would go on without end: jobs start each other again and again.".to_owned());
     } else if !steps.is_done && steps.refused.is_none() {
         let waiting = supervisor.explain_client(pretend::CLIENT).map_or(String::new(), |it| format!(", {it}"));
-        steps.lines.push(Line::All(format!("The command would not be done{waiting}.")));
+        steps.lines.push(format!("The command would not be done{waiting}."));
     }
     steps
 }

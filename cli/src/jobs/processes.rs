@@ -6,6 +6,7 @@ use std::fs;
 use uphold_core::control::why::Tenths;
 
 use super::Job;
+use crate::probe::proc_files::start_of;
 
 /// The fields of a process.
 struct Found {
@@ -80,9 +81,7 @@ fn find(pid: u32) -> Option<Found> {
 pub(super) fn age(pid: u32) -> Option<Tenths> {
     let up = fs::read_to_string("/proc/uptime").ok()?;
     let up: f64 = up.split(' ').next()?.parse().ok()?;
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // In hundredths of a second.
-    let born: u64 = stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()?;
     let tenths = (up * 10.0) as u64;
-    Some(Tenths(u32::try_from(tenths.saturating_sub(born / 10)).unwrap_or(u32::MAX)))
+    // A tick is a hundredth of a second.
+    Some(Tenths(u32::try_from(tenths.saturating_sub(start_of(pid)? / 10)).unwrap_or(u32::MAX)))
 }

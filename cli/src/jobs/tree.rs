@@ -3,6 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 
 use uphold_core::Process;
+use uphold_core::bytes::Printable;
 use uphold_core::control::Refusal;
 
 use super::processes::Processes;
@@ -63,6 +64,5 @@ fn line(job: &Job, pid: u32) -> String {
     let kind = job.processes.iter().find(|(process, its)| *its == pid && *process != Process::Main);
     let kind = kind.map_or(String::new(), |(process, _)| format!(" ({process})"));
     let command = command_line(pid);
-    let shown: String = command.chars().map(|it| if it.is_control() { '\u{fffd}' } else { it }).collect();
-    format!("{pid}{kind} {shown}").trim_end().to_owned()
+    format!("{pid}{kind} {}", Printable(command.as_bytes())).trim_end().to_owned()
 }

@@ -41,6 +41,11 @@ pub fn group_of(pid: u32) -> Option<i32> {
     stat(pid)?.split(' ').nth(2)?.parse().ok()
 }
 
+/// When a process was made, in ticks since boot.
+pub fn start_of(pid: u32) -> Option<u64> {
+    stat(pid)?.split(' ').nth(19)?.parse().ok()
+}
+
 /// The fields of /proc/PID/stat after the name: the state is the first.
 fn stat(pid: u32) -> Option<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{Cause, Holder, JobName, Refusal, Status, Waiting};
-use crate::bytes::Show;
+use crate::bytes::{Printable, Show};
 use crate::process::Process;
 
 impl fmt::Display for JobName<'_> {
@@ -74,20 +74,6 @@ impl fmt::Display for Status<'_> {
         }
         processes.try_for_each(|(process, pid)| write!(f, "\n\t{process} process {pid}"))?;
         if self.status_text.is_empty() { Ok(()) } else { write!(f, "\n\t{}", Printable(self.status_text)) }
-    }
-}
-
-/// Text from another program, for a terminal: bytes and characters that do not print are shown as U+FFFD.
-struct Printable<'a>(&'a [u8]);
-
-impl fmt::Display for Printable<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.utf8_chunks().try_for_each(|chunk| {
-            let broken = if chunk.invalid().is_empty() { "" } else { "\u{fffd}" };
-            let mut shown = chunk.valid().chars().map(|it| if it.is_control() { '\u{fffd}' } else { it });
-            shown.try_for_each(|it| fmt::Write::write_char(f, it))?;
-            f.write_str(broken)
-        })
     }
 }
 
