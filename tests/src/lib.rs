@@ -12,6 +12,7 @@
 //! - [`simulation`] makes random systems of many jobs. They are checked as a [`whole`] by what the [`ledger`]
 //!   notes, must come to rest ([`drain`]), and are counted ([`tally`]).
 //! - [`talk`] sends requests, and gives the words of the replies.
+//! - [`variables`] of the environment choose how much a test does.
 //!
 //! Tests of the whole use the built programs on the real kernel:
 //!
@@ -50,6 +51,7 @@ pub mod soak;
 pub mod system;
 pub mod talk;
 pub mod tally;
+pub mod variables;
 pub mod walk;
 pub mod whole;
 pub mod world;

@@ -5,6 +5,7 @@ use std::fs;
 
 use uphold_tests::compare::{Case, Difference, Kind, Side, Taste, compare, play, survive};
 use uphold_tests::system::{Folder, programs, run};
+use uphold_tests::variables::number;
 
 fn built() -> Side {
     let programs = programs::built();
@@ -13,8 +14,7 @@ fn built() -> Side {
 
 /// The seed and the factor of the number of cases: the environment variables `COMPARE_SEED` and `COMPARE`.
 fn wanted() -> (u64, usize) {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
-    (number("COMPARE_SEED").unwrap_or(1), number("COMPARE").unwrap_or(1) as usize)
+    (number("COMPARE_SEED").unwrap_or(1), number("COMPARE").unwrap_or(1))
 }
 
 /// The built `init`, started by a script that changes the job files before. `$conf` is their directory.

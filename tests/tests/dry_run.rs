@@ -22,6 +22,7 @@ use uphold_tests::simulation::shapes::EMITTED;
 use uphold_tests::simulation::town;
 use uphold_tests::system::processes::Signal;
 use uphold_tests::system::{Launch, System};
+use uphold_tests::variables::number;
 use uphold_tests::world::{Memory, Room, World};
 
 /// The number of random systems.
@@ -32,10 +33,6 @@ const ASKER: usize = 7;
 
 const COMMANDS: &[(usize, JobCommand)] =
     &[(30, JobCommand::Start), (30, JobCommand::Stop), (20, JobCommand::Restart), (5, JobCommand::Force)];
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
 
 /// The consequences of a command: each change and each event in order, the statuses at the end, and the refusal.
 #[derive(PartialEq, Debug)]

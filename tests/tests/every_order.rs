@@ -22,6 +22,7 @@ use uphold_tests::explore::{Seen, Violation, explore};
 use uphold_tests::promises::{
     forced_stops_end, idleness_ends_every_start, image_is_taken, no_worker_is_followed, the_end_stops_all,
 };
+use uphold_tests::variables::number;
 use uphold_tests::world::{Memory, Tiny, World};
 
 /// The combinations that are not explored, since they would take too long. They are printed with the number of explored
@@ -209,7 +210,7 @@ fn everything_happens_in_every_order() {
     let mut all = parts.concat();
     let [part, only] = ["PART", "ONLY"].map(|name| std::env::var(name).unwrap_or_default());
     all.retain(|kind| kind.part.contains(&part) && kind.files.iter().any(|(_, file)| file.contains(&only)));
-    let [every, most] = ["EVERY", "MOST"].map(|name| std::env::var(name).ok().map(|it| it.parse().expect("a number")));
+    let [every, most] = ["EVERY", "MOST"].map(number);
     let mut all: Vec<Kind> = all.into_iter().step_by(every.unwrap_or(1)).collect();
     if let Some(most) = most {
         all.iter_mut().for_each(|kind| kind.bounds = kinds::few(kind.bounds, most));

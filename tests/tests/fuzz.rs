@@ -10,17 +10,14 @@ use uphold_core::control::frame::{Inbox, MAX_FRAME, decode};
 use uphold_tests::fuzz::{Mutator, Trait, fault, shortest, target};
 use uphold_tests::system::System;
 use uphold_tests::system::processes::{Signal, is_running};
-
-fn number(variable: &str, usual: u64) -> u64 {
-    std::env::var(variable).ok().and_then(|number| number.parse().ok()).unwrap_or(usual)
-}
+use uphold_tests::variables::number;
 
 /// Runs a target. The first input that it finds wrong is shortened and shown.
 fn run(name: &str) {
     let target = target(name);
     let seeds = (target.seeds)();
-    let mut mutator = Mutator::new(seeds.clone(), number("FUZZ_SEED", 1));
-    let end = Instant::now() + Duration::from_secs(number("FUZZ", 10));
+    let mut mutator = Mutator::new(seeds.clone(), number("FUZZ_SEED").unwrap_or(1));
+    let end = Instant::now() + Duration::from_secs(number("FUZZ").unwrap_or(10));
     let mut inputs = seeds.into_iter();
     let mut tried = 0_u64;
     while Instant::now() < end || inputs.len() > 0 {
@@ -87,8 +84,8 @@ fn a_live_supervisor_survives_any_frames() {
     system.order(&["start", "other"]);
     let other = system.await_running("other");
     let target = target("frames");
-    let mut mutator = Mutator::new((target.seeds)(), number("FUZZ_SEED", 1));
-    let end = Instant::now() + Duration::from_secs(number("FUZZ", 10));
+    let mut mutator = Mutator::new((target.seeds)(), number("FUZZ_SEED").unwrap_or(1));
+    let end = Instant::now() + Duration::from_secs(number("FUZZ").unwrap_or(10));
     let mut tried = 0;
     while Instant::now() < end {
         let stream = mutator.next_input();

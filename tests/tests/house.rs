@@ -116,7 +116,7 @@ const KIT: Layers = &[
     &["ledger"],
     &["duties"],
     &["child", "happening", "memory", "names", "released"],
-    &["depth", "dice", "system", "page", "tally"],
+    &["depth", "dice", "system", "page", "tally", "variables"],
 ];
 
 /// A package to check.

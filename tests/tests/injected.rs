@@ -13,16 +13,12 @@ use uphold_tests::injector::faults::{FAULTS, Fault};
 use uphold_tests::injector::trial::{Choice, Report};
 use uphold_tests::injector::{beginning, trial};
 use uphold_tests::system::{first, skipped};
+use uphold_tests::variables::number;
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
 
 /// The calls of each chapter that fail with each error.
 const SAMPLE: usize = 2;
-
-/// A number from the environment.
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
 
 fn choice() -> Choice {
     match std::env::var_os("UPHOLD_EVERY_CALL") {

@@ -18,6 +18,7 @@ use table::Daemon;
 use uphold_tests::system::processes::{Signal, send};
 use uphold_tests::system::programs::{built, installed};
 use uphold_tests::system::{Folder, Ran, run_within, skipped};
+use uphold_tests::variables::number;
 use uphold_tests::walk::{Outcome, play};
 
 /// The most time for a probe: it is slower on a busy machine.
@@ -112,7 +113,7 @@ fn try_out(program: &str) {
     if let Some(why) = daemon.obstacle() {
         return skipped(&why);
     }
-    let times = std::env::var("PROBE_TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(1);
+    let times = number("PROBE_TIMES").unwrap_or(1);
     let busy = (times > 1).then(Busy::new);
     for _ in 0..times {
         let launch = daemon.launch();

@@ -11,6 +11,7 @@ mod shrink;
 mod worlds;
 
 use std::cell::{Cell, RefCell};
+use uphold_tests::variables::number;
 
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 use proptest_state_machine::ReferenceStateMachine;
@@ -24,15 +25,11 @@ const CASES: u32 = 4000;
 /// The happenings in a world.
 const LENGTH: std::ops::Range<usize> = 1..60;
 
-fn variable(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
-}
-
 #[test]
 fn the_model_and_the_core_agree() {
     let config = Config {
-        cases: variable("CASES", CASES.into()) as u32,
-        rng_seed: RngSeed::Fixed(variable("SEED", 1)),
+        cases: number("CASES").unwrap_or(CASES),
+        rng_seed: RngSeed::Fixed(number("SEED").unwrap_or(1)),
         failure_persistence: None,
         // A second shrinker leaves things out afterwards.
         max_shrink_iters: 200,

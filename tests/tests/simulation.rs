@@ -12,16 +12,13 @@ use uphold_tests::scenario::play;
 use uphold_tests::simulation::shrink::shrink;
 use uphold_tests::simulation::{Run, run, run_until};
 use uphold_tests::tally::Tally;
+use uphold_tests::variables::number;
 
 /// The number of seeds.
 const SEEDS: u64 = 100_000;
 
 /// The most seeds that are reported.
 const MOST_FAULTS: usize = 5;
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
 
 /// The outcome of many seeds.
 #[derive(Default)]

@@ -22,6 +22,7 @@ use serving::try_out;
 use uphold_core::storage;
 use uphold_tests::dice::Dice;
 use uphold_tests::memory;
+use uphold_tests::variables::number;
 use uphold_tests::world::{Small, World};
 use worlds::{PASTS, live, random};
 
@@ -58,7 +59,7 @@ fn the_worlds_themselves_end_empty() {
 
 /// The changes to try: the number of the world, and one lie or two.
 fn changes(all: &[Saved]) -> Vec<(usize, Vec<Lie>)> {
-    let sample = std::env::var("LIES").ok().and_then(|number| number.parse().ok()).unwrap_or(100_000);
+    let sample = number("LIES").unwrap_or(100_000);
     let lies: Vec<Vec<Lie>> = all.iter().map(|saved| lies(&saved.records)).collect();
     let one = |(number, lies): (usize, &Vec<Lie>)| lies.iter().map(move |&lie| (number, vec![lie])).collect::<Vec<_>>();
     let mut changes: Vec<_> = lies.iter().enumerate().take(PASTS.len()).flat_map(one).collect();
@@ -103,7 +104,7 @@ fn an_image_that_lies_is_refused_or_serves_to_its_end() {
     println!("{} images that lie: {} refused, {} accepted", changes.len(), refused.into_inner(), accepted.into_inner());
     let kinds = ["never ended", "never stopped", "leaked", "invariant", "panic"].map(|kind| (kind, of(kind)));
     println!("of these {} did harm: {kinds:?}", harm.len());
-    let shown = std::env::var("SHOWN").ok().and_then(|number| number.parse().ok()).unwrap_or(20);
+    let shown = number("SHOWN").unwrap_or(20);
     harm.iter().take(shown).for_each(|(what, change)| println!("{change}: {what}"));
     assert!(harm.is_empty(), "{} images that lie were accepted and did harm", harm.len());
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use uphold_tests::soak::Soak;
+use uphold_tests::variables::number;
 
 #[test]
 fn nothing_is_left_of_a_crowd_in_trouble() {
-    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let seed = number("SEED").unwrap_or(1);
     let outcome = Soak { time: Duration::from_secs(20), jobs: 40, seed }.play(env!("CARGO_BIN_EXE_daemon"));
     println!("{}", outcome.table());
     assert!(outcome.is_well(), "seed {seed}:\n{}", outcome.table());

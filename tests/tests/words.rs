@@ -13,6 +13,7 @@ mod sources;
 use habits::{Habit, Shape, is_pronoun};
 use prose::{Sentence, blocks, sentences};
 use sources::{Kind, files};
+use uphold_tests::variables::number;
 
 /// Words for people: a sentence with one of them may contain `who`.
 const PEOPLE: &[&str] = &[
@@ -111,7 +112,7 @@ fn hold(faults: &[Fault]) {
     for (name, instead) in habits {
         println!("{:5} {name}: {instead}", count(name));
     }
-    let most = std::env::var("PLACES").ok().and_then(|number| number.parse().ok()).unwrap_or(MOST_PLACES);
+    let most = number("PLACES").unwrap_or(MOST_PLACES);
     let places: Vec<String> = faults
         .iter()
         .take(most)

@@ -76,8 +76,8 @@ impl Graph {
         })
     }
 
-    /// The first state without a path to a wanted one; with `unasked`, a path without a request. A
-    /// state that was cut is taken for a good one, since nothing is known of its future.
+    /// The first state without a path to a wanted one; with `unasked`, a path without a request. A state that was cut
+    /// is taken for a good one, since nothing is known of its future.
     pub(super) fn lost(&self, unasked: bool, is_wanted: impl Fn(&Node) -> bool) -> Option<Number> {
         let mut ends = vec![0_u32; self.nodes.len() + 1];
         self.edges(unasked).for_each(|(_, to)| ends[to as usize + 1] += 1);

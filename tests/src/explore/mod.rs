@@ -31,8 +31,8 @@ pub struct Bounds {
     pub states: usize,
     /// Whether there may be more states than that.
     pub may_cut: bool,
-    /// Whether requests are left out that are refused. They must be alone: in the middle of a drain a
-    /// request changes something, even if it is refused.
+    /// Whether requests are left out that are refused. They must be alone: in the middle of a drain a request changes
+    /// something, even if it is refused.
     pub skips_refused: bool,
 }
 
