@@ -42,7 +42,7 @@ impl Kernel {
             Effect::Report { job } if self.survey(job).is_empty() => {}
             Effect::Report { job } => self.note(|| {
                 let job = name_of(supervisor, job);
-                format!("report who is left of {job}")
+                format!("report what is left of {job}")
             }),
             Effect::Rested { job } => {
                 self.let_go(job);
