@@ -106,7 +106,11 @@ fn run_request(
 ) -> Result<(), Failure> {
     let request = make(&context.invocation, context.options).map_err(|missing| context.usage_error(missing))?;
     if context.options.dry_run {
-        return dry_run::of(context, &request, hint)?.print(context.out, context.options.quiet);
+        let steps = dry_run::of(context, &request, hint)?;
+        return dry_run::print(context.out, steps, context.options);
+    }
+    if context.options.json {
+        return Err(context.usage_error("--json belongs to --dry-run"));
     }
     let mut connection = context.connect()?;
     let reports_waits = request.waits() && !context.options.quiet;

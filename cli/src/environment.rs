@@ -71,6 +71,11 @@ const PRIORITIES: [(Priority, &str); 6] = [
     (Priority::Fatal, "fatal"),
 ];
 
+/// The name of a priority.
+pub fn priority_name(priority: Priority) -> &'static str {
+    PRIORITIES.iter().find(|(row, _)| *row == priority).map_or("", |(_, name)| name)
+}
+
 /// `log-priority`: prints or sets the priority.
 ///
 /// # Errors
@@ -86,8 +91,10 @@ pub fn log_priority(context: &mut Context<'_>) -> Result<(), Failure> {
     let mut connection = context.connect()?;
     match connection.ask(&Request::LogPriority)? {
         Reply::Priority(priority) => {
-            let row = PRIORITIES.iter().find(|(row, _)| *row == priority).filter(|_| !context.options.quiet);
-            Ok(row.iter().try_for_each(|(_, name)| line(context.out, b"", name.as_bytes()))?)
+            if !context.options.quiet {
+                line(context.out, b"", priority_name(priority).as_bytes())?;
+            }
+            Ok(())
         }
         other => Err(Failure::of(&other)),
     }

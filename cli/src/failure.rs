@@ -46,6 +46,15 @@ impl Failure {
         }
     }
 
+    /// The message, if there is one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Failure::Message { text, .. } => Some(text),
+            Failure::NotKnown(why) => why.text(),
+            Failure::AlreadyReported | Failure::OutputClosed | Failure::NotRunning => None,
+        }
+    }
+
     /// The exit code: 1, or those of the Linux Standard Base for the action status of an init script.
     pub fn code(&self) -> u8 {
         match self {

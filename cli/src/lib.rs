@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod command;
+mod condition;
 mod config;
 mod connection;
 mod context;
@@ -25,6 +26,7 @@ mod failure;
 pub mod help;
 mod invocation;
 mod jobs;
+mod json;
 mod monitor;
 pub mod options;
 mod print;

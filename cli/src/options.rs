@@ -172,13 +172,15 @@ pub(crate) const WTMP: OptionSpec =
     ours("wtmp", Some("FILE"), |to, path| to.wtmp = Some(path), "use FILE instead of /var/log/wtmp");
 
 /// The options of `start`.
-pub(crate) const START: [OptionSpec; 2] = [no_wait("do not wait until the job runs"), DRY_RUN];
+pub(crate) const START: [OptionSpec; 3] = [no_wait("do not wait until the job runs"), DRY_RUN, DRY_JSON];
 /// The options of `stop`.
-pub(crate) const STOP: [OptionSpec; 3] = [no_wait("do not wait until the job has stopped"), FORCE, DRY_RUN];
+pub(crate) const STOP: [OptionSpec; 4] = [no_wait("do not wait until the job has stopped"), FORCE, DRY_RUN, DRY_JSON];
 /// The options of `restart`.
-pub(crate) const RESTART: [OptionSpec; 2] = [no_wait("do not wait until the job runs again"), DRY_RUN];
+pub(crate) const RESTART: [OptionSpec; 3] = [no_wait("do not wait until the job runs again"), DRY_RUN, DRY_JSON];
 /// The options of `emit`.
-pub(crate) const EMIT: [OptionSpec; 2] = [no_wait("do not wait until the event is finished"), DRY_RUN];
+pub(crate) const EMIT: [OptionSpec; 3] = [no_wait("do not wait until the event is finished"), DRY_RUN, DRY_JSON];
+/// The option of commands that only look.
+pub(crate) const LOOK: [OptionSpec; 1] = [JSON];
 /// The option of the environment commands.
 pub(crate) const ENVIRONMENT: [OptionSpec; 1] = [GLOBAL];
 /// The options of `set-env`.
@@ -187,14 +189,16 @@ pub(crate) const SET_ENV: [OptionSpec; 2] = [
     GLOBAL,
     row(Some(b'r'), "retain", None, |to, _| to.retain = true, "do not change variables that are already set"),
 ];
-/// The option of `show-config`.
+/// The options of `show-config`.
 #[rustfmt::skip]
-pub(crate) const SHOW_CONFIG: [OptionSpec; 1] = [
+pub(crate) const SHOW_CONFIG: [OptionSpec; 2] = [
+    JSON,
     row(Some(b'e'), "enumerate", None, |to, _| to.enumerate = true, "print each event of a condition on a line of its own"),
 ];
 /// The options of `check-config`.
 #[rustfmt::skip]
-pub(crate) const CHECK_CONFIG: [OptionSpec; 2] = [
+pub(crate) const CHECK_CONFIG: [OptionSpec; 3] = [
+    JSON,
     row(Some(b'i'), "ignore-events", Some("EVENTS"), |to, list| to.ignored = list.into_vec(), "take these events (a list with commas) as emitted by something"),
     row(Some(b'w'), "warn",          None,           |to, _| to.warn = true,                  "also report an unknown event or job that `or' makes optional"),
 ];
@@ -213,13 +217,12 @@ pub(crate) const PROBE: [OptionSpec; 6] = [
     ours("here",       None,              |to, _| to.here = true,                        "use no namespaces: for a program that needs the network or the processes of the system"),
 ];
 
-/// The option of `status`.
-pub(crate) const STATUS: [OptionSpec; 1] = [ours(
-    "exit-code",
-    None,
-    |to, _| to.exit_code = true,
-    "exit with 0 if the job runs, 3 if not, 4 if that is not known",
-)];
+/// The options of `status`.
+#[rustfmt::skip]
+pub(crate) const STATUS: [OptionSpec; 2] = [
+    JSON,
+    ours("exit-code", None, |to, _| to.exit_code = true, "exit with 0 if the job runs, 3 if not, 4 if that is not known"),
+];
 /// The options of `log`.
 #[rustfmt::skip]
 pub(crate) const LOG: [OptionSpec; 2] = [
@@ -238,6 +241,10 @@ const GLOBAL: OptionSpec = row(
 const fn no_wait(help: &'static str) -> OptionSpec {
     row(Some(b'n'), "no-wait", None, |to, _| to.no_wait = true, help)
 }
+
+const JSON: OptionSpec = ours("json", None, |to, _| to.json = true, "print JSON (docs/json.md)");
+
+const DRY_JSON: OptionSpec = ours("json", None, |to, _| to.json = true, "print the dry run as JSON (docs/json.md)");
 
 const DRY_RUN: OptionSpec =
     ours("dry-run", None, |to, _| to.dry_run = true, "print what would start and stop, in order, and do nothing");

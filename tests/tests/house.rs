@@ -93,10 +93,10 @@ const CLI: Layers = &[
     &["config", "probe", "system"],
     &["wait_reporter"],
     &["context"],
-    &["connection", "print"],
+    &["connection", "json", "print"],
     &["invocation"],
     &["options"],
-    &["failure"],
+    &["condition", "failure"],
 ];
 
 const TRACE: Layers = &[&["lib"]];

@@ -1,15 +1,15 @@
 //! `initctl probe` with daemons of every kind: the verdict, the JSON against its schema, the job file that it prints,
 //! programs that do not work, and nothing that outlives the probe.
 
-#[path = "probe/schema.rs"]
-mod schema;
+#[path = "json/schemas.rs"]
+mod schemas;
 
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use uphold_tests::system::processes::{Signal, send};
-use uphold_tests::system::programs::{built, workspace};
+use uphold_tests::system::programs::built;
 use uphold_tests::system::{Folder, Launch, Ran, run_within};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_daemon");
@@ -27,12 +27,7 @@ fn probe(folder: &Folder, options: &[&str], command: &[&str]) -> Ran {
 
 /// The facts, which follow the schema.
 fn facts(ran: &Ran) -> Value {
-    let facts = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
-    let text = std::fs::read_to_string(workspace().join("docs/json/probe.schema.json")).expect("it is readable");
-    let schema = serde_json::from_str(&text).expect("the schema is JSON");
-    let faults = schema::faults(&schema, &schema, &facts, "");
-    assert!(faults.is_empty(), "{faults:?}\n{facts:#}");
-    facts
+    schemas::checked("probe", ran)
 }
 
 /// The actions of the test daemon, and the verdict: whose stanza, and which.

@@ -6,13 +6,17 @@
 //! unknown in the first such part, from right to left. A condition is examined before its parts, and the right part
 //! before the left one.
 
-use crate::config::condition::{Condition, Connective, Event};
+use crate::condition::{Condition, Connective, Event};
 use crate::config::show_config::Config;
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::json::{self, text};
 use crate::print::line;
+use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use uphold_core::bytes::Show;
 use uphold_core::conf::glob;
@@ -40,18 +44,39 @@ struct Known<'a> {
     strict: bool,
 }
 
+/// A job or an event that is not known.
+struct Unknown<'c> {
+    /// `job` or `event`.
+    what: &'static str,
+    name: &'c [u8],
+}
+
+/// Something unknown in a condition.
+struct Problem<'c> {
+    /// The word before `on`.
+    word: &'static str,
+    unknown: Unknown<'c>,
+}
+
+impl Problem<'_> {
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Problem { word, unknown: Unknown { what, name } } = self;
+        line(out, format!("  {word} on: unknown {what} ").as_bytes(), name)
+    }
+}
+
 impl Known<'_> {
-    /// The unknown part of an event, `event NAME` or `job NAME`; `None` if the event is known.
-    fn missing(&self, event: &Event) -> Option<Vec<u8>> {
+    /// The unknown part of an event; `None` if the event is known.
+    fn missing<'c>(&self, event: &'c Event) -> Option<Unknown<'c>> {
         if let (Some(job), _) = event.job() {
             // The value of a variable is not known here.
             let known = self.jobs.contains(job) || job.starts_with(b"$");
-            return (!known).then(|| [b"job ", job].concat());
+            return (!known).then_some(Unknown { what: "job", name: job });
         }
         let known = BUILT_IN_EVENTS.contains(&&event.name[..])
             || self.ignored.contains(&event.name[..])
             || self.emitted.iter().any(|pattern| glob(pattern, &event.name));
-        (!known).then(|| [b"event ", &event.name[..]].concat())
+        (!known).then_some(Unknown { what: "event", name: &event.name })
     }
 
     /// Whether a condition can become true.
@@ -75,15 +100,35 @@ impl Known<'_> {
         parts.find_map(|part| self.first_unsatisfiable(part))
     }
 
-    /// The lines of output about a job.
-    fn problems(&self, config: &Config) -> Vec<Vec<u8>> {
-        let mut lines = Vec::new();
+    /// The unknown parts of a job's conditions.
+    fn problems<'c>(&self, config: &'c Config) -> Vec<Problem<'c>> {
+        let mut all = Vec::new();
         for (word, condition) in config.conditions() {
             let Some(part) = self.first_unsatisfiable(condition) else { continue };
             let missing = part.events().into_iter().rev().filter_map(|event| self.missing(event));
-            lines.extend(missing.map(|what| [format!("  {word} on: unknown ").as_bytes(), &what].concat()));
+            all.extend(missing.map(|unknown| Problem { word, unknown }));
         }
-        lines
+        all
+    }
+}
+
+/// The output of `--json`.
+#[derive(Serialize)]
+struct Problems<'a> {
+    problems: Vec<Reported<'a>>,
+}
+
+#[derive(Serialize)]
+struct Reported<'a> {
+    job: Cow<'a, str>,
+    stanza: String,
+    unknown: &'static str,
+    name: Cow<'a, str>,
+}
+
+impl<'a> Reported<'a> {
+    fn of(job: &'a [u8], &Problem { word, unknown: Unknown { what, name } }: &Problem<'a>) -> Self {
+        Reported { job: text(job), stanza: format!("{word} on"), unknown: what, name: text(name) }
     }
 }
 
@@ -94,6 +139,7 @@ impl Known<'_> {
 pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
     let mut connection = match context.connect() {
         Ok(connection) => connection,
+        Err(failure) if context.options.json => return Err(failure),
         Err(failure) => {
             // Upstart 1.13.2 exits with 0 in this case (measured).
             failure.report(context.program);
@@ -111,19 +157,23 @@ pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
     if let Some(job) = selected.filter(|&job| !known.jobs.contains(job)) {
         return Err(Failure::new(format_args!("Invalid job class: {}", Show(job))));
     }
-    let mut result = Ok(());
+    let mut found = vec![];
     for (name, config) in jobs.iter().filter(|(name, _)| selected.is_none_or(|job| job == name)) {
         let problems = known.problems(config);
-        if problems.is_empty() {
-            continue;
-        }
-        result = Err(Failure::AlreadyReported);
-        if !context.options.quiet {
-            line(context.out, b"", name)?;
-            problems.iter().try_for_each(|problem| line(context.out, b"", problem))?;
+        if !problems.is_empty() {
+            found.push((&name[..], problems));
         }
     }
-    result
+    if context.options.json {
+        let reported = found.iter().flat_map(|(job, its)| its.iter().map(|problem| Reported::of(job, problem)));
+        json::print(context.out, Problems { problems: reported.collect() })?;
+    } else if !context.options.quiet {
+        for (name, problems) in &found {
+            line(context.out, b"", name)?;
+            problems.iter().try_for_each(|problem| problem.print(context.out))?;
+        }
+    }
+    if found.is_empty() { Ok(()) } else { Err(Failure::AlreadyReported) }
 }
 
 fn configurations(connection: &mut Connection) -> Result<Vec<(Vec<u8>, Config)>, Failure> {

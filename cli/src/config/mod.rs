@@ -2,5 +2,4 @@
 
 pub mod check_conf;
 pub mod check_config;
-pub mod condition;
 pub mod show_config;

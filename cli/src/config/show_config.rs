@@ -1,9 +1,12 @@
 //! `initctl show-config`: the events that jobs emit, and their conditions.
 
-use crate::config::condition::Condition;
+use crate::condition::Condition;
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::json::{self, Tree, text};
+use serde::Serialize;
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use uphold_core::control::{Refusal, Reply, Request};
@@ -59,6 +62,31 @@ impl Config {
     }
 }
 
+/// The output of `--json`.
+#[derive(Serialize)]
+struct Configurations<'a> {
+    jobs: Vec<Configuration<'a>>,
+}
+
+#[derive(Serialize)]
+struct Configuration<'a> {
+    job: Cow<'a, str>,
+    emits: Vec<Cow<'a, str>>,
+    start_on: Option<Tree<'a>>,
+    stop_on: Option<Tree<'a>>,
+}
+
+impl<'a> Configuration<'a> {
+    fn of((job, config): &'a (Vec<u8>, Config)) -> Self {
+        Configuration {
+            job: text(job),
+            emits: config.emits.iter().map(|event| text(event)).collect(),
+            start_on: config.start_on.as_ref().map(Tree::from),
+            stop_on: config.stop_on.as_ref().map(Tree::from),
+        }
+    }
+}
+
 /// `show-config`
 ///
 /// # Errors
@@ -69,6 +97,7 @@ pub fn show(context: &mut Context<'_>) -> Result<(), Failure> {
         Some(job) => vec![job.as_bytes().to_vec()],
         None => connection.jobs()?,
     };
+    let mut all = vec![];
     for job in jobs {
         let Some(config) = Config::ask(&mut connection, &job)? else {
             match context.invocation.first() {
@@ -77,10 +106,17 @@ pub fn show(context: &mut Context<'_>) -> Result<(), Failure> {
                 None => continue,
             }
         };
-        if !context.options.quiet {
-            crate::print::line(context.out, b"", &job)?;
-            config.print(context.out, context.options.enumerate)?;
+        match context.options.json {
+            true => all.push((job, config)),
+            false if context.options.quiet => {}
+            false => {
+                crate::print::line(context.out, b"", &job)?;
+                config.print(context.out, context.options.enumerate)?;
+            }
         }
+    }
+    if context.options.json {
+        json::print(context.out, Configurations { jobs: all.iter().map(Configuration::of).collect() })?;
     }
     Ok(())
 }

@@ -1,16 +1,15 @@
 //! The steps of a dry run, in words.
 
 use std::fmt;
-use std::io::Write;
 
 use uphold_core::bytes::{Show, split_variable};
 use uphold_core::control::{JobName, Reply, Waiting};
 use uphold_core::{ClassId, Input, Instant, JobCommand, JobId, Notice, Process, Select, State, Supervisor, Variable};
 
 use super::pretend::{self, Seen};
-use crate::config::condition::Condition;
+use crate::condition::Condition;
 use crate::failure::Failure;
-use crate::print::{self, ErrorHint, refused};
+use crate::print::{ErrorHint, refused};
 
 /// The variables with the events that have started and stopped a job (init(7)).
 const STARTED_BY: &[u8] = b"UPSTART_EVENTS";
@@ -18,7 +17,7 @@ const STOPPED_BY: &[u8] = b"UPSTART_STOP_EVENTS";
 
 /// The deeds of a job.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Deed {
+pub(super) enum Deed {
     Start,
     Run,
     Stop,
@@ -32,6 +31,19 @@ enum Deed {
 }
 
 impl Deed {
+    /// The deed in the output of `--json`.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Deed::Start => "start",
+            Deed::Run => "run",
+            Deed::Stop => "stop",
+            Deed::Rest => "rest",
+            Deed::Wait => "wait",
+            Deed::GoOn => "go_on",
+            Deed::NotStart => "not_start",
+        }
+    }
+
     const fn words(self) -> &'static str {
         match self {
             Deed::Start => "would start",
@@ -46,11 +58,11 @@ impl Deed {
 }
 
 /// One step. `because` explains it; it may be empty.
-struct Step {
-    job: Vec<u8>,
-    instance: Vec<u8>,
-    deed: Deed,
-    because: String,
+pub(super) struct Step {
+    pub(super) job: Vec<u8>,
+    pub(super) instance: Vec<u8>,
+    pub(super) deed: Deed,
+    pub(super) because: String,
 }
 
 impl fmt::Display for Step {
@@ -69,29 +81,34 @@ impl fmt::Display for Step {
 /// The whole of a dry run.
 #[derive(Default)]
 pub struct Steps {
-    lines: Vec<String>,
+    pub(super) steps: Vec<Step>,
+    /// The jobs that have got a part only of what they wait for.
+    pub(super) not_yet: Vec<Step>,
+    /// Whether jobs start each other without end.
+    pub(super) is_endless: bool,
     /// The error of the real command.
-    refused: Option<Failure>,
+    pub(super) refused: Option<Failure>,
     /// Whether the real command would be done at some time.
-    is_done: bool,
+    pub(super) is_done: bool,
+    /// The wait of a command that would not be done, in words; empty if that is not known.
+    pub(super) waiting: String,
 }
 
 impl Steps {
-    /// Prints the steps, unless the command is to be quiet.
-    ///
-    /// # Errors
-    /// The real command would be refused, or would fail, or would never be done.
-    pub fn print(self, out: &mut dyn Write, quiet: bool) -> Result<(), Failure> {
-        if !quiet {
-            for line in &self.lines {
-                print::line(out, b"", line.as_bytes())?;
-            }
+    /// The steps and the outcome in words.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.steps.iter().map(Step::to_string).collect();
+        if lines.is_empty() && self.refused.is_none() {
+            lines.push("Nothing would start or stop.".to_owned());
         }
-        match self.refused {
-            Some(refused) => Err(refused),
-            None if self.is_done => Ok(()),
-            None => Err(Failure::AlreadyReported),
+        lines.extend(self.not_yet.iter().map(Step::to_string));
+        if self.is_endless {
+            lines.push("This would go on without end: jobs start each other again and again.".to_owned());
+        } else if !self.is_done && self.refused.is_none() {
+            let waiting = if self.waiting.is_empty() { String::new() } else { format!(", {}", self.waiting) };
+            lines.push(format!("The command would not be done{waiting}."));
         }
+        lines
     }
 }
 
@@ -103,31 +120,26 @@ pub(super) fn foresee(supervisor: &mut Supervisor<'_>, now: Instant, command: In
     let mut tell = |supervisor: &Supervisor<'_>, seen: Seen| match seen {
         Seen::Notice(Notice::StateChanged { job, to, .. }) => {
             let asked = asked.as_ref().is_some_and(|asked| asked.is_why(supervisor, job, to));
-            steps.lines.extend(step_of(supervisor, job, to, asked).map(|step| step.to_string()));
+            steps.steps.extend(step_of(supervisor, job, to, asked));
         }
         Seen::Notice(_) => {}
         Seen::Reply(answer) => match supervisor.reply(answer) {
             Reply::Error(refusal) => steps.refused = Some(refused(&refusal, hint)),
             _ => steps.is_done = true,
         },
-        Seen::Waits(job) => steps.lines.push(waiting(supervisor, job, Deed::Wait).to_string()),
-        Seen::Under(job) => steps.lines.push(waiting(supervisor, job, Deed::GoOn).to_string()),
+        Seen::Waits(job) => steps.steps.push(waiting(supervisor, job, Deed::Wait)),
+        Seen::Under(job) => steps.steps.push(waiting(supervisor, job, Deed::GoOn)),
     };
     let has_end = pretend::foresee(supervisor, now, command, &mut tell);
-    if steps.lines.is_empty() && steps.refused.is_none() {
-        steps.lines.push("Nothing would start or stop.".to_owned());
-    }
     for (class, happened) in half_true(supervisor) {
         let known = before.iter().find(|known| known.0 == class).map_or(0, |known| known.1);
         if happened & !known != 0 {
-            steps.lines.extend(not_yet(supervisor, class).map(|step| step.to_string()));
+            steps.not_yet.extend(not_yet(supervisor, class));
         }
     }
-    if !has_end {
-        steps.lines.push("This would go on without end: jobs start each other again and again.".to_owned());
-    } else if !steps.is_done && steps.refused.is_none() {
-        let waiting = supervisor.explain_client(pretend::CLIENT).map_or(String::new(), |it| format!(", {it}"));
-        steps.lines.push(format!("The command would not be done{waiting}."));
+    steps.is_endless = !has_end;
+    if has_end && !steps.is_done && steps.refused.is_none() {
+        steps.waiting = supervisor.explain_client(pretend::CLIENT).map_or(String::new(), |it| it.to_string());
     }
     steps
 }

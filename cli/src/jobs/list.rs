@@ -2,11 +2,10 @@
 
 use std::io::{IsTerminal, stdout};
 
-use uphold_core::Process;
 use uphold_core::control::Request;
 
 use super::processes::{self, Processes};
-use super::{Job, all};
+use super::{Job, all, json, main_process};
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -22,6 +21,9 @@ const GAP: usize = 2;
 /// The supervisor cannot be reached, or the output cannot be written.
 pub fn list(context: &mut Context<'_>) -> Result<(), Failure> {
     let mut connection = context.connect()?;
+    if context.options.json {
+        return Ok(json::list(context.out, &all(&mut connection)?)?);
+    }
     let for_a_person = !context.options.quiet && stdout().is_terminal();
     if for_a_person { columns(context, &mut connection) } else { lines(context, &mut connection) }
 }
@@ -52,8 +54,7 @@ fn columns(context: &mut Context<'_>, connection: &mut Connection) -> Result<(),
 }
 
 fn row(job: &Job, processes: &Processes) -> [String; 5] {
-    let main = job.processes.iter().find(|(process, _)| *process == Process::Main).or(job.processes.first());
-    let pid = main.map(|&(_, pid)| pid);
+    let pid = main_process(job);
     let its = processes.of(job);
     [
         job.title(),

@@ -1,5 +1,6 @@
 //! All jobs with their processes: `list` and `tree`.
 
+mod json;
 mod list;
 mod processes;
 mod tree;
@@ -36,6 +37,12 @@ impl Job {
     fn pids(&self) -> Vec<u32> {
         self.processes.iter().map(|&(_, pid)| pid).collect()
     }
+}
+
+/// The process id of a job's main process, or of another one if it has none.
+fn main_process(job: &Job) -> Option<u32> {
+    let main = job.processes.iter().find(|(process, _)| *process == Process::Main).or(job.processes.first());
+    main.map(|&(_, pid)| pid)
 }
 
 /// All jobs, sorted by name and instance.

@@ -7,7 +7,7 @@ use uphold_core::bytes::Printable;
 use uphold_core::control::Refusal;
 
 use super::processes::Processes;
-use super::{Job, all};
+use super::{Job, all, json};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::probe::proc_files::command_line;
@@ -26,13 +26,15 @@ pub fn tree(context: &mut Context<'_>) -> Result<(), Failure> {
     if let (None, Some(name)) = (shown.peek(), &wanted) {
         return Err(Failure::new(Refusal::UnknownJob(name)));
     }
-    for job in shown {
-        let its = processes.of(job);
-        if its.is_empty() && wanted.is_none() && !context.options.verbose {
-            continue;
-        }
+    let is_shown = |its: &[u32]| !its.is_empty() || wanted.is_some() || context.options.verbose;
+    let shown = shown.map(|job| (job, processes.of(job))).filter(|(_, its)| is_shown(its));
+    let shown: Vec<(&Job, Vec<u32>)> = shown.collect();
+    if context.options.json {
+        return Ok(json::tree(context.out, &shown, &processes)?);
+    }
+    for (job, its) in &shown {
         writeln!(context.out, "{} {}", job.title(), job.state())?;
-        for row in rows(job, &its, &processes, lines()) {
+        for row in rows(job, its, &processes, lines()) {
             writeln!(context.out, "{row}")?;
         }
     }

@@ -1,57 +1,172 @@
-//! The facts and the verdict as JSON. `docs/json.md` describes it, and `docs/json/probe.schema.json` defines it.
+//! The facts and the verdict as JSON. `docs/json.md` describes it, and `docs/json/probe.schema.json` defines it. Times
+//! are in microseconds, and null in a log without times.
 
-use crate::probe::facts::End;
-use crate::probe::findings::Findings;
-use crate::probe::judge::{Candidate, Verdict};
-use crate::probe::processes::Process;
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// The version of the schema.
-const VERSION: u64 = 1;
+use serde::Serialize;
 
-/// A JSON text that is being written.
-#[derive(Default)]
-struct Json(String);
+use crate::json;
+use crate::probe::facts::{End, signal_name};
+use crate::probe::findings::{Ending, Findings, PidFile};
+use crate::probe::judge::{Candidate, Verdict};
+use crate::probe::processes::Process;
 
-impl Json {
-    fn text(value: &str) -> Json {
-        let mut text = String::from("\"");
-        for letter in value.chars() {
-            match letter {
-                '"' => text.push_str("\\\""),
-                '\\' => text.push_str("\\\\"),
-                '\n' => text.push_str("\\n"),
-                control if u32::from(control) < 0x20 => {
-                    write!(text, "\\u{:04x}", u32::from(control)).unwrap_or_default()
-                }
-                other => text.push(other),
-            }
+#[derive(Serialize)]
+struct Probe<'a> {
+    command: &'a [String],
+    log: Option<&'a str>,
+    isolated: bool,
+    quiet: bool,
+    verdict: Judged,
+    daemon: Option<u32>,
+    others: &'a [u32],
+    candidates: Vec<Tried>,
+    processes: Vec<Seen<'a>>,
+    pid_files: Vec<Written<'a>>,
+    sockets: Vec<Bound<'a>>,
+    notifications: Vec<Sent<'a>>,
+    users: Vec<Became>,
+    ready: Option<Ready>,
+    sigterm: Option<Answer<'a>>,
+    foreground_option: Option<&'a str>,
+    output: &'a [String],
+}
+
+/// The verdict: whose stanza it is, and the stanza.
+#[derive(Serialize)]
+struct Judged {
+    of: &'static str,
+    stanza: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Tried {
+    expect: &'static str,
+    follows: u32,
+    ready: bool,
+    end: Option<Ended>,
+    right: bool,
+}
+
+#[derive(Serialize)]
+struct Seen<'a> {
+    pid: u32,
+    parent: Option<u32>,
+    made_by: Option<&'static str>,
+    at_us: Option<u64>,
+    program: &'a str,
+    threads: usize,
+    leads_session: bool,
+    end: Option<Ended>,
+}
+
+#[derive(Serialize)]
+struct Ended {
+    at_us: Option<u64>,
+    status: Option<i32>,
+    signal: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    path: &'a str,
+    holds: u32,
+    pid: u32,
+    at_us: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Bound<'a> {
+    address: &'a str,
+    pid: u32,
+    at_us: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Sent<'a> {
+    text: &'a str,
+    pid: u32,
+    at_us: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Became {
+    user: u32,
+    pid: u32,
+    at_us: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Ready {
+    at_us: Option<u64>,
+    sign: &'static str,
+}
+
+/// The answer to SIGTERM.
+#[derive(Serialize)]
+struct Answer<'a> {
+    end: Option<Ended>,
+    left: &'a [u32],
+    kill_timeout: Option<u64>,
+}
+
+/// Makes the parts, whose times are known or not.
+#[derive(Clone, Copy)]
+struct Clock {
+    is_known: bool,
+}
+
+impl Clock {
+    fn at(self, micros: u64) -> Option<u64> {
+        self.is_known.then_some(micros)
+    }
+
+    fn end(self, end: Option<(u64, End)>) -> Option<Ended> {
+        let (when, end) = end?;
+        let (status, signal) = match end {
+            End::Status(status) => (Some(status), None),
+            End::Signal(signal) => (None, Some(signal_name(signal))),
+        };
+        Some(Ended { at_us: self.at(when), status, signal })
+    }
+
+    fn tried(self, candidate: &Candidate) -> Tried {
+        let &Candidate { expect, follows, ready, end, right } = candidate;
+        Tried { expect: expect.name(), follows, ready, end: self.end(end), right }
+    }
+
+    fn seen(self, process: &Process) -> Seen<'_> {
+        Seen {
+            pid: process.pid,
+            parent: process.made.map(|(parent, _)| parent),
+            made_by: process.made.map(|(_, how)| how.name()),
+            at_us: self.at(process.born),
+            program: &process.program,
+            threads: process.threads,
+            leads_session: process.session.is_some(),
+            end: self.end(process.end),
         }
-        text.push('"');
-        Json(text)
     }
 
-    fn number(value: impl Into<u64>) -> Json {
-        Json(value.into().to_string())
+    fn written<'a>(self, file: &PidFile<'a>) -> Written<'a> {
+        Written { path: file.path, holds: file.holds, pid: file.by, at_us: self.at(file.at) }
     }
 
-    fn flag(value: bool) -> Json {
-        Json(value.to_string())
+    fn answer(self, ending: &Ending, kill_timeout: Option<u64>) -> Answer<'_> {
+        Answer { end: self.end(ending.end), left: &ending.left, kill_timeout }
     }
+}
 
-    fn maybe(value: Option<Json>) -> Json {
-        value.unwrap_or_else(|| Json("null".into()))
-    }
-
-    fn list(values: impl IntoIterator<Item = Json>) -> Json {
-        let values: Vec<String> = values.into_iter().map(|value| value.0).collect();
-        Json(format!("[{}]", values.join(",")))
-    }
-
-    fn object(fields: &[(&str, Json)]) -> Json {
-        let fields: Vec<String> = fields.iter().map(|(name, value)| format!("\"{name}\":{}", value.0)).collect();
-        Json(format!("{{{}}}", fields.join(",")))
+impl From<&Verdict> for Judged {
+    fn from(verdict: &Verdict) -> Self {
+        let (of, stanza) = match verdict {
+            Verdict::Upstart(expect) => ("upstart", Some(format!("expect {}", expect.name()))),
+            Verdict::Notify => ("uphold", Some("expect notify".to_owned())),
+            Verdict::Auto => ("uphold", Some("expect auto".to_owned())),
+            Verdict::Task => ("task", Some("task".to_owned())),
+            Verdict::Failed(_) => ("failed", None),
+        };
+        Judged { of, stanza }
     }
 }
 
@@ -61,93 +176,28 @@ impl Json {
 /// Writing fails.
 pub fn print(out: &mut dyn Write, found: &Findings) -> io::Result<()> {
     let judged = &found.judgement;
-    let texts = |texts: &[String]| Json::list(texts.iter().map(|text| Json::text(text)));
-    let at = |micros: u64| Json::maybe(found.seen.timed.then(|| Json::number(micros)));
-    let end = |end: Option<(u64, End)>| {
-        Json::maybe(end.map(|(when, end)| {
-            let (status, signal) = status(end);
-            Json::object(&[("at_us", at(when)), ("status", status), ("signal", signal)])
-        }))
+    let clock = Clock { is_known: found.seen.timed };
+    let sockets = found.sockets().into_iter();
+    let messages = found.notifications().into_iter();
+    let users = found.users().into_iter();
+    let probe = Probe {
+        command: &found.seen.command,
+        log: found.log.as_deref(),
+        isolated: found.isolated,
+        quiet: found.seen.quiet,
+        verdict: Judged::from(&judged.verdict),
+        daemon: judged.daemon,
+        others: &judged.others,
+        candidates: judged.candidates.iter().map(|candidate| clock.tried(candidate)).collect(),
+        processes: judged.processes.iter().map(|process| clock.seen(process)).collect(),
+        pid_files: found.pid_files().iter().map(|file| clock.written(file)).collect(),
+        sockets: sockets.map(|(address, pid, when)| Bound { address, pid, at_us: clock.at(when) }).collect(),
+        notifications: messages.map(|(text, pid, when)| Sent { text, pid, at_us: clock.at(when) }).collect(),
+        users: users.map(|(user, pid, when)| Became { user, pid, at_us: clock.at(when) }).collect(),
+        ready: found.ready().map(|(when, sign)| Ready { at_us: clock.at(when), sign }),
+        sigterm: found.ending.as_ref().map(|ending| clock.answer(ending, found.kill_timeout())),
+        foreground_option: found.foreground.as_deref(),
+        output: &found.output,
     };
-    let candidate = |candidate: &Candidate| {
-        Json::object(&[
-            ("expect", Json::text(candidate.expect.name())),
-            ("follows", Json::number(candidate.follows)),
-            ("ready", Json::flag(candidate.ready)),
-            ("end", end(candidate.end)),
-            ("right", Json::flag(candidate.right)),
-        ])
-    };
-    let process = |process: &Process| {
-        Json::object(&[
-            ("pid", Json::number(process.pid)),
-            ("parent", Json::maybe(process.made.map(|(parent, _)| Json::number(parent)))),
-            ("made_by", Json::maybe(process.made.map(|(_, how)| Json::text(how.name())))),
-            ("at_us", at(process.born)),
-            ("program", Json::text(&process.program)),
-            ("threads", Json::number(process.threads as u64)),
-            ("leads_session", Json::flag(process.session.is_some())),
-            ("end", end(process.end)),
-        ])
-    };
-    let by = |what: &'static str, value: Json, pid: u32, when: u64| {
-        Json::object(&[(what, value), ("pid", Json::number(pid)), ("at_us", at(when))])
-    };
-    let file = |file: &crate::probe::findings::PidFile<'_>| {
-        Json::object(&[
-            ("path", Json::text(file.path)),
-            ("holds", Json::number(file.holds)),
-            ("pid", Json::number(file.by)),
-            ("at_us", at(file.at)),
-        ])
-    };
-    let sockets = found.sockets().into_iter().map(|(address, pid, when)| by("address", Json::text(address), pid, when));
-    let messages = found.notifications().into_iter().map(|(text, pid, when)| by("text", Json::text(text), pid, when));
-    let users = found.users().into_iter().map(|(user, pid, when)| by("user", Json::number(user), pid, when));
-    let ready = found.ready().map(|(when, sign)| Json::object(&[("at_us", at(when)), ("sign", Json::text(sign))]));
-    let sigterm = found.ending.as_ref().map(|ending| {
-        let left = Json::list(ending.left.iter().map(|pid| Json::number(*pid)));
-        let timeout = Json::maybe(found.kill_timeout().map(Json::number));
-        Json::object(&[("end", end(ending.end)), ("left", left), ("kill_timeout", timeout)])
-    });
-    let all = Json::object(&[
-        ("version", Json::number(VERSION)),
-        ("command", texts(&found.seen.command)),
-        ("log", Json::maybe(found.log.as_deref().map(Json::text))),
-        ("isolated", Json::flag(found.isolated)),
-        ("quiet", Json::flag(found.seen.quiet)),
-        ("verdict", verdict(&judged.verdict)),
-        ("daemon", Json::maybe(judged.daemon.map(Json::number))),
-        ("others", Json::list(judged.others.iter().map(|pid| Json::number(*pid)))),
-        ("candidates", Json::list(judged.candidates.iter().map(candidate))),
-        ("processes", Json::list(judged.processes.iter().map(process))),
-        ("pid_files", Json::list(found.pid_files().iter().map(file))),
-        ("sockets", Json::list(sockets)),
-        ("notifications", Json::list(messages)),
-        ("users", Json::list(users)),
-        ("ready", Json::maybe(ready)),
-        ("sigterm", Json::maybe(sigterm)),
-        ("foreground_option", Json::maybe(found.foreground.as_deref().map(Json::text))),
-        ("output", texts(&found.output)),
-    ]);
-    writeln!(out, "{}", all.0)
-}
-
-fn status(end: End) -> (Json, Json) {
-    match end {
-        End::Status(status) => (Json::number(status.unsigned_abs()), Json::maybe(None)),
-        End::Signal(signal) => (Json::maybe(None), Json::text(&crate::probe::facts::signal_name(signal))),
-    }
-}
-
-/// The verdict: whose stanza it is, and its argument.
-fn verdict(verdict: &Verdict) -> Json {
-    let (of, stanza) = match verdict {
-        Verdict::Upstart(expect) => ("upstart", Some(format!("expect {}", expect.name()))),
-        Verdict::Notify => ("uphold", Some("expect notify".to_owned())),
-        Verdict::Auto => ("uphold", Some("expect auto".to_owned())),
-        Verdict::Task => ("task", Some("task".to_owned())),
-        Verdict::Failed(_) => ("failed", None),
-    };
-    Json::object(&[("of", Json::text(of)), ("stanza", Json::maybe(stanza.as_deref().map(Json::text)))])
+    json::print(out, probe)
 }

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::answer::{ask, decode};
 use super::output::{BLOCK, start_of_last};
-use super::{ask, decode};
 use crate::context::Context;
 use crate::failure::{Failure, error_text};
 

@@ -1,6 +1,9 @@
 //! `initctl status` for a person, and `initctl why`: why a job does, or does not, run.
 
+mod answer;
+mod chain;
 pub mod history;
+mod json;
 pub mod log;
 mod output;
 mod reasons;
@@ -9,21 +12,20 @@ pub mod words;
 use std::io::{IsTerminal, stdout};
 use std::os::unix::ffi::OsStrExt;
 
+use uphold_core::State;
 use uphold_core::control::why::Why;
-use uphold_core::control::{Cause, Holder, Reply, Request, Waiting, frame};
-use uphold_core::{Select, State, Target};
+use uphold_core::control::{Reply, Request};
 
-use crate::config::condition::Condition;
-use crate::connection::Connection;
+use answer::{ask, decode};
+use chain::Chain;
+
+use crate::condition::Condition;
 use crate::context::Context;
-use crate::failure::{Failure, error_text, unreadable_answer};
+use crate::failure::{Failure, error_text};
 use crate::print::{self, ErrorHint, ReplyFormat};
 
 /// The lines of a job's output that `status` and `why` show.
 const TAIL: usize = 3;
-
-/// The longest chain of waits that is followed. A longer one has no other cause.
-const LONGEST_CHAIN: usize = 32;
 
 /// `status`: the lines of Upstart, and for a person the reasons below.
 ///
@@ -33,7 +35,8 @@ const LONGEST_CHAIN: usize = 32;
 /// With `--exit-code`, a job that does not run, and one that is not known, are failures with codes of their own.
 pub fn status(context: &mut Context<'_>) -> Result<(), Failure> {
     let for_a_script = context.options.exit_code;
-    match print_status(context) {
+    let printed = if context.options.json { print_json(context) } else { print_status(context) };
+    match printed {
         Ok(true) => Ok(()),
         Ok(false) if for_a_script => Err(Failure::NotRunning),
         Ok(false) => Ok(()),
@@ -60,6 +63,20 @@ fn print_status(context: &mut Context<'_>) -> Result<bool, Failure> {
     Ok(runs)
 }
 
+/// Prints the status and the reasons as JSON. Returns whether the job runs.
+fn print_json(context: &mut Context<'_>) -> Result<bool, Failure> {
+    let (target, _) = context.invocation.target(context.options).map_err(|missing| context.usage_error(missing))?;
+    let mut connection = context.connect()?;
+    let status_text = match connection.ask(&Request::Status { target })? {
+        Reply::Job(status) => status.status_text.to_vec(),
+        other => return Err(Failure::of(&other)),
+    };
+    let bytes = ask(&mut connection, target)?;
+    let why = decode(&bytes)?;
+    json::status(context.out, &why, &status_text)?;
+    Ok(why.status.state == State::Running)
+}
+
 /// `why`: the reasons, the condition, the chain of waits, and what has happened.
 ///
 /// # Errors
@@ -67,50 +84,17 @@ fn print_status(context: &mut Context<'_>) -> Result<bool, Failure> {
 pub fn why(context: &mut Context<'_>) -> Result<(), Failure> {
     let (target, _) = context.invocation.target(context.options).map_err(|missing| context.usage_error(missing))?;
     let mut connection = context.connect()?;
-    let (mut next, mut seen) = {
-        let bytes = ask(&mut connection, target)?;
-        let why = decode(&bytes)?;
-        writeln!(context.out, "{}", why.status)?;
-        report(context, &why)?;
-        condition(context, &why)?;
-        history::print(context.out, &why)?;
-        (holder(&why), vec![(why.status.job.to_vec(), why.status.instance.to_vec())])
-    };
-    while let Some(job) = next.take().filter(|_| seen.len() <= LONGEST_CHAIN) {
-        if seen.contains(&job) {
-            writeln!(
-                context.out,
-                "The chain of waits is a circle. `initctl stop --force' on one of its jobs ends it."
-            )?;
-            break;
-        }
-        let bytes = ask(&mut connection, Target { job: &job.0, select: Select::Name(&job.1) })?;
-        let why = decode(&bytes)?;
-        writeln!(context.out, "{}", why.status)?;
-        writeln!(context.out, "  It is {}.", Waiting { job: None, cause: why.cause })?;
-        next = holder(&why);
-        seen.push(job);
+    let bytes = ask(&mut connection, target)?;
+    let why = decode(&bytes)?;
+    let chain = Chain::of(&mut connection, &why)?;
+    if context.options.json {
+        return json::why(context.out, &why, &chain);
     }
-    Ok(())
-}
-
-fn ask(connection: &mut Connection, target: Target<'_>) -> Result<Vec<u8>, Failure> {
-    match connection.ask(&Request::Why { target })? {
-        Reply::Why(bytes) => Ok(bytes.to_vec()),
-        other => Err(Failure::of(&other)),
-    }
-}
-
-fn decode(bytes: &[u8]) -> Result<Why<'_>, Failure> {
-    frame::decode(bytes).map_err(unreadable_answer)
-}
-
-/// The job that holds the event for which a job waits: its name and its instance's.
-fn holder(why: &Why<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
-    match why.cause {
-        Cause::Event { holder: Holder::Job { job, instance }, .. } => Some((job.to_vec(), instance.to_vec())),
-        _ => None,
-    }
+    writeln!(context.out, "{}", why.status)?;
+    report(context, &why)?;
+    condition(context, &why)?;
+    history::print(context.out, &why)?;
+    chain.print(context.out)
 }
 
 /// Prints the reasons, and the end of the output.

@@ -6,7 +6,7 @@ use uphold_core::control::why::{Happening, MainEnd, Why};
 use uphold_core::{Exit, Expect, Goal, Process, State};
 
 use super::words::{end, process, since_then, span, spawn_error};
-use crate::config::condition::Condition;
+use crate::condition::Condition;
 
 /// The sentences about a job, in order.
 pub(super) fn of(why: &Why<'_>) -> Vec<String> {

@@ -1,5 +1,7 @@
 //! `monitor`: what happens to jobs, and which events there are, as it happens.
 
+mod json;
+
 use std::os::unix::ffi::OsStrExt;
 use std::thread;
 use std::time::Duration;
@@ -39,11 +41,19 @@ pub fn monitor(context: &mut Context<'_>) -> Result<(), Failure> {
             let Reply::Told(bytes) = reply else { return Err(Failure::of(&reply)) };
             let Told { at, news } = frame::decode(bytes).map_err(unreadable_answer)?;
             if job.as_ref().is_none_or(|job| is_about(&news, job)) {
-                writeln!(context.out, "{}", line(at, &news))?;
+                if context.options.json {
+                    json::print(context.out, at, &news)?;
+                } else {
+                    writeln!(context.out, "{}", line(at, &news))?;
+                }
                 context.out.flush()?;
             }
         }
-        writeln!(context.out, "The connection has ended: the supervisor is executed again, or has gone.")?;
+        if context.options.json {
+            json::print_interruption(context.out)?;
+        } else {
+            writeln!(context.out, "The connection has ended: the supervisor is executed again, or has gone.")?;
+        }
         context.out.flush()?;
         connection = again(&endpoint)?;
     }
