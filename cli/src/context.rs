@@ -13,7 +13,7 @@ pub struct Context<'a> {
     /// The values of the options.
     pub(crate) options: &'a Options,
     /// The operands, and the job that called this program.
-    pub(crate) invocation: Invocation,
+    pub(crate) invocation: &'a Invocation,
     /// Standard output.
     pub(crate) out: &'a mut dyn Write,
 }

@@ -48,8 +48,9 @@ pub const RESTART: Description = Description::new(
     &[
         INSTANCES,
         "The KEY=VALUE arguments replace the variables of the earlier start.",
-        "The new run has the definition of the old one, even if the job file has changed since. To use the changed \
-         file, run stop and then start. Fails if the job is stopped.",
+        "The new run has the definition of the old one, even if the job file has changed since. With --reload the job \
+         is stopped and then started, so that it gets its file as it is now; variables of the earlier start, and of \
+         the events that caused it, are not kept. Fails if the job is stopped, except with --start.",
         OWN_JOB,
     ],
 );

@@ -5,11 +5,8 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::invocation::Invocation;
 use crate::options::{self, Info, Options, Until};
-use crate::print::{ErrorHint, ReplyFormat};
-use crate::requests::RequestResult;
 use crate::tools::{self, Tool};
-use crate::wait_reporter::WaitReporter;
-use crate::{dry_run, help, print, probe};
+use crate::{help, order, probe};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -47,7 +44,7 @@ fn run_tool(
     match options.info {
         Some(Info::Help) => Ok(help::tool(out, program, tool)?),
         Some(Info::Version) => Ok(help::version(out, program)?),
-        None => (tool.run)(&mut Context { program, options: &options, invocation: Invocation::new(operands), out }),
+        None => (tool.run)(&mut Context { program, options: &options, invocation: &Invocation::new(operands), out }),
     }
 }
 
@@ -76,7 +73,7 @@ fn run_initctl(
     let tables = [command.options, options::SUPERVISOR, options::COMMON];
     options::parse(arguments, &tables, Until::End, &mut options, &mut operands)
         .map_err(|wrong| Failure::usage(program, wrong))?;
-    let invocation = Invocation::new(operands);
+    let invocation = &Invocation::new(operands);
     match (options.info, &command.action) {
         (Some(Info::Help), _) => Ok(help::command(out, program, link.is_none(), command)?),
         (Some(Info::Version), _) => Ok(help::version(out, program)?),
@@ -85,7 +82,8 @@ fn run_initctl(
             None => Ok(help::commands(out, program)?),
         },
         (None, &Action::Ask { request, format, hint }) => {
-            run_request(&mut Context { program, options: &options, invocation, out }, request, format, hint)
+            let request = request(invocation, &options).map_err(|missing| Failure::usage(program, missing))?;
+            order::carry_out(&mut Context { program, options: &options, invocation, out }, request, format, hint)
         }
         (None, Action::Do(work)) => work(&mut Context { program, options: &options, invocation, out }),
     }
@@ -95,26 +93,4 @@ fn run_initctl(
 fn find_command(program: &str, name: &OsStr) -> Result<&'static Subcommand, Failure> {
     let name = name.to_string_lossy();
     command::find(&name).ok_or_else(|| Failure::usage(program, format_args!("invalid command: {name}")))
-}
-
-/// Sends the request of a command and prints the reply.
-fn run_request(
-    context: &mut Context<'_>,
-    make: for<'a> fn(&'a Invocation, &Options) -> RequestResult<'a>,
-    format: ReplyFormat,
-    hint: ErrorHint,
-) -> Result<(), Failure> {
-    let request = make(&context.invocation, context.options).map_err(|missing| context.usage_error(missing))?;
-    if context.options.dry_run {
-        let steps = dry_run::of(context, &request, hint)?;
-        return dry_run::print(context.out, steps, context.options);
-    }
-    if context.options.json {
-        return Err(context.usage_error("--json belongs to --dry-run"));
-    }
-    let mut connection = context.connect()?;
-    let reports_waits = request.waits() && !context.options.quiet;
-    let _reporter = if reports_waits { WaitReporter::start(context.program, &mut connection) } else { None };
-    print::reply(context.out, context.options.quiet, format, hint, &connection.ask(&request)?)?;
-    Ok(())
 }

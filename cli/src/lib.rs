@@ -29,6 +29,7 @@ mod jobs;
 mod json;
 mod monitor;
 pub mod options;
+mod order;
 mod print;
 mod probe;
 mod requests;

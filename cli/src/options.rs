@@ -110,6 +110,12 @@ pub struct Options {
     pub(crate) lines: Option<OsString>,
     /// `log --follow`: print what is appended.
     pub(crate) follow: bool,
+    /// `--all`: every instance of the job.
+    pub(crate) all: bool,
+    /// `restart --reload`: take the job file as it is now.
+    pub(crate) reload: bool,
+    /// `restart --start`: start a job that does not run.
+    pub(crate) start: bool,
     /// `--dry-run`: say what would happen, and do nothing.
     pub(crate) dry_run: bool,
     /// `probe --timeout`: the most seconds until a program is quiet.
@@ -172,11 +178,19 @@ pub(crate) const WTMP: OptionSpec =
     ours("wtmp", Some("FILE"), |to, path| to.wtmp = Some(path), "use FILE instead of /var/log/wtmp");
 
 /// The options of `start`.
-pub(crate) const START: [OptionSpec; 3] = [no_wait("do not wait until the job runs"), DRY_RUN, DRY_JSON];
+pub(crate) const START: [OptionSpec; 4] = [no_wait("do not wait until the job runs"), ALL, DRY_RUN, DRY_JSON];
 /// The options of `stop`.
-pub(crate) const STOP: [OptionSpec; 4] = [no_wait("do not wait until the job has stopped"), FORCE, DRY_RUN, DRY_JSON];
+pub(crate) const STOP: [OptionSpec; 5] =
+    [no_wait("do not wait until the job has stopped"), ALL, FORCE, DRY_RUN, DRY_JSON];
 /// The options of `restart`.
-pub(crate) const RESTART: [OptionSpec; 3] = [no_wait("do not wait until the job runs again"), DRY_RUN, DRY_JSON];
+pub(crate) const RESTART: [OptionSpec; 6] = [
+    no_wait("do not wait until the job runs again"),
+    ALL,
+    ours("reload", None, |to, _| to.reload = true, "stop the job, then start it with its job file as it is now"),
+    ours("start", None, |to, _| to.start = true, "start the job if it does not run"),
+    DRY_RUN,
+    DRY_JSON,
+];
 /// The options of `emit`.
 pub(crate) const EMIT: [OptionSpec; 3] = [no_wait("do not wait until the event is finished"), DRY_RUN, DRY_JSON];
 /// The option of commands that only look.
@@ -241,6 +255,8 @@ const GLOBAL: OptionSpec = row(
 const fn no_wait(help: &'static str) -> OptionSpec {
     row(Some(b'n'), "no-wait", None, |to, _| to.no_wait = true, help)
 }
+
+const ALL: OptionSpec = ours("all", None, |to, _| to.all = true, "do it for every instance of JOB that is not at rest");
 
 const JSON: OptionSpec = ours("json", None, |to, _| to.json = true, "print JSON (docs/json.md)");
 

@@ -86,7 +86,7 @@ const CLI: Layers = &[
     &["lib"],
     &["dispatch"],
     &["help"],
-    &["command", "tools"],
+    &["command", "order", "tools"],
     &["jobs", "monitor"],
     &["descriptions", "dry_run", "environment", "sessions", "why"],
     &["requests"],

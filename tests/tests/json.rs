@@ -125,7 +125,7 @@ fn status_and_why_say_as_data_what_they_say_in_words() {
         let status = asked(system, "status", &["status", job]);
         let why = asked(system, "why", &["why", job]);
         // A tenth of a second may lie between them.
-        let parts = ["job", "state", "runs", "waits", "started_by", "lesson", "start_on", "log"];
+        let parts = ["job", "state", "runs", "waits", "started_by", "lesson", "start_on", "definition", "log"];
         assert!(parts.iter().all(|part| status[part] == why[part]), "{status:#}\n{why:#}");
         (status, why)
     };

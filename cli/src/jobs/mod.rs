@@ -16,17 +16,20 @@ pub use list::list;
 pub use tree::tree;
 
 /// The status of an instance, or of a job without instances.
-struct Job {
-    name: Vec<u8>,
-    instance: Vec<u8>,
+pub struct Job {
+    /// The job's name.
+    pub name: Vec<u8>,
+    /// The instance's name.
+    pub instance: Vec<u8>,
     goal: Goal,
-    state: State,
+    /// The state.
+    pub state: State,
     processes: Vec<(Process, u32)>,
 }
 
 impl Job {
     /// The name as messages have it: `JOB`, or `JOB (INSTANCE)`.
-    fn title(&self) -> String {
+    pub fn title(&self) -> String {
         JobName(&self.name, &self.instance).to_string()
     }
 
@@ -46,7 +49,10 @@ fn main_process(job: &Job) -> Option<u32> {
 }
 
 /// All jobs, sorted by name and instance.
-fn all(connection: &mut Connection) -> Result<Vec<Job>, Failure> {
+///
+/// # Errors
+/// The supervisor cannot be reached, or its list cannot be read.
+pub fn all(connection: &mut Connection) -> Result<Vec<Job>, Failure> {
     let (mut jobs, mut from) = (vec![], Some(0));
     while let Some(start) = from {
         let reply = connection.ask(&Request::List { from: start })?;

@@ -5,7 +5,7 @@ use std::io::{Result, Write};
 
 use serde::Serialize;
 use uphold_core::State;
-use uphold_core::control::why::{Record, Tenths, Why};
+use uphold_core::control::why::{Definition, Record, Tenths, Why};
 
 use super::chain::Chain;
 use super::reasons;
@@ -27,6 +27,7 @@ struct Explained<'a> {
     failure: Option<Happening>,
     lesson: Option<Lesson>,
     start_on: Option<StartOn>,
+    definition: &'static str,
     log: Option<Cow<'a, str>>,
     reasons: Vec<String>,
 }
@@ -121,6 +122,11 @@ impl<'a> Explained<'a> {
                 .lesson
                 .map(|(expect, right)| Lesson { expect: expect.to_string(), right: right.map(|it| it.to_string()) }),
             start_on: condition.map(start_on),
+            definition: match why.definition {
+                Definition::Current => "current",
+                Definition::Replaced => "replaced",
+                Definition::Deleted => "deleted",
+            },
             log: some(why.log),
             reasons: reasons::of(why),
         }

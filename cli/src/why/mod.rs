@@ -12,14 +12,16 @@ pub mod words;
 use std::io::{IsTerminal, stdout};
 use std::os::unix::ffi::OsStrExt;
 
-use uphold_core::State;
+use uphold_core::bytes::Show;
 use uphold_core::control::why::Why;
 use uphold_core::control::{Reply, Request};
+use uphold_core::{State, Target};
 
 use answer::{ask, decode};
 use chain::Chain;
 
 use crate::condition::Condition;
+use crate::connection::Connection;
 use crate::context::Context;
 use crate::failure::{Failure, error_text};
 use crate::print::{self, ErrorHint, ReplyFormat};
@@ -95,6 +97,21 @@ pub fn why(context: &mut Context<'_>) -> Result<(), Failure> {
     condition(context, &why)?;
     history::print(context.out, &why)?;
     chain.print(context.out)
+}
+
+/// The reason for which a job has failed to start, in a line for a person; `None` if it cannot be learnt.
+pub fn failure(connection: &mut Connection, target: Target<'_>) -> Option<String> {
+    let bytes = ask(connection, target).ok()?;
+    let why = decode(&bytes).ok()?;
+    let reason = reasons::failure(&why)?;
+    let job = Show(why.status.job);
+    Some(format!("{job}: {reason} `initctl why {job}' says more."))
+}
+
+/// What has become of a job's file since it was read, in a line for a person; `None` if it is as it was.
+pub fn remark(connection: &mut Connection, target: Target<'_>) -> Option<String> {
+    let bytes = ask(connection, target).ok()?;
+    reasons::definition(&decode(&bytes).ok()?)
 }
 
 /// Prints the reasons, and the end of the output.

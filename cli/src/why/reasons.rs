@@ -2,7 +2,7 @@
 
 use uphold_core::bytes::Show;
 use uphold_core::control::Waiting;
-use uphold_core::control::why::{Happening, MainEnd, Why};
+use uphold_core::control::why::{Definition, Happening, MainEnd, Why};
 use uphold_core::{Exit, Expect, Goal, Process, State};
 
 use super::words::{end, process, since_then, span, spawn_error};
@@ -16,6 +16,7 @@ pub(super) fn of(why: &Why<'_>) -> Vec<String> {
         lines.extend(reason_for_rest(why));
     }
     lines.extend(lesson(why));
+    lines.extend(definition(why));
     lines
 }
 
@@ -57,11 +58,16 @@ fn last_end(why: &Why<'_>) -> Option<String> {
     Some(format!("Its last main process {}, {since} ago; it had lived for {lived}.", end(exit)))
 }
 
+/// The last failure, if it keeps the job from running.
+pub(super) fn failure(why: &Why<'_>) -> Option<String> {
+    Some(format!("It does not run because {}.", failed(why, why.past.failure?.what)))
+}
+
 /// Why a job at rest does not run.
 fn reason_for_rest(why: &Why<'_>) -> Vec<String> {
     let job = Show(why.status.job);
-    if let Some(failure) = why.past.failure {
-        return vec![format!("It does not run because {}.", failed(why, failure.what))];
+    if let Some(failure) = failure(why) {
+        return vec![failure];
     }
     let mut lines = vec![];
     if ended_by_itself(why) {
@@ -140,6 +146,18 @@ fn failed(why: &Why<'_>, what: Happening) -> String {
     }
 }
 
+/// What has become of the job file, unless it is as it was read.
+pub(super) fn definition(why: &Why<'_>) -> Option<String> {
+    let job = Show(why.status.job);
+    match why.definition {
+        Definition::Current => None,
+        Definition::Replaced => {
+            Some(format!("{job}.conf has changed since. `initctl restart --reload {job}' takes it as it is now."))
+        }
+        Definition::Deleted => Some(format!("{job}.conf was removed since: when it stops, it is gone.")),
+    }
+}
+
 /// The lesson about `expect`, if the supervisor has learnt one.
 fn lesson(why: &Why<'_>) -> Option<String> {
     let (expected, right) = why.past.lesson?;
@@ -180,6 +198,7 @@ mod tests {
             started_by: b"",
             start_on: b"",
             happened: 0,
+            definition: Definition::Current,
             task: false,
             respawn: Some((10, 5)),
             now: Tenths(600),

@@ -1,7 +1,7 @@
 //! Why a job does, or does not, run: the part that the supervisor knows.
 
 use crate::client::cause::WaitCause;
-use crate::control::why::{Past, Tenths, Why};
+use crate::control::why::{Definition, Past, Tenths, Why};
 use crate::event::condition::ConditionOf;
 use crate::ids::{ClassId, JobId};
 use crate::machine::Supervisor;
@@ -18,9 +18,14 @@ impl Supervisor<'_> {
         let cause = job.map_or(WaitCause::Goal(Goal::Start), |job| self.cause(job));
         let (_, leaves) = self.condition_of(ConditionOf::Start(class));
         let happened = self.holds(leaves).take(64).zip(0..).fold(0, |bits, (held, at)| bits | u64::from(held) << at);
-        let (task, respawn) = self.classes.get(class).map_or(Default::default(), |class| {
+        let (definition, task, respawn) = self.classes.get(class).map_or(Default::default(), |class| {
             let RespawnLimit { count, interval } = class.limit;
-            (class.task, class.respawn.then_some((count, interval)))
+            let definition = match (class.deleted, class.successor) {
+                (true, _) => Definition::Deleted,
+                (false, Some(_)) => Definition::Replaced,
+                (false, None) => Definition::Current,
+            };
+            (definition, class.task, class.respawn.then_some((count, interval)))
         });
         Why {
             status: job.map_or_else(|| self.class_status(class), |job| self.job_status(job)),
@@ -28,6 +33,7 @@ impl Supervisor<'_> {
             started_by: job.and_then(|job| self.variable(job, EVENTS)).unwrap_or_default(),
             start_on: self.conditions(class).0.0,
             happened,
+            definition,
             task,
             respawn,
             now: Tenths::default(),

@@ -127,6 +127,19 @@ pub struct Past {
     pub lesson: Option<(Expect, Option<Expect>)>,
 }
 
+/// The job file from which a job's definition was read, as it is now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Definition {
+    /// It is as it was read.
+    #[default]
+    Current,
+    /// It has changed: the new definition comes into force when the last instance has ended.
+    Replaced,
+    /// It was removed: so is the job, when its last instance has ended.
+    Deleted,
+}
+
 /// The answer to [`Request::Why`](super::Request::Why).
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -143,6 +156,8 @@ pub struct Why<'a> {
     pub start_on: &'a [u8],
     /// The events of `start on` that have happened, as bits in the order of the file.
     pub happened: u64,
+    /// The job file.
+    pub definition: Definition,
     /// Whether the job is a task.
     pub task: bool,
     /// `respawn limit`, count and seconds; `None` without `respawn`.
