@@ -9,7 +9,7 @@ use crate::invocation::Invocation;
 use crate::options::{self, OptionSpec, Options, Origin};
 use crate::print::{ErrorHint, ReplyFormat};
 use crate::requests::RequestResult;
-use crate::{environment, jobs, monitor, probe, requests, sessions, why};
+use crate::{environment, jobs, monitor, order, probe, requests, sessions, why};
 use ErrorHint::{ShowUsage, Without};
 use Group::{Configuration, Environment, Events, Jobs, Supervisor};
 use Origin::{Uphold, Upstart};
@@ -138,6 +138,24 @@ const fn own(
     description: Description,
 ) -> Subcommand {
     Subcommand { name, group, origin, arguments, options, action, description }
+}
+
+impl Subcommand {
+    /// Carries the command out. `help` does nothing here.
+    ///
+    /// # Errors
+    /// The operands are wrong, the supervisor cannot be reached or refuses, or the output cannot be written.
+    pub(crate) fn run(&self, context: &mut Context<'_>) -> Result<(), Failure> {
+        match self.action {
+            Action::Ask { request, format, hint } => {
+                let request = request(context.invocation, context.options);
+                let request = request.map_err(|missing| context.usage_error(missing))?;
+                order::carry_out(context, request, format, hint)
+            }
+            Action::Do(work) => work(context),
+            Action::Help => Ok(()),
+        }
+    }
 }
 
 /// Looks a command up by its name.

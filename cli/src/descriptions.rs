@@ -202,6 +202,13 @@ pub const TELINIT: Description = Description::new(
          program.",
     ],
 );
+pub const SERVICE: Description = Description::new(
+    "Start, stop, restart, reload a job or a script of /etc/init.d, or print its status.",
+    &["ACTION is start, stop, restart, reload, force-reload or status. For a job it is the command of that name; \
+         restart is stop and then start, so that a changed job file counts and a job at rest is started, and \
+         force-reload is reload. If NAME is no job, the script of that name is run, from the directory / and with no \
+         other variables than LANG, PATH and TERM."],
+);
 pub const RUNLEVEL: Description = Description::new(
     "Print the previous and the current runlevel.",
     &["They are taken from $PREVLEVEL and $RUNLEVEL if these are set, otherwise from the file UTMP, by default \

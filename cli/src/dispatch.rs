@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::invocation::Invocation;
 use crate::options::{self, Info, Options, Until};
 use crate::tools::{self, Tool};
-use crate::{help, order, probe};
+use crate::{help, probe};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -81,11 +81,7 @@ fn run_initctl(
             Some(name) => Ok(help::command(out, program, true, find_command(program, name)?)?),
             None => Ok(help::commands(out, program)?),
         },
-        (None, &Action::Ask { request, format, hint }) => {
-            let request = request(invocation, &options).map_err(|missing| Failure::usage(program, missing))?;
-            order::carry_out(&mut Context { program, options: &options, invocation, out }, request, format, hint)
-        }
-        (None, Action::Do(work)) => work(&mut Context { program, options: &options, invocation, out }),
+        (None, _) => command.run(&mut Context { program, options: &options, invocation, out }),
     }
 }
 

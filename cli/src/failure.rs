@@ -55,6 +55,16 @@ impl Failure {
         }
     }
 
+    /// The same failure once its message has been printed: the exit code alone.
+    #[must_use]
+    pub fn reported(self) -> Failure {
+        match self {
+            Failure::NotKnown(_) => Failure::NotKnown(Box::new(Failure::AlreadyReported)),
+            Failure::Message { .. } => Failure::AlreadyReported,
+            other => other,
+        }
+    }
+
     /// The exit code: 1, or those of the Linux Standard Base for the action status of an init script.
     pub fn code(&self) -> u8 {
         match self {

@@ -33,6 +33,7 @@ mod order;
 mod print;
 mod probe;
 mod requests;
+mod service;
 mod sessions;
 mod system;
 pub mod tools;

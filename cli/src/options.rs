@@ -110,6 +110,10 @@ pub struct Options {
     pub(crate) lines: Option<OsString>,
     /// `log --follow`: print what is appended.
     pub(crate) follow: bool,
+    /// `service --status-all`: print the state of everything.
+    pub(crate) status_all: bool,
+    /// `service --full-restart`: stop and start.
+    pub(crate) full_restart: bool,
     /// `--all`: every instance of the job.
     pub(crate) all: bool,
     /// `restart --reload`: take the job file as it is now.

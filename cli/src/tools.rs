@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::options::{
     AfterShutdown, CHECK_CONF, COMMON, COMMON_WITHOUT_H, HaltMode, OptionSpec, SOCKET, UTMP, WTMP, row,
 };
+use crate::service;
 use crate::system::{reboot, runlevel, shutdown, telinit};
 
 /// A program.
@@ -36,6 +37,7 @@ pub const TOOLS: &[Tool] = &[
     tool("reboot",         "",               REBOOT,    COMMON_WITHOUT_H, reboot::reboot,     about::REBOOT),
     tool("halt",           "",               REBOOT,    COMMON_WITHOUT_H, reboot::halt,       about::HALT),
     tool("poweroff",       "",               REBOOT,    COMMON_WITHOUT_H, reboot::poweroff,   about::POWEROFF),
+    tool("service",        "NAME ACTION [KEY=VALUE]...", SERVICE, COMMON,         service::service,   about::SERVICE),
     tool("init-checkconf", "FILE...",        CHECKCONF, COMMON,           check_conf::check,  about::CHECK_CONF),
 ];
 
@@ -77,6 +79,14 @@ const REBOOT: &[OptionSpec] = &[
     SOCKET,
     UTMP,
     WTMP,
+];
+
+/// The options of `service`.
+#[rustfmt::skip]
+const SERVICE: &[OptionSpec] = &[
+    row(None, "status-all",   None, |to, _| to.status_all = true,   "print which jobs run (+) and which do not (-), and the scripts (?)"),
+    row(None, "full-restart", None, |to, _| to.full_restart = true, "stop and start, in place of ACTION"),
+    SOCKET,
 ];
 
 /// The options of `init-checkconf`. The paths of other programs are accepted and ignored.
