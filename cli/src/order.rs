@@ -145,7 +145,7 @@ fn remark(context: &Context<'_>, connection: &mut Connection, target: Target<'_>
     if a_person_looks(context)
         && let Some(remark) = why::remark(connection, target)
     {
-        // If standard error is closed, nobody looks.
+        // A closed standard error takes the remark with it.
         stderr().write_all(format!("{}: {remark}\n", context.program).as_bytes()).unwrap_or_default();
     }
 }

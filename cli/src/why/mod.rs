@@ -108,7 +108,7 @@ pub fn failure(connection: &mut Connection, target: Target<'_>) -> Option<String
     Some(format!("{job}: {reason} `initctl why {job}' says more."))
 }
 
-/// What has become of a job's file since it was read, in a line for a person; `None` if it is as it was.
+/// The change of a job's file since it was read, in a line for a person; `None` if it is as it was.
 pub fn remark(connection: &mut Connection, target: Target<'_>) -> Option<String> {
     let bytes = ask(connection, target).ok()?;
     reasons::definition(&decode(&bytes).ok()?)

@@ -146,7 +146,7 @@ fn failed(why: &Why<'_>, what: Happening) -> String {
     }
 }
 
-/// What has become of the job file, unless it is as it was read.
+/// The change of the job file since it was read.
 pub(super) fn definition(why: &Why<'_>) -> Option<String> {
     let job = Show(why.status.job);
     match why.definition {
