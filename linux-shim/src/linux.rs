@@ -42,6 +42,7 @@ use crate::watch::exits::watch;
 use crate::watch::pidfd::Watches;
 use crate::watch::proc_stat::stands_still;
 use crate::watch::reap::ChildChange;
+use crate::watch::signals::Supervised;
 use crate::watch::trace::Tracer;
 use crate::watch::wait::{Source, Wait};
 
@@ -59,6 +60,8 @@ pub struct Linux {
     pub wait: Wait,
     /// Whether this supervises a session.
     pub(crate) user: bool,
+    /// What this supervises.
+    pub(crate) supervised: Supervised,
     /// The socket of a system's supervisor.
     pub(crate) socket: Option<SystemSocket>,
     pub(crate) job_logs: Option<JobLogs>,
@@ -117,7 +120,7 @@ pub(crate) fn is_called(supervisor: &Supervisor<'_>, job: JobId, [name, instance
 impl Linux {
     /// Everything except the descriptors of the configuration directories and sockets, which are opened later.
     pub fn new(
-        user: bool,
+        supervised: Supervised,
         log: MessageLog,
         programs: Programs,
         conf: ConfDir,
@@ -130,7 +133,8 @@ impl Linux {
             conf,
             control: ControlSocket::new(frames),
             wait,
-            user,
+            user: supervised == Supervised::Session,
+            supervised,
             socket: None,
             job_logs,
             open_files: spawner.open_files(),

@@ -231,7 +231,7 @@ impl Linux {
     fn signalled(&mut self, supervisor: &mut Supervisor<'_>) -> Option<Arrival> {
         let signal = self.wait.next_signal()?;
         // There may be more signals, which the kernel reports again.
-        match signals::meaning(signal, self.user) {
+        match signals::meaning(signal, self.supervised) {
             SignalRequest::Children => (self.children, self.more_children) = (CHILDREN_AT_ONCE, true),
             SignalRequest::Reload => self.reload(supervisor),
             SignalRequest::Shutdown => return Some(Arrival::Input(Input::Shutdown)),

@@ -9,12 +9,15 @@ use uphold_core::conf::Console;
 
 use crate::capacity::{LOG_BUFFER, LOG_BUFFER_MOST};
 use crate::crash::past::Past;
+use crate::watch::signals::Supervised;
 
 /// The options of the command line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {
     /// Whether a user's session is supervised, and not the system.
     pub user: bool,
+    /// Whether the system is a container.
+    pub container: bool,
     /// `--confdir`, in order; empty for the default directories.
     pub conf_dirs: Vec<PathBuf>,
     /// `--prepend-confdir`, the last one first.
@@ -53,10 +56,22 @@ pub struct Options {
     pub mistakes: Vec<Mistake>,
 }
 
+impl Options {
+    /// The thing that is to be supervised.
+    pub fn supervised(&self) -> Supervised {
+        match (self.user, self.container) {
+            (true, _) => Supervised::Session,
+            (false, true) => Supervised::Container,
+            (false, false) => Supervised::System,
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Options {
             user: false,
+            container: false,
             conf_dirs: Vec::new(),
             conf_dirs_before: Vec::new(),
             conf_dirs_after: Vec::new(),
@@ -194,6 +209,7 @@ const TABLE: &[OptionRow] = &[
     row(None,       "append-confdir",    "DIR",   "read job files from DIR after the other directories",                                          Action::Word(|o, w| { o.conf_dirs_after.push(path(w)); Ok(()) })),
     row(None,       "chroot-sessions",   "",      "ignored: there are no chroot sessions",                                                        Action::Flag(nothing)),
     row(None,       "confdir",           "DIR",   "read job files from DIR instead of the usual directories; may be repeated",                    Action::Word(|o, w| { o.conf_dirs.push(path(w)); Ok(()) })),
+    ours("container",                    "",      "as process 1 of a container: TERM and INT stop everything and exit; log to standard output",     Action::Flag(|o| o.container = true)),
     row(None,       "debug",             "",      "log everything, and stop jobs with the stanza `debug' before they run their program",          Action::Flag(|o| o.threshold = Priority::Debug)),
     row(None,       "default-console",   "VALUE", "set the console of jobs that do not choose one: none, output, owner, or log (the default)",    Action::Word(set_default_console)),
     ours("crashed",                      "WORDS", "used by init itself: go on after a crash that is described by WORDS",                            Action::Word(|o, w| { o.crashed = Past::parse(&w); Ok(()) })),

@@ -39,6 +39,7 @@ use crate::output::message_log::MessageLog;
 use crate::run_loop;
 use crate::takeover::lost;
 use crate::watch::proc_files;
+use crate::watch::signals::Supervised;
 use crate::watch::wait::Wait;
 
 /// `init`.
@@ -47,6 +48,10 @@ pub fn main() -> ExitCode {
         Ok(Request::Version) => print(options::VERSION_TEXT),
         Ok(Request::Help) => print(&options::help_text()),
         Ok(Request::Run(options)) if options.user || std::process::id() == 1 => supervise(&options),
+        Ok(Request::Run(options)) if options.container => complain(
+            "init: --container is for process 1 of a container, and this is another process; \
+             to supervise a session use --user",
+        ),
         Ok(Request::Run(_)) => complain(&first_process::become_telinit()),
         // Process 1 must not exit, so it goes on with what it understands.
         Err(_) if std::process::id() == 1 => supervise(&options::understood(std::env::args_os().skip(1))),
@@ -136,7 +141,7 @@ fn set_up(
     let logs = job_logs(options, outputs, &mut beginning, &mut log)?;
     let conf = ConfDir::new((!options.user).then(|| PathBuf::from("/etc/init.conf")), conf_dirs(options));
     let conf = conf.naming(named_conf_dirs(options));
-    let mut linux = Linux::new(options.user, log, programs, conf, logs, (wait, spawner, frames));
+    let mut linux = Linux::new(options.supervised(), log, programs, conf, logs, (wait, spawner, frames));
     if options.groups {
         linux.use_groups(before.groups_home().as_deref());
     }
@@ -180,7 +185,7 @@ fn set_up(
     linux.tracer.begin_with(beginning.fetched());
     set_environment(options, supervisor, &mut linux);
     linux.configuration(supervisor, |conf, target| conf.load_all(target));
-    if !options.user {
+    if options.supervised() == Supervised::System {
         linux.log.open_kernel_log();
         first_process::take_keys(&mut linux.log);
     }
@@ -217,7 +222,7 @@ fn job_logs(
 /// The log, and its first messages: the mistakes of the command line that were passed over.
 fn first_log(options: &Options) -> MessageLog {
     let mut log = MessageLog::new(options.threshold);
-    if (options.restart || !options.crashed.is_empty()) && !options.user {
+    if (options.restart || !options.crashed.is_empty()) && options.supervised() == Supervised::System {
         log.open_kernel_log();
     }
     if let Some(news) = crash::news(&options.crashed, options.state_fd.is_some()) {

@@ -16,7 +16,7 @@ pub enum SignalRequest {
     Children,
     /// Load the job files again.
     Reload,
-    /// End the session.
+    /// Stop everything and end.
     Shutdown,
     /// Re-execute the supervisor's program.
     Reexecute,
@@ -64,18 +64,49 @@ pub(super) fn next(descriptor: &OwnedFd) -> Option<u32> {
     information.first_chunk().filter(|_| whole).map(|number| u32::from_ne_bytes(*number))
 }
 
-/// The meaning of a signal to a session's supervisor or to the system's (init(8), events control-alt-delete(7),
+/// The meaning of a signal by what is supervised (init(8), events control-alt-delete(7),
 /// keyboard-request(7) and power-status-changed(7)).
-pub fn meaning(number: u32, user: bool) -> SignalRequest {
+pub fn meaning(number: u32, of: Supervised) -> SignalRequest {
+    use Supervised::{Container, Session, System};
     let signal = i32::try_from(number).ok().and_then(|number| Signal::try_from(number).ok());
-    match (signal, user) {
+    match (signal, of) {
         (Some(Signal::SIGCHLD), _) => SignalRequest::Children,
         (Some(Signal::SIGHUP), _) => SignalRequest::Reload,
-        (Some(Signal::SIGTERM | Signal::SIGINT), true) => SignalRequest::Shutdown,
-        (Some(Signal::SIGTERM), false) => SignalRequest::Reexecute,
-        (Some(Signal::SIGINT), false) => SignalRequest::Event(b"control-alt-delete"),
-        (Some(Signal::SIGWINCH), false) => SignalRequest::Event(b"keyboard-request"),
-        (Some(Signal::SIGPWR), false) => SignalRequest::Event(b"power-status-changed"),
+        (Some(Signal::SIGTERM | Signal::SIGINT), Session | Container) => SignalRequest::Shutdown,
+        (Some(Signal::SIGTERM), System) => SignalRequest::Reexecute,
+        (Some(Signal::SIGINT), System) => SignalRequest::Event(b"control-alt-delete"),
+        // To a container it says that its terminal has another size.
+        (Some(Signal::SIGWINCH), System) => SignalRequest::Event(b"keyboard-request"),
+        (Some(Signal::SIGPWR), System | Container) => SignalRequest::Event(b"power-status-changed"),
         _ => SignalRequest::Nothing,
+    }
+}
+
+/// The thing that is supervised.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Supervised {
+    /// A whole system, by its process 1.
+    System,
+    /// A container, by its process 1, which ends when it is told to.
+    Container,
+    /// A session of a user.
+    Session,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Supervised::{Container, Session, System};
+    use super::*;
+
+    #[test]
+    fn only_what_can_end_is_ended_by_a_signal() {
+        let of = |signal: Signal| [System, Container, Session].map(|of| meaning(signal as u32, of));
+        let event = SignalRequest::Event;
+        assert_eq!(of(Signal::SIGTERM), [SignalRequest::Reexecute, SignalRequest::Shutdown, SignalRequest::Shutdown]);
+        let delete = event(b"control-alt-delete");
+        assert_eq!(of(Signal::SIGINT), [delete, SignalRequest::Shutdown, SignalRequest::Shutdown]);
+        assert_eq!(of(Signal::SIGWINCH), [event(b"keyboard-request"), SignalRequest::Nothing, SignalRequest::Nothing]);
+        let power = event(b"power-status-changed");
+        assert_eq!(of(Signal::SIGPWR), [power, event(b"power-status-changed"), SignalRequest::Nothing]);
     }
 }

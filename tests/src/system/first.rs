@@ -75,6 +75,19 @@ impl First {
         }
     }
 
+    /// Waits until process 1 has ended; returns its exit status.
+    pub fn await_end(mut self) -> Option<i32> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.outside.try_wait().expect("it is our child") {
+                self.pid = 0;
+                return status.code();
+            }
+            assert!(Instant::now() < end, "process 1 does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// The folder, in which job files, output and sockets are.
     pub fn folder(&self) -> &Folder {
         &self.folder
