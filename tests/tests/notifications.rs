@@ -18,6 +18,7 @@ use uphold_linux::kernel::memory::reserve;
 use uphold_linux::launch::spawn::Spawner;
 use uphold_linux::linux::Linux;
 use uphold_linux::output::message_log::MessageLog;
+use uphold_linux::watch::signals::Supervised;
 use uphold_linux::watch::wait::Wait;
 use uphold_tests::system::processes::{Signal, descendants, send};
 use uphold_tests::system::programs::installed;
@@ -63,7 +64,8 @@ impl Shim {
         let wait = Wait::new().expect("an epoll");
         let spawner = Spawner::new(SPAWN_ROOM, None).expect("a spawner");
         let essentials = (wait, spawner, reserve().expect("memory"));
-        let mut linux = Linux::new(true, MessageLog::new(Priority::Warn), programs, conf, None, essentials);
+        let mut linux =
+            Linux::new(Supervised::Session, MessageLog::new(Priority::Warn), programs, conf, None, essentials);
         linux.configuration(&mut supervisor, |conf, target| conf.load_all(target));
         supervisor.handle(now(), Input::event(b"go"));
         let mut shim = Shim { supervisor, linux, folder, job: None, pids: Vec::new(), words: Vec::new(), _turn: turn };
