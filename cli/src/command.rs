@@ -9,7 +9,7 @@ use crate::invocation::Invocation;
 use crate::options::{self, OptionSpec, Options, Origin};
 use crate::print::{ErrorHint, ReplyFormat};
 use crate::requests::RequestResult;
-use crate::{environment, jobs, monitor, probe, requests, sessions, why};
+use crate::{chart, environment, jobs, monitor, probe, requests, sessions, why};
 use ErrorHint::{ShowUsage, Without};
 use Group::{Configuration, Environment, Events, Jobs, Supervisor};
 use Origin::{Uphold, Upstart};
@@ -101,6 +101,7 @@ pub const COMMANDS: &[Subcommand] = &[
     own("show-config",                   Configuration, Upstart, "[JOB]",                &options::SHOW_CONFIG,  Action::Do(show_config::show),                                about::SHOW_CONFIG),
     own("check-config",                  Configuration, Upstart, "[JOB]",                &options::CHECK_CONFIG, Action::Do(check_config::check),                              about::CHECK_CONFIG),
     own("check-conf",                    Configuration, Uphold,  "FILE...",              &options::CHECK_CONF,   Action::Do(check_conf::check),                                about::CHECK_CONF),
+    own("graph",                         Configuration, Uphold,  "[JOB]...",             &options::GRAPH,        Action::Do(chart::graph),                                     about::GRAPH),
     own("probe",                         Configuration, Uphold,  "-- COMMAND [ARGUMENT]...", &options::PROBE,    Action::Do(probe::probe),                                     about::PROBE),
     ask("version",                       Supervisor,    Upstart, "",                     &[],                    requests::version,                        Text,    Without,   about::VERSION),
     own("log-priority",                  Supervisor,    Upstart, "[PRIORITY]",           &[],                    Action::Do(environment::log_priority),                        about::LOG_PRIORITY),

@@ -138,6 +138,15 @@ pub const CHECK_CONF: Description = Description::new(
     &["Each FILE is parsed, and so is the .override file beside a .conf file. /bin/sh checks the syntax of the \
          scripts."],
 );
+pub const GRAPH: Description = Description::new(
+    "Draw jobs and events: which event starts and stops which job, and which job emits it.",
+    &[
+        "The output is in the language of Graphviz, for `dot -Tsvg' and its kin, or with --svg a picture, for a browser. \
+         Names, conditions and events appear when the pointer rests on them.",
+        "With JOB, only these jobs are drawn, with the events that start or stop them or that they emit, and the jobs \
+         behind these events.",
+    ],
+);
 pub const USAGE: Description =
     Description::new("Print the usage text of a job.", &["The text comes from the stanza `usage' of the job file."]);
 pub const PROBE: Description = Description::new(

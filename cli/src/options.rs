@@ -112,6 +112,8 @@ pub struct Options {
     pub(crate) follow: bool,
     /// `--dry-run`: say what would happen, and do nothing.
     pub(crate) dry_run: bool,
+    /// `graph --svg`: draw a picture.
+    pub(crate) svg: bool,
     /// `probe --timeout`: the most seconds until a program is quiet.
     pub(crate) timeout: Option<OsString>,
 }
@@ -201,6 +203,10 @@ pub(crate) const CHECK_CONFIG: [OptionSpec; 2] = [
 /// The option of `check-conf`.
 pub(crate) const CHECK_CONF: [OptionSpec; 1] =
     [row(Some(b's'), "noscript", None, |to, _| to.no_script = true, "do not check the syntax of scripts")];
+
+/// The option of `graph`.
+pub(crate) const GRAPH: [OptionSpec; 1] =
+    [ours("svg", None, |to, _| to.svg = true, "draw the picture here, as SVG, without Graphviz")];
 
 /// The options of `probe`.
 #[rustfmt::skip]

@@ -87,7 +87,7 @@ const CLI: Layers = &[
     &["dispatch"],
     &["help"],
     &["command", "tools"],
-    &["jobs", "monitor"],
+    &["chart", "jobs", "monitor"],
     &["descriptions", "dry_run", "environment", "sessions", "why"],
     &["requests"],
     &["config", "probe", "system"],
