@@ -114,6 +114,8 @@ pub struct Options {
     pub(crate) dry_run: bool,
     /// `graph --svg`: draw a picture.
     pub(crate) svg: bool,
+    /// `timeline --all`: show what came after the boot too.
+    pub(crate) all: bool,
     /// `probe --timeout`: the most seconds until a program is quiet.
     pub(crate) timeout: Option<OsString>,
 }
@@ -203,6 +205,10 @@ pub(crate) const CHECK_CONFIG: [OptionSpec; 2] = [
 /// The option of `check-conf`.
 pub(crate) const CHECK_CONF: [OptionSpec; 1] =
     [row(Some(b's'), "noscript", None, |to, _| to.no_script = true, "do not check the syntax of scripts")];
+
+/// The option of `timeline`.
+pub(crate) const TIMELINE: [OptionSpec; 1] =
+    [ours("all", None, |to, _| to.all = true, "also draw what was started after the boot")];
 
 /// The option of `graph`.
 pub(crate) const GRAPH: [OptionSpec; 1] =

@@ -1,21 +1,28 @@
 //! Pictures: `graph` names each job, event and edge once, as dot and as SVG, and nothing in the picture lies on
 //! anything else, whatever the graph.
 //!
-//! `CASES` sets the number of random graphs, and `SEED` the first of them.
+//! `CASES` sets the number of random graphs, and `SEED` the first of them. `PICTURES` names a folder for the picture of
+//! a real tree's boot.
 
 #[path = "charts/picture.rs"]
 mod picture;
+#[path = "charts/random.rs"]
+mod random;
+#[path = "charts/stubs.rs"]
+mod stubs;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
-use picture::{Rect, boxes, edges};
+use picture::{Rect, boxes, edges, rect};
+use random::{fault, random};
 use roxmltree::Document;
-use uphold_initctl::chart::layout::{Link, Point, Size, lay_out};
+use uphold_initctl::chart::layout::lay_out;
 use uphold_tests::simulation::dice::Dice;
 use uphold_tests::system::processes::Signal;
-use uphold_tests::system::programs::installed;
+use uphold_tests::system::programs::{built, installed};
 use uphold_tests::system::{Launch, System, run, skipped};
 use uphold_tests::variables::number;
 
@@ -197,45 +204,193 @@ fn whole_systems_are_drawn_without_overlap() {
     }
 }
 
-/// A random graph: sizes of boxes, and links between them, with circles, links from a box to itself, and parallel ones.
-fn random(dice: &mut Dice, boxes: usize, links: usize) -> (Vec<Size>, Vec<Link>) {
-    let size = |dice: &mut Dice| Size { width: 20.0 + dice.roll(200) as f64, height: 26.0 };
-    let sizes = (0..boxes).map(|_| size(dice)).collect();
-    let link = |dice: &mut Dice| Link {
-        from: dice.roll(boxes),
-        to: dice.roll(boxes),
-        kind: dice.roll(3) as u8,
-        shapes: dice.roll(4) > 0,
-    };
-    (sizes, (0..links).map(|_| link(dice)).collect())
+/// Jobs of which one is held up: the task `keys` runs while `net` is starting.
+const BOOT: &[(&str, &str)] = &[
+    ("mount", "start on startup\ntask\nemits disk\nscript\nsleep 0.2\n@INITCTL@ emit disk\nsleep 0.2\nend script\n"),
+    ("udev", "start on disk\npre-start exec sleep 0.2\nexec sleep 1000\n"),
+    ("net", "start on started udev\nexec sleep 1000\n"),
+    ("keys", "start on starting net\ntask\nexec sleep 0.4\n"),
+    ("last", "start on started net\ntask\nexec sleep 0.4\n"),
+    ("broken", "start on started net\nexec /no/such/program\n"),
+    ("fails", "start on started net\ntask\nexec sh -c 'exit 3'\n"),
+    ("a<b>&\"c'", "start on startup\nexec sleep 1000\n"),
+    ("each", "start on started net or started udev\ninstance $JOB\nexec sleep 1000\n"),
+    ("never", "start on no-such-event\nexec sleep 1000\n"),
+];
+
+/// A system that has booted with these jobs, until one of them is at rest.
+fn booted(jobs: &[(&str, &str)], last: &str) -> System {
+    let initctl = format!("{} --user", built().initctl.display());
+    let jobs: Vec<(&str, String)> =
+        jobs.iter().map(|(name, text)| (*name, text.replace("@INITCTL@", &initctl))).collect();
+    let jobs: Vec<(&str, &str)> = jobs.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let mut system = System::start(&jobs);
+    let ended = |system: &mut System| system.order(&["why", last]).contains("It is a task").then_some(());
+    system.await_some(last, ended);
+    system
 }
 
-/// The first fault of a drawing.
-fn fault(sizes: &[Size], links: &[Link]) -> Option<String> {
-    let layout = lay_out(sizes, links);
-    let rect =
-        |(corner, size): (&Point, &Size)| Rect { x: corner.x, y: corner.y, width: size.width, height: size.height };
-    let rects: Vec<Rect> = layout.corners.iter().zip(sizes).map(rect).collect();
-    if let Some(pair) = Rect::overlaps(&rects) {
-        return Some(format!("boxes overlap: {pair:?}"));
-    }
-    let whole = Rect { x: 0.0, y: 0.0, width: layout.size.width, height: layout.size.height };
-    if let Some(out) = rects.iter().find(|rect| !whole.holds(rect)) {
-        return Some(format!("{out:?} is outside of {whole:?}"));
-    }
-    for (at, (link, line)) in links.iter().zip(&layout.lines).enumerate() {
-        let (Some(first), Some(last)) = (line.first(), line.last()) else {
-            return Some(format!("link {at} is not drawn"));
-        };
-        if !rects[link.from].has_on_side(*first) || !rects[link.to].has_on_side(*last) {
-            return Some(format!("link {at} does not lead from its box to its box: {line:?}"));
+/// The lines of `blame`: the job with what follows it, and milliseconds.
+fn blamed(text: &str) -> Vec<(String, u32)> {
+    let of = |line: &str| {
+        let (span, job) = line.trim_start().split_once(' ').expect("a time and a name");
+        let number = span.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+        let unit = if span.ends_with("ms") { 1.0 } else { 1000.0 };
+        (job.to_owned(), (number.parse::<f64>().expect("a number") * unit).round() as u32)
+    };
+    text.lines().filter(|line| line.starts_with("  ")).map(of).collect()
+}
+
+#[test]
+fn the_longest_starter_is_first() {
+    let mut system = booted(BOOT, "last");
+    let said = system.order(&["blame"]);
+    let all = blamed(&said);
+    let jobs: Vec<&str> = all.iter().map(|(job, _)| job.as_str()).collect();
+    let expected = [
+        "a<b>&\"c'",
+        "broken (failed)",
+        "each (net)",
+        "each (udev)",
+        "fails (failed)",
+        "keys",
+        "last",
+        "mount",
+        "net",
+        "udev",
+    ];
+    assert_eq!(sorted(jobs.clone()), expected, "{said}");
+    assert!(all.is_sorted_by(|one, next| one.1 >= next.1), "{said}");
+    let took = |job: &str| all.iter().find(|(name, _)| name == job).map_or(0, |(_, took)| *took);
+    // Each includes what its processes sleep.
+    assert!(took("mount") >= 600 && took("keys") >= 400 && took("udev") >= 200 && took("last") >= 400, "{said}");
+    // What happened is remembered by the next program, also after SIGKILL, and the times stay the same.
+    system.order(&["restart-init"]);
+    assert_eq!(system.order(&["blame"]), said);
+    system.kill();
+    system.start_again();
+    let again = blamed(&system.order(&["blame"]));
+    let names = |all: &[(String, u32)]| sorted(all.iter().map(|(job, _)| job.clone()));
+    assert_eq!(names(&again), names(&all));
+    system.end(Signal::SIGTERM);
+}
+
+/// A bar: the job, when it was started, when it was ready, and whether it is on the critical path.
+type Bar = (String, u64, Option<u64>, bool);
+
+/// The bars of a picture of the boot, from top to bottom.
+fn bars(svg: &str) -> Vec<Bar> {
+    let picture = Document::parse(svg).expect("it is XML");
+    let of_class = |class: &'static str| {
+        move |node: &roxmltree::Node<'_, '_>| {
+            node.attribute("class").is_some_and(|all| all.split(' ').any(|one| one == class))
         }
-        let pierced = line.windows(2).find_map(|pair| rects.iter().find(|rect| rect.is_crossed_by(pair[0], pair[1])));
-        if let Some(rect) = pierced {
-            return Some(format!("link {at} runs through {rect:?}: {line:?}"));
-        }
+    };
+    let bar = |node: roxmltree::Node<'_, '_>| {
+        let number = |name: &str| node.attribute(name).and_then(|text| text.parse().ok());
+        let work = node.children().find(of_class("work")).expect("a bar");
+        let label = node.children().find(|child| child.tag_name().name() == "text").and_then(|text| text.text());
+        let job = node.attribute("data-job").expect("a job").to_owned();
+        // Of several bars in a row, the last has the name.
+        assert!(label.is_none_or(|label| label.starts_with(&job)), "{label:?}");
+        let begun = number("data-begun").expect("a number");
+        (rect(work).y, (job, begun, number("data-ready"), of_class("critical")(&node)))
+    };
+    let mut bars: Vec<(f64, Bar)> = picture.descendants().filter(of_class("run")).map(bar).collect();
+    bars.sort_by(|one, other| one.0.total_cmp(&other.0));
+    bars.into_iter().map(|(_, bar)| bar).collect()
+}
+
+fn critical_path(svg: &str) -> Vec<String> {
+    let picture = Document::parse(svg).expect("it is XML");
+    let lines = picture.descendants().filter(|node| node.attribute("class") == Some("critical-path"));
+    let text: String = lines.filter_map(|line| line.text()).collect();
+    let jobs = text.trim_start_matches("Critical path: ").split(" → ");
+    jobs.map(|job| job.split(' ').next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn the_boot_is_drawn_with_its_critical_path() {
+    let system = booted(BOOT, "last");
+    let svg = system.order(&["timeline"]);
+    let all = bars(&svg);
+    let jobs: Vec<&str> = all.iter().map(|(job, ..)| job.as_str()).collect();
+    let expected =
+        ["a<b>&\"c'", "broken", "each (net)", "each (udev)", "fails", "keys", "last", "mount", "net", "udev"];
+    assert_eq!(sorted(jobs), expected);
+    assert!(all.is_sorted_by_key(|bar| bar.1), "in the order of their starts: {all:?}");
+    let of = |job: &str| all.iter().find(|bar| bar.0 == job).expect("a bar");
+    // `mount` waits for those that its event starts, and is done after `udev`; `net` is held up by `keys`.
+    let ready = |job: &str| of(job).2.expect("it was ready");
+    assert!(of("udev").1 < ready("udev") && ready("udev") <= of("net").1, "{all:?}");
+    assert!(of("net").1 <= of("keys").1 && ready("keys") <= ready("net") && ready("net") <= of("last").1, "{all:?}");
+    assert_eq!([of("broken").2, of("each (net)").2.map(|ready| ready.min(1))], [None, Some(1)]);
+    assert_eq!(critical_path(&svg), ["mount", "udev", "keys", "net", "last"]);
+    let marked = all.iter().filter(|bar| bar.3).map(|bar| bar.0.as_str());
+    assert_eq!(sorted(marked), sorted(["mount", "udev", "keys", "net", "last"]));
+    // The happenings of the ring have the same order.
+    let monitor = system.order(&["why", "net"]);
+    let places = ["state starting", "state spawned", "state running"].map(|state| monitor.find(state));
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{monitor}");
+    // Nothing of it changes by a re-exec, nor when a job is started later.
+    system.order(&["restart-init"]);
+    assert_eq!(bars(&system.order(&["timeline"])), all);
+    system.order(&["stop", "udev"]);
+    assert_eq!(bars(&system.order(&["timeline"])).len(), all.len());
+    system.end(Signal::SIGTERM);
+}
+
+/// The tree of a real system boots with stub programs in place of its own.
+#[test]
+fn the_boot_of_a_real_tree_is_drawn() {
+    let tree = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpus/systems/ubuntu-14.04-vps/init"));
+    if !tree.is_dir() {
+        return skipped("no corpus beside the checkout");
     }
-    None
+    let initctl = format!("{} --user", built().initctl.display());
+    let jobs = stubs::jobs(tree, &initctl);
+    let jobs: Vec<(&str, &str)> = jobs.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let mut system = Launch::new(&jobs).option("--verbose").start();
+    for job in ["tty1", "console", "cron", "ssh"] {
+        system.await_running(job);
+    }
+    let log = system.log();
+    let svg = system.order(&["timeline"]);
+    if let Ok(folder) = std::env::var("PICTURES") {
+        fs::write(Path::new(&folder).join("timeline.svg"), &svg).expect("it is written");
+        fs::write(Path::new(&folder).join("blame.txt"), system.order(&["blame"])).expect("it is written");
+    }
+    let all = bars(&svg);
+    let names: BTreeSet<&str> = all.iter().map(|(job, ..)| job.split(' ').next().unwrap_or_default()).collect();
+    // The log has a line for each start, in the same order. Instances that have gone share a row.
+    let class = |job: &str| job.split(' ').next().unwrap_or_default().to_owned();
+    let first_of_each = |jobs: &mut dyn Iterator<Item = String>| {
+        let mut first: Vec<String> = vec![];
+        jobs.for_each(|job| {
+            if !first.contains(&job) {
+                first.push(job)
+            }
+        });
+        first
+    };
+    let starts = log
+        .lines()
+        .filter_map(|line| line.strip_prefix("init: ")?.strip_suffix(" state changed from waiting to starting"));
+    let started = first_of_each(&mut starts.map(class));
+    let drawn = first_of_each(&mut all.iter().map(|(job, ..)| class(job)));
+    assert_eq!(drawn.get(..started.len()), Some(&started[..]));
+    let path = critical_path(&svg);
+    println!("{} bars, the critical path: {path:?}", all.len());
+    assert!(all.len() > 40, "{} bars", all.len());
+    assert!(path.windows(2).all(|pair| names.contains(pair[0].as_str()) && pair[0] != pair[1]), "{path:?}");
+    assert!(path.iter().any(|job| job == "mountall"), "everything waits for the file systems: {path:?}");
+    let rows: BTreeSet<&str> = all.iter().map(|(job, ..)| job.as_str()).collect();
+    let blamed = blamed(&system.order(&["blame"]));
+    assert!(
+        blamed.len() > 40 && blamed.iter().all(|(job, _)| rows.contains(job.trim_end_matches(" (failed)"))),
+        "{blamed:?}"
+    );
+    system.end(Signal::SIGTERM);
 }
 
 #[test]

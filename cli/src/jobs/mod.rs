@@ -38,6 +38,14 @@ impl Job {
     }
 }
 
+/// The names of a job and of its instance.
+pub type Title = (Vec<u8>, Vec<u8>);
+
+/// The names of all jobs and instances.
+pub fn instances(connection: &mut Connection) -> Result<Vec<Title>, Failure> {
+    Ok(all(connection)?.into_iter().map(|job| (job.name, job.instance)).collect())
+}
+
 /// All jobs, sorted by name and instance.
 fn all(connection: &mut Connection) -> Result<Vec<Job>, Failure> {
     let (mut jobs, mut from) = (vec![], Some(0));
