@@ -9,7 +9,7 @@ use crate::invocation::Invocation;
 use crate::options::{self, OptionSpec, Options, Origin};
 use crate::print::{ErrorHint, ReplyFormat};
 use crate::requests::RequestResult;
-use crate::{environment, jobs, monitor, order, probe, requests, sessions, why};
+use crate::{chart, environment, jobs, monitor, order, probe, requests, sessions, why};
 use ErrorHint::{ShowUsage, Without};
 use Group::{Configuration, Environment, Events, Jobs, Supervisor};
 use Origin::{Uphold, Upstart};
@@ -90,6 +90,8 @@ pub const COMMANDS: &[Subcommand] = &[
     own("list",                          Jobs,          Upstart, "",                     &options::LOOK,                  Action::Do(jobs::list),                                       about::LIST),
     own("tree",                          Jobs,          Uphold,  "[JOB]",                &options::LOOK,                  Action::Do(jobs::tree),                                       about::TREE),
     own("monitor",                       Jobs,          Uphold,  "[JOB]",                &options::LOOK,                  Action::Do(monitor::monitor),                                 about::MONITOR),
+    own("blame",                         Jobs,          Uphold,  "",                     &[],                    Action::Do(chart::blame),                                     about::BLAME),
+    own("timeline",                      Jobs,          Uphold,  "",                     &options::TIMELINE,     Action::Do(chart::timeline),                                  about::TIMELINE),
     ask("usage",                         Jobs,          Upstart, "JOB",                  &[],                    requests::usage,                          Usage,   Without,   about::USAGE),
     ask("emit",                          Events,        Upstart, "EVENT [KEY=VALUE]...", &options::EMIT,         requests::emit,                           Nothing, Without,   about::EMIT),
     ask("get-env",                       Environment,   Upstart, "VARIABLE",             &options::ENVIRONMENT,  requests::get_env,                        Text,    Without,   about::GET_ENV),
@@ -101,6 +103,7 @@ pub const COMMANDS: &[Subcommand] = &[
     own("show-config",                   Configuration, Upstart, "[JOB]",                &options::SHOW_CONFIG,  Action::Do(show_config::show),                                about::SHOW_CONFIG),
     own("check-config",                  Configuration, Upstart, "[JOB]",                &options::CHECK_CONFIG, Action::Do(check_config::check),                              about::CHECK_CONFIG),
     own("check-conf",                    Configuration, Uphold,  "FILE...",              &options::CHECK_CONF,   Action::Do(check_conf::check),                                about::CHECK_CONF),
+    own("graph",                         Configuration, Uphold,  "[JOB]...",             &options::GRAPH,        Action::Do(chart::graph),                                     about::GRAPH),
     own("probe",                         Configuration, Uphold,  "-- COMMAND [ARGUMENT]...", &options::PROBE,    Action::Do(probe::probe),                                     about::PROBE),
     ask("version",                       Supervisor,    Upstart, "",                     &[],                    requests::version,                        Text,    Without,   about::VERSION),
     own("log-priority",                  Supervisor,    Upstart, "[PRIORITY]",           &[],                    Action::Do(environment::log_priority),                        about::LOG_PRIORITY),

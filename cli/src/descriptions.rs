@@ -106,6 +106,24 @@ pub const MONITOR: Description = Description::new(
        the supervisor the output goes on. Only users that may control the supervisor may do this.",
     ],
 );
+pub const BLAME: Description = Description::new(
+    "Print how long the start of each job took, the longest first.",
+    &[
+        "The time is that of the job's longest start since the supervisor began, from the end of its event starting, so \
+       without the time for which other jobs held it up, until it ran or, for a task, was done. Jobs that failed, or \
+       are not ready yet, are marked.",
+    ],
+);
+pub const TIMELINE: Description = Description::new(
+    "Draw what started when, what waited for what, and the critical path, as an SVG picture.",
+    &[
+        "Each job has a bar from its start until it ran or, for a task, was done, and a lighter one while it runs. A \
+         hatched part is time in which other jobs held it up, or in which the supervisor was busy with others. Lines lead from what caused a start to the start. The \
+         critical path leads to the job that was ready last: to shorten the boot, shorten this path.",
+        "A boot is over when for ten seconds no job was on its way. The supervisor keeps its first changes of state; if \
+         there were more, the picture says so.",
+    ],
+);
 pub const EMIT: Description = Description::new(
     "Announce an event to all jobs.",
     &[
@@ -138,6 +156,15 @@ pub const CHECK_CONF: Description = Description::new(
     "Check job files for mistakes, without a supervisor.",
     &["Each FILE is parsed, and so is the .override file beside a .conf file. /bin/sh checks the syntax of the \
          scripts."],
+);
+pub const GRAPH: Description = Description::new(
+    "Draw jobs and events: which event starts and stops which job, and which job emits it.",
+    &[
+        "The output is in the language of Graphviz, for `dot -Tsvg' and its kin, or with --svg a picture, for a browser. \
+         Names, conditions and events appear when the pointer rests on them.",
+        "With JOB, only these jobs are drawn, with the events that start or stop them or that they emit, and the jobs \
+         behind these events.",
+    ],
 );
 pub const USAGE: Description =
     Description::new("Print the usage text of a job.", &["The text comes from the stanza `usage' of the job file."]);

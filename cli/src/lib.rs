@@ -12,6 +12,8 @@
 //! | any other name | `initctl` |
 #![forbid(unsafe_code)]
 
+#[doc(hidden)]
+pub mod chart;
 pub mod command;
 mod condition;
 mod config;

@@ -114,7 +114,7 @@ pub struct Options {
     pub(crate) status_all: bool,
     /// `service --full-restart`: stop and start.
     pub(crate) full_restart: bool,
-    /// `--all`: every instance of the job.
+    /// `--all`: every instance of the job; for `timeline`, what came after the boot too.
     pub(crate) all: bool,
     /// `restart --reload`: take the job file as it is now.
     pub(crate) reload: bool,
@@ -122,6 +122,8 @@ pub struct Options {
     pub(crate) start: bool,
     /// `--dry-run`: say what would happen, and do nothing.
     pub(crate) dry_run: bool,
+    /// `graph --svg`: draw a picture.
+    pub(crate) svg: bool,
     /// `probe --timeout`: the most seconds until a program is quiet.
     pub(crate) timeout: Option<OsString>,
 }
@@ -223,6 +225,14 @@ pub(crate) const CHECK_CONFIG: [OptionSpec; 3] = [
 /// The option of `check-conf`.
 pub(crate) const CHECK_CONF: [OptionSpec; 1] =
     [row(Some(b's'), "noscript", None, |to, _| to.no_script = true, "do not check the syntax of scripts")];
+
+/// The option of `timeline`.
+pub(crate) const TIMELINE: [OptionSpec; 1] =
+    [ours("all", None, |to, _| to.all = true, "also draw what was started after the boot")];
+
+/// The option of `graph`.
+pub(crate) const GRAPH: [OptionSpec; 1] =
+    [ours("svg", None, |to, _| to.svg = true, "draw the picture here, as SVG, without Graphviz")];
 
 /// The options of `probe`.
 #[rustfmt::skip]

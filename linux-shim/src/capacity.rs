@@ -337,6 +337,10 @@ pub const LOCK_LOOKS: u32 = 1000;
 /// Happenings of jobs that are remembered for `initctl why`: some thirty for a start and a stop. Each takes 20 bytes.
 pub const HISTORY: usize = 1024;
 
+/// Changes of state that the record of the boot keeps, for `initctl timeline` and `blame`: four to six for each start,
+/// so that a boot of six hundred jobs fits. Each takes 12 bytes: 4 bytes for each class.
+pub const BOOT: usize = 4096;
+
 /// Bytes of happenings in one reply to `initctl why`: a hundred or more of them.
 pub const HISTORY_PAGE: usize = 1024;
 

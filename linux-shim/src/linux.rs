@@ -60,7 +60,7 @@ pub struct Linux {
     pub wait: Wait,
     /// Whether this supervises a session.
     pub(crate) user: bool,
-    /// What this supervises.
+    /// The thing that this supervises.
     pub(crate) supervised: Supervised,
     /// The socket of a system's supervisor.
     pub(crate) socket: Option<SystemSocket>,

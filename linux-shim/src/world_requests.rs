@@ -37,6 +37,12 @@ impl Linux {
                 self.tell_state(client, from, supervisor);
                 return None;
             }
+            WorldRequest::Boot(from) => {
+                let mut page = [0; MAX_PAGE];
+                let reply = Reply::Boot(self.history.boot(from, now(), &mut page));
+                self.control.reply(client, &reply, &self.wait.epoll);
+                return None;
+            }
             WorldRequest::ReloadConfiguration => self.reload(supervisor),
             WorldRequest::SetLogPriority(threshold) => self.log.set_threshold(threshold),
             WorldRequest::WriteKeptOutput => self.write_kept(supervisor),

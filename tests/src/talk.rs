@@ -135,6 +135,7 @@ fn words(reply: &Reply<'_>) -> (String, Option<u32>) {
         Reply::Why(_) => "why".to_owned(),
         Reply::Told(_) => "news".to_owned(),
         Reply::Image { .. } => "image".to_owned(),
+        Reply::Boot(_) => "boot".to_owned(),
     };
     (words, None)
 }

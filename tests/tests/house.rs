@@ -90,6 +90,7 @@ const CLI: Layers = &[
     &["service"],
     &["command"],
     &["order"],
+    &["chart"],
     &["jobs", "monitor"],
     &["descriptions", "dry_run", "environment", "sessions", "why"],
     &["requests"],

@@ -48,6 +48,14 @@ fn main_process(job: &Job) -> Option<u32> {
     main.map(|&(_, pid)| pid)
 }
 
+/// The names of a job and of its instance.
+pub type Title = (Vec<u8>, Vec<u8>);
+
+/// The names of all jobs and instances.
+pub fn instances(connection: &mut Connection) -> Result<Vec<Title>, Failure> {
+    Ok(all(connection)?.into_iter().map(|job| (job.name, job.instance)).collect())
+}
+
 /// All jobs, sorted by name and instance.
 ///
 /// # Errors

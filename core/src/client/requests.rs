@@ -75,6 +75,9 @@ pub enum WorldRequest {
     /// Reply with the part of the image that begins at this byte ([`Supervisor::save_part`]), or with
     /// [`Refusal::Busy`].
     Image(u32),
+    /// Reply with the page of the [record of the boot](crate::control::boot) that begins at this entry. Only the
+    /// program around the supervisor has one.
+    Boot(u32),
 }
 
 impl Refusal<'_> {
@@ -160,6 +163,7 @@ fn row<'r>(request: &Request<'r>, client: ClientId) -> Row<'r> {
         R::List { from }                     => row(Anyone,  List(from),                     true),
         R::Usage { job }                     => row(Anyone,  OfClass(usage, job),            true),
         R::ShowConfig { job }                => row(Anyone,  OfClass(config, job),           true),
+        R::Boot { from }                     => row(Anyone,  World(W::Boot(from)),           true),
         R::LogPriority                       => row(Anyone,  OfHost(log_priority),           true),
         R::Identify                          => row(Anyone,  Say(Reply::Client(client)),     true),
         R::Explain { client }                => row(Trusted, Explain(client),                true),

@@ -12,6 +12,17 @@ use crate::tables::respawn::RespawnLimit;
 const EVENTS: &[u8] = b"UPSTART_EVENTS";
 
 impl Supervisor<'_> {
+    /// The names of the events that started a job, with blanks between them; empty if a command did.
+    pub fn started_by(&self, job: JobId) -> &[u8] {
+        self.variable(job, EVENTS).unwrap_or_default()
+    }
+
+    /// Whether a job is a task.
+    pub fn is_task(&self, job: JobId) -> bool {
+        let class = self.jobs.get(job).and_then(|job| self.classes.get(job.class));
+        class.is_some_and(|class| class.task)
+    }
+
     /// The state of a job, and of its `start on`. The world adds its clock, what it remembers of the job, and the names
     /// of files.
     pub fn why(&self, class: ClassId, job: Option<JobId>) -> Why<'_> {
@@ -30,7 +41,7 @@ impl Supervisor<'_> {
         Why {
             status: job.map_or_else(|| self.class_status(class), |job| self.job_status(job)),
             cause: self.name_cause(cause),
-            started_by: job.and_then(|job| self.variable(job, EVENTS)).unwrap_or_default(),
+            started_by: job.map_or(&[][..], |job| self.started_by(job)),
             start_on: self.conditions(class).0.0,
             happened,
             definition,

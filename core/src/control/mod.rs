@@ -4,6 +4,7 @@
 //! each. Replies to requests that wait (`start`, `stop`, `restart`, `emit`) come when the job or event has finished.
 //! Lists are fetched in pages, so that neither side ever holds more than one frame.
 
+pub mod boot;
 pub mod frame;
 pub mod news;
 mod texts;
@@ -171,6 +172,11 @@ pub enum Request<'a> {
         /// The start of the part: 0 at first, then the reply's `next`.
         from: u32,
     },
+    /// A page of the record of the boot.
+    Boot {
+        /// The start of the page: 0 at first, then the reply's `next`.
+        from: u32,
+    },
 }
 
 /// A reply to a client.
@@ -233,6 +239,8 @@ pub enum Reply<'a> {
         /// The bytes.
         bytes: &'a [u8],
     },
+    /// To `Boot`.
+    Boot(#[serde(borrow)] boot::Page<'a>),
 }
 
 /// The status of an instance, or of a job without instances. Its `Display` gives the lines of `initctl status`.

@@ -1,6 +1,7 @@
 //! One message of every kind, and the text of those that people read.
 
 use uphold_core::bytes::Strings;
+use uphold_core::control::boot::Page;
 use uphold_core::control::{Cause, Holder, JobName, Refusal, Reply, Request, Status, Waiting};
 use uphold_core::{ClientId, EnvTable, Expect, Goal, Instant, Priority, Process, Select, State, Target};
 
@@ -37,6 +38,7 @@ pub fn requests() -> Vec<Request<'static>> {
         Request::NotifyDiskWriteable,
         Request::NotifyDbusAddress(b"unix:path=/bus"),
         Request::NotifyCgroupManagerAddress(b"unix:path=/cgroups"),
+        Request::Boot { from: 7 },
         Request::EndSession,
         Request::Reexecute,
         Request::Identify,
@@ -174,6 +176,7 @@ pub fn replies() -> Vec<Reply<'static>> {
         Reply::Client(CLIENT),
         Reply::Why(b"\x00\xff"),
         Reply::Told(b"\x00\xff"),
+        Reply::Boot(Page { now: u32::MAX, is_full: true, next: Some(4), entries: b"\x00\xff" }),
         Reply::Image { now: Instant(1_000_000), next: Some(70_000), bytes: b"\x00\xff" },
     ];
     let causes = [Cause::Step, Cause::Goal(Goal::Respawn), Cause::Nothing];

@@ -104,9 +104,7 @@ fn put_many(writer: &mut Writer<'_>, linux: &mut Linux) -> Result<()> {
     writer.put_all(linux.watches.carry())?;
     writer.put_all(linux.daemons.table.carry())?;
     writer.put_all(linux.programs.all())?;
-    let (rows, ring) = linux.history.carry();
-    writer.put_all(rows)?;
-    writer.put_all(ring)?;
+    linux.history.carry(writer)?;
     writer.put_all(linux.control.clients().carry())
 }
 

@@ -13,7 +13,7 @@ use crate::clients::client_record::ClientRecord;
 use crate::clients::published_files::PublishedFiles;
 use crate::clock::now;
 use crate::conf::programs::ProgramRecord;
-use crate::history::{Remembered, RingEntry};
+use crate::history;
 use crate::image::Reader;
 use crate::keep::origin::Origin;
 use crate::kernel::descriptors::{adopt, close_range};
@@ -33,7 +33,7 @@ pub struct State {
     watches: Vec<pidfd::WatchRecord>,
     daemons: Vec<DaemonRecord>,
     programs: Vec<ProgramRecord<'static>>,
-    history: (Vec<Remembered>, Vec<RingEntry>),
+    history: history::Carried,
     clients: Vec<ClientRecord<'static>>,
 }
 
@@ -79,7 +79,7 @@ fn read_records(reader: &mut Reader<'_>) -> Result<State> {
         watches: reader.get_all()?,
         daemons: reader.get_all()?,
         programs: reader.get_all()?,
-        history: (reader.get_all()?, reader.get_all()?),
+        history: history::Carried::read(reader)?,
         clients: reader.get_all()?,
     })
 }

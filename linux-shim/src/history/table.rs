@@ -14,6 +14,8 @@ pub(crate) struct Remembered {
     launched: Tenths,
     /// Whether the job is to run.
     is_wanted: bool,
+    /// Whether the last main process has failed while the job was to run.
+    has_failed: bool,
     past: Past,
 }
 
@@ -29,7 +31,7 @@ impl Table {
 
     /// Notes what has happened to a job.
     pub(super) fn note(&mut self, index: usize, name: u32, record: Record) {
-        let Some(Remembered { launched, is_wanted, past, .. }) = self.row(index, name) else { return };
+        let Some(Remembered { launched, is_wanted, has_failed, past, .. }) = self.row(index, name) else { return };
         let keeps_from_running = |process| match process {
             Process::Main | Process::PreStart => true,
             Process::PostStop => *is_wanted,
@@ -44,10 +46,11 @@ impl Table {
                 past.failure = past.failure.filter(|_| goal != Goal::Start);
                 *is_wanted = goal != Goal::Stop;
             }
-            Happening::Started(Process::Main, _) => *launched = record.at,
+            Happening::Started(Process::Main, _) => (*launched, *has_failed) = (record.at, false),
             Happening::Ended(Process::Main, exit) => {
                 let lived = Tenths(record.at.0.saturating_sub(launched.0));
                 past.end = Some(MainEnd { at: record.at, exit, lived });
+                *has_failed = *is_wanted && exit != Exit::Status(0);
             }
             Happening::Mistaken(expect, right) => past.lesson = Some((expect, right)),
             Happening::Ended(_, Exit::Status(0)) => {}
@@ -66,6 +69,12 @@ impl Table {
             | Happening::Respawning
             | Happening::Outlived(_) => {}
         }
+    }
+
+    /// Whether the last process that was to run has failed.
+    pub(super) fn has_failed(&self, index: usize, name: u32) -> bool {
+        let row = self.0.get(index).filter(|row| row.name == name);
+        row.is_some_and(|row| row.has_failed || row.past.failure.is_some())
     }
 
     /// The lasting part of a job's history.

@@ -87,7 +87,7 @@ pub fn meaning(number: u32, of: Supervised) -> SignalRequest {
 pub enum Supervised {
     /// A whole system, by its process 1.
     System,
-    /// A container, by its process 1, which ends when it is told to.
+    /// A container, by its process 1, which ends at a signal.
     Container,
     /// A session of a user.
     Session,
