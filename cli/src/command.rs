@@ -86,7 +86,7 @@ pub const COMMANDS: &[Subcommand] = &[
     ask("reload",                        Jobs,          Upstart, "JOB [KEY=VALUE]...",   &[],                    requests::reload,                         Nothing, ShowUsage, about::RELOAD),
     own("status",                        Jobs,          Upstart, "JOB [KEY=VALUE]...",   &options::STATUS,       Action::Do(why::status),                                      about::STATUS),
     own("why",                           Jobs,          Uphold,  "JOB [KEY=VALUE]...",   &options::LOOK,                  Action::Do(why::why),                                         about::WHY),
-    own("log",                           Jobs,          Uphold,  "JOB [KEY=VALUE]...",   &options::LOG,          Action::Do(why::log::log),                                    about::LOG),
+    own("log",                           Jobs,          Uphold,  "[JOB [KEY=VALUE]...]", &options::LOG,          Action::Do(why::log::log),                                    about::LOG),
     own("list",                          Jobs,          Upstart, "",                     &options::LOOK,                  Action::Do(jobs::list),                                       about::LIST),
     own("tree",                          Jobs,          Uphold,  "[JOB]",                &options::LOOK,                  Action::Do(jobs::tree),                                       about::TREE),
     own("monitor",                       Jobs,          Uphold,  "[JOB]",                &options::LOOK,                  Action::Do(monitor::monitor),                                 about::MONITOR),

@@ -79,8 +79,10 @@ pub const WHY: Description = Description::new(
     ],
 );
 pub const LOG: Description = Description::new(
-    "Print the end of a job's output.",
+    "Print the end of a job's output, or of the supervisor's own messages.",
     &[
+        "Without JOB, these are the last messages of the supervisor, wherever they were logged, each with the seconds \
+         since the system was booted; only users that may control the supervisor see them.",
         "The output of jobs with `console log' (the default) is in a file for each instance. This command asks the \
          supervisor where that file is, and reads it itself.",
         INSTANCES,

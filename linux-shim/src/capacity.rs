@@ -88,6 +88,9 @@ pub const CHILDREN_AT_ONCE: usize = 16;
 /// `...`.
 pub const MESSAGE: usize = 2048;
 
+/// Bytes of the supervisor's last messages, for `initctl log`: some three hundred.
+pub const MESSAGES: usize = 16 << 10;
+
 /// Bytes of the largest job file: the largest seen has 13 KB.
 pub const JOB_FILE: usize = 1 << 20;
 
@@ -341,6 +344,9 @@ pub const HISTORY: usize = 1024;
 /// so that a boot of six hundred jobs fits. Each takes 12 bytes: 4 bytes for each class.
 pub const BOOT: usize = 4096;
 
+/// Bytes of messages in one reply to `initctl log`: the longest one fits.
+pub const MESSAGES_PAGE: usize = 4 << 10;
+
 /// Bytes of happenings in one reply to `initctl why`: a hundred or more of them.
 pub const HISTORY_PAGE: usize = 1024;
 
@@ -407,6 +413,7 @@ const _: () = assert!(READY >= JOBS, "each job can have one process in the makin
 const _: () = assert!(CLIENTS <= 128, "the backlog has one bit for each client");
 const _: () = assert!(OWN_ENVIRONMENT < TEXT, "the supervisor's own environment fits");
 const _: () = assert!(IMAGE_RECORD > JOB_FILE && IMAGE_RECORD > LOG_RECORD, "every record can be read");
+const _: () = assert!(MESSAGES >= 2 * MESSAGE && MESSAGES_PAGE > MESSAGE + 32, "the longest message fits");
 const _: () = assert!(MESSAGE >= 1024, "a kernel log record fits");
 
 /// The supervisor's memory (see `kernel::memory`). The counts that are not given follow from the others.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 use uphold_core::Instant;
+use uphold_core::control::why::Tenths;
 
 /// Ticks in a second: the unit in which Linux counts for programs, whatever its own is.
 pub const TICKS: u64 = 100;
@@ -15,6 +16,11 @@ pub fn now() -> Instant {
         let time = Duration::from(time);
         Instant(time.as_secs() * 1000 + u64::from(time.subsec_millis()))
     })
+}
+
+/// A time in the unit of histories.
+pub(crate) fn tenths(now: Instant) -> Tenths {
+    Tenths(u32::try_from(now.0 / 100).unwrap_or(u32::MAX))
 }
 
 /// Ticks since boot, the unit of a process's start time in `/proc/PID/stat`.

@@ -6,14 +6,15 @@ use uphold_core::control::why::{Happening, Record, Why};
 use uphold_core::control::{Refusal, Reply};
 use uphold_core::{ClassId, ClientId, Input, JobId, Supervisor, WorldRequest};
 
-use crate::capacity::{HISTORY_PAGE, IMAGE_PART};
+use crate::capacity::{HISTORY_PAGE, IMAGE_PART, MESSAGES_PAGE};
 use crate::clock::now;
+use crate::clock::tenths;
 use crate::conf::command::Command;
-use crate::history::tenths;
 use crate::keep::program::own_program;
 use crate::kernel::error;
 use crate::linux::Linux;
 use crate::output::job_log::LOG_PATH;
+use crate::output::message_ring::Part;
 
 impl Linux {
     /// Carries out a request, and replies. Returns what the supervisor has to know of it.
@@ -35,6 +36,12 @@ impl Linux {
             }
             WorldRequest::Image(from) => {
                 self.tell_state(client, from, supervisor);
+                return None;
+            }
+            WorldRequest::Messages(from) => {
+                let mut page = [0; MESSAGES_PAGE];
+                let Part { messages: told, next, forgotten } = self.log.ring().part(from, &mut page);
+                self.control.reply(client, &Reply::Messages { next, forgotten, told }, &self.wait.epoll);
                 return None;
             }
             WorldRequest::Boot(from) => {

@@ -136,6 +136,7 @@ fn words(reply: &Reply<'_>) -> (String, Option<u32>) {
         Reply::Told(_) => "news".to_owned(),
         Reply::Image { .. } => "image".to_owned(),
         Reply::Boot(_) => "boot".to_owned(),
+        Reply::Messages { .. } => "messages".to_owned(),
     };
     (words, None)
 }

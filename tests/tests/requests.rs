@@ -66,6 +66,7 @@ fn each_request_is_for_some_clients_only_and_gets_its_reply() {
         (Request::NotifyCgroupManagerAddress(b"manager"),   DENIED,               "done",                 "done"),
         (Request::EndSession,                               DENIED,               "Permission denied",    "EndSession"),
         (Request::Reexecute,                                DENIED,               "Reexecute",            "Reexecute"),
+        (Request::Messages { from: 3 },                     DENIED,               "Messages(3)",          "Messages(3)"),
         (Request::Monitor,                                  DENIED,               "Monitor",              "Monitor"),
         (Request::Image { from: 7 },                        DENIED,               "Image(7)",             "Image(7)"),
     ];

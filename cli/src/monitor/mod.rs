@@ -16,6 +16,7 @@ use crate::connection::{Connection, Endpoint};
 use crate::context::Context;
 use crate::failure::{Failure, unreadable_answer};
 use crate::why::history::happening;
+use crate::why::words::stamp;
 
 /// How often it is tried to connect again: for ten seconds, which is longer than a re-exec takes.
 const ATTEMPTS: usize = 100;
@@ -89,7 +90,7 @@ fn is_about(news: &News<'_>, job: &[u8]) -> bool {
 }
 
 /// A line: the time of the kernel's clock in seconds, and the news.
-fn line(Tenths(at): Tenths, news: &News<'_>) -> String {
+fn line(at: Tenths, news: &News<'_>) -> String {
     let text = match *news {
         News::Job { job, what } => format!("{job}: {}", happening(what, b"")),
         News::Event { event, of_failure, environment } => {
@@ -100,7 +101,7 @@ fn line(Tenths(at): Tenths, news: &News<'_>) -> String {
         News::Message { text, .. } => Show(text).to_string(),
         News::Lost(count) => format!("{count} more were lost: this program did not read them in time"),
     };
-    format!("[{:>7}.{}] {}", at / 10, at % 10, Printable(text.as_bytes()))
+    format!("{} {}", stamp(at), Printable(text.as_bytes()))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `initctl log`: the output of a job, wherever its file is.
+//! `initctl log`: the output of a job, wherever its file is; without a job, the messages of the supervisor.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -10,6 +10,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::answer::{ask, decode};
+use super::messages;
 use super::output::{BLOCK, start_of_last};
 use crate::context::Context;
 use crate::failure::{Failure, error_text};
@@ -20,12 +21,11 @@ const LINES: usize = 10;
 /// The pause between two looks at the file.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// `log`: prints the end of a job's output, and with `--follow` what comes.
+/// `log`: prints the end of a job's output, or the supervisor's last messages, and with `--follow` what comes.
 ///
 /// # Errors
 /// The supervisor cannot be reached or refuses the request, or the output is in no file that can be read.
 pub fn log(context: &mut Context<'_>) -> Result<(), Failure> {
-    let (target, _) = context.invocation.target(context.options).map_err(|missing| context.usage_error(missing))?;
     let lines = match &context.options.lines {
         None => LINES,
         Some(text) => text
@@ -33,6 +33,10 @@ pub fn log(context: &mut Context<'_>) -> Result<(), Failure> {
             .and_then(|text| text.parse().ok())
             .ok_or_else(|| context.usage_error(format_args!("not a number of lines: {}", text.to_string_lossy())))?,
     };
+    if context.invocation.first().or(context.invocation.own_job()).is_none() {
+        return messages::print(context, lines);
+    }
+    let (target, _) = context.invocation.target(context.options).map_err(|missing| context.usage_error(missing))?;
     let bytes = ask(&mut context.connect()?, target)?;
     let why = decode(&bytes)?;
     let job = uphold_core::bytes::Show(why.status.job);

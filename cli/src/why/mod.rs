@@ -5,6 +5,7 @@ mod chain;
 pub mod history;
 mod json;
 pub mod log;
+mod messages;
 mod output;
 mod reasons;
 pub mod words;

@@ -20,6 +20,11 @@ pub fn span(tenths: Tenths) -> String {
     }
 }
 
+/// A time of the supervisor's clock, in seconds since the system was booted, as it begins a line.
+pub fn stamp(Tenths(at): Tenths) -> String {
+    format!("[{:>7}.{}]", at / 10, at % 10)
+}
+
 /// The time that has passed since then.
 pub(super) fn since_then(why: &Why<'_>, then: Tenths) -> String {
     span(Tenths(why.now.0.saturating_sub(then.0)))

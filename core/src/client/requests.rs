@@ -75,6 +75,8 @@ pub enum WorldRequest {
     /// Reply with the part of the image that begins at this byte ([`Supervisor::save_part`]), or with
     /// [`Refusal::Busy`].
     Image(u32),
+    /// Reply with the program's last messages from this place on, which only it has.
+    Messages(u64),
     /// Reply with the page of the [record of the boot](crate::control::boot) that begins at this entry. Only the
     /// program around the supervisor has one.
     Boot(u32),
@@ -187,6 +189,7 @@ fn row<'r>(request: &Request<'r>, client: ClientId) -> Row<'r> {
         R::EndSession                        => row(end,     World(W::EndSession),           true),
         R::Reexecute                         => row(Trusted, World(W::Reexecute),            true),
         R::Monitor                           => row(Trusted, World(W::Monitor),              true),
+        R::Messages { from }                 => row(Trusted, World(W::Messages(from)),       true),
         R::Image { from }                    => row(Trusted, World(W::Image(from)),          true),
     }
 }

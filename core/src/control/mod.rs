@@ -172,6 +172,11 @@ pub enum Request<'a> {
         /// The start of the part: 0 at first, then the reply's `next`.
         from: u32,
     },
+    /// The last messages of the supervisor.
+    Messages {
+        /// The place of the first one: 0 at first, then the reply's `next`.
+        from: u64,
+    },
     /// A page of the record of the boot.
     Boot {
         /// The start of the page: 0 at first, then the reply's `next`.
@@ -238,6 +243,16 @@ pub enum Reply<'a> {
         next: Option<u32>,
         /// The bytes.
         bytes: &'a [u8],
+    },
+    /// To `Messages`.
+    Messages {
+        /// The place after these messages, from which later ones can be asked for. There are no more now if it is the
+        /// one that was asked for.
+        next: u64,
+        /// Whether messages before these, from the place that was asked for on, are forgotten.
+        forgotten: bool,
+        /// The messages, each a postcard-encoded [`Told`](news::Told), one after another.
+        told: &'a [u8],
     },
     /// To `Boot`.
     Boot(#[serde(borrow)] boot::Page<'a>),

@@ -51,7 +51,13 @@ pub struct Told<'a> {
     pub news: News<'a>,
 }
 
-impl Told<'_> {
+impl<'a> Told<'a> {
+    /// The first of encoded news that follow each other, and the bytes after it; `None` if there is none that can be
+    /// decoded.
+    pub fn first(bytes: &'a [u8]) -> Option<(Told<'a>, &'a [u8])> {
+        postcard::take_from_bytes(bytes).ok()
+    }
+
     /// Encodes the news, for [`Reply::Told`](super::Reply::Told).
     ///
     /// # Errors

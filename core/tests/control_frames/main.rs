@@ -93,12 +93,14 @@ fn there_is_one_message_of_every_kind() {
         R::SetEnvironment { .. }, R::UnsetEnvironment { .. }, R::ResetEnvironment { .. }, R::NotifyDiskWriteable,
         R::NotifyDbusAddress(_), R::NotifyCgroupManagerAddress(_), R::EndSession, R::Reexecute,
         R::Identify, R::Why { .. }, R::Image { .. }, R::Monitor, R::Boot { .. },
+        R::Messages { .. },
     );
     let replies = replies();
     assert_every_kind!(
         replies.iter(),
         A::Hello { .. }, A::Text(_), A::Done, A::Job(_), A::Page { .. }, A::Config { .. }, A::Priority(_),
         A::Variables { .. }, A::Waiting(_), A::Error(_), A::Client(_), A::Why(_), A::Image { .. }, A::Told(_), A::Boot(_),
+        A::Messages { .. },
     );
     let causes = || replies.iter().filter_map(|reply| if let A::Waiting(waiting) = reply { Some(waiting.cause) } else { None });
     assert_every_kind!(

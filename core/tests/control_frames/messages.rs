@@ -39,6 +39,7 @@ pub fn requests() -> Vec<Request<'static>> {
         Request::NotifyDbusAddress(b"unix:path=/bus"),
         Request::NotifyCgroupManagerAddress(b"unix:path=/cgroups"),
         Request::Boot { from: 7 },
+        Request::Messages { from: u64::MAX },
         Request::EndSession,
         Request::Reexecute,
         Request::Identify,
@@ -176,6 +177,7 @@ pub fn replies() -> Vec<Reply<'static>> {
         Reply::Client(CLIENT),
         Reply::Why(b"\x00\xff"),
         Reply::Told(b"\x00\xff"),
+        Reply::Messages { next: u64::MAX, forgotten: true, told: b"\x00\xff" },
         Reply::Boot(Page { now: u32::MAX, is_full: true, next: Some(4), entries: b"\x00\xff" }),
         Reply::Image { now: Instant(1_000_000), next: Some(70_000), bytes: b"\x00\xff" },
     ];

@@ -142,6 +142,9 @@ fn set_up(
     let conf = ConfDir::new((!options.user).then(|| PathBuf::from("/etc/init.conf")), conf_dirs(options));
     let conf = conf.naming(named_conf_dirs(options));
     let mut linux = Linux::new(options.supervised(), log, programs, conf, logs, (wait, spawner, frames));
+    if !options.user {
+        linux.log.use_syslog();
+    }
     if options.groups {
         linux.use_groups(before.groups_home().as_deref());
     }

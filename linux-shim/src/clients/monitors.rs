@@ -13,7 +13,7 @@ use uphold_core::{ClientId, Instant, Notice, Supervisor};
 use crate::capacity::{MESSAGE, NEWS, ORDINARY_MESSAGE, UNREAD_NEWS};
 use crate::clients::client_table::{Buffers, ClientTable};
 use crate::clients::control_socket::ControlSocket;
-use crate::history::tenths;
+use crate::clock::tenths;
 use crate::kernel::error;
 
 /// More bytes than a count has.

@@ -89,6 +89,9 @@ fn put_own(writer: &mut Writer<'_>, clients: &[ClientId], linux: &mut Linux, fil
         has_null: slots.has_null(),
     })?;
     writer.put(&linux.log.threshold())?;
+    let (from, messages) = linux.log.ring().carry();
+    writer.put(&from)?;
+    writer.put_all(messages)?;
     writer.put(&linux.tracer)?;
     writer.put_all(linux.control.listeners().iter().map(AsRawFd::as_raw_fd))?;
     for paths in files.carry() {

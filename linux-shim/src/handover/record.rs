@@ -45,6 +45,8 @@ pub(super) struct Own {
     pub(super) clients: Vec<ClientId>,
     pub(super) essentials: EssentialRecord,
     pub(super) threshold: Priority,
+    /// The last messages: the place of the first one, and their bytes.
+    pub(super) messages: (u64, Vec<Vec<u8>>),
     pub(super) tracer: Tracer<TRACEES>,
     pub(super) listeners: Vec<i32>,
     pub(super) files: [Vec<Vec<u8>>; 2],
@@ -60,6 +62,7 @@ impl Own {
             clients: reader.get()?,
             essentials: reader.get()?,
             threshold: reader.get()?,
+            messages: (reader.get()?, reader.get_all()?),
             tracer: reader.get()?,
             listeners: reader.get_all()?,
             files: [reader.get_all()?, reader.get_all()?],

@@ -207,6 +207,8 @@ impl State {
         linux.tracer = own.tracer.with_room();
         // Measured on Upstart 1.13.2: after a re-exec the priority is `message` if it was lower than `info`.
         linux.log.set_threshold(if own.threshold >= Priority::Info { own.threshold } else { Priority::Message });
+        let (from, messages) = own.messages;
+        linux.log.ring_mut().put_back(from, &messages);
         linux.restart = Some(own.clients).filter(|clients| !clients.is_empty());
         files.put_back(own.files.map(paths));
         linux.containment.put_back(own.containment);

@@ -8,10 +8,11 @@ mod table;
 use std::io::Result;
 
 use uphold_core::control::boot::{Entry, Page};
-use uphold_core::control::why::{Happening, Past, Record, Tenths};
+use uphold_core::control::why::{Happening, Past, Record};
 use uphold_core::{Fnv, Instant, Notice, Supervisor};
 
 use crate::capacity::{BOOT, CLASSES, HISTORY};
+use crate::clock::tenths;
 use crate::history::boot::{Boot, BootHead};
 use crate::history::ring::{Ring, RingEntry};
 use crate::history::table::{Remembered, Table};
@@ -35,11 +36,6 @@ pub(crate) struct History {
 /// The hash of a job's name: a job is known by it, since its class changes with its file.
 fn hash(name: &[u8]) -> u32 {
     Fnv::new().with(name).value()
-}
-
-/// A moment of the supervisor's clock.
-pub(crate) fn tenths(now: Instant) -> Tenths {
-    Tenths(u32::try_from(now.0 / 100).unwrap_or(u32::MAX))
 }
 
 impl History {

@@ -12,7 +12,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use uphold_core::Priority;
 
+use super::message_ring::MessageRing;
+use super::syslog::Syslog;
 use crate::capacity::MESSAGE;
+use crate::clock::{now, tenths};
 use crate::kernel::error;
 
 /// Longest record that the kernel log takes in one write.
@@ -29,6 +32,9 @@ pub struct MessageLog {
     /// The standard descriptors opened again without blocking, where that is possible.
     own: [Own; 2],
     dropped: u32,
+    ring: MessageRing,
+    /// The log daemon, for the system's supervisor.
+    syslog: Option<Syslog>,
 }
 
 impl MessageLog {
@@ -36,7 +42,8 @@ impl MessageLog {
     pub fn new(threshold: Priority) -> Self {
         let (out, err) = (stdout(), stderr());
         let own = [open_again(out.as_fd(), c"/proc/self/fd/1"), open_again(err.as_fd(), c"/proc/self/fd/2")];
-        MessageLog { threshold, kernel: Own::None, out, err, own, dropped: 0 }
+        let ring = MessageRing::new();
+        MessageLog { threshold, kernel: Own::None, out, err, own, dropped: 0, ring, syslog: None }
     }
 
     /// Whether a message of this priority is logged.
@@ -59,9 +66,37 @@ impl MessageLog {
         self.kernel = Own::open(c"/dev/kmsg");
     }
 
+    /// Logs to the system's log daemon too from now on, whenever there is one.
+    pub fn use_syslog(&mut self) {
+        self.syslog = Some(Syslog::new());
+    }
+
+    /// The last messages.
+    pub(crate) fn ring(&self) -> &MessageRing {
+        &self.ring
+    }
+
+    /// The last messages, to which those of another program are added.
+    pub(crate) fn ring_mut(&mut self) -> &mut MessageRing {
+        &mut self.ring
+    }
+
     /// Whether messages go to the kernel log.
     pub fn has_kernel_log(&self) -> bool {
         self.kernel.get().is_some()
+    }
+
+    /// Puts a message into the ring, and sends it to the log daemon.
+    fn note(&mut self, priority: Priority, text: fmt::Arguments<'_>) {
+        let mut line = Line::new();
+        line.format(text);
+        let plain = line.bytes().strip_suffix(b"\n").unwrap_or(line.bytes());
+        self.ring.note(tenths(now()), priority, plain);
+        if let Some(syslog) = &mut self.syslog {
+            let mut line = Line::new();
+            line.format(format_args!("<{}>init: {text}", Syslog::code(priority)));
+            syslog.send(line.bytes().strip_suffix(b"\n").unwrap_or(line.bytes()));
+        }
     }
 
     /// Logs one message.
@@ -97,7 +132,8 @@ impl MessageLog {
         self.say(Priority::Info, text);
     }
 
-    fn put(&self, priority: Priority, text: fmt::Arguments<'_>) -> bool {
+    fn put(&mut self, priority: Priority, text: fmt::Arguments<'_>) -> bool {
+        self.note(priority, text);
         let mut line = Line::new();
         match self.kernel.get() {
             Some(kernel) => {

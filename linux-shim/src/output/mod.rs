@@ -5,4 +5,6 @@ pub mod kept_output;
 pub(crate) mod log_record;
 pub mod login_records;
 pub mod message_log;
+pub(crate) mod message_ring;
+mod syslog;
 pub(crate) mod terminals;

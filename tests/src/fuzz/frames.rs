@@ -33,6 +33,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
         Request::List { from: 0 },
         Request::Image { from: 0 },
         Request::Boot { from: 0 },
+        Request::Messages { from: 0 },
         Request::Emit { event: b"event", environment: Strings(b"A=b\0C=d\0"), wait: true },
         Request::Usage { job: b"job" },
         Request::ShowConfig { job: b"job" },
