@@ -23,7 +23,7 @@ pub struct Run {
     pub free: Option<u32>,
     /// When its main process had been spawned.
     pub spawned: Option<u32>,
-    /// When it ran.
+    /// The time from which on it ran.
     pub running: Option<u32>,
     /// When it began to stop.
     pub stopping: Option<u32>,
@@ -58,7 +58,7 @@ pub enum Cause {
 impl Run {
     /// When a task has done its work, and when another job runs; `None` if that has not happened.
     pub fn ready(&self) -> Option<u32> {
-        if self.is_task { self.ended.filter(|_| self.running.is_some()) } else { self.running }
+        if self.is_task { self.ended.filter(|_| self.running.is_some() && !self.failed) } else { self.running }
     }
 
     /// When it was ready, or came to rest before that: others that wait for it go on then.

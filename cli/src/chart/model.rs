@@ -134,16 +134,21 @@ impl Graph {
                 edges.extend(emitted.into_iter().map(|to| (job_key(name), to, EdgeKind::Emits, pattern.clone())));
             }
         }
-        let known: BTreeMap<Key, String> = jobs.iter().map(|(name, config)| (job_key(name), about(config))).collect();
-        let ends = edges.iter().flat_map(|(from, to, ..)| [from.clone(), to.clone()]);
-        let keys: BTreeSet<Key> = known.keys().cloned().chain(ends).collect();
-        let places: BTreeMap<&Key, usize> = keys.iter().zip(0..).collect();
+        // Maps that are collected are sorted first, by code that is larger than that which inserts.
+        let (mut known, mut keys) = (BTreeMap::new(), BTreeSet::new());
+        known.extend(jobs.iter().map(|(name, config)| (job_key(name), about(config))));
+        keys.extend(known.keys().cloned());
+        keys.extend(edges.iter().flat_map(|(from, to, ..)| [from.clone(), to.clone()]));
+        let keys: Vec<Key> = keys.into_iter().collect();
+        let place = |key: &Key| keys.binary_search(key).unwrap_or_default();
         let edges = edges.iter().map(|(from, to, kind, event)| Edge {
-            from: places[from],
-            to: places[to],
+            from: place(from),
+            to: place(to),
             kind: *kind,
             event: Printable(event).to_string(),
         });
+        let mut edges: Vec<Edge> = edges.collect();
+        edges.dedup();
         let nodes = keys.iter().map(|key| Node {
             kind: match (key.0, known.contains_key(key)) {
                 (false, _) => NodeKind::Event,
@@ -153,7 +158,7 @@ impl Graph {
             name: key.1.clone(),
             about: known.get(key).cloned().unwrap_or_default(),
         });
-        Graph { edges: edges.collect::<BTreeSet<Edge>>().into_iter().collect(), nodes: nodes.collect() }
+        Graph { nodes: nodes.collect(), edges }
     }
 
     /// The part around these jobs: the events and jobs that start or stop them and that they start or stop, and the
@@ -161,7 +166,8 @@ impl Graph {
     pub fn around(&self, jobs: &[&str]) -> Graph {
         let is_event = |at: usize| self.nodes[at].kind == NodeKind::Event;
         let is_wanted = |at: usize| !is_event(at) && jobs.contains(&self.nodes[at].name.as_str());
-        let mut kept: BTreeSet<usize> = (0..self.nodes.len()).filter(|&at| is_wanted(at)).collect();
+        let mut kept = BTreeSet::new();
+        kept.extend((0..self.nodes.len()).filter(|&at| is_wanted(at)));
         // The events that lead to one of the jobs, and those to which one of them leads.
         let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());
         for &Edge { from, to, .. } in &self.edges {
@@ -187,9 +193,10 @@ impl Graph {
                 (is_event(edge.to) && before.contains(&edge.to)) || (is_event(edge.from) && after.contains(&edge.from));
             ends.iter().all(|end| kept.contains(end)) && (ends.iter().any(|&end| is_wanted(end)) || through_event)
         };
-        let places: BTreeMap<usize, usize> = kept.iter().copied().zip(0..).collect();
+        let places: Vec<usize> = kept.iter().copied().collect();
+        let place = |at: &usize| places.binary_search(at).unwrap_or_default();
         let edges = self.edges.iter().filter(concerns);
-        let edges = edges.map(|edge| Edge { from: places[&edge.from], to: places[&edge.to], ..edge.clone() });
+        let edges = edges.map(|edge| Edge { from: place(&edge.from), to: place(&edge.to), ..edge.clone() });
         Graph { edges: edges.collect(), nodes: kept.iter().map(|&at| self.nodes[at].clone()).collect() }
     }
 }

@@ -179,7 +179,7 @@ impl<'a> Picture<'a> {
     }
 
     fn heading(&self, text: &mut String) {
-        let over = span(end(&self.boot.runs));
+        let over = span(self.path.last().map_or_else(|| end(&self.boot.runs), |link| link.to));
         let jobs = self.rows.len();
         let title = format!("{jobs} jobs, the last ready {over} after the supervisor began");
         let _ = writeln!(text, "<text x=\"{MARGIN}\" y=\"34\" font-size=\"16\" font-weight=\"bold\">{title}</text>");

@@ -13,7 +13,7 @@ const _: () = assert!(size_of::<Entry>() == 12, "the memory of an entry");
 /// The record, apart from its entries.
 #[derive(Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct BootHead {
-    /// When it began.
+    /// The beginning.
     began: Option<Instant>,
     /// Whether there was no room for an entry.
     is_full: bool,
@@ -79,7 +79,7 @@ impl Boot {
         };
         let (name, _, environment) = supervisor.event(event);
         if !words.any(|word| word == name || word.strip_prefix(name) == Some(b"/failed")) {
-            // The job was told to start before, and had to stop first.
+            // The goal was start before this event, and the job had to stop first.
             return Start::of(is_task, false);
         }
         if self.noted != Some(event) {

@@ -13,8 +13,6 @@ mod ranks;
 mod shapes;
 mod shelves;
 
-use std::collections::BTreeMap;
-
 use columns::columns;
 pub use shapes::{Layout, Link, Point, Size};
 
@@ -77,12 +75,13 @@ fn parts(count: usize, links: &[Link]) -> Vec<Part> {
 }
 
 fn lay_out_part(sizes: &[Size], links: &[Link], part: &Part) -> Layout {
-    let place: BTreeMap<usize, usize> = part.boxes.iter().copied().zip(0..).collect();
+    // The boxes of a part are in order.
+    let place = |at: usize| part.boxes.binary_search(&at).unwrap_or_default();
     let sizes: Vec<Size> = part.boxes.iter().map(|&at| sizes[at]).collect();
     let links: Vec<Link> = part
         .links
         .iter()
-        .map(|&at| Link { from: place[&links[at].from], to: place[&links[at].to], ..links[at] })
+        .map(|&at| Link { from: place(links[at].from), to: place(links[at].to), ..links[at] })
         .collect();
     let ranks = ranks::of(sizes.len(), &links);
     let mut columns = columns(&sizes, &ranks, &links);

@@ -31,6 +31,16 @@ pub(super) fn of(count: usize, links: &[Link]) -> Vec<usize> {
             ranks[at] = nearest - 1;
         }
     }
+    // A box that only other links leave stands next to what they lead to, if need be in a column of its own.
+    ranks.iter_mut().for_each(|rank| *rank += 1);
+    let is_free = |at: usize| after[at].is_empty() && arriving[at] == 0;
+    for at in (0..count).filter(|&at| is_free(at)) {
+        let others = links.iter().filter(|link| link.from == at && !is_free(link.to)).map(|link| ranks[link.to]);
+        let free = links.iter().any(|link| link.from == at && link.to != at);
+        if let Some(nearest) = others.min().or(free.then_some(1)) {
+            ranks[at] = nearest - 1;
+        }
+    }
     let first = ranks.iter().copied().min().unwrap_or_default();
     ranks.iter_mut().for_each(|rank| *rank -= first);
     ranks
@@ -100,6 +110,13 @@ mod tests {
     #[test]
     fn the_longest_path_decides() {
         assert_eq!(ranks(4, &[(0, 1), (1, 2), (0, 2), (3, 2)]), [0, 1, 2, 1]);
+    }
+
+    #[test]
+    fn what_only_stops_others_stands_next_to_them() {
+        let links = [(0, 1, true), (1, 2, true), (3, 2, false), (4, 0, false), (5, 5, false)];
+        let links = links.map(|(from, to, shapes)| Link { from, to, kind: 0, shapes });
+        assert_eq!(of(6, &links), [1, 2, 3, 2, 0, 1]);
     }
 
     #[test]
