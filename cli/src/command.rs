@@ -90,7 +90,7 @@ pub const COMMANDS: &[Subcommand] = &[
     own("list",                          Jobs,          Upstart, "",                     &options::LOOK,                  Action::Do(jobs::list),                                       about::LIST),
     own("tree",                          Jobs,          Uphold,  "[JOB]",                &options::LOOK,                  Action::Do(jobs::tree),                                       about::TREE),
     own("monitor",                       Jobs,          Uphold,  "[JOB]",                &options::LOOK,                  Action::Do(monitor::monitor),                                 about::MONITOR),
-    own("blame",                         Jobs,          Uphold,  "",                     &[],                    Action::Do(chart::blame),                                     about::BLAME),
+    own("blame",                         Jobs,          Uphold,  "",                     &options::LOOK,         Action::Do(chart::blame),                                     about::BLAME),
     own("timeline",                      Jobs,          Uphold,  "",                     &options::TIMELINE,     Action::Do(chart::timeline),                                  about::TIMELINE),
     ask("usage",                         Jobs,          Upstart, "JOB",                  &[],                    requests::usage,                          Usage,   Without,   about::USAGE),
     ask("emit",                          Events,        Upstart, "EVENT [KEY=VALUE]...", &options::EMIT,         requests::emit,                           Nothing, Without,   about::EMIT),

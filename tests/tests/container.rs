@@ -1,4 +1,4 @@
-//! `init --container`: as process 1 of a container it ends, in order, when it is told to.
+//! `init --container`: process 1 of a container stops everything in order and ends at a signal.
 
 use std::fs;
 use std::process::Command;

@@ -211,6 +211,21 @@ fn configurations_are_trees_and_problems_have_names() {
 }
 
 #[test]
+fn blame_has_each_start_and_what_is_not_ready() {
+    let system = start();
+    let blame = asked(&system, "blame", &["blame"]);
+    let took = |name: &str| blame["jobs"].as_array().unwrap().iter().find(|job| job["job"] == name);
+    assert_eq!(took("runs").expect("it was started")["failed"], false);
+    assert_eq!(took("absent").expect("it was started")["failed"], true);
+    assert!(took("half").is_none(), "{blame:#}");
+    let starting: Vec<&str> = blame["starting"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(starting.contains(&"hooked") && starting.contains(&"blocked"), "{blame:#}");
+    let times: Vec<u64> = blame["jobs"].as_array().unwrap().iter().filter_map(|job| job["took_ms"].as_u64()).collect();
+    assert!(times.is_sorted_by(|one, other| one >= other), "the longest first: {blame:#}");
+    end(system);
+}
+
+#[test]
 fn a_dry_run_has_its_steps_as_data() {
     let system = start();
     let run = asked(&system, "dry-run", &["stop", "--dry-run", "runs"]);

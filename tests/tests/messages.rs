@@ -42,7 +42,7 @@ fn the_last_messages_are_shown_in_order_and_survive_a_re_exec() {
     fail(&system, 20..21);
     assert_eq!(texts(&system.order(&["log", "-n", "2"])), [failure(19), failure(20)]);
 
-    // What comes is shown as it comes, over a re-exec too.
+    // Later messages follow, over a re-exec too.
     let file = system.folder().path("followed");
     let mut follower = system.begin_and_note(&["log", "-f", "-n", "1"], &file);
     let said = || fs::read_to_string(file.with_extension("out")).unwrap_or_default();
@@ -55,7 +55,7 @@ fn the_last_messages_are_shown_in_order_and_survive_a_re_exec() {
     follower.wait().expect("it ends");
     assert_eq!(texts(&said()), [failure(20), failure(21), failure(22)]);
 
-    // The oldest ones are forgotten, and that is said once.
+    // The oldest ones are forgotten, and the first line says so.
     fail(&system, 23..400);
     let all = system.order(&["log", "-n", "1000"]);
     let (first, rest) = all.split_once('\n').expect("lines");
@@ -73,7 +73,7 @@ fn the_log_daemon_gets_each_message_as_soon_as_there_is_one() {
     if !is_possible() {
         return;
     }
-    // A /dev of its own, whose log is a socket in the folder that nobody has made yet.
+    // A /dev of its own, whose log is a socket in the folder; the socket does not exist yet.
     let prepare = "mount -t tmpfs dev /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/urandom c 1 9 && \
                    ln -s @FOLDER@/syslog /dev/log && exec ";
     let mut first = First::start_by(JOBS, prepare, &["--container", "--no-log"]);

@@ -2,9 +2,12 @@
 
 use std::collections::HashSet;
 
+use serde::Serialize;
+
 use super::boot::{Boot, ask};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::json;
 
 /// How long the start of a job took.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,6 +53,22 @@ pub fn forgotten(boot: &Boot) -> Option<String> {
     Some(format!("The record is full: what happened later than {since} after the supervisor began is not in it."))
 }
 
+/// The output of `--json`.
+#[derive(Serialize)]
+struct Blamed<'a> {
+    jobs: Vec<Blame<'a>>,
+    /// The jobs that are not ready yet.
+    starting: &'a [String],
+    full_since_ms: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Blame<'a> {
+    job: &'a str,
+    took_ms: u32,
+    failed: bool,
+}
+
 /// `blame`
 ///
 /// # Errors
@@ -57,6 +76,11 @@ pub fn forgotten(boot: &Boot) -> Option<String> {
 pub fn blame(context: &mut Context<'_>) -> Result<(), Failure> {
     let boot = ask(&mut context.connect()?)?;
     let (shares, starting) = shares(&boot);
+    if context.options.json {
+        let jobs = shares.iter().map(|Share { job, took, failed }| Blame { job, took_ms: *took, failed: *failed });
+        let jobs = jobs.collect();
+        return Ok(json::print(context.out, Blamed { jobs, starting: &starting, full_since_ms: boot.full_since })?);
+    }
     let spans: Vec<String> = shares.iter().map(|share| span(share.took)).collect();
     let width = spans.iter().map(String::len).max().unwrap_or_default();
     for (share, span) in shares.iter().zip(spans) {
