@@ -1,8 +1,8 @@
 //! The reasons for which a job does, or does not, run: one sentence each.
 
 use uphold_core::bytes::Show;
-use uphold_core::control::Waiting;
 use uphold_core::control::why::{Happening, MainEnd, Why};
+use uphold_core::control::{Cause, Waiting};
 use uphold_core::{Exit, Expect, Goal, Process, State};
 
 use super::words::{end, process, since_then, span, spawn_error};
@@ -34,6 +34,9 @@ fn standing(why: &Why<'_>) -> String {
     }
     if why.status.state == State::Running && !why.cause.is_a_wait() {
         return format!("It has been running{since}, started by {}.", starter(why));
+    }
+    if let Cause::Delay(seconds) = why.cause {
+        return format!("It will be started again in {seconds} s (respawn delay).");
     }
     let waiting = match why.cause.is_a_wait() {
         true => Waiting { job: None, cause: why.cause }.to_string(),

@@ -33,6 +33,8 @@ pub enum WaitCause {
     Survivors,
     /// The end of an event, and what blocks it: `None` until the event has been offered to every condition.
     Event(EventId, Option<Holders>),
+    /// So many seconds, for `respawn delay`.
+    Delay(u32),
     /// Nothing that exists.
     Nothing,
 }
@@ -70,6 +72,10 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return WaitCause::Goal(Goal::Start) };
         if !job.waiting || job.moving {
             return WaitCause::Step;
+        }
+        if self.is_respawn_held(id) {
+            let left = self.timers.due(&self.jobs, id).map_or(0, |at| at.0.saturating_sub(self.now.0).div_ceil(1000));
+            return WaitCause::Delay(u32::try_from(left).unwrap_or(u32::MAX));
         }
         let main = job.pid(Process::Main);
         let given_a_moment = job.timer.is_some() || job.survey != SurveyReason::Nothing;
@@ -167,6 +173,7 @@ impl Supervisor<'_> {
                 let others = holders.map_or(0, |it| it.others);
                 control::Cause::Event { event, of_failure: !rest.is_empty(), holder, others }
             }
+            WaitCause::Delay(seconds) => control::Cause::Delay(seconds),
             WaitCause::Nothing => control::Cause::Nothing,
         }
     }

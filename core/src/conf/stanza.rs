@@ -43,6 +43,13 @@ pub enum Stanza<'t> {
         /// Length of the interval in seconds.
         interval: u32,
     },
+    /// `respawn delay MIN [MAX]` (seconds), `most` is at least `least`.
+    RespawnDelay {
+        /// The delay before the first respawn.
+        least: u32,
+        /// The delay that no later one exceeds.
+        most: u32,
+    },
     /// `normal exit`: one status (0 to 2147483647, a signal as its number times 256). A line with several statuses
     /// gives a stanza for each.
     NormalExit(i32),

@@ -147,6 +147,7 @@ static STANZAS: &[StanzaRow] = &[
     row("reload signal",     "SIGNAL",                                   Value(value::reload_signal),    ActedOn,     MISC),
     row("expect",            "none | stop | fork | daemon | notify | fd N | auto", Tuple(value::expect),           ActedOn,     MISC),
     row("pid file",          "PATH",                                     Word(|t| S::PidFile(t)),        ActedOn,     UPHOLD),
+    row("respawn delay",     "MIN [ MAX ]",                              Tuple(value::respawn_delay),    ActedOn,     UPHOLD),
     row("kill scope",        "group | job",                              Value(value::kill_scope),       ActedOn,     UPHOLD),
     row("start timeout",     "SECONDS",                                  Value(value::start_timeout),    ActedOn,     UPHOLD),
     row("hook timeout",      "SECONDS",                                  Value(value::hook_timeout),     ActedOn,     UPHOLD),

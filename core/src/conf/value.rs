@@ -241,6 +241,19 @@ pub(super) fn respawn_limit(scanner: &mut Scanner<'_>) -> Result<Stanza<'static>
     }
 }
 
+/// `respawn delay MIN [MAX]`: without MAX it does not grow.
+pub(super) fn respawn_delay(scanner: &mut Scanner<'_>) -> Result<Stanza<'static>, ConfError> {
+    let least = argument(scanner, seconds)?;
+    if scanner.at_line_end() {
+        return Ok(Stanza::RespawnDelay { least, most: least });
+    }
+    let most = argument(scanner, |word| match seconds(word)? {
+        most if most < least => Err(ErrorKind::IllegalInterval),
+        most => Ok(most),
+    })?;
+    Ok(Stanza::RespawnDelay { least, most })
+}
+
 /// `limit RESOURCE SOFT HARD`.
 pub(super) fn limit(scanner: &mut Scanner<'_>) -> Result<Stanza<'static>, ConfError> {
     let resource = argument(scanner, |word| {

@@ -20,7 +20,7 @@ use crate::time::Instant;
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol, which must be the same on both sides.
-pub const PROTOCOL: u16 = 5;
+pub const PROTOCOL: u16 = 6;
 
 /// A request of a client. Byte strings are text as the kernel has it, in no particular encoding.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -312,6 +312,8 @@ pub enum Cause<'a> {
     },
     /// Nothing that exists, which is a fault of the supervisor.
     Nothing,
+    /// So many seconds, for `respawn delay`.
+    Delay(u32),
 }
 
 /// The thing that blocks an event: [`Holder`](crate::Holder) with names.

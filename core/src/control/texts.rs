@@ -100,6 +100,7 @@ impl fmt::Display for Waiting<'_> {
                     _ => write!(f, ", which {holder} and {others} others hold"),
                 }
             }
+            Cause::Delay(seconds) => write!(f, "to be started again in {seconds} s (respawn delay)"),
             Cause::Nothing => f.write_str("for nothing that is known"),
         }
     }

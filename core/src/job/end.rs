@@ -72,6 +72,7 @@ impl Supervisor<'_> {
         let now = self.now;
         let Some(job) = self.jobs.get_mut(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
+        job.respawns.end_run(now);
         if !job.respawns.admit(now, class.limit) {
             self.log(Notice::RespawningTooFast { job: id });
             self.fail(id, Failure { process: None, exit: None });

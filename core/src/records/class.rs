@@ -11,7 +11,7 @@ use crate::memory::pool::Record;
 use crate::memory::texts::Texts;
 use crate::process::Process;
 use crate::signal::Signal;
-use crate::tables::respawn::RespawnLimit;
+use crate::tables::respawn::{RespawnDelay, RespawnLimit};
 
 /// A job class.
 ///
@@ -51,6 +51,7 @@ pub(crate) struct Class {
     pub(crate) task: bool,
     pub(crate) expect: Expect,
     pub(crate) limit: RespawnLimit,
+    pub(crate) delay: RespawnDelay,
     pub(crate) kill_signal: Signal,
     /// Whether every process of the job ends with the main process (`kill scope job`).
     pub(crate) kill_job: bool,
@@ -127,6 +128,7 @@ impl Class {
             task: false,
             expect: Expect::None,
             limit: RespawnLimit::DEFAULT,
+            delay: RespawnDelay::NONE,
             kill_signal: Signal::TERM,
             kill_job: false,
             kill_timeout: KILL_TIMEOUT_SECONDS,

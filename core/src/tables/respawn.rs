@@ -1,9 +1,9 @@
 //! Counting respawns: `respawn limit COUNT INTERVAL` of init(5), as measured on Upstart 1.13.2: in whole seconds, from
-//! the first respawn.
+//! the first respawn. And the pause before each: `respawn delay MIN [MAX]`, which only Uphold has.
 
 use core::hash::Hash;
 
-use crate::limits::{RESPAWN_COUNT, RESPAWN_SECONDS};
+use crate::limits::{HEALTHY_SECONDS, RESPAWN_COUNT, RESPAWN_SECONDS};
 use crate::time::Instant;
 
 /// Up to `count` respawns in `interval` seconds; if either is 0 there is no limit.
@@ -20,22 +20,71 @@ impl RespawnLimit {
     pub const DEFAULT: RespawnLimit = RespawnLimit { count: RESPAWN_COUNT, interval: RESPAWN_SECONDS };
 }
 
+/// The seconds between the end of a main process and the next start: `most` is at least `least`, and 0 means none.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
+pub struct RespawnDelay {
+    /// After the first short run.
+    pub least: u32,
+    /// After many.
+    pub most: u32,
+}
+
+impl RespawnDelay {
+    /// That of a job file without the stanza: Upstart's.
+    pub const NONE: RespawnDelay = RespawnDelay { least: 0, most: 0 };
+
+    /// The delay after so many short runs in a row, in seconds: each is twice as long as the one before. After one of 0
+    /// comes 1.
+    pub const fn after(self, runs: u8) -> u32 {
+        let mut seconds = self.least;
+        let mut run: u8 = 1;
+        while run < runs && seconds < self.most {
+            seconds = if seconds == 0 { 1 } else { seconds.saturating_mul(2) };
+            run = run.saturating_add(1);
+        }
+        if seconds < self.most { seconds } else { self.most }
+    }
+
+    /// The number of short runs after which the delay is the longest; more need not be counted.
+    const fn steps(self) -> u8 {
+        let mut runs: u8 = 1;
+        while self.after(runs) < self.most {
+            runs = runs.saturating_add(1);
+        }
+        runs
+    }
+}
+
 /// The respawns of one instance. The window is fixed, not sliding: it opens with the first respawn after the last
 /// window.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Respawns {
-    window: u64,
+    /// When the window opened, in seconds of the clock: 32 bits last for 136 years.
+    window: u32,
     count: u32,
+    /// When the main process was launched, in seconds of the clock.
+    launched: u32,
+    /// How many runs in a row have ended within [`HEALTHY_SECONDS`] and been respawned.
+    short_runs: u8,
+    /// Whether the next start is a respawn.
+    due: bool,
+}
+
+/// The seconds of a moment, as they are kept.
+fn seconds(now: Instant) -> u32 {
+    u32::try_from(now.whole_seconds()).unwrap_or(u32::MAX)
 }
 
 impl Respawns {
-    /// Sets the window back; one that has closed by `now` is dropped.
-    pub(crate) fn rebase_time(&mut self, now: Instant, limit: RespawnLimit, milliseconds: u64) {
-        let closed = now.whole_seconds().saturating_sub(self.window) >= u64::from(limit.interval);
-        *self = match closed {
-            true => Respawns::default(),
-            false => Respawns { window: self.window.saturating_sub(milliseconds / 1000), count: self.count },
-        };
+    /// Sets the clock back. A window that has closed by `now` is dropped, and so is what makes no difference any more.
+    pub(crate) fn rebase_time(&mut self, now: Instant, limit: RespawnLimit, delay: RespawnDelay, milliseconds: u64) {
+        let earlier = |at: u32| at.saturating_sub(u32::try_from(milliseconds / 1000).unwrap_or(u32::MAX));
+        let closed = seconds(now).saturating_sub(self.window) >= limit.interval;
+        (self.window, self.count) = if closed { (0, 0) } else { (earlier(self.window), self.count) };
+        // Without a delay only a message depends on them.
+        let short_runs = if delay == RespawnDelay::NONE { 0 } else { self.short_runs.min(delay.steps()) };
+        let launched = if short_runs == 0 || self.has_been_healthy(now) { 0 } else { earlier(self.launched) };
+        (self.short_runs, self.launched) = (short_runs, launched);
     }
 
     /// Counts a respawn; false if it exceeds the limit.
@@ -43,21 +92,51 @@ impl Respawns {
         if limit.count == 0 || limit.interval == 0 {
             return true;
         }
-        let seconds = now.whole_seconds();
-        if seconds.saturating_sub(self.window) < u64::from(limit.interval) {
+        let seconds = seconds(now);
+        if seconds.saturating_sub(self.window) < limit.interval {
             // Counting one too many is enough.
             self.count = self.count.saturating_add(1).min(limit.count.saturating_add(1));
             self.count <= limit.count
         } else {
-            *self = Respawns { window: seconds, count: 1 };
+            (self.window, self.count) = (seconds, 1);
             true
         }
+    }
+
+    /// A main process was launched.
+    pub(crate) fn launch(&mut self, now: Instant) {
+        self.launched = seconds(now);
+    }
+
+    /// The main process is to be respawned: counts its run, if it was short.
+    pub(crate) fn end_run(&mut self, now: Instant) {
+        let before = if self.has_been_healthy(now) { 0 } else { self.short_runs };
+        (self.short_runs, self.due) = (before.saturating_add(1), true);
+    }
+
+    /// A stop ends a series of short runs.
+    pub(crate) fn stop(&mut self) {
+        (self.short_runs, self.due) = (0, false);
+    }
+
+    /// A start begins, whether it is a respawn or not.
+    pub(crate) fn begin(&mut self) {
+        self.due = false;
+    }
+
+    /// The seconds for which the next start has to wait.
+    pub(crate) fn delay(&self, delay: RespawnDelay) -> u32 {
+        if self.due { delay.after(self.short_runs) } else { 0 }
+    }
+
+    fn has_been_healthy(&self, now: Instant) -> bool {
+        seconds(now).saturating_sub(self.launched) >= HEALTHY_SECONDS
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{RespawnLimit, Respawns};
+    use super::{RespawnDelay, RespawnLimit, Respawns};
     use crate::time::Instant;
 
     const LIMIT: RespawnLimit = RespawnLimit { count: 2, interval: 5 };
@@ -85,15 +164,44 @@ mod tests {
         let mut respawns = Respawns::default();
         respawns.admit(Instant(100_000), LIMIT);
         let (mut open, mut closed) = (respawns, respawns);
-        open.rebase_time(Instant(104_999), LIMIT, 30_000);
-        closed.rebase_time(Instant(105_000), LIMIT, 30_000);
-        assert_eq!((open, closed), (Respawns { window: 70, count: 1 }, Respawns::default()));
+        open.rebase_time(Instant(104_999), LIMIT, RespawnDelay::NONE, 30_000);
+        closed.rebase_time(Instant(105_000), LIMIT, RespawnDelay::NONE, 30_000);
+        assert_eq!((open, closed), (Respawns { window: 70, count: 1, ..Respawns::default() }, Respawns::default()));
+    }
+
+    #[test]
+    fn each_delay_is_twice_as_long_as_the_one_before_up_to_the_longest() {
+        let delays = |least, most| [1, 2, 3, 4, 5, 255].map(|runs| RespawnDelay { least, most }.after(runs));
+        assert_eq!(delays(2, 11), [2, 4, 8, 11, 11, 11]);
+        assert_eq!(delays(0, 3), [0, 1, 2, 3, 3, 3]);
+        assert_eq!((delays(7, 7), delays(0, 0)), ([7; 6], [0; 6]));
+        assert_eq!(delays(1, u32::MAX)[5], u32::MAX, "no delay exceeds its number");
+        let steps = |least, most| RespawnDelay { least, most }.steps();
+        assert_eq!([steps(2, 11), steps(0, 3), steps(7, 7), steps(0, u32::MAX)], [4, 4, 1, 34]);
+    }
+
+    #[test]
+    fn delays_begin_again_after_a_healthy_minute_and_after_a_stop() {
+        let delay = RespawnDelay { least: 2, most: 60 };
+        let mut respawns = Respawns::default();
+        let mut run = |from: u64, to: u64| {
+            respawns.launch(Instant(from * 1000));
+            respawns.begin();
+            assert_eq!(respawns.delay(delay), 0, "only a respawn is delayed");
+            respawns.end_run(Instant(to * 1000));
+            respawns.delay(delay)
+        };
+        assert_eq!([run(0, 59), run(61, 61), run(65, 124), run(132, 192), run(194, 195)], [2, 4, 8, 2, 4]);
+        respawns.stop();
+        assert_eq!(respawns.delay(delay), 0);
+        respawns.end_run(Instant(195_000));
+        assert_eq!(respawns.delay(delay), 2);
     }
 
     #[test]
     fn respawns_beyond_the_limit_are_all_alike() {
         let mut respawns = Respawns::default();
         let admitted = (0..9).filter(|_| respawns.admit(Instant(100_000), LIMIT)).count();
-        assert_eq!((admitted, respawns), (2, Respawns { window: 100, count: 3 }));
+        assert_eq!((admitted, respawns), (2, Respawns { window: 100, count: 3, ..Respawns::default() }));
     }
 }

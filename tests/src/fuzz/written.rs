@@ -27,6 +27,7 @@ pub(super) fn written(stanza: &Stanza<'_>) -> Option<Vec<u8>> {
         Stanza::Instance(text) => word("instance", text),
         Stanza::Task => plain("task"),
         Stanza::Respawn => plain("respawn"),
+        Stanza::RespawnDelay { least, most } => number("respawn delay", &format!("{least} {most}")),
         Stanza::RespawnLimit { count, interval } => number("respawn limit", &format!("{count} {interval}")),
         Stanza::NormalExit(status) => number("normal exit", status),
         Stanza::Expect(Expect::Descriptor | Expect::PidFile) => None,

@@ -187,6 +187,24 @@ pub const PASTS: &[Past] = &[
         ],
     },
     Past {
+        name: "waits to respawn",
+        files: &[
+            ("later", "respawn\nrespawn delay 3 50\nexec main\n"),
+            ("hook", "respawn\nrespawn delay 0 9\nexec main\npost-stop exec hook\n"),
+        ],
+        lines: &[
+            "D: start --no-wait later",
+            "1 exits 1",
+            "3 seconds pass",
+            "1 exits 1",
+            "D: start --no-wait hook",
+            "1 exits 1",
+            "1 exits 0",
+            "1 exits 1",
+            "1 exits 0",
+        ],
+    },
+    Past {
         name: "respawns",
         files: &[
             ("often", "respawn\nrespawn limit 3 10\nexec main\npost-start exec hook\nenv A=b\n"),

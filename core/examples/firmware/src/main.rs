@@ -57,7 +57,7 @@ const RADIO: Target<'static> = Target::named(b"radio");
 
 #[rustfmt::skip]
 const STORY: [Row; 8] = [
-    row(0, "hello", Request::Hello { protocol: PROTOCOL }, &["protocol 5"]),
+    row(0, "hello", Request::Hello { protocol: PROTOCOL }, &["protocol 6"]),
     row(0, "list", Request::List { from: 0 },
         &["logger start/running, process 1", "sensor start/running, process 2", "radio stop/waiting"]),
     row(100, "start radio", Request::Start { target: RADIO, wait: true }, &["radio start/running, process 3"]),
