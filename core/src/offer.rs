@@ -19,7 +19,7 @@ use crate::state::Goal;
 
 /// The reason for which an event does not start a job.
 enum Refused {
-    /// The variables do not give the name of an instance.
+    /// The variables do not give the name of an instance, or there may be no more of them.
     NoInstance(Denial),
     Full(Full),
 }
@@ -137,7 +137,10 @@ impl Supervisor<'_> {
         })?;
         match self.find_job(class, self.scratch) {
             Some(job) => Ok(job),
-            None => self.make_job(class).map_err(Refused::Full),
+            None => {
+                self.check_instances(class).map_err(Refused::NoInstance)?;
+                self.make_job(class).map_err(Refused::Full)
+            }
         }
     }
 

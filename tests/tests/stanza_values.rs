@@ -16,7 +16,7 @@ fn first<T>(text: &str, see: impl FnOnce(Result<Stanza<'_>, ErrorKind>) -> T) ->
 fn every_stanza_is_read() {
     use Stanza as S;
     let go = |text: &'static [u8]| ConditionText(text);
-    let cases: [(&str, S<'_>); 62] = [
+    let cases: [(&str, S<'_>); 64] = [
         ("exec a b",              S::Exec(Process::Main, b"a b")),
         ("script\na\nend script", S::Script(Process::Main, b"a\n")),
         ("pre-start exec a",      S::Exec(Process::PreStart, b"a")),
@@ -36,6 +36,8 @@ fn every_stanza_is_read() {
         ("tmpfiles A B",          S::Tmpfiles(Strings(b"A\0B\0"))),
         ("emits A B",             S::Emits(Strings(b"A\0B\0"))),
         ("instance A",            S::Instance(b"A")),
+        ("instance limit",        S::Instance(b"limit")),
+        ("instance limit 2",      S::InstanceLimit(2)),
         ("task",                  S::Task),
         ("respawn",               S::Respawn),
         ("respawn limit 3 4",     S::RespawnLimit { count: 3, interval: 4 }),

@@ -126,6 +126,9 @@ impl Supervisor<'_> {
             (Some(job), Select::Name(_)) => job,
             (None, Select::Name(_)) => return Err(Denial::UnknownInstance(class)),
             (_, Select::Environment(environment)) => {
+                if found.is_none() {
+                    self.check_instances(class)?;
+                }
                 let environment = self.text.add(environment.0)?;
                 let job = match found {
                     Some(job) => job,

@@ -32,6 +32,8 @@ pub enum Stanza<'t> {
     Emits(Strings<'t>),
     /// `instance NAME`.
     Instance(&'t [u8]),
+    /// `instance limit COUNT`, at least 1.
+    InstanceLimit(u32),
     /// `task`.
     Task,
     /// `respawn`.

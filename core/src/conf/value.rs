@@ -131,6 +131,11 @@ pub(super) fn watchdog(word: &[u8]) -> Value {
     Ok(Stanza::Watchdog(seconds(word)?))
 }
 
+/// `instance limit COUNT`.
+pub(super) fn instance_limit(word: &[u8]) -> Value {
+    Ok(Stanza::InstanceLimit(whole(word, 1..=INT_MAX, ErrorKind::IllegalLimit)?))
+}
+
 /// A signal by name or number. As in Upstart, any number is accepted here, 0 too, and an invalid one fails when the
 /// signal is sent. A number that is too large for a signal becomes 255, which no kernel knows.
 fn signal(word: &[u8]) -> Result<Signal, ErrorKind> {

@@ -436,4 +436,11 @@ pub enum Refusal<'a> {
     NotReexecuted(&'a str),
     /// The state cannot be read between two steps of what is going on.
     Busy,
+    /// The job has as many instances as its `instance limit` allows.
+    TooManyInstances {
+        /// The job's name.
+        job: &'a [u8],
+        /// The limit.
+        limit: u32,
+    },
 }

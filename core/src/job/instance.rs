@@ -107,6 +107,7 @@ impl Supervisor<'_> {
             last.after = Some(id);
         }
         if let Some(class) = self.classes.get_mut(class_id) {
+            class.instances = class.instances.saturating_add(1);
             class.first_job.get_or_insert(id);
             class.last_job = Some(id);
         }
@@ -143,6 +144,7 @@ impl Supervisor<'_> {
             after.before = job.before;
         }
         if let Some(class) = self.classes.get_mut(job.class) {
+            class.instances = class.instances.saturating_sub(1);
             if class.first_job == Some(id) {
                 class.first_job = job.after;
             }

@@ -43,6 +43,11 @@ pub(crate) struct Class {
     pub(crate) start_leaves: Option<LeafId>,
     pub(crate) stop_on: TextHandle,
     pub(crate) interests: Option<InterestId>,
+    /// The number of instances.
+    #[serde(skip)]
+    pub(crate) instances: u32,
+    /// The number that a start may not exceed (`instance limit`).
+    pub(crate) most_instances: u32,
     pub(crate) first_job: Option<JobId>,
     pub(crate) last_job: Option<JobId>,
     /// One bit for each process of the class.
@@ -121,6 +126,8 @@ impl Class {
             start_leaves: None,
             stop_on: TextHandle::EMPTY,
             interests: None,
+            instances: 0,
+            most_instances: u32::MAX,
             first_job: None,
             last_job: None,
             processes: 0,

@@ -51,6 +51,10 @@ pub fn refusals() -> Vec<(Refusal<'static>, &'static str)> {
         (Refusal::UnknownJob(b"nosuch"), "Unknown job: nosuch"),
         (Refusal::UnknownInstance(b""), "Unknown instance: "),
         (Refusal::UnknownInstance(b"9TERM"), "Unknown instance: 9TERM"),
+        (
+            Refusal::TooManyInstances { job: b"svc", limit: 3 },
+            "Too many instances of svc: the limit is 3 (instance limit)",
+        ),
         (Refusal::UnknownParameter { name: b"X", usage: b"X=<x>" }, "Unknown parameter: X"),
         (Refusal::MismatchedBraces, "Mismatched braces"),
         (Refusal::ExpectedOperator, "Expected operator"),

@@ -25,6 +25,7 @@ pub(super) fn written(stanza: &Stanza<'_>) -> Option<Vec<u8>> {
         Stanza::Tmpfiles(all) => words("tmpfiles", *all),
         Stanza::Emits(all) => words("emits", *all),
         Stanza::Instance(text) => word("instance", text),
+        Stanza::InstanceLimit(count) => number("instance limit", count),
         Stanza::Task => plain("task"),
         Stanza::Respawn => plain("respawn"),
         Stanza::RespawnDelay { least, most } => number("respawn delay", &format!("{least} {most}")),

@@ -38,6 +38,7 @@ pub const PROCESSES: &[(usize, &str)] = &[
     (8, "exec main\nexpect auto\nrespawn\n"),
     (6, "exec main\npid file /run/a.pid\nrespawn\n"),
     (8, "exec main\nrespawn\nrespawn delay 1 4\n"),
+    (4, "exec main\ninstance $N\ninstance limit 1\n"),
     (5, "pre-start exec hook\npost-stop exec hook\nexec main\nrespawn\nrespawn delay 0 90\n"),
     (4, "exec main\nexpect fork\nrespawn\nrespawn delay 3\ninstance $N\n"),
 ];

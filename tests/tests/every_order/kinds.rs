@@ -168,6 +168,10 @@ pub fn that_wait_to_respawn() -> Vec<Kind> {
     let mut file = kind(job(0, &["exec main", "respawn", "respawn delay 1 2"]), 1, true).of_part("delayed respawns");
     file.choices.files = files;
     kinds.push(file);
+    let limited = job(0, &["exec main", "instance $N", "instance limit 1", "respawn", "respawn delay 1 2"]);
+    let mut limited = kind(limited, 1, true).of_part("delayed respawns");
+    (limited.choices.jobs, limited.choices.events) = (&["a N=1", "a N=2"], &["go N=1", "go N=2", "halt"]);
+    kinds.push(limited);
     kinds
 }
 
