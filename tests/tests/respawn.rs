@@ -45,6 +45,39 @@ fn each_respawn_waits_longer_than_the_one_before() {
 }
 
 #[test]
+fn what_was_given_up_is_tried_again() {
+    let mut system = System::start(&[
+        ("often", "respawn\nrespawn limit 2 60\nrespawn retry 1\nexec false"),
+        ("once", "respawn\nrespawn limit 2 60\nrespawn retry 9000\nexec false"),
+    ]);
+    let given_up = |system: &System, job: &str| {
+        system.log().lines().filter(|line| line.ends_with(&format!("{job} respawning too fast, stopped"))).count()
+    };
+    system.order(&["start", "often"]);
+    system.order(&["start", "once"]);
+    system.await_some("the third time", |system| (given_up(system, "often") >= 3).then_some(()));
+    assert!(respawns(&system, "often") >= 6, "each time it is respawned twice: {}", system.log());
+    system.await_state("once", "start/waiting");
+    assert_eq!((given_up(&system, "once"), respawns(&system, "once")), (1, 2), "{}", system.log());
+    system.order(&["restart-init"]);
+    let told = system.order(&["status", "--verbose", "once"]);
+    let (status, rest) = told.split_once("\n  It will be tried again in ").unwrap_or_else(|| panic!("{told}"));
+    assert_eq!(status, "once start/waiting");
+    let reason =
+        " s (respawn retry): it ended more than 2 times within 60 seconds, and was given up (respawn limit).\n";
+    assert!(rest.contains(reason), "{told}");
+    system.order(&["start", "once"]);
+    system.await_some("the second time", |system| (given_up(system, "once") == 2).then_some(()));
+    system.await_state("once", "start/waiting");
+    assert_eq!(system.order(&["stop", "once"]), "once stop/waiting\n");
+    // A stop may come while it runs, or while it waits.
+    system.order(&["stop", "--force", "often"]);
+    system.await_state("often", "stop/waiting");
+    system.await_processes(0);
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
 fn a_delay_outlives_a_re_exec_and_a_command_ends_it() {
     let mut system = System::start(&[("svc", "respawn\nrespawn delay 9000\nexec false")]);
     system.order(&["start", "svc"]);

@@ -16,7 +16,7 @@ fn first<T>(text: &str, see: impl FnOnce(Result<Stanza<'_>, ErrorKind>) -> T) ->
 fn every_stanza_is_read() {
     use Stanza as S;
     let go = |text: &'static [u8]| ConditionText(text);
-    let cases: [(&str, S<'_>); 64] = [
+    let cases: [(&str, S<'_>); 65] = [
         ("exec a b",              S::Exec(Process::Main, b"a b")),
         ("script\na\nend script", S::Script(Process::Main, b"a\n")),
         ("pre-start exec a",      S::Exec(Process::PreStart, b"a")),
@@ -45,6 +45,7 @@ fn every_stanza_is_read() {
         ("respawn limit unlimited", S::RespawnLimit { count: 0, interval: 0 }),
         ("respawn delay 3",       S::RespawnDelay { least: 3, most: 3 }),
         ("respawn delay 0 \"40\"", S::RespawnDelay { least: 0, most: 40 }),
+        ("respawn retry 60",      S::RespawnRetry(60)),
         ("normal exit 3",         S::NormalExit(3)),
         ("normal exit 2147483647", S::NormalExit(i32::MAX)),
         ("normal exit SIGTERM",   S::NormalExit(15 << 8)),

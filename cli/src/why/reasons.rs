@@ -38,6 +38,10 @@ fn standing(why: &Why<'_>) -> String {
     if let Cause::Delay(seconds) = why.cause {
         return format!("It will be started again in {seconds} s (respawn delay).");
     }
+    if let Cause::Retry(seconds) = why.cause {
+        let given_up = failed(why, Happening::RespawningTooFast);
+        return format!("It will be tried again in {seconds} s (respawn retry): {given_up}.");
+    }
     let waiting = match why.cause.is_a_wait() {
         true => Waiting { job: None, cause: why.cause }.to_string(),
         false => "about to go on".to_owned(),

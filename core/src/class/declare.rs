@@ -23,6 +23,7 @@ fn set(class: &mut Class, stanza: &Stanza<'_>) {
         Stanza::Task => class.task = true,
         Stanza::Respawn => class.respawn = true,
         Stanza::RespawnLimit { count, interval } => class.limit = RespawnLimit { count, interval },
+        Stanza::RespawnRetry(seconds) => class.retry = seconds,
         Stanza::InstanceLimit(count) => class.most_instances = count,
         Stanza::RespawnDelay { least, most } => class.delay = RespawnDelay { least, most },
         Stanza::Expect(expect) => class.expect = expect,

@@ -147,6 +147,9 @@ impl Supervisor<'_> {
         let (class, found) = self.resolve_job(target)?;
         let job = found.ok_or(Denial::UnknownInstance(class))?;
         let forced = command == JobCommand::Force;
+        if let Some(job) = self.jobs.get_mut(job) {
+            job.respawns.set_retried(false);
+        }
         // A job that is stopping can still be forced to.
         if !forced && self.jobs.get(job).is_some_and(|job| job.goal == Goal::Stop) {
             return Err(Denial::AlreadyStopped(job));

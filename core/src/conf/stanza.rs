@@ -52,6 +52,8 @@ pub enum Stanza<'t> {
         /// The delay that no later one exceeds.
         most: u32,
     },
+    /// `respawn retry SECONDS`; 0 means that the job is not tried again.
+    RespawnRetry(u32),
     /// `normal exit`: one status (0 to 2147483647, a signal as its number times 256). A line with several statuses
     /// gives a stanza for each.
     NormalExit(i32),

@@ -156,6 +156,7 @@ static STANZAS: &[StanzaRow] = &[
     row("pid file",          "PATH",                                     Word(|t| S::PidFile(t)),        ActedOn,     UPHOLD),
     row("instance limit",    "COUNT",                                    Value(value::instance_limit),   ActedOn,     UPHOLD),
     row("respawn delay",     "MIN [ MAX ]",                              Tuple(value::respawn_delay),    ActedOn,     UPHOLD),
+    row("respawn retry",     "SECONDS",                                  Value(value::respawn_retry),    ActedOn,     UPHOLD),
     row("kill scope",        "group | job",                              Value(value::kill_scope),       ActedOn,     UPHOLD),
     row("start timeout",     "SECONDS",                                  Value(value::start_timeout),    ActedOn,     UPHOLD),
     row("hook timeout",      "SECONDS",                                  Value(value::hook_timeout),     ActedOn,     UPHOLD),

@@ -131,6 +131,11 @@ pub(super) fn watchdog(word: &[u8]) -> Value {
     Ok(Stanza::Watchdog(seconds(word)?))
 }
 
+/// `respawn retry SECONDS`.
+pub(super) fn respawn_retry(word: &[u8]) -> Value {
+    Ok(Stanza::RespawnRetry(seconds(word)?))
+}
+
 /// `instance limit COUNT`.
 pub(super) fn instance_limit(word: &[u8]) -> Value {
     Ok(Stanza::InstanceLimit(whole(word, 1..=INT_MAX, ErrorKind::IllegalLimit)?))

@@ -314,6 +314,8 @@ pub enum Cause<'a> {
     Nothing,
     /// So many seconds, for `respawn delay`.
     Delay(u32),
+    /// So many seconds, for `respawn retry`: the job was given up.
+    Retry(u32),
 }
 
 /// The thing that blocks an event: [`Holder`](crate::Holder) with names.

@@ -73,9 +73,13 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
         job.respawns.end_run(now);
+        let retried = class.retry > 0;
         if !job.respawns.admit(now, class.limit) {
             self.log(Notice::RespawningTooFast { job: id });
             self.fail(id, Failure { process: None, exit: None });
+            if let Some(job) = self.jobs.get_mut(id) {
+                job.respawns.set_retried(retried);
+            }
             return;
         }
         // From `running` the table leads back to the start by itself. Elsewhere a hook that still runs, or a daemon

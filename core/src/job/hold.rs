@@ -1,6 +1,6 @@
-//! Jobs that are held back before they start: one of a circle, so that nothing else is delayed; and one that is
-//! respawned, for its `respawn delay`. Such a job stays in its state with goal start. The goal stop, however it comes,
-//! ends the wait; so does the job's one timer.
+//! Jobs that are held back before they start: one of a circle, so that nothing else is delayed; one that is respawned,
+//! for its `respawn delay`; and one that was given up, for its `respawn retry`. Such a job stays in its state with goal
+//! start. The goal stop, however it comes, ends the wait; so does the job's one timer.
 
 use crate::ids::JobId;
 use crate::machine::Supervisor;
@@ -9,7 +9,7 @@ use crate::records::job::{Alarm, Hold, Job};
 use crate::time::Instant;
 
 /// The reasons, in the order in which they are asked: a job waits for one after the other.
-const HOLDS: [Hold; 2] = [Hold::Circle, Hold::Delay];
+const HOLDS: [Hold; 3] = [Hold::Circle, Hold::Delay, Hold::Retry];
 
 impl Supervisor<'_> {
     /// Holds a job back before it starts; false if it need not wait.
@@ -56,6 +56,7 @@ impl Supervisor<'_> {
                 let seconds = job.respawns.delay(class.delay);
                 (seconds > 0).then(|| self.now.after_seconds(seconds))
             }
+            Hold::Retry => job.respawns.is_retried().then(|| self.now.after_seconds(class.retry)),
         }
     }
 }

@@ -174,9 +174,7 @@ impl Supervisor<'_> {
         }
         job.goal = goal;
         (job.restart, job.forced) = (false, job.forced && goal == Goal::Stop);
-        if goal == Goal::Stop {
-            job.respawns.stop();
-        }
+        job.respawns.turn(goal);
         let rests = job.waiting
             && match job.state.row().wait {
                 _ if self.hold_of(id) != Hold::Nothing => goal == Goal::Stop,

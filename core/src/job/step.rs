@@ -81,6 +81,7 @@ impl Supervisor<'_> {
             Entry::Rest(event) => {
                 self.emit_job_event(id, event);
                 self.answer_waiters(id, WaitResult::Reached);
+                self.start_again(id);
                 true
             }
             Entry::Run(process) => self.run(id, process),
@@ -106,6 +107,18 @@ impl Supervisor<'_> {
                 };
         }
         self.bound_wait(id);
+    }
+
+    /// A job that was given up is at rest. With `respawn retry` it is to start again.
+    fn start_again(&mut self, id: JobId) {
+        let is_retried = self.jobs.get(id).is_some_and(|job| job.respawns.is_retried());
+        if !is_retried || self.globals.shutdown.is_on() {
+            return;
+        }
+        self.set_goal(id, Goal::Start);
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.respawns.set_retried(true);
+        }
     }
 
     fn emit_and_wait(&mut self, id: JobId, event: JobEvent) -> bool {

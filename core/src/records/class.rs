@@ -57,6 +57,8 @@ pub(crate) struct Class {
     pub(crate) expect: Expect,
     pub(crate) limit: RespawnLimit,
     pub(crate) delay: RespawnDelay,
+    /// Seconds from giving up to the next start (`respawn retry`); 0 means that there is none.
+    pub(crate) retry: u32,
     pub(crate) kill_signal: Signal,
     /// Whether every process of the job ends with the main process (`kill scope job`).
     pub(crate) kill_job: bool,
@@ -136,6 +138,7 @@ impl Class {
             expect: Expect::None,
             limit: RespawnLimit::DEFAULT,
             delay: RespawnDelay::NONE,
+            retry: 0,
             kill_signal: Signal::TERM,
             kill_job: false,
             kill_timeout: KILL_TIMEOUT_SECONDS,

@@ -254,6 +254,8 @@ pub(crate) enum Hold {
     Circle,
     /// The start is a respawn, and the file has `respawn delay`.
     Delay,
+    /// The job was given up, and the file has `respawn retry`.
+    Retry,
 }
 
 /// The purpose of a timer.

@@ -4,6 +4,7 @@
 use core::hash::Hash;
 
 use crate::limits::{HEALTHY_SECONDS, RESPAWN_COUNT, RESPAWN_SECONDS};
+use crate::state::Goal;
 use crate::time::Instant;
 
 /// Up to `count` respawns in `interval` seconds; if either is 0 there is no limit.
@@ -68,6 +69,8 @@ pub struct Respawns {
     short_runs: u8,
     /// Whether the next start is a respawn.
     due: bool,
+    /// Whether the job was given up, and the next start is the retry.
+    retried: bool,
 }
 
 /// The seconds of a moment, as they are kept.
@@ -114,14 +117,30 @@ impl Respawns {
         (self.short_runs, self.due) = (before.saturating_add(1), true);
     }
 
-    /// A stop ends a series of short runs.
-    pub(crate) fn stop(&mut self) {
-        (self.short_runs, self.due) = (0, false);
+    /// Another goal is wanted than the one that led here: there is no retry, and a stop ends a series of short runs.
+    pub(crate) fn turn(&mut self, goal: Goal) {
+        self.retried = false;
+        if goal == Goal::Stop {
+            (self.short_runs, self.due) = (0, false);
+        }
     }
 
-    /// A start begins, whether it is a respawn or not.
+    /// A start begins, whether it is a respawn or not. Those before a retry do not count.
     pub(crate) fn begin(&mut self) {
-        self.due = false;
+        if self.retried {
+            (self.window, self.count) = (0, 0);
+        }
+        (self.due, self.retried) = (false, false);
+    }
+
+    /// The job was given up, and is to be tried again; or it is not to be, after all.
+    pub(crate) fn set_retried(&mut self, retried: bool) {
+        self.retried = retried;
+    }
+
+    /// Whether the next start is a retry.
+    pub(crate) fn is_retried(&self) -> bool {
+        self.retried
     }
 
     /// The seconds for which the next start has to wait.
@@ -137,6 +156,7 @@ impl Respawns {
 #[cfg(test)]
 mod tests {
     use super::{RespawnDelay, RespawnLimit, Respawns};
+    use crate::state::Goal;
     use crate::time::Instant;
 
     const LIMIT: RespawnLimit = RespawnLimit { count: 2, interval: 5 };
@@ -192,10 +212,22 @@ mod tests {
             respawns.delay(delay)
         };
         assert_eq!([run(0, 59), run(61, 61), run(65, 124), run(132, 192), run(194, 195)], [2, 4, 8, 2, 4]);
-        respawns.stop();
+        respawns.turn(Goal::Stop);
         assert_eq!(respawns.delay(delay), 0);
         respawns.end_run(Instant(195_000));
         assert_eq!(respawns.delay(delay), 2);
+    }
+
+    #[test]
+    fn respawns_before_a_retry_do_not_count() {
+        let mut respawns = Respawns::default();
+        let admit = |respawns: &mut Respawns| respawns.admit(Instant(100_000), LIMIT);
+        assert_eq!([admit(&mut respawns), admit(&mut respawns), admit(&mut respawns)], [true, true, false]);
+        respawns.begin();
+        assert!(!admit(&mut respawns));
+        respawns.set_retried(true);
+        respawns.begin();
+        assert!(admit(&mut respawns) && !respawns.is_retried());
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub(super) fn written(stanza: &Stanza<'_>) -> Option<Vec<u8>> {
         Stanza::Task => plain("task"),
         Stanza::Respawn => plain("respawn"),
         Stanza::RespawnDelay { least, most } => number("respawn delay", &format!("{least} {most}")),
+        Stanza::RespawnRetry(seconds) => number("respawn retry", seconds),
         Stanza::RespawnLimit { count, interval } => number("respawn limit", &format!("{count} {interval}")),
         Stanza::NormalExit(status) => number("normal exit", status),
         Stanza::Expect(Expect::Descriptor | Expect::PidFile) => None,

@@ -168,6 +168,16 @@ pub fn that_wait_to_respawn() -> Vec<Kind> {
     let mut file = kind(job(0, &["exec main", "respawn", "respawn delay 1 2"]), 1, true).of_part("delayed respawns");
     file.choices.files = files;
     kinds.push(file);
+    for hooks in [0, 8] {
+        for delay in ["", "respawn delay 1"] {
+            let file = job(hooks, &["exec main", RESPAWN, "respawn retry 4", delay]);
+            let mut retried = kind(file, 1, true).of_part("delayed respawns");
+            // A stop that is refused calls the retry off.
+            retried.choices.files = files;
+            retried.bounds = Bounds { skips_refused: false, ..Bounds::most(60_000) };
+            kinds.push(retried);
+        }
+    }
     let limited = job(0, &["exec main", "instance $N", "instance limit 1", "respawn", "respawn delay 1 2"]);
     let mut limited = kind(limited, 1, true).of_part("delayed respawns");
     (limited.choices.jobs, limited.choices.events) = (&["a N=1", "a N=2"], &["go N=1", "go N=2", "halt"]);

@@ -213,6 +213,7 @@ const STANZA_NOTES: &[(&str, &str, &str)] = &[
         "ours",
         "how many instances the job may have; `instance limit` alone names an instance, as in Upstart",
     ),
+    ("respawn retry", "ours", "a job that was respawned too fast is tried again after this time; see respawn.md"),
     ("respawn delay", "ours", "the pauses before respawns, which grow from MIN to MAX seconds; see respawn.md"),
     ("expect", "better", "`notify`, `fd` and `auto` are ours; a wrong one is repaired, see following.md"),
     ("kill timeout", "better", "0 is allowed"),

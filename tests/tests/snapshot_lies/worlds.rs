@@ -190,6 +190,7 @@ pub const PASTS: &[Past] = &[
         name: "waits to respawn",
         files: &[
             ("later", "respawn\nrespawn delay 3 50\nexec main\n"),
+            ("given", "instance x\ninstance limit 1\nrespawn\nrespawn limit 1 50\nrespawn retry 70\nexec main\n"),
             ("hook", "respawn\nrespawn delay 0 9\nexec main\npost-stop exec hook\n"),
         ],
         lines: &[
@@ -202,6 +203,9 @@ pub const PASTS: &[Past] = &[
             "1 exits 0",
             "1 exits 1",
             "1 exits 0",
+            "D: start --no-wait given",
+            "1 exits 1",
+            "1 exits 1",
         ],
     },
     Past {
