@@ -34,6 +34,13 @@ fn each_respawn_waits_longer_than_the_one_before() {
     let (steady, growing) = (respawns(&system, "steady"), respawns(&system, "growing"));
     assert!(steady > growing, "{steady} and {growing}: {}", system.log());
     assert!(!system.log().contains("too fast"), "{}", system.log());
+    // The respawn limit does not end that, which the log mentions once.
+    let told = "steady main process has ended 5 times in a row, each time within a minute; the respawn limit does not end that";
+    system.await_log(told);
+    assert!(system.order(&["status", "--verbose", "steady"]).contains(" runs ended within a minute. "));
+    let times = respawns(&system, "steady");
+    await_respawns(&mut system, "steady", times + 3);
+    assert_eq!(system.log().lines().filter(|line| line.ends_with(told)).count(), 1, "{}", system.log());
     let left = system.await_some("a delay", |system| seconds_left(system, "growing"));
     assert!((1..=16).contains(&left), "{left}");
     let why = system.order(&["why", "growing"]);

@@ -12,6 +12,7 @@ use crate::config::condition::Condition;
 pub(super) fn of(why: &Why<'_>) -> Vec<String> {
     let mut lines = vec![standing(why)];
     lines.extend(last_end(why));
+    lines.extend(slow_loop(why));
     if is_at_rest(why) {
         lines.extend(reason_for_rest(why));
     }
@@ -62,6 +63,16 @@ fn last_end(why: &Why<'_>) -> Option<String> {
     let MainEnd { at, exit, lived } = why.past.end?;
     let (since, lived) = (since_then(why, at), span(lived));
     Some(format!("Its last main process {}, {since} ago; it had lived for {lived}.", end(exit)))
+}
+
+/// A loop of respawns that nothing ends.
+fn slow_loop(why: &Why<'_>) -> Option<String> {
+    let (runs, job) = (why.loop_runs?, Show(why.status.job));
+    let number = if runs == u8::MAX { "255 or more".to_owned() } else { runs.to_string() };
+    Some(format!(
+        "Each of its last {number} runs ended within a minute. The respawn limit does not end that: `initctl stop {job}' \
+         does."
+    ))
 }
 
 /// Why a job at rest does not run.
@@ -189,6 +200,7 @@ mod tests {
             happened: 0,
             task: false,
             respawn: Some((10, 5)),
+            loop_runs: None,
             now: Tenths(600),
             past: Default::default(),
             log: b"",
@@ -216,6 +228,16 @@ mod tests {
         let given_up = "It does not run because it ended more than 10 times within 5 seconds, and was given up \
                         (respawn limit).";
         assert_eq!(of(&why)[1], given_up);
+    }
+
+    #[test]
+    fn a_loop_that_nothing_ends_is_named() {
+        let mut why = at_rest();
+        assert_eq!(slow_loop(&why), None);
+        why.loop_runs = Some(6);
+        let told =
+            "Each of its last 6 runs ended within a minute. The respawn limit does not end that: `initctl stop ' does.";
+        assert!(of(&why).iter().any(|line| line == told), "{:?}", of(&why));
     }
 
     #[test]

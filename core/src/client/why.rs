@@ -30,6 +30,7 @@ impl Supervisor<'_> {
             happened,
             task,
             respawn,
+            loop_runs: job.and_then(|job| self.jobs.get(job)?.respawns.loop_runs()),
             now: Tenths::default(),
             past: Past::default(),
             log: &[],

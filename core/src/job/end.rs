@@ -82,10 +82,14 @@ impl Supervisor<'_> {
             }
             return;
         }
+        let found_loop = job.respawns.finds_loop(now, class.limit);
         // From `running` the table leads back to the start by itself. Elsewhere a hook that still runs, or a daemon
         // that was never ready, must be stopped first.
         let at_once = job.state.row().runs_anew();
         self.log(Notice::Respawning { job: id, process: Process::Main });
+        if found_loop {
+            self.log(Notice::SlowLoop { job: id });
+        }
         if !at_once {
             self.set_goal(id, Goal::Respawn);
         }

@@ -3,7 +3,7 @@
 
 use core::hash::Hash;
 
-use crate::limits::{HEALTHY_SECONDS, RESPAWN_COUNT, RESPAWN_SECONDS};
+use crate::limits::{HEALTHY_SECONDS, LOOP_RUNS, RESPAWN_COUNT, RESPAWN_SECONDS};
 use crate::state::Goal;
 use crate::time::Instant;
 
@@ -71,6 +71,8 @@ pub struct Respawns {
     due: bool,
     /// Whether the job was given up, and the next start is the retry.
     retried: bool,
+    /// Whether the log has named the loop of short runs.
+    looping: bool,
 }
 
 /// The seconds of a moment, as they are kept.
@@ -87,7 +89,7 @@ impl Respawns {
         // Without a delay only a message depends on them.
         let short_runs = if delay == RespawnDelay::NONE { 0 } else { self.short_runs.min(delay.steps()) };
         let launched = if short_runs == 0 || self.has_been_healthy(now) { 0 } else { earlier(self.launched) };
-        (self.short_runs, self.launched) = (short_runs, launched);
+        (self.short_runs, self.launched, self.looping) = (short_runs, launched, false);
     }
 
     /// Counts a respawn; false if it exceeds the limit.
@@ -113,15 +115,32 @@ impl Respawns {
 
     /// The main process is to be respawned: counts its run, if it was short.
     pub(crate) fn end_run(&mut self, now: Instant) {
-        let before = if self.has_been_healthy(now) { 0 } else { self.short_runs };
-        (self.short_runs, self.due) = (before.saturating_add(1), true);
+        if self.has_been_healthy(now) {
+            (self.short_runs, self.looping) = (0, false);
+        }
+        (self.short_runs, self.due) = (self.short_runs.saturating_add(1), true);
+    }
+
+    /// Whether an admitted respawn shows a loop that is too slow for the limit: many short runs, and still the respawn
+    /// is the first of its window, or there is no limit. True once for each loop.
+    pub(crate) fn finds_loop(&mut self, now: Instant, limit: RespawnLimit) -> bool {
+        let is_first = self.count == 1 && self.window == seconds(now);
+        let is_unlimited = limit.count == 0 || limit.interval == 0;
+        let found = !self.looping && self.short_runs >= LOOP_RUNS && (is_first || is_unlimited);
+        self.looping |= found;
+        found
+    }
+
+    /// The number of short runs of a loop that is too slow for the limit.
+    pub(crate) fn loop_runs(&self) -> Option<u8> {
+        self.looping.then_some(self.short_runs)
     }
 
     /// Another goal is wanted than the one that led here: there is no retry, and a stop ends a series of short runs.
     pub(crate) fn turn(&mut self, goal: Goal) {
         self.retried = false;
         if goal == Goal::Stop {
-            (self.short_runs, self.due) = (0, false);
+            (self.short_runs, self.due, self.looping) = (0, false, false);
         }
     }
 
@@ -228,6 +247,32 @@ mod tests {
         respawns.set_retried(true);
         respawns.begin();
         assert!(admit(&mut respawns) && !respawns.is_retried());
+    }
+
+    #[test]
+    fn a_loop_is_found_once_where_the_limit_does_not_end_it() {
+        // The runs after which the loop is found, if each lives so long.
+        let found = |milliseconds: u64, limit: RespawnLimit| {
+            let mut respawns = Respawns::default();
+            let mut run = |run: u64| {
+                let (from, to) = (Instant(90_000 + (run - 1) * milliseconds), Instant(90_000 + run * milliseconds));
+                respawns.launch(from);
+                respawns.begin();
+                respawns.end_run(to);
+                respawns.admit(to, limit) && respawns.finds_loop(to, limit)
+            };
+            (1..30).filter(|&count| run(count)).collect::<heapless::Vec<u64, 30>>()
+        };
+        let unlimited = RespawnLimit { count: 0, interval: 0 };
+        let is = |milliseconds, limit, runs: &[u64]| assert_eq!(found(milliseconds, limit), runs, "{milliseconds} ms");
+        is(10_000, RespawnLimit::DEFAULT, &[5]);
+        is(1000, RespawnLimit::DEFAULT, &[6]);
+        is(59_000, LIMIT, &[5]);
+        is(60_000, LIMIT, &[]);
+        is(0, RespawnLimit::DEFAULT, &[]);
+        is(0, unlimited, &[5]);
+        // The limit ends this one later.
+        is(10_000, RespawnLimit { count: 10, interval: 3600 }, &[]);
     }
 
     #[test]
