@@ -34,6 +34,8 @@ pub enum Denial {
     UnknownInstance(ClassId),
     /// The `instance` stanza names a variable that is not set.
     UnknownParameter(ClassId),
+    /// The class has as many instances as its `instance limit` allows.
+    TooManyInstances(ClassId),
     /// The `instance` stanza lacks a closing brace.
     MismatchedBraces,
     /// The `instance` stanza has an unknown operator in braces.

@@ -6,7 +6,6 @@ use crate::machine::Supervisor;
 use crate::memory::arena::TextHandle;
 use crate::process::Pid;
 use crate::records::job::Failure;
-use crate::tables::respawn::RespawnLimit;
 use crate::time::Instant;
 
 #[doc(hidden)]
@@ -28,8 +27,9 @@ impl Supervisor<'_> {
                 // Whether there was such a process still matters.
                 job.follow.middle = job.follow.middle.map(|pid| if known(pid) { pid } else { Pid::MAX });
                 job.follow.start_by = job.follow.start_by.map(earlier);
-                let limit = self.classes.get(job.class).map_or(RespawnLimit::DEFAULT, |class| class.limit);
-                job.respawns.rebase_time(now, limit, milliseconds);
+                if let Some(class) = self.classes.get(job.class) {
+                    job.respawns.rebase_time(now, class.limit, class.delay, milliseconds);
+                }
             }
             at = self.jobs.after(id);
         }

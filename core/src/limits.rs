@@ -163,6 +163,12 @@ pub const RESPAWN_SECONDS: u32 = 5;
 /// wait for the session's end: as many as a file that says nothing gives.
 pub(crate) const END_SECONDS: u32 = KILL_TIMEOUT_SECONDS;
 
+/// Seconds for which a main process must live to be taken for healthy: then the delays of `respawn delay` begin again.
+pub const HEALTHY_SECONDS: u32 = 60;
+
+/// How many runs in a row none of which was healthy are taken for a loop that `respawn limit` does not end.
+pub const LOOP_RUNS: u8 = 5;
+
 // How long is waited for what no stanza names. docs/decisions/0005 says why.
 
 /// Seconds after a process was taken for the daemon in which its end may still be a step on the daemon's way into

@@ -129,6 +129,12 @@ pub enum Notice {
         /// The process, which is always the main one.
         process: Process,
     },
+    /// None of the last [`LOOP_RUNS`](crate::limits::LOOP_RUNS) runs was healthy, and the respawn limit does not end
+    /// that.
+    SlowLoop {
+        /// The job.
+        job: JobId,
+    },
     /// The respawn limit is exceeded, and the job has failed.
     RespawningTooFast {
         /// The job.
@@ -291,6 +297,7 @@ impl Notice {
             | Notice::Untraced { .. }
             | Notice::Respawning { .. }
             | Notice::RespawningTooFast { .. }
+            | Notice::SlowLoop { .. }
             | Notice::NoInstance { .. }
             | Notice::Mistaken { .. }
             | Notice::Outlived { .. }

@@ -13,13 +13,14 @@ use crate::memory::arena::TextHandle;
 use crate::memory::index::Fnv;
 use crate::notice::Notice;
 use crate::records::event::{Dispatch, EventName, Progress};
+use crate::records::job::Hold;
 use crate::records::shutdown::SESSION_END;
 use crate::records::waiter::WaiterKind;
 use crate::state::Goal;
 
 /// The reason for which an event does not start a job.
 enum Refused {
-    /// The variables do not give the name of an instance.
+    /// The variables do not give the name of an instance, or there may be no more of them.
     NoInstance(Denial),
     Full(Full),
 }
@@ -55,6 +56,9 @@ impl Supervisor<'_> {
         let held = self.offer(of, at.event);
         if held == 0 {
             return;
+        }
+        if let Some(job) = self.jobs.get_mut(job) {
+            job.respawns.set_retried(false);
         }
         if self.jobs.get(job).is_some_and(|job| job.goal != Goal::Stop) {
             let class = self.jobs.get(job).map(|job| job.class);
@@ -103,7 +107,9 @@ impl Supervisor<'_> {
         let of = ConditionOf::Start(class);
         let environment = self.collect(of, held, b"UPSTART_EVENTS=").map_err(Refused::Full)?;
         let job = match self.instance_for(class, environment) {
-            Ok(job) if self.jobs.get(job).is_some_and(|job| job.goal == Goal::Start) => {
+            Ok(id)
+                if self.jobs.get(id).is_some_and(|job| job.goal == Goal::Start && self.hold_of(id) != Hold::Retry) =>
+            {
                 self.text.free(environment);
                 return Ok(());
             }
@@ -137,7 +143,10 @@ impl Supervisor<'_> {
         })?;
         match self.find_job(class, self.scratch) {
             Some(job) => Ok(job),
-            None => self.make_job(class).map_err(Refused::Full),
+            None => {
+                self.check_instances(class).map_err(Refused::NoInstance)?;
+                self.make_job(class).map_err(Refused::Full)
+            }
         }
     }
 

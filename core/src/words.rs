@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::bytes::Show;
 use crate::ids::{ClassId, EventId, JobId};
+use crate::limits::LOOP_RUNS;
 use crate::machine::Supervisor;
 use crate::notice::{Notice, Priority};
 use crate::process::Exit;
@@ -65,6 +66,11 @@ impl fmt::Display for Words<'_, '_> {
             }
             Notice::Respawning { job, process } => write!(f, "{} {process} process ended, respawning", name(job)),
             Notice::RespawningTooFast { job } => write!(f, "{} respawning too fast, stopped", name(job)),
+            Notice::SlowLoop { job } => write!(
+                f,
+                "{} main process has ended {LOOP_RUNS} times in a row, each time within a minute; the respawn limit does not end that",
+                name(job)
+            ),
             Notice::Signalling { job, process, pid, signal } => {
                 write!(f, "Sending {signal} signal to {} {process} process ({pid})", name(job))
             }

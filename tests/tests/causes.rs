@@ -170,7 +170,9 @@ fn nothing_waits_for_what_cannot_come() {
             let cause = supervisor.cause(job);
             let fine = match cause {
                 WaitCause::Step | WaitCause::Spawned(_) | WaitCause::Nothing => false,
-                WaitCause::Survivors => supervisor.next_deadline().is_some(),
+                WaitCause::Survivors | WaitCause::Delay(_) | WaitCause::Retry(_) => {
+                    supervisor.next_deadline().is_some()
+                }
                 WaitCause::Goal(_) | WaitCause::Stop => true,
                 WaitCause::Ended(_, pid) | WaitCause::Ready(pid, _) => {
                     world.kernel.children.iter().any(|it| it.pid == pid)

@@ -205,6 +205,7 @@ fn everything_happens_in_every_order() {
         kinds::that_cannot_be_seen(),
         kinds::where_resources_are_short(),
         kinds::with_wrong_files(),
+        kinds::that_wait_to_respawn(),
         kinds::of_every_kind(),
     ];
     let mut all = parts.concat();

@@ -16,7 +16,7 @@ fn first<T>(text: &str, see: impl FnOnce(Result<Stanza<'_>, ErrorKind>) -> T) ->
 fn every_stanza_is_read() {
     use Stanza as S;
     let go = |text: &'static [u8]| ConditionText(text);
-    let cases: [(&str, S<'_>); 60] = [
+    let cases: [(&str, S<'_>); 65] = [
         ("exec a b",              S::Exec(Process::Main, b"a b")),
         ("script\na\nend script", S::Script(Process::Main, b"a\n")),
         ("pre-start exec a",      S::Exec(Process::PreStart, b"a")),
@@ -36,11 +36,16 @@ fn every_stanza_is_read() {
         ("tmpfiles A B",          S::Tmpfiles(Strings(b"A\0B\0"))),
         ("emits A B",             S::Emits(Strings(b"A\0B\0"))),
         ("instance A",            S::Instance(b"A")),
+        ("instance limit",        S::Instance(b"limit")),
+        ("instance limit 2",      S::InstanceLimit(2)),
         ("task",                  S::Task),
         ("respawn",               S::Respawn),
         ("respawn limit 3 4",     S::RespawnLimit { count: 3, interval: 4 }),
         ("respawn limit 2147483647 4294967296", S::RespawnLimit { count: 2_147_483_647, interval: u32::MAX }),
         ("respawn limit unlimited", S::RespawnLimit { count: 0, interval: 0 }),
+        ("respawn delay 3",       S::RespawnDelay { least: 3, most: 3 }),
+        ("respawn delay 0 \"40\"", S::RespawnDelay { least: 0, most: 40 }),
+        ("respawn retry 60",      S::RespawnRetry(60)),
         ("normal exit 3",         S::NormalExit(3)),
         ("normal exit 2147483647", S::NormalExit(i32::MAX)),
         ("normal exit SIGTERM",   S::NormalExit(15 << 8)),

@@ -25,6 +25,8 @@ enum Kind<'a> {
     Survivors,
     Event { event: Cow<'a, str>, failed: bool, holder: Option<HeldBy<'a>>, others: u32 },
     Nothing,
+    RespawnDelay { seconds: u32 },
+    RespawnRetry { seconds: u32 },
 }
 
 /// The job, or the condition of a job, that holds an event.
@@ -55,6 +57,8 @@ impl<'a> Kind<'a> {
                 Kind::Event { event: text(event), failed: of_failure, holder: HeldBy::of(holder), others }
             }
             Cause::Nothing => Kind::Nothing,
+            Cause::Delay(seconds) => Kind::RespawnDelay { seconds },
+            Cause::Retry(seconds) => Kind::RespawnRetry { seconds },
         })
     }
 }

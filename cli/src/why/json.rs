@@ -26,6 +26,7 @@ struct Explained<'a> {
     last_end: Option<LastEnd>,
     failure: Option<Happening>,
     lesson: Option<Lesson>,
+    slow_loop_runs: Option<u8>,
     start_on: Option<StartOn>,
     definition: &'static str,
     log: Option<Cow<'a, str>>,
@@ -121,6 +122,7 @@ impl<'a> Explained<'a> {
                 .past
                 .lesson
                 .map(|(expect, right)| Lesson { expect: expect.to_string(), right: right.map(|it| it.to_string()) }),
+            slow_loop_runs: why.loop_runs,
             start_on: condition.map(start_on),
             definition: match why.definition {
                 Definition::Current => "current",

@@ -1,8 +1,8 @@
 //! The reasons for which a job does, or does not, run: one sentence each.
 
 use uphold_core::bytes::Show;
-use uphold_core::control::Waiting;
 use uphold_core::control::why::{Definition, Happening, MainEnd, Why};
+use uphold_core::control::{Cause, Waiting};
 use uphold_core::{Exit, Expect, Goal, Process, State};
 
 use super::words::{end, process, since_then, span, spawn_error};
@@ -12,6 +12,7 @@ use crate::condition::Condition;
 pub(super) fn of(why: &Why<'_>) -> Vec<String> {
     let mut lines = vec![standing(why)];
     lines.extend(last_end(why));
+    lines.extend(slow_loop(why));
     if is_at_rest(why) {
         lines.extend(reason_for_rest(why));
     }
@@ -35,6 +36,13 @@ fn standing(why: &Why<'_>) -> String {
     }
     if why.status.state == State::Running && !why.cause.is_a_wait() {
         return format!("It has been running{since}, started by {}.", starter(why));
+    }
+    if let Cause::Delay(seconds) = why.cause {
+        return format!("It will be started again in {seconds} s (respawn delay).");
+    }
+    if let Cause::Retry(seconds) = why.cause {
+        let given_up = failed(why, Happening::RespawningTooFast);
+        return format!("It will be tried again in {seconds} s (respawn retry): {given_up}.");
     }
     let waiting = match why.cause.is_a_wait() {
         true => Waiting { job: None, cause: why.cause }.to_string(),
@@ -61,6 +69,16 @@ fn last_end(why: &Why<'_>) -> Option<String> {
 /// The last failure, if it keeps the job from running.
 pub(super) fn failure(why: &Why<'_>) -> Option<String> {
     Some(format!("It does not run because {}.", failed(why, why.past.failure?.what)))
+}
+
+/// A loop of respawns that nothing ends.
+fn slow_loop(why: &Why<'_>) -> Option<String> {
+    let (runs, job) = (why.loop_runs?, Show(why.status.job));
+    let number = if runs == u8::MAX { "255 or more".to_owned() } else { runs.to_string() };
+    Some(format!(
+        "Each of its last {number} runs ended within a minute. The respawn limit does not end that: `initctl stop {job}' \
+         does."
+    ))
 }
 
 /// Why a job at rest does not run.
@@ -201,6 +219,7 @@ mod tests {
             definition: Definition::Current,
             task: false,
             respawn: Some((10, 5)),
+            loop_runs: None,
             now: Tenths(600),
             past: Default::default(),
             log: b"",
@@ -228,6 +247,16 @@ mod tests {
         let given_up = "It does not run because it ended more than 10 times within 5 seconds, and was given up \
                         (respawn limit).";
         assert_eq!(of(&why)[1], given_up);
+    }
+
+    #[test]
+    fn a_loop_that_nothing_ends_is_named() {
+        let mut why = at_rest();
+        assert_eq!(slow_loop(&why), None);
+        why.loop_runs = Some(6);
+        let told =
+            "Each of its last 6 runs ended within a minute. The respawn limit does not end that: `initctl stop ' does.";
+        assert!(of(&why).iter().any(|line| line == told), "{:?}", of(&why));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::limits::{CIRCLE_MEMBERS, CIRCLE_PAUSE, CIRCLE_ROUNDS};
 use crate::machine::Supervisor;
 use crate::notice::Notice;
 use crate::records::class::Class;
-use crate::records::job::Alarm;
+use crate::time::Instant;
 
 impl Supervisor<'_> {
     /// The classes that started each other, from a class backwards.
@@ -63,15 +63,9 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Holds a job of a circle back before it starts; false if it need not wait.
-    pub(crate) fn pause_start(&mut self, id: JobId) -> bool {
-        let Some(job) = self.jobs.get_mut(id) else { return false };
-        let circle = self.classes.get(job.class).filter(|class| class.is_in_circle());
-        let Some(&Class { rounds, .. }) = circle.filter(|_| !job.paused) else { return false };
-        (job.paused, job.waiting) = (true, true);
-        let times = rounds.saturating_sub(CIRCLE_ROUNDS);
-        let at = self.now.after_milliseconds(CIRCLE_PAUSE.after(times));
-        self.timers.arm(&mut self.jobs, id, Alarm::Pause, at);
-        true
+    /// The time until which a job of a circle is held back before it starts.
+    pub(crate) fn circle_pause(&self, class: &Class) -> Option<Instant> {
+        let times = class.rounds.saturating_sub(CIRCLE_ROUNDS);
+        class.is_in_circle().then(|| self.now.after_milliseconds(CIRCLE_PAUSE.after(times)))
     }
 }

@@ -9,7 +9,7 @@ use crate::machine::Supervisor;
 use crate::memory::arena::TextHandle;
 use crate::memory::index::Fnv;
 use crate::records::class::Class;
-use crate::tables::respawn::RespawnLimit;
+use crate::tables::respawn::{RespawnDelay, RespawnLimit};
 
 /// The number of events in a condition.
 fn count_events(condition: ConditionText<'_>) -> usize {
@@ -23,6 +23,9 @@ fn set(class: &mut Class, stanza: &Stanza<'_>) {
         Stanza::Task => class.task = true,
         Stanza::Respawn => class.respawn = true,
         Stanza::RespawnLimit { count, interval } => class.limit = RespawnLimit { count, interval },
+        Stanza::RespawnRetry(seconds) => class.retry = seconds,
+        Stanza::InstanceLimit(count) => class.most_instances = count,
+        Stanza::RespawnDelay { least, most } => class.delay = RespawnDelay { least, most },
         Stanza::Expect(expect) => class.expect = expect,
         Stanza::ReadyDescriptor(_) => class.expect = Expect::Descriptor,
         Stanza::PidFile(_) => class.expect = Expect::PidFile,

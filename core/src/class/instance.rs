@@ -8,6 +8,7 @@ use crate::ids::ClassId;
 use crate::limits::{INSTANCE_NAME, Limit};
 use crate::machine::Supervisor;
 use crate::memory::arena::TextHandle;
+use crate::records::class::Class;
 
 /// The result of expanding an `instance` stanza. The caller makes it, so that the text is in one place only.
 pub(crate) struct Expansion {
@@ -40,6 +41,12 @@ impl Supervisor<'_> {
             Err(ExpandError::ExpectedOperator) => (0..0, Err(Denial::ExpectedOperator)),
             Err(ExpandError::Full | ExpandError::NestedTooDeep) => (0..0, Err(Denial::Full(Limit::InstanceName))),
         };
+    }
+
+    /// Whether a class may have one instance more (`instance limit`).
+    pub(crate) fn check_instances(&self, id: ClassId) -> Result<(), Denial> {
+        let is_full = |class: &Class| class.instances >= class.most_instances;
+        if self.classes.get(id).is_some_and(is_full) { Err(Denial::TooManyInstances(id)) } else { Ok(()) }
     }
 
     /// Copies the result of an expansion to scratch memory.

@@ -6,7 +6,7 @@ use crate::expect::Expect;
 use crate::ids::{ClassId, ClientId, EventId, JobId, LeafId};
 use crate::machine::Supervisor;
 use crate::process::{Pid, Process};
-use crate::records::job::SurveyReason;
+use crate::records::job::{Hold, SurveyReason};
 use crate::records::waiter::{WaitQueue, WaiterKind};
 use crate::state::Goal;
 use crate::tables::lifecycle::Wait;
@@ -33,6 +33,10 @@ pub enum WaitCause {
     Survivors,
     /// The end of an event, and what blocks it: `None` until the event has been offered to every condition.
     Event(EventId, Option<Holders>),
+    /// So many seconds, for `respawn delay`.
+    Delay(u32),
+    /// So many seconds, for `respawn retry`.
+    Retry(u32),
     /// Nothing that exists.
     Nothing,
 }
@@ -70,6 +74,11 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get(id) else { return WaitCause::Goal(Goal::Start) };
         if !job.waiting || job.moving {
             return WaitCause::Step;
+        }
+        if self.is_respawn_held(id) {
+            let left = self.timers.due(&self.jobs, id).map_or(0, |at| at.0.saturating_sub(self.now.0).div_ceil(1000));
+            let left = u32::try_from(left).unwrap_or(u32::MAX);
+            return if self.hold_of(id) == Hold::Retry { WaitCause::Retry(left) } else { WaitCause::Delay(left) };
         }
         let main = job.pid(Process::Main);
         let given_a_moment = job.timer.is_some() || job.survey != SurveyReason::Nothing;
@@ -167,6 +176,8 @@ impl Supervisor<'_> {
                 let others = holders.map_or(0, |it| it.others);
                 control::Cause::Event { event, of_failure: !rest.is_empty(), holder, others }
             }
+            WaitCause::Delay(seconds) => control::Cause::Delay(seconds),
+            WaitCause::Retry(seconds) => control::Cause::Retry(seconds),
             WaitCause::Nothing => control::Cause::Nothing,
         }
     }

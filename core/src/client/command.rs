@@ -114,7 +114,9 @@ impl Supervisor<'_> {
         wait: bool,
     ) -> Result<JobId, Denial> {
         let (class, found) = self.resolve_job(target)?;
-        if let Some(job) = found.filter(|&job| self.jobs.get(job).is_some_and(|job| job.goal == Goal::Start)) {
+        let is_started =
+            |&job: &JobId| self.jobs.get(job).is_some_and(|job| job.goal == Goal::Start) && !self.is_respawn_held(job);
+        if let Some(job) = found.filter(is_started) {
             return Err(Denial::AlreadyRunning(job));
         }
         if self.globals.shutdown.refuses_starts() {
@@ -124,6 +126,9 @@ impl Supervisor<'_> {
             (Some(job), Select::Name(_)) => job,
             (None, Select::Name(_)) => return Err(Denial::UnknownInstance(class)),
             (_, Select::Environment(environment)) => {
+                if found.is_none() {
+                    self.check_instances(class)?;
+                }
                 let environment = self.text.add(environment.0)?;
                 let job = match found {
                     Some(job) => job,
@@ -142,6 +147,9 @@ impl Supervisor<'_> {
         let (class, found) = self.resolve_job(target)?;
         let job = found.ok_or(Denial::UnknownInstance(class))?;
         let forced = command == JobCommand::Force;
+        if let Some(job) = self.jobs.get_mut(job) {
+            job.respawns.set_retried(false);
+        }
         // A job that is stopping can still be forced to.
         if !forced && self.jobs.get(job).is_some_and(|job| job.goal == Goal::Stop) {
             return Err(Denial::AlreadyStopped(job));
@@ -181,8 +189,8 @@ impl Supervisor<'_> {
             self.prepare_start(id, environment)?;
         }
         self.wait_instead(id, client, command, wait);
-        // A job with goal respawn is restarted by that.
-        if self.jobs.get(id).is_some_and(|job| job.goal == Goal::Start) {
+        // A job with goal respawn is restarted by that, and one that is held back as a respawn by its start.
+        if !self.end_hold(id) && self.jobs.get(id).is_some_and(|job| job.goal == Goal::Start) {
             if let Some(job) = self.jobs.get_mut(id) {
                 self.text.replace(&mut job.stop_environment, TextHandle::EMPTY);
             }

@@ -118,6 +118,10 @@ impl Supervisor<'_> {
         match denial {
             Denial::UnknownJob => Refusal::UnknownJob(self.scratch),
             Denial::UnknownInstance(_) => Refusal::UnknownInstance(self.scratch),
+            Denial::TooManyInstances(class) => {
+                let limit = self.classes.get(class).map_or(0, |class| class.most_instances);
+                Refusal::TooManyInstances { job: self.class_name(class), limit }
+            }
             Denial::UnknownParameter(class) => {
                 Refusal::UnknownParameter { name: self.scratch, usage: self.usage(class) }
             }

@@ -47,6 +47,7 @@ impl Supervisor<'_> {
             definition,
             task,
             respawn,
+            loop_runs: job.and_then(|job| self.jobs.get(job)?.respawns.loop_runs()),
             now: Tenths::default(),
             past: Past::default(),
             log: &[],

@@ -94,7 +94,9 @@ fn find_row(scanner: &mut Scanner<'_>) -> Result<&'static StanzaRow, ConfError> 
     let argument = alone.filter(|row| !matches!(row.shape, Shape::Nothing(_)));
     for (word, row) in pairs {
         let found = if argument.is_some() { scanner.means(&second, word) } else { scanner.is_written(&second, word) };
-        if found {
+        // `instance limit`: a stanza of ours takes no line that Upstart accepts.
+        let is_argument = argument.is_some() && row.is_ours() && scanner.at_line_end();
+        if found && !is_argument {
             return Ok(row);
         }
     }

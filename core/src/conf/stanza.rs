@@ -32,6 +32,8 @@ pub enum Stanza<'t> {
     Emits(Strings<'t>),
     /// `instance NAME`.
     Instance(&'t [u8]),
+    /// `instance limit COUNT`, at least 1.
+    InstanceLimit(u32),
     /// `task`.
     Task,
     /// `respawn`.
@@ -43,6 +45,15 @@ pub enum Stanza<'t> {
         /// Length of the interval in seconds.
         interval: u32,
     },
+    /// `respawn delay MIN [MAX]` (seconds), `most` is at least `least`.
+    RespawnDelay {
+        /// The delay before the first respawn.
+        least: u32,
+        /// The delay that no later one exceeds.
+        most: u32,
+    },
+    /// `respawn retry SECONDS`; 0 means that the job is not tried again.
+    RespawnRetry(u32),
     /// `normal exit`: one status (0 to 2147483647, a signal as its number times 256). A line with several statuses
     /// gives a stanza for each.
     NormalExit(i32),

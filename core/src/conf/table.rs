@@ -63,6 +63,13 @@ impl StanzaRow {
     }
 }
 
+impl StanzaRow {
+    /// Whether only Uphold has the stanza.
+    pub(super) fn is_ours(&self) -> bool {
+        self.section == UPHOLD
+    }
+}
+
 /// Every row, in the order of init(5). The parser reads by them, and `docs/stanzas.md` and `docs/compatibility.md` are
 /// generated from them.
 pub fn stanza_rows() -> impl Iterator<Item = &'static StanzaRow> + Clone {
@@ -147,6 +154,9 @@ static STANZAS: &[StanzaRow] = &[
     row("reload signal",     "SIGNAL",                                   Value(value::reload_signal),    ActedOn,     MISC),
     row("expect",            "none | stop | fork | daemon | notify | fd N | auto", Tuple(value::expect),           ActedOn,     MISC),
     row("pid file",          "PATH",                                     Word(|t| S::PidFile(t)),        ActedOn,     UPHOLD),
+    row("instance limit",    "COUNT",                                    Value(value::instance_limit),   ActedOn,     UPHOLD),
+    row("respawn delay",     "MIN [ MAX ]",                              Tuple(value::respawn_delay),    ActedOn,     UPHOLD),
+    row("respawn retry",     "SECONDS",                                  Value(value::respawn_retry),    ActedOn,     UPHOLD),
     row("kill scope",        "group | job",                              Value(value::kill_scope),       ActedOn,     UPHOLD),
     row("start timeout",     "SECONDS",                                  Value(value::start_timeout),    ActedOn,     UPHOLD),
     row("hook timeout",      "SECONDS",                                  Value(value::hook_timeout),     ActedOn,     UPHOLD),

@@ -131,6 +131,16 @@ pub(super) fn watchdog(word: &[u8]) -> Value {
     Ok(Stanza::Watchdog(seconds(word)?))
 }
 
+/// `respawn retry SECONDS`.
+pub(super) fn respawn_retry(word: &[u8]) -> Value {
+    Ok(Stanza::RespawnRetry(seconds(word)?))
+}
+
+/// `instance limit COUNT`.
+pub(super) fn instance_limit(word: &[u8]) -> Value {
+    Ok(Stanza::InstanceLimit(whole(word, 1..=INT_MAX, ErrorKind::IllegalLimit)?))
+}
+
 /// A signal by name or number. As in Upstart, any number is accepted here, 0 too, and an invalid one fails when the
 /// signal is sent. A number that is too large for a signal becomes 255, which no kernel knows.
 fn signal(word: &[u8]) -> Result<Signal, ErrorKind> {
@@ -239,6 +249,19 @@ pub(super) fn respawn_limit(scanner: &mut Scanner<'_>) -> Result<Stanza<'static>
         Ok(count) => Ok(Stanza::RespawnLimit { count, interval }),
         Err(kind) => Err(scanner.end_line().err().unwrap_or(ConfError::at(line, kind))),
     }
+}
+
+/// `respawn delay MIN [MAX]`: without MAX it does not grow.
+pub(super) fn respawn_delay(scanner: &mut Scanner<'_>) -> Result<Stanza<'static>, ConfError> {
+    let least = argument(scanner, seconds)?;
+    if scanner.at_line_end() {
+        return Ok(Stanza::RespawnDelay { least, most: least });
+    }
+    let most = argument(scanner, |word| match seconds(word)? {
+        most if most < least => Err(ErrorKind::IllegalInterval),
+        most => Ok(most),
+    })?;
+    Ok(Stanza::RespawnDelay { least, most })
 }
 
 /// `limit RESOURCE SOFT HARD`.

@@ -335,6 +335,10 @@ pub enum Cause<'a> {
     },
     /// Nothing that exists, which is a fault of the supervisor.
     Nothing,
+    /// So many seconds, for `respawn delay`.
+    Delay(u32),
+    /// So many seconds, for `respawn retry`: the job was given up.
+    Retry(u32),
 }
 
 /// The thing that blocks an event: [`Holder`](crate::Holder) with names.
@@ -457,4 +461,11 @@ pub enum Refusal<'a> {
     NotReexecuted(&'a str),
     /// The state cannot be read between two steps of what is going on.
     Busy,
+    /// The job has as many instances as its `instance limit` allows.
+    TooManyInstances {
+        /// The job's name.
+        job: &'a [u8],
+        /// The limit.
+        limit: u32,
+    },
 }

@@ -21,6 +21,9 @@ impl fmt::Display for Refusal<'_> {
             Refusal::UnknownJob(job) => write!(f, "Unknown job: {}", Show(job)),
             Refusal::UnknownInstance(instance) => write!(f, "Unknown instance: {}", Show(instance)),
             Refusal::UnknownParameter { name, usage: _ } => write!(f, "Unknown parameter: {}", Show(name)),
+            Refusal::TooManyInstances { job, limit } => {
+                write!(f, "Too many instances of {}: the limit is {limit} (instance limit)", Show(job))
+            }
             Refusal::MismatchedBraces => f.write_str("Mismatched braces"),
             Refusal::ExpectedOperator => f.write_str("Expected operator"),
             Refusal::AlreadyRunning { job, instance } => {
@@ -100,6 +103,8 @@ impl fmt::Display for Waiting<'_> {
                     _ => write!(f, ", which {holder} and {others} others hold"),
                 }
             }
+            Cause::Delay(seconds) => write!(f, "to be started again in {seconds} s (respawn delay)"),
+            Cause::Retry(seconds) => write!(f, "to be tried again in {seconds} s (respawn retry)"),
             Cause::Nothing => f.write_str("for nothing that is known"),
         }
     }

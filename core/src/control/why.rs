@@ -83,6 +83,7 @@ impl Happening {
             | Notice::NoInstance { .. }
             | Notice::Unseen { .. }
             | Notice::FailedToStop { .. }
+            | Notice::SlowLoop { .. }
             | Notice::Circle { .. }
             | Notice::WaitCircle { .. }
             | Notice::CircleLeft { .. }
@@ -162,6 +163,9 @@ pub struct Why<'a> {
     pub task: bool,
     /// `respawn limit`, count and seconds; `None` without `respawn`.
     pub respawn: Option<(u32, u32)>,
+    /// How many runs in a row have not lived for a minute, if the respawn limit does not end that; 255 are as many or
+    /// more.
+    pub loop_runs: Option<u8>,
     /// The time now.
     pub now: Tenths,
     /// The lasting part of its history.

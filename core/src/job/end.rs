@@ -72,15 +72,24 @@ impl Supervisor<'_> {
         let now = self.now;
         let Some(job) = self.jobs.get_mut(id) else { return };
         let Some(class) = self.classes.get(job.class) else { return };
+        job.respawns.end_run(now);
+        let retried = class.retry > 0;
         if !job.respawns.admit(now, class.limit) {
             self.log(Notice::RespawningTooFast { job: id });
             self.fail(id, Failure { process: None, exit: None });
+            if let Some(job) = self.jobs.get_mut(id) {
+                job.respawns.set_retried(retried);
+            }
             return;
         }
+        let found_loop = job.respawns.finds_loop(now, class.limit);
         // From `running` the table leads back to the start by itself. Elsewhere a hook that still runs, or a daemon
         // that was never ready, must be stopped first.
         let at_once = job.state.row().runs_anew();
         self.log(Notice::Respawning { job: id, process: Process::Main });
+        if found_loop {
+            self.log(Notice::SlowLoop { job: id });
+        }
         if !at_once {
             self.set_goal(id, Goal::Respawn);
         }

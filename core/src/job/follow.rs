@@ -27,6 +27,7 @@ impl Supervisor<'_> {
             // The deadline is that of the job's launch, which another process may have been made for.
             let start_by = start_by.filter(|_| tracing == Tracing::Refused);
             job.follow = FollowState { stage, tracing, start_by, launched: Some(pid), ..FollowState::default() };
+            job.respawns.launch(self.now);
             self.text.replace(&mut job.status_text, TextHandle::EMPTY);
         }
         self.log(Notice::ProcessStarted { job: id, process, pid });

@@ -11,7 +11,7 @@ use crate::memory::queue::Queue;
 use crate::memory::texts::Texts;
 use crate::notice::Notice;
 use crate::process::Process;
-use crate::records::job::{Alarm, FollowState, Job, SurveyReason};
+use crate::records::job::{FollowState, Hold, Job, SurveyReason};
 use crate::state::{Goal, State};
 use crate::tables::lifecycle::Wait;
 use crate::tables::respawn::Respawns;
@@ -80,7 +80,7 @@ impl Supervisor<'_> {
                 unseen: 0,
                 forced: false,
                 killed: false,
-                paused: false,
+                held: Hold::Nothing,
                 retries: 0,
                 told_scope: false,
                 strikes: 0,
@@ -107,6 +107,7 @@ impl Supervisor<'_> {
             last.after = Some(id);
         }
         if let Some(class) = self.classes.get_mut(class_id) {
+            class.instances = class.instances.saturating_add(1);
             class.first_job.get_or_insert(id);
             class.last_job = Some(id);
         }
@@ -143,6 +144,7 @@ impl Supervisor<'_> {
             after.before = job.before;
         }
         if let Some(class) = self.classes.get_mut(job.class) {
+            class.instances = class.instances.saturating_sub(1);
             if class.first_job == Some(id) {
                 class.first_job = job.after;
             }
@@ -154,10 +156,10 @@ impl Supervisor<'_> {
         self.supersede_soon(job.class);
     }
 
-    /// Starts a job for a command or an event. A job with goal respawn keeps that goal: it is about to start, and goal
-    /// start would lead it back to `running` without its main process.
+    /// Starts a job for a command or an event. One that is held back as a respawn starts now. A job with goal respawn
+    /// keeps that goal: it is about to start, and goal start would lead it back to `running` without its main process.
     pub(crate) fn want_started(&mut self, id: JobId) {
-        if self.jobs.get(id).is_some_and(|job| job.goal == Goal::Stop) {
+        if !self.end_hold(id) && self.jobs.get(id).is_some_and(|job| job.goal == Goal::Stop) {
             self.set_goal(id, Goal::Start);
         }
     }
@@ -172,9 +174,10 @@ impl Supervisor<'_> {
         }
         job.goal = goal;
         (job.restart, job.forced) = (false, job.forced && goal == Goal::Stop);
+        job.respawns.turn(goal);
         let rests = job.waiting
             && match job.state.row().wait {
-                _ if self.timers.armed(&self.jobs, id) == Some(Alarm::Pause) => goal == Goal::Stop,
+                _ if self.hold_of(id) != Hold::Nothing => goal == Goal::Stop,
                 _ if self.is_tried_again(id) => !self.wants_retry(id),
                 Wait::Goal(awaited) => awaited == goal,
                 // Readiness is not awaited when the job is not to run.

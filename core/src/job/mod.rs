@@ -4,6 +4,7 @@ mod adopt;
 mod end;
 mod follow;
 mod heir;
+mod hold;
 pub(crate) mod instance;
 mod kill;
 mod kill_rest;

@@ -6,7 +6,7 @@ use crate::machine::Supervisor;
 use crate::memory::arena::TextHandle;
 use crate::notice::Notice;
 use crate::process::{Pid, Process};
-use crate::records::job::{FollowState, SurveyReason};
+use crate::records::job::{FollowState, Hold, SurveyReason};
 use crate::state::{Goal, JobEvent, State};
 use crate::tables::lifecycle::{Entry, Follow, Next, Wait};
 
@@ -31,7 +31,7 @@ impl Supervisor<'_> {
     fn advance(&mut self, id: JobId) {
         let Some(next) = self.jobs.get(id).map(|job| job.state.row().next(job.goal)) else { return };
         match next {
-            Next::To(state) if state.row().begins() && self.pause_start(id) => {}
+            Next::To(state) if state.row().begins() && self.hold_start(id) => {}
             Next::To(state) | Next::CallOff(state) => self.enter(id, state),
             Next::IfMain(with, without) => {
                 let has_main = self.jobs.get(id).is_some_and(|job| job.pid(Process::Main).is_some());
@@ -44,7 +44,7 @@ impl Supervisor<'_> {
             }
             Next::Never => {
                 if let Some(job) = self.jobs.get_mut(id) {
-                    (job.waiting, job.paused) = (true, false);
+                    (job.waiting, job.held) = (true, Hold::Nothing);
                 }
                 // A job that was to start, and was stopped before its turn came.
                 self.answer_waiters(id, WaitResult::Reached);
@@ -55,7 +55,7 @@ impl Supervisor<'_> {
     fn enter(&mut self, id: JobId, state: State) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         let from = core::mem::replace(&mut job.state, state);
-        (job.killed, job.paused, job.retries) = (false, false, 0);
+        (job.killed, job.held, job.retries) = (false, Hold::Nothing, 0);
         if !job.forced {
             job.strikes = 0;
         }
@@ -81,6 +81,7 @@ impl Supervisor<'_> {
             Entry::Rest(event) => {
                 self.emit_job_event(id, event);
                 self.answer_waiters(id, WaitResult::Reached);
+                self.start_again(id);
                 true
             }
             Entry::Run(process) => self.run(id, process),
@@ -108,6 +109,18 @@ impl Supervisor<'_> {
         self.bound_wait(id);
     }
 
+    /// A job that was given up is at rest. With `respawn retry` it is to start again.
+    fn start_again(&mut self, id: JobId) {
+        let is_retried = self.jobs.get(id).is_some_and(|job| job.respawns.is_retried());
+        if !is_retried || self.globals.shutdown.is_on() {
+            return;
+        }
+        self.set_goal(id, Goal::Start);
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.respawns.set_retried(true);
+        }
+    }
+
     fn emit_and_wait(&mut self, id: JobId, event: JobEvent) -> bool {
         let emitted = self.emit_job_event(id, event);
         // A forced stop does not wait for the event.
@@ -122,6 +135,7 @@ impl Supervisor<'_> {
     fn begin(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.failure = None;
+        job.respawns.begin();
         self.text.replace(&mut job.stop_environment, TextHandle::EMPTY);
         if let Some(next) = job.next_environment.take() {
             self.text.replace(&mut job.environment, next);
@@ -135,6 +149,7 @@ impl Supervisor<'_> {
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.goal = Goal::Start;
         job.state = State::RUN;
+        job.respawns.launch(self.now);
         job.follow = FollowState { launched: Some(pid), ..FollowState::default() };
         self.bound_wait(id);
     }

@@ -5,7 +5,7 @@ use crate::ids::JobId;
 use crate::machine::Supervisor;
 use crate::notice::Notice;
 use crate::process::Process;
-use crate::records::job::{Alarm, Failure, SurveyReason};
+use crate::records::job::{Alarm, Failure, Hold, SurveyReason};
 use crate::signal::Signal;
 
 impl Supervisor<'_> {
@@ -15,11 +15,11 @@ impl Supervisor<'_> {
         self.globals.drained = self.globals.drained.saturating_add(1);
         let id = timer.owner;
         self.timers.disarm(&mut self.jobs, id);
-        if timer.alarm != Alarm::Pause {
+        if timer.alarm != Alarm::Held(Hold::Circle) {
             self.leave_circle_of(id);
         }
         match timer.alarm {
-            Alarm::Pause => self.go_on(id),
+            Alarm::Held(_) => self.go_on(id),
             Alarm::Retry => self.spawn_again(id),
             Alarm::Readiness => self.not_ready_yet(id),
             Alarm::Adopted => self.survey(id, SurveyReason::Adopted),

@@ -47,6 +47,12 @@ impl<K: Copy, A: Copy> Timers<'_, K, A> {
         self.heap.get(place as usize).map(|timer| timer.alarm)
     }
 
+    /// The time at which a thing's timer fires.
+    pub(crate) fn due<T: Timed<Kind = K>>(&self, pool: &PoolView<'_, T>, owner: Id<K>) -> Option<Instant> {
+        let place = pool.get(owner)?.place()?;
+        self.heap.get(place as usize).map(|timer| timer.at)
+    }
+
     /// Arms a thing's timer, replacing an armed one.
     pub(crate) fn arm<T: Timed<Kind = K>>(&mut self, pool: &mut PoolView<'_, T>, owner: Id<K>, alarm: A, at: Instant) {
         self.disarm(pool, owner);

@@ -11,7 +11,7 @@ use crate::memory::pool::Record;
 use crate::memory::texts::Texts;
 use crate::process::Process;
 use crate::signal::Signal;
-use crate::tables::respawn::RespawnLimit;
+use crate::tables::respawn::{RespawnDelay, RespawnLimit};
 
 /// A job class.
 ///
@@ -43,6 +43,11 @@ pub(crate) struct Class {
     pub(crate) start_leaves: Option<LeafId>,
     pub(crate) stop_on: TextHandle,
     pub(crate) interests: Option<InterestId>,
+    /// The number of instances.
+    #[serde(skip)]
+    pub(crate) instances: u32,
+    /// The number that a start may not exceed (`instance limit`).
+    pub(crate) most_instances: u32,
     pub(crate) first_job: Option<JobId>,
     pub(crate) last_job: Option<JobId>,
     /// One bit for each process of the class.
@@ -51,6 +56,9 @@ pub(crate) struct Class {
     pub(crate) task: bool,
     pub(crate) expect: Expect,
     pub(crate) limit: RespawnLimit,
+    pub(crate) delay: RespawnDelay,
+    /// Seconds from giving up to the next start (`respawn retry`); 0 means that there is none.
+    pub(crate) retry: u32,
     pub(crate) kill_signal: Signal,
     /// Whether every process of the job ends with the main process (`kill scope job`).
     pub(crate) kill_job: bool,
@@ -120,6 +128,8 @@ impl Class {
             start_leaves: None,
             stop_on: TextHandle::EMPTY,
             interests: None,
+            instances: 0,
+            most_instances: u32::MAX,
             first_job: None,
             last_job: None,
             processes: 0,
@@ -127,6 +137,8 @@ impl Class {
             task: false,
             expect: Expect::None,
             limit: RespawnLimit::DEFAULT,
+            delay: RespawnDelay::NONE,
+            retry: 0,
             kill_signal: Signal::TERM,
             kill_job: false,
             kill_timeout: KILL_TIMEOUT_SECONDS,

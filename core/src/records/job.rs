@@ -161,9 +161,9 @@ pub(crate) struct Job {
     pub(crate) forced: bool,
     /// Whether the process that the job waits for was sent SIGKILL.
     pub(crate) killed: bool,
-    /// Whether the job has waited for its turn in a circle, and starts next.
+    /// The last reason for which the job was held back before it starts.
     #[serde(skip)]
-    pub(crate) paused: bool,
+    pub(crate) held: Hold,
     /// How often in a row the process that the job waits for could not be spawned for want of a resource.
     pub(crate) retries: u8,
     /// Whether the log has named `kill scope`.
@@ -244,11 +244,25 @@ impl Job {
     }
 }
 
+/// The reason for which a job is held back before it starts, in the order in which they are asked.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Hold {
+    /// None.
+    #[default]
+    Nothing,
+    /// The job is part of a circle.
+    Circle,
+    /// The start is a respawn, and the file has `respawn delay`.
+    Delay,
+    /// The job was given up, and the file has `respawn retry`.
+    Retry,
+}
+
 /// The purpose of a timer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Alarm {
-    /// Start the job, which is part of a circle.
-    Pause,
+    /// Start the job, which was held back for this reason.
+    Held(Hold),
     /// Spawn the process that the job waits for once more.
     Retry,
     /// Check whether the main process is ready, or late.
@@ -265,6 +279,16 @@ pub(crate) enum Alarm {
     Abort,
     /// A process must have exited (`kill timeout`, `hook timeout`, forced stop), or those that got a signal with it.
     End,
+}
+
+impl Alarm {
+    /// The reason for which the job is held back before it starts.
+    pub(crate) const fn hold(self) -> Hold {
+        match self {
+            Alarm::Held(hold) => hold,
+            _ => Hold::Nothing,
+        }
+    }
 }
 
 impl Record for Job {

@@ -58,6 +58,9 @@ impl Supervisor<'_> {
         while let Some(id) = at {
             if let Some(job) = self.jobs.get_mut(id) {
                 job.hash = hash_instance(job.class, self.text.get(job.name));
+                if let Some(class) = self.classes.get_mut(job.class) {
+                    class.instances = class.instances.saturating_add(1);
+                }
             }
             self.job_index.insert(&mut self.jobs, id);
             for process in Process::ALL {

@@ -39,7 +39,7 @@ use crate::records::waiter::{WaitQueue, WaiterKind};
 use image::{Reader, Writer};
 
 /// Version of the image. Raised by hand when the fields of a record or their meaning change.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// A hash of the records' sizes. The image of another version of the program is refused if any of them has changed.
 #[allow(clippy::indexing_slicing, reason = "evaluated when the program is built, where a wrong index is an error")]
@@ -185,7 +185,7 @@ impl Supervisor<'_> {
         for _ in 0..reader.get::<u32>()? {
             let timer: Timer<kind::Job, Alarm> = reader.get()?;
             match self.jobs.get_mut(timer.owner) {
-                Some(job) if job.timer.is_none() => job.paused = timer.alarm == Alarm::Pause,
+                Some(job) if job.timer.is_none() => job.held = timer.alarm.hold(),
                 _ => return Err(Unreadable::Unsound("the owner of a timer")),
             }
             self.timers.arm(&mut self.jobs, timer.owner, timer.alarm, timer.at);

@@ -106,6 +106,7 @@ fn there_is_one_message_of_every_kind() {
     assert_every_kind!(
         causes(),
         C::Step, C::Goal(_), C::Stop, C::Spawned(_), C::Ended(..), C::Ready(..), C::Survivors, C::Event { .. }, C::Nothing,
+        C::Delay(_), C::Retry(_),
     );
     assert_every_kind!(
         causes().filter_map(|cause| if let C::Event { holder, .. } = cause { Some(holder) } else { None }),
@@ -113,7 +114,7 @@ fn there_is_one_message_of_every_kind() {
     );
     assert_every_kind!(
         refusals().into_iter().map(|(refusal, _)| refusal),
-        F::UnknownJob(_), F::UnknownInstance(_), F::UnknownParameter { .. }, F::MismatchedBraces, F::ExpectedOperator,
+        F::TooManyInstances { .. }, F::UnknownJob(_), F::UnknownInstance(_), F::UnknownParameter { .. }, F::MismatchedBraces, F::ExpectedOperator,
         F::AlreadyRunning { .. }, F::AlreadyStopped { .. }, F::RestartStopped(_), F::NotRunning { .. }, F::NoSuchProcess,
         F::FailedToStart, F::FailedToStop, F::FailedToRestart, F::EventFailed, F::UnknownInstanceOf { .. },
         F::NoSuchVariable(_), F::EmptyVariable, F::EmptyJob, F::NotInSystem, F::NoBusInSystem, F::BadEnvironment,

@@ -198,6 +198,7 @@ fn value(random: &mut Random, taste: Taste) -> String {
             #[rustfmt::skip]
             let own = [
                 "kill scope job", "start timeout 5", "hook timeout x", "watchdog", "pid file /a", "import A",
+                "respawn delay 2", "respawn delay 3 2", "respawn delay 1 9 # x", "respawn \"delay\" 2 x", "respawn delay",
                 "tmpfiles a",
             ];
             random.one(&own).to_owned()

@@ -37,6 +37,12 @@ pub const PROCESSES: &[(usize, &str)] = &[
     (4, "exec main\nexpect fd 3\nstart timeout 6\n"),
     (8, "exec main\nexpect auto\nrespawn\n"),
     (6, "exec main\npid file /run/a.pid\nrespawn\n"),
+    (8, "exec main\nrespawn\nrespawn delay 1 4\n"),
+    (4, "exec main\ninstance $N\ninstance limit 1\n"),
+    (6, "exec main\nrespawn\nrespawn limit 1 5\nrespawn retry 7\n"),
+    (4, "exec main\npost-stop exec hook\nrespawn\nrespawn limit 1 9\nrespawn retry 2\ninstance $N\n"),
+    (5, "pre-start exec hook\npost-stop exec hook\nexec main\nrespawn\nrespawn delay 0 90\n"),
+    (4, "exec main\nexpect fork\nrespawn\nrespawn delay 3\ninstance $N\n"),
 ];
 
 /// The processes of a job that does nothing between one event and the next. Real files have such jobs, but hardly any

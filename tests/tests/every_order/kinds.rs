@@ -150,6 +150,41 @@ pub fn where_resources_are_short() -> Vec<Kind> {
     kinds
 }
 
+/// Jobs that wait before they are respawned.
+pub fn that_wait_to_respawn() -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    for delay in ["respawn delay 1 2", "respawn delay 0 1"] {
+        for (hooks, expect) in [(0, ""), (8, ""), (1, "expect fork"), (0, "expect notify"), (0, "task")] {
+            let file = job(hooks, &["exec main", "respawn", delay, expect]);
+            let mut waits = kind(file, 1, hooks == 0).of_part("delayed respawns");
+            if expect.starts_with("expect") {
+                waits.bounds = Bounds::most(40_000);
+            }
+            kinds.push(waits);
+        }
+    }
+    const OTHER: &str = "start on go\nstop on halt\nexec main\n";
+    let files: &[_] = &[("a", Some(OTHER)), ("a", None)];
+    let mut file = kind(job(0, &["exec main", "respawn", "respawn delay 1 2"]), 1, true).of_part("delayed respawns");
+    file.choices.files = files;
+    kinds.push(file);
+    for hooks in [0, 8] {
+        for delay in ["", "respawn delay 1"] {
+            let file = job(hooks, &["exec main", RESPAWN, "respawn retry 4", delay]);
+            let mut retried = kind(file, 1, true).of_part("delayed respawns");
+            // A stop that is refused calls the retry off.
+            retried.choices.files = files;
+            retried.bounds = Bounds { skips_refused: false, ..Bounds::most(60_000) };
+            kinds.push(retried);
+        }
+    }
+    let limited = job(0, &["exec main", "instance $N", "instance limit 1", "respawn", "respawn delay 1 2"]);
+    let mut limited = kind(limited, 1, true).of_part("delayed respawns");
+    (limited.choices.jobs, limited.choices.events) = (&["a N=1", "a N=2"], &["go N=1", "go N=2", "halt"]);
+    kinds.push(limited);
+    kinds
+}
+
 fn kind(file: String, waiting: usize, ends: bool) -> Kind {
     let late_ends = file.contains("respawn");
     let speaks = SPEAKING.iter().any(|expect| file.contains(expect));

@@ -208,6 +208,13 @@ const STANZA_NOTES: &[(&str, &str, &str)] = &[
     ("kill scope", "ours", "`job`: every process of the job ends at `stop` and before a respawn; see following.md"),
     ("hook timeout", "ours", "a pre-start, post-start, pre-stop or post-stop process gets SIGKILL after this time"),
     ("watchdog", "ours", "a daemon that has not sent `WATCHDOG=1` for this time gets SIGABRT"),
+    (
+        "instance limit",
+        "ours",
+        "how many instances the job may have; `instance limit` alone names an instance, as in Upstart",
+    ),
+    ("respawn retry", "ours", "a job that was respawned too fast is tried again after this time; see respawn.md"),
+    ("respawn delay", "ours", "the pauses before respawns, which grow from MIN to MAX seconds; see respawn.md"),
     ("expect", "better", "`notify`, `fd` and `auto` are ours; a wrong one is repaired, see following.md"),
     ("kill timeout", "better", "0 is allowed"),
     ("setuid", "better", "group 0 is not kept"),

@@ -187,6 +187,28 @@ pub const PASTS: &[Past] = &[
         ],
     },
     Past {
+        name: "waits to respawn",
+        files: &[
+            ("later", "respawn\nrespawn delay 3 50\nexec main\n"),
+            ("given", "instance x\ninstance limit 1\nrespawn\nrespawn limit 1 50\nrespawn retry 70\nexec main\n"),
+            ("hook", "respawn\nrespawn delay 0 9\nexec main\npost-stop exec hook\n"),
+        ],
+        lines: &[
+            "D: start --no-wait later",
+            "1 exits 1",
+            "3 seconds pass",
+            "1 exits 1",
+            "D: start --no-wait hook",
+            "1 exits 1",
+            "1 exits 0",
+            "1 exits 1",
+            "1 exits 0",
+            "D: start --no-wait given",
+            "1 exits 1",
+            "1 exits 1",
+        ],
+    },
+    Past {
         name: "respawns",
         files: &[
             ("often", "respawn\nrespawn limit 3 10\nexec main\npost-start exec hook\nenv A=b\n"),

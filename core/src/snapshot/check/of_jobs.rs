@@ -6,7 +6,7 @@ use crate::expect::Expect;
 use crate::ids::{JobId, kind};
 use crate::machine::Supervisor;
 use crate::process::Process;
-use crate::records::job::{Alarm, Job, SurveyReason};
+use crate::records::job::{Alarm, Hold, Job, SurveyReason};
 use crate::records::waiter::WaitQueue;
 use crate::state::Goal;
 use crate::tables::exit;
@@ -70,9 +70,9 @@ fn alarm_fits(job: &Job, alarm: Option<Alarm>) -> bool {
     let absent = |process: Option<Process>| process.is_none_or(|process| job.pid(process).is_none());
     match alarm {
         None => true,
-        Some(Alarm::Pause) => {
+        Some(Alarm::Held(hold)) => {
             let begins = matches!(row.next(job.goal), Next::To(next) if next.row().begins());
-            begins && absent(row.awaited())
+            begins && absent(row.awaited()) && hold != Hold::Nothing
         }
         Some(Alarm::Retry) => job.is_tried_again() && !row.kills(),
         Some(Alarm::Readiness) => row.wait == Wait::Readiness,
@@ -106,10 +106,11 @@ impl Supervisor<'_> {
         };
         // While a job is held, its one timer is to ask again; what else it is for follows after that.
         let (held, tried_again) = (is_held(job), alarm == Some(Alarm::Retry) || (is_held(job) && job.is_tried_again()));
+        let is_held_back = matches!(alarm, Some(Alarm::Held(_)));
         let bound = match row.wait {
             Wait::Nothing => false,
             Wait::Goal(Goal::Stop) => !job.follow.advice_due || alarm.is_some(),
-            Wait::Goal(_) => alarm == Some(Alarm::Pause),
+            Wait::Goal(_) => is_held_back,
             Wait::Event => true,
             Wait::Spawned(_) => tried_again,
             Wait::Readiness if job.pid(Process::Main).is_none() => held || tried_again,
@@ -118,7 +119,7 @@ impl Supervisor<'_> {
                 alarm == Some(Alarm::Readiness) || (job.follow.start_by.is_none() && !looked_at)
             }
             Wait::End(process) if job.pid(process).is_some() => alarm.is_some() || unbound,
-            Wait::End(_) if row.kills() || alarm == Some(Alarm::Pause) => alarm.is_some(),
+            Wait::End(_) if row.kills() || is_held_back => alarm.is_some(),
             Wait::End(_) => tried_again,
         };
         bound && (!held || alarm.is_some())
