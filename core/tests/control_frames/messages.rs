@@ -138,6 +138,9 @@ pub fn waits() -> Vec<(Waiting<'static>, &'static str)> {
         (one(Cause::Spawned(Process::Main)), "svc (one): waiting for its main process to be made"),
         (one(Cause::Stop), "svc (one): waiting to be stopped: a task without a process does not end by itself"),
         (one(Cause::Survivors), "svc (one): waiting to learn which of its processes live"),
+        (one(Cause::Step), "svc (one): waiting for its turn"),
+        (one(Cause::Goal(Goal::Start)), "svc (one): waiting for its turn"),
+        (one(Cause::Nothing), "svc (one): waiting for nothing that is known"),
         (event(Holder::Unknown), "svc (one): waiting for the event stopping"),
         (event(Holder::Job { job, instance }), "svc (one): waiting for the event stopping, which the job other holds"),
         (

@@ -80,6 +80,11 @@ impl Options {
         Ok(options)
     }
 
+    /// Whether all mutants are wanted.
+    pub fn all(&self) -> bool {
+        !self.left && self.files.is_empty() && self.mutant.is_none() && self.sample.is_none()
+    }
+
     /// The numbers of the mutants that are wanted.
     pub fn chosen(&self, core: &Core, known: &BTreeMap<usize, Fate>) -> Vec<usize> {
         let is_wanted = |number: &usize| {
