@@ -2,7 +2,8 @@
 
 use uphold_core::bytes::Strings;
 use uphold_core::{
-    ClientId, Effect, Exit, Input, Instant, JobCommand, Launch, Pid, Process, Select, Supervisor, Target,
+    ClientId, Effect, Exit, Input, Instant, JobCommand, Launch, Pid, Process, Select, SpawnError, SpawnStage,
+    Supervisor, Target,
 };
 use uphold_tests::world::Small;
 
@@ -106,4 +107,33 @@ fn a_slow_search_is_ordered_only_for_what_may_be_a_daemon() {
     give(&mut supervisor, Instant(1), command(JobCommand::Stop));
     let (_, searches) = give(&mut supervisor, Instant(2), exit_of(Process::Main, Exit::Status(0)));
     assert_eq!(searches, [false]);
+}
+
+/// Attempts that fail take time, and the next ones of the same jobs may be due before the last job has had its first: the
+/// other inputs of the world come in between all the same.
+#[test]
+fn slow_failures_do_not_keep_the_world_from_its_turn() {
+    let mut memory = Small::new();
+    let mut supervisor = memory.supervisor();
+    for name in ["a", "b", "c"] {
+        supervisor.define(name.as_bytes(), &mut b"start on go\nexec m\n".to_vec(), |_| {}).expect("a good file");
+    }
+    let error = SpawnError { stage: SpawnStage::Fork, code: 11 };
+    let mut now = Instant(0);
+    let mut attempts = |supervisor: &mut Supervisor<'_>, input: Input<'_>| {
+        now = Instant(now.0 + 10_000);
+        supervisor.handle(now, input);
+        let mut count = 0;
+        while let Some(effect) = supervisor.poll_effect() {
+            if let Effect::Spawn { job, process, .. } = effect {
+                count += 1;
+                assert!(count < 10, "the world has no turn");
+                now = Instant(now.0 + 100_000);
+                supervisor.handle(now, Input::SpawnFailed { job, process, pid: None, error, passing: true });
+            }
+        }
+        count
+    };
+    let counts = [attempts(&mut supervisor, Input::event(b"go")), attempts(&mut supervisor, Input::Tick)];
+    assert_eq!(counts, [3, 3]);
 }

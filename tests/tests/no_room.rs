@@ -412,3 +412,40 @@ fn what_is_refused_leaves_nothing_behind() {
     }
     assert!(refused > 400, "{refused}");
 }
+
+/// A job has room for two of its own events. While others hold those, it has no more than anything else: what it cannot
+/// report is said, and the job goes on.
+#[test]
+fn a_job_whose_events_are_held_goes_on_without_more() {
+    type Mine = storage! { classes: 8, jobs: 1, events: 4 };
+    for (held, others, lost) in [(0, 2, 0), (1, 2, 0), (2, 1, 0), (2, 2, 2)] {
+        let mut talk = Talk::new(Mine::new());
+        talk.load("svc", "exec main\n");
+        let empty = occupancy(&mut talk);
+        talk.load("fill", "start on a and b and never\n");
+        start(&mut talk, "svc", "");
+        // Each restart is held by the newest of these.
+        for number in 0..held {
+            talk.load(&format!("hold{number}"), "start on started svc and never\n");
+            let restart = Request::Restart { target: Target::named(b"svc"), wait: false };
+            talk.ask(From::Root, restart);
+            talk.world.happen(&"1 dies of TERM".parse().expect("words that are known"));
+        }
+        for event in ["a", "b"].into_iter().take(others) {
+            emit(&mut talk, event, "", false);
+        }
+        assert_eq!(occupancy(&mut talk).events.used, held + others);
+        stop(&mut talk, "svc", "");
+        talk.world.happen(&"1 dies of TERM".parse().expect("words that are known"));
+        let said: Vec<String> =
+            talk.said.iter().cloned().chain(talk.world.kernel.journal.replace(Vec::new()).unwrap_or_default()).collect();
+        assert_eq!(complaints(&said).len(), lost, "{held} and {others}: {said:?}");
+        assert_eq!(said.contains(&"Handling stopped event".to_owned()), lost == 0, "{said:?}");
+        assert_eq!(occupancy(&mut talk).jobs.used, 0, "{held} and {others}");
+        for class in ["fill".to_owned()].into_iter().chain((0..held).map(|number| format!("hold{number}"))) {
+            talk.world.memory.supervisor().delete_class(class.as_bytes());
+        }
+        talk.world.happen(&"20 seconds pass".parse().expect("words that are known"));
+        assert_eq!(occupancy(&mut talk), empty, "{held} and {others}");
+    }
+}

@@ -24,7 +24,12 @@ impl Mutant {
     /// The mutant as the verdicts name it. Several may have one name.
     pub fn name(&self) -> String {
         let file = self.file.trim_start_matches(SOURCES).trim_start_matches('/');
-        format!("{file} {}: {} → {}", self.function, self.from, self.to)
+        format!("{file} {}: {} → {}", self.function, self.from, self.new_text())
+    }
+
+    /// The text that takes the old one's place, or a word for none.
+    pub fn new_text(&self) -> &str {
+        if self.to.is_empty() { "(nothing)" } else { &self.to }
     }
 }
 

@@ -16,8 +16,8 @@ fn mutant(core: &Core, number: usize) -> String {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
     };
-    let to = if mutant.to.is_empty() { "(nothing)".to_owned() } else { cut(&mutant.to) };
-    format!("{number} {}:{} {}: {} → {to}", mutant.file, mutant.line, mutant.function, cut(&mutant.from))
+    let (from, to) = (cut(&mutant.from), cut(mutant.new_text()));
+    format!("{number} {}:{} {}: {from} → {to}", mutant.file, mutant.line, mutant.function)
 }
 
 /// Prints how many mutants there are.
