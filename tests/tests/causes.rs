@@ -9,7 +9,7 @@ use uphold_core::{
 };
 use uphold_tests::choices::Choices;
 use uphold_tests::kernel::Client;
-use uphold_tests::world::{Small, World};
+use uphold_tests::world::{Memory, Small, World};
 
 const JOBS: [(&str, &str); 9] = [
     ("svc", "start on go\nexec main\npre-start exec hook\npre-stop exec hook\npost-stop exec hook\n"),
@@ -77,7 +77,7 @@ fn every_kind_of_wait_is_named() {
 }
 
 /// The cause that a client waits for, as text; empty if it waits for none.
-fn words_to(world: &mut World<Small>, client: &str) -> String {
+fn words_to<M: Memory>(world: &mut World<M>, client: &str) -> String {
     let slot = u32::from(client.as_bytes()[0] - b'A');
     let supervisor = world.memory.supervisor();
     supervisor.explain_client(ClientId { slot, generation: 0 }).map_or(String::new(), |waiting| waiting.to_string())
@@ -227,6 +227,7 @@ fn the_facts_about_a_job_are_those_of_now() {
         let why = supervisor.why(class, job);
         let happened: String = (0..4).map(|place| if why.has_happened(place) { '1' } else { '0' }).collect();
         let started_by = String::from_utf8_lossy(why.started_by).into_owned();
+        assert!(!why.forgotten, "the world knows better");
         (happened, why.happened, started_by, why.cause.is_a_wait(), why.task, why.respawn, why.status.to_string())
     };
     let of_svc = |happened: &str, bits, by: &str, status: &str| {
@@ -257,7 +258,8 @@ fn the_facts_about_a_job_are_those_of_now() {
 fn every_event_of_the_longest_condition_has_a_bit() {
     use uphold_core::limits::CONDITION_EVENTS;
     let names: Vec<String> = (0..CONDITION_EVENTS).map(|number| format!("e{number}")).collect();
-    type Mine = uphold_core::storage! { classes: 4, jobs: 4, events: 80, leaves: 80, names: 80, text: 8192, pieces: 400 };
+    type Mine =
+        uphold_core::storage! { classes: 4, jobs: 4, events: 80, leaves: 80, names: 80, text: 8192, pieces: 400 };
     let mut world = World::new(Mine::new());
     world.load("svc", &format!("start on {}\nexec main\n", names.join(" and "))).expect("a good job file");
     for (place, name) in names.iter().enumerate().rev().take(CONDITION_EVENTS - 1) {
@@ -297,8 +299,8 @@ fn an_event_that_is_handled_can_be_read() {
                 match effect {
                     Effect::Log(Notice::HandlingEvent(id)) => {
                         let (name, of_failure, environment) = supervisor.event(id);
-                        let first = environment.iter().next().map(<[u8]>::to_vec).unwrap_or_default();
-                        events.push((String::from_utf8_lossy(name).into_owned(), of_failure, first));
+                        let all = environment.iter().collect::<Vec<_>>().join(&b' ');
+                        events.push((String::from_utf8_lossy(name).into_owned(), of_failure, all));
                     }
                     Effect::Spawn { job, process, .. } => {
                         supervisor.handle(Instant(0), Input::Spawned { job, process, pid });
@@ -311,10 +313,37 @@ fn an_event_that_is_handled_can_be_read() {
     };
     let named = |name: &str, of_failure, variable: &[u8]| (name.to_owned(), of_failure, variable.to_vec());
     let event = Input::Emit { client: None, event: b"go", environment: Strings(b"A=1\0"), wait: false };
-    let begun = [named("go", false, b"A=1"), named("starting", false, b"JOB=bad"), named("started", false, b"JOB=bad")];
+    let begun = [
+        named("go", false, b"A=1"),
+        named("starting", false, b"JOB=bad INSTANCE="),
+        named("started", false, b"JOB=bad INSTANCE="),
+    ];
     assert_eq!(read(event), begun);
+    let result = b"JOB=bad INSTANCE= RESULT=failed PROCESS=main EXIT_STATUS=1";
     assert_eq!(
         read(Input::Exited { pid, exit: Exit::Status(1) }),
-        [named("stopping", false, b"JOB=bad"), named("go", true, b"A=1"), named("stopped", false, b"JOB=bad")]
+        [named("stopping", false, result), named("go", true, b"A=1"), named("stopped", false, result)]
     );
+}
+
+/// Of as many events as a condition may name, the last is held and waited for like the first.
+#[test]
+fn every_event_of_the_longest_condition_waits() {
+    use uphold_core::limits::CONDITION_EVENTS;
+    type Mine = uphold_core::storage! {
+        classes: 4, jobs: 4, events: 80, waiters: 160, leaves: 80, names: 80, text: 16384, pieces: 400
+    };
+    let names: Vec<String> = (0..CONDITION_EVENTS).map(|number| format!("e{number}")).collect();
+    for place in [0, CONDITION_EVENTS - 1] {
+        let mut world = World::new(Mine::new());
+        let file = format!("start on {}\npre-start exec hook\nexec main\n", names.join(" and "));
+        world.load("svc", &file).expect("a good job file");
+        for name in names.iter().filter(|name| **name != names[place]) {
+            world.happen(&format!("emit --no-wait {name}").parse().expect("words that are known"));
+        }
+        world.happen(&format!("A: emit {}", names[place]).parse().expect("words that are known"));
+        assert_eq!(words_to(&mut world, "A"), format!("waiting for the event e{place}, which the job svc holds"));
+        world.happen(&"1 exits 0".parse().expect("words that are known"));
+        assert_eq!(words_to(&mut world, "A"), "");
+    }
 }

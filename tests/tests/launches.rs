@@ -137,3 +137,52 @@ fn slow_failures_do_not_keep_the_world_from_its_turn() {
     let counts = [attempts(&mut supervisor, Input::event(b"go")), attempts(&mut supervisor, Input::Tick)];
     assert_eq!(counts, [3, 3]);
 }
+
+/// A supervisor is calm when it has no effect left, whatever kind of work is under way, and only then.
+#[test]
+fn what_has_effects_left_is_not_calm() {
+    let file = b"start on go\nstop on halt\nexec m\npost-stop exec h\n";
+    let jobs = ["svc", "other"];
+    let mut memory = Small::new();
+    let mut supervisor = memory.supervisor();
+    for name in jobs {
+        supervisor.define(name.as_bytes(), &mut file.to_vec(), |_| {}).expect("a good file");
+    }
+    let mut next = 100;
+    let mut feed = |supervisor: &mut Supervisor<'_>, input: Input<'_>| {
+        let mut input = Some(input);
+        while let Some(given) = input.take() {
+            supervisor.handle(Instant(0), given);
+            loop {
+                let was_calm = supervisor.is_calm();
+                let Some(effect) = supervisor.poll_effect() else { break };
+                assert!(!was_calm, "{effect:?} was left");
+                if let Effect::Spawn { job, process, .. } = effect {
+                    next += 1;
+                    let pid = Pid::new(next).expect("a process id");
+                    supervisor.handle(Instant(0), Input::Spawned { job, process, pid });
+                    supervisor.handle(Instant(0), Input::Executed { pid });
+                }
+            }
+            assert!(supervisor.is_calm());
+        }
+    };
+    let exits = |number, exit| Input::Exited { pid: Pid::new(number).expect("a process id"), exit };
+    let emit = |event, wait| Input::Emit {
+        client: Some(ClientId { slot: 1, generation: 0 }),
+        event,
+        environment: Strings::EMPTY,
+        wait,
+    };
+    feed(&mut supervisor, emit(b"nothing", true));
+    feed(&mut supervisor, emit(b"go", true));
+    feed(&mut supervisor, command(JobCommand::Start));
+    feed(&mut supervisor, command(JobCommand::Reload));
+    feed(&mut supervisor, command(JobCommand::Restart));
+    feed(&mut supervisor, exits(101, Exit::Signal(15)));
+    supervisor.define(b"other", &mut b"start on go\nexec m\n".to_vec(), |_| {}).expect("a good file");
+    feed(&mut supervisor, emit(b"halt", true));
+    feed(&mut supervisor, exits(102, Exit::Status(1)));
+    (103..110).for_each(|number| feed(&mut supervisor, exits(number, Exit::Status(0))));
+    feed(&mut supervisor, Input::Shutdown);
+}

@@ -52,7 +52,7 @@ fn run(options: &Options) -> io::Result<usize> {
     core.compile(&options.copy, &options.copy.with_extension("left-out"))?;
     let ledger = Ledger::new(&options.copy.with_extension("fates"), core.descriptions());
     let known = ledger.fates();
-    let chosen = options.chosen(&core, &known);
+    let chosen = options.chosen(&core, &known)?;
     report::size(&core, &chosen);
     if options.list {
         report::list(&core, &chosen);
