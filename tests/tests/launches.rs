@@ -186,3 +186,34 @@ fn what_has_effects_left_is_not_calm() {
     (103..110).for_each(|number| feed(&mut supervisor, exits(number, Exit::Status(0))));
     feed(&mut supervisor, Input::Shutdown);
 }
+
+/// A user or a group that there is none of is said without a number; everything else with what the world says.
+#[test]
+fn a_failure_is_said_in_words() {
+    for (stage, code, words) in [
+        (SpawnStage::FindUser, 0, "find setuid user"),
+        (SpawnStage::FindGroup, 0, "find setgid group"),
+        (SpawnStage::FindUser, 5, "getpwnam: explained"),
+        (SpawnStage::Directory, 0, "change working directory: explained"),
+    ] {
+        let mut memory = Small::new();
+        let mut supervisor = memory.supervisor();
+        supervisor.define(b"svc", &mut b"exec m\n".to_vec(), |_| {}).expect("a good file");
+        supervisor.handle(Instant(0), command(JobCommand::Start));
+        let mut said = String::new();
+        while let Some(effect) = supervisor.poll_effect() {
+            match effect {
+                Effect::Spawn { job, process, .. } => {
+                    let error = SpawnError { stage, code };
+                    let failed = Input::SpawnFailed { job, process, pid: None, error, passing: false };
+                    supervisor.handle(Instant(0), failed);
+                }
+                Effect::Log(notice @ uphold_core::Notice::SpawnFailed { .. }) => {
+                    said = supervisor.message(notice, |_| "explained").1.to_string();
+                }
+                _ => {}
+            }
+        }
+        assert!(said.ends_with(&format!("unable to {words}")), "{said}");
+    }
+}

@@ -591,3 +591,16 @@ fn instances_leave_in_any_order() {
         uphold_tests::memory::image_of(&mut talk.world.memory).expect("a sound state");
     }
 }
+
+/// A client that does not wait gets its reply also when there is no place to keep it: at once.
+#[test]
+fn a_reply_needs_no_place() {
+    type Mine = storage! { classes: 4, jobs: 1, waiters: 3 };
+    let mut talk = Talk::new(Mine::new());
+    talk.load("job", "start on x and y and z\nexec main\n");
+    assert_eq!(emit(&mut talk, "e", "", false), "done");
+    assert!(start(&mut talk, "job", "").starts_with("job start/"), "every place is reserved now");
+    assert_eq!(occupancy(&mut talk).waiters.reserved, 3);
+    assert_eq!(emit(&mut talk, "e", "", false), "done");
+    assert_eq!(stop(&mut talk, "job", ""), "job stop/running, process 1");
+}
