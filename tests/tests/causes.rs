@@ -212,8 +212,8 @@ fn only_status_tells_what_a_daemon_says_that_it_does() {
     assert_eq!(status, format!("{listed}\n\t3 of 4\u{fffd}"));
 }
 
-/// What the supervisor itself knows for `initctl why`: the events that have happened and those that started the job,
-/// and what its class says about it.
+/// The supervisor's part of `initctl why`: the events that have happened, those that started the job, and the facts of
+/// its class.
 #[test]
 fn the_facts_about_a_job_are_those_of_now() {
     let mut world = world_of(&[

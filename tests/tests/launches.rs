@@ -107,10 +107,25 @@ fn a_slow_search_is_ordered_only_for_what_may_be_a_daemon() {
     give(&mut supervisor, Instant(1), command(JobCommand::Stop));
     let (_, searches) = give(&mut supervisor, Instant(2), exit_of(Process::Main, Exit::Status(0)));
     assert_eq!(searches, [false]);
+    // Where it does not matter which processes are left, there is no search.
+    let mut memory = Small::new();
+    let mut supervisor = memory.supervisor();
+    supervisor.define(b"svc", &mut b"exec m\n".to_vec(), |_| {}).expect("a good file");
+    give(&mut supervisor, Instant(0), command(JobCommand::Start));
+    give(&mut supervisor, Instant(0), Input::Executed { pid: pid(Process::Main) });
+    let (_, searches) = give(&mut supervisor, Instant(1), exit_of(Process::Main, Exit::Status(0)));
+    assert!(searches.is_empty());
+    // A process that is not ready may have moved anywhere.
+    let mut memory = Small::new();
+    let mut supervisor = memory.supervisor();
+    supervisor.define(b"svc", &mut b"exec m\nexpect stop\n".to_vec(), |_| {}).expect("a good file");
+    give(&mut supervisor, Instant(0), command(JobCommand::Start));
+    let (_, searches) = give(&mut supervisor, Instant(2500), Input::Tick);
+    assert_eq!(searches, [true]);
 }
 
-/// Attempts that fail take time, and the next ones of the same jobs may be due before the last job has had its first: the
-/// other inputs of the world come in between all the same.
+/// Attempts that fail take time, and the next ones of the same jobs may be due before the last job has had its first:
+/// the other inputs of the world come in between all the same.
 #[test]
 fn slow_failures_do_not_keep_the_world_from_its_turn() {
     let mut memory = Small::new();
@@ -136,6 +151,10 @@ fn slow_failures_do_not_keep_the_world_from_its_turn() {
     };
     let counts = [attempts(&mut supervisor, Input::event(b"go")), attempts(&mut supervisor, Input::Tick)];
     assert_eq!(counts, [3, 3]);
+    // Timers count like events where a bound cuts the drain short.
+    supervisor.bound_drain(2);
+    let counts = [attempts(&mut supervisor, Input::Tick), attempts(&mut supervisor, Input::Tick)];
+    assert_eq!(counts, [2, 2]);
 }
 
 /// A supervisor is calm when it has no effect left, whatever kind of work is under way, and only then.
@@ -187,7 +206,7 @@ fn what_has_effects_left_is_not_calm() {
     feed(&mut supervisor, Input::Shutdown);
 }
 
-/// A user or a group that there is none of is said without a number; everything else with what the world says.
+/// A missing user or group is logged without the world's reason; every other failure with it.
 #[test]
 fn a_failure_is_said_in_words() {
     for (stage, code, words) in [

@@ -1,5 +1,5 @@
-//! The generated pages of `docs/` match the tables, and the list in `docs/proof.md` the verdicts on mutants. `UPDATE_DOCS=1 cargo test -p uphold-tests --test pages` writes
-//! them.
+//! The generated pages of `docs/` match the tables, and the list in `docs/proof.md` matches the verdicts on mutants.
+//! `UPDATE_DOCS=1 cargo test -p uphold-tests --test pages` writes them.
 
 #[path = "pages/compatibility.rs"]
 mod compatibility;

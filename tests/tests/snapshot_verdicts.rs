@@ -170,7 +170,7 @@ fn an_image_in_parts_is_the_whole() {
     }
 }
 
-/// What is under way is not saved, whole or in parts; and the reason is said in words.
+/// Work that is under way is not saved, whole or in parts. Each reason has its words.
 #[test]
 fn work_under_way_is_not_saved() {
     let mut memory = Small::new();

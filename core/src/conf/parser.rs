@@ -101,8 +101,8 @@ fn find_row(scanner: &mut Scanner<'_>) -> Result<&'static StanzaRow, ConfError> 
     Ok(row)
 }
 
-/// Reads the arguments, to the end of the line or block. The next stanza is on a later line, so a reader that leaves the
-/// end of its line to be read does no harm.
+/// Reads the arguments, to the end of the line or block. The next stanza is on a later line, so a reader may leave the
+/// end of its line to be read.
 fn read<'s>(scanner: &'s mut Scanner<'_>, row: &StanzaRow) -> Result<Stanza<'s>, ConfError> {
     match row.shape {
         Shape::Command(process) => {

@@ -369,7 +369,7 @@ fn one_piece_is_written_at_a_time() {
     assert_eq!((arena.written(), arena.used()), (4, cost(1) + cost(4)), "the one before is dropped");
     arena.append(&mut first, b"b").expect("there is room");
     assert_eq!((arena.get(first), arena.written(), arena.used()), (&b"ab"[..], 0, cost(2)));
-    // What is dropped makes room.
+    // A dropped piece makes room.
     arena.begin().expect("there is room");
     arena.push(&[1; 40]).expect("there is room");
     arena.append(&mut first, &[2; 30]).expect("there is room without the piece that is dropped");
