@@ -282,7 +282,11 @@ fn a_job_on_the_move_has_a_cause_too() {
     assert_eq!(cause(&supervisor), WaitCause::Step);
     let waiting = supervisor.explain(target("daemon")).expect("a job of that name");
     assert_eq!(waiting.to_string(), "daemon: waiting for its turn");
-    while supervisor.poll_effect().is_some() {}
+    while let Some(effect) = supervisor.poll_effect() {
+        if let Effect::Spawn { .. } = effect {
+            assert_eq!(cause(&supervisor), WaitCause::Step, "it has ordered its process, and is still on the move");
+        }
+    }
     assert_eq!(cause(&supervisor), WaitCause::Spawned(Process::Main));
 }
 
