@@ -7,9 +7,8 @@ use ask::{complaints, emit, fill, occupancy, start, stop};
 use uphold_core::bytes::Strings;
 use uphold_core::control::Request;
 use uphold_core::limits::INSTANCE_NAME;
-use uphold_core::{Occupancy, Select, Target, storage};
+use uphold_core::{Select, Target, storage};
 use uphold_tests::talk::{From, Talk};
-use uphold_tests::world::Memory;
 
 #[test]
 fn a_job_that_runs_can_report_its_end_whatever_fills_the_text() {

@@ -195,3 +195,37 @@ fn a_reply_needs_no_place() {
     assert_eq!(emit(&mut talk, "e", "", false), "done");
     assert_eq!(stop(&mut talk, "job", ""), "job stop/running, process 1");
 }
+
+/// However much room there is, a job is started with all the text that it will need, or not at all.
+#[test]
+fn a_start_has_all_its_text_or_leaves_nothing() {
+    type Mine = storage! { classes: 4, jobs: 2, text: 4096 };
+    let value = "v".repeat(50);
+    let (mut started, mut refused) = (0, 0);
+    for room in (0..900).step_by(3) {
+        for by_event in [false, true] {
+            let mut talk = Talk::new(Mine::new());
+            talk.load("svc", "import A\nexport A\ninstance $N\nstart on go\nexec main\n");
+            fill(&mut talk, room);
+            let before = occupancy(&mut talk);
+            let variables = format!("N=1\0A={value}\0B={value}\0");
+            match by_event {
+                false => drop(start(&mut talk, "svc", &variables)),
+                true => drop(emit(&mut talk, "go", &variables, false)),
+            }
+            if occupancy(&mut talk).jobs.used == 0 {
+                assert_eq!(occupancy(&mut talk), before, "{room}");
+                refused += 1;
+                continue;
+            }
+            started += 1;
+            fill(&mut talk, 0);
+            talk.world.kernel.journal = Some(Vec::new());
+            talk.world.happen(&"1 dies of STKFLT".parse().expect("words that are known"));
+            let said = talk.world.kernel.journal.replace(Vec::new()).unwrap_or_default();
+            assert!(complaints(&said).is_empty(), "{room}: {said:?}");
+            assert!(said.contains(&"Handling stopped event".to_owned()), "{room}: {said:?}");
+        }
+    }
+    assert!(started > 50 && refused > 50, "{started} {refused}");
+}
