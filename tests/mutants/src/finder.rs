@@ -33,7 +33,8 @@ pub struct Finder<'t> {
 impl<'t> Finder<'t> {
     /// Finds the mutants of a file. `mutants` are those of other files.
     pub fn find(path: &'t str, text: &'t str, kept: &'t BTreeSet<String>, mutants: Vec<Mutant>) -> syn::Result<Self> {
-        let mut finder = Finder { path, text, function: String::new(), kept, plan: Plan::default(), mutants, fixed_rows: 0 };
+        let mut finder =
+            Finder { path, text, function: String::new(), kept, plan: Plan::default(), mutants, fixed_rows: 0 };
         let file = syn::parse_file(text)?;
         finder.visit_file(&file);
         if path.ends_with("src/lib.rs")
