@@ -4,11 +4,12 @@ use uphold_core::bytes::Strings;
 use uphold_core::control::frame::MAX_PAGE;
 use uphold_core::control::{Cause, Holder as HolderName, Refusal, Reply, Request, Waiting};
 use uphold_core::{
-    ClientId, Exit, Holder, Host, Input, Notification, Peer, Priority, Process, Response, Select, Target, WaitCause,
+    ClientId, Effect, Exit, Holder, Host, Input, Instant, JobCommand, Notice, Notification, Peer, Pid, Priority,
+    Process, Response, Select, Supervisor, Target, WaitCause,
 };
 use uphold_tests::choices::Choices;
 use uphold_tests::kernel::Client;
-use uphold_tests::world::{Small, World};
+use uphold_tests::world::{Memory, Small, World};
 
 const JOBS: [(&str, &str); 9] = [
     ("svc", "start on go\nexec main\npre-start exec hook\npre-stop exec hook\npost-stop exec hook\n"),
@@ -76,7 +77,7 @@ fn every_kind_of_wait_is_named() {
 }
 
 /// The cause that a client waits for, as text; empty if it waits for none.
-fn words_to(world: &mut World<Small>, client: &str) -> String {
+fn words_to<M: Memory>(world: &mut World<M>, client: &str) -> String {
     let slot = u32::from(client.as_bytes()[0] - b'A');
     let supervisor = world.memory.supervisor();
     supervisor.explain_client(ClientId { slot, generation: 0 }).map_or(String::new(), |waiting| waiting.to_string())
@@ -211,4 +212,144 @@ fn only_status_tells_what_a_daemon_says_that_it_does() {
         .expect("a process");
     assert_eq!(listed, format!("early start/running, process {pid}"));
     assert_eq!(status, format!("{listed}\n\t3 of 4\u{fffd}"));
+}
+
+/// The supervisor's part of `initctl why`: the events that have happened, those that started the job, and the facts of
+/// its class.
+#[test]
+fn the_facts_about_a_job_are_those_of_now() {
+    let mut world = world_of(&[
+        ("svc", "start on one and (two N=2 or three)\nrespawn\nrespawn limit 3 7\nexec main\n"),
+        ("task", "task\nexec main\n"),
+    ]);
+    let see = |world: &mut World<Small>, name: &str| {
+        let supervisor = world.memory.supervisor();
+        let class = supervisor.find_class(name.as_bytes()).expect("a class");
+        let job = supervisor.jobs().find(|&job| supervisor.class_of(job) == Some(class));
+        let why = supervisor.why(class, job);
+        let happened: String = (0..4).map(|place| if why.has_happened(place) { '1' } else { '0' }).collect();
+        let started_by = String::from_utf8_lossy(why.started_by).into_owned();
+        assert!(!why.forgotten, "the world knows better");
+        (happened, why.happened, started_by, why.cause.is_a_wait(), why.task, why.respawn, why.status.to_string())
+    };
+    let of_svc = |happened: &str, bits, by: &str, status: &str| {
+        (happened.to_owned(), bits, by.to_owned(), false, false, Some((3, 7)), status.to_owned())
+    };
+    #[rustfmt::skip]
+    let steps = [
+        ("emit --no-wait other", of_svc("0000", 0, "", "svc stop/waiting")),
+        ("emit --no-wait two N=1", of_svc("0000", 0, "", "svc stop/waiting")),
+        ("emit --no-wait two N=2", of_svc("0100", 2, "", "svc stop/waiting")),
+        ("emit --no-wait three", of_svc("0110", 6, "", "svc stop/waiting")),
+        ("emit --no-wait one",   of_svc("0000", 0, "one two three", "svc start/running, process 1")),
+    ];
+    for (happening, wanted) in steps {
+        world.happen(&happening.parse().expect("words that are known"));
+        assert_eq!(see(&mut world, "svc"), wanted, "after {happening}");
+    }
+    let at_rest = (false, "task stop/waiting".to_owned());
+    let (_, _, _, waits, is_task, respawn, status) = see(&mut world, "task");
+    assert_eq!(((waits, status), is_task, respawn), (at_rest, true, None));
+    world.happen(&"start --no-wait task".parse().expect("words that are known"));
+    let (.., waits, is_task, _, status) = see(&mut world, "task");
+    assert_eq!((waits, is_task, status.as_str()), (true, true, "task start/running, process 2"));
+}
+
+/// The first and the last of as many events as a condition may name have bits.
+#[test]
+fn every_event_of_the_longest_condition_has_a_bit() {
+    use uphold_core::limits::CONDITION_EVENTS;
+    let names: Vec<String> = (0..CONDITION_EVENTS).map(|number| format!("e{number}")).collect();
+    type Mine =
+        uphold_core::storage! { classes: 4, jobs: 4, events: 80, leaves: 80, names: 80, text: 8192, pieces: 400 };
+    let mut world = World::new(Mine::new());
+    world.load("svc", &format!("start on {}\nexec main\n", names.join(" and "))).expect("a good job file");
+    for (place, name) in names.iter().enumerate().rev().take(CONDITION_EVENTS - 1) {
+        world.happen(&format!("emit --no-wait {name}").parse().expect("words that are known"));
+        let supervisor = world.memory.supervisor();
+        let class = supervisor.find_class(b"svc").expect("a class");
+        assert_eq!(supervisor.why(class, None).happened, u64::MAX << place, "{name}");
+    }
+}
+
+/// Between the effects of an input a job is on the move, and then it waits for its process to be made.
+#[test]
+fn a_job_on_the_move_has_a_cause_too() {
+    let mut world = world();
+    let mut supervisor = world.memory.supervisor();
+    let client = ClientId { slot: 0, generation: 0 };
+    let command = Input::Command { client, command: JobCommand::Start, target: target("daemon"), wait: false };
+    supervisor.handle(Instant(0), command);
+    let cause = |supervisor: &Supervisor<'_>| supervisor.cause(supervisor.jobs().next().expect("a job"));
+    assert_eq!(cause(&supervisor), WaitCause::Step);
+    let waiting = supervisor.explain(target("daemon")).expect("a job of that name");
+    assert_eq!(waiting.to_string(), "daemon: waiting for its turn");
+    while let Some(effect) = supervisor.poll_effect() {
+        if let Effect::Spawn { .. } = effect {
+            assert_eq!(cause(&supervisor), WaitCause::Step, "it has ordered its process, and is still on the move");
+        }
+    }
+    assert_eq!(cause(&supervisor), WaitCause::Spawned(Process::Main));
+}
+
+/// The event of a message has its name and variables as long as it is there.
+#[test]
+fn an_event_that_is_handled_can_be_read() {
+    let mut world = world_of(&[("bad", "start on go\ntask\nexec main\n")]);
+    let pid = Pid::new(7).expect("a number");
+    let mut read = |input: Input<'_>| {
+        let (mut supervisor, mut events) = (world.memory.supervisor(), Vec::new());
+        for input in [input, Input::Executed { pid }] {
+            supervisor.handle(Instant(0), input);
+            while let Some(effect) = supervisor.poll_effect() {
+                match effect {
+                    Effect::Log(Notice::HandlingEvent(id)) => {
+                        let (name, of_failure, environment) = supervisor.event(id);
+                        let all = environment.iter().collect::<Vec<_>>().join(&b' ');
+                        events.push((String::from_utf8_lossy(name).into_owned(), of_failure, all));
+                    }
+                    Effect::Spawn { job, process, .. } => {
+                        supervisor.handle(Instant(0), Input::Spawned { job, process, pid });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        events
+    };
+    let named = |name: &str, of_failure, variable: &[u8]| (name.to_owned(), of_failure, variable.to_vec());
+    let event = Input::Emit { client: None, event: b"go", environment: Strings(b"A=1\0"), wait: false };
+    let begun = [
+        named("go", false, b"A=1"),
+        named("starting", false, b"JOB=bad INSTANCE="),
+        named("started", false, b"JOB=bad INSTANCE="),
+    ];
+    assert_eq!(read(event), begun);
+    let result = b"JOB=bad INSTANCE= RESULT=failed PROCESS=main EXIT_STATUS=1";
+    assert_eq!(
+        read(Input::Exited { pid, exit: Exit::Status(1) }),
+        [named("stopping", false, result), named("go", true, b"A=1"), named("stopped", false, result)]
+    );
+}
+
+/// Of as many events as a condition may name, the last is held and waited for like the first.
+#[test]
+fn every_event_of_the_longest_condition_waits() {
+    use uphold_core::limits::CONDITION_EVENTS;
+    type Mine = uphold_core::storage! {
+        classes: 4, jobs: 4, events: 80, waiters: 160, leaves: 80, names: 80, text: 16384, pieces: 400
+    };
+    let names: Vec<String> = (0..CONDITION_EVENTS).map(|number| format!("e{number}")).collect();
+    for place in [0, CONDITION_EVENTS - 1] {
+        let mut world = World::new(Mine::new());
+        let file = format!("start on {}\npre-start exec hook\nexec main\n", names.join(" and "));
+        world.load("svc", &file).expect("a good job file");
+        for name in names.iter().filter(|name| **name != names[place]) {
+            world.happen(&format!("emit --no-wait {name}").parse().expect("words that are known"));
+        }
+        world.happen(&format!("A: emit {}", names[place]).parse().expect("words that are known"));
+        assert_eq!(words_to(&mut world, "A"), format!("waiting for the event e{place}, which the job svc holds"));
+        world.happen(&"1 exits 0".parse().expect("words that are known"));
+        assert_eq!(words_to(&mut world, "A"), "");
+    }
 }

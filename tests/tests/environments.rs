@@ -224,3 +224,25 @@ fn a_change_that_does_not_fit_changes_nothing() {
     }
     assert!(refused > 100, "{refused}");
 }
+
+/// The name of an instance may come from any layer: the command, the stanzas of the class, the supervisor's own
+/// environment by a bare `env NAME`, or the base.
+#[test]
+fn an_instance_is_named_by_any_layer() {
+    for (stanzas, given, name) in [
+        ("", "", "linux"),
+        ("env TERM=dumb", "", "dumb"),
+        ("env TERM", "", "own"),
+        ("env TERM=dumb", "TERM=vt\0", "vt"),
+    ] {
+        let mut talk = Talk::new(Small::new());
+        talk.world.memory.supervisor().set_own_environment(Strings(b"OTHER=x\0TERM=own\0LAST=y\0")).expect("room");
+        talk.load("one", &format!("instance $TERM\n{stanzas}\nexec main\n"));
+        let target = Target { job: b"one", select: Select::Environment(Strings(given.as_bytes())) };
+        let said = talk.ask(From::User, Request::Start { target, wait: false });
+        assert_eq!(said, format!("one ({name}) start/spawned, process 1"), "{stanzas:?}");
+        // Its processes have the same value.
+        assert_eq!(talk.ask(From::User, get(of("one", name), "TERM")), name);
+        assert_eq!(talk.ask(From::User, list(of("one", name))), format!("PATH=/bin TERM={name}"));
+    }
+}

@@ -116,6 +116,9 @@ fn lines_words_and_quotes() {
         ("exec\n", "! 1: Expected token"),
         ("exec # nothing", "! 1: Expected token"),
         ("task\n\0", "! 2: Zero byte in file"),
+        ("\n\0\n\0", "! 2: Zero byte in file"),
+        ("description \"a\\\\\nb\"", "description <a\\ b>"),
+        ("description \"a\nb\"", "description <a b>"),
     ]);
 }
 
@@ -131,8 +134,8 @@ fn processes_and_scripts() {
         ("script\n\ta\n  b\nend script", "main script <\ta\n  b\n>"),
         ("script # c\n  it's\n end \t script # really\ntask", "main script <it's\n>; Task"),
         (
-            "script\nendscript\n#end script\nend scripts\nend script",
-            "main script <endscript\n#end script\nend scripts\n>",
+            "script\nendscript\n#end script\nend scripts\nend if\nendless\nend script",
+            "main script <endscript\n#end script\nend scripts\nend if\nendless\n>",
         ),
         ("pre-start script\n  a\nend script\n", "pre-start script <a\n>"),
         ("post-start exec a", "post-start exec <a>"),
@@ -156,6 +159,7 @@ fn conditions() {
         ("start on a and (b or c) and d", "start on {a} {b} {c} or and {d} and"),
         ("start on (a X=1 and b)or(c)", "start on {a}[X=1] {b} and {c} or"),
         ("start on (((a)))", "start on {a}"),
+        ("start on ( a or\t( b ) )", "start on {a} {b} or"),
         ("start on (a\n   and\n b)\ntask", "start on {a} {b} and; Task"),
         ("start on a\\\n  and b", "start on {a} {b} and"),
         ("start on \"and\" 'or' an\\d", "start on {and}[or][an\\d]"),
@@ -244,6 +248,7 @@ fn values() {
         ("reload signal TSTP", "ReloadSignal(Signal(20))"),
         ("reload signal -1", "! Illegal signal status, expected integer"),
         ("console log\nconsole owner", "Console(Log); Console(Owner)"),
+        ("console none\nconsole output", "Console(None); Console(Output)"),
         ("console tty", "! 1: Unknown stanza"),
         ("umask 0022", "Umask(18)"),
         ("umask 1000", "! 1: Illegal file creation mask, expected octal integer"),
@@ -256,6 +261,8 @@ fn values() {
         ),
         ("oom 16", "! 1: Illegal oom adjustment, expected -16 to 15 or 'never'"),
         ("oom", "! 1: Expected token"),
+        ("oom 5 \\\n 6", "! 2: Unexpected token"),
+        ("nice 9223372036854775807 x", "! 1: Unexpected token"),
         ("oom score -1000\noom score never", "OomScore(-1000); OomScore(-1000)"),
         ("oom score 1001", "! 1: Illegal oom score adjustment, expected -999 to 1000 or 'never'"),
         ("oom score", "! 1: Expected token"),

@@ -1,51 +1,14 @@
 //! Full storages: a refusal names what is full and changes nothing, and what a job needs was reserved when it was made.
 
+#[path = "no_room/ask.rs"]
+mod ask;
+
+use ask::{complaints, emit, fill, occupancy, start, stop};
 use uphold_core::bytes::Strings;
 use uphold_core::control::Request;
 use uphold_core::limits::INSTANCE_NAME;
-use uphold_core::{Occupancy, Select, Target, storage};
+use uphold_core::{Select, Target, storage};
 use uphold_tests::talk::{From, Talk};
-use uphold_tests::world::Memory;
-
-/// The messages about full storages.
-fn complaints(said: &[String]) -> Vec<&str> {
-    said.iter().filter(|line| line.starts_with("No room")).map(String::as_str).collect()
-}
-
-fn start(talk: &mut Talk<impl Memory>, job: &str, variables: &str) -> String {
-    let target = Target { job: job.as_bytes(), select: Select::Environment(Strings(variables.as_bytes())) };
-    talk.ask(From::Root, Request::Start { target, wait: false })
-}
-
-fn stop(talk: &mut Talk<impl Memory>, job: &str, variables: &str) -> String {
-    let target = Target { job: job.as_bytes(), select: Select::Environment(Strings(variables.as_bytes())) };
-    talk.ask(From::Root, Request::Stop { target, wait: false })
-}
-
-fn emit(talk: &mut Talk<impl Memory>, event: &str, variables: &str, wait: bool) -> String {
-    let environment = Strings(variables.as_bytes());
-    talk.ask(From::Root, Request::Emit { event: event.as_bytes(), environment, wait })
-}
-
-fn occupancy(talk: &mut Talk<impl Memory>) -> Occupancy {
-    talk.world.memory.supervisor().occupancy()
-}
-
-/// Fills the text of the storage, but for some bytes.
-fn fill(talk: &mut Talk<impl Memory>, room: usize) {
-    let mut supervisor = talk.world.memory.supervisor();
-    let (mut fits, mut too_much) = (0, 1 << 16);
-    while too_much - fits > 1 {
-        let length = (fits + too_much) / 2;
-        match supervisor.set_own_environment(Strings(&vec![0; length])) {
-            Ok(()) => fits = length,
-            Err(_) => too_much = length,
-        }
-        // Otherwise both texts must fit at once.
-        supervisor.set_own_environment(Strings::EMPTY).expect("nothing always fits");
-    }
-    supervisor.set_own_environment(Strings(&vec![0; fits.saturating_sub(room)])).expect("it has fitted before");
-}
 
 #[test]
 fn a_job_that_runs_can_report_its_end_whatever_fills_the_text() {
@@ -71,6 +34,32 @@ fn a_job_that_runs_can_report_its_end_whatever_fills_the_text() {
                 assert_eq!(occupancy(&mut talk).jobs.used, 0);
             }
         }
+    }
+}
+
+/// Every part of the longest text counts: the names of the job and its instance, and the name, the value and the signs
+/// of each variable.
+#[test]
+fn each_part_of_a_report_has_its_room() {
+    type Mine = storage! { classes: 4, jobs: 2, text: 8192 };
+    let exports: Vec<String> = (10..34).map(|number| format!("A_VARIABLE_{number}")).collect();
+    let given: String = exports.iter().map(|name| format!("{name}=x\0")).collect();
+    let instance = "i".repeat(60);
+    for (exports, given) in [(exports.join(" "), given.as_str()), ("A B C D E F G H J K L M N O P Q R S T".into(), "")]
+    {
+        let given = if given.is_empty() {
+            exports.split(' ').map(|name| format!("{name}=\0")).collect()
+        } else {
+            given.to_owned()
+        };
+        let mut talk = Talk::new(Mine::new());
+        talk.load("job", &format!("export {exports}\ninstance $I\nexec main\n"));
+        start(&mut talk, "job", &format!("I={instance}\0{given}"));
+        fill(&mut talk, 0);
+        talk.world.happen(&"1 dies of STKFLT".parse().expect("words that are known"));
+        let said = talk.world.kernel.journal.replace(Vec::new()).unwrap_or_default();
+        assert!(complaints(&said).is_empty() && said.contains(&"Handling stopped event".to_owned()), "{said:?}");
+        assert_eq!(occupancy(&mut talk).jobs.used, 0);
     }
 }
 
@@ -116,6 +105,47 @@ fn every_environment_is_changed_or_none() {
         }
     }
     assert!(done > 100 && refused > 100, "{done} {refused}");
+}
+
+/// A reset makes the values of jobs longer that began with shorter ones: their reports have room for them, or the reset
+/// is refused whole. Nothing is left of the environment that gave way.
+#[test]
+fn a_reset_is_made_with_room_for_what_becomes_longer() {
+    use uphold_core::EnvTable;
+    type Mine = storage! { classes: 4, jobs: 2, text: 3072 };
+    let value = "of the base, and longer than what is set for a while by far: 12345678901234567890";
+    let read = |talk: &mut Talk<Mine>| {
+        talk.ask(From::User, Request::GetEnvironment { table: EnvTable::Global, name: b"LONG" })
+    };
+    let (mut done, mut refused) = (0, 0);
+    for room in (0..700).step_by(7) {
+        let mut talk = Talk::new(Mine::new());
+        let base = format!("LONG={value}\0");
+        talk.world.memory.supervisor().set_base_environment(Strings(base.as_bytes())).expect("room");
+        talk.load("one", "instance $N\nexport LONG\nexec main\n");
+        let set = Request::SetEnvironment { table: EnvTable::Global, entry: b"LONG=", replace: true };
+        assert_eq!(talk.ask(From::User, set), "done");
+        start(&mut talk, "one", "N=1\0");
+        fill(&mut talk, room);
+        let before = occupancy(&mut talk).pieces;
+        match talk.ask(From::User, Request::ResetEnvironment { table: EnvTable::Global }).as_str() {
+            "done" => {
+                assert_eq!(read(&mut talk), value);
+                done += 1;
+            }
+            said => {
+                assert!(said.starts_with("The supervisor's capacity is exhausted"), "{said}");
+                assert_eq!(read(&mut talk), "");
+                refused += 1;
+            }
+        }
+        assert_eq!(occupancy(&mut talk).pieces, before, "{room}");
+        fill(&mut talk, 0);
+        talk.world.happen(&"1 dies of STKFLT".parse().expect("words that are known"));
+        let said = talk.world.kernel.journal.replace(Vec::new()).unwrap_or_default();
+        assert!(complaints(&said).is_empty() && said.contains(&"Handling stopped event".to_owned()), "{said:?}");
+    }
+    assert!(done > 10 && refused > 10, "{done} {refused}");
 }
 
 /// Events that are not finished may use up the room for them, but not that for the events of jobs.

@@ -1,10 +1,12 @@
-//! The generated pages of `docs/` match the tables. `UPDATE_DOCS=1 cargo test -p uphold-tests --test pages` writes
-//! them.
+//! The generated pages of `docs/` match the tables, and the list in `docs/proof.md` matches the verdicts on mutants.
+//! `UPDATE_DOCS=1 cargo test -p uphold-tests --test pages` writes them.
 
 #[path = "pages/compatibility.rs"]
 mod compatibility;
 #[path = "pages/tables.rs"]
 mod tables;
+#[path = "pages/verdicts.rs"]
+mod verdicts;
 
 use uphold_tests::page::{self, code, table};
 
@@ -12,13 +14,14 @@ use uphold_tests::page::{self, code, table};
 type Page = (&'static str, fn() -> String);
 
 /// All generated pages.
-const PAGES: [Page; 6] = [
+const PAGES: [Page; 7] = [
     ("lifecycle.md", tables::lifecycle),
     ("follow.md", tables::follow),
     ("stanzas.md", tables::stanzas),
     ("commands.md", tables::commands),
     ("limits.md", tables::limits),
     ("compatibility.md", compatibility::page),
+    ("proof.md", verdicts::proof),
 ];
 
 #[test]

@@ -33,6 +33,8 @@ fn each_request_is_for_some_clients_only_and_gets_its_reply() {
         (Request::Status { target: Target::named(b"") },    "Name may not be empty string", "Name may not be empty string", "Name may not be empty string"),
         (Request::Status { target: of_one },                "Unknown instance: 1", "Unknown instance: 1", "Unknown instance: 1"),
         (Request::Status { target: refused_one },           "Env must be KEY=VALUE pairs", "Env must be KEY=VALUE pairs", "Env must be KEY=VALUE pairs"),
+        (Request::Why { target: Target::named(b"no") },     "Unknown job: no",    "Unknown job: no",      "Unknown job: no"),
+        (Request::Why { target: refused_one },              "Env must be KEY=VALUE pairs", "Env must be KEY=VALUE pairs", "Env must be KEY=VALUE pairs"),
         (Request::List { from: 0 },                         "svc stop/waiting; one stop/waiting", "svc stop/waiting; one stop/waiting", "svc stop/waiting; one stop/waiting"),
         (Request::Usage { job: b"svc" },                    "svc help",           "svc help",             "svc help"),
         (Request::Usage { job: b"one" },                    "",                   "",                     ""),
@@ -90,6 +92,7 @@ fn what_is_not_in_the_protocol_is_refused_and_changes_nothing() {
         Request::Restart { target: Target { job: b"svc", select: Select::Environment(torn) }, wait: false },
         Request::Reload { target: Target { job: b"svc", select: Select::Environment(torn) } },
         Request::Status { target: Target { job: b"svc", select: Select::Environment(torn) } },
+        Request::Why { target: Target { job: b"svc", select: Select::Environment(torn) } },
         Request::Emit { event: b"e", environment: torn, wait: false },
         entry(b"A=\0b"),
         Request::UnsetEnvironment { table: EnvTable::Global, name: b"\0" },
@@ -134,6 +137,7 @@ fn only_commands_and_events_wait_and_only_they_are_inputs() {
         };
         assert_eq!(client, Some(CLIENT), "{request:?}");
     }
+    assert!(Request::Monitor.waits(), "its replies have no end");
     for request in [Request::Version, Request::List { from: 0 }, Request::EndSession, Request::Status { target: SVC }] {
         assert_eq!((request.waits(), request.input(CLIENT)), (false, None), "{request:?}");
     }

@@ -14,8 +14,10 @@ use std::fmt::Write;
 use std::path::Path;
 
 use lies::{image_of, lies, records, told};
-use uphold_core::snapshot::Unreadable;
-use uphold_core::storage;
+use uphold_core::bytes::Strings;
+use uphold_core::control::frame::FrameError;
+use uphold_core::snapshot::{Unreadable, Unsaved};
+use uphold_core::{Effect, Input, Instant, Limit, Occupancy, limits, storage};
 use uphold_tests::dice::Dice;
 use uphold_tests::memory::{self, Memory};
 use uphold_tests::world::Small;
@@ -141,5 +143,114 @@ fn an_image_says_whose_it_is() {
         let at = changed.len() - place;
         changed[at] ^= 1;
         assert_eq!(verdict(&changed, &mut small), "Checksum", "the last byte but {place}");
+    }
+}
+
+/// The image as a client gets it: in parts of any size, each of which says whether another one follows.
+#[test]
+fn an_image_in_parts_is_the_whole() {
+    let mut memory = live(&PASTS[0]).memory;
+    let image = memory::image_of(&mut memory).expect("an image");
+    let supervisor = memory.supervisor();
+    for size in [1, 3, 50, 1000, image.len() - 1, image.len(), image.len() + 1] {
+        let (mut all, mut part) = (Vec::new(), vec![0; size]);
+        loop {
+            let (count, more) = supervisor.save_part(all.len(), &mut part).expect("a part");
+            all.extend_from_slice(&part[..count]);
+            assert_eq!(more, all.len() < image.len(), "{} with parts of {size}", all.len());
+            assert!(count == size || !more, "{size}");
+            if !more {
+                break;
+            }
+        }
+        assert!(all == image, "parts of {size}");
+    }
+    for from in [image.len(), image.len() + 9] {
+        assert_eq!(supervisor.save_part(from, &mut [0; 8]).ok(), Some((0, false)));
+    }
+}
+
+/// Work that is under way is not saved, whole or in parts. Each reason has its words.
+#[test]
+fn work_under_way_is_not_saved() {
+    let mut memory = Small::new();
+    let mut supervisor = memory.supervisor();
+    supervisor.handle(Instant(0), Input::event(b"go"));
+    assert!(matches!(supervisor.save(&mut &mut [0; 9000][..]), Err(Unsaved::Busy)));
+    assert!(matches!(supervisor.save_part(0, &mut [0; 64]), Err(Unsaved::Busy)));
+    while supervisor.poll_effect().is_some() {}
+    assert!(supervisor.save_part(0, &mut [0; 64]).is_ok());
+    supervisor.begin_class(b"half").expect("room");
+    assert!(matches!(supervisor.save(&mut &mut [0; 9000][..]), Err(Unsaved::Unsound("a class that was only begun"))));
+    let full = limits::Full { limit: Limit::Jobs };
+    let said: [(String, &str); 9] = [
+        (Unsaved::<FrameError<Never>>::Busy.to_string(), "not everything is done yet"),
+        (Unsaved::<Never>::Unsound("x").to_string(), "something is under way: x"),
+        (Unsaved::<Never>::Frame(FrameError::Closed).to_string(), "connection closed"),
+        (Unreadable::<Never>::Frame(FrameError::CutOff).to_string(), "connection closed within a message"),
+        (Unreadable::<Never>::NoImage.to_string(), "it is no state of a supervisor"),
+        (Unreadable::<Never>::OtherVersion.to_string(), "another version of the supervisor wrote it"),
+        (Unreadable::<Never>::Full(full).to_string(), "FULL"),
+        (Unreadable::<Never>::Unsound("x").to_string(), "it contradicts itself: x"),
+        (Unreadable::<Never>::Checksum.to_string(), "wrong checksum"),
+    ];
+    for (found, wanted) in said {
+        assert_eq!(found, if wanted == "FULL" { full.to_string() } else { wanted.to_owned() });
+    }
+}
+
+/// The error of a line that never fails.
+#[derive(Debug)]
+enum Never {}
+
+impl std::fmt::Display for Never {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {}
+    }
+}
+
+/// A restored state takes the place of whatever was there, and so does the empty one after an image that is refused.
+#[test]
+fn nothing_of_the_old_state_is_left() {
+    let images = [0, PASTS.len() / 2, PASTS.len() - 1]
+        .map(|at| memory::image_of(&mut live(&PASTS[at]).memory).expect("an image"));
+    for old in PASTS {
+        for image in &images {
+            let mut memory = live(old).memory;
+            memory.supervisor().restore(&mut &image[..]).expect("an image");
+            assert!(memory::image_of(&mut memory).as_ref() == Ok(image), "over {}", old.name);
+            let mut fresh = Small::new();
+            fresh.supervisor().restore(&mut &image[..]).expect("an image");
+            let (mut one, mut other) = (memory.supervisor(), fresh.supervisor());
+            assert_eq!(one.occupancy(), other.occupancy(), "over {}", old.name);
+            // Everything that was found is found, and nothing else.
+            let names: Vec<Vec<u8>> = one.statuses(0).map(|(status, _)| status.job.to_vec()).collect();
+            for name in &names {
+                assert_eq!(one.find_class(name), other.find_class(name));
+                assert!(one.find_class(name).is_some());
+            }
+            let live_here: Vec<_> = one.processes().collect();
+            assert_eq!(live_here, other.processes().collect::<Vec<_>>());
+            assert!(live_here.iter().all(|&(job, process, pid)| one.owner(pid) == Some((job, process))));
+            // Both go on alike.
+            for event in [&b"go"[..], b"startup", b"filesystem", b"session-end"] {
+                one.handle(Instant(1 << 40), Input::event(event));
+                other.handle(Instant(1 << 40), Input::event(event));
+                loop {
+                    let effects = (one.poll_effect(), other.poll_effect());
+                    assert_eq!(format!("{:?}", effects.0), format!("{:?}", effects.1), "over {}", old.name);
+                    match effects.0 {
+                        None | Some(Effect::Ended) => break,
+                        Some(_) => {}
+                    }
+                }
+            }
+            let mut memory = live(old).memory;
+            let mut supervisor = memory.supervisor();
+            assert!(supervisor.restore(&mut &image[..image.len() - 1]).is_err());
+            assert_eq!((supervisor.occupancy(), supervisor.next_deadline()), (Occupancy::default(), None));
+            assert_eq!((supervisor.find_class(b"svc"), supervisor.session()), (None, &b""[..]));
+            assert_eq!(supervisor.base_environment(), Strings::EMPTY);
+        }
     }
 }

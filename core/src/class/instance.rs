@@ -30,7 +30,6 @@ impl Supervisor<'_> {
     pub(crate) fn expand_instance(&self, class: ClassId, environment: Strings<'_>, to: &mut Expansion) {
         let pattern = self.classes.get(class).map_or(TextHandle::EMPTY, |class| class.instance);
         let lookup = |name: &[u8]| find_value(environment, name).or_else(|| self.class_variable(class, name));
-        to.text.clear();
         let expanded = expand(self.text.get(pattern), lookup, to.text.as_mut_view());
         (to.name, to.result) = match expanded {
             Ok(()) => (0..to.text.len(), Ok(())),

@@ -106,9 +106,7 @@ impl Reader<'_, '_> {
     }
 
     fn word(&mut self) -> Result<(), ConfError> {
-        if self.scanner.at_line_end() {
-            return Err(self.scanner.error(ErrorKind::ExpectedToken));
-        }
+        // Where the line ends the token is empty, which `unquote` refuses.
         let token = self.scanner.token(Until::Parenthesis)?;
         let operators: [(&[u8], u8); 2] = [(b"and", b'&'), (b"or", b'|')];
         let operator = operators.into_iter().find(|(word, _)| self.scanner.is_written(&token, word));
@@ -155,10 +153,8 @@ impl Reader<'_, '_> {
 
     /// Writes the pending operator after its right operand, which has just been written.
     fn apply(&mut self) -> Result<(), ConfError> {
-        match self.waiting.take() {
-            Some(operator) => self.scanner.put(operator),
-            None => Ok(()),
-        }
+        // The next operand has another operator before it, so this one is not read again.
+        self.waiting.map_or(Ok(()), |operator| self.scanner.put(operator))
     }
 
     fn finish(mut self) -> Result<(), ConfError> {

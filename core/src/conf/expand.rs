@@ -157,8 +157,8 @@ impl<'v, F: Fn(&[u8]) -> Option<&'v [u8]>> Expander<'_, '_, F> {
     /// Reads the operator after a name, if there is one.
     fn choice(&mut self) -> Result<Choice, ExpandError> {
         let (choice, rest) = match self.pattern {
-            [] => return Err(ExpandError::MismatchedBraces),
-            [b'}', ..] => (Choice::Value, self.pattern),
+            // At the end of the pattern the `}` is missed in the next step.
+            [] | [b'}', ..] => (Choice::Value, self.pattern),
             [b':', b'-', rest @ ..] => (Choice::Default { empty_is_none: true }, rest),
             [b':', b'+', rest @ ..] => (Choice::Alternative { empty_is_none: true }, rest),
             [b'-', rest @ ..] => (Choice::Default { empty_is_none: false }, rest),
@@ -262,6 +262,7 @@ mod tests {
             ("${a b", "Mismatched braces"),
             ("${\n-y}", "y"),
             ("$a.b", "Unknown parameter: a"),
+            ("$_x", "Unknown parameter: _x"),
         ];
         for (pattern, result) in table {
             assert_eq!(shown(pattern), result, "{pattern}");
@@ -315,6 +316,7 @@ mod tests {
         for (pattern, result) in table {
             assert_eq!(shown(pattern), result, "{pattern}");
         }
+        assert_eq!(super::ExpandError::UnknownParameter { name_at: 0 }.to_string(), "Unknown parameter");
         assert_eq!(shown(&"${".repeat(65)), "Braces nested too deep");
         assert_eq!(shown(&"${".repeat(64)), "Mismatched braces");
         assert_eq!(shown(&["${-".repeat(64), "d".into(), "}".repeat(64)].concat()), "d");

@@ -184,6 +184,9 @@ mod tests {
             ("**a", "a"),
             ("[[:x]", ":"),
             ("[*]", "*"),
+            ("[[:x]", "["),
+            ("[[.ab.]]", "a]"),
+            ("[[.ab.]]", "[]"),
         ];
         let no = [
             ("", "a"),
@@ -199,6 +202,9 @@ mod tests {
             ("a\\", "a"),
             ("[a\\-z]", "m"),
             ("*a", "ab"),
+            ("[[:x]", "\\"),
+            ("[[.ab.]]", "ab"),
+            ("[a-c]", "-"),
         ];
         for (pattern, text) in yes {
             assert!(glob(pattern.as_bytes(), text.as_bytes()), "{pattern} {text}");

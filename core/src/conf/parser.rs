@@ -55,9 +55,7 @@ impl<'t> Parser<'t> {
         if let Some(line) = self.zero_byte {
             return Err(ConfError::at(line, ErrorKind::ZeroByte));
         }
-        if let Some(row) = self.more.take().filter(|_| !self.scanner.at_line_end()) {
-            self.scanner.begin();
-            self.more = Some(row);
+        if let Some(row) = self.more.filter(|_| !self.scanner.at_line_end()) {
             return Ok(Some(row));
         }
         self.scanner.skip_indent();
@@ -105,7 +103,8 @@ fn find_row(scanner: &mut Scanner<'_>) -> Result<&'static StanzaRow, ConfError> 
     Ok(row)
 }
 
-/// Reads the arguments, to the end of the line or block.
+/// Reads the arguments, to the end of the line or block. The next stanza is on a later line, so a reader may leave the
+/// end of its line to be read.
 fn read<'s>(scanner: &'s mut Scanner<'_>, row: &StanzaRow) -> Result<Stanza<'s>, ConfError> {
     match row.shape {
         Shape::Command(process) => {
@@ -119,7 +118,6 @@ fn read<'s>(scanner: &'s mut Scanner<'_>, row: &StanzaRow) -> Result<Stanza<'s>,
         }
         Shape::Condition(make) => {
             condition::read(scanner)?;
-            scanner.end_line()?;
             Ok(make(ConditionText(scanner.rewritten())))
         }
         Shape::Word(make) => {
@@ -151,13 +149,8 @@ fn read<'s>(scanner: &'s mut Scanner<'_>, row: &StanzaRow) -> Result<Stanza<'s>,
 
 /// Reads a command line. Quotes and backslashes stay, because the shell reads the line again.
 fn command(scanner: &mut Scanner<'_>) -> Result<Range<usize>, ConfError> {
-    if scanner.at_line_end() {
-        return Err(scanner.error(ErrorKind::ExpectedToken));
-    }
     let token = scanner.token(Until::LineEnd)?;
-    let place = scanner.unquote(&token, Quotes::Keep)?.place;
-    scanner.end_line()?;
-    Ok(place)
+    Ok(scanner.unquote(&token, Quotes::Keep)?.place)
 }
 
 /// Reads words up to the end of the line, and ends each with a NUL. There is room for it: each word was preceded by a

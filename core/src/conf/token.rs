@@ -255,11 +255,9 @@ impl<'t> Scanner<'t> {
         Ok(Word { place: start..self.written, line: token.line })
     }
 
-    /// Reads the next argument of the line, and unquotes it.
+    /// Reads the next argument of the line, and unquotes it. At the end of the line there is an empty one, which is an
+    /// error.
     pub(super) fn word(&mut self) -> Result<Word, ConfError> {
-        if self.at_line_end() {
-            return Err(self.error(ErrorKind::ExpectedToken));
-        }
         let token = self.token(Until::Blank)?;
         self.unquote(&token, Quotes::Remove)
     }
@@ -298,7 +296,7 @@ impl<'t> Scanner<'t> {
         }
         let end = self.at;
         self.skip_line();
-        self.outdent(body..end, indent.map_or(0, |indent| indent.len()))
+        self.outdent(body..end, indent.unwrap_or_default().len())
     }
 
     fn outdent(&mut self, body: Range<usize>, indent: usize) -> Result<Range<usize>, ConfError> {
@@ -330,8 +328,8 @@ impl<'t> Scanner<'t> {
 
     /// Whether this line is `end script`, apart from a comment.
     fn at_block_end(&self) -> bool {
-        let Some(rest) = self.bytes.get(self.blanks_from(self.at).end..) else { return false };
-        let [b'e', b'n', b'd', rest @ ..] = rest else { return false };
+        let line = self.bytes.get(self.blanks_from(self.at).end..).unwrap_or_default();
+        let [b'e', b'n', b'd', rest @ ..] = line else { return false };
         let gap = rest.iter().take_while(|&&byte| is_blank(byte)).count();
         let Some([b's', b'c', b'r', b'i', b'p', b't', rest @ ..]) = rest.get(gap..) else { return false };
         gap > 0 && matches!(rest.iter().find(|&&byte| !is_blank(byte)), None | Some(b'#' | b'\n'))

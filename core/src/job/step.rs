@@ -93,8 +93,7 @@ impl Supervisor<'_> {
                 && match row.wait {
                     Wait::Nothing => false,
                     Wait::Goal(goal) => job.goal != goal,
-                    Wait::Event => job.blocker.is_some(),
-                    Wait::Spawned(_) => true,
+                    Wait::Event | Wait::Spawned(_) => true,
                     Wait::Readiness => {
                         (job.pid(Process::Main).is_some() || held)
                             && !job.follow.stage.is_ready()

@@ -52,7 +52,6 @@ impl Supervisor<'_> {
         self.log(Notice::NotReady { job: id, seconds });
         if respawn && !self.globals.shutdown.is_on() {
             self.respawn(id);
-            self.go_on(id);
         } else {
             self.fail(id, Failure { process: Some(Process::Main), exit: None });
         }

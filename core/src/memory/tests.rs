@@ -330,6 +330,12 @@ fn what_an_arena_has_reserved_is_kept_to_the_byte() {
     let mut grown = large;
     assert_eq!((arena.append(&mut grown, &[1]), grown), (Err(Full { limit: Limit::Text }), large), "it is reserved");
     assert_eq!((arena.add(b""), arena.copy(TextHandle::EMPTY)), (Ok(TextHandle::EMPTY), Ok(TextHandle::EMPTY)));
+    // Nor does the last piece grow into what is reserved.
+    arena.clear();
+    let mut last = arena.add(&[3; 72]).expect("there is room");
+    arena.reserve(1, 19).expect("there is room");
+    assert_eq!(arena.append(&mut last, &[4; 2]), no_bytes);
+    assert_eq!((arena.append(&mut last, &[4]), arena.get(last).len()), (Ok(()), 73));
 }
 
 #[test]
@@ -346,6 +352,9 @@ fn a_piece_that_is_being_written_moves_with_the_others() {
     assert_eq!(arena.get(text), [[2; 10].as_slice(), &[3; 25]].concat());
     arena.clear();
     assert_eq!((arena.used(), arena.pieces(), arena.get(text)), (0, 0, &[][..]));
+    // All of it is free again.
+    let again: Vec<TextHandle> = (0..4).map(|byte| arena.add(&[byte; 8]).expect("there is room")).collect();
+    assert!((0..4).zip(again).all(|(byte, text)| arena.get(text) == [byte; 8]));
 }
 
 #[test]
@@ -360,4 +369,9 @@ fn one_piece_is_written_at_a_time() {
     assert_eq!((arena.written(), arena.used()), (4, cost(1) + cost(4)), "the one before is dropped");
     arena.append(&mut first, b"b").expect("there is room");
     assert_eq!((arena.get(first), arena.written(), arena.used()), (&b"ab"[..], 0, cost(2)));
+    // A dropped piece makes room.
+    arena.begin().expect("there is room");
+    arena.push(&[1; 40]).expect("there is room");
+    arena.append(&mut first, &[2; 30]).expect("there is room without the piece that is dropped");
+    assert_eq!((arena.used(), arena.pieces(), cost(0)), (cost(32), 1, 0));
 }

@@ -214,3 +214,31 @@ impl Exit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exit_is_listed_by_its_code_and_mentioned_by_its_plain_number() {
+        let lists: [&[i32]; 5] = [&[], &[3], &[0, 3], &[15 << 8], &[15, 3]];
+        #[rustfmt::skip]
+        let table = [
+            // exit              listed                               mentioned
+            (Exit::Status(0),    [false, false, true, false, false],  [false, false, true, false, false]),
+            (Exit::Status(3),    [false, true, true, false, true],    [false, true, true, false, true]),
+            (Exit::Status(15),   [false, false, false, false, true],  [false, false, false, false, true]),
+            (Exit::Signal(15),   [false, false, false, true, false],  [false, false, false, false, true]),
+            (Exit::Signal(3),    [false; 5],                          [false, true, true, false, true]),
+            (Exit::Unknown,      [false; 5],                          [false; 5]),
+        ];
+        for (exit, listed, mentioned) in table {
+            let all = lists.map(|list| exit.is_listed(list.iter().copied()));
+            assert_eq!(all, listed, "{exit:?}");
+            assert_eq!(lists.map(|list| exit.is_mentioned(list.iter().copied())), mentioned, "{exit:?}");
+        }
+        // A signal without a name is always a warning.
+        let nameless = (0..=u8::MAX).find(|&number| number > 0 && Signal(number).name().is_none()).unwrap_or_default();
+        assert!(!Exit::Signal(nameless).is_mentioned(core::iter::once(i32::from(nameless))));
+    }
+}

@@ -357,3 +357,39 @@ pub fn advice(expect: Expect, forks: u8, relation: Relation) -> (&'static str, O
     };
     ADVICE.iter().find(fits).map_or(UNCLEAR, |row| (row.saw, row.right))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process that computes is waited for a little more than a minute, and the checks become rarer.
+    #[test]
+    fn a_busy_process_is_waited_for_more_than_a_minute() {
+        for (expect, looks, all) in [
+            (Expect::Fork, 9, [2500, 2500, 2500, 2500, 2500, 5000, 10_000, 20_000, 40_000].as_slice()),
+            (Expect::Auto, 12, &[250, 250, 250, 250, 250, 500, 1000, 2000, 4000, 8000, 16_000, 32_000]),
+            (Expect::PidFile, 12, &[250, 250, 250, 250, 250, 500, 1000, 2000, 4000, 8000, 16_000, 32_000]),
+        ] {
+            assert_eq!(ExpectRow::most_busy(expect), looks, "{expect}");
+            let intervals = (0..looks).map(|busy| ExpectRow::interval(expect, busy));
+            assert!(intervals.clone().eq(all.iter().copied()), "{expect}");
+            assert!(intervals.sum::<u32>() > 60_000, "{expect}");
+        }
+    }
+
+    #[test]
+    fn a_stop_shows_what_its_process_can_do() {
+        let seen = [
+            (Signal::TRAP, false, None, None),
+            (Signal::TRAP, true, None, Some(Seen::Trap)),
+            (Signal::STOP, false, None, Some(Seen::Stop)),
+            (Signal::CONT, true, None, None),
+            (Signal::CONT, true, Some(Stage::Original), None),
+            (Signal::CONT, true, Some(Stage::FirstBorn), Some(Seen::Stop)),
+            (Signal::CONT, false, Some(Stage::FirstBorn), None),
+        ];
+        for (signal, traced, stage, seen) in seen {
+            assert_eq!(stop(signal, traced, stage), seen, "{signal} {traced} {stage:?}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 mod lines;
 mod messages;
+mod why;
 
 use std::collections::VecDeque;
 use std::hint::black_box;

@@ -147,6 +147,9 @@ pub fn waits() -> Vec<(Waiting<'static>, &'static str)> {
         (one(Cause::Delay(4)), "svc (one): waiting to be started again in 4 s (respawn delay)"),
         (one(Cause::Retry(60)), "svc (one): waiting to be tried again in 60 s (respawn retry)"),
         (one(Cause::Survivors), "svc (one): waiting to learn which of its processes live"),
+        (one(Cause::Step), "svc (one): waiting for its turn"),
+        (one(Cause::Goal(Goal::Start)), "svc (one): waiting for its turn"),
+        (one(Cause::Nothing), "svc (one): waiting for nothing that is known"),
         (event(Holder::Unknown), "svc (one): waiting for the event stopping"),
         (event(Holder::Job { job, instance }), "svc (one): waiting for the event stopping, which the job other holds"),
         (

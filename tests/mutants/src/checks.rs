@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::core::Core;
 use crate::finder::Finder;
+use crate::verdicts::{Verdicts, fits};
 
 /// The core has at least so many mutants. With fewer, some kind is not found any more.
 const FEWEST: usize = 8000;
@@ -90,5 +91,23 @@ fn every_kind_of_place_has_its_mutants() {
         assert_eq!(mutants, expected, "{text}");
         let new = found.plan.rewrite(text, &BTreeSet::new()).text;
         syn::parse_file(&new).unwrap_or_else(|error| panic!("{new}: {error}"));
+    }
+}
+
+/// Every verdict is readable, and a star stands for any text.
+#[test]
+fn verdicts_are_patterns() {
+    Verdicts::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).expect("the verdicts are readable");
+    let cases = [
+        ("a b: c → d", "a b: c → d", true),
+        ("a b: c → d", "a b: c → d e", false),
+        ("a *: *.find(* → *", "a b: x.find(y) → x.rfind(y)", true),
+        ("a *: *.find(* → *", "c b: x.find(y) → x.rfind(y)", false),
+        ("*x* → x", "y x → x", true),
+        ("*x* → x", "y x → y", false),
+        ("a*a", "a", false),
+    ];
+    for (pattern, text, expected) in cases {
+        assert_eq!(fits(pattern, text), expected, "{pattern}: {text}");
     }
 }

@@ -19,6 +19,8 @@ const UNREAD_TRAITS: [&str; 2] = ["Debug", "Format"];
 pub struct Finder<'t> {
     path: &'t str,
     text: &'t str,
+    /// The name of the function or the table around the place.
+    function: String,
     /// The functions that stay constant.
     kept: &'t BTreeSet<String>,
     pub plan: Plan,
@@ -31,7 +33,8 @@ pub struct Finder<'t> {
 impl<'t> Finder<'t> {
     /// Finds the mutants of a file. `mutants` are those of other files.
     pub fn find(path: &'t str, text: &'t str, kept: &'t BTreeSet<String>, mutants: Vec<Mutant>) -> syn::Result<Self> {
-        let mut finder = Finder { path, text, kept, plan: Plan::default(), mutants, fixed_rows: 0 };
+        let mut finder =
+            Finder { path, text, function: String::new(), kept, plan: Plan::default(), mutants, fixed_rows: 0 };
         let file = syn::parse_file(text)?;
         finder.visit_file(&file);
         if path.ends_with("src/lib.rs")
@@ -56,7 +59,8 @@ impl<'t> Finder<'t> {
     fn note(&mut self, node: &impl Spanned, from: &str, to: &str) -> usize {
         let line = node.span().start().line;
         let short = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        self.mutants.push(Mutant { file: self.path.to_owned(), line, from: short(from), to: short(to) });
+        let (file, function) = (self.path.to_owned(), self.function.clone());
+        self.mutants.push(Mutant { file, function, line, from: short(from), to: short(to) });
         self.mutants.len() - 1
     }
 
@@ -187,7 +191,8 @@ impl<'t> Finder<'t> {
         }
     }
 
-    fn table(&mut self, table: &Table<'_>, of: &syn::Type, made: &Expr) {
+    fn table(&mut self, table: &Table<'_>, name: &syn::Ident, of: &syn::Type, made: &Expr) {
+        self.function = name.to_string();
         for (place, text) in &table.replaced {
             self.plan.replace(place.clone(), text);
         }
@@ -232,6 +237,12 @@ impl<'t> Finder<'t> {
     }
 
     fn function(&mut self, signature: &Signature, block: &Block) {
+        let around = std::mem::replace(&mut self.function, signature.ident.to_string());
+        self.body(signature, block);
+        self.function = around;
+    }
+
+    fn body(&mut self, signature: &Signature, block: &Block) {
         if let Some(word) = &signature.constness {
             if self.kept.contains(&signature.ident.to_string()) {
                 return;
@@ -312,7 +323,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
             let place = self.start(item);
             self.plan.wrap(place, "#[cfg(any())] ".into(), String::new(), None);
         } else if let Some(table) = Table::of_const(item) {
-            self.table(&table, &item.ty, &item.expr);
+            self.table(&table, &item.ident, &item.ty, &item.expr);
         } else {
             self.fixed_rows += tables::rows(&item.expr).map_or(0, |rows| rows.elems.len());
         }
@@ -320,7 +331,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
 
     fn visit_item_static(&mut self, item: &'ast syn::ItemStatic) {
         if let Some(table) = Table::of_static(item) {
-            self.table(&table, &item.ty, &item.expr);
+            self.table(&table, &item.ident, &item.ty, &item.expr);
         }
     }
 

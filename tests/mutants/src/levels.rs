@@ -34,6 +34,7 @@ pub const LEVELS: [Level; 9] = [
             "launches",
             "no_room",
             "requests",
+            "room_given_back",
         ],
         ..TESTS
     },

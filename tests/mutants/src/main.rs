@@ -17,6 +17,7 @@ mod plan;
 mod report;
 mod tables;
 mod trial;
+mod verdicts;
 
 use std::io;
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ use crate::core::Core;
 use crate::ledger::Ledger;
 use crate::options::Options;
 use crate::trial::Fate;
+use crate::verdicts::Verdicts;
 
 /// The number of tests that run at the same time.
 const AT_ONCE: usize = 2;
@@ -42,14 +44,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// Judges the chosen mutants, and gives the number of survivors.
+/// Judges the chosen mutants, and gives the number of survivors without a verdict.
 fn run(options: &Options) -> io::Result<usize> {
     let mut core = Core::read(&options.root)?;
+    let mut verdicts = Verdicts::read(&options.root)?;
     copy::renew(&options.root, &options.copy)?;
     core.compile(&options.copy, &options.copy.with_extension("left-out"))?;
     let ledger = Ledger::new(&options.copy.with_extension("fates"), core.descriptions());
     let known = ledger.fates();
-    let chosen = options.chosen(&core, &known);
+    let chosen = options.chosen(&core, &known)?;
     report::size(&core, &chosen);
     if options.list {
         report::list(&core, &chosen);
@@ -58,7 +61,7 @@ fn run(options: &Options) -> io::Result<usize> {
     if options.known {
         let fates: Vec<(usize, Fate)> =
             chosen.iter().filter_map(|number| Some((*number, *known.get(number)?))).collect();
-        return Ok(report::fates(&core, &fates));
+        return Ok(report::fates(&core, &fates, &mut verdicts, options.all()));
     }
     let tests = trial::tests(&options.copy, options.first..=options.last)?;
     let judge = |mutant: usize| {
@@ -66,7 +69,7 @@ fn run(options: &Options) -> io::Result<usize> {
         ledger.keep(mutant, fate).map(|()| fate)
     };
     let fates = judge_all(&chosen, &judge)?;
-    Ok(report::fates(&core, &fates))
+    Ok(report::fates(&core, &fates, &mut verdicts, options.all()))
 }
 
 /// Judges mutants, some at the same time. Each survivor is named as soon as it is known.

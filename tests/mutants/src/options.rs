@@ -1,11 +1,13 @@
 //! The command line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::PathBuf;
 
 use crate::core::Core;
 use crate::levels::LEVELS;
 use crate::trial::Fate;
+use crate::verdicts::Verdicts;
 
 /// The wishes of the user.
 pub struct Options {
@@ -20,7 +22,7 @@ pub struct Options {
     pub list: bool,
     /// Whether only what earlier runs found is printed.
     pub known: bool,
-    /// Whether those that an earlier run killed are left out.
+    /// Whether those are left out that an earlier run killed, or that survived it and have a verdict.
     left: bool,
     /// Parts of the paths of the files whose mutants are wanted, in the order in which they are; none for all.
     files: Vec<String>,
@@ -80,12 +82,23 @@ impl Options {
         Ok(options)
     }
 
+    /// Whether all mutants are wanted.
+    pub fn all(&self) -> bool {
+        !self.left && self.files.is_empty() && self.mutant.is_none() && self.sample.is_none()
+    }
+
     /// The numbers of the mutants that are wanted.
-    pub fn chosen(&self, core: &Core, known: &BTreeMap<usize, Fate>) -> Vec<usize> {
+    ///
+    /// # Errors
+    /// The verdicts cannot be read.
+    pub fn chosen(&self, core: &Core, known: &BTreeMap<usize, Fate>) -> io::Result<Vec<usize>> {
+        let mut verdicts = Verdicts::read(&self.root)?;
+        let survivors = known.iter().filter(|(_, fate)| !matches!(fate, Fate::Killed(_))).map(|(number, _)| *number);
+        let judged: BTreeSet<usize> = survivors.filter(|number| verdicts.covers(&core.mutants[*number])).collect();
         let is_wanted = |number: &usize| {
             let is_dead = matches!(known.get(number), Some(Fate::Killed(_)));
             !core.left_out.contains(number)
-                && (!self.left || !is_dead)
+                && (!self.left || !(is_dead || judged.contains(number)))
                 && self.mutant.is_none_or(|mutant| mutant == *number)
                 && (self.files.is_empty() || self.files.iter().any(|file| core.mutants[*number].file.contains(file)))
         };
@@ -103,6 +116,6 @@ impl Options {
             chosen.truncate(sample);
             chosen.sort_unstable();
         }
-        chosen
+        Ok(chosen)
     }
 }

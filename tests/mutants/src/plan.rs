@@ -3,17 +3,34 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use crate::copy::SOURCES;
+
 /// A change that makes the core wrong.
 #[derive(Clone, Debug)]
 pub struct Mutant {
     /// The file, from the root of the repository.
     pub file: String,
+    /// The function, or the table.
+    pub function: String,
     /// The line's number; the first line is 1.
     pub line: usize,
     /// The text that is changed.
     pub from: String,
     /// The text that takes its place.
     pub to: String,
+}
+
+impl Mutant {
+    /// The mutant as the verdicts name it. Several may have one name.
+    pub fn name(&self) -> String {
+        let file = self.file.trim_start_matches(SOURCES).trim_start_matches('/');
+        format!("{file} {}: {} → {}", self.function, self.from, self.new_text())
+    }
+
+    /// The text that takes the old one's place, or a word for none.
+    pub fn new_text(&self) -> &str {
+        if self.to.is_empty() { "(nothing)" } else { &self.to }
+    }
 }
 
 /// Text around a place.
