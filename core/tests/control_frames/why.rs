@@ -3,7 +3,7 @@
 use uphold_core::Process;
 use uphold_core::control::frame::{Broken, MAX_PAGE, decode};
 use uphold_core::control::news::{News, Told};
-use uphold_core::control::why::{Happening, Past, Record, Tenths, Why};
+use uphold_core::control::why::{Definition, Happening, Past, Record, Tenths, Why};
 use uphold_core::control::{Cause, JobName, Status};
 
 fn why<'a>(happened: u64, records: &'a [u8]) -> Why<'a> {
@@ -13,8 +13,10 @@ fn why<'a>(happened: u64, records: &'a [u8]) -> Why<'a> {
         started_by: b"go",
         start_on: b"ego\0\0",
         happened,
+        definition: Definition::Replaced,
         task: true,
         respawn: Some((3, 7)),
+        loop_runs: Some(5),
         now: Tenths(600),
         past: Past { since: Some(Tenths(1)), ..Past::default() },
         log: b"/log",
