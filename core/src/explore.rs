@@ -34,6 +34,7 @@ impl Supervisor<'_> {
             at = self.jobs.after(id);
         }
         self.globals.shutdown.rebase_time(milliseconds);
+        self.globals.budget.rebase_time(now, milliseconds);
         self.globals.due = earlier(self.globals.due);
         // The order of free slots must not depend on what was in them before.
         self.jobs.sort_free();

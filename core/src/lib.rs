@@ -201,5 +201,6 @@ pub use signal::Signal;
 pub use spawn::{Resource, SpawnError, SpawnStage};
 pub use state::{Goal, JobEvent, State};
 pub use storage::Storage;
+pub use tables::budget::RespawnBudget;
 pub use target::{EnvTable, Select, Target};
 pub use time::Instant;

@@ -22,6 +22,7 @@ use crate::records::leaf::Leaf;
 use crate::records::process::LiveProcess;
 use crate::records::shutdown::ShutdownStage;
 use crate::records::waiter::Waiter;
+use crate::tables::budget::Budget;
 use crate::time::Instant;
 
 /// The state besides classes, jobs, processes, events and waiters.
@@ -68,6 +69,8 @@ pub(crate) struct Globals {
     pub shutdown: ShutdownStage,
     /// Whether `expect` is followed to the letter even where that is wrong.
     pub strict: bool,
+    /// The respawn budget of all jobs.
+    pub budget: Budget,
     /// Whether the world refused to trace when it was last asked to, which was logged.
     pub untraced: bool,
 }
@@ -93,6 +96,7 @@ impl Globals {
         superseded: None,
         shutdown: ShutdownStage::Off,
         strict: false,
+        budget: Budget::NONE,
         untraced: false,
     };
 
@@ -120,7 +124,7 @@ impl Texts for Globals {
 impl core::hash::Hash for Globals {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
         (self.moving, self.answers, self.last_answers, self.agenda, self.dispatch, self.shutdown).hash(state);
-        (self.failing, self.untraced).hash(state);
+        (self.failing, self.untraced, self.budget).hash(state);
         self.outbox.is_empty().hash(state);
     }
 }
@@ -137,6 +141,7 @@ impl core::hash::Hash for Globals {
 /// | clients | [`respond`](Self::respond), [`reply`](Self::reply), [`explain_client`](Self::explain_client) |
 /// | jobs as they are | [`statuses`](Self::statuses), [`status`](Self::status), [`explain`](Self::explain) |
 /// | once, at the start | [`set_base_environment`](Self::set_base_environment), [`set_strict`](Self::set_strict) |
+/// | | [`set_respawn_budget`](Self::set_respawn_budget) |
 /// | how full it is | [`occupancy`](Self::occupancy) |
 /// | a new program | [`save`](Self::save), [`restore`](Self::restore) |
 pub struct Supervisor<'s> {

@@ -135,6 +135,16 @@ pub enum Notice {
         /// The job.
         job: JobId,
     },
+    /// The respawn budget of all jobs is spent, so the job waits. Later waits are not logged until all of it is there
+    /// again.
+    BudgetSpent {
+        /// The job.
+        job: JobId,
+        /// The number of respawns in the budget.
+        count: u32,
+        /// The seconds of the budget.
+        seconds: u32,
+    },
     /// The respawn limit is exceeded, and the job has failed.
     RespawningTooFast {
         /// The job.
@@ -298,6 +308,7 @@ impl Notice {
             | Notice::Respawning { .. }
             | Notice::RespawningTooFast { .. }
             | Notice::SlowLoop { .. }
+            | Notice::BudgetSpent { .. }
             | Notice::NoInstance { .. }
             | Notice::Mistaken { .. }
             | Notice::Outlived { .. }

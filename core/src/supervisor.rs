@@ -7,6 +7,7 @@ use crate::input::Input;
 use crate::limits::EVENTS_PER_DRAIN;
 use crate::machine::Supervisor;
 use crate::process::Pid;
+use crate::tables::budget::RespawnBudget;
 use crate::time::Instant;
 
 impl Supervisor<'_> {
@@ -121,6 +122,12 @@ impl Supervisor<'_> {
     /// `--strict-expect`).
     pub fn set_strict(&mut self, strict: bool) {
         self.globals.strict = strict;
+    }
+
+    /// Bounds the respawns of all jobs together (init(8), `--respawn-budget`). A respawn beyond it waits, and does not
+    /// fail.
+    pub fn set_respawn_budget(&mut self, bound: RespawnBudget) {
+        self.globals.budget.set(bound);
     }
 
     /// A signal found no process. For a reload that is the answer; for a job that is being killed, it is the exit of

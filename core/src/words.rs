@@ -66,11 +66,14 @@ impl fmt::Display for Words<'_, '_> {
             }
             Notice::Respawning { job, process } => write!(f, "{} {process} process ended, respawning", name(job)),
             Notice::RespawningTooFast { job } => write!(f, "{} respawning too fast, stopped", name(job)),
-            Notice::SlowLoop { job } => write!(
-                f,
-                "{} main process has ended {LOOP_RUNS} times in a row, each time within a minute; the respawn limit does not end that",
-                name(job)
-            ),
+            Notice::SlowLoop { job } => {
+                let often = format_args!("{LOOP_RUNS} times in a row, each time within a minute");
+                write!(f, "{} main process has ended {often}; the respawn limit does not end that", name(job))
+            }
+            Notice::BudgetSpent { job, count, seconds } => {
+                let spent = format_args!("the respawn budget of all jobs ({count} in {seconds} seconds) is spent");
+                write!(f, "{} is respawned later: {spent}", name(job))
+            }
             Notice::Signalling { job, process, pid, signal } => {
                 write!(f, "Sending {signal} signal to {} {process} process ({pid})", name(job))
             }
@@ -102,11 +105,8 @@ impl fmt::Display for Words<'_, '_> {
                 write!(f, "{} {process} process ({pid}) does not end, not waiting for it", name(job))
             }
             Notice::Unseen { job } => {
-                write!(
-                    f,
-                    "{}: cannot find out which of its processes live, trying again until that is known",
-                    name(job)
-                )
+                let unknown = "cannot find out which of its processes live, trying again until that is known";
+                write!(f, "{}: {unknown}", name(job))
             }
             Notice::NoInstance { class, why } => {
                 let class = Show(self.supervisor.class_name(class));

@@ -14,14 +14,17 @@
 //!
 //! With a line `strict` before the jobs, the supervisor follows `expect` strictly. With a line `verbose`, the effects
 //! have every message, also those about goals, states, new processes and signals. With `storage SIZE` it has a
-//! [`Room`] of that size. With `whole BOUND` the world is checked [as a whole](crate::whole), drains are cut short
-//! after that many events (0 is the default), and the process ids of a job begin with the number in its name.
+//! [`Room`] of that size, with `budget COUNT SECONDS` a respawn budget. With `whole BOUND` the world is checked
+//! [as a whole](crate::whole), drains are cut short after that many events (0 is the default), and the process ids of a
+//! job begin with the number in its name.
 //!
 //! A row without an input continues the row above it. Inputs have the syntax of [`Happening`]. Effects are orders,
 //! replies and log messages, without changes of goals and states, which the last column shows. Playing a scenario
 //! returns its text with the effects that really follow, so a scenario holds if that is the same text.
 
 use std::fmt::Write;
+
+use uphold_core::RespawnBudget;
 
 use crate::drain;
 use crate::happening::Happening;
@@ -67,6 +70,14 @@ pub(crate) fn load(world: &mut World<Room>, head: &str) -> Result<(), String> {
         }
         if line == "verbose" {
             world.kernel.verbose = true;
+            continue;
+        }
+        if let Some(budget) = line.strip_prefix("budget ") {
+            let mut numbers = budget.split(' ').map(str::parse);
+            let (Some(Ok(count)), Some(Ok(seconds)), None) = (numbers.next(), numbers.next(), numbers.next()) else {
+                return Err(format!("what is this? {line}"));
+            };
+            world.memory.supervisor().set_respawn_budget(RespawnBudget { count, seconds });
             continue;
         }
         if let Some(bound) = line.strip_prefix("whole ") {

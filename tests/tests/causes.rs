@@ -171,7 +171,7 @@ fn nothing_waits_for_what_cannot_come() {
             let cause = supervisor.cause(job);
             let fine = match cause {
                 WaitCause::Step | WaitCause::Spawned(_) | WaitCause::Nothing => false,
-                WaitCause::Survivors | WaitCause::Delay(_) | WaitCause::Retry(_) => {
+                WaitCause::Survivors | WaitCause::Delay(_) | WaitCause::Retry(_) | WaitCause::Budget(_) => {
                     supervisor.next_deadline().is_some()
                 }
                 WaitCause::Goal(_) | WaitCause::Stop => true,

@@ -8,7 +8,7 @@ mod kind;
 
 use uphold_core::bytes::Strings;
 use uphold_core::control::Reply;
-use uphold_core::{Input, JobCommand, Notice, Select, Supervisor, Target};
+use uphold_core::{Input, JobCommand, Notice, RespawnBudget, Select, Supervisor, Target};
 use uphold_initctl::dry_run::copy;
 use uphold_initctl::dry_run::pretend::{self, Seen};
 use uphold_tests::drain::play;
@@ -136,7 +136,8 @@ fn settled(seed: u64) -> Option<(Recipe, World<Room>, Dice)> {
     let knotted = dice.chance(5);
     let files = town::files(&mut dice, jobs, knotted);
     let bound = if dice.chance(50) { 0 } else { 1 + dice.roll(30) as u32 };
-    let mut recipe = Recipe { size: "medium", bound, strict: false, forbidden: None, files, steps: vec![] };
+    let budget = RespawnBudget::default();
+    let mut recipe = Recipe { size: "medium", bound, strict: false, budget, forbidden: None, files, steps: vec![] };
     let mut life = Life { jobs: recipe.files.len(), files: recipe.files.iter().map(|file| file.1.clone()).collect() };
     let mut world = recipe.world();
     for _ in 0..dice.roll(80) {

@@ -1,7 +1,7 @@
 //! Respawns that wait, on the real system.
 
-use uphold_tests::system::System;
 use uphold_tests::system::processes::Signal;
+use uphold_tests::system::{Launch, System};
 
 /// The number of times that a main process was respawned.
 fn respawns(system: &System, job: &str) -> usize {
@@ -102,5 +102,37 @@ fn a_delay_outlives_a_re_exec_and_a_command_ends_it() {
     await_respawns(&mut system, "svc", 4);
     system.await_state("svc", "start/post-stop");
     // The end of the supervisor waits for no delay.
+    system.end(Signal::SIGTERM);
+}
+
+#[test]
+fn all_jobs_share_the_budget_also_over_a_re_exec() {
+    let jobs = [("one", "start on both\nrespawn\nexec false"), ("two", "start on both\nrespawn\nexec false")];
+    let mut system = Launch::new(&jobs).option("--respawn-budget=5/45000").start();
+    let told =
+        |system: &System| system.log().matches("the respawn budget of all jobs (5 in 45000 seconds) is spent").count();
+    system.order(&["emit", "--no-wait", "both"]);
+    system.await_some("the end of the budget", |system| (told(system) > 0).then_some(()));
+    for restart in [false, true] {
+        if restart {
+            system.order(&["restart-init"]);
+        }
+        for job in ["one", "two"] {
+            let status = system.await_some("a wait", |system| {
+                Some(system.order(&["status", "--verbose", job])).filter(|told| told.contains("start/post-stop\n"))
+            });
+            let why = " s or later: the respawn budget of all jobs (init --respawn-budget) is spent.\n";
+            assert!(status.contains("It will be started again in ") && status.contains(why), "{status}");
+        }
+    }
+    // Each of two respawns waits when five have not waited.
+    assert_eq!(respawns(&system, "one") + respawns(&system, "two"), 7, "{}", system.log());
+    assert_eq!(told(&system), 1, "{}", system.log());
+    // A start by a command is not a respawn.
+    let before = respawns(&system, "one");
+    system.order(&["start", "one"]);
+    await_respawns(&mut system, "one", before + 1);
+    system.await_state("one", "start/post-stop");
+    assert_eq!(system.order(&["stop", "two"]), "two stop/waiting\n");
     system.end(Signal::SIGTERM);
 }

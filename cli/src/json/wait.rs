@@ -27,6 +27,7 @@ enum Kind<'a> {
     Nothing,
     RespawnDelay { seconds: u32 },
     RespawnRetry { seconds: u32 },
+    RespawnBudget { seconds: u32 },
 }
 
 /// The job, or the condition of a job, that holds an event.
@@ -59,6 +60,7 @@ impl<'a> Kind<'a> {
             Cause::Nothing => Kind::Nothing,
             Cause::Delay(seconds) => Kind::RespawnDelay { seconds },
             Cause::Retry(seconds) => Kind::RespawnRetry { seconds },
+            Cause::Budget(seconds) => Kind::RespawnBudget { seconds },
         })
     }
 }

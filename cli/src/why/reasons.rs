@@ -40,6 +40,10 @@ fn standing(why: &Why<'_>) -> String {
     if let Cause::Delay(seconds) = why.cause {
         return format!("It will be started again in {seconds} s (respawn delay).");
     }
+    if let Cause::Budget(seconds) = why.cause {
+        let why = "the respawn budget of all jobs (init --respawn-budget) is spent";
+        return format!("It will be started again in {seconds} s or later: {why}.");
+    }
     if let Cause::Retry(seconds) = why.cause {
         let given_up = failed(why, Happening::RespawningTooFast);
         return format!("It will be tried again in {seconds} s (respawn retry): {given_up}.");

@@ -37,6 +37,8 @@ pub enum WaitCause {
     Delay(u32),
     /// So many seconds, for `respawn retry`.
     Retry(u32),
+    /// So many seconds at least, for the respawn budget of all jobs.
+    Budget(u32),
     /// Nothing that exists.
     Nothing,
 }
@@ -78,7 +80,11 @@ impl Supervisor<'_> {
         if self.is_respawn_held(id) {
             let left = self.timers.due(&self.jobs, id).map_or(0, |at| at.0.saturating_sub(self.now.0).div_ceil(1000));
             let left = u32::try_from(left).unwrap_or(u32::MAX);
-            return if self.hold_of(id) == Hold::Retry { WaitCause::Retry(left) } else { WaitCause::Delay(left) };
+            return match self.hold_of(id) {
+                Hold::Retry => WaitCause::Retry(left),
+                Hold::Budget => WaitCause::Budget(left),
+                _ => WaitCause::Delay(left),
+            };
         }
         let main = job.pid(Process::Main);
         let given_a_moment = job.timer.is_some() || job.survey != SurveyReason::Nothing;
@@ -178,6 +184,7 @@ impl Supervisor<'_> {
             }
             WaitCause::Delay(seconds) => control::Cause::Delay(seconds),
             WaitCause::Retry(seconds) => control::Cause::Retry(seconds),
+            WaitCause::Budget(seconds) => control::Cause::Budget(seconds),
             WaitCause::Nothing => control::Cause::Nothing,
         }
     }

@@ -342,6 +342,8 @@ pub enum Cause<'a> {
     Delay(u32),
     /// So many seconds, for `respawn retry`: the job was given up.
     Retry(u32),
+    /// So many seconds at least, for the respawn budget of all jobs.
+    Budget(u32),
 }
 
 /// The thing that blocks an event: [`Holder`](crate::Holder) with names.

@@ -105,6 +105,9 @@ impl fmt::Display for Waiting<'_> {
             }
             Cause::Delay(seconds) => write!(f, "to be started again in {seconds} s (respawn delay)"),
             Cause::Retry(seconds) => write!(f, "to be tried again in {seconds} s (respawn retry)"),
+            Cause::Budget(seconds) => {
+                write!(f, "to be started again in {seconds} s or later (the respawn budget of all jobs is spent)")
+            }
             Cause::Nothing => f.write_str("for nothing that is known"),
         }
     }

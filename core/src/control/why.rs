@@ -84,6 +84,7 @@ impl Happening {
             | Notice::Unseen { .. }
             | Notice::FailedToStop { .. }
             | Notice::SlowLoop { .. }
+            | Notice::BudgetSpent { .. }
             | Notice::Circle { .. }
             | Notice::WaitCircle { .. }
             | Notice::CircleLeft { .. }

@@ -256,6 +256,8 @@ pub(crate) enum Hold {
     Delay,
     /// The job was given up, and the file has `respawn retry`.
     Retry,
+    /// The start is a respawn, and the budget of all jobs is spent.
+    Budget,
 }
 
 /// The purpose of a timer.

@@ -162,6 +162,11 @@ impl Respawns {
         self.retried
     }
 
+    /// Whether the next start is a respawn.
+    pub(crate) fn is_due(&self) -> bool {
+        self.due
+    }
+
     /// The seconds for which the next start has to wait.
     pub(crate) fn delay(&self, delay: RespawnDelay) -> u32 {
         if self.due { delay.after(self.short_runs) } else { 0 }

@@ -107,7 +107,7 @@ fn there_is_one_message_of_every_kind() {
     assert_every_kind!(
         causes(),
         C::Step, C::Goal(_), C::Stop, C::Spawned(_), C::Ended(..), C::Ready(..), C::Survivors, C::Event { .. }, C::Nothing,
-        C::Delay(_), C::Retry(_),
+        C::Delay(_), C::Retry(_), C::Budget(_),
     );
     assert_every_kind!(
         causes().filter_map(|cause| if let C::Event { holder, .. } = cause { Some(holder) } else { None }),

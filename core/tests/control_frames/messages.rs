@@ -145,6 +145,10 @@ pub fn waits() -> Vec<(Waiting<'static>, &'static str)> {
         (one(Cause::Spawned(Process::Main)), "svc (one): waiting for its main process to be made"),
         (one(Cause::Stop), "svc (one): waiting to be stopped: a task without a process does not end by itself"),
         (one(Cause::Delay(4)), "svc (one): waiting to be started again in 4 s (respawn delay)"),
+        (
+            one(Cause::Budget(7)),
+            "svc (one): waiting to be started again in 7 s or later (the respawn budget of all jobs is spent)",
+        ),
         (one(Cause::Retry(60)), "svc (one): waiting to be tried again in 60 s (respawn retry)"),
         (one(Cause::Survivors), "svc (one): waiting to learn which of its processes live"),
         (one(Cause::Step), "svc (one): waiting for its turn"),

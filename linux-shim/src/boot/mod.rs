@@ -3,6 +3,7 @@
 mod beginning;
 mod environment;
 pub mod first_process;
+mod help;
 mod leftovers;
 pub mod options;
 mod sockets;

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use uphold_core::Priority;
 use uphold_core::conf::Console;
+use uphold_core::{Priority, RespawnBudget};
 
 use crate::capacity::{LOG_BUFFER, LOG_BUFFER_MOST};
 use crate::crash::past::Past;
@@ -48,6 +48,8 @@ pub struct Options {
     pub state_fd: Option<i32>,
     /// The crashes of earlier programs.
     pub crashed: Past,
+    /// The most respawns of all jobs together in a time.
+    pub respawn_budget: RespawnBudget,
     /// The program that runs on the console when process 1 has crashed too often; `None` for none.
     pub rescue: Option<PathBuf>,
     /// The lowest priority of logged messages.
@@ -87,6 +89,7 @@ impl Default for Options {
             restart: false,
             state_fd: None,
             crashed: Past::default(),
+            respawn_budget: RespawnBudget::default(),
             rescue: Some(PathBuf::from("/bin/sh")),
             threshold: Priority::Message,
             mistakes: Vec::new(),
@@ -141,11 +144,11 @@ enum Action {
 }
 
 /// A row of the table of options.
-struct OptionRow {
-    short: Option<u8>,
-    long: &'static str,
-    word: &'static str,
-    help: &'static str,
+pub(super) struct OptionRow {
+    pub(super) short: Option<u8>,
+    pub(super) long: &'static str,
+    pub(super) word: &'static str,
+    pub(super) help: &'static str,
     action: Action,
     /// Whether Upstart does not have the option.
     ours: bool,
@@ -189,6 +192,15 @@ fn set_log_buffer(options: &mut Options, word: Vec<u8>) -> Result<(), Mistake> {
     Ok(())
 }
 
+fn set_respawn_budget(options: &mut Options, word: Vec<u8>) -> Result<(), Mistake> {
+    const OPTION: &str = "--respawn-budget";
+    let mut parts = word.splitn(2, |&byte| byte == b'/');
+    let mut next = || parts.next().map(|part| number(OPTION, part)).transpose().ok().flatten();
+    let (Some(count), Some(seconds)) = (next(), next()) else { return Err(not_a_number(OPTION, &word)) };
+    options.respawn_budget = RespawnBudget { count: count.unsigned_abs(), seconds: seconds.unsigned_abs() };
+    Ok(())
+}
+
 fn set_state_fd(options: &mut Options, word: Vec<u8>) -> Result<(), Mistake> {
     options.state_fd = Some(number("--state-fd", &word)?);
     Ok(())
@@ -204,7 +216,7 @@ fn not_a_number(option: &'static str, word: &[u8]) -> Mistake {
 }
 
 #[rustfmt::skip]
-const TABLE: &[OptionRow] = &[
+pub(super) const TABLE: &[OptionRow] = &[
     //  short       long                 word     help                                                                                            action
     row(None,       "append-confdir",    "DIR",   "read job files from DIR after the other directories",                                          Action::Word(|o, w| { o.conf_dirs_after.push(path(w)); Ok(()) })),
     row(None,       "chroot-sessions",   "",      "ignored: there are no chroot sessions",                                                        Action::Flag(nothing)),
@@ -223,6 +235,7 @@ const TABLE: &[OptionRow] = &[
     row(None,       "no-startup-event",  "",      "emit no first event",                                                                          Action::Flag(|o| o.startup_event = None)),
     row(None,       "prepend-confdir",   "DIR",   "read job files from DIR before the other directories",                                         Action::Word(|o, w| { o.conf_dirs_before.insert(0, path(w)); Ok(()) })),
     ours("rescue",                       "PROGRAM", "run PROGRAM on the console (default: /bin/sh) when process 1 has crashed too often; none if empty", Action::Word(|o, w| { o.rescue = Some(path(w)).filter(|path| !path.as_os_str().is_empty()); Ok(()) })),
+    ours("respawn-budget",               "COUNT/SECONDS", "respawn at most COUNT jobs in SECONDS, all together; later respawns wait",                Action::Word(set_respawn_budget)),
     row(None,       "restart",           "",      "used by init itself: take over from an earlier run",                                           Action::Flag(|o| o.restart = true)),
     row(None,       "state-fd",          "FD",    "used by init itself: read the state of the earlier run from FD",                               Action::Word(set_state_fd)),
     row(None,       "session",           "",      "ignored: D-Bus is not used",                                                                   Action::Flag(nothing)),
@@ -323,51 +336,9 @@ fn act(options: &mut Options, row: &OptionRow) -> Option<Request> {
     None
 }
 
-/// The output of `--version`. Programs parse the first line.
-pub const VERSION_TEXT: &str = concat!(
-    "init (upstart 1.13.2)\nUphold ",
-    env!("CARGO_PKG_VERSION"),
-    "\nLicence: MIT OR Apache-2.0, as you prefer. There is no warranty.\n"
-);
-
 /// The name of every option, its explanation, and whether Upstart does not have it.
 pub fn rows() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
     TABLE.iter().map(|row| (row.long, row.help, row.ours))
-}
-
-/// The output of `--help`.
-pub fn help_text() -> String {
-    let mut text = String::from(
-        "Usage: init [OPTION]...\n\n\
-         Supervise the jobs of a system as process 1, or of a session with --user.\n\nOptions:\n",
-    );
-    for row in TABLE {
-        let short = row.short.map_or(String::from("    "), |letter| format!("-{}, ", char::from(letter)));
-        let word = if row.word.is_empty() { String::new() } else { format!("={}", row.word) };
-        text += &format_option(&format!("  {short}--{}{word}", row.long), row.help);
-    }
-    text + "\nAny other process without --user becomes telinit, with the same arguments.\n"
-}
-
-/// The lines of an option: its explanation begins in column 28 and is wrapped before column 80.
-fn format_option(head: &str, help: &str) -> String {
-    const COLUMN: usize = 28;
-    const WIDTH: usize = 79;
-    let mut lines = String::new();
-    let mut line = format!("{head:<COLUMN$}");
-    if head.len() + 2 > COLUMN {
-        lines = format!("{head}\n");
-        line = " ".repeat(COLUMN);
-    }
-    for word in help.split(' ') {
-        if line.len() > COLUMN && line.len() + 1 + word.len() > WIDTH {
-            lines += &format!("{line}\n");
-            line = " ".repeat(COLUMN);
-        }
-        line += if line.len() > COLUMN { " " } else { "" };
-        line += word;
-    }
-    lines + &line + "\n"
 }
 
 #[cfg(test)]
@@ -390,6 +361,8 @@ mod tests {
         let words = ["--user", "--confdir", "a", "--confdir=b", "--startup-event=x=y", "-v", "--log-buffer=4096"];
         let options = run(&words);
         assert_eq!(options.log_buffer, 4096);
+        let budget = run(&["--respawn-budget=20/60"]).respawn_budget;
+        assert_eq!(budget, RespawnBudget { count: 20, seconds: 60 });
         assert!(options.user);
         assert_eq!(options.conf_dirs, [PathBuf::from("a"), PathBuf::from("b")]);
         assert_eq!(options.startup_event.as_deref(), Some(&b"x=y"[..]));
@@ -408,34 +381,16 @@ mod tests {
             let text = format!("init: illegal argument: --log-buffer={wrong}{hint}");
             assert_eq!(told(&["--log-buffer", wrong]), text);
         }
+        for wrong in ["", "7", "7/", "/7", "-1/7", "7/7/7", "a/b"] {
+            let text = format!("init: illegal argument: --respawn-budget={wrong}{hint}");
+            assert_eq!(told(&["--respawn-budget", wrong]), text);
+        }
     }
 
     #[test]
     fn words_of_the_kernel_are_ignored() {
-        assert_eq!(run(&["quiet", "splash"]), Options::default());
-    }
-
-    #[test]
-    fn help_shows_every_option_and_fits_the_screen() {
-        let text = help_text();
-        let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for OptionRow { short, long, word, help, .. } in TABLE {
-            let letter = short.map_or(String::new(), |letter| format!("-{}, ", char::from(letter)));
-            let word = if word.is_empty() { String::new() } else { format!("={word}") };
-            assert!(!help.is_empty() && folded.contains(&format!("{letter}--{long}{word} {help}")), "--{long}\n{text}");
-        }
-        assert!(text.lines().all(|line| line.len() <= 79 && line.trim_end() == line), "{text}");
         assert_eq!(read(&["-h"]), Ok(Request::Help));
-    }
-
-    #[test]
-    fn version_and_help_are_our_own() {
-        let version = format!("init (upstart 1.13.2)\nUphold {}\n", env!("CARGO_PKG_VERSION"));
-        assert!(VERSION_TEXT.starts_with(&version), "{VERSION_TEXT}");
-        let text = help_text() + VERSION_TEXT;
-        for foreign in ["Canonical", "Scott James Remnant", "upstart-devel", "@", "://", "Copyright"] {
-            assert!(!text.contains(foreign), "{foreign} in\n{text}");
-        }
+        assert_eq!(run(&["quiet", "splash"]), Options::default());
     }
 
     #[test]

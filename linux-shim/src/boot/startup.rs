@@ -12,12 +12,12 @@ use uphold_core::{Input, Supervisor};
 
 use crate::boot::beginning::Beginning;
 use crate::boot::environment::set_environment;
-use crate::boot::first_process;
 use crate::boot::leftovers;
 use crate::boot::options::{self, Options, Request};
 use crate::boot::sockets::open_sockets;
 use crate::boot::takeover::{Before, begin_to_keep, revive, take_over};
 use crate::boot::user_dirs;
+use crate::boot::{first_process, help};
 use crate::capacity::{Memory, SPAWN_ROOM};
 use crate::clients::published_files::PublishedFiles;
 use crate::clients::system_socket::SystemSocket;
@@ -45,8 +45,8 @@ use crate::watch::wait::Wait;
 /// `init`.
 pub fn main() -> ExitCode {
     match options::parse(std::env::args_os().skip(1)) {
-        Ok(Request::Version) => print(options::VERSION_TEXT),
-        Ok(Request::Help) => print(&options::help_text()),
+        Ok(Request::Version) => print(help::VERSION_TEXT),
+        Ok(Request::Help) => print(&help::help_text()),
         Ok(Request::Run(options)) if options.user || std::process::id() == 1 => supervise(&options),
         Ok(Request::Run(options)) if options.container => complain(
             "init: --container is for process 1 of a container, and this is another process; \
@@ -103,6 +103,7 @@ fn supervise(options: &Options) -> ExitCode {
     let before = Before::find(options, &mut supervisor);
     if !matches!(before, Before::Killed(_) | Before::Crashed(_)) {
         supervisor.set_strict(options.strict_expect);
+        supervisor.set_respawn_budget(options.respawn_budget);
     }
     match set_up(options, mask, beginning, &mut supervisor, before) {
         Ok((mut linux, files, mut keep)) => {

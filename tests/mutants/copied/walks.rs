@@ -98,7 +98,7 @@ fn walk(seed: u64) -> Option<String> {
     let bound = if dice.chance(85) { 0 } else { 1 + dice.roll(4) as u32 };
     let size = dice.pick(SIZES);
     let (strict, verbose) = (dice.chance(12), dice.chance(25));
-    let mut recipe = Recipe { size, bound, strict, forbidden: None, files, steps: Vec::new() };
+    let mut recipe = Recipe { size, bound, strict, budget: uphold_core::RespawnBudget::default(), forbidden: None, files, steps: Vec::new() };
     let mut world = recipe.world();
     let jobs = recipe.files.len();
     if jobs == 0 {

@@ -22,7 +22,8 @@ impl Goals {
         let supervisor = world.memory.supervisor();
         let only = supervisor.statuses(0).map(|(status, _)| status).filter(|status| status.instance.is_empty());
         let held = |name: &[u8]| {
-            let is_held = |job| matches!(supervisor.cause(job), WaitCause::Delay(_) | WaitCause::Retry(_));
+            let is_held =
+                |job| matches!(supervisor.cause(job), WaitCause::Delay(_) | WaitCause::Retry(_) | WaitCause::Budget(_));
             supervisor.jobs().any(|job| supervisor.job_name(job).0 == name && is_held(job))
         };
         let named = |name: &[u8]| String::from_utf8_lossy(name).into_owned();

@@ -14,7 +14,7 @@ pub mod town;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use uphold_core::Notice;
+use uphold_core::{Notice, RespawnBudget};
 
 use crate::drain::play;
 use crate::happening::Happening;
@@ -59,7 +59,12 @@ fn build(dice: &mut Dice) -> Recipe {
     let knotted = dice.chance(10);
     let files = town::files(dice, jobs, knotted);
     let bound = if dice.chance(50) { 0 } else { 1 + dice.roll(30) as u32 };
-    Recipe { size, bound, strict: dice.chance(10), forbidden: None, files, steps: Vec::new() }
+    let strict = dice.chance(10);
+    let budget = match dice.chance(15) {
+        true => RespawnBudget { count: 1 + dice.roll(5) as u32, seconds: 1 + dice.roll(60) as u32 },
+        false => RespawnBudget::default(),
+    };
+    Recipe { size, bound, strict, budget, forbidden: None, files, steps: Vec::new() }
 }
 
 /// Runs the system of a seed.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use uphold_core::{Exit, Notice, Process, Signal};
+use uphold_core::{Exit, Notice, Process, RespawnBudget, Signal};
 
 use crate::child::Trace;
 use crate::choices::Choices;
@@ -23,6 +23,8 @@ pub struct Recipe {
     pub bound: u32,
     /// Whether `expect` is followed strictly.
     pub strict: bool,
+    /// The respawn budget of all jobs.
+    pub budget: RespawnBudget,
     /// A message that counts as a fault: a test plants one.
     pub forbidden: Option<fn(&Notice) -> bool>,
     /// The job files, each with its name.
@@ -38,6 +40,7 @@ impl Recipe {
         (world.kernel.keeps, world.kernel.pauses, world.kernel.numbered) = (true, true, true);
         world.kernel.strict = self.strict;
         world.memory.supervisor().set_strict(self.strict);
+        world.memory.supervisor().set_respawn_budget(self.budget);
         world.check_whole(self.bound);
         world.kernel.ledger.forbidden = self.forbidden;
         self.files.retain(|(name, file)| world.load(name, file).is_ok());
@@ -64,6 +67,9 @@ impl Recipe {
         let mut text = format!("# Found by the simulation.\nstorage {}\nwhole {}\n", self.size, self.bound);
         if self.strict {
             text.push_str("strict\n");
+        }
+        if self.budget != RespawnBudget::default() {
+            writeln!(text, "budget {} {}", self.budget.count, self.budget.seconds).expect("text grows");
         }
         for (name, file) in &self.files {
             writeln!(text, "job {name}").expect("text grows");

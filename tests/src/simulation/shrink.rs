@@ -1,5 +1,7 @@
 //! Makes a recipe shorter as long as the same goes wrong.
 
+use uphold_core::RespawnBudget;
+
 use super::recipe::Recipe;
 
 /// The most times that a recipe is played.
@@ -66,8 +68,12 @@ impl Search {
 
     /// Replaces what is special by what is usual.
     fn plain(&mut self, recipe: &mut Recipe) {
-        let changes: [fn(&mut Recipe); 3] =
-            [|recipe| recipe.bound = 0, |recipe| recipe.strict = false, |recipe| recipe.size = "medium"];
+        let changes: [fn(&mut Recipe); 4] = [
+            |recipe| recipe.bound = 0,
+            |recipe| recipe.strict = false,
+            |recipe| recipe.budget = RespawnBudget::default(),
+            |recipe| recipe.size = "medium",
+        ];
         for change in changes {
             let mut plainer = recipe.clone();
             change(&mut plainer);
