@@ -40,6 +40,7 @@ fn each_command_sends_its_request_and_prints_its_reply() {
     let table: Vec<(&[&str], Request<'static>, Reply<'static>, &str)> = vec![
         (&["start", "svc"],                              Request::Start { target: svc, wait: true },       running(),     UP),
         (&["start", "-n", "svc"],                        Request::Start { target: svc, wait: false },      running(),     UP),
+        (&["start", "-nv", "svc"],                       Request::Start { target: svc, wait: false },      running(),     UP),
         (&["start", "svc", "--no-wait"],                 Request::Start { target: svc, wait: false },      running(),     UP),
         (&["start", "svc", "A=1", "NOEQUALS", ""],       Request::Start { target: by_name, wait: true },   running(),     UP),
         (&["start", "--", "-n"],                         Request::Start { target: job(b"-n", b""), wait: true }, running(), UP),
@@ -49,7 +50,7 @@ fn each_command_sends_its_request_and_prints_its_reply() {
         (&["stop", "--force", "svc"],                    Request::Force { target: svc, wait: true },       stopped(),     DOWN),
         (&["stop", "-n", "svc", "--force"],              Request::Force { target: svc, wait: false },      stopped(),     DOWN),
         (&["restart", "svc"],                            Request::Restart { target: svc, wait: true },     running(),     UP),
-        (&["restart", "-nv", "svc"],                     Request::Restart { target: svc, wait: false },    running(),     UP),
+        (&["restart", "-n", "svc"],                      Request::Restart { target: svc, wait: false },    running(),     UP),
         (&["reload", "svc"],                             Request::Reload { target: svc },                  Reply::Done,   ""),
         (&["status", "svc"],                             Request::Status { target: svc },                  stopped(),     DOWN),
         (&["emit", "net-up"],                            emit(b"", true),                                  Reply::Done,   ""),

@@ -39,7 +39,7 @@ use crate::records::waiter::{WaitQueue, WaiterKind};
 use image::{Reader, Writer};
 
 /// Version of the image. Raised by hand when the fields of a record or their meaning change.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// A hash of the records' sizes. The image of another version of the program is refused if any of them has changed.
 #[allow(clippy::indexing_slicing, reason = "evaluated when the program is built, where a wrong index is an error")]
