@@ -37,6 +37,7 @@ mod probe;
 mod requests;
 mod service;
 mod sessions;
+mod signals;
 mod system;
 pub mod tools;
 mod wait_reporter;

@@ -58,8 +58,6 @@ pub struct Linux {
     pub control: ControlSocket,
     /// The epoll, and what it waits for.
     pub wait: Wait,
-    /// Whether this supervises a session.
-    pub(crate) user: bool,
     /// The thing that this supervises.
     pub(crate) supervised: Supervised,
     /// The socket of a system's supervisor.
@@ -133,7 +131,6 @@ impl Linux {
             conf,
             control: ControlSocket::new(frames),
             wait,
-            user: supervised == Supervised::Session,
             supervised,
             socket: None,
             job_logs,
@@ -181,6 +178,11 @@ impl Linux {
     pub fn use_groups(&mut self, home: Option<&Path>) {
         self.containment.use_groups(home);
         self.groups.insert(Cgroups::new()).await_reports(&self.wait.epoll);
+    }
+
+    /// Whether this supervises a session.
+    pub(crate) fn is_session(&self) -> bool {
+        self.supervised == Supervised::Session
     }
 
     /// Whether the supervisor has ended.
@@ -322,7 +324,7 @@ impl Linux {
             log: &mut self.log,
             programs: &self.programs,
             epoll: &self.wait.epoll,
-            user: self.user,
+            user: self.supervised == Supervised::Session,
             job_logs: self.job_logs.as_mut(),
             spawner: &mut self.spawner,
             groups: self.groups.as_mut(),
@@ -339,7 +341,7 @@ impl Linux {
     /// the process exists, and to which job it belongs, is checked by the caller.
     pub fn named_pid(&self, supervisor: &Supervisor<'_>, job: JobId) -> Option<Pid> {
         let settings = self.programs.settings(supervisor.class_of(job)?);
-        self.daemons.named_pid(job, settings, !self.user, |name| value_of(supervisor, job, name))
+        self.daemons.named_pid(job, settings, !self.is_session(), |name| value_of(supervisor, job, name))
     }
 
     fn survey(&mut self, supervisor: &Supervisor<'_>, job: JobId, anywhere: bool) -> Input<'_> {

@@ -214,7 +214,7 @@ impl Linux {
     }
 
     fn host(&self) -> Host {
-        Host { log_priority: self.log.threshold(), session: self.user }
+        Host { log_priority: self.log.threshold(), session: self.is_session() }
     }
 
     fn asked(&mut self, asked: RequestOutcome, supervisor: &mut Supervisor<'_>) -> Option<Arrival> {

@@ -100,7 +100,7 @@ const CLI: Layers = &[
     &["connection", "json", "print"],
     &["invocation"],
     &["options"],
-    &["condition", "failure"],
+    &["condition", "failure", "signals"],
 ];
 
 const TRACE: Layers = &[&["lib"]];

@@ -115,8 +115,8 @@ fn restart_takes_a_changed_file_if_it_is_told_to_and_else_says_that_it_does_not(
     fs::remove_file(&file).expect("the file");
     system.order(&["reload-configuration"]);
     assert!(system.order(&["-v", "status", "web"]).contains("web.conf was removed since: when it stops, it is gone."));
-    let nobody = system.initctl(&["restart", "--reload"]);
-    assert!(error(&nobody).starts_with("initctl: missing job name"), "{nobody:?}");
+    let unnamed = system.initctl(&["restart", "--reload"]);
+    assert!(error(&unnamed).starts_with("initctl: missing job name"), "{unnamed:?}");
     system.await_running("web");
     system.end(Signal::SIGTERM);
 }

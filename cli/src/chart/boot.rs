@@ -255,7 +255,7 @@ pub fn ask(connection: &mut Connection) -> Result<Boot, Failure> {
         from = page.next.filter(|_| entries.len() > before);
     }
     let instances = crate::jobs::instances(connection)?;
-    let names = Names::new(&super::graph::configs(connection)?, &instances);
+    let names = Names::new(&Config::all(connection)?, &instances);
     boot.runs = read(&entries, &names);
     Ok(boot)
 }

@@ -4,10 +4,7 @@ use std::fmt::Write as _;
 
 use super::layout::{Layout, Link, Point, Size, lay_out};
 use super::model::{Edge, EdgeKind, Graph, Node, NodeKind};
-use super::svg::{FONT, Number, Xml, head, width};
-
-/// The white border around the picture.
-const MARGIN: f64 = 20.0;
+use super::svg::{FONT, MARGIN, Number, Xml, head, width};
 
 /// The height of a box.
 const HEIGHT: f64 = 26.0;

@@ -8,21 +8,8 @@ use uphold_core::control::Refusal;
 use super::model::Graph;
 use super::{dot, draw};
 use crate::config::show_config::Config;
-use crate::connection::Connection;
 use crate::context::Context;
 use crate::failure::Failure;
-
-/// The events and conditions of each job.
-pub(super) fn configs(connection: &mut Connection) -> Result<Vec<(Vec<u8>, Config)>, Failure> {
-    let mut jobs = vec![];
-    for name in connection.jobs()? {
-        // A job without a configuration was removed after the list was made.
-        if let Some(config) = Config::ask(connection, &name)? {
-            jobs.push((name, config));
-        }
-    }
-    Ok(jobs)
-}
 
 /// `graph`
 ///
@@ -30,7 +17,7 @@ pub(super) fn configs(connection: &mut Connection) -> Result<Vec<(Vec<u8>, Confi
 /// The supervisor cannot be reached, there is no such job, or the output cannot be written.
 pub fn graph(context: &mut Context<'_>) -> Result<(), Failure> {
     let mut connection = context.connect()?;
-    let jobs = configs(&mut connection)?;
+    let jobs = Config::all(&mut connection)?;
     let wanted: Vec<&[u8]> = context.invocation.operands().iter().map(|name| name.as_bytes()).collect();
     if let Some(name) = wanted.iter().find(|wanted| jobs.iter().all(|(name, _)| name != *wanted)) {
         return Err(Failure::new(Refusal::UnknownJob(name)));

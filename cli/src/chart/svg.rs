@@ -5,6 +5,9 @@ use std::fmt;
 /// The font of every text, in pixels.
 pub const FONT: f64 = 12.0;
 
+/// The white border around a picture.
+pub const MARGIN: f64 = 20.0;
+
 /// Text in XML. Characters that XML does not know are shown as U+FFFD.
 pub struct Xml<'a>(pub &'a str);
 

@@ -5,12 +5,9 @@ use std::fmt::Write as _;
 
 use super::blame::{forgotten, span};
 use super::boot::{Boot, Cause, Link, Run, ask, critical_path, end, last_ready};
-use super::svg::{FONT, Number, Xml, head, width};
+use super::svg::{FONT, MARGIN, Number, Xml, head, width};
 use crate::context::Context;
 use crate::failure::Failure;
-
-/// The white border around the picture.
-const MARGIN: f64 = 20.0;
 
 /// The width of the time that is drawn.
 const WIDTH: f64 = 1100.0;

@@ -8,7 +8,6 @@
 
 use crate::condition::{Condition, Connective, Event};
 use crate::config::show_config::Config;
-use crate::connection::Connection;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::json::{self, text};
@@ -146,7 +145,7 @@ pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
             return Ok(());
         }
     };
-    let jobs = configurations(&mut connection)?;
+    let jobs = Config::all(&mut connection)?;
     let known = Known {
         jobs: jobs.iter().map(|(name, _)| &name[..]).collect(),
         emitted: jobs.iter().flat_map(|(_, config)| &config.emits).map(|event| &event[..]).collect(),
@@ -174,15 +173,4 @@ pub fn check(context: &mut Context<'_>) -> Result<(), Failure> {
         }
     }
     if found.is_empty() { Ok(()) } else { Err(Failure::AlreadyReported) }
-}
-
-fn configurations(connection: &mut Connection) -> Result<Vec<(Vec<u8>, Config)>, Failure> {
-    let mut jobs = Vec::new();
-    for name in connection.jobs()? {
-        // A job may have been removed since the list was made.
-        if let Some(config) = Config::ask(connection, &name)? {
-            jobs.push((name, config));
-        }
-    }
-    Ok(jobs)
 }

@@ -39,6 +39,21 @@ impl Config {
         Ok(Some(Config { emits, start_on: read(start_on)?, stop_on: read(stop_on)? }))
     }
 
+    /// Fetches the configurations of all jobs, each with the job's name.
+    ///
+    /// # Errors
+    /// The supervisor cannot be reached or refuses a request.
+    pub fn all(connection: &mut Connection) -> Result<Vec<(Vec<u8>, Config)>, Failure> {
+        let mut jobs = Vec::new();
+        for name in connection.jobs()? {
+            // A job may have been removed since the list was made.
+            if let Some(config) = Config::ask(connection, &name)? {
+                jobs.push((name, config));
+            }
+        }
+        Ok(jobs)
+    }
+
     /// The conditions, each with the word before `on`.
     pub fn conditions(&self) -> impl Iterator<Item = (&'static str, &Condition)> {
         let start = self.start_on.iter().map(|condition| ("start", condition));

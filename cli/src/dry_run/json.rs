@@ -29,7 +29,7 @@ struct Deed<'a> {
 impl<'a> From<&'a Step> for Deed<'a> {
     fn from(step: &'a Step) -> Self {
         let Step { job, instance, deed, because } = step;
-        Deed { job: text(job), instance: text(instance), would: deed.name(), because: words(because) }
+        Deed { job: text(job), instance: text(instance), would: deed.words().0, because: words(because) }
     }
 }
 

@@ -31,28 +31,16 @@ pub(super) enum Deed {
 }
 
 impl Deed {
-    /// The deed in the output of `--json`.
-    pub(super) const fn name(self) -> &'static str {
+    /// The deed in the output of `--json`, and in words for a person.
+    pub(super) const fn words(self) -> (&'static str, &'static str) {
         match self {
-            Deed::Start => "start",
-            Deed::Run => "run",
-            Deed::Stop => "stop",
-            Deed::Rest => "rest",
-            Deed::Wait => "wait",
-            Deed::GoOn => "go_on",
-            Deed::NotStart => "not_start",
-        }
-    }
-
-    const fn words(self) -> &'static str {
-        match self {
-            Deed::Start => "would start",
-            Deed::Run => "would run",
-            Deed::Stop => "would stop",
-            Deed::Rest => "would be at rest",
-            Deed::Wait => "would wait",
-            Deed::GoOn => "is taken to go on: it waits",
-            Deed::NotStart => "would not start yet",
+            Deed::Start => ("start", "would start"),
+            Deed::Run => ("run", "would run"),
+            Deed::Stop => ("stop", "would stop"),
+            Deed::Rest => ("rest", "would be at rest"),
+            Deed::Wait => ("wait", "would wait"),
+            Deed::GoOn => ("go_on", "is taken to go on: it waits"),
+            Deed::NotStart => ("not_start", "would not start yet"),
         }
     }
 }
@@ -68,7 +56,7 @@ pub(super) struct Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Step { job, instance, deed, because } = self;
-        write!(f, "{} {}", JobName(job, instance), deed.words())?;
+        write!(f, "{} {}", JobName(job, instance), deed.words().1)?;
         match deed {
             _ if because.is_empty() => Ok(()),
             Deed::Wait | Deed::GoOn => write!(f, " {because}"),

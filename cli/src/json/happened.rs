@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 use uphold_core::control::why::Happening;
-use uphold_core::{Exit, Process, Signal, SpawnError};
+use uphold_core::{Exit, Process, SpawnError};
+
+use crate::signals;
 
 /// A happening, with its parts by name; `what` decides which there are.
 #[derive(Serialize)]
@@ -34,16 +36,11 @@ pub struct End {
     signal: Option<String>,
 }
 
-/// The name of a signal: `SIGTERM`, or `signal 40`.
-fn name(signal: Signal) -> String {
-    signal.name().map_or_else(|| format!("signal {}", signal.0), |name| format!("SIG{name}"))
-}
-
 impl From<Exit> for End {
     fn from(exit: Exit) -> Self {
         match exit {
             Exit::Status(status) => End { status: Some(status), signal: None },
-            Exit::Signal(signal) => End { status: None, signal: Some(name(Signal(signal))) },
+            Exit::Signal(signal) => End { status: None, signal: Some(signals::name(signal.into())) },
             Exit::Unknown => End { status: None, signal: None },
         }
     }
@@ -73,7 +70,9 @@ impl From<Happening> for Happened {
             Happening::Ended(of, exit) => Happened::Ended { process: named(of), end: exit.into() },
             Happening::SpawnFailed(of, error) => Happened::SpawnFailed { process: named(of), error: error.into() },
             Happening::SpawnDelayed(of, error) => Happened::SpawnDelayed { process: named(of), error: error.into() },
-            Happening::Signalled(of, signal) => Happened::Signalled { process: named(of), signal: name(signal) },
+            Happening::Signalled(of, signal) => {
+                Happened::Signalled { process: named(of), signal: signals::name(signal.0.into()) }
+            }
             Happening::Respawning => Happened::Respawning,
             Happening::RespawningTooFast => Happened::RespawningTooFast,
             Happening::Mistaken(expect, right) => {

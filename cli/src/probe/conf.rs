@@ -1,10 +1,11 @@
 //! The job file that a probe writes.
 
-use crate::probe::facts::{End, signal_name};
+use crate::probe::facts::End;
 use crate::probe::findings::Findings;
 use crate::probe::judge::{Expect, Verdict};
 use crate::probe::strace::CUT;
 use crate::probe::words::{name, seconds};
+use crate::signals;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -66,7 +67,7 @@ pub fn print(out: &mut dyn Write, found: &Findings) -> io::Result<()> {
 const OURS: &str = "# No expect of Upstart is right. This one is Uphold's; Upstart refuses it.\n";
 
 fn signal_word(signal: i32) -> String {
-    signal_name(signal).trim_start_matches("SIG").to_owned()
+    signals::name(signal).trim_start_matches("SIG").to_owned()
 }
 
 /// The variables and the directory with which the program was run.

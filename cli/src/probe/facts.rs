@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use crate::signals;
+
 /// A fact.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fact {
@@ -90,16 +92,8 @@ impl std::fmt::Display for End {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match *self {
             End::Status(status) => write!(out, "exited with status {status}"),
-            End::Signal(signal) => write!(out, "killed by {}", signal_name(signal)),
+            End::Signal(signal) => write!(out, "killed by {}", signals::name(signal)),
         }
-    }
-}
-
-/// The name of a signal: `SIGTERM`, or `signal 40`.
-pub fn signal_name(signal: i32) -> String {
-    match nix::sys::signal::Signal::try_from(signal) {
-        Ok(signal) => signal.as_str().to_owned(),
-        Err(_) => format!("signal {signal}"),
     }
 }
 

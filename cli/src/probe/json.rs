@@ -6,10 +6,11 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::json;
-use crate::probe::facts::{End, signal_name};
+use crate::probe::facts::End;
 use crate::probe::findings::{Ending, Findings, PidFile};
 use crate::probe::judge::{Candidate, Verdict};
 use crate::probe::processes::Process;
+use crate::signals;
 
 #[derive(Serialize)]
 struct Probe<'a> {
@@ -125,7 +126,7 @@ impl Clock {
         let (when, end) = end?;
         let (status, signal) = match end {
             End::Status(status) => (Some(status), None),
-            End::Signal(signal) => (None, Some(signal_name(signal))),
+            End::Signal(signal) => (None, Some(signals::name(signal))),
         };
         Some(Ended { at_us: self.at(when), status, signal })
     }

@@ -54,7 +54,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("uphold-syslog-{}", std::process::id()));
         let place: &'static str = Box::leak(path.display().to_string().into_boxed_str());
         let mut log = Syslog { socket: None, path: place };
-        log.send(b"nobody");
+        log.send(b"lost");
         assert!(log.socket.is_none(), "no descriptor without a daemon");
         for _ in 0..2 {
             let daemon = UnixDatagram::bind(&path).unwrap();
